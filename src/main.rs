@@ -1,0 +1,3 @@
+//! The gatehouse program.
+
+fn main() {}

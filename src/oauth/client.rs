@@ -1,0 +1,146 @@
+//! An OAuth client of ours: a control plane, an app, an MCP client.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{redirect_uri::RedirectUri, scope::Scopes};
+
+/// A signature algorithm that gatehouse signs with (RFC 7518 §3.1, RFC 8037). Each has its own published key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum SigningAlg {
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    RS256,
+    /// Ed25519.
+    EdDSA,
+}
+
+impl SigningAlg {
+    /// All of them, in the order they are published.
+    pub const ALL: [Self; 3] = [Self::ES256, Self::RS256, Self::EdDSA];
+
+    /// The JOSE name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ES256 => "ES256",
+            Self::RS256 => "RS256",
+            Self::EdDSA => "EdDSA",
+        }
+    }
+
+    /// From the JOSE name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|a| a.as_str() == name)
+    }
+}
+
+/// How a request proves a grant (RFC 6749 §1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// A code from the browser.
+    AuthorizationCode,
+    /// A refresh token.
+    RefreshToken,
+}
+
+/// How a client proves who it is at the token endpoint (OpenID Connect Core §9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// The secret in the `Authorization` header or in the form: whichever the client sends.
+    Secret,
+    /// The secret in the `Authorization` header only.
+    ClientSecretBasic,
+    /// The secret in the form only.
+    ClientSecretPost,
+    /// A signed assertion (RFC 7523).
+    PrivateKeyJwt,
+    /// A public client: nothing; PKCE is required.
+    None,
+}
+
+/// What an operator sets for a client; stored as one JSON text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClientSettings {
+    /// Registered redirect URIs.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// Where RP-initiated logout may return to; compared byte for byte.
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Grants this client may use.
+    pub grant_types: Vec<GrantType>,
+    /// How it authenticates.
+    pub auth: ClientAuth,
+    /// Inline public keys for `private_key_jwt`.
+    pub jwks: Option<Value>,
+    /// Where its public keys are published, when not inline.
+    pub jwks_uri: Option<String>,
+    /// Scopes it may ask for.
+    pub scopes: Scopes,
+    /// Audiences it may ask for with `resource` (RFC 8707); the first is the default, none means the platform itself.
+    pub resources: Vec<String>,
+    /// Algorithm of its access and refresh tokens, when not the deployment's.
+    pub access_token_alg: Option<SigningAlg>,
+    /// Algorithm of its ID tokens, when not the deployment's.
+    pub id_token_alg: Option<SigningAlg>,
+    /// Seconds an access token lives, when not the tenant's.
+    pub access_token_lifetime: Option<i64>,
+    /// Seconds a refresh token family lives, when not the tenant's.
+    pub refresh_token_lifetime: Option<i64>,
+}
+
+impl Default for ClientSettings {
+    fn default() -> Self {
+        Self {
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            auth: ClientAuth::Secret,
+            jwks: None,
+            jwks_uri: None,
+            scopes: super::scope::STANDARD.into_iter().collect(),
+            resources: Vec::new(),
+            access_token_alg: None,
+            id_token_alg: None,
+            access_token_lifetime: None,
+            refresh_token_lifetime: None,
+        }
+    }
+}
+
+/// A registered client.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// `client_id`, unique over all tenants.
+    pub id: String,
+    /// The tenant it belongs to.
+    pub tenant_id: String,
+    /// What the consent page calls it.
+    pub name: String,
+    /// Keyed fingerprint of its secret, when it has one.
+    pub secret_fingerprint: Option<String>,
+    /// First-party: people are not asked for consent, and the control-plane hops may act for it.
+    pub trusted: bool,
+    /// A disabled client is refused on every path.
+    pub enabled: bool,
+    /// The rest.
+    pub settings: ClientSettings,
+}
+
+impl Client {
+    /// Whether it cannot keep a secret.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.settings.auth == ClientAuth::None
+    }
+
+    /// Whether it may use `grant`.
+    #[must_use]
+    pub fn may(&self, grant: GrantType) -> bool {
+        self.settings.grant_types.contains(&grant)
+    }
+}

@@ -1,0 +1,72 @@
+//! Parameters of a query or a form: each at most once (RFC 6749 §3.1 and §3.2), an empty value is an absent one.
+
+use super::error::{Code, OAuthError, error};
+
+/// Decoded name and value pairs in the order they came.
+#[derive(Clone, Debug, Default)]
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Reads `application/x-www-form-urlencoded` text. More than 100 pairs are an error: no honest request has them.
+    ///
+    /// # Errors
+    /// `invalid_request` for too many parameters.
+    pub fn parse(encoded: &str) -> Result<Self, OAuthError> {
+        let pairs: Vec<_> = url::form_urlencoded::parse(encoded.as_bytes()).into_owned().take(101).collect();
+        if pairs.len() > 100 {
+            return Err(error(Code::InvalidRequest, "too many parameters"));
+        }
+        Ok(Self(pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect()))
+    }
+
+    /// The value of `name`, when it is there once.
+    ///
+    /// # Errors
+    /// `invalid_request` when it is repeated.
+    pub fn one(&self, name: &str) -> Result<Option<&str>, OAuthError> {
+        let mut values = self.0.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str());
+        let first = values.next();
+        if values.next().is_some() {
+            return Err(error(Code::InvalidRequest, "a parameter is repeated"));
+        }
+        Ok(first)
+    }
+
+    /// The value of `name`, which must be there once.
+    ///
+    /// # Errors
+    /// `invalid_request` when it is repeated or missing.
+    pub fn required(&self, name: &str, missing: &'static str) -> Result<&str, OAuthError> {
+        self.one(name)?.ok_or(error(Code::InvalidRequest, missing))
+    }
+
+    /// All values of `name`; only `resource` may be repeated (RFC 8707 §2).
+    #[must_use]
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        self.0.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect()
+    }
+
+    /// Refuses any repeated parameter but `resource`.
+    ///
+    /// # Errors
+    /// `invalid_request` when one is repeated.
+    pub fn once_each(&self) -> Result<(), OAuthError> {
+        let mut seen = std::collections::HashSet::new();
+        for (name, _) in &self.0 {
+            if name != "resource" && !seen.insert(name) {
+                return Err(error(Code::InvalidRequest, "a parameter is repeated"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The pairs as a map for a connector; a repeated name keeps its first value.
+    #[must_use]
+    pub fn into_map(self) -> std::collections::BTreeMap<String, String> {
+        let mut map = std::collections::BTreeMap::new();
+        for (name, value) in self.0 {
+            map.entry(name).or_insert(value);
+        }
+        map
+    }
+}

@@ -1,0 +1,74 @@
+//! Random values and their hashes: what is handed out once is stored only as a digest.
+
+use aws_lc_rs::{constant_time, digest, rand};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+/// 256 random bits as 43 base64url characters: codes, states, cookies, tokens (RFC 6749 §10.10 asks for at least 128).
+#[must_use]
+pub fn random() -> String {
+    encode_random::<32>()
+}
+
+/// 128 random bits as 22 base64url characters: names that are looked up by but are not credentials.
+#[must_use]
+pub fn random_id() -> String {
+    encode_random::<16>()
+}
+
+/// A short code that a person reads to the support desk: 8 characters of an alphabet without look-alikes.
+#[must_use]
+pub fn reference() -> String {
+    const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+    let mut bytes = [0u8; 8];
+    fill(&mut bytes);
+    bytes.iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect()
+}
+
+/// A time-ordered id for a new row (UUID version 7 of the clock's second, randomness from the system).
+#[must_use]
+pub fn row_id(now: i64) -> String {
+    let mut tail = [0u8; 10];
+    fill(&mut tail);
+    let millis = u64::try_from(now).unwrap_or(0).saturating_mul(1000);
+    uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid().to_string()
+}
+
+/// SHA-256 as base64url: how a random secret is stored and looked up.
+#[must_use]
+pub fn digest(value: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, value.as_bytes()))
+}
+
+/// Equality that takes the same time wherever the first difference stands.
+#[must_use]
+pub fn same(a: &str, b: &str) -> bool {
+    constant_time::verify_slices_are_equal(a.as_bytes(), b.as_bytes()).is_ok()
+}
+
+fn encode_random<const N: usize>() -> String {
+    let mut bytes = [0u8; N];
+    fill(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[expect(clippy::expect_used, reason = "aws-lc's generator aborts rather than fail; without randomness nothing may go on")]
+fn fill(bytes: &mut [u8]) {
+    rand::fill(bytes).expect("the system has randomness");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_thousand_values_differ_and_have_full_length() {
+        let values: std::collections::HashSet<_> = (0..10_000).map(|_| random()).collect();
+        assert_eq!(values.len(), 10_000);
+        assert!(values.iter().all(|v| v.len() == 43));
+    }
+
+    #[test]
+    fn row_ids_sort_by_time() {
+        assert!(row_id(1_000) < row_id(2_000));
+    }
+}

@@ -1,0 +1,315 @@
+//! Two databases, one SQL: an enum over sqlx's native pools with three verbs, alone or in a transaction.
+//!
+//! Not `sqlx::Any`: it cannot read BOOLEAN on SQLite. SQLite has one writing connection and several reading ones; a
+//! write through [`Db::execute`] while a [`Tx`] is open waits for it, so what belongs to a transaction goes through it.
+
+use std::time::Duration;
+
+use sqlx::{
+    Arguments as _, FromRow, PgPool, Postgres, Sqlite, SqlitePool,
+    migrate::{Migration, MigrationType, Migrator},
+    postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
+    sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+};
+
+/// What can go wrong in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database said no, or nothing.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A migration failed.
+    #[error("database migration: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A stored value is not what this version wrote.
+    #[error("stored {0} is unreadable: {1}")]
+    Corrupt(&'static str, String),
+    /// A sealed value does not open.
+    #[error("stored {0}: {1}")]
+    Sealed(&'static str, crate::seal::SealError),
+    /// The URL names no database we know.
+    #[error("the database URL must begin with sqlite:, postgres: or postgresql:")]
+    UnknownScheme,
+}
+
+impl StoreError {
+    /// Whether a unique or primary key stood in the way.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(e)) if e.is_unique_violation())
+    }
+}
+
+/// The store's result.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// One bound parameter: the whole type system of the store, on purpose.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Param<'a> {
+    Text(Option<&'a str>),
+    Int(Option<i64>),
+    Bool(Option<bool>),
+}
+
+macro_rules! param_from {
+    ($($t:ty => $v:ident),*) => {$(
+        impl<'a> From<$t> for Param<'a> { fn from(x: $t) -> Self { Param::$v(Some(x)) } }
+        impl<'a> From<Option<$t>> for Param<'a> { fn from(x: Option<$t>) -> Self { Param::$v(x) } }
+    )*};
+}
+param_from!(&'a str => Text, i64 => Int, bool => Bool);
+impl<'a> From<&'a String> for Param<'a> {
+    fn from(x: &'a String) -> Self {
+        Param::Text(Some(x))
+    }
+}
+impl<'a> From<&'a Option<String>> for Param<'a> {
+    fn from(x: &'a Option<String>) -> Self {
+        Param::Text(x.as_deref())
+    }
+}
+
+/// Builds the parameter list of a statement.
+#[macro_export]
+macro_rules! params {
+    ($($e:expr),* $(,)?) => { &[$($crate::store::db::Param::from($e)),*][..] };
+}
+
+/// A row that both databases can read; `#[derive(sqlx::FromRow)]` is enough.
+pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// Embedded: one file, one writer, several readers.
+    Sqlite {
+        /// The only connection that writes.
+        writer: SqlitePool,
+        /// Connections that read.
+        reader: SqlitePool,
+    },
+    /// For several nodes.
+    Postgres(PgPool),
+}
+
+/// An open transaction: `commit`, or drop to roll back.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "as Db")]
+pub enum Tx {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+const WAIT: Duration = Duration::from_secs(5);
+
+impl Db {
+    /// Opens `sqlite://PATH` (made when missing) or `postgres://…`. Acknowledged writes survive a kill of the process
+    /// and of the machine: SQLite runs in WAL mode with `synchronous = FULL`.
+    ///
+    /// # Errors
+    /// When the URL or the database is unusable.
+    pub async fn connect(url: &str) -> Result<Self> {
+        if url.starts_with("sqlite:") {
+            let options: SqliteConnectOptions = url.parse()?;
+            let options = options
+                .create_if_missing(true)
+                .foreign_keys(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(WAIT)
+                .pragma("cache_size", "-4000");
+            let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WAIT);
+            let writer = writer.connect_with(options.clone()).await?;
+            let reader = SqlitePoolOptions::new().max_connections(4).min_connections(0).acquire_timeout(WAIT);
+            Ok(Self::Sqlite { writer, reader: reader.connect_lazy_with(options.read_only(true)) })
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options: PgConnectOptions = url.parse()?;
+            let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(WAIT);
+            Ok(Self::Postgres(pool.connect_with(options.application_name("gatehouse")).await?))
+        } else {
+            Err(StoreError::UnknownScheme)
+        }
+    }
+
+    /// Brings the schema up to date, under a lock so that nodes starting together do not race. A database that a newer
+    /// gatehouse has migrated is refused.
+    ///
+    /// # Errors
+    /// When a migration fails.
+    pub async fn migrate(&self) -> Result<()> {
+        let migrator = Migrator::with_migrations(migrations());
+        match self {
+            Self::Sqlite { writer, .. } => migrator.run(writer).await?,
+            Self::Postgres(pool) => migrator.run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction that may write (`BEGIN IMMEDIATE` on SQLite).
+    ///
+    /// # Errors
+    /// When the database is busy or gone.
+    pub async fn begin(&self) -> Result<Tx> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Runs a statement; the number of rows it changed.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn execute(&self, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => lite(sql, params)?.execute(writer).await?.rows_affected(),
+            Self::Postgres(pool) => pg(sql, params)?.execute(pool).await?.rows_affected(),
+        })
+    }
+
+    /// Reads at most one row.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn optional<T: Row>(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<T>> {
+        Ok(match self {
+            Self::Sqlite { reader, .. } => {
+                lite(sql, params)?.fetch_optional(reader).await?.map(|r| T::from_row(&r)).transpose()?
+            }
+            Self::Postgres(pool) => pg(sql, params)?.fetch_optional(pool).await?.map(|r| T::from_row(&r)).transpose()?,
+        })
+    }
+
+    /// Reads all rows.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn all<T: Row>(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<T>> {
+        match self {
+            Self::Sqlite { reader, .. } => {
+                let rows = lite(sql, params)?.fetch_all(reader).await?;
+                rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
+            }
+            Self::Postgres(pool) => {
+                let rows = pg(sql, params)?.fetch_all(pool).await?;
+                rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
+            }
+        }
+    }
+
+    /// Runs a statement that changes at most one row and returns it (`… RETURNING`).
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn change<T: Row>(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<T>> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => {
+                lite(sql, params)?.fetch_optional(writer).await?.map(|r| T::from_row(&r)).transpose()?
+            }
+            Self::Postgres(pool) => pg(sql, params)?.fetch_optional(pool).await?.map(|r| T::from_row(&r)).transpose()?,
+        })
+    }
+
+    /// Closes every connection; on SQLite this folds the WAL into the file.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, reader } => {
+                reader.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// As [`Db::execute`].
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
+        Ok(match self {
+            Self::Sqlite(tx) => lite(sql, params)?.execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => pg(sql, params)?.execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+
+    /// As [`Db::optional`].
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn optional<T: Row>(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<T>> {
+        Ok(match self {
+            Self::Sqlite(tx) => lite(sql, params)?.fetch_optional(&mut **tx).await?.map(|r| T::from_row(&r)).transpose()?,
+            Self::Postgres(tx) => pg(sql, params)?.fetch_optional(&mut **tx).await?.map(|r| T::from_row(&r)).transpose()?,
+        })
+    }
+
+    /// As [`Db::all`].
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn all<T: Row>(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<T>> {
+        match self {
+            Self::Sqlite(tx) => {
+                let rows = lite(sql, params)?.fetch_all(&mut **tx).await?;
+                rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
+            }
+            Self::Postgres(tx) => {
+                let rows = pg(sql, params)?.fetch_all(&mut **tx).await?;
+                rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
+            }
+        }
+    }
+
+    /// Makes the changes real.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn commit(self) -> Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+macro_rules! bind {
+    ($name:ident, $db:ty, $arguments:ty) => {
+        #[expect(clippy::disallowed_methods, reason = "the one place that makes queries")]
+        fn $name<'q>(sql: &'static str, params: &[Param<'q>]) -> Result<sqlx::query::Query<'q, $db, $arguments>> {
+            let mut arguments = <$arguments>::default();
+            for param in params {
+                match *param {
+                    Param::Text(x) => arguments.add(x),
+                    Param::Int(x) => arguments.add(x),
+                    Param::Bool(x) => arguments.add(x),
+                }
+                .map_err(sqlx::Error::Encode)?;
+            }
+            Ok(sqlx::query_with(sql, arguments))
+        }
+    };
+}
+bind!(lite, Sqlite, SqliteArguments);
+bind!(pg, Postgres, PgArguments);
+
+macro_rules! migrations {
+    ($($version:literal $file:literal),* $(,)?) => {
+        vec![$(Migration::new(
+            $version,
+            $file.into(),
+            MigrationType::Simple,
+            sqlx::SqlSafeStr::into_sql_str(include_str!(concat!("../../migrations/", $file))),
+            false,
+        )),*]
+    };
+}
+
+/// The one series of migrations. They only add; a file that has been released is never changed.
+fn migrations() -> Vec<Migration> {
+    migrations![1 "0001_init.sql"]
+}
