@@ -129,7 +129,6 @@ fn after_port(rest: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
