@@ -7,7 +7,9 @@
 pub mod clock;
 pub mod connector;
 pub mod oauth;
+pub mod outbound;
 pub mod policy;
 pub mod seal;
 pub mod secret;
 pub mod store;
+pub mod token;
