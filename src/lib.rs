@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod connector;
 pub mod oauth;
+pub mod outbound;
 pub mod policy;
 pub mod seal;
 pub mod secret;
