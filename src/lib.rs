@@ -5,9 +5,11 @@
 //! the README's "House".
 
 pub mod clock;
+pub mod config;
 pub mod connector;
 pub mod oauth;
 pub mod policy;
 pub mod seal;
 pub mod secret;
 pub mod store;
+pub mod suggest;
