@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod connector;
 pub mod oauth;
+pub mod outbound;
 pub mod policy;
 pub mod seal;
 pub mod secret;
