@@ -5,8 +5,8 @@ use url::Url;
 
 use super::{Mode, raw::Source};
 use crate::{
-    oauth::{client::ClientAuth, scope::Scopes},
-    policy::{email::normal_domain, identity::EmailTrust},
+    oauth::scope::Scopes,
+    policy::{connection::TokenAuth, email::normal_domain, identity::EmailTrust},
 };
 
 /// The one connection of direct mode.
@@ -20,8 +20,8 @@ pub struct DirectSettings {
     pub client_id: String,
     /// Our secret there; nothing with `private_key_jwt` and `none`.
     pub client_secret: Option<SecretString>,
-    /// How we authenticate there; nothing lets the provider's metadata decide.
-    pub client_auth: Option<ClientAuth>,
+    /// How we authenticate there.
+    pub client_auth: TokenAuth,
     /// What to ask for.
     pub scopes: String,
     /// The claim that holds the e-mail address.
@@ -69,15 +69,15 @@ fn read(s: &mut Source<'_>, public_url: &Url) -> Option<DirectSettings> {
         }
     }
     let auth = [
-        ("auto", None),
-        ("client_secret_basic", Some(ClientAuth::ClientSecretBasic)),
-        ("client_secret_post", Some(ClientAuth::ClientSecretPost)),
-        ("private_key_jwt", Some(ClientAuth::PrivateKeyJwt)),
-        ("none", Some(ClientAuth::None)),
+        ("auto", TokenAuth::Auto),
+        ("client_secret_basic", TokenAuth::ClientSecretBasic),
+        ("client_secret_post", TokenAuth::ClientSecretPost),
+        ("private_key_jwt", TokenAuth::PrivateKeyJwt),
+        ("none", TokenAuth::None),
     ];
-    let client_auth = s.choice("direct_client_auth", None, &auth);
+    let client_auth = s.choice("direct_client_auth", TokenAuth::Auto, &auth);
     let client_secret = s.secret("direct_client_secret", "direct_client_secret_file");
-    let without = matches!(client_auth, Some(ClientAuth::PrivateKeyJwt | ClientAuth::None));
+    let without = matches!(client_auth, TokenAuth::PrivateKeyJwt | TokenAuth::None);
     if client_secret.is_none() && !without {
         s.about("direct_client_secret", "is missing: set it, or direct_client_auth to private_key_jwt or none");
     }

@@ -17,7 +17,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::oauth::client::SigningAlg;
+use crate::{oauth::client::SigningAlg, outbound::Allow};
 pub use direct::DirectSettings;
 use raw::Source;
 pub use raw::{Environment, Problem, environment};
@@ -43,7 +43,7 @@ pub struct Settings {
     /// A declarative file applied at start.
     pub apply: Option<PathBuf>,
     /// Hosts, addresses and networks that outbound calls may reach although they are private.
-    pub outbound_allow: Vec<String>,
+    pub outbound_allow: Allow,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Seconds an access token lives, unless tenant or client say otherwise.
@@ -135,7 +135,7 @@ impl Settings {
             master_key: s.master_key("master_key", "master_key_file"),
             mode: direct::mode(&mut s, &public_url),
             apply: s.path("apply"),
-            outbound_allow: s.list("outbound_allow"),
+            outbound_allow: s.allow("outbound_allow"),
             trusted_proxies: s.networks("trusted_proxies"),
             access_token_lifetime: s.duration("access_token_lifetime", DAY),
             refresh_token_lifetime: s.duration("refresh_token_lifetime", 7 * DAY),

@@ -149,8 +149,10 @@ impl<'a> Source<'a> {
     /// A secret: the value itself, or a file that holds it (`…_file`, `GATEHOUSE_…_FILE`), whose last line end is cut.
     pub(super) fn secret(&mut self, name: &'static str, file_name: &'static str) -> Option<Raw> {
         self.known.extend([name, file_name]);
-        let layers =
-            [(self.variable_of(name), self.variable_of(file_name)), (self.file.get(name).cloned(), self.file.get(file_name).cloned())];
+        let layers = [
+            (self.variable_of(name), self.variable_of(file_name)),
+            (self.file.get(name).cloned(), self.file.get(file_name).cloned()),
+        ];
         let (value, path) = layers.into_iter().find(|(value, path)| value.is_some() || path.is_some())?;
         match (value, path) {
             (Some(_), Some(path)) => {

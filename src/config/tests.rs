@@ -24,12 +24,12 @@ fn the_environment_wins_over_the_file() {
         Settings::parse("g.toml", text, &env(&[("GATEHOUSE_PUBLIC_URL", "https://b.example"), ("GATEHOUSE_LOG", "")])).unwrap();
     assert_eq!(settings.issuer(), "https://b.example");
     assert_eq!((settings.log, settings.session_idle), (LogFormat::Json, 60));
-    assert_eq!(settings.outbound_allow, ["10.0.0.0/8", "idp.internal"]);
+    assert_eq!(settings.outbound_allow, "idp.internal 10.0.0.0/8".parse().unwrap());
 }
 
 #[test]
 fn every_problem_is_listed_with_its_place_and_fix() {
-    let text = "public_ulr = \"x\"\nlisten = \"8080\"\nsession_idle = \"0\"\ntrusted_proxies = [\"10.0.0.0/99\"]\n\n[tls]\ncert = \"/nowhere.pem\"\n";
+    let text = "public_ulr = \"x\"\nlisten = \"8080\"\nsession_idle = \"0\"\ntrusted_proxies = [\"10.0.0.0/99\"]\noutbound_allow = \"a/b, idp:0\"\n\n[tls]\ncert = \"/nowhere.pem\"\n";
     let found = problems(
         text,
         &[
@@ -49,7 +49,8 @@ fn every_problem_is_listed_with_its_place_and_fix() {
         "gatehouse.toml:2: listen (GATEHOUSE_LISTEN): \"8080\" is not an address with a port; write it like",
         "gatehouse.toml:3: session_idle (GATEHOUSE_SESSION_IDLE): \"0\" must be at least one second",
         "gatehouse.toml:4: trusted_proxies (GATEHOUSE_TRUSTED_PROXIES): \"10.0.0.0/99\" is not an address or a network",
-        "gatehouse.toml:7: tls_cert (GATEHOUSE_TLS_CERT): /nowhere.pem cannot be read",
+        "gatehouse.toml:5: outbound_allow (GATEHOUSE_OUTBOUND_ALLOW): \"idp:0\" is not a host",
+        "gatehouse.toml:8: tls_cert (GATEHOUSE_TLS_CERT): /nowhere.pem cannot be read",
         "tls_key (GATEHOUSE_TLS_KEY): is missing",
         "master_key (GATEHOUSE_MASTER_KEY): the master key must be 32 bytes in base64",
         "jwks (GATEHOUSE_JWKS): key 1 is not of a kind we sign with",
@@ -59,7 +60,7 @@ fn every_problem_is_listed_with_its_place_and_fix() {
     ] {
         assert!(all.contains(part), "{part}\n--\n{all}");
     }
-    assert_eq!(found.len(), 12, "{all}");
+    assert_eq!(found.len(), 14, "{all}");
     assert!(!all.contains("hush") && !all.contains("c2hvcnQ"), "{all}");
 }
 

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     oauth::{client::SigningAlg, redirect_uri::is_loopback},
+    outbound::Allow,
     seal::Sealer,
     suggest,
 };
@@ -94,6 +95,17 @@ impl Source<'_> {
     /// Words between commas or white space.
     pub(super) fn list(&mut self, name: &'static str) -> Vec<String> {
         self.raw(name).map(|r| words(&r)).unwrap_or_default()
+    }
+
+    /// Every entry that is none is named, not the first.
+    pub(super) fn allow(&mut self, name: &'static str) -> Allow {
+        let Some(raw) = self.raw(name) else { return Allow::default() };
+        for entry in words(&raw) {
+            if let Err(e) = entry.parse::<Allow>() {
+                self.problem(name, &raw, e.to_string());
+            }
+        }
+        raw.text.parse().unwrap_or_default()
     }
 
     pub(super) fn networks(&mut self, name: &'static str) -> Vec<IpNet> {
