@@ -4,6 +4,14 @@
 //! PostgreSQL read alike; every change that must happen once is one conditional statement on one row whose
 //! affected-row count is the verdict; ids and times come from the caller.
 
+pub mod clients;
+pub mod connections;
 pub mod db;
+pub mod domains;
+pub mod on;
+pub mod teams;
+pub mod tenants;
+pub mod users;
 
 pub use db::{Db, StoreError};
+pub use on::On;
