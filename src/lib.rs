@@ -5,6 +5,7 @@
 //! the README's "House".
 
 pub mod clock;
+pub mod config;
 pub mod connector;
 pub mod oauth;
 pub mod outbound;
@@ -13,3 +14,5 @@ pub mod seal;
 pub mod secret;
 pub mod store;
 pub mod token;
+
+mod suggest;

@@ -4,22 +4,30 @@
 //! PostgreSQL read alike; every change that must happen once is one conditional statement on one row whose
 //! affected-row count is the verdict; ids and times come from the caller.
 
+pub mod clients;
 pub mod codes;
+pub mod connections;
 pub mod consents;
 pub mod db;
 pub mod departures;
+pub mod domains;
 pub mod families;
 pub mod identities;
 pub mod keys;
 pub mod logins;
 pub mod meta;
+pub mod on;
 pub mod replays;
 pub mod sessions;
 pub mod standing;
 pub mod sweep;
+pub mod teams;
+pub mod tenants;
 pub mod throttles;
+pub mod users;
 
 pub use db::{Db, StoreError};
+pub use on::On;
 
 /// Reads a JSON column.
 ///
