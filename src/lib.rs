@@ -4,8 +4,14 @@
 //! tokens, and judges every bearer token that reaches the platform. The rooms and what each may import are drawn in
 //! the README's "House".
 
+pub mod assets;
 pub mod clock;
 pub mod connector;
+pub mod demo;
+pub mod login;
+#[cfg(test)]
+mod markup;
+pub mod moment;
 pub mod oauth;
 pub mod policy;
 pub mod seal;
