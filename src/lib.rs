@@ -4,9 +4,15 @@
 //! tokens, and judges every bearer token that reaches the platform. The rooms and what each may import are drawn in
 //! the README's "House".
 
+pub mod assets;
 pub mod clock;
 pub mod config;
 pub mod connector;
+pub mod demo;
+pub mod login;
+#[cfg(test)]
+mod markup;
+pub mod moment;
 pub mod oauth;
 pub mod outbound;
 pub mod policy;

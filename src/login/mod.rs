@@ -1,0 +1,3 @@
+//! People with a browser: the sign-in, consent and account pages.
+
+pub mod pages;
