@@ -9,10 +9,10 @@ use axum::{
 use serde::Deserialize;
 
 use super::{
-    moment::Moment,
+    choose,
     pages::{self, SignedOut},
 };
-use crate::{app::App, error::PageError, session::Visit, store};
+use crate::{app::App, error::PageError, moment::Moment, session::Visit, store};
 
 const FORM: &str = "account";
 
@@ -29,10 +29,10 @@ pub async fn show(State(app): State<App>, visit: Visit) -> Result<Response, Page
         Some(id) => store::connections::find(&app.db, id).await?,
         None => None,
     };
-    let method = connection.map_or_else(|| "Password".to_owned(), |c| c.settings.button_label(&c.name));
+    let method = connection.map_or_else(|| "Password".to_owned(), |c| choose::label(&c));
     let page = pages::SignedIn {
-        name: user.name.as_deref().unwrap_or(&user.email),
-        email: &user.email,
+        name: user.name.as_deref().unwrap_or(user.email.as_str()),
+        email: user.email.as_str(),
         tenant: &tenant.display_name,
         method: &method,
         since: Moment(who.auth_time),

@@ -34,17 +34,17 @@ pub async fn callback(State(app): State<App>, visit: Visit, RawQuery(query): Raw
     let memo = app.sealer.open(&format!("departure/{state_hash}"), &departure.memo_sealed);
     let memo = memo.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let memo = memo.ok_or_else(|| PageError::internal("the departure's memo does not open"))?;
-    let connector = app.connector(&connection).await.map_err(|e| failed(&connection, &e))?;
-    let identity = connector.arrive(&memo, &params.into_map(), &app.callback_url(), now).await;
+    let connector = app.connector(&connection).map_err(|e| failed(&connection, &e))?;
+    let identity = connector.arrive(&memo, &params.into_map(), app.callback_url(), now).await;
     let again = format!("/login/{}", pending.login.id);
     let identity = identity.map_err(|e| failed(&connection, &e).way_on(again, "Try again"))?;
 
     let user = link::user_of(&app, &pending, &connection, &identity).await?;
     require_active(&app, &pending, &user, Some(&connection)).await?;
-    sign_in(&app, &visit, &pending, &connection, &user, &identity).await?;
-    crate::metrics::login(&connection.protocol, "success");
-    if direct::lands_here(&app) {
-        return direct::land(&app, &visit, pending, &user).await;
+    let who = sign_in(&app, &visit, &pending, &connection, &user, &identity).await?;
+    crate::metrics::login(connection.protocol.as_str(), "success");
+    if pending.login.request.direct {
+        return direct::land(&app, &visit, pending, &who).await;
     }
     dispatch::proceed(&app, &visit, pending.login).await
 }
@@ -84,7 +84,7 @@ async fn sign_in(
     connection: &Connection,
     user: &User,
     identity: &Identity,
-) -> Result<(), PageError> {
+) -> Result<SignedIn, PageError> {
     let now = app.clock.now();
     let until = now + app.settings.session_absolute;
     let signed_in = SignedIn {
@@ -92,13 +92,14 @@ async fn sign_in(
         user_id: user.id.clone(),
         tenant_id: pending.tenant.id.clone(),
         connection_id: Some(connection.id.clone()),
-        // What the provider says of the past is believed; a moment in the future is not.
-        auth_time: identity.auth_time.map_or(now, |at| at.min(now)),
+        // What the provider says of the past is believed, unless its clock merely runs a little behind ours.
+        auth_time: identity.auth_time.filter(|at| now - at > app.settings.clock_skew).unwrap_or(now),
         amr: "fed".into(),
         until: identity.session_until.map_or(until, |end| end.min(until)),
         seen_at: now,
     };
-    visit.sign_in(&signed_in).await
+    visit.sign_in(&signed_in).await?;
+    Ok(signed_in)
 }
 
 fn bad_answer(cause: &'static str) -> PageError {

@@ -13,7 +13,13 @@ use super::{
     dispatch::{self, Pending},
     pages::{Button, Choose},
 };
-use crate::{app::App, error::PageError, policy::email::Email, session::Visit, store};
+use crate::{
+    app::App,
+    error::PageError,
+    policy::email::Email,
+    session::Visit,
+    store::{self, connections::Connection},
+};
 
 /// To the sign-in page of a pending login.
 #[must_use]
@@ -57,7 +63,7 @@ pub async fn choose(State(app): State<App>, visit: Visit, Path(id): Path<String>
         return Ok(page(&app, &visit, &pending, typed, Some("Please type your e-mail address, like name@example.com.")));
     };
     // Discovery looks at the domain alone, never at whether a user exists: it tells nobody who is known here.
-    let tenant = store::tenants::of_domain(&app.db, email.domain()).await?;
+    let tenant = store::domains::tenant_of(&app.db, email.domain()).await?;
     let is_home = tenant.as_deref() == Some(pending.tenant.id.as_str());
     match pending.offered.as_slice() {
         _ if choice.with.as_deref() == Some("password") && pending.tenant.password_login => {}
@@ -74,7 +80,7 @@ pub async fn choose(State(app): State<App>, visit: Visit, Path(id): Path<String>
 }
 
 fn page(app: &App, visit: &Visit, pending: &Pending, email: &str, error: Option<&str>) -> Response {
-    let texts: Vec<String> = pending.offered.iter().map(|c| c.settings.button_label(&c.name)).collect();
+    let texts: Vec<String> = pending.offered.iter().map(|c| label(c)).collect();
     let buttons: Vec<Button<'_>> = pending
         .offered
         .iter()
@@ -93,4 +99,10 @@ fn page(app: &App, visit: &Visit, pending: &Pending, email: &str, error: Option<
         error,
     };
     page.into_response()
+}
+
+/// What the button of a connection says.
+#[must_use]
+pub fn label(connection: &Connection) -> String {
+    connection.settings.button_text.clone().unwrap_or_else(|| format!("Sign in with {}", connection.name))
 }

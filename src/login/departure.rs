@@ -44,13 +44,13 @@ pub async fn depart(app: &App, visit: &Visit, pending: &Pending, name: &str, hin
 pub async fn plan(app: &App, visit: &Visit, pending: &Pending, name: &str, hint: Option<&str>) -> Result<Go, PageError> {
     let connection = pending.offered.iter().find(|c| c.name == name);
     let connection = connection.ok_or_else(|| not_offered(format!("connection {name:?} is not offered by tenant {}", pending.tenant.name)))?;
-    let connector = app.connector(connection).await.map_err(|e| failed(connection, &e))?;
+    let connector = app.connector(connection).map_err(|e| failed(connection, &e))?;
     let request = &pending.login.request;
     let state = secret::random();
     let redirect_uri = app.callback_url();
     let wish = Wish {
         state: &state,
-        redirect_uri: &redirect_uri,
+        redirect_uri,
         login_hint: hint,
         force: request.prompt.login,
         select_account: request.prompt.select_account,
@@ -96,6 +96,6 @@ pub fn failed(connection: &Connection, e: &connector::Error) -> PageError {
             "The connection to your organisation's sign-in needs its administrator.",
         ),
     };
-    crate::metrics::login(&connection.protocol, kind);
+    crate::metrics::login(connection.protocol.as_str(), kind);
     PageError::new(status, kind, title, explanation, format!("connection {}: {e}", connection.name))
 }

@@ -89,8 +89,8 @@ async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Res
     let request = &pending.login.request;
     let offered: Vec<String> = pending.offered.iter().map(|c| c.name.clone()).collect();
     let expected_person = match (&request.id_token_hint, signed_in) {
-        (Some(hint), Some(who)) => match app.hinted_subject(hint) {
-            Some(subject) => subject == who.user_id,
+        (Some(hint), Some(who)) => match app.id_token_hint(hint).await {
+            Some(hint) => hint.subject == who.user_id,
             None => return Ok(Step::Deny(Code::InvalidRequest, "id_token_hint is not an ID token of ours")),
         },
         _ => true,

@@ -156,7 +156,7 @@ async fn refresh(app: &App, tenant: &Tenant, headers: &HeaderMap) -> Result<Mint
 async fn refresh_cookie(app: &App, tenant: &Tenant, headers: &HeaderMap) -> Result<(Client, String), ApiError> {
     let missing = || ApiError::from(error(Code::InvalidGrant, "there is no valid refresh token"));
     let token = only_cookie(headers, REFRESH_COOKIE).ok_or_else(missing)?;
-    let claims = app.refresh_claims(&token).ok_or_else(missing)?;
+    let claims = grant::refresh_token::read(&app.grants(), &token).await.ok_or_else(missing)?;
     let client = store::clients::find(&app.db, &claims.client_id).await?;
     let client = client.filter(|c| c.trusted && c.tenant_id == tenant.id).ok_or_else(missing)?;
     Ok((client, token))
@@ -176,7 +176,7 @@ pub async fn logout(State(app): State<App>, visit: Visit, headers: HeaderMap, bo
     let tenant = find_tenant(&app, &request.tenant_name).await?;
     if let Ok((client, token)) = refresh_cookie(&app, &tenant, &headers).await {
         check_origin(&headers, &client)?;
-        if let Some(claims) = app.refresh_claims(&token) {
+        if let Some(claims) = grant::refresh_token::read(&app.grants(), &token).await {
             let family = store::families::find(&app.db, &claims.family).await?;
             store::families::revoke(&app.db, &claims.family, app.clock.now()).await?;
             // The session may live on this very host (direct mode, or one host for both): then it ends too.

@@ -37,8 +37,8 @@ async fn try_once(app: &App, pending: &Pending, connection: &Connection, identit
         Some(email) => store::identities::with_email(db, &tenant.id, email, &connection.id).await?,
         None => None,
     };
-    let domains = store::tenants::domains(db, &tenant.id).await?;
-    let rules = Rules { email_trust: connection.settings.email_trust, domains: &domains, provisioning: tenant.provisioning };
+    let domains = store::domains::of_tenant(db, &tenant.id).await?;
+    let rules = Rules { email_trust: connection.settings.email_trust(), domains: &domains, provisioning: tenant.provisioning };
     match linking::decide(identity, owner.as_ref(), same_email.as_ref(), &rules) {
         Decision::SignIn(user_id) => {
             store::identities::touch(db, &connection.id, identity, now).await?;
@@ -59,7 +59,7 @@ async fn try_once(app: &App, pending: &Pending, connection: &Connection, identit
             let user = User {
                 id: secret::row_id(now),
                 tenant_id: tenant.id.clone(),
-                email: email.as_str().to_owned(),
+                email,
                 email_proven: true,
                 name: identity.name.clone(),
                 password_hash: None,
@@ -68,17 +68,19 @@ async fn try_once(app: &App, pending: &Pending, connection: &Connection, identit
                 created_at: now,
                 updated_at: now,
             };
-            match store::users::insert_with_identity(db, &user, &secret::row_id(now), &connection.id, identity).await {
-                Ok(()) => {
-                    tracing::info!(user = user.id, connection = connection.name, "user created at first sign-in");
-                    Ok(Some(user))
-                }
-                Err(e) if e.is_conflict() => Ok(None),
-                Err(e) => Err(e.into()),
+            let mut tx = db.begin().await?;
+            let identity_id = secret::row_id(now);
+            let made = store::users::insert(&mut tx, &user).await?
+                && store::identities::insert(&mut tx, &identity_id, &connection.id, &user.id, identity, now).await?;
+            if !made {
+                return Ok(None);
             }
+            tx.commit().await?;
+            tracing::info!(user = user.id, connection = connection.name, "user created at first sign-in");
+            Ok(Some(user))
         }
         Decision::Refuse(refusal) => {
-            crate::metrics::login(&connection.protocol, "link_refused");
+            crate::metrics::login(connection.protocol.as_str(), "link_refused");
             Err(page(refusal, connection, identity))
         }
     }

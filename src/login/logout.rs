@@ -30,7 +30,10 @@ struct Way {
 pub async fn logout(State(app): State<App>, visit: Visit, RawForm(form): RawForm) -> Result<Response, PageError> {
     let params = read(&form)?;
     let one = |name: &str| params.one(name).ok().flatten();
-    let hint = one("id_token_hint").and_then(|hint| app.id_token_hint(hint));
+    let hint = match one("id_token_hint") {
+        Some(hint) => app.id_token_hint(hint).await,
+        None => None,
+    };
     let way = way(&app, &params, hint.as_ref().map(|h| h.client_id.as_str())).await?;
     let Some(who) = visit.signed_in(&app, None).await? else { return Ok(leave(&visit, way)) };
     if hint.is_some_and(|h| h.subject == who.user_id) {

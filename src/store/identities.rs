@@ -1,6 +1,9 @@
 //! Identities: which upstream subject is which user. The key is (connection, issuer, subject), never the e-mail.
 
-use super::db::{Db, Result};
+use super::{
+    db::{Db, Result},
+    on::On,
+};
 use crate::{
     params,
     policy::{email::Email, identity::Identity, linking::Candidate},
@@ -56,8 +59,16 @@ pub async fn with_email(db: &Db, tenant_id: &str, email: &Email, connection_id: 
 ///
 /// # Errors
 /// What the database says.
-pub async fn insert(db: &Db, id: &str, connection_id: &str, user_id: &str, identity: &Identity, now: i64) -> Result<bool> {
-    let n = db
+pub async fn insert(
+    on: impl Into<On<'_>>,
+    id: &str,
+    connection_id: &str,
+    user_id: &str,
+    identity: &Identity,
+    now: i64,
+) -> Result<bool> {
+    let n = on
+        .into()
         .execute(
             "INSERT INTO identities (id, connection_id, issuer, subject, user_id, email, groups_json, created_at, last_seen_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (connection_id, issuer, subject) DO NOTHING",
