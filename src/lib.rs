@@ -4,6 +4,7 @@
 //! tokens, and judges every bearer token that reaches the platform. The rooms and what each may import are drawn in
 //! the README's "House".
 
+pub mod apply;
 pub mod clock;
 pub mod config;
 pub mod connector;
