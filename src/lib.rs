@@ -5,7 +5,9 @@
 //! the README's "House".
 
 pub mod app;
+pub mod apply;
 pub mod assets;
+pub mod background;
 pub mod bearer;
 pub mod clock;
 pub mod config;
@@ -26,7 +28,9 @@ pub mod policy;
 pub mod router;
 pub mod seal;
 pub mod secret;
+pub mod serve;
 pub mod session;
+pub mod signing;
 pub mod store;
 pub mod suggest;
 pub mod token;

@@ -21,6 +21,7 @@ use crate::{oauth::client::SigningAlg, outbound::Allow};
 pub use direct::DirectSettings;
 use raw::Source;
 pub use raw::{Environment, Problem, environment};
+pub(crate) use value::seconds;
 
 /// The file read when none is named, if it is there.
 pub const DEFAULT_FILE: &str = "gatehouse.toml";

@@ -224,7 +224,7 @@ pub(super) fn web_url(text: &str) -> Result<Url, String> {
 }
 
 /// `90`, `90s`, `15m`, `24h`, `7d`.
-fn seconds(text: &str) -> Option<i64> {
+pub(crate) fn seconds(text: &str) -> Option<i64> {
     let text = text.trim();
     let (number, unit) = match text.char_indices().last()? {
         (at, 's') => (&text[..at], 1),

@@ -1,7 +1,7 @@
 //! Tenants: customer organisations.
 
 use super::{
-    db::{Result, StoreError},
+    db::{Result, StoreError, Tx},
     on::On,
 };
 use crate::{params, policy::identity::Provisioning};
@@ -123,4 +123,15 @@ pub async fn save(on: impl Into<On<'_>>, tenant: &Tenant) -> Result<()> {
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
     Ok(on.into().execute("DELETE FROM tenants WHERE id = $1", params![id]).await? > 0)
+}
+
+/// Makes declarative changes wait for one another: of two transactions that call this, the second goes on when the
+/// first has ended.
+///
+/// # Errors
+/// What the database says.
+pub async fn lock(tx: &mut Tx) -> Result<()> {
+    let sql = "INSERT INTO meta (name, value) VALUES ('apply', '') ON CONFLICT (name) DO UPDATE SET value = ''";
+    tx.execute(sql, params![]).await?;
+    Ok(())
 }
