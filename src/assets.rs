@@ -63,7 +63,8 @@ impl Asset {
         let keep = if digest == *self.digest { "public, max-age=31536000, immutable" } else { "no-cache" };
         let tag = format!("\"{}\"", *self.digest);
         let known = request.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok());
-        let is_known = known.is_some_and(|v| v.split(',').any(|t| matches!(t.trim(), "*") || t.trim().trim_start_matches("W/") == tag));
+        let is_known =
+            known.is_some_and(|v| v.split(',').any(|t| matches!(t.trim(), "*") || t.trim().trim_start_matches("W/") == tag));
         let headers: [(HeaderName, &str); 5] = [
             (header::CONTENT_TYPE, self.media_type),
             (header::CACHE_CONTROL, keep),
@@ -122,7 +123,9 @@ mod tests {
             let older = ask(&format!("/assets/{}.older.{}", asset.stem, asset.extension), None).await;
             assert_eq!((older.status(), &older.headers()[header::CACHE_CONTROL]), (StatusCode::OK, &"no-cache".parse().unwrap()));
         }
-        for path in ["/assets/", "/assets/gatehouse", "/assets/gatehouse.css", "/assets/..%2flayout.html", "/assets/nothing.x.css"] {
+        for path in
+            ["/assets/", "/assets/gatehouse", "/assets/gatehouse.css", "/assets/..%2flayout.html", "/assets/nothing.x.css"]
+        {
             assert_eq!(ask(path, None).await.status(), StatusCode::NOT_FOUND, "{path}");
         }
     }

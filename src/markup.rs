@@ -29,7 +29,10 @@ pub fn check(page: &str, html: &str) {
         assert!(image.get("alt").is_some(), "{page}: an image without alt");
         let src = image.get("src").unwrap_or_default();
         assert!(src.starts_with("/assets/") || src.starts_with("https://"), "{page}: image {src}");
-        assert!(src.starts_with('/') || image.get("referrerpolicy") == Some("no-referrer"), "{page}: image {src} learns the referrer");
+        assert!(
+            src.starts_with('/') || image.get("referrerpolicy") == Some("no-referrer"),
+            "{page}: image {src} learns the referrer"
+        );
     }
     for form in named("form") {
         assert_eq!(form.get("method"), Some("post"), "{page}: a form that does not post");

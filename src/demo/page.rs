@@ -91,49 +91,68 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The members of a JSON object as rows, in the object's order: text without its quotes, the rest as JSON, times
-    /// also in words.
+    /// The members of a JSON object as rows, the well-known ones first: text without its quotes, lists with commas,
+    /// inner objects by dotted names, times also in words.
     #[must_use]
     pub fn rows(object: &Value) -> Vec<Self> {
-        let members = object.as_object().into_iter().flatten();
-        members
-            .map(|(name, value)| Self {
-                name: name.clone(),
-                value: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-                meaning: match (name.as_str(), value.as_i64()) {
-                    ("exp" | "iat" | "nbf" | "auth_time", Some(time)) => format!("{}: {}", meaning(name), Moment(time)),
-                    _ => meaning(name).to_owned(),
-                },
-            })
-            .collect()
+        let mut rows = Vec::new();
+        flatten("", object, &mut rows);
+        let place = |name: &str| MEANINGS.iter().position(|(known, _)| *known == name).unwrap_or(MEANINGS.len());
+        rows.sort_by_cached_key(|row| (place(&row.name), row.name.clone()));
+        rows
     }
 }
 
-fn meaning(claim: &str) -> &'static str {
-    match claim {
-        "iss" => "who issued and signed it",
-        "sub" => "who it is about: the user's id, which never changes",
-        "aud" => "whom it is meant for",
-        "azp" | "client_id" => "the client it was issued to",
-        "exp" => "expires",
-        "iat" => "issued",
-        "nbf" => "not good before",
-        "auth_time" => "the person proved who they are",
-        "jti" => "the token's own id",
-        "scope" => "what it may be used for",
-        "tenant" => "the customer organisation",
-        "fam" => "the family of tokens that ends together",
-        "sid" => "the session it belongs to",
-        "nonce" => "binds it to the request of this browser",
-        "at_hash" => "binds it to the access token issued with it",
-        "email_verified" => "whether somebody vouched for the address",
-        "principal" => "who a request with this token acts as",
-        "alg" => "how it is signed",
-        "kid" => "the key that signed it, found in the JWKS",
-        "typ" => "what kind of token it is, so that none passes for another",
-        _ => "",
+fn flatten(prefix: &str, object: &Value, rows: &mut Vec<Claim>) {
+    for (name, value) in object.as_object().into_iter().flatten() {
+        let name = format!("{prefix}{name}");
+        if value.as_object().is_some_and(|members| !members.is_empty()) {
+            flatten(&format!("{name}."), value, rows);
+            continue;
+        }
+        let meaning = MEANINGS.iter().find(|(known, _)| *known == name).map_or("", |(_, meaning)| meaning);
+        let meaning = match (name.as_str(), value.as_i64()) {
+            ("exp" | "iat" | "nbf" | "auth_time", Some(time)) => format!("{meaning}: {}", Moment(time)),
+            _ => meaning.to_owned(),
+        };
+        let value = match value.as_array() {
+            Some(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
+            None => text(value),
+        };
+        rows.push(Claim { name, value, meaning });
     }
 }
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+const MEANINGS: [(&str, &str); 24] = [
+    ("typ", "what kind of token it is, so that none passes for another"),
+    ("alg", "how it is signed"),
+    ("kid", "the key that signed it, found in the JWKS"),
+    ("iss", "who issued and signed it"),
+    ("sub", "whom it is about: the user's id, which never changes"),
+    ("aud", "whom it is meant for"),
+    ("azp", "the client it was issued to"),
+    ("client_id", "the client it was issued to"),
+    ("tenant", "the customer organisation"),
+    ("email", ""),
+    ("email_verified", "whether somebody vouched for the address"),
+    ("name", ""),
+    ("groups", "groups at the identity provider"),
+    ("scope", "what it may be used for"),
+    ("iat", "issued"),
+    ("nbf", "not good before"),
+    ("exp", "expires"),
+    ("auth_time", "the person proved who they are"),
+    ("jti", "the token's own id"),
+    ("fam", "the family of tokens that ends together"),
+    ("sid", "the session it belongs to"),
+    ("nonce", "binds it to the request of this browser"),
+    ("at_hash", "binds it to the access token issued with it"),
+    ("principal.kind", "what a request with this token acts as"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -161,7 +180,9 @@ mod tests {
     #[test]
     fn both_states_of_the_page_are_sound() {
         check("signed out", &page(None));
-        let claims = json!({HOSTILE: HOSTILE, "exp": 1_763_808_900, "groups": [HOSTILE], "email_verified": true});
+        let inner = json!({"kind": HOSTILE, "none": {}});
+        let claims =
+            json!({HOSTILE: HOSTILE, "exp": 1_763_808_900, "groups": ["a", "b"], "email_verified": true, "principal": inner});
         let signed_in = page(Some(Session {
             email: HOSTILE,
             tenant: HOSTILE,
@@ -169,7 +190,13 @@ mod tests {
             panels: vec![Panel { title: HOSTILE, note: HOSTILE, claims: Claim::rows(&claims) }],
         }));
         check("signed in", &signed_in);
-        for words in ["expires: 22 November 2025, 10:55 UTC", "<td>1 day</td><td>23 h 59 min</td>", "<code>true</code>"] {
+        for words in [
+            "<code>a, b</code>",
+            "<code>principal.none</code></th><td><code>{}</code>",
+            "expires: 22 November 2025, 10:55 UTC",
+            "<td>1 day</td><td>23 h 59 min</td>",
+            "<code>true</code>",
+        ] {
             assert!(signed_in.contains(words), "{words}");
         }
     }

@@ -123,7 +123,7 @@ pub struct SignedIn<'a> {
     pub email: &'a str,
     /// The tenant's display name.
     pub tenant: &'a str,
-    /// "Password", or what the connection's button is called.
+    /// "a password", or the name of the connection.
     pub method: &'a str,
     /// When the person signed in.
     pub since: Moment,
@@ -288,7 +288,8 @@ mod tests {
     fn what_was_typed_stays_and_the_error_is_tied_to_its_field() {
         let page = Password { email: "ada@acme.example", error: Some(NO_MATCH), ..password(None) };
         let html = page.render().unwrap();
-        for words in ["value=\"ada@acme.example\"", "role=\"alert\" id=\"error\"", "aria-describedby=\"error\"", "<title>Error: "] {
+        for words in ["value=\"ada@acme.example\"", "role=\"alert\" id=\"error\"", "aria-describedby=\"error\"", "<title>Error: "]
+        {
             assert!(html.contains(words), "{words}");
         }
         assert!(!html.contains("type=\"password\" value"));
@@ -299,7 +300,10 @@ mod tests {
     #[test]
     fn the_policy_opens_forms_only_as_far_as_they_lead() {
         assert!(content_security_policy(&[], false).contains("form-action 'self'; "));
-        let app = content_security_policy(&["com.example.app:/cb", "http://127.0.0.1:1/cb", "https://a.example", "; script-src *"], false);
+        let app = content_security_policy(
+            &["com.example.app:/cb", "http://127.0.0.1:1/cb", "https://a.example", "; script-src *"],
+            false,
+        );
         assert!(app.contains("form-action 'self' com.example.app: http: https:; "), "{app}");
         assert!(!app.contains("script-src"));
         assert!(content_security_policy(&["https://a.example"], true).ends_with("; script-src 'self'"));
