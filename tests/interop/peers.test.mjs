@@ -61,9 +61,13 @@ test('a sign-in with private_key_jwt and a signed request object', async () => {
   assert.equal(tokens.claims().sub, 'ada');
 });
 
-test('keys rotate without a restart', async () => {
-  await upstream.rotateKeys();
+test('keys rotate without a restart, in the middle of a sign-in', async () => {
   const config = await discover(upstream.issuer, 'basic', {}, oidc.ClientSecretBasic('basic-secret'));
-  const { tokens } = await signIn(config, REDIRECT, walker());
+  const browser = new Browser({ stops: [REDIRECT] });
+  const { tokens } = await signIn(config, REDIRECT, async (url) => {
+    const page = await browser.open(url);
+    await upstream.rotateKeys();
+    return throughUpstream(browser, page, 'ada');
+  });
   assert.equal(decodeProtectedHeader(tokens.id_token).kid, 'rs256-2');
 });

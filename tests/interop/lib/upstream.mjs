@@ -15,6 +15,40 @@ async function signingKeys(generation) {
   return keys;
 }
 
+/** What the provider remembers, kept while it is made anew with other keys. */
+function memory() {
+  const records = new Map();
+  return class Memory {
+    constructor(kind) {
+      this.kind = kind;
+    }
+
+    async upsert(id, payload) {
+      records.set(`${this.kind} ${id}`, payload);
+    }
+
+    async find(id) {
+      return records.get(`${this.kind} ${id}`);
+    }
+
+    async findByUid(uid) {
+      return [...records].find(([key, payload]) => key.startsWith(`${this.kind} `) && payload.uid === uid)?.[1];
+    }
+
+    async consume(id) {
+      records.get(`${this.kind} ${id}`).consumed = Math.floor(Date.now() / 1000);
+    }
+
+    async destroy(id) {
+      records.delete(`${this.kind} ${id}`);
+    }
+
+    async revokeByGrantId(grantId) {
+      for (const [key, payload] of records) if (payload.grantId === grantId) records.delete(key);
+    }
+  };
+}
+
 /** Everybody signs in with any password; the login name is the subject. */
 const PEOPLE = {
   ada: { email: 'ada@acme.example', email_verified: true, name: 'Ada Lovelace', groups: ['engineers', 'admins'] },
@@ -34,7 +68,7 @@ export class Upstream {
     upstream.server.listen(0, '127.0.0.1');
     await once(upstream.server, 'listening');
     upstream.issuer = `http://127.0.0.1:${upstream.server.address().port}`;
-    Object.assign(upstream, { clients, people, generation: 0, keys: [] });
+    Object.assign(upstream, { clients, people, generation: 0, keys: [], errors: [], memory: memory() });
     await upstream.rotateKeys();
     return upstream;
   }
@@ -46,6 +80,7 @@ export class Upstream {
     const { people } = this;
     const provider = new Provider(this.issuer, {
       clients: typeof this.clients === 'function' ? this.clients() : this.clients,
+      adapter: this.memory,
       jwks: { keys: this.keys },
       pkce: { required: () => true },
       scopes: ['openid', 'email', 'profile', 'groups', 'offline_access'],
@@ -60,7 +95,6 @@ export class Upstream {
     for (const event of ['authorization.error', 'grant.error', 'userinfo.error']) {
       provider.on(event, (ctx, error) => this.errors.push(error));
     }
-    this.errors ??= [];
     this.provider = provider;
     this.handler = provider.callback();
   }
