@@ -69,7 +69,7 @@ impl Passwords {
         // A password over the limit costs the same work, on its first bytes, and never matches.
         let fits = password.len() <= LONGEST;
         let bytes = password.as_bytes()[..password.len().min(LONGEST)].to_vec();
-        let matches = self.run(move || argon2().is_ok_and(|a| a.verify_password(&bytes, &hash).is_ok())).await?;
+        let matches = self.run(move || argon2().is_ok_and(|a| a.verify_password(&bytes, hash.as_str()).is_ok())).await?;
         Ok(matches && known && fits)
     }
 

@@ -17,7 +17,7 @@ pub async fn revoke(State(app): State<App>, Address(address): Address, headers: 
     let client = client_auth::authenticate(&app, &headers, &params, &address).await?;
     let token = params.required("token", "token is missing")?;
     let now = app.clock.now();
-    let family = match app.validator.validate_access(token, now).await {
+    let family = match app.own_access_token(token).await {
         Ok(claims) => Some((claims.client_id, claims.fam)),
         Err(_) => refresh_token::read(&app.grants(), token).await.map(|c| (c.client_id, c.family)),
     };

@@ -90,8 +90,8 @@ fn refused(error: OAuthError) -> PageError {
     bad_request(error.description)
 }
 
-fn bad_request(cause: &'static str) -> PageError {
+fn bad_request(cause: impl std::fmt::Display) -> PageError {
     let explanation = format!("The application sent a request that this sign-in service cannot accept: {cause}.");
-    PageError::new(StatusCode::BAD_REQUEST, "bad_authorization_request", "The request is not valid", explanation, cause)
+    PageError::new(StatusCode::BAD_REQUEST, "bad_authorization_request", "The request is not valid", explanation, cause.to_string())
         .advise("This is for the application's developers to mend; you have done nothing wrong.")
 }
