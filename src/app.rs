@@ -9,7 +9,11 @@ use crate::{
     apply,
     clock::Clock,
     config::{DirectSettings, Mode, Settings},
-    connector::{self, Connector, oidc::Deps, registry::{Registry, StoredConnection}},
+    connector::{
+        self, Connector,
+        oidc::Deps,
+        registry::{Registry, StoredConnection},
+    },
     grant::{Defaults, Grants},
     outbound::{Outbound, OutboundError},
     password::{PasswordError, Passwords},
@@ -153,12 +157,12 @@ impl App {
     }
 
     async fn apply(&self, text: &str, origin: &str, env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Result<(), StartError> {
-        let hashing = apply::Hashing { hash: |password| crate::password::hash_now(password).ok(), verify: crate::password::verify_now };
+        let hashing =
+            apply::Hashing { hash: |password| crate::password::hash_now(password).ok(), verify: crate::password::verify_now };
         let file = apply::File { text, origin, env };
         let plan = apply::run(&self.db, &self.sealer, hashing, file, apply::Options::default(), self.clock.now()).await;
-        let plan = plan.map_err(|problems| {
-            StartError::Apply(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-        })?;
+        let plan =
+            plan.map_err(|problems| StartError::Apply(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
         if plan.changes() > 0 {
             tracing::info!(origin, changes = plan.changes(), "declarative state applied");
         }

@@ -90,8 +90,14 @@ impl PageError {
     #[must_use]
     pub fn forged_form() -> Self {
         let explanation = "This page was open for too long, or cookies are switched off.";
-        Self::new(StatusCode::FORBIDDEN, "form_token", "Please start again", explanation, "form token missing or of another browser")
-            .advise("Go back to the application that you came from and sign in again.")
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "form_token",
+            "Please start again",
+            explanation,
+            "form token missing or of another browser",
+        )
+        .advise("Go back to the application that you came from and sign in again.")
     }
 
     /// A pending login that is over, or another browser's.

@@ -47,7 +47,11 @@ impl Passwords {
         let salt = secret::random_id();
         let tag = secret::random();
         let decoy = format!("$argon2id$v=19$m=19456,t=2,p=1${}${}", salt.replace(['-', '_'], "A"), tag.replace(['-', '_'], "A"));
-        Ok(Self { turns: Arc::new(Semaphore::new(AT_ONCE)), queue: Arc::new(Semaphore::new(AT_ONCE + QUEUE)), decoy: decoy.into() })
+        Ok(Self {
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            queue: Arc::new(Semaphore::new(AT_ONCE + QUEUE)),
+            decoy: decoy.into(),
+        })
     }
 
     /// Hashes a password for storage (PHC string format).
