@@ -1,0 +1,16 @@
+//! The whole application in process, built by the same function as `main` uses, over HTTP, on a fresh database for each
+//! test, with a clock that is moved by hand. Everything runs on SQLite, and on PostgreSQL when `GATEHOUSE_TEST_POSTGRES`
+//! names a server.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
+
+mod authorize;
+mod browser;
+mod codes;
+mod hops;
+mod logout;
+mod operations;
+mod passwords;
+mod refresh;
+mod tokens;
+mod world;
