@@ -2,16 +2,15 @@
 //! broken one can have. It keeps keys of its own and signs with aws-lc directly, so that nothing it says is true only
 //! because gatehouse believes the same.
 
+mod keys;
+mod knobs;
+
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
 };
 
-use aws_lc_rs::{
-    digest, hmac, rand,
-    rsa::KeySize,
-    signature::{self, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RsaKeyPair},
-};
+use aws_lc_rs::{digest, hmac, rand, signature};
 use axum::{
     Router,
     body::Body,
@@ -27,64 +26,14 @@ use gatehouse::clock::Clock;
 use serde_json::{Map, Value, json};
 use url::{Url, form_urlencoded};
 
+pub use self::knobs::{Broken, Knobs, Signing, change};
+use self::{
+    keys::{Key, key},
+    knobs::alter,
+};
+
 pub const CLIENT_ID: &str = "gatehouse at idp";
 pub const CLIENT_SECRET: &str = "s3cret:/+ with % and space";
-
-type Alter<T> = Option<Arc<dyn Fn(&mut T) + Send + Sync>>;
-
-/// How ID tokens are signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Signing {
-    #[default]
-    Rs256,
-    Es256,
-    /// Unsigned, with this spelling of `none`.
-    None(&'static str),
-    /// A key that was never published, under the published kid.
-    WrongKey,
-    /// HS256 with the published modulus as the secret.
-    HmacOfPublicKey,
-    /// HS256 with the client secret.
-    HmacOfSecret,
-    /// Signed well, then one claim changed.
-    Altered,
-}
-
-/// How an endpoint misbehaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Broken {
-    Status(u16),
-    Html,
-    Huge,
-    Hangs,
-    RedirectsAway,
-}
-
-/// What can be turned.
-#[derive(Clone, Default)]
-pub struct Knobs {
-    pub discovery: Alter<Value>,
-    pub jwks: Alter<Value>,
-    /// Parameters of the answer that the browser carries.
-    pub redirect: Alter<BTreeMap<String, String>>,
-    pub token_response: Alter<Value>,
-    pub header: Alter<Value>,
-    pub claims: Alter<Value>,
-    pub userinfo: Alter<Value>,
-    pub signing: Signing,
-    /// Userinfo as a signed JWT.
-    pub userinfo_jwt: bool,
-    /// Claims of the person that only userinfo gives.
-    pub only_userinfo: Vec<&'static str>,
-    /// By path, e.g. `/token`.
-    pub broken: HashMap<&'static str, Broken>,
-    /// Ways to authenticate that are accepted; empty accepts all.
-    pub accepts: Vec<&'static str>,
-    /// A wrong way to authenticate uses the code up.
-    pub burns_codes: bool,
-    /// The public keys of gatehouse, for assertions and request objects.
-    pub client_jwks: Value,
-}
 
 /// A request that arrived.
 #[derive(Clone, Debug)]
@@ -100,12 +49,6 @@ struct Code {
     redirect_uri: String,
     nonce: Option<String>,
     auth_time: i64,
-}
-
-struct Key {
-    kid: String,
-    rsa: RsaKeyPair,
-    ec: EcdsaKeyPair,
 }
 
 struct Inner {
@@ -417,55 +360,6 @@ async fn serve(State(idp): State<Idp>, request: Request) -> Response {
         "/userinfo" => idp.userinfo(&seen.headers),
         _ => StatusCode::NOT_FOUND.into_response(),
     }
-}
-
-impl Key {
-    fn make(kid: String) -> Self {
-        let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        Self { kid, rsa: RsaKeyPair::generate(KeySize::Rsa2048).unwrap(), ec }
-    }
-
-    fn modulus(&self) -> Vec<u8> {
-        self.rsa.public_key().modulus().big_endian_without_leading_zero().to_vec()
-    }
-
-    fn public(&self) -> [Value; 2] {
-        let exponent = self.rsa.public_key().exponent().big_endian_without_leading_zero().to_vec();
-        let point: Vec<u8> = self.ec.public_key().as_ref().to_vec();
-        [
-            json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid, "n": B64.encode(self.modulus()), "e": B64.encode(exponent)}),
-            json!({"kty": "EC", "crv": "P-256", "use": "sig", "kid": format!("{}-ec", self.kid),
-                   "x": B64.encode(&point[1..33]), "y": B64.encode(&point[33..])}),
-        ]
-    }
-
-    fn rs256(&self, text: &str) -> Vec<u8> {
-        let mut signature = vec![0; self.rsa.public_modulus_len()];
-        self.rsa.sign(&signature::RSA_PKCS1_SHA256, &rand::SystemRandom::new(), text.as_bytes(), &mut signature).unwrap();
-        signature
-    }
-
-    fn es256(&self, text: &str) -> Vec<u8> {
-        self.ec.sign(&rand::SystemRandom::new(), text.as_bytes()).unwrap().as_ref().to_vec()
-    }
-}
-
-/// The `n`th key: made once for all tests, for making them takes long.
-fn key(n: usize) -> Arc<Key> {
-    static KEYS: OnceLock<Mutex<HashMap<usize, Arc<Key>>>> = OnceLock::new();
-    let mut keys = KEYS.get_or_init(Mutex::default).lock().unwrap();
-    Arc::clone(keys.entry(n).or_insert_with(|| Arc::new(Key::make(format!("key-{n}")))))
-}
-
-fn alter<T>(how: &Alter<T>, what: &mut T) {
-    if let Some(how) = how {
-        how(what);
-    }
-}
-
-/// A knob's position.
-pub fn change<T>(how: impl Fn(&mut T) + Send + Sync + 'static) -> Alter<T> {
-    Some(Arc::new(how))
 }
 
 fn merge(into: &mut Value, from: &Value) {
