@@ -2,12 +2,14 @@
 //! test, with a clock that is moved by hand. Everything runs on SQLite, and on PostgreSQL when `GATEHOUSE_TEST_POSTGRES`
 //! names a server.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
 mod authorize;
 mod browser;
 mod codes;
+mod connector;
 mod hops;
+mod idp;
 mod logout;
 mod operations;
 mod passwords;
