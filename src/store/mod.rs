@@ -8,6 +8,7 @@ pub mod clients;
 pub mod connections;
 pub mod db;
 pub mod domains;
+pub mod meta;
 pub mod on;
 pub mod teams;
 pub mod tenants;
