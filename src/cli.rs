@@ -5,6 +5,7 @@ mod keys;
 
 use std::{
     fmt::Display,
+    io::IsTerminal as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -116,6 +117,8 @@ async fn apply_file(settings: &Settings, path: &Path, options: apply::Options) -
     let origin = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|e| one(format!("{origin} cannot be read: {e}")))?;
     let file = apply::File { text: &text, origin: &origin, env: &variable };
+    // What is wrong with the file shows even while the database is away.
+    apply::check(file).map_err(all)?;
     let (db, sealer) = app::open_store(settings).await.map_err(one)?;
     let hashing = apply::Hashing { hash: |password| password::hash_now(password).ok(), verify: password::verify_now };
     let plan = apply::run(&db, &sealer, hashing, file, options, Clock::system().now()).await;
@@ -137,7 +140,8 @@ fn algorithm(name: &str) -> Result<SigningAlg, String> {
 
 fn start_logs(format: LogFormat, level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // A second subscriber in one process is refused; the first goes on.
     let _ = match format {
         LogFormat::Text => logs.try_init(),
