@@ -4,15 +4,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
+mod apply;
 mod authorize;
 mod browser;
+mod cli;
 mod codes;
 mod connector;
+mod databases;
 mod hops;
 mod idp;
 mod logout;
 mod operations;
 mod passwords;
 mod refresh;
+mod store;
 mod tokens;
 mod world;
