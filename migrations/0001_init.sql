@@ -142,7 +142,7 @@ CREATE TABLE families (
     client_id       TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
     user_id         TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     connection_id   TEXT REFERENCES connections (id) ON DELETE CASCADE,
-    session_hash    TEXT,
+    sid    TEXT,
     scope           TEXT NOT NULL,
     resources       TEXT NOT NULL,
     auth_time       BIGINT NOT NULL,
@@ -155,7 +155,7 @@ CREATE TABLE families (
     expires_at      BIGINT NOT NULL
 );
 CREATE INDEX families_by_user ON families (user_id);
-CREATE INDEX families_by_session ON families (session_hash);
+CREATE INDEX families_by_sid ON families (sid);
 CREATE INDEX families_by_expiry ON families (expires_at);
 
 -- An authorization code. family_id is chosen with the code and redeemed_at set once; the row outlives its redemption
@@ -167,7 +167,7 @@ CREATE TABLE codes (
     client_id          TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
     user_id            TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     connection_id      TEXT REFERENCES connections (id) ON DELETE CASCADE,
-    session_hash       TEXT,
+    sid       TEXT,
     request            TEXT NOT NULL,
     auth_time          BIGINT NOT NULL,
     amr                TEXT NOT NULL,

@@ -4,10 +4,33 @@
 //! tokens, and judges every bearer token that reaches the platform. The rooms and what each may import are drawn in
 //! the README's "House".
 
+pub mod app;
+pub mod apply;
+pub mod assets;
+pub mod background;
+pub mod bearer;
 pub mod clock;
+pub mod config;
 pub mod connector;
+pub mod demo;
+pub mod endpoint;
+pub mod error;
+pub mod grant;
+pub mod login;
+#[cfg(test)]
+mod markup;
+pub mod metrics;
+pub mod moment;
 pub mod oauth;
+pub mod outbound;
+pub mod password;
 pub mod policy;
+pub mod router;
 pub mod seal;
 pub mod secret;
+pub mod serve;
+pub mod session;
+pub mod signing;
 pub mod store;
+pub mod suggest;
+pub mod token;

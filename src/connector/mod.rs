@@ -5,6 +5,7 @@
 //! `registry` opens connectors from stored connections and keeps them until the connection changes; `oidc/` is the
 //! OpenID Connect relying party; `presets` knows how real providers name things.
 
+mod clean;
 pub mod oidc;
 pub mod presets;
 pub mod registry;

@@ -97,6 +97,9 @@ pub struct AuthorizeRequest {
     pub idp_hint: Option<String>,
     /// S256 challenge.
     pub code_challenge: Option<String>,
+    /// Begun by the control plane in direct mode: the tokens land in cookies at the end, without a code.
+    #[serde(default)]
+    pub direct: bool,
 }
 
 /// The longest value of a single parameter; a row keeps them all.
@@ -149,6 +152,7 @@ impl AuthorizeRequest {
             resource: parse_resource(client, params)?,
             idp_hint: text("idp_hint")?,
             code_challenge: parse_challenge(client, params)?,
+            direct: false,
             target,
         })
     }

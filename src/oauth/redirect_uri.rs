@@ -85,6 +85,14 @@ impl RedirectUri {
         out
     }
 
+    /// Host and port, for people to read; `None` for an app's own scheme without a host.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        let url = Url::parse(&self.0).ok()?;
+        let host = url.host_str()?.to_owned();
+        Some(url.port().map_or(host.clone(), |port| format!("{host}:{port}")))
+    }
+
     /// `scheme://host:port`, as a browser's `Origin` header spells it.
     #[must_use]
     pub fn origin(&self) -> Option<String> {

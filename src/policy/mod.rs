@@ -3,6 +3,7 @@
 //! `identity` (what a connection says) → `linking` (which user that is) → `access` (may they pass, on this path, now).
 
 pub mod access;
+pub mod connection;
 pub mod email;
 pub mod identity;
 pub mod linking;

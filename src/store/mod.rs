@@ -4,6 +4,43 @@
 //! PostgreSQL read alike; every change that must happen once is one conditional statement on one row whose
 //! affected-row count is the verdict; ids and times come from the caller.
 
+pub mod clients;
+pub mod codes;
+pub mod connections;
+pub mod consents;
 pub mod db;
+pub mod departures;
+pub mod domains;
+pub mod families;
+pub mod identities;
+pub mod keys;
+pub mod logins;
+pub mod meta;
+pub mod on;
+pub mod replays;
+pub mod sessions;
+pub mod standing;
+pub mod sweep;
+pub mod teams;
+pub mod tenants;
+pub mod throttles;
+pub mod users;
 
 pub use db::{Db, StoreError};
+pub use on::On;
+
+/// Reads a JSON column.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] naming `what`.
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|e| StoreError::Corrupt(what, e.to_string()))
+}
+
+/// Writes a JSON column.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] naming `what`, when the value has no JSON form.
+pub(crate) fn write_json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|e| StoreError::Corrupt(what, e.to_string()))
+}

@@ -1,0 +1,245 @@
+//! The application: everything a request needs, built by one function for `serve`, the demo and the tests alike.
+
+use std::{ops::Deref, sync::Arc};
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::{
+    apply,
+    clock::Clock,
+    config::{Mode, Settings},
+    connector::{self, Connector, oidc::Deps, registry::{Registry, StoredConnection}},
+    grant::{Defaults, Grants},
+    outbound::{Outbound, OutboundError},
+    password::{PasswordError, Passwords},
+    seal::{SealError, Sealer},
+    signing::{self, SigningError},
+    store::{self, Db, StoreError, connections::Connection},
+    token::{
+        Rules,
+        jwks::{FLOOR, KeySets},
+        ring::KeyRing,
+        rotation::RotationPolicy,
+        validator::Validator,
+        verify,
+    },
+};
+
+/// Why the application cannot start.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(
+        "the master key does not fit this database: it was made with another one. Give the key the database was made with \
+         (GATEHOUSE_MASTER_KEY or master.key in the keys directory), or a fresh database"
+    )]
+    WrongMasterKey,
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    #[error("{0}")]
+    Apply(String),
+}
+
+/// Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+impl Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+/// What [`App`] holds.
+pub struct Inner {
+    /// The deployment's settings.
+    pub settings: Settings,
+    /// The time.
+    pub clock: Clock,
+    /// The database.
+    pub db: Db,
+    /// The master key.
+    pub sealer: Sealer,
+    /// Our signing keys.
+    pub ring: KeyRing,
+    /// Judges bearer tokens.
+    pub validator: Validator,
+    /// Key sets of clients and providers.
+    pub key_sets: KeySets,
+    /// The gate before password hashing.
+    pub passwords: Passwords,
+    registry: Registry,
+    issuer: String,
+    callback_url: String,
+}
+
+/// An ID token of ours that came back as a hint.
+#[derive(Clone, Debug)]
+pub struct IdTokenHint {
+    /// Whom it was about.
+    pub subject: String,
+    /// Whom it was for.
+    pub client_id: String,
+}
+
+impl App {
+    /// Opens the database, brings it up to date, checks the master key, makes what signing keys are missing, and applies
+    /// the declarative state that the settings name.
+    ///
+    /// # Errors
+    /// The first thing that does not work.
+    pub async fn new(settings: Settings, clock: Clock) -> Result<Self, StartError> {
+        let sealer = open_sealer(&settings)?;
+        let db = Db::connect(&settings.database_url).await?;
+        db.migrate().await?;
+        store::meta::check_master_key(&db, &sealer).await.map_err(|e| match e {
+            StoreError::Sealed(..) => StartError::WrongMasterKey,
+            e => e.into(),
+        })?;
+        let now = clock.now();
+        let policy = rotation_policy(&settings);
+        if let Some(jwks) = &settings.jwks {
+            signing::import(&db, &sealer, jwks.expose_secret(), &policy, now).await?;
+        }
+        signing::ensure(&db, &sealer, &policy, now).await?;
+        let ring = KeyRing::default();
+        signing::load(&db, &sealer, &ring, now).await?;
+
+        let issuer = settings.issuer();
+        let outbound = Outbound::new(settings.outbound_allow.clone())?;
+        let key_sets = KeySets::new(Arc::new(outbound.clone()), 1_000, FLOOR);
+        let deps = Deps { outbound, key_sets: key_sets.clone(), ring: ring.clone(), issuer: issuer.clone() };
+        let app = Self(Arc::new(Inner {
+            validator: Validator::new(&issuer, ring.clone(), settings.clock_skew),
+            key_sets,
+            passwords: Passwords::new()?,
+            registry: Registry::new(deps),
+            callback_url: format!("{issuer}/oauth2/callback"),
+            issuer,
+            ring,
+            sealer,
+            db,
+            clock,
+            settings,
+        }));
+        app.apply_configured_state().await?;
+        Ok(app)
+    }
+
+    async fn apply_configured_state(&self) -> Result<(), StartError> {
+        if let Mode::Direct(direct) = &self.settings.mode {
+            self.apply(&direct.state(), "the settings of direct mode", &|_| None).await?;
+        }
+        if let Some(path) = &self.settings.apply {
+            let origin = path.display().to_string();
+            let text = tokio::fs::read_to_string(path).await;
+            let text = text.map_err(|e| StartError::Apply(format!("GATEHOUSE_APPLY: {origin} cannot be read: {e}")))?;
+            self.apply(&text, &origin, &|name| std::env::var(name).ok()).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, text: &str, origin: &str, env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Result<(), StartError> {
+        let hashing = apply::Hashing { hash: hash_password, verify: crate::password::verify_now };
+        let options = apply::Options::default();
+        let plan = apply::run(&self.db, &self.sealer, hashing, text, origin, options, env, self.clock.now()).await;
+        let plan = plan.map_err(|problems| {
+            StartError::Apply(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        })?;
+        if plan.has_changes() {
+            tracing::info!(origin, "declarative state applied");
+        }
+        Ok(())
+    }
+}
+
+fn hash_password(password: &str) -> Result<String, String> {
+    crate::password::hash_now(password).map_err(|e| e.to_string())
+}
+
+/// The master key from the settings, or from the keys directory, where it is made when missing.
+///
+/// # Errors
+/// When it is malformed or the directory is unusable.
+pub fn open_sealer(settings: &Settings) -> Result<Sealer, SealError> {
+    match &settings.master_key {
+        Some(key) => Sealer::from_base64(key.expose_secret()),
+        None => Sealer::from_dir(&settings.keys_dir),
+    }
+}
+
+/// How signing keys follow each other in this deployment.
+#[must_use]
+pub fn rotation_policy(settings: &Settings) -> RotationPolicy {
+    let longest = settings.refresh_token_absolute_lifetime.max(settings.access_token_lifetime);
+    RotationPolicy { max_age: settings.key_max_age, lead: signing::PUBLISH_LEAD, retire_after: longest + settings.clock_skew }
+}
+
+impl Inner {
+    /// Our issuer: the configured public URL, whatever a request's headers say.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The one callback URL of all tenants and connections.
+    #[must_use]
+    pub fn callback_url(&self) -> &str {
+        &self.callback_url
+    }
+
+    /// What grants stand on, now.
+    #[must_use]
+    pub fn grants(&self) -> Grants<'_> {
+        let s = &self.settings;
+        Grants {
+            db: &self.db,
+            ring: &self.ring,
+            issuer: &self.issuer,
+            defaults: Defaults {
+                access_token_alg: s.access_token_alg,
+                id_token_alg: s.id_token_alg,
+                access_token_lifetime: s.access_token_lifetime,
+                refresh_token_lifetime: s.refresh_token_lifetime,
+                refresh_token_absolute: s.refresh_token_absolute_lifetime,
+            },
+            leeway: s.clock_skew,
+            now: self.clock.now(),
+        }
+    }
+
+    /// The opened connector of a connection.
+    ///
+    /// # Errors
+    /// When its settings cannot work or its secret does not open.
+    pub fn connector(&self, connection: &Connection) -> Result<Arc<dyn Connector>, connector::Error> {
+        let context = Connection::secret_context(&connection.id);
+        let secret = connection.secret_sealed.as_deref().map(|sealed| self.sealer.open_text(&context, sealed)).transpose();
+        let secret = secret.map_err(|e| connector::Error::Misconfigured(format!("its client secret: {e}")))?;
+        self.registry.get(&StoredConnection {
+            id: &connection.id,
+            version: connection.version,
+            protocol: connection.protocol,
+            settings: &connection.settings,
+            secret: secret.map(SecretString::from),
+        })
+    }
+
+    /// Reads an `id_token_hint`: an ID token of ours, also an expired one.
+    pub async fn id_token_hint(&self, hint: &str) -> Option<IdTokenHint> {
+        let rules = Rules::own_id_token_hint(&self.issuer, self.settings.clock_skew);
+        let claims = verify(hint, &self.ring, &rules, self.clock.now()).await;
+        let claims = claims.inspect_err(|e| tracing::info!(detail = e.detail(), "id_token_hint refused")).ok()?;
+        Some(IdTokenHint { subject: claims.text("sub")?.to_owned(), client_id: claims.text("azp")?.to_owned() })
+    }
+}

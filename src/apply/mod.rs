@@ -1,0 +1,101 @@
+//! Declarative state: a YAML file says what tenants, connections, clients, users and teams there are, and the database
+//! is made to agree. Every error names its line and all are listed at once; then everything changes in one transaction,
+//! or nothing does. Applying the same file twice changes nothing the second time.
+//!
+//! `yaml` and `reader` take the file apart, `read/` turns it into what is `desired`, `passwords` does the slow hashing
+//! before the database is locked, `execute` compares and changes, `plan` says what.
+//!
+//! What the file leaves out has its default, with one exception: the switches that let people in (`enabled`,
+//! `login_enabled`, `password_login`, `active`) stay as they are, so that a restart never lets in again whom an
+//! operator has shut out.
+
+mod desired;
+mod execute;
+mod nouns;
+mod passwords;
+mod people;
+mod plan;
+mod read;
+mod reader;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    seal::Sealer,
+    store::{Db, StoreError},
+};
+pub use passwords::Hashing;
+pub use plan::{Action, Line, Plan};
+use reader::Context;
+pub use reader::Problem;
+
+/// How to apply.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Delete what the file no longer names.
+    pub prune: bool,
+    /// Only say what would change.
+    pub dry_run: bool,
+}
+
+/// A file to apply.
+#[derive(Clone, Copy)]
+pub struct File<'a> {
+    /// Its YAML.
+    pub text: &'a str,
+    /// Its path: it names the file in problems, and `{file: …}` secrets are looked for beside it.
+    pub origin: &'a str,
+    /// Looks up `${NAME}`.
+    pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
+}
+
+/// Reads a file without a database: syntax, names, types and everything that one file can contradict itself in.
+///
+/// # Errors
+/// Every problem there is.
+pub fn check(file: File<'_>) -> Result<(), Vec<Problem>> {
+    parse(file).map(|_| ())
+}
+
+/// Makes the database agree with the file; `now` is unix seconds.
+///
+/// # Errors
+/// Every problem there is; then nothing was changed. A failing database is a problem of line 1.
+pub async fn run(
+    db: &Db,
+    sealer: &Sealer,
+    hashing: Hashing,
+    file: File<'_>,
+    options: Options,
+    now: i64,
+) -> Result<Plan, Vec<Problem>> {
+    let tenants = parse(file)?;
+    let whole = |e: StoreError| vec![Problem { origin: file.origin.to_owned(), line: 1, column: 1, text: e.to_string() }];
+    let hashed = passwords::prepare(db, hashing, &tenants).await.map_err(whole)?;
+    let mut tx = db.begin().await.map_err(whole)?;
+    let mut work = execute::Work::new(&mut tx, sealer, file.origin, options.prune, now);
+    let result = work.run(&tenants, &hashed).await;
+    let (plan, mut problems) = work.into_parts();
+    match result {
+        // What was noted before the database failed says more than its failure.
+        Err(e) if problems.is_empty() => return Err(whole(e)),
+        Ok(()) if problems.is_empty() => {
+            if !options.dry_run {
+                tx.commit().await.map_err(whole)?;
+            }
+            return Ok(plan);
+        }
+        _ => {}
+    }
+    problems.sort_by_key(|p| (p.line, p.column));
+    Err(problems)
+}
+
+fn parse(file: File<'_>) -> Result<Vec<desired::TenantFile>, Vec<Problem>> {
+    let context = Context::new(file.origin, file.env);
+    let tenants = read::read(&context, file.text);
+    let problems = context.into_problems();
+    if problems.is_empty() { Ok(tenants) } else { Err(problems) }
+}

@@ -1,0 +1,159 @@
+//! Tenants with their domains, connections and clients.
+
+use super::{
+    desired::{ClientFile, ConnectionFile, TenantFile},
+    execute::{Result, Work},
+    plan::{Action, differences, differs},
+};
+use crate::{
+    oauth::client::Client,
+    secret,
+    store::{
+        StoreError, clients,
+        connections::{self, Connection},
+        domains,
+        tenants::{self, Tenant},
+    },
+};
+
+/// How a changed secret is shown.
+const SECRET: &str = "(secret)";
+
+impl Work<'_> {
+    pub async fn tenant(&mut self, file: &TenantFile) -> Result<Tenant> {
+        let old = tenants::find_by_name(&mut *self.tx, &file.name).await?;
+        let new = Tenant {
+            id: old.as_ref().map_or_else(|| secret::row_id(self.now), |o| o.id.clone()),
+            name: file.name.clone(),
+            display_name: file.display_name.clone(),
+            provisioning: file.provisioning,
+            enabled: file.enabled.unwrap_or(old.as_ref().is_none_or(|o| o.enabled)),
+            password_login: file.password_login.unwrap_or(old.as_ref().is_none_or(|o| o.password_login)),
+            access_token_lifetime: file.access_token_lifetime,
+            refresh_token_lifetime: file.refresh_token_lifetime,
+            created_at: old.as_ref().map_or(self.now, |o| o.created_at),
+        };
+        if old.as_ref() != Some(&new) {
+            tenants::save(&mut *self.tx, &new).await?;
+        }
+        let moved = self.domains(&new, file).await?;
+        let name = format!("tenant {}", new.name);
+        let Some(old) = old else {
+            self.plan.add(Action::Create, name, Vec::new());
+            return Ok(new);
+        };
+        let mut fields = Vec::new();
+        differs(&mut fields, "display_name", &old.display_name, &new.display_name);
+        differs(&mut fields, "domains", &false, &moved);
+        differs(&mut fields, "provisioning", &old.provisioning, &new.provisioning);
+        differs(&mut fields, "enabled", &old.enabled, &new.enabled);
+        differs(&mut fields, "password_login", &old.password_login, &new.password_login);
+        differs(&mut fields, "access_token_lifetime", &old.access_token_lifetime, &new.access_token_lifetime);
+        differs(&mut fields, "refresh_token_lifetime", &old.refresh_token_lifetime, &new.refresh_token_lifetime);
+        self.plan.compare(name, fields);
+        Ok(new)
+    }
+
+    /// Whether the tenant's domains change.
+    async fn domains(&mut self, tenant: &Tenant, file: &TenantFile) -> Result<bool> {
+        let mut free = Vec::new();
+        for (at, domain) in &file.domains {
+            match domains::tenant_of(&mut *self.tx, domain).await? {
+                Some(owner) if owner != tenant.id => {
+                    let owner = tenants::find(&mut *self.tx, &owner).await?.map_or(owner, |t| t.name);
+                    self.problem(*at, format!("domain {domain} belongs to tenant {owner}; remove it there first"));
+                }
+                _ => free.push(domain.clone()),
+            }
+        }
+        free.sort_unstable();
+        let old = domains::of_tenant(&mut *self.tx, &tenant.id).await?;
+        if old != free {
+            domains::set(&mut *self.tx, &tenant.id, &free).await?;
+        }
+        Ok(old != free || self.gave_up.contains(&tenant.id))
+    }
+
+    pub async fn connection(&mut self, tenant: &Tenant, file: &ConnectionFile) -> Result {
+        let old = connections::find_by_name(&mut *self.tx, &tenant.id, &file.name).await?;
+        let id = old.as_ref().map_or_else(|| secret::row_id(self.now), |o| o.id.clone());
+        let context = Connection::secret_context(&id);
+        let was = match old.as_ref().and_then(|o| o.secret_sealed.as_deref()) {
+            Some(sealed) => {
+                let opened = self.sealer.open_text(&context, sealed);
+                Some(opened.map_err(|e| StoreError::Sealed("connection secret", e))?)
+            }
+            None => None,
+        };
+        let same = match (&was, &file.secret) {
+            (Some(was), Some(is)) => secret::same(was, is),
+            (was, is) => was.is_none() && is.is_none(),
+        };
+        let kept = old.as_ref().filter(|_| same).and_then(|o| o.secret_sealed.clone());
+        let new = Connection {
+            tenant_id: tenant.id.clone(),
+            name: file.name.clone(),
+            protocol: file.protocol,
+            enabled: file.enabled.unwrap_or(old.as_ref().is_none_or(|o| o.enabled)),
+            login_enabled: file.login_enabled.unwrap_or(old.as_ref().is_none_or(|o| o.login_enabled)),
+            settings: file.settings.clone(),
+            secret_sealed: kept.or_else(|| file.secret.as_ref().map(|s| self.sealer.seal(&context, s.as_bytes()))),
+            version: old.as_ref().map_or(1, |o| o.version),
+            created_at: old.as_ref().map_or(self.now, |o| o.created_at),
+            id,
+        };
+        let name = format!("connection {}/{}", tenant.name, new.name);
+        let Some(old) = old else {
+            connections::save(&mut *self.tx, &new).await?;
+            self.plan.add(Action::Create, name, Vec::new());
+            return Ok(());
+        };
+        let mut fields = Vec::new();
+        differs(&mut fields, "protocol", &old.protocol, &new.protocol);
+        differs(&mut fields, "enabled", &old.enabled, &new.enabled);
+        differs(&mut fields, "login_enabled", &old.login_enabled, &new.login_enabled);
+        fields.extend(differences(&old.settings, &new.settings));
+        if !same {
+            fields.push(format!("oidc.client_secret {SECRET}"));
+        }
+        if self.plan.compare(name, fields) {
+            connections::save(&mut *self.tx, &new).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn client(&mut self, tenant: &Tenant, file: &ClientFile) -> Result {
+        let old = clients::find(&mut *self.tx, &file.id).await?;
+        if let Some(other) = old.as_ref().filter(|o| o.tenant_id != tenant.id) {
+            let owner = tenants::find(&mut *self.tx, &other.tenant_id).await?.map_or_else(String::new, |t| t.name);
+            self.problem(file.at, format!("client_id {} belongs to tenant {owner}; choose another, or remove it there", file.id));
+            return Ok(());
+        }
+        let context = clients::secret_context(&file.id);
+        let new = Client {
+            id: file.id.clone(),
+            tenant_id: tenant.id.clone(),
+            name: file.name.clone(),
+            secret_fingerprint: file.secret.as_ref().map(|s| self.sealer.fingerprint(&context, s)),
+            trusted: file.trusted,
+            enabled: file.enabled.unwrap_or(old.as_ref().is_none_or(|o| o.enabled)),
+            settings: file.settings.clone(),
+        };
+        let name = format!("client {}", new.id);
+        let Some(old) = old else {
+            clients::save(&mut *self.tx, &new, self.now).await?;
+            self.plan.add(Action::Create, name, Vec::new());
+            return Ok(());
+        };
+        let mut fields = Vec::new();
+        differs(&mut fields, "name", &old.name, &new.name);
+        differs(&mut fields, "trusted", &old.trusted, &new.trusted);
+        differs(&mut fields, "enabled", &old.enabled, &new.enabled);
+        fields.extend(differences(&old.settings, &new.settings));
+        differs(&mut fields, &format!("secret {SECRET}"), &old.secret_fingerprint, &new.secret_fingerprint);
+        if self.plan.compare(name, fields) {
+            clients::save(&mut *self.tx, &new, self.now).await?;
+        }
+        Ok(())
+    }
+}

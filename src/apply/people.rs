@@ -1,0 +1,120 @@
+//! Users and teams.
+
+use super::{
+    desired::{TeamFile, UserFile},
+    execute::{Result, Work},
+    passwords::{self, Hashed},
+    plan::{Action, differs},
+};
+use crate::{
+    secret,
+    store::{
+        teams::{self, Team},
+        tenants::Tenant,
+        users::{self, User},
+    },
+};
+
+impl Work<'_> {
+    pub async fn user(&mut self, tenant: &Tenant, file: &UserFile, hashed: &[Hashed]) -> Result {
+        let hashed = passwords::of(hashed, &tenant.name, &file.email);
+        if hashed.is_some_and(|h| h.impossible) {
+            self.problem(file.at, "the password cannot be hashed: it is too long");
+            return Ok(());
+        }
+        let new_hash = hashed.and_then(|h| h.new.as_deref());
+        let name = format!("user {}/{}", tenant.name, file.email.as_str());
+        let Some(old) = users::find_by_email(&mut *self.tx, &tenant.id, &file.email).await? else {
+            let user = User {
+                id: secret::row_id(self.now),
+                tenant_id: tenant.id.clone(),
+                email: file.email.clone(),
+                email_proven: true,
+                name: file.name.clone(),
+                password_hash: new_hash.map(str::to_owned),
+                admin: file.admin,
+                active: file.active.unwrap_or(true),
+                created_at: self.now,
+                updated_at: self.now,
+            };
+            users::insert(&mut *self.tx, &user).await?;
+            self.plan.add(Action::Create, name, Vec::new());
+            return Ok(());
+        };
+        // The name that a provider sends is not overwritten with nothing.
+        let new = User {
+            name: file.name.clone().or(old.name.clone()),
+            email_proven: true,
+            admin: file.admin,
+            updated_at: self.now,
+            ..old.clone()
+        };
+        let mut fields = Vec::new();
+        differs(&mut fields, "name", &old.name, &new.name);
+        differs(&mut fields, "email_proven", &old.email_proven, &new.email_proven);
+        differs(&mut fields, "admin", &old.admin, &new.admin);
+        if !fields.is_empty() {
+            users::update(&mut *self.tx, &new).await?;
+        }
+        if let Some(hash) = new_hash {
+            fields.push("password (secret)".into());
+            users::set_password(&mut *self.tx, &old.id, Some(hash), self.now).await?;
+            if old.password_hash.is_some() {
+                // Whoever signed in with the old one has to know the new one.
+                users::end_access(self.tx, &old.id, self.now).await?;
+            }
+        }
+        match file.active {
+            Some(false) if old.active => {
+                fields.push("active".into());
+                users::deactivate(self.tx, &old.id, self.now).await?;
+            }
+            Some(true) if !old.active => {
+                fields.push("active".into());
+                users::activate(&mut *self.tx, &old.id, self.now).await?;
+            }
+            _ => {}
+        }
+        self.plan.compare(name, fields);
+        Ok(())
+    }
+
+    pub async fn team(&mut self, tenant: &Tenant, file: &TeamFile) -> Result {
+        let mut wanted = Vec::new();
+        for (at, email) in &file.members {
+            match users::find_by_email(&mut *self.tx, &tenant.id, email).await? {
+                Some(user) => wanted.push(user.id),
+                None => {
+                    let text = format!("{} is no user of tenant {}; add them under users", email.as_str(), tenant.name);
+                    self.problem(*at, text);
+                }
+            }
+        }
+        let old = teams::find_by_name(&mut *self.tx, &tenant.id, &file.name).await?;
+        let is_new = old.is_none();
+        let team = match old {
+            Some(team) => team,
+            None => {
+                let id = secret::row_id(self.now);
+                let team = Team { id, tenant_id: tenant.id.clone(), name: file.name.clone(), created_at: self.now };
+                teams::save(&mut *self.tx, &team).await?;
+                team
+            }
+        };
+        let members = teams::members(&mut *self.tx, &team.id).await?;
+        let mut changed = false;
+        for id in members.iter().filter(|m| !wanted.contains(m)) {
+            changed |= teams::remove_member(&mut *self.tx, &team.id, id).await?;
+        }
+        for id in wanted.iter().filter(|w| !members.contains(w)) {
+            changed |= teams::add_member(&mut *self.tx, &team.id, id).await?;
+        }
+        let name = format!("team {}/{}", tenant.name, file.name);
+        if is_new {
+            self.plan.add(Action::Create, name, Vec::new());
+        } else {
+            self.plan.compare(name, if changed { vec!["members".into()] } else { Vec::new() });
+        }
+        Ok(())
+    }
+}

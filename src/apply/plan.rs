@@ -1,0 +1,148 @@
+//! What an apply changes, one line a thing.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// What happens to a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It is new.
+    Create,
+    /// Some of its fields change.
+    Update,
+    /// It goes, with all it owns.
+    Delete,
+    /// The file no longer names it; without `--prune` it stays.
+    Keep,
+    /// It is as the file says.
+    Unchanged,
+}
+
+/// One thing of the file or of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What happens to it.
+    pub action: Action,
+    /// Its kind and name: `connection acme/okta`.
+    pub name: String,
+    /// The fields that change, as the file spells them; never their values.
+    pub fields: Vec<String>,
+}
+
+/// All lines, in the order they were worked on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The lines.
+    pub lines: Vec<Line>,
+}
+
+impl Plan {
+    /// How many things are created, updated or deleted.
+    #[must_use]
+    pub fn changes(&self) -> usize {
+        [Action::Create, Action::Update, Action::Delete].map(|a| self.count(a)).iter().sum()
+    }
+
+    pub(super) fn add(&mut self, action: Action, name: String, fields: Vec<String>) {
+        self.lines.push(Line { action, name, fields });
+    }
+
+    /// An update, or nothing changed.
+    pub(super) fn compare(&mut self, name: String, fields: Vec<String>) -> bool {
+        let changed = !fields.is_empty();
+        self.add(if changed { Action::Update } else { Action::Unchanged }, name, fields);
+        changed
+    }
+
+    fn count(&self, action: Action) -> usize {
+        self.lines.iter().filter(|l| l.action == action).count()
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Line { action, name, fields } in &self.lines {
+            match action {
+                Action::Create => writeln!(f, "+ {name}")?,
+                Action::Update => writeln!(f, "~ {name} ({})", fields.join(", "))?,
+                Action::Delete => writeln!(f, "- {name}")?,
+                Action::Keep => writeln!(f, "- {name} (kept: use --prune)")?,
+                Action::Unchanged => {}
+            }
+        }
+        if self.changes() == 0 {
+            return f.write_str("no changes");
+        }
+        let [new, changed, gone] = [Action::Create, Action::Update, Action::Delete].map(|a| self.count(a));
+        write!(f, "{new} created, {changed} updated, {gone} deleted")
+    }
+}
+
+/// Notes `name` when the two differ.
+pub(super) fn differs<T: PartialEq>(fields: &mut Vec<String>, name: &str, old: &T, new: &T) {
+    if old != new {
+        fields.push(name.into());
+    }
+}
+
+/// The fields in which two settings differ, as the file spells them; one level of nesting gives `oidc.scopes`.
+pub(super) fn differences<T: serde::Serialize>(old: &T, new: &T) -> Vec<String> {
+    let json = |x: &T| serde_json::to_value(x).unwrap_or_default();
+    let mut fields = Vec::new();
+    compare("", &json(old), &json(new), &mut fields);
+    fields
+}
+
+fn compare(prefix: &str, old: &Value, new: &Value, fields: &mut Vec<String>) {
+    let (Value::Object(old), Value::Object(new)) = (old, new) else { return };
+    let absent = &Value::Null;
+    let names = new.keys().chain(old.keys().filter(|k| !new.contains_key(*k)));
+    for name in names {
+        let (was, is) = (old.get(name).unwrap_or(absent), new.get(name).unwrap_or(absent));
+        let parts = ["oidc", "saml"].contains(&name.as_str()) && was.is_object() && is.is_object();
+        match parts {
+            true => compare(&format!("{name}."), was, is, fields),
+            false if was != is => fields.push(format!("{prefix}{}", spelling(name))),
+            false => {}
+        }
+    }
+}
+
+/// Settings are stored under names that differ here and there from the file's.
+fn spelling(stored: &str) -> &str {
+    match stored {
+        "auth" => "token_endpoint_auth_method",
+        _ => stored.strip_suffix("_claims").map_or(stored, |_| stored.trim_end_matches('s')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_what_differs() {
+        let old = serde_json::json!({"button_text": "a", "email_claims": ["x"], "oidc": {"scopes": "openid", "issuer": "i"}, "auth": 1});
+        let new =
+            serde_json::json!({"button_text": "a", "email_claims": ["y"], "oidc": {"scopes": "email", "issuer": "i"}, "auth": 2});
+        let mut found = differences(&old, &new);
+        found.sort();
+        assert_eq!(found, ["email_claim", "oidc.scopes", "token_endpoint_auth_method"]);
+        let gone = serde_json::json!({"oidc": null});
+        assert_eq!(differences(&serde_json::json!({"oidc": {"a": 1}}), &gone), ["oidc"]);
+    }
+
+    #[test]
+    fn prints_one_line_a_change() {
+        let mut plan = Plan::default();
+        plan.compare("tenant acme".into(), vec![]);
+        assert_eq!(plan.to_string(), "no changes");
+        plan.add(Action::Create, "user acme/ada@acme.example".into(), vec![]);
+        plan.compare("connection acme/okta".into(), vec!["oidc.scopes".into(), "button_text".into()]);
+        plan.add(Action::Keep, "client old".into(), vec![]);
+        let text = "+ user acme/ada@acme.example\n~ connection acme/okta (oidc.scopes, button_text)\n\
+                    - client old (kept: use --prune)\n1 created, 1 updated, 0 deleted";
+        assert_eq!(plan.to_string(), text);
+    }
+}

@@ -1,0 +1,168 @@
+//! `clients:`: OAuth clients of ours.
+
+use serde_json::Value;
+
+use super::tenant::lifetime;
+use crate::{
+    apply::{
+        desired::ClientFile,
+        reader::{Context, Fields, Text, choose},
+        yaml::{At, Kind, Node},
+    },
+    oauth::{
+        client::{ClientAuth, ClientSettings, GrantType, SigningAlg},
+        redirect_uri::RedirectUri,
+        scope::Scopes,
+    },
+    policy::connection::url_problem,
+};
+
+const GRANTS: [(&str, GrantType); 2] =
+    [("authorization_code", GrantType::AuthorizationCode), ("refresh_token", GrantType::RefreshToken)];
+const METHODS: [(&str, ClientAuth); 4] = [
+    ("client_secret_basic", ClientAuth::ClientSecretBasic),
+    ("client_secret_post", ClientAuth::ClientSecretPost),
+    ("private_key_jwt", ClientAuth::PrivateKeyJwt),
+    ("none", ClientAuth::None),
+];
+
+pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
+    let mut f = Fields::of(context, node, "a client")?;
+    let id = f.required_text("client_id").filter(|id| valid_id(context, id));
+    let name = f.value("name");
+    let (trusted, enabled) = (f.bool("trusted").unwrap_or_default(), f.bool("enabled"));
+    let (has_secret, has_keys) = (f.has("secret"), f.has("jwks") || f.has("jwks_uri"));
+    let secret = f.secret("secret");
+    let default = ClientSettings::default();
+    let wanted = f.list("redirect_uris");
+    let redirect_uris = uris(context, &wanted, "redirect_uris");
+    let grant_types = grants(&mut f).unwrap_or_else(|| default.grant_types.clone());
+    let jwks = f.take("jwks").and_then(|n| read_jwks(context, n));
+    let jwks_uri = f.text("jwks_uri").filter(|t| url(context, "jwks_uri", t));
+    let method = f.choice("token_endpoint_auth_method", &METHODS);
+    let algs = SigningAlg::ALL.map(|a| (a.as_str(), a));
+    let settings = ClientSettings {
+        post_logout_redirect_uris: uris(context, &f.list("post_logout_redirect_uris"), "post_logout_redirect_uris"),
+        scopes: scopes(&mut f).unwrap_or(default.scopes),
+        resources: f.texts("resources").into_iter().filter(|t| resource(context, t)).map(|t| t.value).collect(),
+        access_token_alg: f.choice("access_token_alg", &algs),
+        id_token_alg: f.choice("id_token_alg", &algs),
+        access_token_lifetime: lifetime(&mut f, "access_token_lifetime"),
+        refresh_token_lifetime: lifetime(&mut f, "refresh_token_lifetime"),
+        auth: authentication(context, node.at, method, has_secret, has_keys),
+        jwks,
+        jwks_uri: jwks_uri.map(|t| t.value),
+        redirect_uris,
+        grant_types,
+    };
+    f.finish();
+    if wanted.is_empty() && settings.grant_types.contains(&GrantType::AuthorizationCode) {
+        context.problem(node.at, "a client with the grant authorization_code needs redirect_uris");
+    }
+    let id = id?;
+    let name = name.unwrap_or_else(|| id.value.clone());
+    Some(ClientFile { at: id.at, id: id.value, name, secret: secret.map(|s| s.value), trusted, enabled, settings })
+}
+
+/// What the client must show, from what it has; contradictions are noted.
+fn authentication(context: &Context<'_>, at: At, method: Option<ClientAuth>, secret: bool, keys: bool) -> ClientAuth {
+    let wrong = match (method, secret, keys) {
+        (None, true, true) => "the client has a secret and keys; say which counts with token_endpoint_auth_method",
+        (Some(ClientAuth::None), true, _) => "token_endpoint_auth_method none means a public client; remove its secret",
+        (Some(ClientAuth::None), _, true) => "token_endpoint_auth_method none means a public client; remove its keys",
+        (Some(ClientAuth::PrivateKeyJwt), true, _) => "private_key_jwt uses no secret; remove it",
+        (Some(ClientAuth::PrivateKeyJwt), _, false) => "private_key_jwt needs jwks or jwks_uri",
+        (Some(ClientAuth::ClientSecretBasic | ClientAuth::ClientSecretPost), false, _) => {
+            "this token_endpoint_auth_method needs a secret"
+        }
+        _ => "",
+    };
+    if !wrong.is_empty() {
+        context.problem(at, wrong);
+    }
+    method.unwrap_or(match (secret, keys) {
+        (true, _) => ClientAuth::Secret,
+        (false, true) => ClientAuth::PrivateKeyJwt,
+        (false, false) => ClientAuth::None,
+    })
+}
+
+fn valid_id(context: &Context<'_>, id: &Text) -> bool {
+    let valid = (1..=255).contains(&id.value.len()) && id.value.bytes().all(|b| (0x21..0x7f).contains(&b));
+    if !valid {
+        context.problem(id.at, "client_id must be 1 to 255 printable ASCII characters without spaces");
+    }
+    valid
+}
+
+fn uris(context: &Context<'_>, items: &[&Node], name: &str) -> Vec<RedirectUri> {
+    let register = |t: Text| match RedirectUri::register(&t.value) {
+        Ok(uri) => Some(uri),
+        Err(why) => {
+            context.problem(t.at, format!("redirect URI {:?} {why}", t.raw));
+            None
+        }
+    };
+    items.iter().filter_map(|n| context.text(n, name)).filter_map(register).collect()
+}
+
+fn grants(f: &mut Fields<'_, '_>) -> Option<Vec<GrantType>> {
+    let node = f.take("grant_types")?;
+    let Kind::List(items) = &node.kind else {
+        f.context.problem(node.at, format!("grant_types must be a list, not {}", node.what()));
+        return None;
+    };
+    let read = |n: &Node| choose(f.context, &f.context.text(n, "grant_types")?, "grant_types", &GRANTS);
+    Some(items.iter().filter_map(read).collect())
+}
+
+fn scopes(f: &mut Fields<'_, '_>) -> Option<Scopes> {
+    let node = f.take("scopes")?;
+    let words: Vec<String> = match &node.kind {
+        Kind::List(items) => items.iter().filter_map(|n| f.context.text(n, "scopes")).map(|t| t.value).collect(),
+        _ => vec![f.context.text(node, "scopes")?.value],
+    };
+    let scopes = Scopes::parse(&words.join(" "));
+    if scopes.is_none() {
+        f.context.problem(node.at, "scopes must be at most 50 words of ASCII without quotes and backslashes");
+    }
+    scopes
+}
+
+/// Public keys only: a private one in our hands is a leak that we name.
+fn read_jwks(context: &Context<'_>, node: &Node) -> Option<Value> {
+    let value = node.to_json();
+    let keys = value.get("keys").and_then(Value::as_array);
+    let why = match keys {
+        None => Some("jwks must be a JWK set: {keys: [...]}"),
+        Some(keys) if keys.is_empty() => Some("jwks holds no key"),
+        Some(keys) if keys.iter().any(|k| k.get("kty").and_then(Value::as_str).is_none()) => {
+            Some("each key of jwks must be a mapping with kty")
+        }
+        Some(keys) if keys.iter().any(|k| k.get("d").is_some() || k.get("k").is_some()) => {
+            Some("jwks must hold public keys only; remove the private parts (d, p, q, … and symmetric k)")
+        }
+        Some(_) => None,
+    };
+    if let Some(why) = why {
+        context.problem(node.at, why);
+        return None;
+    }
+    Some(value)
+}
+
+fn url(context: &Context<'_>, name: &str, text: &Text) -> bool {
+    let problem = url_problem(name, &text.value);
+    let good = problem.is_none();
+    problem.into_iter().for_each(|p| context.problem(text.at, p));
+    good
+}
+
+/// RFC 8707 §2: an absolute URI without fragment.
+fn resource(context: &Context<'_>, text: &Text) -> bool {
+    let good = url::Url::parse(&text.value).is_ok_and(|u| u.fragment().is_none());
+    if !good {
+        context.problem(text.at, format!("resource {:?} must be an absolute URI without fragment", text.raw));
+    }
+    good
+}

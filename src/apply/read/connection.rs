@@ -1,0 +1,160 @@
+//! `connections:`: the settings as the operator wrote them. The preset's habits are added only to judge them, so that
+//! what is stored stays what was said.
+
+use serde_json::{Map, Value};
+
+use super::tenant::valid_name;
+use crate::{
+    apply::{
+        desired::ConnectionFile,
+        reader::{Context, Fields},
+        yaml::{At, Kind, Node},
+    },
+    connector::presets,
+    policy::{
+        connection::{ConnectionSettings, OidcSettings, Protocol, TokenAuth},
+        identity::EmailTrust,
+    },
+    suggest,
+};
+
+pub fn read(context: &Context<'_>, node: &Node) -> Option<ConnectionFile> {
+    let mut f = Fields::of(context, node, "a connection")?;
+    let name = f.required_text("name");
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let name = name.filter(|n| valid_name(context, n, is_name, "letters, digits and hyphens"));
+    let protocol = f.choice("protocol", &[Protocol::Oidc, Protocol::Saml].map(|p| (p.as_str(), p)));
+    let (enabled, login_enabled) = (f.bool("enabled"), f.bool("login_enabled"));
+    let trusts = [EmailTrust::Verified, EmailTrust::Domain, EmailTrust::Never];
+    let preset = f.text("preset");
+    let mut settings = ConnectionSettings {
+        preset: preset.as_ref().map(|p| p.value.clone()),
+        button_text: f.value("button_text"),
+        button_image_url: f.value("button_image_url"),
+        email_claims: f.one_or_more("email_claim"),
+        unique_id_claims: f.one_or_more("unique_id_claim"),
+        name_claims: f.one_or_more("name_claim"),
+        given_name_claims: f.one_or_more("given_name_claim"),
+        family_name_claims: f.one_or_more("family_name_claim"),
+        groups_claims: f.one_or_more("groups_claim"),
+        groups_delimiter: f.value("groups_delimiter"),
+        groups_strip_slash: f.bool("groups_strip_slash").unwrap_or_default(),
+        email_trust: f.choice("email_trust", &trusts.map(|t| (t.as_str(), t))),
+        oidc: None,
+        saml: None,
+    };
+    let (oidc_node, saml_node) = (f.take("oidc"), f.take("saml"));
+    f.finish();
+    let mut secret = None;
+    if let Some(oidc) = oidc_node {
+        let (oidc, found) = read_oidc(context, oidc)?;
+        (settings.oidc, secret) = (Some(oidc), found);
+    }
+    settings.saml = saml_node.and_then(|n| read_saml(context, n));
+    let spoken = if saml_node.is_some() && oidc_node.is_none() { Protocol::Saml } else { Protocol::Oidc };
+    let protocol = protocol.unwrap_or(spoken);
+    if protocol != spoken {
+        context.problem(node.at, format!("the connection's protocol is {0}, but it has no {0} part", protocol.as_str()));
+    }
+    match &preset {
+        Some(text) if presets::preset(&text.value).is_none() => {
+            let known = presets::PRESETS.map(|p| p.name);
+            let hint = suggest::hint(&text.raw, known);
+            context.problem(text.at, format!("preset {:?} is unknown{hint}; known are {}", text.raw, known.join(", ")));
+        }
+        _ => judge(context, node, preset.map(|p| p.at), &settings, protocol),
+    }
+    let name = name?;
+    Some(ConnectionFile { at: name.at, name: name.value, protocol, enabled, login_enabled, settings, secret })
+}
+
+/// Notes what is wrong with the settings as a sign-in would see them, at the key that each problem begins with.
+fn judge(context: &Context<'_>, node: &Node, preset: Option<At>, settings: &ConnectionSettings, protocol: Protocol) {
+    let mut filled = settings.clone();
+    if let Err(why) = presets::apply(&mut filled, protocol) {
+        context.problem(preset.unwrap_or(node.at), why);
+        return;
+    }
+    for text in filled.problems() {
+        let field = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+        context.problem(place(node, field).unwrap_or(node.at), text);
+    }
+}
+
+/// Where `field` stands in the connection or one level below it; for one that is missing, the part that needs it.
+fn place(node: &Node, field: &str) -> Option<At> {
+    let Kind::Map(entries) = &node.kind else { return None };
+    if let Some((_, value)) = entries.iter().find(|(k, _)| k.name == field) {
+        return Some(value.at);
+    }
+    let oidc = entries.iter().find(|(k, _)| k.name == "oidc").map(|(_, v)| v)?;
+    let Kind::Map(inner) = &oidc.kind else { return None };
+    inner.iter().find(|(k, _)| k.name == field).map(|(_, v)| v.at).or(Some(oidc.at))
+}
+
+fn read_oidc(context: &Context<'_>, node: &Node) -> Option<(OidcSettings, Option<String>)> {
+    const METHODS: [(&str, TokenAuth); 5] = [
+        ("auto", TokenAuth::Auto),
+        ("client_secret_basic", TokenAuth::ClientSecretBasic),
+        ("client_secret_post", TokenAuth::ClientSecretPost),
+        ("private_key_jwt", TokenAuth::PrivateKeyJwt),
+        ("none", TokenAuth::None),
+    ];
+    let mut f = Fields::of(context, node, "oidc")?;
+    let has_secret = f.has("client_secret");
+    let secret = f.secret("client_secret");
+    let oidc = OidcSettings {
+        issuer: f.value("issuer").unwrap_or_default(),
+        client_id: f.value("client_id").unwrap_or_default(),
+        discover: f.bool("discover").unwrap_or(true),
+        scopes: f.one_or_more("scopes").join(" "),
+        authorization_endpoint: f.value("authorization_endpoint"),
+        token_endpoint: f.value("token_endpoint"),
+        userinfo_endpoint: f.value("userinfo_endpoint"),
+        jwks_uri: f.value("jwks_uri"),
+        token_endpoint_auth_method: f.choice("token_endpoint_auth_method", &METHODS).unwrap_or_default(),
+        sign_requests: f.bool("sign_requests").unwrap_or_default(),
+        allowed_algs: f.one_or_more("allowed_algs"),
+        skew: f.int("skew", 0..=crate::policy::connection::MAX_SKEW),
+        allowed_tenants: f.one_or_more("allowed_tenants"),
+        hosted_domains: f.one_or_more("hosted_domains"),
+    };
+    f.finish();
+    let unused = matches!(oidc.token_endpoint_auth_method, TokenAuth::PrivateKeyJwt | TokenAuth::None);
+    match &secret {
+        None if oidc.needs_secret() && !has_secret => {
+            context.problem(node.at, "client_secret is missing: token_endpoint_auth_method asks for one");
+        }
+        Some(secret) if unused => {
+            context.problem(secret.at, "client_secret is of no use with this token_endpoint_auth_method; remove one of them");
+        }
+        _ => {}
+    }
+    Some((oidc, secret.map(|s| s.value)))
+}
+
+fn read_saml(context: &Context<'_>, node: &Node) -> Option<Value> {
+    let mut f = Fields::of(context, node, "saml")?;
+    let mut saml = Map::new();
+    for name in ["metadata_url", "metadata_xml", "idp_entity_id", "sso_url"] {
+        if let Some(value) = f.value(name) {
+            saml.insert(name.into(), value.into());
+        }
+    }
+    let certificates: Vec<String> = f.texts("certificates").into_iter().map(|t| t.value).collect();
+    if !certificates.is_empty() {
+        saml.insert("certificates".into(), certificates.into());
+    }
+    for name in ["sign_requests", "want_encrypted", "idp_initiated"] {
+        if let Some(value) = f.bool(name) {
+            saml.insert(name.into(), value.into());
+        }
+    }
+    f.finish();
+    let has = |name: &str| saml.contains_key(name);
+    let described = has("idp_entity_id") && has("sso_url") && has("certificates");
+    if !(has("metadata_url") || has("metadata_xml") || described) {
+        context.problem(node.at, "saml needs metadata_url, metadata_xml, or all of idp_entity_id, sso_url and certificates");
+    }
+    Some(Value::Object(saml))
+}

@@ -1,0 +1,47 @@
+//! From the tree to what is asked for; one file per noun. Everything wrong is noted, whatever can be read is kept.
+
+mod client;
+mod connection;
+mod later;
+mod people;
+mod tenant;
+
+use super::{
+    desired::TenantFile,
+    reader::{Context, Fields},
+    yaml::{At, Node},
+};
+
+/// The whole file. An empty one asks for nothing.
+pub fn read(context: &Context<'_>, text: &str) -> Vec<TenantFile> {
+    if text.lines().all(|l| l.trim().is_empty() || l.trim_start().starts_with('#')) {
+        return Vec::new();
+    }
+    let root = match Node::parse(text) {
+        Ok(root) => root,
+        Err((at, text)) => {
+            context.problem(at, format!("this is not YAML: {text}"));
+            return Vec::new();
+        }
+    };
+    let Some(mut fields) = Fields::of(context, &root, "the file") else { return Vec::new() };
+    let tenants: Vec<TenantFile> = fields.list("tenants").into_iter().filter_map(|n| tenant::read(context, n)).collect();
+    fields.finish();
+    twice(context, "tenant", tenants.iter().map(|t| (t.at, t.name.as_str())));
+    twice(context, "domain", tenants.iter().flat_map(|t| t.domains.iter().map(|(at, d)| (*at, d.as_str()))));
+    twice(context, "client", tenants.iter().flat_map(|t| t.clients.iter().map(|c| (c.at, c.id.as_str()))));
+    tenants
+}
+
+/// Names each name that stands more than once, at every place but the first.
+pub(super) fn twice<'n>(context: &Context<'_>, noun: &str, names: impl Iterator<Item = (At, &'n str)>) {
+    let mut seen: Vec<(At, &str)> = Vec::new();
+    for (at, name) in names {
+        match seen.iter().find(|(_, n)| *n == name) {
+            Some((first, _)) => {
+                context.problem(at, format!("{noun} {name} stands in the file twice, first in line {}", first.line))
+            }
+            None => seen.push((at, name)),
+        }
+    }
+}

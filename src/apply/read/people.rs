@@ -1,0 +1,44 @@
+//! `users:` and `teams:`.
+
+use super::twice;
+use crate::{
+    apply::{
+        desired::{TeamFile, UserFile},
+        reader::{Context, Fields, Text},
+        yaml::{At, Node},
+    },
+    policy::email::Email,
+};
+
+pub fn user(context: &Context<'_>, node: &Node) -> Option<UserFile> {
+    let mut f = Fields::of(context, node, "a user")?;
+    let email = f.required_text("email");
+    let name = f.value("name");
+    let password = f.secret("password").map(|p| p.value);
+    let (admin, active) = (f.bool("admin").unwrap_or_default(), f.bool("active"));
+    f.finish();
+    let email = email?;
+    Some(UserFile { at: email.at, email: address(context, &email)?, name, password, admin, active })
+}
+
+pub fn team(context: &Context<'_>, node: &Node) -> Option<(At, TeamFile)> {
+    let mut f = Fields::of(context, node, "a team")?;
+    let name = f.required_text("name");
+    let members: Vec<(At, Email)> = f.texts("members").into_iter().filter_map(|t| Some((t.at, address(context, &t)?))).collect();
+    f.finish();
+    twice(context, "member", members.iter().map(|(at, m)| (*at, m.as_str())));
+    let name = name?;
+    if name.value.trim().is_empty() || name.value.len() > 128 || name.value.chars().any(char::is_control) {
+        context.problem(name.at, "a team's name must be 1 to 128 bytes without control characters");
+        return None;
+    }
+    Some((name.at, TeamFile { name: name.value, members }))
+}
+
+fn address(context: &Context<'_>, text: &Text) -> Option<Email> {
+    let email = Email::parse(&text.value);
+    if email.is_none() {
+        context.problem(text.at, format!("{:?} is no plain e-mail address; write it like ada@acme.example", text.raw));
+    }
+    email
+}

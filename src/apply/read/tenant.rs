@@ -1,0 +1,88 @@
+//! `- name: acme …`: a tenant and all it owns.
+
+use super::{client, connection, later, people, twice};
+use crate::{
+    apply::{
+        desired::TenantFile,
+        reader::{Context, Fields, Text},
+        yaml::{Kind, Node},
+    },
+    config::seconds,
+    policy::{email::normal_domain, identity::Provisioning},
+};
+
+pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
+    let mut f = Fields::of(context, node, "a tenant")?;
+    let name = f.required_text("name");
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let name = name.filter(|n| valid_name(context, n, is_name, "lower-case letters, digits and hyphens"));
+    let domains = f.texts("domains").into_iter().filter_map(|d| domain(context, &d)).collect();
+    let display_name = f.value("display_name");
+    let provisioning =
+        f.choice("provisioning", &[Provisioning::Jit, Provisioning::Invite, Provisioning::Scim].map(|p| (p.as_str(), p)));
+    let (enabled, password_login) = (f.bool("enabled"), f.bool("password_login"));
+    let access_token_lifetime = lifetime(&mut f, "access_token_lifetime");
+    let refresh_token_lifetime = lifetime(&mut f, "refresh_token_lifetime");
+    if let (Some(access), Some(refresh)) = (access_token_lifetime, refresh_token_lifetime)
+        && access > refresh
+    {
+        context.problem(node.at, "access_token_lifetime must not be longer than refresh_token_lifetime");
+    }
+    let connections: Vec<_> = f.list("connections").into_iter().filter_map(|n| connection::read(context, n)).collect();
+    let clients: Vec<_> = f.list("clients").into_iter().filter_map(|n| client::read(context, n)).collect();
+    let users: Vec<_> = f.list("users").into_iter().filter_map(|n| people::user(context, n)).collect();
+    let teams: Vec<_> = f.list("teams").into_iter().filter_map(|n| people::team(context, n)).collect();
+    later::refuse(&mut f);
+    f.finish();
+    twice(context, "connection", connections.iter().map(|c| (c.at, c.name.as_str())));
+    twice(context, "user", users.iter().map(|u| (u.at, u.email.as_str())));
+    twice(context, "team", teams.iter().map(|(at, t)| (*at, t.name.as_str())));
+    let name = name?;
+    Some(TenantFile {
+        at: name.at,
+        display_name: display_name.unwrap_or_else(|| name.value.clone()),
+        name: name.value,
+        domains,
+        provisioning: provisioning.unwrap_or(Provisioning::Jit),
+        enabled,
+        password_login,
+        access_token_lifetime,
+        refresh_token_lifetime,
+        connections,
+        clients,
+        users,
+        teams: teams.into_iter().map(|(_, team)| team).collect(),
+    })
+}
+
+/// Whether a name has 1 to 63 characters of its alphabet; if not, that is noted.
+pub(super) fn valid_name(context: &Context<'_>, name: &Text, is_name: impl Fn(char) -> bool, alphabet: &str) -> bool {
+    let valid = (1..=63).contains(&name.value.len()) && name.value.chars().all(is_name);
+    if !valid {
+        context.problem(name.at, format!("{:?} is no name: use 1 to 63 {alphabet}", name.raw));
+    }
+    valid
+}
+
+fn domain(context: &Context<'_>, text: &Text) -> Option<(crate::apply::yaml::At, String)> {
+    let domain = normal_domain(&text.value);
+    if domain.is_none() {
+        context.problem(text.at, format!("{:?} is no domain name; write it like acme.example", text.raw));
+    }
+    Some((text.at, domain?))
+}
+
+/// Seconds, or a number with s, m, h or d; at most ten years.
+pub(super) fn lifetime(f: &mut Fields<'_, '_>, name: &'static str) -> Option<i64> {
+    let node = f.take(name)?;
+    let value = match &node.kind {
+        Kind::Int(x) => Some(*x),
+        Kind::Text(_) => seconds(&f.context.text(node, name)?.value),
+        _ => None,
+    };
+    let value = value.filter(|s| (1..=10 * 366 * 86_400).contains(s));
+    if value.is_none() {
+        f.context.problem(node.at, format!("{name} must be seconds, or a number with s, m, h or d, like 15m, 24h or 7d"));
+    }
+    value
+}

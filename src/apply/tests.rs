@@ -1,0 +1,188 @@
+use super::*;
+
+fn problems(text: &str) -> Vec<String> {
+    let env = |name: &str| (name == "SET").then(|| "hush".to_owned());
+    let file = File { text, origin: "dir/acme.yaml", env: &env };
+    check(file).map_or_else(|p| p.iter().map(ToString::to_string).collect(), |()| Vec::new())
+}
+
+/// Every key of the format that this version can keep.
+const WHOLE: &str = r#"
+tenants:
+- name: acme
+  display_name: Acme
+  domains: [acme.example, acme.test]
+  provisioning: jit
+  enabled: true
+  password_login: true
+  access_token_lifetime: 15m
+  refresh_token_lifetime: 86400
+  connections:
+  - name: okta
+    preset: okta
+    protocol: oidc
+    enabled: true
+    login_enabled: true
+    button_text: Sign in with Okta
+    button_image_url: https://cdn.example/okta.svg
+    email_claim: email
+    unique_id_claim: [oid, sub]
+    name_claim: name
+    groups_claim: groups
+    groups_delimiter: ";"
+    email_trust: verified
+    oidc: {issuer: "https://okta.example", client_id: gatehouse, client_secret: "${SET}", discover: true, scopes: "openid email", authorization_endpoint: "https://okta.example/a", token_endpoint: "https://okta.example/t", userinfo_endpoint: "https://okta.example/u", jwks_uri: "https://okta.example/k", token_endpoint_auth_method: auto, sign_requests: false, skew: 30}
+  - name: adfs
+    protocol: saml
+    saml: {metadata_url: "https://adfs.example/m", metadata_xml: "<x/>", idp_entity_id: x, sso_url: "https://adfs.example/s", certificates: ["x"], sign_requests: true, want_encrypted: false, idp_initiated: false}
+  clients:
+  - {client_id: control-plane, name: Control plane, secret: "${SET}", redirect_uris: ["https://cp.example/auth/callback"], post_logout_redirect_uris: [], grant_types: [authorization_code, refresh_token], trusted: true}
+  - client_id: spa
+    enabled: true
+    redirect_uris: ["http://127.0.0.1/cb"]
+    scopes: openid email
+    resources: ["https://api.example"]
+    access_token_alg: EdDSA
+    id_token_alg: ES256
+    access_token_lifetime: 5m
+    token_endpoint_auth_method: none
+  - client_id: signer
+    redirect_uris: ["https://s.example/cb"]
+    jwks: {keys: [{kty: EC, crv: P-256, x: a, y: b}]}
+  users:
+  - {email: ada@acme.example, name: Ada, password: "${SET}", admin: true, active: true}
+  teams:
+  - {name: sre, members: [Ada@ACME.example]}
+"#;
+
+#[test]
+fn the_whole_format_is_accepted() {
+    assert_eq!(problems(WHOLE), Vec::<String>::new());
+    for nothing in ["", "# nothing yet\n", "tenants: []\n", "tenants:\n"] {
+        assert_eq!(problems(nothing), Vec::<String>::new(), "{nothing:?}");
+    }
+}
+
+#[test]
+fn every_error_is_listed_with_its_place() {
+    let text = r#"tenant: []
+tenants:
+- name: Acme
+  domans: [acme.example]
+  domains: [acme_example/x, acme.test]
+  provisioning: jti
+  connections:
+  - name: okta
+    preset: octa
+    oidc: {issuer: "https://okta.example", client_id: 12}
+  - name: okta
+    oidc: {issuer: "http://okta.example", client_id: c, scops: openid, client_secret: "${UNSET}"}
+  - {name: kc, protocol: saml, oidc: {issuer: "https://kc.example", client_id: c, discover: false}}
+  clients:
+  - {client_id: cp, redirect_uris: ["http://cp.example/cb"], secret: {file: nowhere.txt}}
+  - {client_id: cp, redirect_uris: ["https://cp.example/cb"], token_endpoint_auth_method: client_secret_basic}
+  - {name: nameless, redirect_uris: []}
+  users:
+  - {email: ada, password: "${UNSET", admin: yes}
+  - {email: ada@acme.example}
+  - {email: Ada@Acme.Example}
+  teams:
+  - {name: sre, members: [ada@acme.example, ADA@acme.example, [x]]}
+  resources:
+  - {type: model, name: gpt, collaborators: [{team: sre, role: owner}]}
+- name: beta
+  domains: [acme.test]
+  name: gamma
+"#;
+    let expected = [
+        "1:1: the file has no key tenant (did you mean tenants?)",
+        "3:9: \"Acme\" is no name: use 1 to 63 lower-case letters, digits and hyphens",
+        "4:3: a tenant has no key domans (did you mean domains?)",
+        "5:13: \"acme_example/x\" is no domain name; write it like acme.example",
+        "6:17: provisioning must be one of jit, invite, scim (did you mean jit?)",
+        "9:13: preset \"octa\" is unknown (did you mean okta?); known are ",
+        "10:55: client_id must be text, not a number: put it in quotes",
+        "11:11: connection okta stands in the file twice, first in line 8",
+        "12:20: issuer must begin with https://",
+        "12:57: oidc has no key scops (did you mean scopes?)",
+        "12:87: the environment variable UNSET is not set",
+        "13:5: the connection's protocol is saml, but it has no saml part",
+        "13:38: authorization_endpoint is missing",
+        "15:37: redirect URI \"http://cp.example/cb\" must be https",
+        "15:77: dir/nowhere.txt cannot be read",
+        "16:5: this token_endpoint_auth_method needs a secret",
+        "17:5: a client needs client_id",
+        "17:5: a client with the grant authorization_code needs redirect_uris",
+        "19:13: \"ada\" is no plain e-mail address",
+        "19:28: ${ has no } after it",
+        "19:46: admin must be true or false, not text",
+        "21:13: user ada@acme.example stands in the file twice, first in line 20",
+        "23:45: member ada@acme.example stands in the file twice, first in line 23",
+        "23:63: members must be text, not a list",
+        "25:5: resources are not supported by this version",
+        "25:64: role must be one of viewer, editor, manager",
+        "28:3: name stands twice in a tenant",
+    ];
+    let found = problems(text);
+    let all = found.join("\n");
+    for part in expected {
+        assert!(all.contains(&format!("dir/acme.yaml:{part}")), "{part}\n--\n{all}");
+    }
+    assert_eq!(found.len(), expected.len() + 2, "{all}");
+    assert!(!all.contains("hush"));
+}
+
+#[test]
+fn what_stands_in_two_tenants_is_named() {
+    let text = "tenants:\n- {name: a, domains: [x.test], clients: [{client_id: c, redirect_uris: ['https://a.test']}]}\n- {name: a, domains: [x.test], clients: [{client_id: c, redirect_uris: ['https://a.test']}]}\n";
+    let found = problems(text).join("\n");
+    for noun in ["tenant a", "domain x.test", "client c"] {
+        assert!(found.contains(&format!("{noun} stands in the file twice, first in line 2")), "{found}");
+    }
+}
+
+#[test]
+fn parts_of_later_versions_are_read_and_refused() {
+    let text = r#"
+tenants:
+- name: acme
+  directories:
+  - {name: okta, connection: okta, token: "${SET}"}
+  service_tokens:
+  - {name: ci, token: "${SET}", scopes: [admin]}
+  trusted_issuers:
+  - {name: okta-api, issuer: "https://x.example", jwks_uri: "https://x.example/k", jwks: {keys: []}, introspection_endpoint: "https://x.example/i", introspection_client_id: x, introspection_client_secret: "${SET}", introspection_cache_max_age: 0, audience: ["api://default"], algorithms: [RS256], required_claims: [sub, email], claim_values: {hd: {values: acme.example, match_type: exact}}, unique_id_claim: sub, email_claim: email, match: best}
+  external_identities:
+  - {name: ci-runner, issuer: okta-api, claims: {repository_id: "456789", email: "*@acme.example"}}
+  virtual_accounts:
+  - {name: batch, issuer: okta-api, claims: {azp: batch-client}}
+  resources:
+  - {type: model, name: gpt, collaborators: [{external_identity: ci-runner, role: viewer}, {team: sre, role: manager}, {user: ada@acme.example, role: editor}]}
+"#;
+    let found = problems(text);
+    assert_eq!(found.len(), 6, "{found:#?}");
+    assert!(found.iter().all(|p| p.ends_with("are not supported by this version; remove them")), "{found:#?}");
+    assert!(found[0].starts_with("dir/acme.yaml:5:5: directories"), "{found:#?}");
+}
+
+#[test]
+fn broken_yaml_names_its_line() {
+    let found = problems("tenants:\n- name: [a\n");
+    assert_eq!(found.len(), 1);
+    assert!(found[0].contains(": this is not YAML: "), "{found:?}");
+    let found = problems("- a\n");
+    assert!(found[0].contains("1:1: the file must be a mapping"), "{found:?}");
+}
+
+#[test]
+fn variables_expand_within_text_and_can_be_escaped() {
+    let user = |name: &str| format!("tenants:\n- name: {name}\n");
+    let read = |text: &str| {
+        let env = |name: &str| (name == "X").then(|| "b".to_owned());
+        parse(File { text, origin: "f", env: &env }).map(|t| t[0].display_name.clone())
+    };
+    let with = |display: &str| read(&format!("{}  display_name: {display}\n", user("t"))).unwrap();
+    assert_eq!(with("'a${X}c${X}'"), "abcb");
+    assert_eq!(with("'$${X} $ {X} $5'"), "${X} $ {X} $5");
+    assert!(read(&format!("{}  display_name: '${{Y}}'\n", user("t"))).is_err());
+}

@@ -1,0 +1,175 @@
+//! Settings: `gatehouse.toml`, overridden by `GATEHOUSE_*` variables, checked whole before anything starts.
+//!
+//! A setting `public_url` of the file is `GATEHOUSE_PUBLIC_URL` in the environment. Secrets (`master_key`, `jwks`,
+//! `direct_client_secret`) may be named by a file instead: `master_key_file`, `GATEHOUSE_MASTER_KEY_FILE`.
+//! [`Settings::load`] gives every problem at once. `raw` reads, `value` judges single values, `direct` is direct mode.
+
+mod direct;
+mod raw;
+mod value;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::{oauth::client::SigningAlg, outbound::Allow};
+pub use direct::DirectSettings;
+use raw::Source;
+pub use raw::{Environment, Problem, environment};
+pub(crate) use value::seconds;
+
+/// The file read when none is named, if it is there.
+pub const DEFAULT_FILE: &str = "gatehouse.toml";
+
+/// Everything an operator decides before the start. Paths are relative to the working directory, durations in seconds.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where people and clients reach us; Host and X-Forwarded-* headers never change it.
+    pub public_url: Url,
+    /// Where to listen; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// `sqlite://PATH` or `postgres://…`; may hold a password, so it is never printed.
+    pub database_url: String,
+    /// The folder of `master.key`.
+    pub keys_dir: PathBuf,
+    /// 32 bytes of base64 used instead of the key file.
+    pub master_key: Option<SecretString>,
+    /// Broker of many tenants, or direct.
+    pub mode: Mode,
+    /// A declarative file applied at start.
+    pub apply: Option<PathBuf>,
+    /// Hosts, addresses and networks that outbound calls may reach although they are private.
+    pub outbound_allow: Allow,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Seconds an access token lives, unless tenant or client say otherwise.
+    pub access_token_lifetime: i64,
+    /// Seconds a refresh token family lives, unless tenant or client say otherwise.
+    pub refresh_token_lifetime: i64,
+    /// Seconds without a visit after which a browser session ends.
+    pub session_idle: i64,
+    /// Seconds after which a browser session ends in any case.
+    pub session_absolute: i64,
+    /// Signs access and refresh tokens.
+    pub access_token_alg: SigningAlg,
+    /// Signs ID tokens.
+    pub id_token_alg: SigningAlg,
+    /// Seconds after which a signing key is followed by a new one.
+    pub key_max_age: i64,
+    /// A private JWKS to import and sign with.
+    pub jwks: Option<SecretString>,
+    /// Built-in TLS.
+    pub tls: Option<TlsFiles>,
+    /// How logs are written.
+    pub log: LogFormat,
+    /// Seconds by which clocks of others may differ.
+    pub clock_skew: i64,
+}
+
+/// Who signs people in.
+#[derive(Clone, Debug)]
+pub enum Mode {
+    /// Many tenants, each with its connections, from the database.
+    Broker,
+    /// One tenant with one OpenID Connect connection, from the settings.
+    Direct(Box<DirectSettings>),
+}
+
+/// PEM files.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate chain.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// Reads the settings: from `file`, or [`DEFAULT_FILE`] when that exists, and from `env` above it.
+    ///
+    /// # Errors
+    /// Every problem there is, not the first.
+    pub fn load(file: Option<&Path>, env: &Environment) -> Result<Self, Vec<Problem>> {
+        let mut source = Source::new(env);
+        source.read(file.unwrap_or(Path::new(DEFAULT_FILE)), file.is_some());
+        Self::check(source)
+    }
+
+    /// As [`Settings::load`], with the file's text at hand; `origin` names it in problems.
+    ///
+    /// # Errors
+    /// Every problem there is.
+    pub fn parse(origin: &str, text: &str, env: &Environment) -> Result<Self, Vec<Problem>> {
+        let mut source = Source::new(env);
+        source.parse(origin, text);
+        Self::check(source)
+    }
+
+    /// The issuer: the public URL as text, without a slash at its end.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        self.public_url.as_str().trim_end_matches('/').to_owned()
+    }
+
+    fn check(mut s: Source<'_>) -> Result<Self, Vec<Problem>> {
+        const HOUR: i64 = 3_600;
+        const DAY: i64 = 24 * HOUR;
+        let public_url = s.base_url("public_url", "http://localhost:8080");
+        let settings = Self {
+            listen: s.listen("listen", SocketAddr::from(([127, 0, 0, 1], 8080))),
+            database_url: s.database_url("database_url", "sqlite://gatehouse.db"),
+            keys_dir: s.path("keys_dir").unwrap_or_else(|| "keys".into()),
+            master_key: s.master_key("master_key", "master_key_file"),
+            mode: direct::mode(&mut s, &public_url),
+            apply: s.path("apply"),
+            outbound_allow: s.allow("outbound_allow"),
+            trusted_proxies: s.networks("trusted_proxies"),
+            access_token_lifetime: s.duration("access_token_lifetime", DAY),
+            refresh_token_lifetime: s.duration("refresh_token_lifetime", 7 * DAY),
+            session_idle: s.duration("session_idle", 8 * HOUR),
+            session_absolute: s.duration("session_absolute", DAY),
+            access_token_alg: s.algorithm("access_token_alg", SigningAlg::ES256),
+            id_token_alg: s.algorithm("id_token_alg", SigningAlg::RS256),
+            key_max_age: s.duration("key_max_age", 90 * DAY),
+            jwks: s.jwks("jwks", "jwks_file"),
+            tls: s.tls("tls_cert", "tls_key"),
+            log: s.choice("log", LogFormat::Text, &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
+            clock_skew: s.skew("clock_skew", 60),
+            public_url,
+        };
+        settings.compare(&mut s);
+        s.unknown();
+        if s.problems.is_empty() { Ok(settings) } else { Err(s.problems) }
+    }
+
+    /// What two settings say together.
+    fn compare(&self, s: &mut Source<'_>) {
+        let longer = |a: &str| format!("must not be longer than {a}; shorten it or lengthen the other");
+        if self.access_token_lifetime > self.refresh_token_lifetime {
+            s.about("access_token_lifetime", longer("refresh_token_lifetime"));
+        }
+        if self.session_idle > self.session_absolute {
+            s.about("session_idle", longer("session_absolute"));
+        }
+        if self.tls.is_some() && self.public_url.scheme() == "http" {
+            s.about("public_url", "must begin with https:// when tls_cert is set");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! Machines with a token or a client secret: token, discovery, keys, userinfo, introspection, revocation, health.
+//!
+//! `client_auth` says who the client is, `bearer` what an access token is worth; each endpoint is one file.
+
+pub mod client_auth;
+pub mod discovery;
+pub mod health;
+pub mod introspection;
+pub mod revocation;
+pub mod token;
+pub mod userinfo;
+
+use axum::{
+    Router,
+    http::{HeaderName, Method, header},
+    routing::{get, post},
+};
+use tower_http::cors::{Any, CorsLayer};
+
+use crate::app::App;
+
+/// Everything a client in a browser may call from its own origin: no cookies are read here, so any origin may.
+pub fn routes() -> Router<App> {
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("dpop")])
+        .expose_headers([header::WWW_AUTHENTICATE]);
+    Router::new()
+        .route("/.well-known/openid-configuration", get(discovery::metadata))
+        .route("/.well-known/oauth-authorization-server", get(discovery::metadata))
+        .route("/oauth2/jwks", get(discovery::jwks))
+        .route("/.well-known/jwks.json", get(discovery::jwks))
+        .route("/oauth2/token", post(token::token))
+        .route("/oauth2/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
+        .route("/oauth2/introspect", post(introspection::introspect))
+        .route("/oauth2/revoke", post(revocation::revoke))
+        .layer(cors)
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+}
+
+/// Reads the form of a request: its own type, UTF-8, at most 100 parameters.
+pub(crate) fn read_form(headers: &axum::http::HeaderMap, body: &[u8]) -> Result<crate::oauth::params::Params, crate::error::ApiError> {
+    use crate::oauth::error::{Code, error};
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if !content_type.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
+        return Err(error(Code::InvalidRequest, "the body must be application/x-www-form-urlencoded").into());
+    }
+    let text = std::str::from_utf8(body).map_err(|_| error(Code::InvalidRequest, "the body is not UTF-8"))?;
+    Ok(crate::oauth::params::Params::parse(text)?)
+}

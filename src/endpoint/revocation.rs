@@ -1,0 +1,28 @@
+//! `POST /oauth2/revoke` (RFC 7009): either token of a family ends the family, for the client that holds it. An unknown
+//! token, or another client's, gets the same 200 and changes nothing.
+
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+
+use super::{client_auth, read_form};
+use crate::{app::App, error::ApiError, grant::refresh_token, router::Address, store};
+
+/// Handles a revocation request. When the database fails, the caller gets an error, never a 200.
+pub async fn revoke(State(app): State<App>, Address(address): Address, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+    let params = read_form(&headers, &body)?;
+    let client = client_auth::authenticate(&app, &headers, &params, &address).await?;
+    let token = params.required("token", "token is missing")?;
+    let now = app.clock.now();
+    let family = match app.validator.validate_access(token, now).await {
+        Ok(claims) => Some((claims.client_id, claims.fam)),
+        Err(_) => refresh_token::read(&app.grants(), token).await.map(|c| (c.client_id, c.family)),
+    };
+    if let Some((_, family)) = family.filter(|(owner, _)| *owner == client.id) {
+        store::families::revoke(&app.db, &family, now).await?;
+    }
+    Ok((StatusCode::OK, [(header::CACHE_CONTROL, "no-store")]).into_response())
+}

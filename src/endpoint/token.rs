@@ -1,0 +1,84 @@
+//! `POST /oauth2/token` (RFC 6749 §3.2): the phases every grant shares, in order: client → may it → grant → answer.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, header},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+
+use super::{client_auth, read_form};
+use crate::{
+    app::App,
+    error::ApiError,
+    grant::{self, GrantError, authorization_code::Redemption, refresh_token::Turn},
+    oauth::{
+        client::{Client, GrantType},
+        error::{Code, error},
+        params::Params,
+    },
+    router::Address,
+};
+
+/// Handles a token request.
+pub async fn token(State(app): State<App>, Address(address): Address, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+    let params = read_form(&headers, &body)?;
+    let client = client_auth::authenticate(&app, &headers, &params, &address).await?;
+    let minted = match params.required("grant_type", "grant_type is missing")? {
+        "authorization_code" => redeem(&app, &client, &params).await?,
+        "refresh_token" => refresh(&app, &client, &params).await?,
+        _ => return Err(error(Code::UnsupportedGrantType, "grant_type must be authorization_code or refresh_token").into()),
+    };
+    let mut answer = json!({
+        "token_type": "Bearer",
+        "access_token": minted.access_token,
+        "expires_in": minted.expires_in,
+        "scope": minted.scope.to_string(),
+    });
+    if let Some(object) = answer.as_object_mut() {
+        if let Some(token) = minted.refresh_token {
+            object.insert("refresh_token".into(), token.into());
+        }
+        if let Some(token) = minted.id_token {
+            object.insert("id_token".into(), token.into());
+        }
+    }
+    Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(answer)).into_response())
+}
+
+fn may(client: &Client, grant: GrantType) -> Result<(), ApiError> {
+    if client.may(grant) { Ok(()) } else { Err(error(Code::UnauthorizedClient, "this client may not use this grant_type").into()) }
+}
+
+async fn redeem(app: &App, client: &Client, params: &Params) -> Result<grant::Minted, ApiError> {
+    may(client, GrantType::AuthorizationCode)?;
+    let redemption = Redemption {
+        code: params.required("code", "code is missing")?,
+        redirect_uri: params.one("redirect_uri")?,
+        verifier: params.one("code_verifier")?,
+    };
+    Ok(grant::authorization_code::redeem(&app.grants(), client, &redemption).await?)
+}
+
+async fn refresh(app: &App, client: &Client, params: &Params) -> Result<grant::Minted, ApiError> {
+    may(client, GrantType::RefreshToken)?;
+    let resources = params.all("resource");
+    let turn = Turn {
+        token: params.required("refresh_token", "refresh_token is missing")?,
+        scope: params.one("scope")?,
+        resources: &resources,
+    };
+    Ok(grant::refresh_token::rotate(&app.grants(), client, &turn).await?)
+}
+
+impl From<GrantError> for ApiError {
+    fn from(e: GrantError) -> Self {
+        match e {
+            GrantError::Refused { error, cause } => Self::new(error, cause),
+            GrantError::Store(e) => e.into(),
+            GrantError::Sign(cause) => Self::new(error(Code::ServerError, "the tokens could not be signed"), cause),
+        }
+    }
+}

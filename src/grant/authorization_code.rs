@@ -1,0 +1,101 @@
+//! `grant_type=authorization_code` (RFC 6749 §4.1.3, PKCE): a code redeems once, however many race, and whoever
+//! presents it wrongly burns it. A second redemption ends everything the first one gave.
+
+use super::{
+    Grants, GrantError,
+    mint::{self, Minted, Mint},
+    refused, require_standing,
+};
+use crate::{
+    oauth::{
+        client::{Client, GrantType},
+        error::{Code as ErrorCode, error},
+        pkce,
+    },
+    secret,
+    store::{
+        codes::{self, Code},
+        families::{self, Family},
+    },
+};
+
+/// What the client presents.
+#[derive(Clone, Copy, Debug)]
+pub struct Redemption<'a> {
+    /// The code.
+    pub code: &'a str,
+    /// Must repeat the one of the authorization request, if that had one.
+    pub redirect_uri: Option<&'a str>,
+    /// The PKCE verifier.
+    pub verifier: Option<&'a str>,
+}
+
+/// Redeems a code.
+///
+/// # Errors
+/// `invalid_grant` for a code that is unknown, used, expired, another client's, or presented with the wrong redirect URI
+/// or verifier, or when what it stands on is switched off.
+pub async fn redeem(g: &Grants<'_>, client: &Client, r: &Redemption<'_>) -> Result<Minted, GrantError> {
+    let code_hash = secret::digest(r.code);
+    let mut tx = g.db.begin().await?;
+    let Some(code) = codes::take(&mut tx, &code_hash, g.now).await? else {
+        drop(tx);
+        return Err(not_the_first(g, &code_hash).await?);
+    };
+    if let Err(refusal) = judge(g, client, &code, r) {
+        tx.commit().await?; // burnt
+        return Err(refusal);
+    }
+    let refresh_jti = client.may(GrantType::RefreshToken).then(secret::random);
+    let family = Family {
+        id: code.family_id,
+        tenant_id: code.tenant_id,
+        client_id: client.id.clone(),
+        user_id: code.user_id,
+        connection_id: code.connection_id,
+        sid: code.sid,
+        scope: code.request.scope.to_string(),
+        resources: serde_json::to_string(&code.request.resource).unwrap_or_else(|_| "[]".into()),
+        auth_time: code.auth_time,
+        amr: code.amr,
+        current_hash: refresh_jti.as_deref().map(secret::digest),
+        created_at: g.now,
+        expires_at: g.now + g.defaults.refresh_token_absolute,
+    };
+    families::insert(&mut tx, &family).await?;
+    tx.commit().await?;
+    if let Err(refusal) = require_standing(g, client, &family, false).await {
+        families::revoke(g.db, &family.id, g.now).await?;
+        return Err(refusal);
+    }
+    let scope = code.request.scope.clone();
+    let nonce = code.request.nonce.clone();
+    mint::mint(g, client, &Mint { family: &family, scope, refresh_jti, nonce, id_token: true }).await
+}
+
+fn judge(g: &Grants<'_>, client: &Client, code: &Code, r: &Redemption<'_>) -> Result<(), GrantError> {
+    let invalid = |cause: &str| refused(error(ErrorCode::InvalidGrant, "the authorization code is not valid"), cause);
+    if code.request.client_id != client.id {
+        return Err(invalid("the code was issued to another client"));
+    }
+    if code.expires_at <= g.now {
+        return Err(invalid("the code has expired"));
+    }
+    let registered = code.request.target.redirect_uri.as_str();
+    match r.redirect_uri {
+        Some(named) if named == registered => {}
+        None if !code.request.redirect_uri_named => {}
+        _ => return Err(invalid("redirect_uri is not the one of the authorization request")),
+    }
+    pkce::verify(code.request.code_challenge.as_deref(), r.verifier).map_err(|e| refused(e, "PKCE"))
+}
+
+/// A code that cannot be taken is unknown, or was taken before: then its family ends (RFC 6749 §4.1.2).
+async fn not_the_first(g: &Grants<'_>, code_hash: &str) -> Result<GrantError, GrantError> {
+    let family = codes::family_of(g.db, code_hash).await?;
+    let invalid = error(ErrorCode::InvalidGrant, "the authorization code is not valid");
+    let Some(family) = family else { return Ok(refused(invalid, "unknown code")) };
+    let ended = families::revoke(g.db, &family, g.now).await?;
+    tracing::warn!(family, ended, "authorization code presented again: its tokens have been ended");
+    Ok(refused(invalid, "the code was redeemed before"))
+}

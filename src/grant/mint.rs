@@ -1,0 +1,113 @@
+//! Signs what a grant gives: the access token, the next refresh token, and an ID token where one belongs.
+
+use super::{GrantError, Grants, refused};
+use crate::{
+    oauth::{
+        client::Client,
+        error::{Code, error},
+        scope::Scopes,
+    },
+    policy::access::Refusal,
+    store::{self, families::Family},
+    token::{
+        issue::{self, IssueSpec},
+        ring::SignError,
+    },
+};
+
+/// What to sign.
+#[derive(Debug)]
+pub struct Mint<'a> {
+    /// The family all of it belongs to.
+    pub family: &'a Family,
+    /// Scopes of the access token.
+    pub scope: Scopes,
+    /// The `jti` of the new refresh token, when the client gets one.
+    pub refresh_jti: Option<String>,
+    /// The authorization request's nonce.
+    pub nonce: Option<String>,
+    /// Whether an ID token is due, if the scopes have `openid`.
+    pub id_token: bool,
+}
+
+/// The signed result.
+#[derive(Clone)]
+pub struct Minted {
+    /// RFC 9068.
+    pub access_token: String,
+    /// Seconds.
+    pub expires_in: i64,
+    /// Its scopes.
+    pub scope: Scopes,
+    /// Single-use.
+    pub refresh_token: Option<String>,
+    /// Seconds.
+    pub refresh_expires_in: Option<i64>,
+    /// OpenID Connect.
+    pub id_token: Option<String>,
+}
+
+/// Signs.
+///
+/// # Errors
+/// When the user or tenant is gone, the database does not answer, or there is no key.
+pub async fn mint(g: &Grants<'_>, client: &Client, m: &Mint<'_>) -> Result<Minted, GrantError> {
+    let family = m.family;
+    let gone = || refused(error(Code::InvalidGrant, "the grant is no longer valid"), Refusal::Gone.to_string());
+    let user = store::users::find(g.db, &family.user_id).await?.ok_or_else(gone)?;
+    let tenant = store::tenants::find(g.db, &family.tenant_id).await?.ok_or_else(gone)?;
+    // A token never outlives its family.
+    let left = family.expires_at - g.now;
+    let access_lifetime = client.settings.access_token_lifetime.or(tenant.access_token_lifetime);
+    let refresh_lifetime = client.settings.refresh_token_lifetime.or(tenant.refresh_token_lifetime);
+    let groups: Option<Vec<String>> = match m.scope.has("groups") {
+        true => Some(store::teams::of_user(g.db, &user.id).await?.into_iter().map(|t| t.name).collect()),
+        false => None,
+    };
+    let spec = IssueSpec {
+        issuer: g.issuer,
+        subject: &user.id,
+        client_id: &client.id,
+        tenant: &tenant.name,
+        family: &family.id,
+        audience: &audience(g, client, family),
+        scope: &m.scope.to_string(),
+        auth_time: family.auth_time,
+        amr: &family.amr,
+        email: m.scope.has("email").then_some(user.email.as_str()),
+        email_verified: user.email_proven,
+        name: user.name.as_deref().filter(|_| m.scope.has("profile")),
+        groups: groups.as_deref(),
+        nonce: m.nonce.as_deref(),
+        session: family.sid.as_deref(),
+        access_alg: client.settings.access_token_alg.unwrap_or(g.defaults.access_token_alg),
+        id_alg: client.settings.id_token_alg.unwrap_or(g.defaults.id_token_alg),
+        access_lifetime: access_lifetime.unwrap_or(g.defaults.access_token_lifetime).min(left),
+        refresh_lifetime: refresh_lifetime.unwrap_or(g.defaults.refresh_token_lifetime).min(left),
+    };
+    let sign = |e: SignError| GrantError::Sign(e.to_string());
+    let access = issue::access(g.ring, &spec, g.now).map_err(sign)?;
+    let refresh = m.refresh_jti.as_deref().map(|jti| issue::refresh(g.ring, &spec, jti, g.now)).transpose().map_err(sign)?;
+    let id_token = match m.id_token && m.scope.has("openid") {
+        true => Some(issue::id(g.ring, &spec, Some(&access.token), g.now).map_err(sign)?.token),
+        false => None,
+    };
+    Ok(Minted {
+        access_token: access.token,
+        expires_in: access.expires_at - g.now,
+        scope: m.scope.clone(),
+        refresh_expires_in: refresh.as_ref().map(|r| r.expires_at - g.now),
+        refresh_token: refresh.map(|r| r.token),
+        id_token,
+    })
+}
+
+/// What was asked for and granted, else the client's first audience, else the platform itself.
+fn audience(g: &Grants<'_>, client: &Client, family: &Family) -> Vec<String> {
+    let asked: Vec<String> = serde_json::from_str(&family.resources).unwrap_or_default();
+    match client.settings.resources.first() {
+        _ if !asked.is_empty() => asked,
+        Some(default) => vec![default.clone()],
+        None => vec![g.issuer.to_owned()],
+    }
+}

@@ -1,0 +1,91 @@
+//! One file per grant: from what a client presents to what it may have. A grant returns a value and never touches the
+//! response; the endpoint (and the control-plane hops) authenticate the client, ask here, and answer.
+//!
+//! `authorization_code` redeems a code and opens a token family; `refresh_token` rotates within one; both end in
+//! `mint`, which signs. Whether tenant, client, user and connection are still switched on is asked at every grant.
+
+pub mod authorization_code;
+pub mod mint;
+pub mod refresh_token;
+
+pub use mint::Minted;
+
+use crate::{
+    oauth::{
+        client::{Client, SigningAlg},
+        error::{Code, OAuthError, error},
+    },
+    policy::access::Refusal,
+    store::{Db, StoreError, families::Family, standing, standing::Parties},
+    token::ring::KeyRing,
+};
+
+/// What grants stand on.
+#[derive(Clone, Copy, Debug)]
+pub struct Grants<'a> {
+    /// The database.
+    pub db: &'a Db,
+    /// Our signing keys.
+    pub ring: &'a KeyRing,
+    /// Our issuer.
+    pub issuer: &'a str,
+    /// The deployment's algorithms and lifetimes.
+    pub defaults: Defaults,
+    /// Clock skew allowed when a refresh token is verified, in seconds.
+    pub leeway: i64,
+    /// Unix seconds.
+    pub now: i64,
+}
+
+/// What holds unless the tenant or the client says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Defaults {
+    /// Algorithm of access and refresh tokens.
+    pub access_token_alg: SigningAlg,
+    /// Algorithm of ID tokens.
+    pub id_token_alg: SigningAlg,
+    /// Seconds an access token lives.
+    pub access_token_lifetime: i64,
+    /// Seconds a refresh token lives from its issue.
+    pub refresh_token_lifetime: i64,
+    /// Seconds after which a family ends however often it was refreshed.
+    pub refresh_token_absolute: i64,
+}
+
+/// Why nothing was granted.
+#[derive(Debug, thiserror::Error)]
+pub enum GrantError {
+    /// With a cause for the log.
+    #[error("{error}: {cause}")]
+    Refused {
+        /// For the client.
+        error: OAuthError,
+        /// For the log.
+        cause: String,
+    },
+    /// The database does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The tokens could not be signed.
+    #[error("signing: {0}")]
+    Sign(String),
+}
+
+fn refused(error: OAuthError, cause: impl Into<String>) -> GrantError {
+    GrantError::Refused { error, cause: cause.into() }
+}
+
+/// Is everything the family stands on still switched on? The client learns only that the grant is no good.
+async fn require_standing(g: &Grants<'_>, client: &Client, family: &Family, itself: bool) -> Result<(), GrantError> {
+    let parties = Parties {
+        tenant_id: &family.tenant_id,
+        client_id: Some(&client.id),
+        user_id: Some(&family.user_id),
+        connection_id: family.connection_id.as_deref(),
+        family_id: itself.then_some(family.id.as_str()),
+    };
+    standing::require(g.db, parties, g.now).await?.map_err(|refusal| {
+        let code = if refusal == Refusal::ClientDisabled { Code::UnauthorizedClient } else { Code::InvalidGrant };
+        refused(error(code, "the grant is no longer valid"), refusal.to_string())
+    })
+}

@@ -1,0 +1,58 @@
+//! `/account`: who is signed in here, and the way out.
+
+use axum::{
+    Form,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+
+use super::{
+    choose,
+    pages::{self, SignedOut},
+};
+use crate::{app::App, error::PageError, moment::Moment, session::Visit, store};
+
+const FORM: &str = "account";
+
+/// `GET /account`
+pub async fn show(State(app): State<App>, visit: Visit) -> Result<Response, PageError> {
+    let Some(who) = visit.signed_in(&app, None).await? else {
+        let explanation = "Nobody is signed in in this browser.";
+        let advice = "Go to the application that you want to use and sign in there.";
+        return Err(PageError::new(StatusCode::UNAUTHORIZED, "not_signed_in", "You are not signed in", explanation, "").advise(advice));
+    };
+    let user = store::users::find(&app.db, &who.user_id).await?.ok_or_else(PageError::no_login)?;
+    let tenant = store::tenants::find(&app.db, &who.tenant_id).await?.ok_or_else(PageError::no_login)?;
+    let connection = match &who.connection_id {
+        Some(id) => store::connections::find(&app.db, id).await?,
+        None => None,
+    };
+    let method = connection.map_or_else(|| "Password".to_owned(), |c| choose::label(&c));
+    let page = pages::SignedIn {
+        name: user.name.as_deref().unwrap_or(user.email.as_str()),
+        email: user.email.as_str(),
+        tenant: &tenant.display_name,
+        method: &method,
+        since: Moment(who.auth_time),
+        idle_until: Moment((who.seen_at + app.settings.session_idle).min(who.until)),
+        until: Moment(who.until),
+        action: "/account/sign-out",
+        csrf: &visit.form_token(&app, FORM),
+    };
+    Ok(page.into_response())
+}
+
+/// What the page's form sends.
+#[derive(Debug, Deserialize)]
+pub struct SignOut {
+    csrf: String,
+}
+
+/// `POST /account/sign-out`
+pub async fn sign_out(State(app): State<App>, visit: Visit, Form(form): Form<SignOut>) -> Result<Response, PageError> {
+    visit.check_form(&app, FORM, &form.csrf)?;
+    visit.sign_out(&app).await?;
+    Ok(SignedOut { way_on: None }.into_response())
+}

@@ -1,0 +1,97 @@
+//! `GET` and `POST /oauth2/authorize`: stores the pending login once, bound to the browser, and asks the dispatcher
+//! what happens next. `?login=` comes back to a login that is already stored.
+
+use axum::{
+    extract::{RawForm, State},
+    response::Response,
+};
+use axum_extra::extract::cookie::CookieJar;
+
+use super::{dispatch, respond};
+use crate::{
+    app::App,
+    error::PageError,
+    oauth::{
+        authorize::{AuthorizeRequest, Target},
+        client::Client,
+        error::OAuthError,
+        params::Params,
+    },
+    secret,
+    session::{Visit, bind_browser},
+    store::{self, logins::Login, standing::Parties},
+};
+use axum::{http::StatusCode, response::IntoResponse as _};
+
+/// Handles both methods: [`RawForm`] reads the query of a GET and the body of a POST.
+pub async fn authorize(State(app): State<App>, mut visit: Visit, RawForm(form): RawForm) -> Result<Response, PageError> {
+    let encoded = std::str::from_utf8(&form).map_err(|_| bad_request("the request is not UTF-8"))?;
+    let params = Params::parse(encoded).map_err(refused)?;
+    if let Some(id) = params.one("login").map_err(refused)? {
+        let login = store::logins::find(&app.db, id, &visit.browser_hash(), app.clock.now()).await?;
+        return dispatch::proceed(&app, &visit, login.ok_or_else(PageError::no_login)?).await;
+    }
+    let client = find_client(&app, &params).await?;
+    let target = Target::find(&client, &params).map_err(refused)?;
+    let request = match AuthorizeRequest::parse(&client, target.clone(), &params) {
+        Ok(request) => request,
+        Err(error) => return Ok(respond::error(&app, &visit, &target, &error)),
+    };
+    let (jar, login) = begin(&app, &mut visit, &client.tenant_id, request).await?;
+    let response = dispatch::proceed(&app, &visit, login).await?;
+    Ok((jar, response).into_response())
+}
+
+/// Stores a new pending login of this browser, which gets its binding cookie if it had none.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn begin(app: &App, visit: &mut Visit, tenant_id: &str, request: AuthorizeRequest) -> Result<(CookieJar, Login), PageError> {
+    let mut jar = CookieJar::new();
+    if visit.browser.is_none() {
+        let (value, cookie) = bind_browser();
+        visit.browser = Some(value);
+        jar = jar.add(cookie);
+    }
+    let login = Login {
+        id: secret::random_id(),
+        tenant_id: tenant_id.to_owned(),
+        request,
+        consented: false,
+        created_at: app.clock.now(),
+    };
+    store::logins::insert(&app.db, &login, &visit.browser_hash()).await?;
+    Ok((jar, login))
+}
+
+/// The client that asks, when it and its tenant are switched on. An unknown client and a disabled one look alike.
+async fn find_client(app: &App, params: &Params) -> Result<Client, PageError> {
+    let id = params.required("client_id", "client_id is missing").map_err(refused)?;
+    let client = store::clients::find(&app.db, id).await?.ok_or_else(|| unknown_client(format!("unknown client {id:?}")))?;
+    let parties = Parties {
+        tenant_id: &client.tenant_id,
+        client_id: Some(&client.id),
+        user_id: None,
+        connection_id: None,
+        family_id: None,
+    };
+    let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
+    standing.map_err(|refusal| unknown_client(format!("client {id:?}: {refusal}")))?;
+    Ok(client)
+}
+
+fn unknown_client(cause: String) -> PageError {
+    let explanation = "The application that sent you here is not known to this sign-in service, or it is switched off.";
+    PageError::new(StatusCode::BAD_REQUEST, "unknown_client", "Unknown application", explanation, cause)
+        .advise("Check the address that you started from. The application's operator can look the code below up in our log.")
+}
+
+fn refused(error: OAuthError) -> PageError {
+    bad_request(error.description)
+}
+
+fn bad_request(cause: &'static str) -> PageError {
+    let explanation = format!("The application sent a request that this sign-in service cannot accept: {cause}.");
+    PageError::new(StatusCode::BAD_REQUEST, "bad_authorization_request", "The request is not valid", explanation, cause)
+        .advise("This is for the application's developers to mend; you have done nothing wrong.")
+}

@@ -1,0 +1,109 @@
+//! `GET /oauth2/callback`, one URL for every tenant and connection: takes the departure that this browser made, lets
+//! its connector judge the answer, links the identity to a user, and returns to the dispatcher.
+
+use axum::{
+    extract::{RawQuery, State},
+    http::StatusCode,
+    response::Response,
+};
+
+use super::{departure::failed, direct, dispatch, dispatch::Pending, link};
+use crate::{
+    app::App,
+    error::PageError,
+    oauth::params::Params,
+    policy::{access::Refusal, identity::Identity},
+    secret,
+    session::{SignedIn, Visit},
+    store::{self, connections::Connection, standing::Parties, users::User},
+};
+
+/// Handles the provider's answer.
+pub async fn callback(State(app): State<App>, visit: Visit, RawQuery(query): RawQuery) -> Result<Response, PageError> {
+    let params = Params::parse(query.as_deref().unwrap_or_default()).and_then(|p| p.once_each().map(|()| p));
+    let params = params.map_err(|e| bad_answer(e.description))?;
+    let state = params.one("state").ok().flatten().ok_or_else(|| bad_answer("state is missing"))?;
+    let state_hash = secret::digest(state);
+    let now = app.clock.now();
+    let departure = store::departures::take(&app.db, &state_hash, &visit.browser_hash(), now).await?;
+    let departure = departure.ok_or_else(PageError::no_login)?;
+    let pending = dispatch::find(&app, &visit, &departure.login_id).await?;
+    let connection = pending.offered.iter().find(|c| c.id == departure.connection_id).cloned();
+    let connection = connection.ok_or_else(|| refused(&Refusal::ConnectionDisabled))?;
+
+    let memo = app.sealer.open(&format!("departure/{state_hash}"), &departure.memo_sealed);
+    let memo = memo.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let memo = memo.ok_or_else(|| PageError::internal("the departure's memo does not open"))?;
+    let connector = app.connector(&connection).map_err(|e| failed(&connection, &e))?;
+    let identity = connector.arrive(&memo, &params.into_map(), app.callback_url(), now).await;
+    let again = format!("/login/{}", pending.login.id);
+    let identity = identity.map_err(|e| failed(&connection, &e).way_on(again, "Try again"))?;
+
+    let user = link::user_of(&app, &pending, &connection, &identity).await?;
+    require_active(&app, &pending, &user, Some(&connection)).await?;
+    let who = sign_in(&app, &visit, &pending, &connection, &user, &identity).await?;
+    crate::metrics::login(connection.protocol.as_str(), "success");
+    if pending.login.request.direct {
+        return direct::land(&app, &visit, pending, &who).await;
+    }
+    dispatch::proceed(&app, &visit, pending.login).await
+}
+
+/// Is everything that this person's sign-in stands on switched on?
+///
+/// # Errors
+/// A page.
+pub async fn require_active(app: &App, pending: &Pending, user: &User, connection: Option<&Connection>) -> Result<(), PageError> {
+    let parties = Parties {
+        tenant_id: &pending.tenant.id,
+        client_id: Some(&pending.client.id),
+        user_id: Some(&user.id),
+        connection_id: connection.map(|c| c.id.as_str()),
+        family_id: None,
+    };
+    let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
+    standing.map_err(|refusal| refused(&refusal))
+}
+
+/// The page for a refusal by `policy::access`.
+#[must_use]
+pub fn refused(refusal: &Refusal) -> PageError {
+    let (title, explanation) = match refusal {
+        Refusal::UserDeactivated => ("Your account is deactivated", "Your account has been deactivated, so you cannot sign in."),
+        _ => ("Sign-in is switched off", "Signing in this way is switched off at the moment."),
+    };
+    let kind = if *refusal == Refusal::UserDeactivated { "deactivated" } else { "switched_off" };
+    PageError::new(StatusCode::FORBIDDEN, kind, title, explanation, refusal.to_string())
+        .advise("Your organisation's administrator can switch it on again. They can look the code below up in the log.")
+}
+
+async fn sign_in(
+    app: &App,
+    visit: &Visit,
+    pending: &Pending,
+    connection: &Connection,
+    user: &User,
+    identity: &Identity,
+) -> Result<SignedIn, PageError> {
+    let now = app.clock.now();
+    let until = now + app.settings.session_absolute;
+    let signed_in = SignedIn {
+        sid: secret::random_id(),
+        user_id: user.id.clone(),
+        tenant_id: pending.tenant.id.clone(),
+        connection_id: Some(connection.id.clone()),
+        // What the provider says of the past is believed, unless its clock merely runs a little behind ours.
+        auth_time: identity.auth_time.filter(|at| now - at > app.settings.clock_skew).unwrap_or(now),
+        amr: "fed".into(),
+        until: identity.session_until.map_or(until, |end| end.min(until)),
+        seen_at: now,
+    };
+    visit.sign_in(&signed_in).await?;
+    Ok(signed_in)
+}
+
+fn bad_answer(cause: &'static str) -> PageError {
+    let explanation = "Your identity provider sent you back with an answer that we cannot read.";
+    PageError::new(StatusCode::BAD_REQUEST, "bad_answer", "We could not read the answer", explanation, cause)
+        .advise("Go back to the application that you came from and sign in again.")
+}

@@ -1,0 +1,87 @@
+//! Consent: clients that are not the platform's own ask the person first.
+
+use axum::{
+    Form,
+    extract::{Path, State},
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+
+use super::{
+    dispatch::{self, Pending},
+    pages, respond,
+};
+use crate::{
+    app::App,
+    error::PageError,
+    oauth::error::{Code, error},
+    session::{SignedIn, Visit},
+    store,
+};
+
+/// Whether the client may have what it asks for: it is trusted, or the user allowed it in this login, or before and the
+/// client did not ask for consent again.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn given(app: &App, pending: &Pending, user_id: &str) -> Result<bool, PageError> {
+    let request = &pending.login.request;
+    if pending.login.consented || (pending.client.trusted && !request.prompt.consent) {
+        return Ok(true);
+    }
+    if request.prompt.consent {
+        return Ok(false);
+    }
+    let before = store::consents::find(&app.db, user_id, &pending.client.id).await?;
+    Ok(!before.is_empty() && request.scope.within(&before))
+}
+
+/// The question.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn page(app: &App, visit: &Visit, pending: &Pending, who: &SignedIn) -> Result<Response, PageError> {
+    let user = store::users::find(&app.db, &who.user_id).await?;
+    let permissions: Vec<String> = pending.login.request.scope.iter().map(pages::permission).collect();
+    let target = &pending.login.request.target.redirect_uri;
+    let page = pages::Consent {
+        tenant: &pending.tenant.display_name,
+        client: &pending.client.name,
+        redirect_host: &target.host().unwrap_or_else(|| target.as_str().to_owned()),
+        permissions: &permissions,
+        email: user.as_ref().map_or("", |u| u.email.as_str()),
+        action: &format!("/login/{}/consent", pending.login.id),
+        csrf: &visit.form_token(app, &pending.login.id),
+    };
+    Ok(page.into_response())
+}
+
+/// What the page's form sends.
+#[derive(Debug, Deserialize)]
+pub struct Answer {
+    csrf: String,
+    decision: String,
+}
+
+/// `POST /login/{login}/consent`
+pub async fn submit(State(app): State<App>, visit: Visit, Path(id): Path<String>, Form(answer): Form<Answer>) -> Result<Response, PageError> {
+    let mut pending = dispatch::find(&app, &visit, &id).await?;
+    visit.check_form(&app, &id, &answer.csrf)?;
+    let Some(who) = visit.signed_in(&app, Some(&pending.tenant.id)).await? else {
+        return dispatch::proceed(&app, &visit, pending.login).await;
+    };
+    match answer.decision.as_str() {
+        "allow" => {
+            let (client, scope) = (&pending.client.id, &pending.login.request.scope);
+            store::consents::save(&app.db, &who.user_id, client, scope, app.clock.now()).await?;
+            store::logins::consent(&app.db, &id).await?;
+            pending.login.consented = true;
+            dispatch::proceed(&app, &visit, pending.login).await
+        }
+        "switch" => {
+            visit.sign_out(&app).await?;
+            dispatch::proceed(&app, &visit, pending.login).await
+        }
+        _ => respond::deny(&app, &visit, &pending, &error(Code::AccessDenied, "the person did not allow it")).await,
+    }
+}

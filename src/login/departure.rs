@@ -1,0 +1,101 @@
+//! Sends the browser to an identity provider and remembers, under a random `state`, which login, browser and
+//! connection the answer must belong to.
+
+use axum::{
+    http::header,
+    response::{IntoResponse as _, Response},
+};
+
+use super::{dispatch::Pending, pages::FormPost};
+use crate::{
+    app::App,
+    connector::{self, Go, Wish},
+    error::PageError,
+    secret,
+    session::Visit,
+    store::{self, connections::Connection, departures::Departure},
+};
+use axum::http::StatusCode;
+
+/// Departs over the offered connection called `name`.
+///
+/// # Errors
+/// A page, when the connection is not offered or its provider cannot be asked.
+pub async fn depart(app: &App, visit: &Visit, pending: &Pending, name: &str, hint: Option<&str>) -> Result<Response, PageError> {
+    let go = plan(app, visit, pending, name, hint).await?;
+    Ok(match go {
+        Go::Redirect(url) => (
+            visit.redirect_status(),
+            [(header::LOCATION, url.to_string()), (header::CACHE_CONTROL, "no-cache, no-store".to_owned()), (header::PRAGMA, "no-cache".to_owned())],
+        )
+            .into_response(),
+        Go::Post { action, fields } => {
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+            let page = FormPost { action: action.as_str(), destination: action.host_str().unwrap_or_default(), fields: &fields };
+            page.into_response()
+        }
+    })
+}
+
+/// Remembers a departure and says where the browser goes.
+///
+/// # Errors
+/// As [`depart`].
+pub async fn plan(app: &App, visit: &Visit, pending: &Pending, name: &str, hint: Option<&str>) -> Result<Go, PageError> {
+    let connection = pending.offered.iter().find(|c| c.name == name);
+    let connection = connection.ok_or_else(|| not_offered(format!("connection {name:?} is not offered by tenant {}", pending.tenant.name)))?;
+    let connector = app.connector(connection).map_err(|e| failed(connection, &e))?;
+    let request = &pending.login.request;
+    let state = secret::random();
+    let redirect_uri = app.callback_url();
+    let wish = Wish {
+        state: &state,
+        redirect_uri,
+        login_hint: hint,
+        force: request.prompt.login,
+        select_account: request.prompt.select_account,
+        max_age: request.max_age,
+        now: app.clock.now(),
+    };
+    let departure = connector.depart(wish).await.map_err(|e| failed(connection, &e))?;
+    let state_hash = secret::digest(&state);
+    let memo_sealed = app.sealer.seal(&format!("departure/{state_hash}"), departure.memo.to_string().as_bytes());
+    let row = Departure { login_id: pending.login.id.clone(), connection_id: connection.id.clone(), memo_sealed };
+    store::departures::insert(&app.db, &state_hash, &visit.browser_hash(), &row, app.clock.now()).await?;
+    Ok(departure.go)
+}
+
+fn not_offered(cause: String) -> PageError {
+    let explanation = "That way of signing in is not offered here.";
+    PageError::new(StatusCode::BAD_REQUEST, "not_offered", "Not offered", explanation, cause)
+}
+
+/// A page for a connector's failure; the cause, with its fix, goes to the log.
+#[must_use]
+pub fn failed(connection: &Connection, e: &connector::Error) -> PageError {
+    let (status, kind, title, explanation) = match e {
+        connector::Error::Refused(_) => {
+            (StatusCode::FORBIDDEN, "provider_refused", "Your identity provider said no", "Your organisation's sign-in did not let you through.")
+        }
+        connector::Error::Untrusted(_) => (
+            StatusCode::BAD_REQUEST,
+            "provider_untrusted",
+            "We could not verify your sign-in",
+            "The answer of your organisation's sign-in did not pass our checks.",
+        ),
+        connector::Error::Unreachable(_) => (
+            StatusCode::BAD_GATEWAY,
+            "provider_unreachable",
+            "Your identity provider does not answer",
+            "We could not reach your organisation's sign-in. Please try again in a minute.",
+        ),
+        connector::Error::Misconfigured(_) => (
+            StatusCode::BAD_GATEWAY,
+            "provider_misconfigured",
+            "This sign-in is not set up correctly",
+            "The connection to your organisation's sign-in needs its administrator.",
+        ),
+    };
+    crate::metrics::login(connection.protocol.as_str(), kind);
+    PageError::new(status, kind, title, explanation, format!("connection {}: {e}", connection.name))
+}

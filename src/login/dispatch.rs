@@ -1,0 +1,119 @@
+//! The one place that asks [`flow::next`] and acts on its answer. Authorization requests, callbacks, passwords and
+//! consent all come back here.
+
+use axum::response::Response;
+
+use super::{
+    consent, departure,
+    flow::{self, Known, Step},
+    respond,
+};
+use crate::{
+    app::App,
+    error::PageError,
+    oauth::{
+        client::Client,
+        error::{Code, error},
+    },
+    session::{SignedIn, Visit},
+    store::{self, connections::Connection, logins::Login, standing::Parties, tenants::Tenant},
+};
+use axum::http::StatusCode;
+
+/// Everything a step needs to know about a pending login.
+#[derive(Debug)]
+pub struct Pending {
+    /// The login.
+    pub login: Login,
+    /// The client that asked.
+    pub client: Client,
+    /// Its tenant.
+    pub tenant: Tenant,
+    /// The connections that the tenant offers for sign-in.
+    pub offered: Vec<Connection>,
+}
+
+/// Loads what belongs to a login and makes sure that it still stands.
+///
+/// # Errors
+/// A page, when the client or tenant is switched off or gone.
+pub async fn load(app: &App, login: Login) -> Result<Pending, PageError> {
+    let parties = Parties {
+        tenant_id: &login.tenant_id,
+        client_id: Some(&login.request.client_id),
+        user_id: None,
+        connection_id: None,
+        family_id: None,
+    };
+    let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
+    standing.map_err(|refusal| switched_off(refusal.to_string()))?;
+    let client = store::clients::find(&app.db, &login.request.client_id).await?;
+    let tenant = store::tenants::find(&app.db, &login.tenant_id).await?;
+    let (Some(client), Some(tenant)) = (client, tenant) else { return Err(switched_off("gone".into())) };
+    let offered = store::connections::offered(&app.db, &tenant.id).await?;
+    Ok(Pending { login, client, tenant, offered })
+}
+
+/// Finds a login of this browser by the id in a page's path, and loads it.
+///
+/// # Errors
+/// A page that says to start again.
+pub async fn find(app: &App, visit: &Visit, id: &str) -> Result<Pending, PageError> {
+    let login = store::logins::find(&app.db, id, &visit.browser_hash(), app.clock.now()).await?;
+    load(app, login.ok_or_else(PageError::no_login)?).await
+}
+
+/// What happens next with a login, done.
+///
+/// # Errors
+/// A page.
+pub async fn proceed(app: &App, visit: &Visit, login: Login) -> Result<Response, PageError> {
+    let pending = load(app, login).await?;
+    let signed_in = visit.signed_in(app, Some(&pending.tenant.id)).await?;
+    match next(app, &pending, signed_in.as_ref()).await? {
+        Step::Issue => match signed_in {
+            Some(signed_in) => respond::issue(app, visit, pending, &signed_in).await,
+            None => Err(PageError::internal("issue without a sign-in")),
+        },
+        Step::Consent => match signed_in {
+            Some(signed_in) => consent::page(app, visit, &pending, &signed_in).await,
+            None => Err(PageError::internal("consent without a sign-in")),
+        },
+        Step::Connect(name) => departure::depart(app, visit, &pending, &name, pending.login.request.login_hint.as_deref()).await,
+        Step::Choose => Ok(super::choose::redirect(visit, &pending)),
+        Step::Deny(code, description) => respond::deny(app, visit, &pending, &error(code, description)).await,
+    }
+}
+
+async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Result<Step, PageError> {
+    let request = &pending.login.request;
+    let offered: Vec<String> = pending.offered.iter().map(|c| c.name.clone()).collect();
+    let expected_person = match (&request.id_token_hint, signed_in) {
+        (Some(hint), Some(who)) => match app.id_token_hint(hint).await {
+            Some(hint) => hint.subject == who.user_id,
+            None => return Ok(Step::Deny(Code::InvalidRequest, "id_token_hint is not an ID token of ours")),
+        },
+        _ => true,
+    };
+    let consented = match signed_in {
+        Some(who) => consent::given(app, pending, &who.user_id).await?,
+        None => false,
+    };
+    let again = request.prompt.login || request.prompt.select_account;
+    let fresh_since = request.max_age.map_or(0, |age| app.clock.now() - age);
+    Ok(flow::next(&Known {
+        prompt: request.prompt,
+        offered: &offered,
+        password: pending.tenant.password_login,
+        hinted: request.idp_hint.as_deref(),
+        auth_time: signed_in.map(|s| s.auth_time),
+        not_before: if again { pending.login.created_at } else { 0 }.max(fresh_since),
+        expected_person,
+        consented,
+    }))
+}
+
+fn switched_off(cause: String) -> PageError {
+    let explanation = "Signing in to this application is switched off at the moment.";
+    PageError::new(StatusCode::FORBIDDEN, "switched_off", "Sign-in is switched off", explanation, cause)
+}

@@ -1,0 +1,106 @@
+//! `/oauth2/logout`: RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0). With an ID token of ours that names
+//! the person who is signed in, the session ends at once; without one, the person is asked. The browser returns only to
+//! an address that the client has registered, compared byte for byte.
+
+use axum::{
+    extract::{RawForm, State},
+    http::header,
+    response::{IntoResponse as _, Response},
+};
+
+use super::pages::{SignOut, SignedOut};
+use crate::{
+    app::App,
+    error::PageError,
+    oauth::{params::Params, redirect_uri::RedirectUri},
+    session::Visit,
+    store,
+};
+use axum::http::StatusCode;
+
+const FORM: &str = "logout";
+
+/// Where a sign-out leads.
+struct Way {
+    uri: RedirectUri,
+    state: Option<String>,
+}
+
+/// `GET` and `POST /oauth2/logout`
+pub async fn logout(State(app): State<App>, visit: Visit, RawForm(form): RawForm) -> Result<Response, PageError> {
+    let params = read(&form)?;
+    let one = |name: &str| params.one(name).ok().flatten();
+    let hint = match one("id_token_hint") {
+        Some(hint) => app.id_token_hint(hint).await,
+        None => None,
+    };
+    let way = way(&app, &params, hint.as_ref().map(|h| h.client_id.as_str())).await?;
+    let Some(who) = visit.signed_in(&app, None).await? else { return Ok(leave(&visit, way)) };
+    if hint.is_some_and(|h| h.subject == who.user_id) {
+        visit.sign_out(&app).await?;
+        return Ok(leave(&visit, way));
+    }
+    let user = store::users::find(&app.db, &who.user_id).await?;
+    let kept: Vec<(&str, &str)> = ["client_id", "post_logout_redirect_uri", "state"]
+        .into_iter()
+        .filter_map(|name| one(name).map(|value| (name, value)))
+        .collect();
+    let page = SignOut {
+        email: user.as_ref().map_or("", |u| u.email.as_str()),
+        action: "/oauth2/logout/confirm",
+        csrf: &visit.form_token(&app, FORM),
+        fields: &kept,
+        stay: "/account",
+    };
+    Ok(page.into_response())
+}
+
+/// `POST /oauth2/logout/confirm`
+pub async fn confirm(State(app): State<App>, visit: Visit, RawForm(form): RawForm) -> Result<Response, PageError> {
+    let params = read(&form)?;
+    visit.check_form(&app, FORM, params.one("csrf").ok().flatten().unwrap_or_default())?;
+    let way = way(&app, &params, None).await?;
+    visit.sign_out(&app).await?;
+    Ok(leave(&visit, way))
+}
+
+fn read(form: &[u8]) -> Result<Params, PageError> {
+    let text = std::str::from_utf8(form).map_err(|_| bad_request("the request is not UTF-8"))?;
+    let params = Params::parse(text).and_then(|p| p.once_each().map(|()| p));
+    params.map_err(|e| bad_request(e.description))
+}
+
+/// The address to return to, when the request names one and the client has registered it.
+async fn way(app: &App, params: &Params, hinted_client: Option<&str>) -> Result<Option<Way>, PageError> {
+    let one = |name: &str| params.one(name).ok().flatten();
+    let Some(named) = one("post_logout_redirect_uri") else { return Ok(None) };
+    let client_id = match (hinted_client, one("client_id")) {
+        (Some(a), Some(b)) if a != b => return Err(bad_request("client_id is not the one of id_token_hint")),
+        (a, b) => a.or(b).ok_or_else(|| bad_request("post_logout_redirect_uri needs client_id or id_token_hint"))?,
+    };
+    let client = store::clients::find(&app.db, client_id).await?.filter(|c| c.enabled);
+    let registered = client.map(|c| c.settings.post_logout_redirect_uris).unwrap_or_default();
+    let uri = registered.into_iter().find(|uri| uri.as_str() == named);
+    let uri = uri.ok_or_else(|| bad_request("post_logout_redirect_uri is not registered for this client"))?;
+    Ok(Some(Way { uri, state: one("state").map(str::to_owned) }))
+}
+
+fn leave(visit: &Visit, way: Option<Way>) -> Response {
+    let no_store = (header::CACHE_CONTROL, "no-store");
+    match way {
+        Some(Way { uri, state }) => {
+            let location = match &state {
+                Some(state) => uri.with(&[("state", state)]),
+                None => uri.as_str().to_owned(),
+            };
+            (visit.redirect_status(), [no_store], [(header::LOCATION, location)]).into_response()
+        }
+        None => ([no_store], SignedOut { way_on: None }).into_response(),
+    }
+}
+
+fn bad_request(cause: &'static str) -> PageError {
+    let explanation = format!("The application sent a sign-out request that we cannot accept: {cause}.");
+    PageError::new(StatusCode::BAD_REQUEST, "bad_logout_request", "The request is not valid", explanation, cause)
+        .way_on("/account".into(), "See who is signed in")
+}

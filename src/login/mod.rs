@@ -1,0 +1,53 @@
+//! People with a browser: signing in, consent, signing out, and the control-plane hops.
+//!
+//! ```text
+//! GET  /oauth2/authorize   authorize → oauth::authorize parses → store::logins: stored once, bound to the browser
+//!                          → dispatch asks flow::next (pure): Choose | Connect | Consent | Issue | Deny
+//! GET  /login/{login}      choose → departure: the connector departs → 302 or an auto-posted form
+//!      … the identity provider …
+//! GET  /oauth2/callback    callback: the connector arrives → Identity → policy::linking (link) → session id changes
+//!                          → dispatch again → consent, or respond: the code goes to the client
+//! ```
+//! Steps never route to one another: each returns to `dispatch`. `hops` are the same journey for a control plane's front
+//! end; `direct` lands it without a code when the control plane and gatehouse share a host.
+
+pub mod account;
+pub mod authorize;
+pub mod callback;
+pub mod choose;
+pub mod consent;
+pub mod departure;
+pub mod direct;
+pub mod dispatch;
+pub mod flow;
+pub mod hops;
+pub mod link;
+pub mod logout;
+pub mod pages;
+pub mod password;
+pub mod respond;
+pub mod throttle;
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+
+use crate::app::App;
+
+/// The routes of this door.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/oauth2/authorize", get(authorize::authorize).post(authorize::authorize))
+        .route("/oauth2/callback", get(callback::callback))
+        .route("/oauth2/logout", get(logout::logout).post(logout::logout))
+        .route("/oauth2/logout/confirm", post(logout::confirm))
+        .route("/login/{login}", get(choose::show).post(choose::choose))
+        .route("/login/{login}/password", get(password::show).post(password::submit))
+        .route("/login/{login}/consent", post(consent::submit))
+        .route("/account", get(account::show))
+        .route("/account/sign-out", post(account::sign_out))
+        .route("/api/svc/v1/oauth2/authorize", get(hops::authorize))
+        .route("/api/svc/v1/oauth2/token", post(hops::token))
+        .route("/api/svc/v1/oauth2/logout", post(hops::logout))
+}

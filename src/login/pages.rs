@@ -1,0 +1,311 @@
+//! What the person sees. Each struct fills one template; everything in it is escaped when it is rendered, and foreign
+//! names are isolated (`<bdi>`) so that right-to-left marks in them cannot reorder the sentence around them.
+//!
+//! The pages work without JavaScript and under a policy without inline code: see [`content_security_policy`].
+
+use askama::Template;
+use askama_web::WebTemplate;
+
+use crate::moment::Moment;
+
+/// The sign-in page. Its forms post to `action`: `csrf` with `connection` (a button), with `email` (Continue), or with
+/// `email` and `with=password`.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "login/choose.html")]
+pub struct Choose<'a> {
+    /// The tenant's display name.
+    pub tenant: &'a str,
+    /// The client's name.
+    pub client: &'a str,
+    /// Where the forms go.
+    pub action: &'a str,
+    /// The form token.
+    pub csrf: &'a str,
+    /// What was typed before, or the client's `login_hint`; may be empty.
+    pub email: &'a str,
+    /// One for each connection offered for sign-in.
+    pub buttons: &'a [Button<'a>],
+    /// Whether the e-mail field is of use: there are domains to discover by, or passwords.
+    pub ask_email: bool,
+    /// Whether passwords are offered.
+    pub password_allowed: bool,
+    /// What went wrong with the last try.
+    pub error: Option<&'a str>,
+}
+
+/// A connection to sign in over.
+#[derive(Debug)]
+pub struct Button<'a> {
+    /// The connection's name.
+    pub connection: &'a str,
+    /// What the button says.
+    pub text: &'a str,
+    /// Its picture; shown only when it is an `https:` URL.
+    pub image: Option<&'a str>,
+}
+
+impl Button<'_> {
+    fn safe_image(&self) -> Option<&str> {
+        self.image.filter(|url| url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")))
+    }
+}
+
+/// The password page. Its form posts `csrf`, `email` and `password` to `action`.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "login/password.html")]
+pub struct Password<'a> {
+    /// The tenant's display name.
+    pub tenant: &'a str,
+    /// The client's name.
+    pub client: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The form token.
+    pub csrf: &'a str,
+    /// What was typed before; may be empty.
+    pub email: &'a str,
+    /// The sign-in page's address, when it has another way to offer.
+    pub back: Option<&'a str>,
+    /// [`NO_MATCH`], [`too_many_attempts`], or another thing that went wrong.
+    pub error: Option<&'a str>,
+}
+
+/// The one answer to a wrong password, an unknown address and a user without a password: it tells nobody which.
+pub const NO_MATCH: &str = "That e-mail address and password do not match.";
+
+/// What the password page says while it is throttled. `minutes` is rounded up by the caller.
+#[must_use]
+pub fn too_many_attempts(minutes: i64) -> String {
+    let wait = if minutes <= 1 { "a minute".to_owned() } else { format!("{minutes} minutes") };
+    format!("Too many attempts. Wait {wait}, or use single sign-on.")
+}
+
+/// The consent page. Its form posts `csrf` and `decision` (`allow`, `deny` or `switch`) to `action`.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "login/consent.html")]
+pub struct Consent<'a> {
+    /// The tenant's display name.
+    pub tenant: &'a str,
+    /// The client's name.
+    pub client: &'a str,
+    /// The host (and port) of the redirect URI, or its whole scheme for an app's own scheme.
+    pub redirect_host: &'a str,
+    /// What it asks for, in words: [`permission`] of each scope.
+    pub permissions: &'a [String],
+    /// Who is signed in.
+    pub email: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The form token.
+    pub csrf: &'a str,
+}
+
+/// A scope in words, to follow "If you allow it, it can". Scopes that only this deployment knows are named as they are.
+#[must_use]
+pub fn permission(scope: &str) -> String {
+    match scope {
+        "openid" => "know that it is you, by an identifier of your account".into(),
+        "profile" => "see your name".into(),
+        "email" => "see your e-mail address".into(),
+        "groups" => "see the groups you are in".into(),
+        "offline_access" => "stay signed in for you while you are away".into(),
+        other => format!("use “{other}”"),
+    }
+}
+
+/// The account page. Its form posts `csrf` to `action`, which signs out.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "login/signed_in.html")]
+pub struct SignedIn<'a> {
+    /// The person's name, or the address where there is none.
+    pub name: &'a str,
+    /// The address.
+    pub email: &'a str,
+    /// The tenant's display name.
+    pub tenant: &'a str,
+    /// "a password", or the name of the connection.
+    pub method: &'a str,
+    /// When the person signed in.
+    pub since: Moment,
+    /// When the session ends if it is not used.
+    pub idle_until: Moment,
+    /// When it ends in any case.
+    pub until: Moment,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The form token.
+    pub csrf: &'a str,
+}
+
+/// The page for what cannot go on and must not be sent to the client.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "error.html")]
+pub struct ErrorPage<'a> {
+    /// What happened, in a few words.
+    pub title: &'a str,
+    /// The same in one plain sentence; the cause's details belong in the log.
+    pub explanation: &'a str,
+    /// What the person can do; may be empty.
+    pub advice: &'a str,
+    /// `secret::reference()`, which the log event carries too.
+    pub reference: &'a str,
+    /// A link on: its address and its words.
+    pub way_on: Option<(&'a str, &'a str)>,
+}
+
+/// A form that sends itself: to the client (`response_mode=form_post`) or to an identity provider.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "form_post.html")]
+pub struct FormPost<'a> {
+    /// Where it goes: `https:`, or `http:` on a loopback host. The caller has checked it.
+    pub action: &'a str,
+    /// The host the person reads.
+    pub destination: &'a str,
+    /// Names and values.
+    pub fields: &'a [(&'a str, &'a str)],
+}
+
+/// The question before a sign-out that nobody vouches for (OpenID Connect RP-Initiated Logout §2). Its form posts
+/// `csrf` and `fields` to `action`.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "logout/confirm.html")]
+pub struct SignOut<'a> {
+    /// Who is signed in.
+    pub email: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The form token.
+    pub csrf: &'a str,
+    /// What the request brought and must survive the question.
+    pub fields: &'a [(&'a str, &'a str)],
+    /// Where "Stay signed in" leads.
+    pub stay: &'a str,
+}
+
+/// The end of a sign-out that leads nowhere else.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "logout/done.html")]
+pub struct SignedOut<'a> {
+    /// A link on: its address and its words.
+    pub way_on: Option<(&'a str, &'a str)>,
+}
+
+/// The policy of a page: nothing inline, nothing from elsewhere but the pictures of sign-in buttons, no framing.
+///
+/// `leads_to` names the URLs outside gatehouse that a form of the page may end at: browsers hold every redirect after a
+/// form to `form-action`, so it must admit the client's redirect URI and the identity providers, and since these redirect
+/// on to hosts of their own, it admits whole schemes (`https:` and those of `leads_to`). Without any, forms stay here.
+/// `script` is for [`FormPost`] only.
+#[must_use]
+pub fn content_security_policy(leads_to: &[&str], script: bool) -> String {
+    let mut schemes: Vec<String> =
+        leads_to.iter().filter_map(|text| url::Url::parse(text).ok()).map(|url| format!(" {}:", url.scheme())).collect();
+    if !leads_to.is_empty() {
+        schemes.push(" https:".into());
+    }
+    schemes.sort_unstable();
+    schemes.dedup();
+    let script = if script { "; script-src 'self'" } else { "" };
+    format!(
+        "default-src 'none'; style-src 'self'; img-src 'self' https:; form-action 'self'{}; frame-ancestors 'none'; base-uri 'none'{script}",
+        schemes.concat()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::markup::{HOSTILE, check};
+
+    fn choose<'a>(buttons: &'a [Button<'a>], error: Option<&'a str>) -> Choose<'a> {
+        Choose {
+            tenant: HOSTILE,
+            client: HOSTILE,
+            action: HOSTILE,
+            csrf: HOSTILE,
+            email: HOSTILE,
+            buttons,
+            ask_email: true,
+            password_allowed: true,
+            error,
+        }
+    }
+
+    fn password(error: Option<&str>) -> Password<'_> {
+        let back = error;
+        Password { tenant: HOSTILE, client: HOSTILE, action: HOSTILE, csrf: HOSTILE, email: HOSTILE, back, error }
+    }
+
+    #[test]
+    fn every_page_is_sound_with_hostile_values() {
+        let buttons = [
+            Button { connection: HOSTILE, text: HOSTILE, image: Some("https://idp.example/\"><script>") },
+            Button { connection: "plain", text: "Plain", image: None },
+        ];
+        let permissions = [permission("openid"), permission(HOSTILE)];
+        let moment = Moment(1_763_808_900);
+        let fields = [("SAMLRequest", HOSTILE), (HOSTILE, "x")];
+        let way_on = Some((HOSTILE, HOSTILE));
+        let (since, idle_until, until) = (moment, moment, moment);
+        #[rustfmt::skip]
+        let pages = [
+            ("choose", choose(&buttons, None).render()),
+            ("choose, bare", choose(&[], None).render()),
+            ("choose, failed", choose(&buttons, Some(HOSTILE)).render()),
+            ("password", password(None).render()),
+            ("password, failed", password(Some(HOSTILE)).render()),
+            ("consent", Consent { tenant: HOSTILE, client: HOSTILE, redirect_host: HOSTILE, permissions: &permissions, email: HOSTILE, action: HOSTILE, csrf: HOSTILE }.render()),
+            ("signed in", SignedIn { name: HOSTILE, email: HOSTILE, tenant: HOSTILE, method: HOSTILE, since, idle_until, until, action: HOSTILE, csrf: HOSTILE }.render()),
+            ("error", ErrorPage { title: HOSTILE, explanation: HOSTILE, advice: HOSTILE, reference: HOSTILE, way_on }.render()),
+            ("form post", FormPost { action: HOSTILE, destination: HOSTILE, fields: &fields }.render()),
+            ("sign out", SignOut { email: HOSTILE, action: HOSTILE, csrf: HOSTILE, fields: &fields, stay: HOSTILE }.render()),
+            ("signed out", SignedOut { way_on }.render()),
+        ];
+        for (name, html) in pages {
+            let html = html.unwrap();
+            check(name, &html);
+            assert_eq!(html.contains("<script"), name == "form post", "{name}: only the posting form has a script");
+        }
+    }
+
+    #[test]
+    fn button_pictures_come_over_https_only() {
+        for (image, shown) in [
+            ("https://idp.example/logo.svg", true),
+            ("HTTPS://idp.example/logo.svg", true),
+            ("http://idp.example/logo.svg", false),
+            ("javascript:alert(1)//", false),
+            ("data:image/svg+xml,<svg/>", false),
+            ("//idp.example/logo.svg", false),
+            (" https://idp.example/logo.svg", false),
+            ("ééééé", false),
+        ] {
+            assert_eq!(Button { connection: "c", text: "t", image: Some(image) }.safe_image().is_some(), shown, "{image}");
+        }
+    }
+
+    #[test]
+    fn what_was_typed_stays_and_the_error_is_tied_to_its_field() {
+        let page = Password { email: "ada@acme.example", error: Some(NO_MATCH), ..password(None) };
+        let html = page.render().unwrap();
+        for words in ["value=\"ada@acme.example\"", "role=\"alert\" id=\"error\"", "aria-describedby=\"error\"", "<title>Error: "]
+        {
+            assert!(html.contains(words), "{words}");
+        }
+        assert!(!html.contains("type=\"password\" value"));
+        assert_eq!(too_many_attempts(0), "Too many attempts. Wait a minute, or use single sign-on.");
+        assert_eq!(too_many_attempts(5), "Too many attempts. Wait 5 minutes, or use single sign-on.");
+    }
+
+    #[test]
+    fn the_policy_opens_forms_only_as_far_as_they_lead() {
+        assert!(content_security_policy(&[], false).contains("form-action 'self'; "));
+        let app = content_security_policy(
+            &["com.example.app:/cb", "http://127.0.0.1:1/cb", "https://a.example", "; script-src *"],
+            false,
+        );
+        assert!(app.contains("form-action 'self' com.example.app: http: https:; "), "{app}");
+        assert!(!app.contains("script-src"));
+        assert!(content_security_policy(&["https://a.example"], true).ends_with("; script-src 'self'"));
+    }
+}

@@ -1,0 +1,143 @@
+//! Sign-in with a password: one answer and one duration for every way to be wrong, and limits that stop guessing
+//! without letting anyone lock a victim out.
+
+use axum::{
+    Form,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use axum_extra::extract::cookie::{Cookie, CookieJar};
+use serde::Deserialize;
+
+use super::{
+    choose,
+    dispatch::{self, Pending},
+    pages::{self, NO_MATCH},
+    throttle::{self, Verdict},
+};
+use crate::{
+    app::App,
+    error::PageError,
+    password::PasswordError,
+    policy::email::Email,
+    secret,
+    session::{SignedIn, Visit, host_cookie},
+    store::{self, users::User},
+};
+
+const DEVICE_COOKIE: &str = "__Host-gatehouse-device";
+const DEVICE_DAYS: i64 = 180;
+
+/// What the page's form sends.
+#[derive(Debug, Deserialize)]
+pub struct Credentials {
+    csrf: String,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    password: String,
+}
+
+/// `GET /login/{login}/password`
+pub async fn show(State(app): State<App>, visit: Visit, Path(id): Path<String>) -> Result<Response, PageError> {
+    let pending = dispatch::find(&app, &visit, &id).await?;
+    let hint = pending.login.request.login_hint.clone().unwrap_or_default();
+    Ok(page(&app, &visit, &pending, &hint, None))
+}
+
+/// `POST /login/{login}/password`
+pub async fn submit(
+    State(app): State<App>,
+    visit: Visit,
+    jar: CookieJar,
+    Path(id): Path<String>,
+    Form(form): Form<Credentials>,
+) -> Result<Response, PageError> {
+    let pending = dispatch::find(&app, &visit, &id).await?;
+    visit.check_form(&app, &id, &form.csrf)?;
+    if !pending.tenant.password_login {
+        let explanation = "This organisation does not use passwords.";
+        return Err(PageError::new(StatusCode::FORBIDDEN, "no_passwords", "No passwords here", explanation, "passwords are off"));
+    }
+    let email = Email::parse(&form.email);
+    let account = format!("{}/{}", pending.tenant.id, email.as_ref().map_or("", |e| e.as_str()));
+    let known_device = jar.get(DEVICE_COOKIE).is_some_and(|c| is_device_of(&app, &account, c.value()));
+    let device = known_device.then(|| jar.get(DEVICE_COOKIE).map_or("", |c| c.value()));
+    if let Verdict::Wait(seconds) = throttle::attempt(&app, &account, device, &visit.address).await? {
+        let message = pages::too_many_attempts((seconds + 59) / 60);
+        let page = page(&app, &visit, &pending, &form.email, Some(&message));
+        return Ok((StatusCode::TOO_MANY_REQUESTS, page).into_response());
+    }
+    let user = match &email {
+        Some(email) => store::users::find_by_email(&app.db, &pending.tenant.id, email).await?,
+        None => None,
+    };
+    let hash = user.as_ref().and_then(|u| u.password_hash.as_deref());
+    let matches = match app.passwords.verify(&form.password, hash).await {
+        Ok(matches) => matches,
+        Err(PasswordError::Busy) => {
+            let page = page(&app, &visit, &pending, &form.email, Some("Many people are signing in right now. Please try again in a moment."));
+            return Ok((StatusCode::SERVICE_UNAVAILABLE, page).into_response());
+        }
+        Err(e) => return Err(PageError::internal(e.to_string())),
+    };
+    let Some(user) = user.filter(|_| matches) else {
+        crate::metrics::login("password", "no_match");
+        tracing::info!(tenant = pending.tenant.name, address = visit.address, "password refused");
+        let page = page(&app, &visit, &pending, &form.email, Some(NO_MATCH));
+        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
+    };
+    // Only someone who knows the password learns that the account is deactivated.
+    super::callback::require_active(&app, &pending, &user, None).await?;
+    throttle::succeeded(&app, &account, device).await?;
+    sign_in(&app, &visit, &pending, &user).await?;
+    crate::metrics::login("password", "success");
+    let response = dispatch::proceed(&app, &visit, pending.login).await?;
+    Ok((CookieJar::new().add(device_cookie(&app, &account)), response).into_response())
+}
+
+async fn sign_in(app: &App, visit: &Visit, pending: &Pending, user: &User) -> Result<(), PageError> {
+    let now = app.clock.now();
+    let signed_in = SignedIn {
+        sid: secret::random_id(),
+        user_id: user.id.clone(),
+        tenant_id: pending.tenant.id.clone(),
+        connection_id: None,
+        auth_time: now,
+        amr: "pwd".into(),
+        until: now + app.settings.session_absolute,
+        seen_at: now,
+    };
+    visit.sign_in(&signed_in).await
+}
+
+/// The page, with what was typed.
+#[must_use]
+pub fn page(app: &App, visit: &Visit, pending: &Pending, email: &str, error: Option<&str>) -> Response {
+    let back = choose::path(pending);
+    let page = pages::Password {
+        tenant: &pending.tenant.display_name,
+        client: &pending.client.name,
+        action: &format!("{back}/password"),
+        csrf: &visit.form_token(app, &pending.login.id),
+        email,
+        back: (!pending.offered.is_empty()).then_some(back.as_str()),
+        error,
+    };
+    page.into_response()
+}
+
+/// A browser that has signed in to the account before has its own count of attempts, so that strangers who exhaust the
+/// account's cannot keep its owner out (OWASP's device cookies).
+fn device_cookie(app: &App, account: &str) -> Cookie<'static> {
+    let nonce = secret::random_id();
+    let mark = app.sealer.fingerprint(&format!("device/{account}"), &nonce);
+    let mut cookie = host_cookie(DEVICE_COOKIE, format!("{nonce}.{mark}"));
+    cookie.set_max_age(tower_sessions::cookie::time::Duration::days(DEVICE_DAYS));
+    cookie
+}
+
+fn is_device_of(app: &App, account: &str, value: &str) -> bool {
+    value.split_once('.').is_some_and(|(nonce, mark)| app.sealer.recognises(&format!("device/{account}"), nonce, mark))
+}

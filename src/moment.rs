@@ -1,0 +1,80 @@
+//! A time as a page shows it.
+
+use std::fmt;
+
+use time::OffsetDateTime;
+
+/// Unix seconds, shown in UTC to the minute: the server does not know the reader's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(
+    /// Unix seconds.
+    pub i64,
+);
+
+impl Moment {
+    /// RFC 3339, for `<time datetime>`.
+    #[must_use]
+    pub fn machine(self) -> String {
+        let t = self.utc();
+        let (year, month, day) = (t.year(), u8::from(t.month()), t.day());
+        format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", t.hour(), t.minute(), t.second())
+    }
+
+    fn utc(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let t = self.utc();
+        write!(f, "{} {} {}, {:02}:{:02} UTC", t.day(), t.month(), t.year(), t.hour(), t.minute())
+    }
+}
+
+/// A span of `seconds` in its two largest units: `23 h 59 min`, `7 days`. What is over is `nothing`.
+#[must_use]
+pub fn span(seconds: i64) -> String {
+    let units = [(86_400, "day", "days"), (3_600, "h", "h"), (60, "min", "min"), (1, "s", "s")];
+    let mut rest = seconds;
+    let mut parts = Vec::new();
+    for (length, one, many) in units {
+        let count = rest / length;
+        rest %= length;
+        if count > 0 && parts.len() < 2 {
+            parts.push(format!("{count} {}", if count == 1 { one } else { many }));
+        } else if !parts.is_empty() {
+            break;
+        }
+    }
+    if parts.is_empty() { "nothing".into() } else { parts.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_reads_well_for_people_and_machines() {
+        let moment = Moment(1_763_808_900);
+        assert_eq!(moment.to_string(), "22 November 2025, 10:55 UTC");
+        assert_eq!(moment.machine(), "2025-11-22T10:55:00Z");
+        assert_eq!(Moment(i64::MAX).machine(), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_span_names_two_units() {
+        for (seconds, text) in [
+            (604_800, "7 days"),
+            (86_400, "1 day"),
+            (86_399, "23 h 59 min"),
+            (90_061, "1 day 1 h"),
+            (86_460, "1 day"),
+            (59, "59 s"),
+            (0, "nothing"),
+            (-5, "nothing"),
+        ] {
+            assert_eq!(span(seconds), text, "{seconds}");
+        }
+    }
+}

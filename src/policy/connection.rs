@@ -1,0 +1,451 @@
+//! What an operator says about a connection: the stored settings, what each means when it is left out, and what is
+//! wrong with them. Empty means "left out": first the connection's preset fills it (`connector::presets`), then the
+//! methods here give the general default.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::{Host, Url};
+
+use super::identity::EmailTrust;
+
+/// The signature algorithms that an ID token may use when the settings name none. Symmetric ones and `none` are never
+/// possible (RFC 8725 §2.1, §3.2).
+pub const DEFAULT_ALGS: [&str; 8] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "EdDSA"];
+/// Every algorithm that the settings may name.
+pub const KNOWN_ALGS: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+/// Most seconds that a connection's clock may be apart from ours.
+pub const MAX_SKEW: i64 = 600;
+
+/// How a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// OpenID Connect.
+    Oidc,
+    /// SAML 2.0.
+    Saml,
+}
+
+impl Protocol {
+    /// The setting's spelling.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::Saml => "saml",
+        }
+    }
+
+    /// Reads the setting's spelling.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "oidc" => Some(Self::Oidc),
+            "saml" => Some(Self::Saml),
+            _ => None,
+        }
+    }
+}
+
+/// How we prove to the token endpoint who we are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenAuth {
+    /// Basic where it is advertised or nothing is, else what is advertised; post once more after `invalid_client`;
+    /// `none` when the connection has no secret.
+    #[default]
+    Auto,
+    /// The secret in the Authorization header.
+    ClientSecretBasic,
+    /// The secret in the body.
+    ClientSecretPost,
+    /// A signed assertion (RFC 7523) with our RS256 key, which the provider reads from our JWKS.
+    PrivateKeyJwt,
+    /// A public client: PKCE alone.
+    None,
+}
+
+/// The settings of a connection, as stored. Reading ignores what it does not know, so that an older node can read what
+/// a newer one has written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConnectionSettings {
+    /// The provider's kind, whose habits fill what is left out; see `connector::presets`.
+    pub preset: Option<String>,
+    /// The text of the button on the sign-in page.
+    pub button_text: Option<String>,
+    /// Its image.
+    pub button_image_url: Option<String>,
+    /// Where the e-mail address is; the first present wins. A name is first looked up literally, then as a dotted path.
+    pub email_claims: Vec<String>,
+    /// Where the stable unique id is.
+    pub unique_id_claims: Vec<String>,
+    /// Where the full name is.
+    pub name_claims: Vec<String>,
+    /// Where the given name is, for when there is no full name.
+    pub given_name_claims: Vec<String>,
+    /// Where the family name is, for when there is no full name.
+    pub family_name_claims: Vec<String>,
+    /// Where the groups are.
+    pub groups_claims: Vec<String>,
+    /// What separates groups that arrive as one text (OneLogin: `;`).
+    pub groups_delimiter: Option<String>,
+    /// Whether a group's leading `/` is dropped (Keycloak's full paths).
+    pub groups_strip_slash: bool,
+    /// When the e-mail address may link to a user; [`Self::email_trust`] says what leaving it out means.
+    pub email_trust: Option<EmailTrust>,
+    /// OpenID Connect's part.
+    pub oidc: Option<OidcSettings>,
+    /// SAML's part.
+    pub saml: Option<Value>,
+}
+
+/// OpenID Connect's part of the settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OidcSettings {
+    /// The issuer, byte for byte as the provider's discovery document gives it.
+    pub issuer: String,
+    /// Our id at the provider.
+    pub client_id: String,
+    /// Whether the endpoints come from the discovery document; if not, the four below say them, else those are ignored.
+    pub discover: bool,
+    /// What to ask for, separated by spaces; `openid email` when empty.
+    pub scopes: String,
+    /// Where the browser goes.
+    pub authorization_endpoint: Option<String>,
+    /// Where codes are redeemed.
+    pub token_endpoint: Option<String>,
+    /// Where further claims are; optional.
+    pub userinfo_endpoint: Option<String>,
+    /// Where the provider's keys are.
+    pub jwks_uri: Option<String>,
+    /// How we authenticate.
+    pub token_endpoint_auth_method: TokenAuth,
+    /// Whether the authorization request travels as a signed request object (RFC 9101, RS256).
+    pub sign_requests: bool,
+    /// Algorithms that an ID token may use; [`DEFAULT_ALGS`] when empty.
+    pub allowed_algs: Vec<String>,
+    /// How many seconds the provider's clock may be apart from ours; 60 when left out, at most [`MAX_SKEW`].
+    pub skew: Option<i64>,
+    /// Entra: the directories (`tid`) that may sign in. Needed where the issuer is `common` or `organizations`; where it
+    /// names one directory, that one is meant.
+    pub allowed_tenants: Vec<String>,
+    /// Google: the Workspace domains (`hd`) that may sign in; empty lets every account in.
+    pub hosted_domains: Vec<String>,
+}
+
+impl Default for OidcSettings {
+    fn default() -> Self {
+        Self {
+            issuer: String::new(),
+            client_id: String::new(),
+            discover: true,
+            scopes: String::new(),
+            authorization_endpoint: None,
+            token_endpoint: None,
+            userinfo_endpoint: None,
+            jwks_uri: None,
+            token_endpoint_auth_method: TokenAuth::Auto,
+            sign_requests: false,
+            allowed_algs: Vec::new(),
+            skew: None,
+            allowed_tenants: Vec::new(),
+            hosted_domains: Vec::new(),
+        }
+    }
+}
+
+impl ConnectionSettings {
+    /// When the e-mail address may link: `verified` unless said otherwise.
+    #[must_use]
+    pub fn email_trust(&self) -> EmailTrust {
+        self.email_trust.unwrap_or(EmailTrust::Verified)
+    }
+
+    /// Where the e-mail address is.
+    #[must_use]
+    pub fn email_claims(&self) -> Vec<&str> {
+        or_default(&self.email_claims, "email")
+    }
+
+    /// Where the stable unique id is.
+    #[must_use]
+    pub fn unique_id_claims(&self) -> Vec<&str> {
+        or_default(&self.unique_id_claims, "sub")
+    }
+
+    /// Where the full name is.
+    #[must_use]
+    pub fn name_claims(&self) -> Vec<&str> {
+        or_default(&self.name_claims, "name")
+    }
+
+    /// Where the given name is.
+    #[must_use]
+    pub fn given_name_claims(&self) -> Vec<&str> {
+        or_default(&self.given_name_claims, "given_name")
+    }
+
+    /// Where the family name is.
+    #[must_use]
+    pub fn family_name_claims(&self) -> Vec<&str> {
+        or_default(&self.family_name_claims, "family_name")
+    }
+
+    /// Where the groups are.
+    #[must_use]
+    pub fn groups_claims(&self) -> Vec<&str> {
+        or_default(&self.groups_claims, "groups")
+    }
+
+    /// Everything that is wrong, each with its fix; empty when a sign-in can be tried. Whether a secret is needed and
+    /// there is not judged here (see [`OidcSettings::needs_secret`]): secrets are not part of the settings.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        match (&self.oidc, &self.saml) {
+            (None, None) => found.push("the connection has neither an oidc nor a saml part".to_owned()),
+            (Some(_), Some(_)) => found.push("the connection has both an oidc and a saml part; keep one".to_owned()),
+            (Some(oidc), None) => found.extend(oidc.problems()),
+            (None, Some(_)) => {}
+        }
+        if let Some(url) = self.button_image_url.as_deref().filter(|u| !u.is_empty()) {
+            found.extend(url_problem("button_image_url", url));
+        }
+        let claims = [
+            ("email_claim", &self.email_claims),
+            ("unique_id_claim", &self.unique_id_claims),
+            ("name_claim", &self.name_claims),
+            ("given_name_claim", &self.given_name_claims),
+            ("family_name_claim", &self.family_name_claims),
+            ("groups_claim", &self.groups_claims),
+        ];
+        for (field, names) in claims {
+            if names.iter().any(|n| n.trim().is_empty() || n.len() > 256 || n.contains(char::is_control)) {
+                found.push(format!("{field} holds a name that is empty, longer than 256 bytes or has control characters"));
+            }
+        }
+        if self.groups_delimiter.as_deref().is_some_and(|d| d.is_empty() || d.len() > 8) {
+            found.push("groups_delimiter must be 1 to 8 bytes, for example \";\"; leave it out if groups come as a list".into());
+        }
+        found
+    }
+}
+
+impl OidcSettings {
+    /// What to ask for.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<&str> {
+        let scopes: Vec<_> = self.scopes.split_ascii_whitespace().collect();
+        if scopes.is_empty() { vec!["openid", "email"] } else { scopes }
+    }
+
+    /// How many seconds the provider's clock may be apart from ours.
+    #[must_use]
+    pub fn skew(&self) -> i64 {
+        self.skew.unwrap_or(60).clamp(0, MAX_SKEW)
+    }
+
+    /// Algorithms that an ID token may use.
+    #[must_use]
+    pub fn allowed_algs(&self) -> Vec<&str> {
+        if self.allowed_algs.is_empty() {
+            return DEFAULT_ALGS.to_vec();
+        }
+        self.allowed_algs.iter().map(String::as_str).collect()
+    }
+
+    /// Whether this cannot work without a client secret.
+    #[must_use]
+    pub fn needs_secret(&self) -> bool {
+        matches!(self.token_endpoint_auth_method, TokenAuth::ClientSecretBasic | TokenAuth::ClientSecretPost)
+    }
+
+    /// Everything that is wrong, each with its fix.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let mut found = issuer_problems(&self.issuer);
+        if self.client_id.is_empty() {
+            found.push("client_id is missing: register gatehouse at the provider and copy the id that it gives".to_owned());
+        } else if self.client_id.len() > 512 || !self.client_id.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            found.push("client_id must be printable ASCII of at most 512 characters".to_owned());
+        } else if self.client_id.trim() != self.client_id {
+            found.push("client_id begins or ends with a space; remove it".to_owned());
+        }
+        let token = |b: u8| b == 0x21 || (0x23..=0x5b).contains(&b) || (0x5d..=0x7e).contains(&b);
+        if !self.scopes().iter().all(|s| s.bytes().all(token)) {
+            found.push("scopes must be separated by spaces and must not hold quotes, backslashes or non-ASCII".to_owned());
+        } else if !self.scopes().contains(&"openid") {
+            found.push("scopes must contain openid: without it the provider sends no ID token".to_owned());
+        }
+        if !self.discover {
+            found.extend(self.endpoint_problems());
+        }
+        for alg in self.allowed_algs.iter().filter(|a| !KNOWN_ALGS.contains(&a.as_str())) {
+            found.push(format!("allowed_algs names {alg:?}; possible are {}", KNOWN_ALGS.join(", ")));
+        }
+        if self.skew.is_some_and(|s| !(0..=MAX_SKEW).contains(&s)) {
+            found.push(format!("skew must be 0 to {MAX_SKEW} seconds"));
+        }
+        if let Some(bad) = self.allowed_tenants.iter().find(|t| !is_guid(t)) {
+            found.push(format!("allowed_tenants holds {bad:?}, which is no directory (tenant) id; copy the GUID from Entra"));
+        }
+        found
+    }
+
+    fn endpoint_problems(&self) -> Vec<String> {
+        let endpoints = [
+            ("authorization_endpoint", &self.authorization_endpoint, true),
+            ("token_endpoint", &self.token_endpoint, true),
+            ("userinfo_endpoint", &self.userinfo_endpoint, false),
+            ("jwks_uri", &self.jwks_uri, true),
+        ];
+        let judge = |(field, value, needed): (&str, &Option<String>, bool)| match value.as_deref().filter(|v| !v.is_empty()) {
+            Some(url) => url_problem(field, url),
+            None if needed => Some(format!("{field} is missing: give it, or set discover to true")),
+            None => None,
+        };
+        endpoints.into_iter().filter_map(judge).collect()
+    }
+}
+
+fn or_default<'a>(names: &'a [String], default: &'a str) -> Vec<&'a str> {
+    if names.is_empty() { vec![default] } else { names.iter().map(String::as_str).collect() }
+}
+
+fn issuer_problems(issuer: &str) -> Vec<String> {
+    if issuer.is_empty() {
+        return vec!["issuer is missing: it is the `issuer` of the provider's discovery document".to_owned()];
+    }
+    let mut found: Vec<_> = url_problem("issuer", issuer).into_iter().collect();
+    if issuer.contains("/.well-known/") {
+        found.push("issuer is the discovery document's address; remove /.well-known/openid-configuration from it".to_owned());
+    }
+    if issuer.contains('?') {
+        found.push("issuer must not have a query (OpenID Connect Discovery §3)".to_owned());
+    }
+    found
+}
+
+/// Whether `text` has a GUID's form, 8-4-4-4-12 hexadecimal digits: how Entra names directories.
+#[must_use]
+pub fn is_guid(text: &str) -> bool {
+    let lengths: Vec<_> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12] && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
+}
+
+/// What is wrong with the address of a provider, if anything: https (http only for this very machine), no user name, no
+/// fragment, nothing around it.
+#[must_use]
+pub fn url_problem(field: &str, text: &str) -> Option<String> {
+    if text.len() > 2048 || text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
+        return Some(format!(
+            "{field} has spaces, control characters or backslashes in or around it, or is longer than 2048 bytes"
+        ));
+    }
+    let Ok(url) = Url::parse(text) else {
+        return Some(format!("{field} is no absolute URL: it must look like https://idp.example/path"));
+    };
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+        return Some(format!("{field} must begin with https:// (http is accepted only for this machine itself, e.g. 127.0.0.1)"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Some(format!("{field} must not hold a user name or password"));
+    }
+    url.fragment().map(|_| format!("{field} must not have a fragment (#)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good() -> OidcSettings {
+        OidcSettings { issuer: "https://idp.example".into(), client_id: "gatehouse".into(), ..OidcSettings::default() }
+    }
+
+    fn manual() -> OidcSettings {
+        OidcSettings {
+            discover: false,
+            authorization_endpoint: Some("https://idp.example/authorize".into()),
+            token_endpoint: Some("https://idp.example/token".into()),
+            jwks_uri: Some("https://keys.example/jwks".into()),
+            ..good()
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_has_the_promised_default() {
+        let read: ConnectionSettings =
+            serde_json::from_str(r#"{"oidc": {"issuer": "https://idp.example", "client_id": "c"}, "unheard_of": 1}"#).unwrap();
+        let oidc = read.oidc.clone().unwrap();
+        assert!(oidc.discover && !oidc.sign_requests);
+        assert_eq!((oidc.scopes(), oidc.skew()), (vec!["openid", "email"], 60));
+        assert_eq!(oidc.token_endpoint_auth_method, TokenAuth::Auto);
+        assert_eq!(
+            (read.email_claims(), read.unique_id_claims(), read.groups_claims()),
+            (vec!["email"], vec!["sub"], vec!["groups"])
+        );
+        assert_eq!(read.email_trust(), EmailTrust::Verified);
+        assert_eq!(read.problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn settings_survive_storage() {
+        let kept = ConnectionSettings {
+            preset: Some("okta".into()),
+            email_trust: Some(EmailTrust::Domain),
+            oidc: Some(OidcSettings { token_endpoint_auth_method: TokenAuth::PrivateKeyJwt, ..manual() }),
+            ..ConnectionSettings::default()
+        };
+        let text = serde_json::to_string(&kept).unwrap();
+        assert!(text.contains("private_key_jwt") && text.contains("\"domain\""));
+        assert_eq!(serde_json::from_str::<ConnectionSettings>(&text).unwrap(), kept);
+    }
+
+    #[test]
+    fn each_problem_is_named() {
+        let issuer = |issuer: &str| OidcSettings { issuer: issuer.into(), ..good() };
+        for (settings, expected) in [
+            (issuer(""), "issuer is missing"),
+            (issuer("idp.example"), "issuer is no absolute URL"),
+            (issuer("http://idp.example"), "issuer must begin with https://"),
+            (issuer("http://127.0.0.1.idp.example"), "issuer must begin with https://"),
+            (issuer("file:///etc/passwd"), "issuer must begin with https://"),
+            (issuer("https://idp.example "), "issuer has spaces"),
+            (issuer("https://idp.example/.well-known/openid-configuration"), "discovery document's address"),
+            (issuer("https://idp.example?x=1"), "must not have a query"),
+            (issuer("https://idp.example#x"), "must not have a fragment"),
+            (issuer("https://u:p@idp.example"), "user name"),
+            (OidcSettings { client_id: String::new(), ..good() }, "client_id is missing"),
+            (OidcSettings { client_id: "a\n".into(), ..good() }, "client_id must be printable"),
+            (OidcSettings { client_id: "a ".into(), ..good() }, "client_id begins or ends"),
+            (OidcSettings { scopes: "email".into(), ..good() }, "must contain openid"),
+            (OidcSettings { scopes: "openid \"email\"".into(), ..good() }, "separated by spaces"),
+            (OidcSettings { authorization_endpoint: None, ..manual() }, "authorization_endpoint is missing"),
+            (OidcSettings { token_endpoint: Some("http://idp.example/t".into()), ..manual() }, "token_endpoint must begin"),
+            (OidcSettings { jwks_uri: Some(String::new()), ..manual() }, "jwks_uri is missing"),
+            (OidcSettings { userinfo_endpoint: Some("ftp://idp.example".into()), ..manual() }, "userinfo_endpoint must begin"),
+            (OidcSettings { allowed_algs: vec!["HS256".into()], ..good() }, "HS256"),
+            (OidcSettings { allowed_algs: vec!["none".into()], ..good() }, "none"),
+            (OidcSettings { skew: Some(-1), ..good() }, "skew must be"),
+            (OidcSettings { allowed_tenants: vec!["acme".into()], ..good() }, "GUID"),
+        ] {
+            let found = settings.problems();
+            assert!(found.len() == 1 && found[0].contains(expected), "{expected}: {found:?}");
+        }
+        assert_eq!(manual().problems(), Vec::<String>::new());
+        assert_eq!(issuer("http://127.0.0.1:9000/").problems(), Vec::<String>::new());
+        assert_eq!(issuer("http://[::1]:9000").problems(), Vec::<String>::new());
+        let neither = ConnectionSettings::default().problems();
+        assert!(neither[0].contains("neither"), "{neither:?}");
+        let blank = ConnectionSettings { oidc: Some(good()), email_claims: vec![" ".into()], ..ConnectionSettings::default() };
+        assert!(blank.problems()[0].contains("email_claim"));
+    }
+}

@@ -1,0 +1,173 @@
+//! Every URL of the product, by who calls it, and what every answer goes through: a request id, a log line, limits on
+//! size and time, the security headers.
+
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
+
+use axum::{
+    Router,
+    extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+};
+use ipnet::IpNet;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    limit::RequestBodyLimitLayer,
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    timeout::TimeoutLayer,
+};
+use tracing::Instrument as _;
+
+use crate::{app::App, assets, endpoint, error::PageError, login, session};
+
+/// Largest request body, in bytes; no honest request of ours is near it.
+const BODY_LIMIT: usize = 256 * 1024;
+/// How long a request may take in all.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// The whole surface over one application.
+pub fn router(app: App) -> Router {
+    let request_id = HeaderName::from_static("x-request-id");
+    let people = login::routes().layer(middleware::from_fn_with_state(app.clone(), page_headers)).layer(session::layer(&app));
+    Router::new()
+        .merge(people)
+        .merge(endpoint::routes())
+        .merge(assets::routes())
+        .fallback(not_found)
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(DefaultBodyLimit::disable())
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            tracing::error!("a request panicked");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }))
+        .layer(middleware::from_fn_with_state(app.clone(), observe))
+        .layer(PropagateRequestIdLayer::new(request_id.clone()))
+        .layer(SetRequestIdLayer::new(request_id, MakeRequestUuid))
+        .with_state(app)
+}
+
+async fn not_found() -> PageError {
+    let explanation = "There is no page at this address.";
+    PageError::new(StatusCode::NOT_FOUND, "not_found", "Page not found", explanation, "no route").advise("Check the address that you followed.")
+}
+
+/// Headers of every page: no framing, nothing inline, no referrer, nothing cached.
+async fn page_headers(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let policy = login::pages::content_security_policy(&[app.issuer()], false);
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, policy.as_str()),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        if let (false, Ok(value)) = (headers.contains_key(&name), HeaderValue::from_str(value)) {
+            headers.insert(name, value);
+        }
+    }
+    if app.settings.public_url.scheme() == "https" {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    response
+}
+
+/// Logs and counts a request. The line holds the path without its query, which carries codes and states.
+async fn observe(State(_app): State<App>, request: Request, next: Next) -> Response {
+    let start = tokio::time::Instant::now();
+    let method = known_method(request.method());
+    let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "unmatched".to_owned(), |m| m.as_str().to_owned());
+    let id = request.headers().get("x-request-id").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let id: String = id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
+    let span = tracing::info_span!("request", id, method, route);
+    let response = next.run(request).instrument(span.clone()).await;
+    let took = start.elapsed();
+    let status = response.status().as_u16();
+    crate::metrics::request(route, method, status, took);
+    span.in_scope(|| tracing::debug!(path, status, took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX), "answered"));
+    response
+}
+
+fn known_method(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// The address a request came from, for limits and logs: `/64` of an IPv6 address, since one host has them all.
+#[derive(Clone, Debug)]
+pub struct Address(pub String);
+
+impl FromRequestParts<App> for Address {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self(client_address(parts, &app.settings.trusted_proxies)))
+    }
+}
+
+/// The peer's address; behind trusted proxies the right-most `X-Forwarded-For` entry that is not one of them. What is
+/// left of it was written by the client and counts for nothing (Oathkeeper CVE-2026-33495).
+#[must_use]
+pub fn client_address(parts: &Parts, trusted: &[IpNet]) -> String {
+    let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else { return "unknown".to_owned() };
+    let is_trusted = |ip: &std::net::IpAddr| trusted.iter().any(|net| net.contains(&ip.to_canonical()));
+    let mut address = peer.ip().to_canonical();
+    if is_trusted(&address) {
+        let lines = parts.headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok());
+        let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+        for hop in hops.iter().rev() {
+            let Ok(ip) = hop.parse::<std::net::IpAddr>() else { break };
+            address = ip.to_canonical();
+            if !is_trusted(&address) {
+                break;
+            }
+        }
+    }
+    match address {
+        std::net::IpAddr::V4(ip) => ip.to_string(),
+        std::net::IpAddr::V6(ip) => {
+            let s = ip.segments();
+            format!("{:x}:{:x}:{:x}:{:x}::/64", s[0], s[1], s[2], s[3])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(peer: &str, forwarded: &[&str], trusted: &str) -> String {
+        let mut request = axum::http::Request::get("/");
+        for value in forwarded {
+            request = request.header("x-forwarded-for", *value);
+        }
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        parts.extensions.insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
+        client_address(&parts, &[trusted.parse().unwrap()])
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_may_say_who_the_client_is() {
+        assert_eq!(address("192.0.2.1:5", &["198.51.100.7"], "10.0.0.0/8"), "192.0.2.1", "spoofed by an untrusted peer");
+        assert_eq!(address("10.0.0.1:5", &["198.51.100.7"], "10.0.0.0/8"), "198.51.100.7");
+        assert_eq!(address("10.0.0.1:5", &["1.1.1.1, 198.51.100.7, 10.0.0.2"], "10.0.0.0/8"), "198.51.100.7", "the client's own entry");
+        assert_eq!(address("10.0.0.1:5", &["1.1.1.1", "198.51.100.7"], "10.0.0.0/8"), "198.51.100.7", "two header lines");
+        assert_eq!(address("10.0.0.1:5", &["garbage"], "10.0.0.0/8"), "10.0.0.1");
+        assert_eq!(address("10.0.0.1:5", &[], "10.0.0.0/8"), "10.0.0.1");
+        assert_eq!(address("[::ffff:192.0.2.1]:5", &[], "10.0.0.0/8"), "192.0.2.1");
+        assert_eq!(address("[2001:db8:1:2:3:4:5:6]:5", &[], "10.0.0.0/8"), "2001:db8:1:2::/64");
+    }
+}

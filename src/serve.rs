@@ -1,0 +1,127 @@
+//! Listening: plain or TLS (1.2 and up), a ready line, certificates read again on SIGHUP and every hour, and an end in
+//! which requests under way finish and new ones are refused.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+
+use crate::{
+    app::{App, StartError},
+    background,
+    clock::Clock,
+    config::{Settings, TlsFiles},
+    router,
+};
+
+/// How long requests under way may take to finish at the end.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Why serving ended or never began.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum ServeError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    #[error("TLS certificate {cert} and key {key}: {cause}")]
+    Tls { cert: String, key: String, cause: std::io::Error },
+    #[error("serving: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the application cannot start or the port cannot be had.
+pub async fn serve(settings: Settings) -> Result<(), ServeError> {
+    let listener = bind(settings.listen)?;
+    let tls = settings.tls.clone();
+    let app = App::new(settings, Clock::system()).await?;
+    let handle = Handle::new();
+    tokio::spawn(end_on_signal(handle.clone()));
+    let served = run(app.clone(), listener, tls, handle).await;
+    app.db.close().await;
+    served
+}
+
+/// Takes the port; the system queues connections until they are accepted.
+///
+/// # Errors
+/// When it cannot be had.
+pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let listener = TcpListener::bind(address).map_err(|e| ServeError::Listen(address, e))?;
+    listener.set_nonblocking(true).map_err(|e| ServeError::Listen(address, e))?;
+    Ok(listener)
+}
+
+/// Serves an application on a port until `handle` ends it.
+///
+/// # Errors
+/// When the certificate is unusable or the listener fails.
+pub async fn run(app: App, listener: TcpListener, tls: Option<TlsFiles>, handle: Handle<SocketAddr>) -> Result<(), ServeError> {
+    crate::metrics::install();
+    let address = listener.local_addr()?;
+    let background = background::spawn(app.clone());
+    let service = router::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let served = match tls {
+        None => {
+            ready("http", address);
+            axum_server::from_tcp(listener)?.handle(handle).serve(service).await
+        }
+        Some(files) => {
+            let config = read_certificate(&files).await?;
+            let reload = tokio::spawn(reload_certificate(config.clone(), files));
+            ready("https", address);
+            let served = axum_server::from_tcp_rustls(listener, config)?.handle(handle).serve(service).await;
+            reload.abort();
+            served
+        }
+    };
+    background.abort();
+    Ok(served?)
+}
+
+#[expect(clippy::print_stdout, reason = "the ready line is for whoever started the process")]
+fn ready(scheme: &str, address: SocketAddr) {
+    println!("listening on {scheme}://{address}");
+}
+
+async fn read_certificate(files: &TlsFiles) -> Result<RustlsConfig, ServeError> {
+    let config = RustlsConfig::from_pem_file(&files.cert, &files.key).await;
+    config.map_err(|cause| ServeError::Tls { cert: files.cert.display().to_string(), key: files.key.display().to_string(), cause })
+}
+
+async fn reload_certificate(config: RustlsConfig, files: TlsFiles) {
+    let mut hourly = tokio::time::interval(Duration::from_secs(3_600));
+    hourly.tick().await;
+    #[cfg(unix)]
+    let Ok(mut hangup) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
+    loop {
+        #[cfg(unix)]
+        tokio::select! { _ = hourly.tick() => {}, _ = hangup.recv() => {} }
+        #[cfg(not(unix))]
+        hourly.tick().await;
+        match config.reload_from_pem_file(&files.cert, &files.key).await {
+            Ok(()) => tracing::info!("TLS certificate read again"),
+            Err(e) => tracing::error!(cause = %e, "the TLS certificate could not be read again; the old one stays"),
+        }
+    }
+}
+
+/// Ends serving when the system asks: new connections are refused, requests under way get [`GRACE`].
+pub async fn end_on_signal(handle: Handle<SocketAddr>) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else { return };
+        tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+    }
+    #[cfg(not(unix))]
+    let _ = tokio::signal::ctrl_c().await;
+    tracing::info!("ending");
+    handle.graceful_shutdown(Some(GRACE));
+}

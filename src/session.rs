@@ -1,0 +1,259 @@
+//! The browser: its session (who is signed in) and its binding (which pending logins are its own).
+//!
+//! Two cookies, both `__Host-`, Secure, HttpOnly and SameSite=Lax. `__Host-gatehouse` names the session; its id changes
+//! at every sign-in (fixation), and the server alone knows how long it lives. `__Host-gatehouse-browser` is a random
+//! value made at the first authorization request; pending logins and departures store its hash, so that nobody can
+//! finish a sign-in that another browser began.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, Method, StatusCode, request::Parts},
+};
+use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
+use serde::{Deserialize, Serialize};
+use tower_sessions::{
+    Expiry, Session, SessionManagerLayer, SessionStore,
+    session::{Id, Record},
+    session_store,
+};
+
+use crate::{
+    app::App,
+    clock::Clock,
+    error::PageError,
+    secret,
+    store::{self, Db, StoreError, standing::Parties},
+};
+
+const SESSION_COOKIE: &str = "__Host-gatehouse";
+const BROWSER_COOKIE: &str = "__Host-gatehouse-browser";
+const KEY: &str = "signed_in";
+
+/// Who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedIn {
+    /// Names this sign-in in tokens (`sid`); not a credential.
+    pub sid: String,
+    /// The user.
+    pub user_id: String,
+    /// Their tenant.
+    pub tenant_id: String,
+    /// The connection they came over; `None` for a password.
+    pub connection_id: Option<String>,
+    /// When they proved who they are (unix seconds).
+    pub auth_time: i64,
+    /// How (RFC 8176): `pwd` or `fed`.
+    pub amr: String,
+    /// When the session must end at the latest (unix seconds).
+    pub until: i64,
+    /// When the session was last written (unix seconds).
+    pub seen_at: i64,
+}
+
+/// The session layer for the human routes.
+#[must_use]
+pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
+    let store = Sessions { db: app.db.clone(), clock: app.clock.clone(), idle: app.settings.session_idle };
+    SessionManagerLayer::new(store)
+        .with_name(SESSION_COOKIE)
+        .with_secure(true)
+        .with_http_only(true)
+        .with_same_site(tower_sessions::cookie::SameSite::Lax)
+        .with_path("/")
+        .with_expiry(Expiry::OnSessionEnd)
+}
+
+/// One request of a browser.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// Its session, read when asked.
+    pub session: Session,
+    /// Its binding cookie's value, if it brought one.
+    pub browser: Option<String>,
+    /// A redirect in answer to GET is 302, to anything else 303 (RFC 9700 §4.12: never 307).
+    pub method: Method,
+    /// The address it came from, after trusted proxies.
+    pub address: String,
+}
+
+impl FromRequestParts<App> for Visit {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
+        let session = Session::from_request_parts(parts, app).await;
+        let session = session.map_err(|(_, cause)| PageError::internal(format!("session: {cause}")))?;
+        let browser = CookieJar::from_headers(&parts.headers).get(BROWSER_COOKIE).map(|c| c.value().to_owned());
+        let browser = browser.filter(|b| b.len() == 43);
+        let address = crate::router::client_address(parts, &app.settings.trusted_proxies);
+        Ok(Self { session, browser, method: parts.method.clone(), address })
+    }
+}
+
+impl Visit {
+    /// The status of a redirect in answer to this request.
+    #[must_use]
+    pub fn redirect_status(&self) -> StatusCode {
+        if self.method == Method::GET || self.method == Method::HEAD { StatusCode::FOUND } else { StatusCode::SEE_OTHER }
+    }
+
+    /// The hash that this browser's pending logins carry; empty, and so nobody's, without the cookie.
+    #[must_use]
+    pub fn browser_hash(&self) -> String {
+        self.browser.as_deref().map(secret::digest).unwrap_or_default()
+    }
+
+    /// A token for the forms of one pending login in this browser.
+    #[must_use]
+    pub fn form_token(&self, app: &App, purpose: &str) -> String {
+        app.sealer.fingerprint(&format!("form/{purpose}"), self.browser.as_deref().unwrap_or_default())
+    }
+
+    /// Checks a form's token.
+    ///
+    /// # Errors
+    /// A page that says to start again.
+    pub fn check_form(&self, app: &App, purpose: &str, token: &str) -> Result<(), PageError> {
+        match &self.browser {
+            Some(browser) if app.sealer.recognises(&format!("form/{purpose}"), browser, token) => Ok(()),
+            _ => Err(PageError::forged_form()),
+        }
+    }
+
+    /// The sign-in of this browser in `tenant_id` (any tenant when `None`), if everything it stands on is still
+    /// switched on. A session that has lost its ground is ended.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn signed_in(&self, app: &App, tenant_id: Option<&str>) -> Result<Option<SignedIn>, PageError> {
+        let found: Option<SignedIn> = self.session.get(KEY).await.map_err(session_error)?;
+        let Some(mut found) = found else { return Ok(None) };
+        if tenant_id.is_some_and(|t| t != found.tenant_id) {
+            return Ok(None);
+        }
+        let now = app.clock.now();
+        let parties = Parties {
+            tenant_id: &found.tenant_id,
+            client_id: None,
+            user_id: Some(&found.user_id),
+            connection_id: found.connection_id.as_deref(),
+            family_id: None,
+        };
+        if let Err(refusal) = store::standing::require(&app.db, parties, now).await? {
+            tracing::info!(user = found.user_id, %refusal, "session ended");
+            self.session.flush().await.map_err(session_error)?;
+            return Ok(None);
+        }
+        if now - found.seen_at >= 60 {
+            found.seen_at = now;
+            self.session.insert(KEY, &found).await.map_err(session_error)?;
+        }
+        Ok(Some(found))
+    }
+
+    /// Signs a person in: the session gets a new id and forgets what it knew.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sign_in(&self, signed_in: &SignedIn) -> Result<(), PageError> {
+        self.session.flush().await.map_err(session_error)?;
+        self.session.cycle_id().await.map_err(session_error)?;
+        self.session.insert(KEY, signed_in).await.map_err(session_error)
+    }
+
+    /// Ends the session on the server, with the token families that were issued in it.
+    ///
+    /// # Errors
+    /// When the database does not answer: then nothing may claim that the person is signed out.
+    pub async fn sign_out(&self, app: &App) -> Result<(), PageError> {
+        let found: Option<SignedIn> = self.session.get(KEY).await.map_err(session_error)?;
+        if let Some(found) = found {
+            store::families::revoke_of_sid(&app.db, &found.sid, app.clock.now()).await?;
+        }
+        self.session.flush().await.map_err(session_error)
+    }
+}
+
+/// The binding cookie of a browser that had none: its value and the header that sets it.
+#[must_use]
+pub fn bind_browser() -> (String, Cookie<'static>) {
+    let value = secret::random();
+    (value.clone(), host_cookie(BROWSER_COOKIE, value))
+}
+
+/// A session cookie under the `__Host-` rules.
+#[must_use]
+pub fn host_cookie(name: &'static str, value: String) -> Cookie<'static> {
+    Cookie::build((name, value)).path("/").secure(true).http_only(true).same_site(SameSite::Lax).build()
+}
+
+/// The value of a cookie that stands exactly once: a second one with the name (cookie tossing) makes both useless.
+#[must_use]
+pub fn only_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let all = headers.get_all(axum::http::header::COOKIE).iter().filter_map(|v| v.to_str().ok());
+    let mut values = all.flat_map(Cookie::split_parse).flatten().filter(|c| c.name() == name);
+    let first = values.next()?;
+    values.next().is_none().then(|| first.value().to_owned())
+}
+
+fn session_error(e: tower_sessions::session::Error) -> PageError {
+    PageError::unavailable(format!("session store: {e}"))
+}
+
+/// tower-sessions' store over ours. Lifetimes are counted by our clock: idle from the last use, absolute from sign-in.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    db: Db,
+    clock: Clock,
+    idle: i64,
+}
+
+impl Sessions {
+    fn parts(&self, record: &Record) -> session_store::Result<(Option<String>, String, i64)> {
+        let signed_in: Option<SignedIn> = record.data.get(KEY).and_then(|v| serde_json::from_value(v.clone()).ok());
+        let idle_end = self.clock.now() + self.idle;
+        let until = signed_in.as_ref().map_or(idle_end, |s| s.until.min(idle_end));
+        let data = serde_json::to_string(&record.data).map_err(|e| session_store::Error::Encode(e.to_string()))?;
+        Ok((signed_in.map(|s| s.user_id), data, until))
+    }
+}
+
+fn id_hash(id: Id) -> String {
+    secret::digest(&id.0.to_string())
+}
+
+fn backend(e: StoreError) -> session_store::Error {
+    session_store::Error::Backend(e.to_string())
+}
+
+#[async_trait::async_trait]
+impl SessionStore for Sessions {
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        let (user_id, data, expires_at) = self.parts(record)?;
+        let row = store::sessions::Row { data, created_at: self.clock.now(), expires_at };
+        loop {
+            if store::sessions::insert(&self.db, &id_hash(record.id), user_id.as_deref(), &row).await.map_err(backend)? {
+                return Ok(());
+            }
+            record.id = Id::default();
+        }
+    }
+
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        let (user_id, data, expires_at) = self.parts(record)?;
+        let id = id_hash(record.id);
+        store::sessions::update(&self.db, &id, user_id.as_deref(), &data, expires_at).await.map(|_| ()).map_err(backend)
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        let row = store::sessions::find(&self.db, &id_hash(*id), self.clock.now()).await.map_err(backend)?;
+        let Some(row) = row else { return Ok(None) };
+        let data = serde_json::from_str(&row.data).map_err(|e| session_store::Error::Decode(e.to_string()))?;
+        let expiry_date = time::OffsetDateTime::from_unix_timestamp(row.expires_at);
+        let expiry_date = expiry_date.map_err(|e| session_store::Error::Decode(e.to_string()))?;
+        Ok(Some(Record { id: *id, data, expiry_date }))
+    }
+
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
+        store::sessions::delete(&self.db, &id_hash(*id)).await.map_err(backend)
+    }
+}

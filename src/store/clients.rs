@@ -1,0 +1,87 @@
+//! OAuth clients of ours; `client_id` is the row id, unique over all tenants.
+
+use super::{
+    db::{Result, StoreError},
+    on::On,
+};
+use crate::{oauth::client::Client, params};
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: String,
+    tenant_id: String,
+    name: String,
+    secret_fingerprint: Option<String>,
+    trusted: bool,
+    enabled: bool,
+    settings: String,
+}
+
+impl TryFrom<Stored> for Client {
+    type Error = StoreError;
+
+    fn try_from(row: Stored) -> Result<Self> {
+        let settings = serde_json::from_str(&row.settings);
+        Ok(Self {
+            settings: settings.map_err(|e| StoreError::Corrupt("client settings", format!("{}: {e}", row.id)))?,
+            id: row.id,
+            tenant_id: row.tenant_id,
+            name: row.name,
+            secret_fingerprint: row.secret_fingerprint,
+            trusted: row.trusted,
+            enabled: row.enabled,
+        })
+    }
+}
+
+/// The context of the fingerprint of a client's secret.
+#[must_use]
+pub fn secret_context(client_id: &str) -> String {
+    format!("client/{client_id}")
+}
+
+/// By `client_id`.
+///
+/// # Errors
+/// What the database says; [`StoreError::Corrupt`] for unreadable settings.
+pub async fn find(on: impl Into<On<'_>>, client_id: &str) -> Result<Option<Client>> {
+    let sql = "SELECT id, tenant_id, name, secret_fingerprint, trusted, enabled, settings FROM clients WHERE id = $1";
+    let row = on.into().optional::<Stored>(sql, params![client_id]).await?;
+    row.map(Client::try_from).transpose()
+}
+
+/// All of a tenant, in the order they were made.
+///
+/// # Errors
+/// As [`find`].
+pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Client>> {
+    let sql = "SELECT id, tenant_id, name, secret_fingerprint, trusted, enabled, settings FROM clients \
+               WHERE tenant_id = $1 ORDER BY created_at, id";
+    let rows = on.into().all::<Stored>(sql, params![tenant_id]).await?;
+    rows.into_iter().map(Client::try_from).collect()
+}
+
+/// Inserts, or updates the tenant's own row of this id. `now` (unix seconds) becomes the time a new one was made.
+/// `false`: the id belongs to another tenant, and nothing was changed.
+///
+/// # Errors
+/// What the database says.
+pub async fn save(on: impl Into<On<'_>>, client: &Client, now: i64) -> Result<bool> {
+    let sql = "INSERT INTO clients (id, tenant_id, name, secret_fingerprint, trusted, enabled, settings, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+               ON CONFLICT (id) DO UPDATE SET name = excluded.name, secret_fingerprint = excluded.secret_fingerprint, \
+                 trusted = excluded.trusted, enabled = excluded.enabled, settings = excluded.settings \
+               WHERE clients.tenant_id = excluded.tenant_id";
+    let settings = serde_json::to_string(&client.settings).map_err(|e| StoreError::Corrupt("client settings", e.to_string()))?;
+    let c = client;
+    let params = params![&c.id, &c.tenant_id, &c.name, &c.secret_fingerprint, c.trusted, c.enabled, &settings, now];
+    Ok(on.into().execute(sql, params).await? > 0)
+}
+
+/// Deletes it with its codes and token families; whether it was there.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, client_id: &str) -> Result<bool> {
+    Ok(on.into().execute("DELETE FROM clients WHERE id = $1", params![client_id]).await? > 0)
+}

@@ -1,0 +1,43 @@
+//! Browsers that left for an identity provider. A departure is named by the hash of its `state`, bound to browser,
+//! login and connection, and taken once.
+
+use super::db::{Db, Result};
+use crate::params;
+
+/// A departure as it is remembered.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Departure {
+    /// The pending login it belongs to.
+    pub login_id: String,
+    /// The connection it went to: the answer is judged by this one and no other (RFC 9700 §4.4, mix-up).
+    pub connection_id: String,
+    /// The connector's memo, sealed under "departure/{state_hash}".
+    pub memo_sealed: String,
+}
+
+/// Remembers a departure for `lifetime` seconds.
+///
+/// # Errors
+/// What the database says.
+pub async fn insert(db: &Db, state_hash: &str, browser_hash: &str, d: &Departure, now: i64) -> Result<()> {
+    db.execute(
+        "INSERT INTO departures (state_hash, login_id, browser_hash, connection_id, memo_sealed, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        params![state_hash, &d.login_id, browser_hash, &d.connection_id, &d.memo_sealed, now, now + super::logins::LIFETIME],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Takes the departure that this browser made: it is gone afterwards. Another browser's attempt leaves it untouched.
+///
+/// # Errors
+/// What the database says.
+pub async fn take(db: &Db, state_hash: &str, browser_hash: &str, now: i64) -> Result<Option<Departure>> {
+    db.change(
+        "DELETE FROM departures WHERE state_hash = $1 AND browser_hash = $2 AND expires_at > $3
+         RETURNING login_id, connection_id, memo_sealed",
+        params![state_hash, browser_hash, now],
+    )
+    .await
+}

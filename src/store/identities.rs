@@ -1,0 +1,125 @@
+//! Identities: which upstream subject is which user. The key is (connection, issuer, subject), never the e-mail.
+
+use super::{
+    db::{Db, Result},
+    on::On,
+};
+use crate::{
+    params,
+    policy::{email::Email, identity::Identity, linking::Candidate},
+};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    user_id: String,
+    active: bool,
+    email_proven: bool,
+    has_identity_here: bool,
+}
+
+impl From<Row> for Candidate {
+    fn from(r: Row) -> Self {
+        Self { user_id: r.user_id, active: r.active, email_proven: r.email_proven, has_identity_here: r.has_identity_here }
+    }
+}
+
+/// The user who holds (connection, issuer, subject).
+///
+/// # Errors
+/// What the database says.
+pub async fn owner(db: &Db, connection_id: &str, issuer: &str, subject: &str) -> Result<Option<Candidate>> {
+    let row: Option<Row> = db
+        .optional(
+            "SELECT u.id AS user_id, u.active, u.email_proven, TRUE AS has_identity_here
+             FROM identities i JOIN users u ON u.id = i.user_id
+             WHERE i.connection_id = $1 AND i.issuer = $2 AND i.subject = $3",
+            params![connection_id, issuer, subject],
+        )
+        .await?;
+    Ok(row.map(Into::into))
+}
+
+/// The tenant's user with this address, and whether they already have an identity on the connection.
+///
+/// # Errors
+/// What the database says.
+pub async fn with_email(db: &Db, tenant_id: &str, email: &Email, connection_id: &str) -> Result<Option<Candidate>> {
+    let row: Option<Row> = db
+        .optional(
+            "SELECT u.id AS user_id, u.active, u.email_proven,
+                    EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.connection_id = $3) AS has_identity_here
+             FROM users u WHERE u.tenant_id = $1 AND u.email_key = $2",
+            params![tenant_id, email.as_str(), connection_id],
+        )
+        .await?;
+    Ok(row.map(Into::into))
+}
+
+/// Gives an identity to a user. `false` when (connection, issuer, subject) is taken meanwhile: the caller decides anew.
+///
+/// # Errors
+/// What the database says.
+pub async fn insert(
+    on: impl Into<On<'_>>,
+    id: &str,
+    connection_id: &str,
+    user_id: &str,
+    identity: &Identity,
+    now: i64,
+) -> Result<bool> {
+    let n = on
+        .into()
+        .execute(
+            "INSERT INTO identities (id, connection_id, issuer, subject, user_id, email, groups_json, created_at, last_seen_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (connection_id, issuer, subject) DO NOTHING",
+            params![
+                id,
+                connection_id,
+                &identity.issuer,
+                &identity.subject,
+                user_id,
+                &identity.email,
+                &groups_json(identity),
+                now
+            ],
+        )
+        .await?;
+    Ok(n == 1)
+}
+
+/// Notes what the provider said this time; groups that were not sent are left as they were.
+///
+/// # Errors
+/// What the database says.
+pub async fn touch(db: &Db, connection_id: &str, identity: &Identity, now: i64) -> Result<()> {
+    db.execute(
+        "UPDATE identities SET email = $4, groups_json = COALESCE($5, groups_json), last_seen_at = $6
+         WHERE connection_id = $1 AND issuer = $2 AND subject = $3",
+        params![connection_id, &identity.issuer, &identity.subject, &identity.email, &groups_json(identity), now],
+    )
+    .await
+    .map(|_| ())
+}
+
+#[derive(sqlx::FromRow)]
+struct Groups {
+    groups_json: Option<String>,
+}
+
+/// The groups that a user's provider last sent over a connection.
+///
+/// # Errors
+/// What the database says.
+pub async fn groups(db: &Db, user_id: &str, connection_id: &str) -> Result<Option<Vec<String>>> {
+    let row: Option<Groups> = db
+        .optional(
+            "SELECT groups_json FROM identities WHERE user_id = $1 AND connection_id = $2 ORDER BY last_seen_at DESC LIMIT 1",
+            params![user_id, connection_id],
+        )
+        .await?;
+    Ok(row.and_then(|r| r.groups_json).and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+fn groups_json(identity: &Identity) -> Option<String> {
+    identity.groups.as_ref().and_then(|g| serde_json::to_string(g).ok())
+}

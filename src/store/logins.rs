@@ -1,0 +1,98 @@
+//! Pending logins: one authorization request of one browser, stored once when it arrives and taken once when it is
+//! answered.
+
+use super::{
+    db::{Db, Result},
+    read_json, write_json,
+};
+use crate::{oauth::authorize::AuthorizeRequest, params};
+
+/// Seconds a person has to sign in.
+pub const LIFETIME: i64 = 900;
+
+/// A pending login.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// Stands in the pages' URLs; useless without the browser's cookie.
+    pub id: String,
+    /// The client's tenant.
+    pub tenant_id: String,
+    /// What was asked.
+    pub request: AuthorizeRequest,
+    /// Whether the person consented within this login.
+    pub consented: bool,
+    /// Unix seconds.
+    pub created_at: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    tenant_id: String,
+    request: String,
+    consented: bool,
+    created_at: i64,
+}
+
+impl Row {
+    fn read(self) -> Result<Login> {
+        let request = read_json("login", &self.request)?;
+        let Self { id, tenant_id, consented, created_at, .. } = self;
+        Ok(Login { id, tenant_id, request, consented, created_at })
+    }
+}
+
+/// Stores a new login for the browser whose cookie has `browser_hash`.
+///
+/// # Errors
+/// What the database says.
+pub async fn insert(db: &Db, login: &Login, browser_hash: &str) -> Result<()> {
+    let request = write_json("login", &login.request)?;
+    db.execute(
+        "INSERT INTO logins (id, browser_hash, tenant_id, client_id, request, consented, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        params![
+            &login.id,
+            browser_hash,
+            &login.tenant_id,
+            &login.request.client_id,
+            &request,
+            login.consented,
+            login.created_at,
+            login.created_at + LIFETIME
+        ],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Finds a login that this browser began.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(db: &Db, id: &str, browser_hash: &str, now: i64) -> Result<Option<Login>> {
+    let row: Option<Row> = db
+        .optional(
+            "SELECT id, tenant_id, request, consented, created_at FROM logins
+             WHERE id = $1 AND browser_hash = $2 AND expires_at > $3",
+            params![id, browser_hash, now],
+        )
+        .await?;
+    row.map(Row::read).transpose()
+}
+
+/// Marks that the person consented.
+///
+/// # Errors
+/// What the database says.
+pub async fn consent(db: &Db, id: &str) -> Result<()> {
+    db.execute("UPDATE logins SET consented = TRUE WHERE id = $1", params![id]).await.map(|_| ())
+}
+
+/// Ends a login; `true` for the one caller that ended it.
+///
+/// # Errors
+/// What the database says.
+pub async fn take(db: &Db, id: &str) -> Result<bool> {
+    Ok(db.execute("DELETE FROM logins WHERE id = $1", params![id]).await? == 1)
+}

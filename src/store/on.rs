@@ -1,0 +1,59 @@
+//! What a store function runs on: the database or an open transaction, by one spelling.
+
+use super::db::{Db, Param, Result, Row, Tx};
+
+/// The database, or a transaction of it. Functions take `impl Into<On>`: callers pass `&db` or `&mut tx`.
+#[derive(Debug)]
+pub enum On<'a> {
+    /// Each statement by itself.
+    Db(&'a Db),
+    /// Together with the transaction's other statements.
+    Tx(&'a mut Tx),
+}
+
+impl<'a> From<&'a Db> for On<'a> {
+    fn from(db: &'a Db) -> Self {
+        Self::Db(db)
+    }
+}
+
+impl<'a> From<&'a mut Tx> for On<'a> {
+    fn from(tx: &'a mut Tx) -> Self {
+        Self::Tx(tx)
+    }
+}
+
+impl On<'_> {
+    /// As [`Db::execute`].
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
+        match self {
+            Self::Db(db) => db.execute(sql, params).await,
+            Self::Tx(tx) => tx.execute(sql, params).await,
+        }
+    }
+
+    /// As [`Db::optional`].
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn optional<T: Row>(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<T>> {
+        match self {
+            Self::Db(db) => db.optional(sql, params).await,
+            Self::Tx(tx) => tx.optional(sql, params).await,
+        }
+    }
+
+    /// As [`Db::all`].
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn all<T: Row>(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<T>> {
+        match self {
+            Self::Db(db) => db.all(sql, params).await,
+            Self::Tx(tx) => tx.all(sql, params).await,
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Ids that may be used once, remembered until they could not be valid anyway.
+
+use super::db::{Db, Result};
+use crate::params;
+
+/// Uses an id; `true` the first time only, on any node and after any restart. An id whose row has expired may be used
+/// again: whatever carried it is no longer valid then.
+///
+/// # Errors
+/// What the database says.
+pub async fn take(db: &Db, id_hash: &str, expires_at: i64, now: i64) -> Result<bool> {
+    let n = db
+        .execute(
+            "INSERT INTO replays (id_hash, expires_at) VALUES ($1, $2)
+             ON CONFLICT (id_hash) DO UPDATE SET expires_at = $2 WHERE replays.expires_at <= $3",
+            params![id_hash, expires_at, now],
+        )
+        .await?;
+    Ok(n == 1)
+}

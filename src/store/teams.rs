@@ -1,0 +1,92 @@
+//! Teams: groups of a tenant's users.
+
+use super::{db::Result, on::On};
+use crate::params;
+
+/// A group of users.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Team {
+    /// Row id.
+    pub id: String,
+    /// Whose it is.
+    pub tenant_id: String,
+    /// Unique within the tenant.
+    pub name: String,
+    /// Unix seconds.
+    pub created_at: i64,
+}
+
+/// By its name within a tenant.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_by_name(on: impl Into<On<'_>>, tenant_id: &str, name: &str) -> Result<Option<Team>> {
+    on.into().optional("SELECT * FROM teams WHERE tenant_id = $1 AND name = $2", params![tenant_id, name]).await
+}
+
+/// All of a tenant, in the order they were made.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Team>> {
+    on.into().all("SELECT * FROM teams WHERE tenant_id = $1 ORDER BY created_at, id", params![tenant_id]).await
+}
+
+/// Those that a user is in.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Team>> {
+    let sql = "SELECT teams.* FROM teams JOIN team_members ON team_members.team_id = teams.id \
+               WHERE team_members.user_id = $1 ORDER BY teams.created_at, teams.id";
+    on.into().all(sql, params![user_id]).await
+}
+
+/// Inserts, or renames the row of this id.
+///
+/// # Errors
+/// A conflict when another team of the tenant has the name.
+pub async fn save(on: impl Into<On<'_>>, team: &Team) -> Result<()> {
+    let sql = "INSERT INTO teams (id, tenant_id, name, created_at) VALUES ($1, $2, $3, $4) \
+               ON CONFLICT (id) DO UPDATE SET name = excluded.name";
+    on.into().execute(sql, params![&team.id, &team.tenant_id, &team.name, team.created_at]).await?;
+    Ok(())
+}
+
+/// Deletes it; whether it was there. Its members stay.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    Ok(on.into().execute("DELETE FROM teams WHERE id = $1", params![id]).await? > 0)
+}
+
+/// The user ids of its members, sorted.
+///
+/// # Errors
+/// What the database says.
+pub async fn members(on: impl Into<On<'_>>, team_id: &str) -> Result<Vec<String>> {
+    let sql = "SELECT user_id FROM team_members WHERE team_id = $1";
+    let rows = on.into().all::<(String,)>(sql, params![team_id]).await?;
+    let mut ids: Vec<String> = rows.into_iter().map(|(id,)| id).collect();
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// Puts a user in; whether they were not in it before.
+///
+/// # Errors
+/// When team or user do not exist.
+pub async fn add_member(on: impl Into<On<'_>>, team_id: &str, user_id: &str) -> Result<bool> {
+    let sql = "INSERT INTO team_members (team_id, user_id) VALUES ($1, $2) ON CONFLICT (team_id, user_id) DO NOTHING";
+    Ok(on.into().execute(sql, params![team_id, user_id]).await? > 0)
+}
+
+/// Takes a user out; whether they were in it.
+///
+/// # Errors
+/// What the database says.
+pub async fn remove_member(on: impl Into<On<'_>>, team_id: &str, user_id: &str) -> Result<bool> {
+    let sql = "DELETE FROM team_members WHERE team_id = $1 AND user_id = $2";
+    Ok(on.into().execute(sql, params![team_id, user_id]).await? > 0)
+}

@@ -1,0 +1,137 @@
+//! Tenants: customer organisations.
+
+use super::{
+    db::{Result, StoreError, Tx},
+    on::On,
+};
+use crate::{params, policy::identity::Provisioning};
+
+/// A customer organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// Row id.
+    pub id: String,
+    /// Unique name, `[a-z0-9-]`.
+    pub name: String,
+    /// What people read.
+    pub display_name: String,
+    /// How its users come to be.
+    pub provisioning: Provisioning,
+    /// A disabled tenant is refused on every path.
+    pub enabled: bool,
+    /// Whether its people may sign in with a password.
+    pub password_login: bool,
+    /// Seconds an access token lives, when not the deployment's.
+    pub access_token_lifetime: Option<i64>,
+    /// Seconds a refresh token family lives, when not the deployment's.
+    pub refresh_token_lifetime: Option<i64>,
+    /// Unix seconds.
+    pub created_at: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: String,
+    name: String,
+    display_name: String,
+    provisioning: String,
+    enabled: bool,
+    password_login: bool,
+    access_token_lifetime: Option<i64>,
+    refresh_token_lifetime: Option<i64>,
+    created_at: i64,
+}
+
+impl TryFrom<Stored> for Tenant {
+    type Error = StoreError;
+
+    fn try_from(row: Stored) -> Result<Self> {
+        let all = [Provisioning::Jit, Provisioning::Invite, Provisioning::Scim];
+        let provisioning = all.into_iter().find(|p| p.as_str() == row.provisioning);
+        Ok(Self {
+            provisioning: provisioning.ok_or(StoreError::Corrupt("tenant provisioning", row.provisioning))?,
+            id: row.id,
+            name: row.name,
+            display_name: row.display_name,
+            enabled: row.enabled,
+            password_login: row.password_login,
+            access_token_lifetime: row.access_token_lifetime,
+            refresh_token_lifetime: row.refresh_token_lifetime,
+            created_at: row.created_at,
+        })
+    }
+}
+
+/// By row id.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(on: impl Into<On<'_>>, id: &str) -> Result<Option<Tenant>> {
+    let row = on.into().optional::<Stored>("SELECT * FROM tenants WHERE id = $1", params![id]).await?;
+    row.map(Tenant::try_from).transpose()
+}
+
+/// By its unique name.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_by_name(on: impl Into<On<'_>>, name: &str) -> Result<Option<Tenant>> {
+    let row = on.into().optional::<Stored>("SELECT * FROM tenants WHERE name = $1", params![name]).await?;
+    row.map(Tenant::try_from).transpose()
+}
+
+/// All, in the order they were made.
+///
+/// # Errors
+/// What the database says.
+pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Tenant>> {
+    let rows = on.into().all::<Stored>("SELECT * FROM tenants ORDER BY created_at, id", params![]).await?;
+    rows.into_iter().map(Tenant::try_from).collect()
+}
+
+/// Inserts, or updates the row of this id.
+///
+/// # Errors
+/// A conflict ([`StoreError::is_conflict`]) when another tenant has the name.
+pub async fn save(on: impl Into<On<'_>>, tenant: &Tenant) -> Result<()> {
+    let sql = "INSERT INTO tenants (id, name, display_name, provisioning, enabled, password_login, \
+                 access_token_lifetime, refresh_token_lifetime, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+               ON CONFLICT (id) DO UPDATE SET name = excluded.name, display_name = excluded.display_name, \
+                 provisioning = excluded.provisioning, enabled = excluded.enabled, \
+                 password_login = excluded.password_login, access_token_lifetime = excluded.access_token_lifetime, \
+                 refresh_token_lifetime = excluded.refresh_token_lifetime";
+    let t = tenant;
+    let params = params![
+        &t.id,
+        &t.name,
+        &t.display_name,
+        t.provisioning.as_str(),
+        t.enabled,
+        t.password_login,
+        t.access_token_lifetime,
+        t.refresh_token_lifetime,
+        t.created_at,
+    ];
+    on.into().execute(sql, params).await?;
+    Ok(())
+}
+
+/// Deletes it and everything it owns; whether it was there.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    Ok(on.into().execute("DELETE FROM tenants WHERE id = $1", params![id]).await? > 0)
+}
+
+/// Makes declarative changes wait for one another: of two transactions that call this, the second goes on when the
+/// first has ended.
+///
+/// # Errors
+/// What the database says.
+pub async fn lock(tx: &mut Tx) -> Result<()> {
+    let sql = "INSERT INTO meta (name, value) VALUES ('apply', '') ON CONFLICT (name) DO UPDATE SET value = ''";
+    tx.execute(sql, params![]).await?;
+    Ok(())
+}

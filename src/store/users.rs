@@ -1,0 +1,180 @@
+//! Users: the local accounts that identities are linked to.
+
+use super::{
+    db::{Result, StoreError, Tx},
+    on::On,
+};
+use crate::{params, policy::email::Email};
+
+/// A local account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Row id, `sub` of our tokens.
+    pub id: String,
+    /// Whose it is.
+    pub tenant_id: String,
+    /// Unique within the tenant.
+    pub email: Email,
+    /// Whether an operator or a trusted provider vouched for the address.
+    pub email_proven: bool,
+    /// The person's name.
+    pub name: Option<String>,
+    /// Argon2id in PHC form, when the person has a password.
+    pub password_hash: Option<String>,
+    /// May administer the tenant.
+    pub admin: bool,
+    /// A deactivated user is refused on every path.
+    pub active: bool,
+    /// Unix seconds.
+    pub created_at: i64,
+    /// Unix seconds.
+    pub updated_at: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: String,
+    tenant_id: String,
+    email: String,
+    email_proven: bool,
+    name: Option<String>,
+    password_hash: Option<String>,
+    admin: bool,
+    active: bool,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl TryFrom<Stored> for User {
+    type Error = StoreError;
+
+    fn try_from(row: Stored) -> Result<Self> {
+        Ok(Self {
+            email: Email::parse(&row.email).ok_or(StoreError::Corrupt("user e-mail address", row.email))?,
+            id: row.id,
+            tenant_id: row.tenant_id,
+            email_proven: row.email_proven,
+            name: row.name,
+            password_hash: row.password_hash,
+            admin: row.admin,
+            active: row.active,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+/// By row id.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(on: impl Into<On<'_>>, id: &str) -> Result<Option<User>> {
+    let row = on.into().optional::<Stored>("SELECT * FROM users WHERE id = $1", params![id]).await?;
+    row.map(User::try_from).transpose()
+}
+
+/// By address within a tenant.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_by_email(on: impl Into<On<'_>>, tenant_id: &str, email: &Email) -> Result<Option<User>> {
+    let sql = "SELECT * FROM users WHERE tenant_id = $1 AND email_key = $2";
+    let row = on.into().optional::<Stored>(sql, params![tenant_id, email.as_str()]).await?;
+    row.map(User::try_from).transpose()
+}
+
+/// All of a tenant, in the order they were made.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<User>> {
+    let sql = "SELECT * FROM users WHERE tenant_id = $1 ORDER BY created_at, id";
+    let rows = on.into().all::<Stored>(sql, params![tenant_id]).await?;
+    rows.into_iter().map(User::try_from).collect()
+}
+
+/// Inserts a new user. `false`: the tenant has one with this address already, and nothing was changed.
+///
+/// # Errors
+/// What the database says.
+pub async fn insert(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
+    let sql = "INSERT INTO users (id, tenant_id, email, email_key, email_proven, name, password_hash, admin, active, \
+                 created_at, updated_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+               ON CONFLICT (tenant_id, email_key) DO NOTHING";
+    let u = user;
+    let params = params![
+        &u.id,
+        &u.tenant_id,
+        u.email.as_str(),
+        u.email.as_str(),
+        u.email_proven,
+        &u.name,
+        &u.password_hash,
+        u.admin,
+        u.active,
+        u.created_at,
+        u.updated_at,
+    ];
+    Ok(on.into().execute(sql, params).await? > 0)
+}
+
+/// Writes name, `email_proven`, `admin` and `updated_at`; whether the user is there. Address and tenant never change;
+/// `active` changes through [`activate`] and [`deactivate`] only, the password through [`set_password`].
+///
+/// # Errors
+/// What the database says.
+pub async fn update(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
+    let sql = "UPDATE users SET name = $2, email_proven = $3, admin = $4, updated_at = $5 WHERE id = $1";
+    let params = params![&user.id, &user.name, user.email_proven, user.admin, user.updated_at];
+    Ok(on.into().execute(sql, params).await? > 0)
+}
+
+/// Sets or removes the password's hash (argon2id, PHC form); whether the user is there.
+///
+/// # Errors
+/// What the database says.
+pub async fn set_password(on: impl Into<On<'_>>, id: &str, hash: Option<&str>, now: i64) -> Result<bool> {
+    let sql = "UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1";
+    Ok(on.into().execute(sql, params![id, hash, now]).await? > 0)
+}
+
+/// Lets a deactivated user in again; whether that changed anything.
+///
+/// # Errors
+/// What the database says.
+pub async fn activate(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<bool> {
+    let sql = "UPDATE users SET active = TRUE, updated_at = $2 WHERE id = $1 AND NOT active";
+    Ok(on.into().execute(sql, params![id, now]).await? > 0)
+}
+
+/// Shuts a user out: the flag, then every session and every token family, together. The one way to deactivate; whether
+/// the user was active.
+///
+/// # Errors
+/// What the database says.
+pub async fn deactivate(tx: &mut Tx, id: &str, now: i64) -> Result<bool> {
+    let sql = "UPDATE users SET active = FALSE, updated_at = $2 WHERE id = $1 AND active";
+    let changed = tx.execute(sql, params![id, now]).await? > 0;
+    end_access(tx, id, now).await?;
+    Ok(changed)
+}
+
+/// Ends every session and token family of a user, who may sign in again.
+///
+/// # Errors
+/// What the database says.
+pub async fn end_access(tx: &mut Tx, id: &str, now: i64) -> Result<()> {
+    tx.execute("DELETE FROM sessions WHERE user_id = $1", params![id]).await?;
+    let sql = "UPDATE families SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";
+    tx.execute(sql, params![id, now]).await?;
+    Ok(())
+}
+
+/// Deletes a user with everything that is theirs; whether they were there.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    Ok(on.into().execute("DELETE FROM users WHERE id = $1", params![id]).await? > 0)
+}

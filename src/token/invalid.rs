@@ -1,0 +1,169 @@
+//! Why a token was not accepted.
+
+use super::alg::Alg;
+
+/// A refusal. `Display` is what the caller may see: fixed words that never hold what the token held. [`Invalid::detail`]
+/// is for the operator's log and names cause and fix.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// Not a JWT: too large, not three segments, not base64url, not JSON, duplicate names, an extension that is not
+    /// understood.
+    #[error("JWT validation failed")]
+    Malformed(String),
+    /// `alg` is none that is allowed here.
+    #[error("JWT validation failed")]
+    Algorithm {
+        /// What the header says.
+        found: String,
+        /// What is allowed.
+        allowed: Vec<Alg>,
+    },
+    /// `typ` is that of another kind of token (RFC 8725 §3.11).
+    #[error("JWT validation failed")]
+    Type {
+        /// What the header says.
+        found: String,
+        /// What is expected, in words.
+        expected: String,
+    },
+    /// `iss` is not the expected one, byte for byte.
+    #[error("Invalid issuer")]
+    Issuer {
+        /// The token's.
+        found: String,
+        /// Ours.
+        expected: String,
+    },
+    /// `aud` names none of ours, or an untrusted one besides.
+    #[error("Invalid audience")]
+    Audience {
+        /// The token's.
+        found: String,
+        /// Ours.
+        expected: String,
+    },
+    /// `azp` is not us (OpenID Connect Core §3.1.3.7).
+    #[error("JWT validation failed")]
+    Party {
+        /// The token's.
+        found: String,
+        /// Ours.
+        expected: String,
+    },
+    /// Claims that must be there are not.
+    #[error("Missing required claims: {}", .0.join(", "))]
+    Missing(Vec<String>),
+    /// A claim has the wrong type or an impossible value.
+    #[error("JWT validation failed")]
+    Claim {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// `exp` has passed.
+    #[error("Token is expired")]
+    Expired {
+        /// Seconds since then.
+        ago: i64,
+        /// Clock skew allowed, in seconds.
+        leeway: i64,
+    },
+    /// Issued longer ago than is accepted.
+    #[error("Token is expired")]
+    TooOld {
+        /// Age in seconds.
+        age: i64,
+        /// Largest age in seconds.
+        max_age: i64,
+    },
+    /// `nbf` or `iat` lies ahead.
+    #[error("Token is not yet valid")]
+    NotYet {
+        /// `nbf` or `iat`.
+        claim: &'static str,
+        /// Seconds until then.
+        ahead: i64,
+        /// Clock skew allowed, in seconds.
+        leeway: i64,
+    },
+    /// The issuer's keys cannot be had.
+    #[error("JWKS fetch failed")]
+    Keys(String),
+    /// The issuer has no key that fits.
+    #[error("JWT validation failed")]
+    UnknownKey(String),
+    /// The signature is not that of the issuer's key.
+    #[error("JWT validation failed")]
+    Signature,
+}
+
+impl Invalid {
+    /// The exact cause for the log, with the fix where there is one. Values of the token are escaped and cut short.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Malformed(cause) | Self::UnknownKey(cause) => cause.clone(),
+            Self::Keys(cause) => format!("the issuer's keys could not be fetched: {cause}"),
+            Self::Algorithm { found, allowed } => {
+                let allowed: Vec<_> = allowed.iter().map(|a| a.as_str()).collect();
+                format!("alg is {}; allowed here: {}", shown(found), allowed.join(", "))
+            }
+            Self::Type { found, expected } => format!("typ is {}; expected {expected}", shown(found)),
+            Self::Issuer { found, expected } => {
+                format!("issuer is {}, expected {}{}", shown(found), shown(expected), difference(found, expected))
+            }
+            Self::Audience { found, expected } => format!("audience is {}, expected {}", shown(found), shown(expected)),
+            Self::Party { found, expected } => format!("azp is {}, expected {}", shown(found), shown(expected)),
+            Self::Missing(names) => format!("the token has no {}", names.join(", ")),
+            Self::Claim { name, cause } => format!("{name} {cause}"),
+            Self::Expired { ago, leeway } => format!("token expired {ago} s ago; clock skew allowance is {leeway} s"),
+            Self::TooOld { age, max_age } => format!("token was issued {age} s ago; at most {max_age} s are accepted"),
+            Self::NotYet { claim, ahead, leeway } => {
+                format!("{claim} is {ahead} s ahead of this clock; clock skew allowance is {leeway} s")
+            }
+            Self::Signature => "the signature does not verify with the issuer's key".to_owned(),
+        }
+    }
+}
+
+/// A value out of a token: quoted, escaped, at most 200 characters.
+pub(super) fn shown(value: &str) -> String {
+    let short: String = value.chars().take(200).collect();
+    let more = if short.len() < value.len() { "…" } else { "" };
+    format!("{short:?}{more}")
+}
+
+/// What usually is behind two issuers that look alike.
+fn difference(found: &str, expected: &str) -> &'static str {
+    if found.is_empty() {
+        " (the token has no issuer)"
+    } else if found.trim_end_matches('/') == expected.trim_end_matches('/') {
+        " (differs by a trailing slash)"
+    } else if found.eq_ignore_ascii_case(expected) {
+        " (differs in letter case)"
+    } else if found.trim_start_matches("https://") == expected.trim_start_matches("https://") {
+        " (differs by the scheme)"
+    } else {
+        ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_the_caller_little_and_the_log_enough() {
+        let issuer = Invalid::Issuer { found: "https://a/".into(), expected: "https://a".into() };
+        assert_eq!(issuer.to_string(), "Invalid issuer");
+        assert_eq!(issuer.detail(), r#"issuer is "https://a/", expected "https://a" (differs by a trailing slash)"#);
+        let expired = Invalid::Expired { ago: 94, leeway: 60 };
+        assert_eq!(expired.to_string(), "Token is expired");
+        assert_eq!(expired.detail(), "token expired 94 s ago; clock skew allowance is 60 s");
+        let missing = Invalid::Missing(vec!["sub".into(), "groups".into()]);
+        assert_eq!(missing.to_string(), "Missing required claims: sub, groups");
+        let wild = Invalid::Type { found: format!("a\n\"{}", "x".repeat(500)), expected: "at+jwt".into() };
+        assert!(wild.detail().len() < 260 && !wild.detail().contains('\n'));
+    }
+}

@@ -1,0 +1,28 @@
+//! Signed tokens: ours and everyone else's.
+//!
+//! One core judges every JWT that reaches gatehouse (our own tokens, ID tokens of providers, client assertions, foreign
+//! bearer tokens), so none has a softer path:
+//! `verify` → `unverified` takes the text apart → `rules` says what must hold, from OUR record and never from the
+//! token's header → a [`KeySource`] gives the key: the `ring` of our own, `jwks` fetched from a URL, or inline ones →
+//! [`Claims`], or [`Invalid`] with a text for the caller and a detail for the log.
+//!
+//! `validator` holds the issuers whose bearer tokens we accept. The other direction: `material` makes and imports
+//! private keys, `keys` parses them, `ring` keeps them and signs, `rotation` decides when the next one is due, `issue`
+//! puts the claims together. Where rows are stored is not this room's concern.
+
+pub mod alg;
+pub mod claims;
+pub mod invalid;
+mod json;
+pub mod jwk;
+pub mod jwks;
+pub mod rules;
+pub mod unverified;
+pub mod verify;
+
+pub use alg::Alg;
+pub use claims::Claims;
+pub use invalid::Invalid;
+pub use jwk::{KeySource, PublicKey};
+pub use rules::Rules;
+pub use verify::verify;

@@ -1,0 +1,196 @@
+//! The core that judges every JWT. What costs nothing is checked first, and the issuer is asked for keys only by a token
+//! that is right in everything but its signature: a flood of foreign or expired tokens causes no call.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{
+    alg::Alg,
+    claims::Claims,
+    invalid::{Invalid, shown},
+    jwk::{KeySource, PublicKey, Wanted},
+    rules::{AudienceRule, Expiry, Issuer, Rules, TypeRule},
+    unverified::Unverified,
+};
+
+/// The last second of the year 9999: no honest time lies behind it.
+const LATEST: i64 = 253_402_300_799;
+const SUBJECT_LIMIT: usize = 255;
+/// How many keys a token without a `kid` may be tried with.
+const TRIES: usize = 16;
+
+/// Judges `token` by `rules` with the keys of its issuer. `now` is unix seconds.
+///
+/// # Errors
+/// [`Invalid`] for the first rule that does not hold.
+pub async fn verify(token: &str, keys: &dyn KeySource, rules: &Rules, now: i64) -> Result<Claims, Invalid> {
+    verify_read(Unverified::read(token, rules.limit)?, keys, rules, now).await
+}
+
+/// As [`verify`], for a token that has been taken apart to see whose it is.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn verify_read(token: Unverified<'_>, keys: &dyn KeySource, rules: &Rules, now: i64) -> Result<Claims, Invalid> {
+    let alg = judge_header(&token, rules)?;
+    let kid = token.kid()?;
+    judge_claims(&token.claims, rules, now)?;
+    let wanted = Wanted { kid, alg };
+    let mut found = keys.find(&wanted, now).await.map_err(Invalid::Keys)?;
+    let mut good = judge_signature(&token, &wanted, &found, rules);
+    if good.is_err() && !found.is_empty() && keys.renew(now).await {
+        found = keys.find(&wanted, now).await.map_err(Invalid::Keys)?;
+        good = judge_signature(&token, &wanted, &found, rules);
+    }
+    let key = good?;
+    if rules.key_issuer {
+        judge_key_issuer(&key, &token.claims)?;
+    }
+    Ok(Claims::new(token.claims, alg))
+}
+
+fn judge_header(token: &Unverified<'_>, rules: &Rules) -> Result<Alg, Invalid> {
+    let name = token.header_text("alg")?.unwrap_or_default();
+    let alg = Alg::from_name(name).filter(|alg| rules.algorithms.contains(alg));
+    let alg = alg.ok_or_else(|| Invalid::Algorithm { found: name.to_owned(), allowed: rules.algorithms.clone() })?;
+    token.refuse_extensions()?;
+    let typ = token.header_text("typ")?;
+    let lower = typ.unwrap_or_default().to_ascii_lowercase();
+    let short = lower.strip_prefix("application/").unwrap_or(&lower);
+    let (good, expected) = match &rules.typ {
+        TypeRule::OneOf(types) => (types.contains(&short), types.join(" or ")),
+        TypeRule::NoneOf(types) => (!types.contains(&short), "that of an ID token or bearer token".to_owned()),
+    };
+    if good { Ok(alg) } else { Err(Invalid::Type { found: typ.unwrap_or_default().to_owned(), expected }) }
+}
+
+fn judge_signature(
+    token: &Unverified<'_>,
+    wanted: &Wanted<'_>,
+    found: &[Arc<PublicKey>],
+    rules: &Rules,
+) -> Result<Arc<PublicKey>, Invalid> {
+    if found.is_empty() {
+        let kid = wanted.kid.map_or("no kid".to_owned(), |kid| format!("kid {}", shown(kid)));
+        return Err(Invalid::UnknownKey(format!("the issuer has no {} key for {kid}", wanted.alg)));
+    }
+    if wanted.kid.is_none() && found.len() > 1 && !rules.try_each_key {
+        let count = found.len();
+        return Err(Invalid::UnknownKey(format!("the token names no key and {count} of the issuer's fit {}", wanted.alg)));
+    }
+    let key = found.iter().take(TRIES).find(|key| key.verifies(token.signed, token.signature, wanted.alg));
+    key.cloned().ok_or(Invalid::Signature)
+}
+
+/// A key of Entra's shared set signs for the issuer it is labelled with, `{tenantid}` standing for the token's `tid`.
+fn judge_key_issuer(key: &PublicKey, claims: &Map<String, Value>) -> Result<(), Invalid> {
+    let Some(label) = key.issuer() else { return Ok(()) };
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
+    let expected = label.replace("{tenantid}", text("tid"));
+    if expected == text("iss") { Ok(()) } else { Err(Invalid::Issuer { found: text("iss").to_owned(), expected }) }
+}
+
+fn judge_claims(claims: &Map<String, Value>, rules: &Rules, now: i64) -> Result<(), Invalid> {
+    judge_issuer(claims, rules)?;
+    judge_audience(claims, &rules.audience)?;
+    let absent = |name: &str| claims.get(name).is_none_or(Value::is_null);
+    let exp = (rules.expiry != Expiry::IfPresent).then_some("exp");
+    let always = rules.subject.iter().map(String::as_str).chain(exp).chain(rules.max_age.map(|_| "iat"));
+    let mut missing: Vec<String> = Vec::new();
+    for name in always.chain(rules.required.iter().map(String::as_str)) {
+        if absent(name) && !missing.iter().any(|m| m == name) {
+            missing.push(name.to_owned());
+        }
+    }
+    if !missing.is_empty() {
+        return Err(Invalid::Missing(missing));
+    }
+    judge_times(claims, rules, now)?;
+    let Some(name) = &rules.subject else { return Ok(()) };
+    match claims.get(name).and_then(Value::as_str) {
+        Some(subject) if (1..=SUBJECT_LIMIT).contains(&subject.chars().count()) => Ok(()),
+        _ => {
+            let cause = format!("is not a string of 1 to {SUBJECT_LIMIT} characters");
+            Err(Invalid::Claim { name: name.clone(), cause })
+        }
+    }
+}
+
+fn judge_issuer(claims: &Map<String, Value>, rules: &Rules) -> Result<(), Invalid> {
+    let found = claims.get("iss").and_then(Value::as_str);
+    let (good, expected) = match &rules.issuer {
+        Issuer::OneOf(names) => (found.is_some_and(|iss| names.iter().any(|name| name == iss)), names.join(" or ")),
+        Issuer::Check(what, check) => (found.is_some_and(|iss| check(iss, claims)), what.clone()),
+        Issuer::Any => (true, String::new()),
+    };
+    if good { Ok(()) } else { Err(Invalid::Issuer { found: found.unwrap_or_default().to_owned(), expected }) }
+}
+
+fn judge_audience(claims: &Map<String, Value>, rule: &AudienceRule) -> Result<(), Invalid> {
+    let names: Option<Vec<&str>> = match claims.get("aud") {
+        Some(Value::String(one)) => Some(vec![one]),
+        Some(Value::Array(many)) => many.iter().map(Value::as_str).collect(),
+        _ => None,
+    };
+    let azp = claims.get("azp");
+    let good = match (rule, &names) {
+        (AudienceRule::Any, _) => true,
+        (_, None) => false,
+        (AudienceRule::Contains(ours), Some(names)) => ours.iter().any(|our| names.contains(&our.as_str())),
+        (AudienceRule::Client(us), Some(names)) => {
+            let alone = names.iter().all(|name| name == us);
+            names.contains(&us.as_str()) && (alone || azp.is_some_and(|azp| azp == us.as_str()))
+        }
+    };
+    if !good {
+        let expected = match rule {
+            AudienceRule::Contains(ours) => ours.join(" or "),
+            AudienceRule::Client(us) => us.clone(),
+            AudienceRule::Any => String::new(),
+        };
+        let found = claims.get("aud").map_or("missing".to_owned(), Value::to_string);
+        return Err(Invalid::Audience { found, expected });
+    }
+    match (rule, azp) {
+        (AudienceRule::Client(us), Some(azp)) if azp != us.as_str() => {
+            Err(Invalid::Party { found: azp.to_string(), expected: us.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn judge_times(claims: &Map<String, Value>, rules: &Rules, now: i64) -> Result<(), Invalid> {
+    let (exp, nbf, iat) = (instant(claims, "exp")?, instant(claims, "nbf")?, instant(claims, "iat")?);
+    let leeway = rules.leeway.max(0);
+    let enforced = rules.expiry != Expiry::MayHavePassed;
+    if let Some(exp) = exp.filter(|exp| enforced && now >= exp.saturating_add(leeway)) {
+        return Err(Invalid::Expired { ago: now - exp, leeway });
+    }
+    if let (Some(longest), Some(exp)) = (rules.longest, exp)
+        && exp - now > longest.saturating_add(leeway)
+    {
+        let cause = format!("is {} s ahead; at most {longest} s are accepted", exp - now);
+        return Err(Invalid::Claim { name: "exp".to_owned(), cause });
+    }
+    for (claim, at) in [("nbf", nbf), ("iat", iat)] {
+        if let Some(at) = at.filter(|at| *at > now.saturating_add(leeway)) {
+            return Err(Invalid::NotYet { claim, ahead: at - now, leeway });
+        }
+    }
+    if let (Some(max_age), Some(iat)) = (rules.max_age, iat)
+        && now - iat > max_age.saturating_add(leeway)
+    {
+        return Err(Invalid::TooOld { age: now - iat, max_age });
+    }
+    Ok(())
+}
+
+/// A time in whole seconds. Another type or an impossible value is refused and never counts as absent (jsonwebtoken
+/// CVE-2026-25537).
+fn instant(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, Invalid> {
+    let Some(value) = claims.get(name) else { return Ok(None) };
+    let at = value.as_i64().filter(|at| (0..=LATEST).contains(at));
+    let cause = "is not a number of whole seconds since 1970".to_owned();
+    at.map(Some).ok_or_else(|| Invalid::Claim { name: name.to_owned(), cause })
+}
