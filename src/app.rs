@@ -3,12 +3,17 @@
 use std::{ops::Deref, sync::Arc};
 
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
 
 use crate::{
     apply,
     clock::Clock,
-    config::{Mode, Settings},
-    connector::{self, Connector, oidc::Deps, registry::{Registry, StoredConnection}},
+    config::{DirectSettings, Mode, Settings},
+    connector::{
+        self, Connector,
+        oidc::Deps,
+        registry::{Registry, StoredConnection},
+    },
     grant::{Defaults, Grants},
     outbound::{Outbound, OutboundError},
     password::{PasswordError, Passwords},
@@ -16,10 +21,12 @@ use crate::{
     signing::{self, SigningError},
     store::{self, Db, StoreError, connections::Connection},
     token::{
-        Rules,
+        Invalid, Rules,
+        issue::AccessClaims,
         jwks::{FLOOR, KeySets},
         ring::KeyRing,
         rotation::RotationPolicy,
+        rules::AudienceRule,
         validator::Validator,
         verify,
     },
@@ -118,9 +125,9 @@ impl App {
         let issuer = settings.issuer();
         let outbound = Outbound::new(settings.outbound_allow.clone())?;
         let key_sets = KeySets::new(Arc::new(outbound.clone()), 1_000, FLOOR);
-        let deps = Deps { outbound, key_sets: key_sets.clone(), ring: ring.clone(), issuer: issuer.clone() };
+        let deps = Deps { outbound, key_sets: key_sets.clone(), ring: ring.clone() };
         let app = Self(Arc::new(Inner {
-            validator: Validator::new(&issuer, ring.clone(), settings.clock_skew),
+            validator: Validator::new(&issuer, ring.clone(), AudienceRule::Contains(vec![issuer.clone()]), settings.clock_skew),
             key_sets,
             passwords: Passwords::new()?,
             registry: Registry::new(deps),
@@ -138,7 +145,7 @@ impl App {
 
     async fn apply_configured_state(&self) -> Result<(), StartError> {
         if let Mode::Direct(direct) = &self.settings.mode {
-            self.apply(&direct.state(), "the settings of direct mode", &|_| None).await?;
+            self.apply(&direct_state(direct), "the settings of direct mode", &|_| None).await?;
         }
         if let Some(path) = &self.settings.apply {
             let origin = path.display().to_string();
@@ -150,21 +157,54 @@ impl App {
     }
 
     async fn apply(&self, text: &str, origin: &str, env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Result<(), StartError> {
-        let hashing = apply::Hashing { hash: hash_password, verify: crate::password::verify_now };
-        let options = apply::Options::default();
-        let plan = apply::run(&self.db, &self.sealer, hashing, text, origin, options, env, self.clock.now()).await;
-        let plan = plan.map_err(|problems| {
-            StartError::Apply(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-        })?;
-        if plan.has_changes() {
-            tracing::info!(origin, "declarative state applied");
+        let hashing =
+            apply::Hashing { hash: |password| crate::password::hash_now(password).ok(), verify: crate::password::verify_now };
+        let file = apply::File { text, origin, env };
+        let plan = apply::run(&self.db, &self.sealer, hashing, file, apply::Options::default(), self.clock.now()).await;
+        let plan =
+            plan.map_err(|problems| StartError::Apply(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+        if plan.changes() > 0 {
+            tracing::info!(origin, changes = plan.changes(), "declarative state applied");
         }
         Ok(())
     }
 }
 
-fn hash_password(password: &str) -> Result<String, String> {
-    crate::password::hash_now(password).map_err(|e| e.to_string())
+/// Direct mode as declarative state: its settings are one more file for [`apply`], so nothing is set up by a second way.
+fn direct_state(direct: &DirectSettings) -> String {
+    let callback = direct.return_url.join("/auth/callback").unwrap_or_else(|_| direct.return_url.clone());
+    let mut oidc = json!({
+        "issuer": direct.issuer,
+        "client_id": direct.client_id,
+        "scopes": direct.scopes,
+        "token_endpoint_auth_method": direct.client_auth,
+    });
+    if let (Some(secret), Some(object)) = (&direct.client_secret, oidc.as_object_mut()) {
+        object.insert("client_secret".into(), secret.expose_secret().into());
+    }
+    let tenant = json!({
+        "name": direct.tenant,
+        "display_name": direct.tenant,
+        "domains": direct.domains,
+        "provisioning": "jit",
+        "password_login": false,
+        "connections": [{
+            "name": "direct",
+            "protocol": "oidc",
+            "email_claim": direct.email_claim,
+            "email_trust": direct.email_trust.as_str(),
+            "oidc": oidc,
+        }],
+        "clients": [{
+            "client_id": "control-plane",
+            "name": "Control plane",
+            "redirect_uris": [callback],
+            "token_endpoint_auth_method": "none",
+            "trusted": true,
+        }],
+    });
+    // A setting is meant as it stands: nothing in it names an environment variable.
+    json!({ "tenants": [tenant] }).to_string().replace("${", "$${")
 }
 
 /// The master key from the settings, or from the keys directory, where it is made when missing.
@@ -233,6 +273,15 @@ impl Inner {
             settings: &connection.settings,
             secret: secret.map(SecretString::from),
         })
+    }
+
+    /// Judges an access token of ours for whatever audience: for those who ask *about* a token, not with it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub async fn own_access_token(&self, token: &str) -> Result<AccessClaims, Invalid> {
+        let rules = Rules::own_access(&self.issuer, AudienceRule::Any, self.settings.clock_skew);
+        verify(token, &self.ring, &rules, self.clock.now()).await?.read()
     }
 
     /// Reads an `id_token_hint`: an ID token of ours, also an expired one.

@@ -28,7 +28,7 @@ pub fn spawn(app: App) -> JoinHandle<()> {
             if let Err(e) = keys(&app, &mut seen, turn).await {
                 tracing::error!(cause = %e, "signing keys could not be refreshed; the last known ones stay");
             }
-            if turn % SWEEP_EVERY == 0 {
+            if turn.is_multiple_of(SWEEP_EVERY) {
                 match store::sweep::sweep(&app.db, app.clock.now()).await {
                     Ok(0) => {}
                     Ok(rows) => tracing::debug!(rows, "expired rows swept"),
@@ -40,7 +40,7 @@ pub fn spawn(app: App) -> JoinHandle<()> {
 }
 
 async fn keys(app: &App, seen: &mut Vec<(String, Option<i64>)>, turn: u64) -> Result<(), signing::SigningError> {
-    if turn % SWEEP_EVERY == 0 {
+    if turn.is_multiple_of(SWEEP_EVERY) {
         signing::ensure(&app.db, &app.sealer, &app::rotation_policy(&app.settings), app.clock.now()).await?;
     }
     if signing::changed(&app.db, seen).await? {

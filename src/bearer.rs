@@ -24,7 +24,7 @@ pub async fn access_token(app: &App, headers: &HeaderMap) -> Result<AccessClaims
     let token = value.to_str().ok().and_then(|v| v.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let Some((_, token)) = token else { return Err(missing("Invalid authorization header format")) };
     let claims = app.validator.validate_access(token.trim(), app.clock.now()).await;
-    let claims = claims.map_err(|e| ApiError::new(error(Code::InvalidToken, e.text()), e.detail()))?;
+    let claims = claims.map_err(|e| ApiError::new(error(Code::InvalidToken, e.to_string()), e.detail()))?;
     require_living(app, &claims).await?.map_err(|cause| ApiError::new(not_active(), cause))?;
     Ok(claims)
 }

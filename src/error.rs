@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::{
     login::pages::ErrorPage,
-    oauth::error::{Code, OAuthError},
+    oauth::error::{Code, OAuthError, error},
     secret,
     store::StoreError,
 };
@@ -90,8 +90,14 @@ impl PageError {
     #[must_use]
     pub fn forged_form() -> Self {
         let explanation = "This page was open for too long, or cookies are switched off.";
-        Self::new(StatusCode::FORBIDDEN, "form_token", "Please start again", explanation, "form token missing or of another browser")
-            .advise("Go back to the application that you came from and sign in again.")
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "form_token",
+            "Please start again",
+            explanation,
+            "form token missing or of another browser",
+        )
+        .advise("Go back to the application that you came from and sign in again.")
     }
 
     /// A pending login that is over, or another browser's.
@@ -166,7 +172,7 @@ impl ApiError {
     /// Something we stand on does not answer.
     #[must_use]
     pub fn unavailable(cause: impl Into<String>) -> Self {
-        Self::new(OAuthError { code: Code::TemporarilyUnavailable, description: "try again later" }, cause)
+        Self::new(error(Code::TemporarilyUnavailable, "try again later"), cause)
     }
 }
 
@@ -187,9 +193,9 @@ impl IntoResponse for ApiError {
         let Self { status, error, cause, challenge, retry_after } = self;
         let code = error.code.as_str();
         if status.is_server_error() {
-            tracing::error!(error = code, description = error.description, cause, "request failed");
+            tracing::error!(error = code, description = %error.description, cause, "request failed");
         } else {
-            tracing::info!(error = code, description = error.description, cause, "request refused");
+            tracing::info!(error = code, description = %error.description, cause, "request refused");
         }
         let body = Json(json!({"error": code, "error_description": error.description}));
         let mut response = (status, [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], body).into_response();

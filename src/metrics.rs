@@ -30,7 +30,8 @@ pub fn render() -> String {
 
 /// One answered request: `route` is the pattern that matched, never the path that was asked for.
 pub fn request(route: String, method: &'static str, status: u16, took: Duration) {
-    counter!("gatehouse_http_requests_total", "route" => route.clone(), "method" => method, "status" => status.to_string()).increment(1);
+    counter!("gatehouse_http_requests_total", "route" => route.clone(), "method" => method, "status" => status.to_string())
+        .increment(1);
     histogram!("gatehouse_http_request_duration_seconds", "route" => route, "method" => method).record(took);
 }
 

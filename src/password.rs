@@ -47,7 +47,11 @@ impl Passwords {
         let salt = secret::random_id();
         let tag = secret::random();
         let decoy = format!("$argon2id$v=19$m=19456,t=2,p=1${}${}", salt.replace(['-', '_'], "A"), tag.replace(['-', '_'], "A"));
-        Ok(Self { turns: Arc::new(Semaphore::new(AT_ONCE)), queue: Arc::new(Semaphore::new(AT_ONCE + QUEUE)), decoy: decoy.into() })
+        Ok(Self {
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            queue: Arc::new(Semaphore::new(AT_ONCE + QUEUE)),
+            decoy: decoy.into(),
+        })
     }
 
     /// Hashes a password for storage (PHC string format).
@@ -69,7 +73,7 @@ impl Passwords {
         // A password over the limit costs the same work, on its first bytes, and never matches.
         let fits = password.len() <= LONGEST;
         let bytes = password.as_bytes()[..password.len().min(LONGEST)].to_vec();
-        let matches = self.run(move || argon2().is_ok_and(|a| a.verify_password(&bytes, &hash).is_ok())).await?;
+        let matches = self.run(move || argon2().is_ok_and(|a| a.verify_password(&bytes, hash.as_str()).is_ok())).await?;
         Ok(matches && known && fits)
     }
 

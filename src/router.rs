@@ -50,10 +50,11 @@ pub fn router(app: App) -> Router {
 
 async fn not_found() -> PageError {
     let explanation = "There is no page at this address.";
-    PageError::new(StatusCode::NOT_FOUND, "not_found", "Page not found", explanation, "no route").advise("Check the address that you followed.")
+    PageError::new(StatusCode::NOT_FOUND, "not_found", "Page not found", explanation, "no route")
+        .advise("Check the address that you followed.")
 }
 
-/// Headers of every page: no framing, nothing inline, no referrer, nothing cached.
+/// Headers of every page: no framing, nothing inline, no referrer elsewhere, nothing cached.
 async fn page_headers(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -62,7 +63,8 @@ async fn page_headers(State(app): State<App>, request: Request, next: Next) -> R
         (header::CONTENT_SECURITY_POLICY, policy.as_str()),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // With no-referrer, browsers send "Origin: null" even to ourselves.
+        (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ] {
@@ -163,7 +165,11 @@ mod tests {
     fn only_a_trusted_proxy_may_say_who_the_client_is() {
         assert_eq!(address("192.0.2.1:5", &["198.51.100.7"], "10.0.0.0/8"), "192.0.2.1", "spoofed by an untrusted peer");
         assert_eq!(address("10.0.0.1:5", &["198.51.100.7"], "10.0.0.0/8"), "198.51.100.7");
-        assert_eq!(address("10.0.0.1:5", &["1.1.1.1, 198.51.100.7, 10.0.0.2"], "10.0.0.0/8"), "198.51.100.7", "the client's own entry");
+        assert_eq!(
+            address("10.0.0.1:5", &["1.1.1.1, 198.51.100.7, 10.0.0.2"], "10.0.0.0/8"),
+            "198.51.100.7",
+            "the client's own entry"
+        );
         assert_eq!(address("10.0.0.1:5", &["1.1.1.1", "198.51.100.7"], "10.0.0.0/8"), "198.51.100.7", "two header lines");
         assert_eq!(address("10.0.0.1:5", &["garbage"], "10.0.0.0/8"), "10.0.0.1");
         assert_eq!(address("10.0.0.1:5", &[], "10.0.0.0/8"), "10.0.0.1");

@@ -92,7 +92,11 @@ fn ready(scheme: &str, address: SocketAddr) {
 
 async fn read_certificate(files: &TlsFiles) -> Result<RustlsConfig, ServeError> {
     let config = RustlsConfig::from_pem_file(&files.cert, &files.key).await;
-    config.map_err(|cause| ServeError::Tls { cert: files.cert.display().to_string(), key: files.key.display().to_string(), cause })
+    config.map_err(|cause| ServeError::Tls {
+        cert: files.cert.display().to_string(),
+        key: files.key.display().to_string(),
+        cause,
+    })
 }
 
 async fn reload_certificate(config: RustlsConfig, files: TlsFiles) {

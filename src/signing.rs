@@ -119,7 +119,14 @@ pub async fn import(db: &Db, sealer: &Sealer, jwks: &str, policy: &RotationPolic
     Ok(())
 }
 
-fn sealed(sealer: &Sealer, material: &KeyMaterial, generation: i64, imported: bool, created_at: i64, active_from: i64) -> store::keys::Row {
+fn sealed(
+    sealer: &Sealer,
+    material: &KeyMaterial,
+    generation: i64,
+    imported: bool,
+    created_at: i64,
+    active_from: i64,
+) -> store::keys::Row {
     store::keys::Row {
         kid: material.kid.clone(),
         alg: material.alg.as_str().to_owned(),

@@ -51,6 +51,8 @@ pub struct Settings {
     pub access_token_lifetime: i64,
     /// Seconds a refresh token family lives, unless tenant or client say otherwise.
     pub refresh_token_lifetime: i64,
+    /// Seconds after which a token family ends, however often it was refreshed.
+    pub refresh_token_absolute_lifetime: i64,
     /// Seconds without a visit after which a browser session ends.
     pub session_idle: i64,
     /// Seconds after which a browser session ends in any case.
@@ -140,6 +142,7 @@ impl Settings {
             trusted_proxies: s.networks("trusted_proxies"),
             access_token_lifetime: s.duration("access_token_lifetime", DAY),
             refresh_token_lifetime: s.duration("refresh_token_lifetime", 7 * DAY),
+            refresh_token_absolute_lifetime: s.duration("refresh_token_absolute_lifetime", 30 * DAY),
             session_idle: s.duration("session_idle", 8 * HOUR),
             session_absolute: s.duration("session_absolute", DAY),
             access_token_alg: s.algorithm("access_token_alg", SigningAlg::ES256),
@@ -161,6 +164,9 @@ impl Settings {
         let longer = |a: &str| format!("must not be longer than {a}; shorten it or lengthen the other");
         if self.access_token_lifetime > self.refresh_token_lifetime {
             s.about("access_token_lifetime", longer("refresh_token_lifetime"));
+        }
+        if self.refresh_token_lifetime > self.refresh_token_absolute_lifetime {
+            s.about("refresh_token_lifetime", longer("refresh_token_absolute_lifetime"));
         }
         if self.session_idle > self.session_absolute {
             s.about("session_idle", longer("session_absolute"));

@@ -71,8 +71,13 @@ pub async fn authenticate(app: &App, headers: &HeaderMap, params: &Params, addre
         }
         return Err(e);
     };
-    let parties =
-        Parties { tenant_id: &client.tenant_id, client_id: Some(&client.id), user_id: None, connection_id: None, family_id: None };
+    let parties = Parties {
+        tenant_id: &client.tenant_id,
+        client_id: Some(&client.id),
+        user_id: None,
+        connection_id: None,
+        family_id: None,
+    };
     let standing = store::standing::require(&app.db, parties, now).await?;
     standing.map_err(|refusal| ApiError::new(invalid_client(), format!("client {:?}: {refusal}", client.id)))?;
     Ok(client)
@@ -128,7 +133,9 @@ fn basic(header: &str) -> Option<(String, String)> {
     }
     let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     let (id, secret) = text.split_once(':')?;
-    let decode = |part: &str| url::form_urlencoded::parse(format!("v={}", part.replace('&', "%26")).as_bytes()).next().map(|(_, v)| v.into_owned());
+    let decode = |part: &str| {
+        url::form_urlencoded::parse(format!("v={}", part.replace('&', "%26")).as_bytes()).next().map(|(_, v)| v.into_owned())
+    };
     Some((decode(id)?, decode(secret)?))
 }
 

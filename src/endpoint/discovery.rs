@@ -50,13 +50,13 @@ pub async fn metadata(State(app): State<App>) -> Response {
     ([(header::CACHE_CONTROL, "public, max-age=300")], Json(body)).into_response()
 }
 
-/// `GET /oauth2/jwks`: every published key. May be kept for [`crate::app::PUBLISH_LEAD`] seconds: a new key is published
+/// `GET /oauth2/jwks`: every published key. May be kept for [`crate::signing::PUBLISH_LEAD`] seconds: a new key is published
 /// that long before it signs.
 pub async fn jwks(State(app): State<App>) -> Response {
     let published = app.ring.jwks(app.clock.now());
     let headers = [
         (header::CONTENT_TYPE, "application/jwk-set+json".to_owned()),
-        (header::CACHE_CONTROL, format!("public, max-age={}", crate::app::PUBLISH_LEAD)),
+        (header::CACHE_CONTROL, format!("public, max-age={}", crate::signing::PUBLISH_LEAD)),
     ];
     (headers, published.json.clone()).into_response()
 }

@@ -16,7 +16,8 @@ pub async fn alive() -> &'static str {
 /// `GET /readyz`: the database answers and every algorithm has a key that signs.
 pub async fn ready(State(app): State<App>) -> Response {
     let now = app.clock.now();
-    let missing: Vec<&str> = SigningAlg::ALL.into_iter().filter(|alg| !app.ring.can_sign(*alg, now)).map(SigningAlg::as_str).collect();
+    let missing: Vec<&str> =
+        SigningAlg::ALL.into_iter().filter(|alg| !app.ring.can_sign(*alg, now)).map(SigningAlg::as_str).collect();
     if !missing.is_empty() {
         return (StatusCode::SERVICE_UNAVAILABLE, format!("no signing key for {}\n", missing.join(", "))).into_response();
     }

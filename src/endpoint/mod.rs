@@ -42,7 +42,10 @@ pub fn routes() -> Router<App> {
 }
 
 /// Reads the form of a request: its own type, UTF-8, at most 100 parameters.
-pub(crate) fn read_form(headers: &axum::http::HeaderMap, body: &[u8]) -> Result<crate::oauth::params::Params, crate::error::ApiError> {
+pub(crate) fn read_form(
+    headers: &axum::http::HeaderMap,
+    body: &[u8],
+) -> Result<crate::oauth::params::Params, crate::error::ApiError> {
     use crate::oauth::error::{Code, error};
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if !content_type.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")) {

@@ -12,12 +12,17 @@ use super::{client_auth, read_form};
 use crate::{app::App, error::ApiError, grant::refresh_token, router::Address, store};
 
 /// Handles a revocation request. When the database fails, the caller gets an error, never a 200.
-pub async fn revoke(State(app): State<App>, Address(address): Address, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+pub async fn revoke(
+    State(app): State<App>,
+    Address(address): Address,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
     let params = read_form(&headers, &body)?;
     let client = client_auth::authenticate(&app, &headers, &params, &address).await?;
     let token = params.required("token", "token is missing")?;
     let now = app.clock.now();
-    let family = match app.validator.validate_access(token, now).await {
+    let family = match app.own_access_token(token).await {
         Ok(claims) => Some((claims.client_id, claims.fam)),
         Err(_) => refresh_token::read(&app.grants(), token).await.map(|c| (c.client_id, c.family)),
     };

@@ -23,7 +23,12 @@ use crate::{
 };
 
 /// Handles a token request.
-pub async fn token(State(app): State<App>, Address(address): Address, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+pub async fn token(
+    State(app): State<App>,
+    Address(address): Address,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
     let params = read_form(&headers, &body)?;
     let client = client_auth::authenticate(&app, &headers, &params, &address).await?;
     let minted = match params.required("grant_type", "grant_type is missing")? {
@@ -49,7 +54,11 @@ pub async fn token(State(app): State<App>, Address(address): Address, headers: H
 }
 
 fn may(client: &Client, grant: GrantType) -> Result<(), ApiError> {
-    if client.may(grant) { Ok(()) } else { Err(error(Code::UnauthorizedClient, "this client may not use this grant_type").into()) }
+    if client.may(grant) {
+        Ok(())
+    } else {
+        Err(error(Code::UnauthorizedClient, "this client may not use this grant_type").into())
+    }
 }
 
 async fn redeem(app: &App, client: &Client, params: &Params) -> Result<grant::Minted, ApiError> {

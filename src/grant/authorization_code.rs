@@ -2,8 +2,8 @@
 //! presents it wrongly burns it. A second redemption ends everything the first one gave.
 
 use super::{
-    Grants, GrantError,
-    mint::{self, Minted, Mint},
+    GrantError, Grants,
+    mint::{self, Mint, Minted},
     refused, require_standing,
 };
 use crate::{

@@ -70,7 +70,7 @@ pub async fn mint(g: &Grants<'_>, client: &Client, m: &Mint<'_>) -> Result<Minte
         client_id: &client.id,
         tenant: &tenant.name,
         family: &family.id,
-        audience: &audience(g, client, family),
+        audience: &audience(g, client, family, &m.scope),
         scope: &m.scope.to_string(),
         auth_time: family.auth_time,
         amr: &family.amr,
@@ -102,12 +102,17 @@ pub async fn mint(g: &Grants<'_>, client: &Client, m: &Mint<'_>) -> Result<Minte
     })
 }
 
-/// What was asked for and granted, else the client's first audience, else the platform itself.
-fn audience(g: &Grants<'_>, client: &Client, family: &Family) -> Vec<String> {
+/// What was asked for and granted, else the client's first audience, else the platform itself; with `openid` in scope
+/// the platform always, whose userinfo endpoint the token opens.
+fn audience(g: &Grants<'_>, client: &Client, family: &Family, scope: &Scopes) -> Vec<String> {
     let asked: Vec<String> = serde_json::from_str(&family.resources).unwrap_or_default();
-    match client.settings.resources.first() {
+    let mut audience = match client.settings.resources.first() {
         _ if !asked.is_empty() => asked,
         Some(default) => vec![default.clone()],
-        None => vec![g.issuer.to_owned()],
+        None => vec![],
+    };
+    if audience.is_empty() || (scope.has("openid") && !audience.iter().any(|a| a == g.issuer)) {
+        audience.push(g.issuer.to_owned());
     }
+    audience
 }

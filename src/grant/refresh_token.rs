@@ -2,7 +2,7 @@
 //! granted. What an old token means is said in `store::families`.
 
 use super::{
-    Grants, GrantError,
+    GrantError, Grants,
     mint::{self, Mint, Minted},
     refused, require_standing,
 };

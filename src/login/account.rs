@@ -21,7 +21,9 @@ pub async fn show(State(app): State<App>, visit: Visit) -> Result<Response, Page
     let Some(who) = visit.signed_in(&app, None).await? else {
         let explanation = "Nobody is signed in in this browser.";
         let advice = "Go to the application that you want to use and sign in there.";
-        return Err(PageError::new(StatusCode::UNAUTHORIZED, "not_signed_in", "You are not signed in", explanation, "").advise(advice));
+        return Err(
+            PageError::new(StatusCode::UNAUTHORIZED, "not_signed_in", "You are not signed in", explanation, "").advise(advice)
+        );
     };
     let user = store::users::find(&app.db, &who.user_id).await?.ok_or_else(PageError::no_login)?;
     let tenant = store::tenants::find(&app.db, &who.tenant_id).await?.ok_or_else(PageError::no_login)?;

@@ -46,7 +46,12 @@ pub async fn authorize(State(app): State<App>, mut visit: Visit, RawForm(form): 
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn begin(app: &App, visit: &mut Visit, tenant_id: &str, request: AuthorizeRequest) -> Result<(CookieJar, Login), PageError> {
+pub async fn begin(
+    app: &App,
+    visit: &mut Visit,
+    tenant_id: &str,
+    request: AuthorizeRequest,
+) -> Result<(CookieJar, Login), PageError> {
     let mut jar = CookieJar::new();
     if visit.browser.is_none() {
         let (value, cookie) = bind_browser();
@@ -90,8 +95,14 @@ fn refused(error: OAuthError) -> PageError {
     bad_request(error.description)
 }
 
-fn bad_request(cause: &'static str) -> PageError {
+fn bad_request(cause: impl std::fmt::Display) -> PageError {
     let explanation = format!("The application sent a request that this sign-in service cannot accept: {cause}.");
-    PageError::new(StatusCode::BAD_REQUEST, "bad_authorization_request", "The request is not valid", explanation, cause)
-        .advise("This is for the application's developers to mend; you have done nothing wrong.")
+    PageError::new(
+        StatusCode::BAD_REQUEST,
+        "bad_authorization_request",
+        "The request is not valid",
+        explanation,
+        cause.to_string(),
+    )
+    .advise("This is for the application's developers to mend; you have done nothing wrong.")
 }

@@ -21,7 +21,7 @@ use crate::{
 /// Handles the provider's answer.
 pub async fn callback(State(app): State<App>, visit: Visit, RawQuery(query): RawQuery) -> Result<Response, PageError> {
     let params = Params::parse(query.as_deref().unwrap_or_default()).and_then(|p| p.once_each().map(|()| p));
-    let params = params.map_err(|e| bad_answer(e.description))?;
+    let params = params.map_err(|e| bad_answer(e.description.into_owned()))?;
     let state = params.one("state").ok().flatten().ok_or_else(|| bad_answer("state is missing"))?;
     let state_hash = secret::digest(state);
     let now = app.clock.now();
@@ -102,7 +102,7 @@ async fn sign_in(
     Ok(signed_in)
 }
 
-fn bad_answer(cause: &'static str) -> PageError {
+fn bad_answer(cause: impl Into<String>) -> PageError {
     let explanation = "Your identity provider sent you back with an answer that we cannot read.";
     PageError::new(StatusCode::BAD_REQUEST, "bad_answer", "We could not read the answer", explanation, cause)
         .advise("Go back to the application that you came from and sign in again.")

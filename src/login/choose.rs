@@ -51,7 +51,12 @@ pub struct Choice {
 }
 
 /// `POST /login/{login}`
-pub async fn choose(State(app): State<App>, visit: Visit, Path(id): Path<String>, Form(choice): Form<Choice>) -> Result<Response, PageError> {
+pub async fn choose(
+    State(app): State<App>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Form(choice): Form<Choice>,
+) -> Result<Response, PageError> {
     let pending = dispatch::find(&app, &visit, &id).await?;
     visit.check_form(&app, &id, &choice.csrf)?;
     if let Some(name) = &choice.connection {
@@ -69,10 +74,22 @@ pub async fn choose(State(app): State<App>, visit: Visit, Path(id): Path<String>
         _ if choice.with.as_deref() == Some("password") && pending.tenant.password_login => {}
         [only] if is_home => return departure::depart(&app, &visit, &pending, &only.name, Some(email.as_str())).await,
         [_, _, ..] if is_home => {
-            return Ok(page(&app, &visit, &pending, typed, Some("Your organisation signs in with one of the buttons on this page.")));
+            return Ok(page(
+                &app,
+                &visit,
+                &pending,
+                typed,
+                Some("Your organisation signs in with one of the buttons on this page."),
+            ));
         }
         _ if !pending.tenant.password_login => {
-            return Ok(page(&app, &visit, &pending, typed, Some("We know no sign-in for this address here. Please use one of the buttons.")));
+            return Ok(page(
+                &app,
+                &visit,
+                &pending,
+                typed,
+                Some("We know no sign-in for this address here. Please use one of the buttons."),
+            ));
         }
         _ => {}
     }
@@ -80,7 +97,7 @@ pub async fn choose(State(app): State<App>, visit: Visit, Path(id): Path<String>
 }
 
 fn page(app: &App, visit: &Visit, pending: &Pending, email: &str, error: Option<&str>) -> Response {
-    let texts: Vec<String> = pending.offered.iter().map(|c| label(c)).collect();
+    let texts: Vec<String> = pending.offered.iter().map(label).collect();
     let buttons: Vec<Button<'_>> = pending
         .offered
         .iter()

@@ -64,7 +64,12 @@ pub struct Answer {
 }
 
 /// `POST /login/{login}/consent`
-pub async fn submit(State(app): State<App>, visit: Visit, Path(id): Path<String>, Form(answer): Form<Answer>) -> Result<Response, PageError> {
+pub async fn submit(
+    State(app): State<App>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Form(answer): Form<Answer>,
+) -> Result<Response, PageError> {
     let mut pending = dispatch::find(&app, &visit, &id).await?;
     visit.check_form(&app, &id, &answer.csrf)?;
     let Some(who) = visit.signed_in(&app, Some(&pending.tenant.id)).await? else {

@@ -26,7 +26,11 @@ pub async fn depart(app: &App, visit: &Visit, pending: &Pending, name: &str, hin
     Ok(match go {
         Go::Redirect(url) => (
             visit.redirect_status(),
-            [(header::LOCATION, url.to_string()), (header::CACHE_CONTROL, "no-cache, no-store".to_owned()), (header::PRAGMA, "no-cache".to_owned())],
+            [
+                (header::LOCATION, url.to_string()),
+                (header::CACHE_CONTROL, "no-cache, no-store".to_owned()),
+                (header::PRAGMA, "no-cache".to_owned()),
+            ],
         )
             .into_response(),
         Go::Post { action, fields } => {
@@ -43,7 +47,8 @@ pub async fn depart(app: &App, visit: &Visit, pending: &Pending, name: &str, hin
 /// As [`depart`].
 pub async fn plan(app: &App, visit: &Visit, pending: &Pending, name: &str, hint: Option<&str>) -> Result<Go, PageError> {
     let connection = pending.offered.iter().find(|c| c.name == name);
-    let connection = connection.ok_or_else(|| not_offered(format!("connection {name:?} is not offered by tenant {}", pending.tenant.name)))?;
+    let connection =
+        connection.ok_or_else(|| not_offered(format!("connection {name:?} is not offered by tenant {}", pending.tenant.name)))?;
     let connector = app.connector(connection).map_err(|e| failed(connection, &e))?;
     let request = &pending.login.request;
     let state = secret::random();
@@ -74,9 +79,12 @@ fn not_offered(cause: String) -> PageError {
 #[must_use]
 pub fn failed(connection: &Connection, e: &connector::Error) -> PageError {
     let (status, kind, title, explanation) = match e {
-        connector::Error::Refused(_) => {
-            (StatusCode::FORBIDDEN, "provider_refused", "Your identity provider said no", "Your organisation's sign-in did not let you through.")
-        }
+        connector::Error::Refused(_) => (
+            StatusCode::FORBIDDEN,
+            "provider_refused",
+            "Your identity provider said no",
+            "Your organisation's sign-in did not let you through.",
+        ),
         connector::Error::Untrusted(_) => (
             StatusCode::BAD_REQUEST,
             "provider_untrusted",

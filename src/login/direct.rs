@@ -10,8 +10,8 @@ use axum_extra::extract::cookie::CookieJar;
 use super::{authorize, departure, dispatch, dispatch::Pending, hops};
 use crate::{
     app::App,
-    connector::Go,
     config::Mode,
+    connector::Go,
     error::{ApiError, PageError},
     grant::{self, mint::Mint},
     oauth::{
@@ -36,7 +36,13 @@ pub fn lands_here(app: &App) -> bool {
 ///
 /// # Errors
 /// When the provider cannot be asked or the tenant offers no connection.
-pub async fn depart(app: &App, mut visit: Visit, tenant: &Tenant, client: &Client, named: &str) -> Result<(String, CookieJar), ApiError> {
+pub async fn depart(
+    app: &App,
+    mut visit: Visit,
+    tenant: &Tenant,
+    client: &Client,
+    named: &str,
+) -> Result<(String, CookieJar), ApiError> {
     let unregistered = error(Code::InvalidRequest, "redirectURL is not registered");
     let redirect_uri = RedirectUri::choose(&client.settings.redirect_uris, named).ok_or(unregistered)?;
     let asked: Scopes = ["openid", "email", "profile", "offline_access"].into_iter().collect();
@@ -99,6 +105,10 @@ pub async fn land(app: &App, visit: &Visit, pending: Pending, who: &SignedIn) ->
     let mint = Mint { family: &family, scope: request.scope, refresh_jti, nonce: None, id_token: false };
     let minted = grant::mint::mint(&g, &pending.client, &mint).await.map_err(|e| PageError::internal(e.to_string()))?;
     let location = request.target.redirect_uri.with(&[("userState", "Authenticated")]);
-    let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, "no-cache, no-store".to_owned()), (header::PRAGMA, "no-cache".to_owned())];
+    let headers = [
+        (header::LOCATION, location),
+        (header::CACHE_CONTROL, "no-cache, no-store".to_owned()),
+        (header::PRAGMA, "no-cache".to_owned()),
+    ];
     Ok((visit.redirect_status(), hops::with_tokens(app, &minted), headers).into_response())
 }

@@ -181,10 +181,8 @@ pub async fn logout(State(app): State<App>, visit: Visit, headers: HeaderMap, bo
             store::families::revoke(&app.db, &claims.family, app.clock.now()).await?;
             // The session may live on this very host (direct mode, or one host for both): then it ends too.
             let signed_in = visit.signed_in(&app, Some(&tenant.id)).await.map_err(|e| ApiError::unavailable(e.cause))?;
-            if let (Some(who), Some(family)) = (signed_in, family) {
-                if family.sid.as_deref() == Some(who.sid.as_str()) {
-                    visit.sign_out(&app).await.map_err(|e| ApiError::unavailable(e.cause))?;
-                }
+            if signed_in.is_some_and(|who| family.is_some_and(|f| f.sid == Some(who.sid))) {
+                visit.sign_out(&app).await.map_err(|e| ApiError::unavailable(e.cause))?;
             }
         }
     }
@@ -193,7 +191,6 @@ pub async fn logout(State(app): State<App>, visit: Visit, headers: HeaderMap, bo
 }
 
 /// The two cookies of a token pair: names, flags and lifetimes as promised, with Secure and SameSite added.
-#[must_use]
 pub fn with_tokens(app: &App, minted: &Minted) -> CookieJar {
     let cookie = |name: &'static str, value: &str, seconds: i64| {
         let mut cookie = host_cookie(name, value.to_owned());
@@ -248,8 +245,10 @@ async fn find_client(app: &App, tenant: &Tenant, redirect_uri: &str) -> Result<C
     let registered = |c: &Client| RedirectUri::choose(&c.settings.redirect_uris, redirect_uri).is_some();
     let client = clients.into_iter().find(|c| c.trusted && c.enabled && registered(c));
     let client = client.ok_or(error(Code::InvalidRequest, "no trusted client of this tenant has registered redirectURL"))?;
-    let parties = Parties { tenant_id: &tenant.id, client_id: Some(&client.id), user_id: None, connection_id: None, family_id: None };
+    let parties =
+        Parties { tenant_id: &tenant.id, client_id: Some(&client.id), user_id: None, connection_id: None, family_id: None };
     let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
-    standing.map_err(|refusal| ApiError::new(error(Code::UnauthorizedClient, "the client is switched off"), refusal.to_string()))?;
+    standing
+        .map_err(|refusal| ApiError::new(error(Code::UnauthorizedClient, "the client is switched off"), refusal.to_string()))?;
     Ok(client)
 }

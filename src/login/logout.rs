@@ -99,8 +99,8 @@ fn leave(visit: &Visit, way: Option<Way>) -> Response {
     }
 }
 
-fn bad_request(cause: &'static str) -> PageError {
+fn bad_request(cause: impl std::fmt::Display) -> PageError {
     let explanation = format!("The application sent a sign-out request that we cannot accept: {cause}.");
-    PageError::new(StatusCode::BAD_REQUEST, "bad_logout_request", "The request is not valid", explanation, cause)
+    PageError::new(StatusCode::BAD_REQUEST, "bad_logout_request", "The request is not valid", explanation, cause.to_string())
         .way_on("/account".into(), "See who is signed in")
 }

@@ -77,7 +77,13 @@ pub async fn submit(
     let matches = match app.passwords.verify(&form.password, hash).await {
         Ok(matches) => matches,
         Err(PasswordError::Busy) => {
-            let page = page(&app, &visit, &pending, &form.email, Some("Many people are signing in right now. Please try again in a moment."));
+            let page = page(
+                &app,
+                &visit,
+                &pending,
+                &form.email,
+                Some("Many people are signing in right now. Please try again in a moment."),
+            );
             return Ok((StatusCode::SERVICE_UNAVAILABLE, page).into_response());
         }
         Err(e) => return Err(PageError::internal(e.to_string())),

@@ -65,8 +65,8 @@ pub async fn deny(app: &App, visit: &Visit, pending: &Pending, e: &OAuthError) -
 /// An error for the client.
 #[must_use]
 pub fn error(app: &App, visit: &Visit, target: &Target, e: &OAuthError) -> Response {
-    tracing::info!(error = e.code.as_str(), description = e.description, "authorization refused");
-    answer(app, visit, target, &[("error", e.code.as_str()), ("error_description", e.description)])
+    tracing::info!(error = e.code.as_str(), description = %e.description, "authorization refused");
+    answer(app, visit, target, &[("error", e.code.as_str()), ("error_description", &e.description)])
 }
 
 fn answer(app: &App, visit: &Visit, target: &Target, pairs: &[(&str, &str)]) -> Response {

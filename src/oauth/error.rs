@@ -1,5 +1,7 @@
 //! Error codes of RFC 6749, 6750, 7009, 8707 and OpenID Connect Core, with the text that the caller may see.
 
+use std::borrow::Cow;
+
 /// An error code as it stands on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the RFC's word")]
@@ -64,11 +66,11 @@ pub struct OAuthError {
     /// The code.
     pub code: Code,
     /// The sentence; printable ASCII without `"` and `\` (RFC 6749 §5.2).
-    pub description: &'static str,
+    pub description: Cow<'static, str>,
 }
 
 /// Short for building an [`OAuthError`].
 #[must_use]
-pub fn error(code: Code, description: &'static str) -> OAuthError {
-    OAuthError { code, description }
+pub fn error(code: Code, description: impl Into<Cow<'static, str>>) -> OAuthError {
+    OAuthError { code, description: description.into() }
 }

@@ -163,6 +163,6 @@ pub async fn revoke(db: &Db, id: &str, now: i64) -> Result<bool> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn revoke_of_session(db: &Db, sid: &str, now: i64) -> Result<u64> {
+pub async fn revoke_of_sid(db: &Db, sid: &str, now: i64) -> Result<u64> {
     db.execute("UPDATE families SET revoked_at = $2 WHERE sid = $1 AND revoked_at IS NULL", params![sid, now]).await
 }

@@ -30,6 +30,8 @@ pub struct IssueSpec<'a> {
     pub scope: &'a str,
     /// When the person proved who they are (unix seconds).
     pub auth_time: i64,
+    /// How (RFC 8176).
+    pub amr: &'a str,
     /// The e-mail address, where the scope allows it.
     pub email: Option<&'a str>,
     /// Whether the address is proven; sent only with it.
@@ -125,6 +127,7 @@ pub struct IdClaims {
     pub at_hash: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    pub amr: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,11 +164,12 @@ pub fn access(ring: &KeyRing, spec: &IssueSpec<'_>, now: i64) -> Result<Issued, 
     Ok(Issued { token, jti: claims.jti, expires_at: claims.exp })
 }
 
-/// Issues a refresh token at `now` (unix seconds), for our token endpoint alone.
+/// Issues a refresh token at `now` (unix seconds), for our token endpoint alone. Its `jti` is the caller's: its hash is
+/// the family's current one before the token goes out.
 ///
 /// # Errors
 /// When no key of its algorithm signs.
-pub fn refresh(ring: &KeyRing, spec: &IssueSpec<'_>, now: i64) -> Result<Issued, SignError> {
+pub fn refresh(ring: &KeyRing, spec: &IssueSpec<'_>, jti: &str, now: i64) -> Result<Issued, SignError> {
     let claims = RefreshClaims {
         iss: spec.issuer.to_owned(),
         sub: spec.subject.to_owned(),
@@ -173,7 +177,7 @@ pub fn refresh(ring: &KeyRing, spec: &IssueSpec<'_>, now: i64) -> Result<Issued,
         client_id: spec.client_id.to_owned(),
         exp: now.saturating_add(spec.refresh_lifetime),
         iat: now,
-        jti: secret::random(),
+        jti: jti.to_owned(),
         fam: spec.family.to_owned(),
     };
     let token = ring.sign(spec.access_alg, "refresh+jwt", &claims, now)?;
@@ -196,6 +200,7 @@ pub fn id(ring: &KeyRing, spec: &IssueSpec<'_>, access_token: Option<&str>, now:
         nonce: spec.nonce.map(str::to_owned),
         at_hash: access_token.map(|token| at_hash(spec.id_alg, token)),
         sid: spec.session.map(str::to_owned),
+        amr: vec![spec.amr.to_owned()],
         email: spec.email.map(str::to_owned),
         email_verified: spec.email.map(|_| spec.email_verified),
         name: spec.name.map(str::to_owned),
@@ -240,6 +245,7 @@ pub(super) mod tests {
             audience,
             scope: "openid email",
             auth_time: 90,
+            amr: "pwd",
             email: Some("ada@acme.example"),
             email_verified: true,
             name: None,
@@ -273,7 +279,7 @@ pub(super) mod tests {
                 "jti": access.jti, "scope": "openid email", "tenant": "acme", "fam": "fam-1", "auth_time": 90,
                 "email": "ada@acme.example", "email_verified": true})
         );
-        let refresh = refresh(&ring, &spec, 100).unwrap();
+        let refresh = refresh(&ring, &spec, "jti-1", 100).unwrap();
         let (header, claims) = parts(&refresh.token);
         assert_eq!(header["typ"], "refresh+jwt");
         assert_eq!(
@@ -288,7 +294,7 @@ pub(super) mod tests {
         assert_eq!(
             claims,
             json!({"iss": ISSUER, "sub": "user-1", "aud": "cp", "azp": "cp", "exp": 86_500, "iat": 100, "auth_time": 90,
-                "nonce": "n", "at_hash": at_hash(SigningAlg::RS256, &access.token), "sid": "sid-1",
+                "nonce": "n", "at_hash": at_hash(SigningAlg::RS256, &access.token), "sid": "sid-1", "amr": ["pwd"],
                 "email": "ada@acme.example", "email_verified": true, "groups": ["sre"], "tenant": "acme"})
         );
         assert!(!format!("{access:?}").contains(&access.token));

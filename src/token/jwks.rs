@@ -253,3 +253,6 @@ impl KeySets {
         self.sets.get_with(url.clone(), new).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,16 +13,28 @@
 pub mod alg;
 pub mod claims;
 pub mod invalid;
+pub mod issue;
 mod json;
 pub mod jwk;
 pub mod jwks;
+pub mod keys;
+pub mod material;
+pub mod ring;
+pub mod rotation;
 pub mod rules;
+#[cfg(test)]
+mod testing;
 pub mod unverified;
+pub mod validator;
 pub mod verify;
 
 pub use alg::Alg;
 pub use claims::Claims;
 pub use invalid::Invalid;
 pub use jwk::{KeySource, PublicKey};
+pub use keys::{SigningKey, Validity};
+pub use material::{KeyMaterial, import_jwks};
+pub use ring::KeyRing;
 pub use rules::Rules;
+pub use validator::Validator;
 pub use verify::verify;

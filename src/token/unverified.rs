@@ -16,6 +16,7 @@ pub struct Unverified<'a> {
     pub(super) claims: Map<String, Value>,
     pub(super) signed: &'a [u8],
     pub(super) signature: &'a str,
+    size: usize,
 }
 
 impl<'a> Unverified<'a> {
@@ -26,9 +27,7 @@ impl<'a> Unverified<'a> {
     /// [`Invalid::Malformed`].
     pub fn read(token: &'a str, limit: usize) -> Result<Self, Invalid> {
         let malformed = |cause: String| Invalid::Malformed(cause);
-        if token.len() > limit.min(HARD_LIMIT) {
-            return Err(malformed(format!("the token has {} bytes; at most {} are read", token.len(), limit.min(HARD_LIMIT))));
-        }
+        fits(token.len(), limit.min(HARD_LIMIT))?;
         let mut segments = token.splitn(4, '.');
         let (Some(header), Some(claims), Some(signature), None) =
             (segments.next(), segments.next(), segments.next(), segments.next())
@@ -47,6 +46,7 @@ impl<'a> Unverified<'a> {
             claims: decode("claim set", claims)?,
             signed: &token.as_bytes()[..header.len() + 1 + claims.len()],
             signature,
+            size: token.len(),
         })
     }
 
@@ -54,6 +54,11 @@ impl<'a> Unverified<'a> {
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         self.claims.get("iss").and_then(Value::as_str)
+    }
+
+    /// Refuses a token of more than `limit` bytes, where it was read before the limit was known.
+    pub(super) fn refuse_larger(&self, limit: usize) -> Result<(), Invalid> {
+        fits(self.size, limit)
     }
 
     /// A header member that must be a string if it is there.
@@ -88,4 +93,8 @@ impl<'a> Unverified<'a> {
             Some(_) => Err(Invalid::Malformed("the header's b64 is not supported".to_owned())),
         }
     }
+}
+
+fn fits(size: usize, limit: usize) -> Result<(), Invalid> {
+    if size <= limit { Ok(()) } else { Err(Invalid::Malformed(format!("the token has {size} bytes; at most {limit} are read"))) }
 }

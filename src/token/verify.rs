@@ -33,6 +33,7 @@ pub async fn verify(token: &str, keys: &dyn KeySource, rules: &Rules, now: i64) 
 /// # Errors
 /// As [`verify`].
 pub async fn verify_read(token: Unverified<'_>, keys: &dyn KeySource, rules: &Rules, now: i64) -> Result<Claims, Invalid> {
+    token.refuse_larger(rules.limit)?;
     let alg = judge_header(&token, rules)?;
     let kid = token.kid()?;
     judge_claims(&token.claims, rules, now)?;
@@ -194,3 +195,6 @@ fn instant(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64
     let cause = "is not a number of whole seconds since 1970".to_owned();
     at.map(Some).ok_or_else(|| Invalid::Claim { name: name.to_owned(), cause })
 }
+
+#[cfg(test)]
+mod tests;

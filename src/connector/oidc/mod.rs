@@ -1,2 +1,205 @@
-//! x
+//! The OpenID Connect relying party.
+//!
+//! ```text
+//! depart: discovery (metadata, kept) → request (PKCE, nonce, signed request object)
+//! arrive: response (iss, error, code) → exchange (client authentication) → id_token (token::verify, nonce, freshness)
+//!         → userinfo (when something is missing; same sub) → claims (who that is)
+//! ```
+//! An [`Oidc`] exists only with settings that can work, and a provider only after its issuer has matched.
+
 mod claims;
+mod discovery;
+mod exchange;
+mod id_token;
+mod metadata;
+mod request;
+mod response;
+mod signed;
+mod userinfo;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use self::{
+    claims::{Claims, Gap, Groups, Kind},
+    discovery::Discovery,
+    exchange::{Exchange, Redemption, Tokens},
+    id_token::{Expected, Issuers, Verified},
+    metadata::Provider,
+    request::Memo,
+    userinfo::Question,
+};
+use super::{Arrival, Connector, Departure, Error, Go, Wish, presets};
+use crate::{
+    outbound::Outbound,
+    policy::{
+        connection::{ConnectionSettings, OidcSettings, Protocol},
+        identity::Identity,
+    },
+    token::{KeySource, jwks::KeySets, ring::KeyRing},
+};
+
+/// What every connector is opened with. Clones share everything.
+#[derive(Clone)]
+pub struct Deps {
+    /// For discovery, token and userinfo requests.
+    pub outbound: Outbound,
+    /// The providers' keys.
+    pub key_sets: KeySets,
+    /// Signs client assertions and request objects.
+    pub ring: KeyRing,
+}
+
+/// Signs people in at one OpenID Connect provider.
+pub struct Oidc {
+    settings: ConnectionSettings,
+    oidc: OidcSettings,
+    kind: Kind,
+    issuers: Issuers,
+    secret: Option<SecretString>,
+    discovery: Arc<Discovery>,
+    exchange: Exchange,
+    deps: Deps,
+}
+
+impl Oidc {
+    /// Opens a connection; nothing is fetched yet. What the settings leave empty is filled from their preset.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] with everything that is wrong.
+    pub fn open(settings: &ConnectionSettings, secret: Option<SecretString>, deps: &Deps) -> Result<Self, Error> {
+        let mut settings = settings.clone();
+        presets::apply(&mut settings, Protocol::Oidc).map_err(Error::Misconfigured)?;
+        let mut problems = settings.problems();
+        let Some(oidc) = settings.oidc.clone() else { return Err(Error::Misconfigured(problems.join("; "))) };
+        let kind = Kind::of(&settings, &oidc);
+        let issuers = Issuers::of(&oidc, kind);
+        if issuers.is_empty() {
+            problems.push(
+                "the issuer is shared by all Entra directories: put the directory's own id into it \
+                 (https://login.microsoftonline.com/{id}/v2.0), or name those that may sign in with allowed_tenants"
+                    .to_owned(),
+            );
+        }
+        let secret = secret.filter(|s| !s.expose_secret().is_empty());
+        if oidc.needs_secret() && secret.is_none() {
+            problems.push("the connection has no client secret, which its token_endpoint_auth_method needs".to_owned());
+        }
+        if !problems.is_empty() {
+            return Err(Error::Misconfigured(problems.join("; ")));
+        }
+        let discovery = Discovery::new(oidc.clone(), kind, deps.outbound.clone())?;
+        Ok(Self { settings, oidc, kind, issuers, secret, discovery, exchange: Exchange::default(), deps: deps.clone() })
+    }
+
+    /// Asks userinfo for what the ID token leaves open. Without an answer a sign-in goes on if it can.
+    async fn complete(
+        &self,
+        provider: &Provider,
+        keys: &dyn KeySource,
+        verified: &Verified,
+        access_token: Option<&SecretString>,
+        now: i64,
+    ) -> Result<Option<Claims>, Error> {
+        let gap = claims::gap(&self.settings, verified.claims.members());
+        let (Some(access_token), true) = (access_token, gap != Gap::None) else { return Ok(None) };
+        let question = Question {
+            oidc: &self.oidc,
+            provider,
+            issuers: &self.issuers,
+            outbound: &self.deps.outbound,
+            keys,
+            access_token,
+            sub: verified.claims.text("sub").unwrap_or_default(),
+            now,
+        };
+        match userinfo::ask(&question).await {
+            Err(Error::Unreachable(cause)) if gap == Gap::Optional => {
+                tracing::warn!(issuer = %provider.issuer, %cause, "signing in without userinfo");
+                Ok(None)
+            }
+            result => result,
+        }
+    }
+}
+
+#[async_trait]
+impl Connector for Oidc {
+    async fn depart(&self, wish: Wish<'_>) -> Result<Departure, Error> {
+        let provider = self.discovery.provider(wish.now).await?;
+        let (mut url, memo) = request::build(&self.oidc, &provider, wish)?;
+        if self.oidc.sign_requests {
+            if provider.takes_requests == Some(false) {
+                return Err(Error::Misconfigured(
+                    "the provider does not take request objects (request_parameter_supported is false); turn sign_requests off"
+                        .to_owned(),
+                ));
+            }
+            let claims = request::object_claims(&url, &self.oidc, &provider, wish.now);
+            let object = signed::request_object(&self.deps.ring, claims, wish.now)?;
+            url.query_pairs_mut().append_pair("request", &object);
+        }
+        let memo = serde_json::to_value(memo).map_err(|e| Error::Misconfigured(format!("nothing can be remembered: {e}")))?;
+        Ok(Departure { go: Go::Redirect(url), memo })
+    }
+
+    async fn arrive(&self, memo: &Value, arrival: &Arrival, redirect_uri: &str, now: i64) -> Result<Identity, Error> {
+        let memo: Memo = serde_json::from_value(memo.clone())
+            .map_err(|_| Error::Untrusted("the sign-in was begun by something else than an OIDC connection".to_owned()))?;
+        let provider = self.discovery.provider(now).await?;
+        if memo.issuer != provider.issuer {
+            return Err(Error::Untrusted(
+                "the connection was changed to another issuer while the person was away; let them sign in again".to_owned(),
+            ));
+        }
+        let code = response::judge(arrival, &provider, &self.issuers)?;
+        let redemption = Redemption {
+            oidc: &self.oidc,
+            secret: self.secret.as_ref(),
+            provider: &provider,
+            ring: &self.deps.ring,
+            outbound: &self.deps.outbound,
+            code,
+            verifier: &memo.verifier,
+            redirect_uri,
+            now,
+        };
+        let Tokens { id_token, access_token } = self.exchange.redeem(&redemption).await?;
+        let keys = self.deps.key_sets.keys(&provider.jwks_uri).await;
+        let expected = Expected {
+            oidc: &self.oidc,
+            kind: self.kind,
+            issuers: &self.issuers,
+            memo: &memo,
+            access_token: access_token.as_ref().map(|t| t.expose_secret()),
+        };
+        let verified = id_token::judge(&id_token, &keys, &expected, now).await?;
+        let userinfo = self.complete(&provider, &keys, &verified, access_token.as_ref(), now).await?;
+        let person = claims::read(&self.settings, self.kind, verified.claims.members(), userinfo.as_ref());
+        let person = person.map_err(Error::Untrusted)?;
+        let groups = match person.groups {
+            Groups::Sent(groups) => Some(groups),
+            Groups::NotSent => None,
+            Groups::TooMany => {
+                tracing::warn!(
+                    issuer = %provider.issuer,
+                    "the person is in too many groups for the provider to send; let it send only those assigned to the application"
+                );
+                None
+            }
+        };
+        Ok(Identity {
+            issuer: verified.issuer,
+            subject: person.subject,
+            email: person.email,
+            email_verified: person.email_verified,
+            name: person.name,
+            groups,
+            auth_time: verified.auth_time,
+            session_until: None,
+        })
+    }
+}

@@ -1,0 +1,243 @@
+use std::sync::{Mutex as SyncMutex, atomic::AtomicUsize};
+
+use tokio::sync::Semaphore;
+
+use super::{
+    super::{Alg, Invalid, Rules, rules::Issuer, testing::Forge, verify},
+    *,
+};
+use crate::oauth::client::SigningAlg;
+
+const NOW: i64 = 1_800_000_000;
+
+/// Answers with what the test last set, counts, and can be held back.
+struct Script {
+    answer: SyncMutex<Result<Document, String>>,
+    calls: AtomicUsize,
+    gate: Semaphore,
+}
+
+impl Script {
+    fn new(body: &[u8]) -> Arc<Self> {
+        let answer = SyncMutex::new(Ok(Document { body: body.to_vec(), max_age: None }));
+        Arc::new(Self { answer, calls: AtomicUsize::new(0), gate: Semaphore::new(1) })
+    }
+
+    fn set(&self, answer: Result<&[u8], &str>) {
+        *self.answer.lock().unwrap() = answer.map(|body| Document { body: body.to_vec(), max_age: None }).map_err(str::to_owned);
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl FetchKeys for Script {
+    async fn fetch(&self, _url: &Url) -> Result<Document, String> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let _held = self.gate.acquire().await.unwrap();
+        self.answer.lock().unwrap().clone()
+    }
+}
+
+fn remote(script: &Arc<Script>) -> RemoteKeys {
+    RemoteKeys::new(Url::parse("https://idp.test/jwks").unwrap(), script.clone(), FLOOR)
+}
+
+async fn has(keys: &RemoteKeys, kid: &str, now: i64) -> Result<bool, String> {
+    keys.find(&Wanted { kid: Some(kid), alg: Alg::ES256 }, now).await.map(|found| !found.is_empty())
+}
+
+fn forge(kid: &str) -> Forge {
+    Forge::new(SigningAlg::ES256, Some(kid))
+}
+
+#[tokio::test]
+async fn ten_thousand_made_up_kids_cause_one_fetch_per_floor() {
+    let script = Script::new(&Forge::jwks(&[&forge("a")]));
+    let keys = remote(&script);
+    assert!(has(&keys, "a", NOW).await.unwrap());
+    for n in 0..10_000 {
+        assert!(!has(&keys, &format!("x{n}"), NOW + n / 200).await.unwrap());
+    }
+    assert_eq!(script.calls(), 1, "50 s passed");
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..1_000 {
+        let keys = keys.clone();
+        tasks.spawn(async move { has(&keys, &format!("y{n}"), NOW + 60 + n % 3).await.unwrap() });
+    }
+    assert!(tasks.join_all().await.iter().all(|found| !found));
+    assert_eq!(script.calls(), 2, "single flight");
+    assert!(has(&keys, "a", NOW + 62).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_found_after_the_floor() {
+    let (old, new) = (forge("old"), forge("new"));
+    let script = Script::new(&Forge::jwks(&[&old]));
+    let keys = remote(&script);
+    assert!(has(&keys, "old", NOW).await.unwrap());
+    script.set(Ok(&Forge::jwks(&[&new])));
+    assert!(!has(&keys, "new", NOW + 59).await.unwrap());
+    assert!(has(&keys, "new", NOW + 60).await.unwrap());
+    assert!(!has(&keys, "old", NOW + 60).await.unwrap(), "what the issuer withdrew is gone");
+}
+
+#[tokio::test]
+async fn a_key_replaced_under_the_same_kid_is_found_by_its_signature() {
+    let (old, new) = (forge("k"), forge("k"));
+    let script = Script::new(&Forge::jwks(&[&old]));
+    let keys = remote(&script);
+    let rules = Rules::id_token(Issuer::OneOf(vec!["i".to_owned()]), "us", vec![Alg::ES256], 60);
+    let claims = format!(r#"{{"iss":"i","sub":"s","aud":"us","iat":{NOW},"exp":{}}}"#, NOW + 3_000);
+    let token = |forge: &Forge| forge.sign(r#"{"alg":"ES256","kid":"k"}"#, &claims);
+    verify(&token(&old), &keys, &rules, NOW).await.unwrap();
+    script.set(Ok(&Forge::jwks(&[&new])));
+    assert_eq!(verify(&token(&new), &keys, &rules, NOW + 1).await.unwrap_err(), Invalid::Signature);
+    verify(&token(&new), &keys, &rules, NOW + 60).await.unwrap();
+    for _ in 0..100 {
+        assert_eq!(verify(&token(&old), &keys, &rules, NOW + 61).await.unwrap_err(), Invalid::Signature);
+    }
+    assert_eq!(script.calls(), 2);
+}
+
+#[tokio::test]
+async fn failure_garbage_and_emptiness_keep_the_last_good_keys_and_cool_down() {
+    let good = Forge::jwks(&[&forge("a")]);
+    let script = Script::new(&good);
+    let keys = remote(&script);
+    assert!(has(&keys, "a", NOW).await.unwrap());
+    let mut now = NOW + FRESH;
+    for bad in [
+        Err("timed out"),
+        Ok(&b"<html>"[..]),
+        Ok(b"{\"keys\":[]}"),
+        Ok(b"{}"),
+        Ok(b"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\"}]}"),
+    ] {
+        let before = script.calls();
+        script.set(bad);
+        for _ in 0..5 {
+            assert!(has(&keys, "a", now).await.unwrap(), "{bad:?}");
+            assert!(!has(&keys, "b", now).await.unwrap());
+        }
+        assert_eq!(script.calls(), before + 1, "{bad:?}");
+        now += FLOOR;
+    }
+    assert!(has(&keys, "a", NOW + LAST_GOOD).await.is_err(), "not for ever");
+    script.set(Ok(&good));
+    assert!(has(&keys, "a", NOW + LAST_GOOD + FLOOR).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_issuer_that_never_answered_cools_down_too() {
+    let script = Script::new(b"");
+    script.set(Err("idp.test answered 404"));
+    let keys = remote(&script);
+    for n in 0..100 {
+        let error = has(&keys, &format!("{n}"), NOW + n % 60).await.unwrap_err();
+        assert!(error.contains("404"), "{error}");
+    }
+    assert_eq!(script.calls(), 1);
+    let rules = Rules::id_token(Issuer::Any, "us", vec![Alg::ES256], 60);
+    let claims = format!(r#"{{"iss":"i","sub":"s","aud":"us","iat":{NOW},"exp":{}}}"#, NOW + 300);
+    let error = verify(&forge("a").sign(r#"{"alg":"ES256","kid":"a"}"#, &claims), &keys, &rules, NOW).await.unwrap_err();
+    assert_eq!(error.to_string(), "JWKS fetch failed");
+    assert!(error.detail().contains("404"));
+}
+
+#[tokio::test]
+async fn good_tokens_do_not_wait_for_a_hanging_issuer() {
+    let script = Script::new(&Forge::jwks(&[&forge("a")]));
+    let keys = remote(&script);
+    assert!(has(&keys, "a", NOW).await.unwrap());
+    let held = script.gate.acquire().await.unwrap();
+    let unknown = tokio::spawn({
+        let keys = keys.clone();
+        async move { has(&keys, "b", NOW + FRESH).await }
+    });
+    while script.calls() < 2 {
+        tokio::task::yield_now().await;
+    }
+    // The set is no longer fresh, but someone else is fetching it.
+    for _ in 0..100 {
+        assert!(has(&keys, "a", NOW + FRESH).await.unwrap());
+    }
+    assert!(!unknown.is_finished());
+    drop(held);
+    assert!(!unknown.await.unwrap().unwrap());
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_does_not_take_the_fetch_along() {
+    let script = Script::new(&Forge::jwks(&[&forge("a")]));
+    let keys = remote(&script);
+    let held = script.gate.acquire().await.unwrap();
+    let caller = tokio::spawn({
+        let keys = keys.clone();
+        async move { has(&keys, "a", NOW).await }
+    });
+    while script.calls() < 1 {
+        tokio::task::yield_now().await;
+    }
+    caller.abort();
+    drop(held);
+    assert!(has(&keys, "a", NOW + 1).await.unwrap());
+    assert_eq!(script.calls(), 1);
+}
+
+#[tokio::test]
+async fn cache_headers_shorten_but_never_below_the_floor() {
+    let (a, b) = (forge("a"), forge("b"));
+    for (max_age, fresh) in [(None, FRESH), (Some(600), 600), (Some(0), FLOOR), (Some(i64::MAX), FRESH)] {
+        let script = Script::new(b"");
+        *script.answer.lock().unwrap() = Ok(Document { body: Forge::jwks(&[&a]), max_age });
+        let keys = remote(&script);
+        assert!(has(&keys, "a", NOW).await.unwrap());
+        script.set(Ok(&Forge::jwks(&[&b])));
+        assert!(has(&keys, "a", NOW + fresh - 1).await.unwrap(), "{max_age:?}");
+        assert!(!has(&keys, "a", NOW + fresh).await.unwrap(), "{max_age:?}");
+    }
+}
+
+#[test]
+fn reads_cache_control() {
+    let age = |value: &str, age: &str| {
+        let mut headers = http::HeaderMap::new();
+        headers.insert(header::CACHE_CONTROL, value.parse().unwrap());
+        headers.insert(header::AGE, age.parse().unwrap());
+        max_age(&Fetched { host: String::new(), status: 200, headers, body: Vec::new() })
+    };
+    assert_eq!(age("public, Max-Age=3600, must-revalidate", "600"), Some(3000));
+    assert_eq!(age("max-age=10", "600"), Some(0));
+    assert_eq!(age("max-age=3600, no-store", "0"), Some(0));
+    assert_eq!(age("private", "0"), None);
+    assert_eq!(age("max-age=soon", "x"), None);
+}
+
+#[test]
+fn one_bad_key_does_not_spoil_the_set() {
+    let good = forge("a").jwk;
+    let mut listed = vec![
+        serde_json::json!({"kty": "oct", "k": "AA"}),
+        serde_json::json!({"kty": "RSA", "n": "AQAB", "e": "AQAB"}),
+        serde_json::json!(7),
+        serde_json::json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "use": "enc"}),
+    ];
+    listed.push(good.clone());
+    let read = |keys: &[Value]| read_keys(serde_json::json!({ "keys": keys }).to_string().as_bytes());
+    assert_eq!(read(&listed).unwrap().len(), 1);
+    assert!(read(&listed[..4]).unwrap_err().contains("key 1 is a symmetric key"));
+    assert_eq!(read(&vec![good; 500]).unwrap().len(), KEY_LIMIT);
+}
+
+#[tokio::test]
+async fn sets_are_shared_by_url() {
+    let script = Script::new(&Forge::jwks(&[&forge("a")]));
+    let sets = KeySets::new(script.clone(), 10, FLOOR);
+    let url = Url::parse("https://idp.test/jwks").unwrap();
+    assert!(has(&sets.keys(&url).await, "a", NOW).await.unwrap());
+    assert!(has(&sets.keys(&url).await, "a", NOW).await.unwrap());
+    assert_eq!(script.calls(), 1);
+}
