@@ -13,7 +13,7 @@ import { setCookies } from './lib/wire.mjs';
 
 const CALLBACK = `${CONTROL_PLANE}/auth/callback`;
 const SCRIPT = { 'content-type': 'application/json', origin: CONTROL_PLANE };
-const YEAR_SECONDS = { access: 86_400, refresh: 604_800 };
+const LIFETIME = { access: 86_400, refresh: 604_800 };
 let upstream;
 let gatehouse;
 
@@ -131,7 +131,7 @@ test('H7: the code becomes two cookies', async () => {
   const { cookies, answer } = await signedIn();
   assert.equal(answer.status, 201);
   assert.deepEqual([...cookies.keys()].filter((name) => /Token$/.test(name)).sort(), ['accessToken', 'refreshToken']);
-  for (const [name, seconds] of [['accessToken', YEAR_SECONDS.access], ['refreshToken', YEAR_SECONDS.refresh]]) {
+  for (const [name, seconds] of [['accessToken', LIFETIME.access], ['refreshToken', LIFETIME.refresh]]) {
     const cookie = cookies.get(name);
     assert.equal(cookie.path, '/', name);
     assert.equal(cookie['max-age'], String(seconds), name);
@@ -147,8 +147,8 @@ test('H8: both tokens are signed by the auth server, and the access token is one
   const keys = createRemoteJWKSet(new URL(`${gatehouse.url}/oauth2/jwks`));
   const access = await jwtVerify(cookies.get('accessToken').value, keys, { issuer: gatehouse.url, typ: 'at+jwt' });
   const refresh = await jwtVerify(cookies.get('refreshToken').value, keys, { issuer: gatehouse.url, typ: 'refresh+jwt' });
-  assert.equal(access.payload.exp - access.payload.iat, YEAR_SECONDS.access);
-  assert.ok(Math.abs(refresh.payload.exp - refresh.payload.iat - YEAR_SECONDS.refresh) <= 1);
+  assert.equal(access.payload.exp - access.payload.iat, LIFETIME.access);
+  assert.ok(Math.abs(refresh.payload.exp - refresh.payload.iat - LIFETIME.refresh) <= 1);
   assert.equal(access.payload.tenant, 'acme');
   assert.equal(access.payload.email, 'ada@acme.example');
   const userinfo = (bearer) => fetch(`${gatehouse.url}/oauth2/userinfo`, { headers: { authorization: `Bearer ${bearer}` } });

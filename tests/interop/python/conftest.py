@@ -1,6 +1,7 @@
 """Starts the real program for the Python clients, and walks its pages as a person would."""
 
-import http.cookiejar
+import base64
+import http.cookies
 import json
 import os
 import pathlib
@@ -9,7 +10,6 @@ import secrets
 import socket
 import subprocess
 import threading
-import base64
 from html.parser import HTMLParser
 from urllib.parse import urljoin
 
@@ -87,16 +87,27 @@ class Forms(HTMLParser):
 
 
 class Person:
-    """A browser: localhost counts as secure, so Secure cookies travel over its http."""
+    """A browser of one host: localhost counts as secure, so Secure cookies travel over its http."""
 
     def __init__(self):
-        policy = http.cookiejar.DefaultCookiePolicy(secure_protocols=("http", "https"))
-        self.http = httpx.Client(cookies=http.cookiejar.CookieJar(policy), follow_redirects=False, timeout=20)
+        self.http = httpx.Client(follow_redirects=False, timeout=20)
+        self.cookies = {}
+
+    def request(self, method, url, headers=(), **more):
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        answer = self.http.request(method, url, headers={**dict(headers), "cookie": cookie}, **more)
+        self.http.cookies.clear()
+        for header in answer.headers.get_list("set-cookie"):
+            for name, morsel in http.cookies.SimpleCookie(header).items():
+                self.cookies[name] = morsel.value
+                if morsel["max-age"] == "0":
+                    del self.cookies[name]
+        return answer
 
     def open(self, method, url, **more):
         """Follows redirects until a page, or until the client's redirect URI."""
         for _ in range(20):
-            answer = self.http.request(method, url, **more)
+            answer = self.request(method, url, **more)
             if not answer.has_redirect_location:
                 return answer
             url, method, more = urljoin(url, answer.headers["location"]), "GET", {}
