@@ -194,6 +194,21 @@ describe('H7 refuses', () => {
   });
 });
 
+test('two tabs of one browser both finish', async () => {
+  const browser = new Browser({ stops: [CONTROL_PLANE] });
+  const tabs = [];
+  for (let tab = 0; tab < 2; tab += 1) {
+    const { authorizationEndpoint } = await (await hop1(browser)).json();
+    tabs.push(await browser.open(authorizationEndpoint));
+  }
+  for (const page of tabs) {
+    const left = page.stopped ? page : await browser.submit(page, page.form('connection', 'sso'));
+    const last = await throughUpstream(browser, left, 'ada');
+    const answer = await redeem(browser, last.stopped.searchParams.get('code'));
+    assert.equal(answer.status, 201, await answer.text());
+  }
+});
+
 test('refresh on the same hop family: new cookies, and the old refresh token is dead', async () => {
   const { browser, cookies } = await signedIn();
   const answer = await post(browser, 'token', { tenantName: 'acme', grantType: 'refresh_token' });
