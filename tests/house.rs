@@ -67,7 +67,8 @@ const OWNED: &[(&[&str], &[&str])] = &[
     (&["reqwest"], &["outbound"]),
     (&["argon2"], &["password"]),
     (&["clap"], &["main", "cli"]),
-    (&["figment"], &["config"]),
+    (&["toml_edit"], &["config"]),
+    (&["serde_saphyr"], &["apply"]),
     (
         &["axum", "axum_extra", "axum_server", "tower", "tower_http", "tower_sessions", "askama", "askama_web"],
         &[

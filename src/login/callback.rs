@@ -27,7 +27,7 @@ pub async fn callback(State(app): State<App>, visit: Visit, RawQuery(query): Raw
     let now = app.clock.now();
     let departure = store::departures::take(&app.db, &state_hash, &visit.browser_hash(), now).await?;
     let departure = departure.ok_or_else(PageError::no_login)?;
-    let pending = dispatch::find(&app, &visit, &departure.login_id).await?;
+    let mut pending = dispatch::find(&app, &visit, &departure.login_id).await?;
     let connection = pending.offered.iter().find(|c| c.id == departure.connection_id).cloned();
     let connection = connection.ok_or_else(|| refused(&Refusal::ConnectionDisabled))?;
 
@@ -42,6 +42,8 @@ pub async fn callback(State(app): State<App>, visit: Visit, RawQuery(query): Raw
     let user = link::user_of(&app, &pending, &connection, &identity).await?;
     require_active(&app, &pending, &user, Some(&connection)).await?;
     let who = sign_in(&app, &visit, &pending, &connection, &user, &identity).await?;
+    store::logins::prove(&app.db, &pending.login.id).await?;
+    pending.login.proven = true;
     crate::metrics::login(connection.protocol.as_str(), "success");
     if pending.login.request.direct {
         return direct::land(&app, &visit, pending, &who).await;

@@ -54,7 +54,7 @@ pub async fn submit(
     Path(id): Path<String>,
     Form(form): Form<Credentials>,
 ) -> Result<Response, PageError> {
-    let pending = dispatch::find(&app, &visit, &id).await?;
+    let mut pending = dispatch::find(&app, &visit, &id).await?;
     visit.check_form(&app, &id, &form.csrf)?;
     if !pending.tenant.password_login {
         let explanation = "This organisation does not use passwords.";
@@ -98,6 +98,8 @@ pub async fn submit(
     super::callback::require_active(&app, &pending, &user, None).await?;
     throttle::succeeded(&app, &account, device).await?;
     sign_in(&app, &visit, &pending, &user).await?;
+    store::logins::prove(&app.db, &pending.login.id).await?;
+    pending.login.proven = true;
     crate::metrics::login("password", "success");
     let response = dispatch::proceed(&app, &visit, pending.login).await?;
     Ok((CookieJar::new().add(device_cookie(&app, &account)), response).into_response())
