@@ -13,8 +13,22 @@ use std::{
 const LEAVES: &[&str] = &["clock", "secret", "seal", "outbound", "password", "metrics", "suggest", "moment", "markup"];
 
 /// The front of the house: starts it, configures it and hangs the doors.
-const FRONT: &[&str] =
-    &["main", "lib", "cli", "config", "app", "router", "session", "bearer", "error", "apply", "demo", "assets", "serve"];
+const FRONT: &[&str] = &[
+    "main",
+    "lib",
+    "cli",
+    "config",
+    "app",
+    "router",
+    "session",
+    "bearer",
+    "error",
+    "demo",
+    "assets",
+    "serve",
+    "signing",
+    "background",
+];
 
 /// Each door; no door knows another.
 const DOORS: &[&str] = &["login", "endpoint", "admin", "scim"];
@@ -32,6 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("token", &["oauth", "policy", "clock", "secret", "seal", "outbound", "metrics"]),
     ("connector", &["oauth", "policy", "token", "clock", "secret", "seal", "outbound", "metrics"]),
     ("grant", &["oauth", "policy", "store", "token", "clock", "secret", "seal", "metrics"]),
+    ("apply", &["oauth", "policy", "store", "connector", "config", "clock", "secret", "seal", "password", "suggest"]),
     // Leaves hang on nothing but leaves.
     ("clock", &[]),
     ("secret", &[]),
