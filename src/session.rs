@@ -160,13 +160,14 @@ impl Visit {
         self.session.insert(KEY, signed_in).await.map_err(session_error)
     }
 
-    /// Ends the session on the server, with the token families that were issued in it.
+    /// Ends the session on the server, with the codes and token families that were issued in it.
     ///
     /// # Errors
     /// When the database does not answer: then nothing may claim that the person is signed out.
     pub async fn sign_out(&self, app: &App) -> Result<(), PageError> {
         let found: Option<SignedIn> = self.session.get(KEY).await.map_err(session_error)?;
         if let Some(found) = found {
+            store::codes::burn_of_sid(&app.db, &found.sid).await?;
             store::families::revoke_of_sid(&app.db, &found.sid, app.clock.now()).await?;
         }
         self.session.flush().await.map_err(session_error)

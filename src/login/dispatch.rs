@@ -105,7 +105,7 @@ async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Res
         password: pending.tenant.password_login,
         hinted: request.idp_hint.as_deref(),
         auth_time: signed_in.map(|s| s.auth_time),
-        not_before: request.max_age.map_or(0, |age| app.clock.now() - age),
+        not_before: request.max_age.map_or(0, |age| pending.login.created_at.saturating_sub(age)),
         proven_here: pending.login.proven,
         expected_person,
         consented,

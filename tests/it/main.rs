@@ -17,6 +17,8 @@ mod logout;
 mod operations;
 mod passwords;
 mod refresh;
+mod sign_in;
+mod sso;
 mod store;
 mod tokens;
 mod world;
