@@ -33,7 +33,10 @@ async fn the_first_and_the_second_time(backend: Backend) {
     assert_eq!(answer.query("state").as_deref(), Some("the-state"));
     let tokens = sso.tokens_of(&answer).await;
     let first = decode(text(&tokens, "id_token")).1;
-    assert_eq!((text(&first, "email"), text(&first, "name"), &first["email_verified"]), ("ada@acme.example", "Ada Lovelace", &json!(true)));
+    assert_eq!(
+        (text(&first, "email"), text(&first, "name"), &first["email_verified"]),
+        ("ada@acme.example", "Ada Lovelace", &json!(true))
+    );
     assert_eq!((text(&first, "tenant"), &first["auth_time"]), ("acme", &json!(START - 1000)), "the provider's own auth_time");
     let user = sso.userinfo(text(&tokens, "access_token")).await.json();
     assert_eq!((&user["sub"], &user["email"]), (&first["sub"], &json!("ada@acme.example")));

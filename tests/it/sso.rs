@@ -106,7 +106,8 @@ impl Sso {
 
     /// The tokens of a sign-in's answer.
     pub async fn tokens_of(&self, answer: &Answer) -> Value {
-        let code = answer.query("code").unwrap_or_else(|| panic!("no code: {} {:?} {}", answer.status, answer.location(), answer.body));
+        let code =
+            answer.query("code").unwrap_or_else(|| panic!("no code: {} {:?} {}", answer.status, answer.location(), answer.body));
         let answer = self.redeem("web", &code).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.json()
