@@ -5,12 +5,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
 mod apply;
+mod assertions;
 mod authorize;
 mod browser;
 mod cli;
 mod codes;
 mod connector;
+mod crowd;
 mod databases;
+mod direct;
 mod failures;
 mod hops;
 mod idp;
@@ -20,6 +23,7 @@ mod matrix;
 mod operations;
 mod passwords;
 mod refresh;
+mod secrets;
 mod sign_in;
 mod sso;
 mod store;
