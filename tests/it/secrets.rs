@@ -105,7 +105,11 @@ async fn no_log_line_holds_a_secret(backend: Backend) {
     program.kill().unwrap();
     program.wait().unwrap();
     let log = reader.join().unwrap();
-    assert!(log.contains("TRACE") && log.contains("page error") && log.contains("user created"), "it does log: {} bytes", log.len());
+    assert!(
+        log.contains("TRACE") && log.contains("page error") && log.contains("user created"),
+        "it does log: {} bytes",
+        log.len()
+    );
     assert!(secrets.0.len() > 40, "the run had secrets: {}", secrets.0.len());
     for secret in &secrets.0 {
         if let Some(line) = log.lines().find(|line| line.contains(secret.as_str())) {
