@@ -14,7 +14,7 @@ const LEAVES: &[&str] = &["clock", "secret", "seal", "outbound", "password", "me
 
 /// The front of the house: starts it, configures it and hangs the doors.
 const FRONT: &[&str] =
-    &["main", "lib", "cli", "config", "app", "router", "session", "bearer", "error", "apply", "demo", "assets", "serve"];
+    &["main", "lib", "cli", "config", "app", "router", "session", "bearer", "error", "page", "apply", "demo", "assets", "serve"];
 
 /// Each door; no door knows another.
 const DOORS: &[&str] = &["login", "endpoint", "admin", "scim"];
@@ -56,8 +56,8 @@ const OWNED: &[(&[&str], &[&str])] = &[
     (
         &["axum", "axum_extra", "axum_server", "tower", "tower_http", "tower_sessions", "askama", "askama_web"],
         &[
-            "login", "endpoint", "admin", "scim", "demo", "main", "cli", "app", "router", "session", "bearer", "error", "assets",
-            "serve", "metrics",
+            "login", "endpoint", "admin", "scim", "demo", "main", "cli", "app", "router", "session", "bearer", "error", "page",
+            "assets", "serve", "metrics",
         ],
     ),
 ];

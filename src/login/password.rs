@@ -131,7 +131,7 @@ pub fn page(app: &App, visit: &Visit, pending: &Pending, email: &str, error: Opt
         back: (!pending.offered.is_empty()).then_some(back.as_str()),
         error,
     };
-    page.into_response()
+    pending.page(app, page)
 }
 
 /// A browser that has signed in to the account before has its own count of attempts, so that strangers who exhaust the
