@@ -35,6 +35,8 @@ pub struct Person<'a> {
     pub email: &'a str,
     /// The password, where there is one.
     pub password: Option<&'a str>,
+    /// How they sign in, in a few words.
+    pub brief: &'a str,
     /// What signing in as them shows.
     pub note: &'a str,
 }
@@ -162,7 +164,7 @@ mod tests {
     use crate::markup::{HOSTILE, check};
 
     fn page(session: Option<Session<'_>>) -> String {
-        let people = [Person { email: HOSTILE, password: Some(HOSTILE), note: HOSTILE }];
+        let people = [Person { email: HOSTILE, password: Some(HOSTILE), brief: HOSTILE, note: HOSTILE }];
         let (sign_in, refresh, sign_out) = ("/demo/sign-in", "/demo/refresh", "/demo/sign-out");
         let page = ControlPlane {
             session,
