@@ -116,6 +116,7 @@ CREATE TABLE logins (
     tenant_id     TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     client_id     TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
     request       TEXT NOT NULL,
+    proven        BOOLEAN NOT NULL,
     consented     BOOLEAN NOT NULL,
     created_at    BIGINT NOT NULL,
     expires_at    BIGINT NOT NULL

@@ -106,13 +106,7 @@ impl App {
     /// # Errors
     /// The first thing that does not work.
     pub async fn new(settings: Settings, clock: Clock) -> Result<Self, StartError> {
-        let sealer = open_sealer(&settings)?;
-        let db = Db::connect(&settings.database_url).await?;
-        db.migrate().await?;
-        store::meta::check_master_key(&db, &sealer).await.map_err(|e| match e {
-            StoreError::Sealed(..) => StartError::WrongMasterKey,
-            e => e.into(),
-        })?;
+        let (db, sealer) = open_store(&settings).await?;
         let now = clock.now();
         let policy = rotation_policy(&settings);
         if let Some(jwks) = &settings.jwks {
@@ -209,6 +203,21 @@ fn direct_state(direct: &DirectSettings) -> String {
     });
     // A setting is meant as it stands: nothing in it names an environment variable.
     json!({ "tenants": [tenant] }).to_string().replace("${", "$${")
+}
+
+/// Opens the database, brings it up to date, and makes sure that the master key is the one it was made with.
+///
+/// # Errors
+/// The first thing that does not work.
+pub async fn open_store(settings: &Settings) -> Result<(Db, Sealer), StartError> {
+    let sealer = open_sealer(settings)?;
+    let db = Db::connect(&settings.database_url).await?;
+    db.migrate().await?;
+    store::meta::check_master_key(&db, &sealer).await.map_err(|e| match e {
+        StoreError::Sealed(..) => StartError::WrongMasterKey,
+        e => e.into(),
+    })?;
+    Ok((db, sealer))
 }
 
 /// The master key from the settings, or from the keys directory, where it is made when missing.

@@ -9,6 +9,7 @@ pub mod apply;
 pub mod assets;
 pub mod background;
 pub mod bearer;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod connector;

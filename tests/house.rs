@@ -13,8 +13,23 @@ use std::{
 const LEAVES: &[&str] = &["clock", "secret", "seal", "outbound", "password", "metrics", "suggest", "moment", "markup"];
 
 /// The front of the house: starts it, configures it and hangs the doors.
-const FRONT: &[&str] =
-    &["main", "lib", "cli", "config", "app", "router", "session", "bearer", "error", "page", "apply", "demo", "assets", "serve"];
+const FRONT: &[&str] = &[
+    "main",
+    "lib",
+    "cli",
+    "config",
+    "app",
+    "router",
+    "session",
+    "bearer",
+    "error",
+    "page",
+    "demo",
+    "assets",
+    "serve",
+    "signing",
+    "background",
+];
 
 /// Each door; no door knows another.
 const DOORS: &[&str] = &["login", "endpoint", "admin", "scim"];
@@ -32,6 +47,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("token", &["oauth", "policy", "clock", "secret", "seal", "outbound", "metrics"]),
     ("connector", &["oauth", "policy", "token", "clock", "secret", "seal", "outbound", "metrics"]),
     ("grant", &["oauth", "policy", "store", "token", "clock", "secret", "seal", "metrics"]),
+    ("apply", &["oauth", "policy", "store", "connector", "config", "clock", "secret", "seal", "password", "suggest"]),
     // Leaves hang on nothing but leaves.
     ("clock", &[]),
     ("secret", &[]),
@@ -52,7 +68,8 @@ const OWNED: &[(&[&str], &[&str])] = &[
     (&["reqwest"], &["outbound"]),
     (&["argon2"], &["password"]),
     (&["clap"], &["main", "cli"]),
-    (&["figment"], &["config"]),
+    (&["toml_edit"], &["config"]),
+    (&["serde_saphyr"], &["apply"]),
     (
         &["axum", "axum_extra", "axum_server", "tower", "tower_http", "tower_sessions", "askama", "askama_web"],
         &[

@@ -3,7 +3,7 @@
 
 use super::{
     desired::TenantFile,
-    passwords::Hashed,
+    passwords::{Hashed, Hashing},
     plan::{Action, Plan},
     reader::Problem,
     yaml::At,
@@ -19,6 +19,7 @@ pub type Result<T = ()> = std::result::Result<T, StoreError>;
 pub struct Work<'a> {
     pub tx: &'a mut Tx,
     pub sealer: &'a Sealer,
+    pub hashing: Hashing,
     pub now: i64,
     pub plan: Plan,
     /// Tenants that lost a domain already: that is a change of theirs.
@@ -29,8 +30,8 @@ pub struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub fn new(tx: &'a mut Tx, sealer: &'a Sealer, origin: &'a str, prune: bool, now: i64) -> Self {
-        Self { tx, sealer, now, plan: Plan::default(), gave_up: Vec::new(), origin, prune, problems: Vec::new() }
+    pub fn new(tx: &'a mut Tx, sealer: &'a Sealer, hashing: Hashing, origin: &'a str, now: i64) -> Self {
+        Self { tx, sealer, hashing, now, plan: Plan::default(), gave_up: Vec::new(), origin, prune: false, problems: Vec::new() }
     }
 
     pub fn into_parts(self) -> (Plan, Vec<Problem>) {
@@ -42,7 +43,9 @@ impl<'a> Work<'a> {
         self.problems.push(Problem { origin, line: at.line, column: at.column, text: text.into() });
     }
 
-    pub async fn run(&mut self, files: &[TenantFile], hashed: &[Hashed]) -> Result {
+    /// With `prune`, what the files no longer name is deleted.
+    pub async fn run(&mut self, prune: bool, files: &[TenantFile], hashed: &[Hashed]) -> Result {
+        self.prune = prune;
         tenants::lock(self.tx).await?;
         for tenant in tenants::all(&mut *self.tx).await? {
             match files.iter().find(|f| f.name == tenant.name) {

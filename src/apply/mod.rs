@@ -75,8 +75,8 @@ pub async fn run(
     let whole = |e: StoreError| vec![Problem { origin: file.origin.to_owned(), line: 1, column: 1, text: e.to_string() }];
     let hashed = passwords::prepare(db, hashing, &tenants).await.map_err(whole)?;
     let mut tx = db.begin().await.map_err(whole)?;
-    let mut work = execute::Work::new(&mut tx, sealer, file.origin, options.prune, now);
-    let result = work.run(&tenants, &hashed).await;
+    let mut work = execute::Work::new(&mut tx, sealer, hashing, file.origin, now);
+    let result = work.run(options.prune, &tenants, &hashed).await;
     let (plan, mut problems) = work.into_parts();
     match result {
         // What was noted before the database failed says more than its failure.

@@ -20,6 +20,8 @@ pub struct Hashing {
 pub struct Hashed {
     tenant: String,
     email: Email,
+    /// The hash that was stored meanwhile.
+    pub stored: Option<String>,
     /// The new hash; nothing when the stored one is of the same password.
     pub new: Option<String>,
     /// No hash can be made of it.
@@ -37,10 +39,10 @@ pub async fn prepare(db: &Db, hashing: Hashing, files: &[TenantFile]) -> Result<
                 Some(tenant) => users::find_by_email(db, &tenant.id, &user.email).await?.and_then(|u| u.password_hash),
                 None => None,
             };
-            let same = stored.is_some_and(|hash| (hashing.verify)(password, &hash));
+            let same = stored.as_ref().is_some_and(|hash| (hashing.verify)(password, hash));
             let new = if same { None } else { (hashing.hash)(password) };
             let impossible = !same && new.is_none();
-            all.push(Hashed { tenant: file.name.clone(), email: user.email.clone(), new, impossible });
+            all.push(Hashed { tenant: file.name.clone(), email: user.email.clone(), stored, new, impossible });
         }
     }
     Ok(all)

@@ -49,6 +49,9 @@ impl Work<'_> {
             updated_at: self.now,
             ..old.clone()
         };
+        // Another apply may have set the password since it was looked at; that is rare enough to verify it here.
+        let set_meanwhile = hashed.is_some_and(|h| h.stored != old.password_hash) && self.is_password(file, &old);
+        let new_hash = new_hash.filter(|_| !set_meanwhile);
         let mut fields = Vec::new();
         differs(&mut fields, "name", &old.name, &new.name);
         differs(&mut fields, "email_proven", &old.email_proven, &new.email_proven);
@@ -77,6 +80,13 @@ impl Work<'_> {
         }
         self.plan.compare(name, fields);
         Ok(())
+    }
+
+    fn is_password(&self, file: &UserFile, user: &User) -> bool {
+        match (&file.password, &user.password_hash) {
+            (Some(password), Some(hash)) => (self.hashing.verify)(password, hash),
+            _ => false,
+        }
     }
 
     pub async fn team(&mut self, tenant: &Tenant, file: &TeamFile) -> Result {

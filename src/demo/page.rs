@@ -114,7 +114,7 @@ fn flatten(prefix: &str, object: &Value, rows: &mut Vec<Claim>) {
         }
         let meaning = MEANINGS.iter().find(|(known, _)| *known == name).map_or("", |(_, meaning)| meaning);
         let meaning = match (name.as_str(), value.as_i64()) {
-            ("exp" | "iat" | "nbf" | "auth_time", Some(time)) => format!("{meaning}: {}", Moment(time)),
+            ("exp" | "iat" | "nbf" | "auth_time" | "updated_at", Some(time)) => format!("{meaning}: {}", Moment(time)),
             _ => meaning.to_owned(),
         };
         let value = match value.as_array() {
@@ -129,7 +129,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-const MEANINGS: [(&str, &str); 24] = [
+const MEANINGS: [(&str, &str); 25] = [
     ("typ", "what kind of token it is, so that none passes for another"),
     ("alg", "how it is signed"),
     ("kid", "the key that signed it, found in the JWKS"),
@@ -143,6 +143,7 @@ const MEANINGS: [(&str, &str); 24] = [
     ("email_verified", "whether somebody vouched for the address"),
     ("name", ""),
     ("groups", "groups at the identity provider"),
+    ("updated_at", "the profile changed"),
     ("scope", "what it may be used for"),
     ("iat", "issued"),
     ("nbf", "not good before"),

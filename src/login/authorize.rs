@@ -62,6 +62,7 @@ pub async fn begin(
         id: secret::random_id(),
         tenant_id: tenant_id.to_owned(),
         request,
+        proven: false,
         consented: false,
         created_at: app.clock.now(),
     };

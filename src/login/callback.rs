@@ -27,7 +27,7 @@ pub async fn callback(State(app): State<App>, visit: Visit, RawQuery(query): Raw
     let now = app.clock.now();
     let departure = store::departures::take(&app.db, &state_hash, &visit.browser_hash(), now).await?;
     let departure = departure.ok_or_else(PageError::no_login)?;
-    let pending = dispatch::find(&app, &visit, &departure.login_id).await?;
+    let mut pending = dispatch::find(&app, &visit, &departure.login_id).await?;
     let connection = pending.offered.iter().find(|c| c.id == departure.connection_id).cloned();
     let connection = connection.ok_or_else(|| refused(&Refusal::ConnectionDisabled))?;
 
@@ -39,9 +39,11 @@ pub async fn callback(State(app): State<App>, visit: Visit, RawQuery(query): Raw
     let again = format!("/login/{}", pending.login.id);
     let identity = identity.map_err(|e| failed(&connection, &e).way_on(again, "Try again"))?;
 
-    let user = link::user_of(&app, &pending, &connection, &identity).await?;
-    require_active(&app, &pending, &user, Some(&connection)).await?;
+    let user = link::user_of(&app, &pending, &connection, &identity).await.map_err(|e| another_way(e, &pending))?;
+    require_active(&app, &pending, &user, Some(&connection)).await.map_err(|e| another_way(e, &pending))?;
     let who = sign_in(&app, &visit, &pending, &connection, &user, &identity).await?;
+    store::logins::prove(&app.db, &pending.login.id).await?;
+    pending.login.proven = true;
     crate::metrics::login(connection.protocol.as_str(), "success");
     if pending.login.request.direct {
         return direct::land(&app, &visit, pending, &who).await;
@@ -63,6 +65,12 @@ pub async fn require_active(app: &App, pending: &Pending, user: &User, connectio
     };
     let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
     standing.map_err(|refusal| refused(&refusal))
+}
+
+/// A refusal, with the way back to where the person can choose another way to sign in, or sign in as somebody else.
+#[must_use]
+pub fn another_way(e: PageError, pending: &Pending) -> PageError {
+    e.way_on(super::choose::path(pending), "Back to sign-in")
 }
 
 /// The page for a refusal by `policy::access`.

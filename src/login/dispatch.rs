@@ -113,15 +113,14 @@ async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Res
         Some(who) => consent::given(app, pending, &who.user_id).await?,
         None => false,
     };
-    let again = request.prompt.login || request.prompt.select_account;
-    let fresh_since = request.max_age.map_or(0, |age| app.clock.now() - age);
     Ok(flow::next(&Known {
         prompt: request.prompt,
         offered: &offered,
         password: pending.tenant.password_login,
         hinted: request.idp_hint.as_deref(),
         auth_time: signed_in.map(|s| s.auth_time),
-        not_before: if again { pending.login.created_at } else { 0 }.max(fresh_since),
+        not_before: request.max_age.map_or(0, |age| app.clock.now() - age),
+        proven_here: pending.login.proven,
         expected_person,
         consented,
     }))

@@ -16,8 +16,10 @@ pub struct Known<'a> {
     pub hinted: Option<&'a str>,
     /// When this browser's session last proved who the person is (unix seconds).
     pub auth_time: Option<i64>,
-    /// A proof before this moment does not count: when the login began for `prompt=login`, now minus `max_age`, else 0.
+    /// A proof before this moment does not count: now minus `max_age`, else 0.
     pub not_before: i64,
+    /// Whether the person proved who they are within this very login: what `prompt=login` and `select_account` ask for.
+    pub proven_here: bool,
     /// Whether the person is the one that `id_token_hint` names; true without a hint.
     pub expected_person: bool,
     /// Whether the client may have what it asks for without (further) consent.
@@ -42,7 +44,9 @@ pub enum Step {
 /// Decides.
 #[must_use]
 pub fn next(known: &Known<'_>) -> Step {
-    let identified = known.auth_time.is_some_and(|at| at >= known.not_before) && known.expected_person;
+    let again = known.prompt.login || known.prompt.select_account;
+    let fresh = known.auth_time.is_some_and(|at| at >= known.not_before) && (known.proven_here || !again);
+    let identified = fresh && known.expected_person;
     match (identified, known.consented) {
         (true, true) => Step::Issue,
         (true, false) if known.prompt.none => Step::Deny(Code::ConsentRequired, "the person has not consented"),
@@ -72,6 +76,7 @@ mod tests {
             hinted: None,
             auth_time: None,
             not_before: 0,
+            proven_here: false,
             expected_person: true,
             consented: true,
         };
@@ -93,6 +98,9 @@ mod tests {
             ("signed in, at the very moment", Known { auth_time: Some(100), not_before: 100, ..base.clone() }, Box::new(is(Step::Issue))),
             ("signed in too long ago", Known { auth_time: Some(100), not_before: 101, ..base.clone() }, Box::new(is(Step::Choose))),
             ("signed in as someone else", Known { auth_time: Some(100), expected_person: false, ..base.clone() }, Box::new(is(Step::Choose))),
+            ("asked to prove it again", Known { prompt: Prompt { login: true, ..Prompt::default() }, auth_time: Some(1), ..base.clone() }, Box::new(is(Step::Choose))),
+            ("proved it again", Known { prompt: Prompt { login: true, ..Prompt::default() }, auth_time: Some(1), proven_here: true, ..base.clone() }, Box::new(is(Step::Issue))),
+            ("asked to choose an account", Known { prompt: Prompt { select_account: true, ..Prompt::default() }, auth_time: Some(1), ..base.clone() }, Box::new(is(Step::Choose))),
             ("not consented", Known { auth_time: Some(100), consented: false, ..base.clone() }, Box::new(is(Step::Consent))),
             ("none, nobody", Known { prompt: none, ..base.clone() }, Box::new(denied(Code::LoginRequired))),
             ("none, signed in", Known { prompt: none, auth_time: Some(1), ..base.clone() }, Box::new(is(Step::Issue))),

@@ -11,7 +11,7 @@ use axum_extra::extract::cookie::{Cookie, CookieJar};
 use serde::Deserialize;
 
 use super::{
-    choose,
+    callback, choose,
     dispatch::{self, Pending},
     pages::{self, NO_MATCH},
     throttle::{self, Verdict},
@@ -54,7 +54,7 @@ pub async fn submit(
     Path(id): Path<String>,
     Form(form): Form<Credentials>,
 ) -> Result<Response, PageError> {
-    let pending = dispatch::find(&app, &visit, &id).await?;
+    let mut pending = dispatch::find(&app, &visit, &id).await?;
     visit.check_form(&app, &id, &form.csrf)?;
     if !pending.tenant.password_login {
         let explanation = "This organisation does not use passwords.";
@@ -95,9 +95,12 @@ pub async fn submit(
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
     // Only someone who knows the password learns that the account is deactivated.
-    super::callback::require_active(&app, &pending, &user, None).await?;
+    let active = callback::require_active(&app, &pending, &user, None).await;
+    active.map_err(|e| callback::another_way(e, &pending))?;
     throttle::succeeded(&app, &account, device).await?;
     sign_in(&app, &visit, &pending, &user).await?;
+    store::logins::prove(&app.db, &pending.login.id).await?;
+    pending.login.proven = true;
     crate::metrics::login("password", "success");
     let response = dispatch::proceed(&app, &visit, pending.login).await?;
     Ok((CookieJar::new().add(device_cookie(&app, &account)), response).into_response())

@@ -19,6 +19,8 @@ pub struct Login {
     pub tenant_id: String,
     /// What was asked.
     pub request: AuthorizeRequest,
+    /// Whether the person proved who they are within this login.
+    pub proven: bool,
     /// Whether the person consented within this login.
     pub consented: bool,
     /// Unix seconds.
@@ -30,6 +32,7 @@ struct Row {
     id: String,
     tenant_id: String,
     request: String,
+    proven: bool,
     consented: bool,
     created_at: i64,
 }
@@ -37,8 +40,8 @@ struct Row {
 impl Row {
     fn read(self) -> Result<Login> {
         let request = read_json("login", &self.request)?;
-        let Self { id, tenant_id, consented, created_at, .. } = self;
-        Ok(Login { id, tenant_id, request, consented, created_at })
+        let Self { id, tenant_id, proven, consented, created_at, .. } = self;
+        Ok(Login { id, tenant_id, request, proven, consented, created_at })
     }
 }
 
@@ -49,14 +52,15 @@ impl Row {
 pub async fn insert(db: &Db, login: &Login, browser_hash: &str) -> Result<()> {
     let request = write_json("login", &login.request)?;
     db.execute(
-        "INSERT INTO logins (id, browser_hash, tenant_id, client_id, request, consented, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO logins (id, browser_hash, tenant_id, client_id, request, proven, consented, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         params![
             &login.id,
             browser_hash,
             &login.tenant_id,
             &login.request.client_id,
             &request,
+            login.proven,
             login.consented,
             login.created_at,
             login.created_at + LIFETIME
@@ -73,12 +77,20 @@ pub async fn insert(db: &Db, login: &Login, browser_hash: &str) -> Result<()> {
 pub async fn find(db: &Db, id: &str, browser_hash: &str, now: i64) -> Result<Option<Login>> {
     let row: Option<Row> = db
         .optional(
-            "SELECT id, tenant_id, request, consented, created_at FROM logins
+            "SELECT id, tenant_id, request, proven, consented, created_at FROM logins
              WHERE id = $1 AND browser_hash = $2 AND expires_at > $3",
             params![id, browser_hash, now],
         )
         .await?;
     row.map(Row::read).transpose()
+}
+
+/// Marks that the person proved who they are.
+///
+/// # Errors
+/// What the database says.
+pub async fn prove(db: &Db, id: &str) -> Result<()> {
+    db.execute("UPDATE logins SET proven = TRUE WHERE id = $1", params![id]).await.map(|_| ())
 }
 
 /// Marks that the person consented.

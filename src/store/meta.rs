@@ -3,6 +3,9 @@
 use super::db::{Db, Result, StoreError};
 use crate::{params, seal::Sealer};
 
+/// Names the sealed word that tells whether a master key fits.
+const KEY_CHECK: &str = "master-key-check";
+
 #[derive(sqlx::FromRow)]
 struct Value {
     value: String,
@@ -13,12 +16,31 @@ struct Value {
 /// # Errors
 /// [`StoreError::Sealed`] when it does not fit.
 pub async fn check_master_key(db: &Db, sealer: &Sealer) -> Result<()> {
-    const NAME: &str = "master-key-check";
-    let sealed = sealer.seal(NAME, b"gatehouse");
-    db.execute("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", params![NAME, &sealed]).await?;
-    let stored: Option<Value> = db.optional("SELECT value FROM meta WHERE name = $1", params![NAME]).await?;
+    let sealed = sealer.seal(KEY_CHECK, b"gatehouse");
+    db.execute("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", params![KEY_CHECK, &sealed])
+        .await?;
+    let stored: Option<Value> = db.optional("SELECT value FROM meta WHERE name = $1", params![KEY_CHECK]).await?;
     let stored = stored.map(|v| v.value).unwrap_or_default();
-    sealer.open(NAME, &stored).map(|_| ()).map_err(|e| StoreError::Sealed("master key check", e))
+    sealer.open(KEY_CHECK, &stored).map(|_| ()).map_err(|e| StoreError::Sealed("master key check", e))
+}
+
+/// Whether this master key is the one the database was made with, asked without writing. `None`: the database has not
+/// been set up yet. Without a key nothing fits.
+///
+/// # Errors
+/// What the database says.
+pub async fn key_fits(db: &Db, sealer: Option<&Sealer>) -> Result<Option<bool>> {
+    let stored = db.optional::<Value>("SELECT value FROM meta WHERE name = $1", params![KEY_CHECK]).await;
+    match stored {
+        Ok(None) => Ok(None),
+        Ok(Some(stored)) => Ok(Some(sealer.is_some_and(|s| s.open(KEY_CHECK, &stored.value).is_ok()))),
+        Err(StoreError::Database(sqlx::Error::Database(e))) if is_missing_table(e.as_ref()) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+fn is_missing_table(e: &dyn sqlx::error::DatabaseError) -> bool {
+    e.code().is_some_and(|c| c == "42P01") || e.message().starts_with("no such table")
 }
 
 /// Asks the database for nothing, to see whether it answers.

@@ -21,6 +21,7 @@ before(async () => {
   const more = { post_logout_redirect_uris: [GOODBYE] };
   gatehouse = await Gatehouse.start({
     apply: state(tenant({
+      teams: [{ name: 'sre', members: [ADA.email] }],
       clients: [
         client('basic', { secret: 'basic-secret-0123456789', token_endpoint_auth_method: 'client_secret_basic', ...more }),
         client('post', { secret: 'post-secret-0123456789', token_endpoint_auth_method: 'client_secret_post', ...more }),
@@ -111,6 +112,7 @@ for (const [clientId, way] of Object.entries(WAYS)) {
         code_challenge: await oidc.calculatePKCECodeChallenge(oidc.randomPKCECodeVerifier()), code_challenge_method: 'S256',
       }));
       assert.equal(again.stopped?.searchParams.get('error'), 'login_required', again.describe());
+      assert.deepEqual(browser.cookies.refused, []);
     });
   });
 }
@@ -124,6 +126,15 @@ for (const [clientId, alg] of [['public', 'RS256'], ['es256', 'ES256'], ['eddsa'
     assert.equal(tokens.claims().email, ADA.email);
   });
 }
+
+test('teams are the groups of tokens and userinfo, when asked for', async () => {
+  const config = await discover(gatehouse.url, 'public', ...WAYS.public());
+  const { tokens } = await signIn(config, APP, walker(), { scope: 'openid groups' });
+  assert.deepEqual(tokens.claims().groups, ['sre']);
+  assert.equal(tokens.claims().email, undefined);
+  const userinfo = await oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub);
+  assert.deepEqual(userinfo.groups, ['sre']);
+});
 
 test('a second sign-in in the same browser asks for nothing', async () => {
   const browser = new Browser({ stops: ['https://app.example/'] });

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    connector::clean::clean,
+    connector::{clean::clean, presets::preset},
     policy::connection::{ConnectionSettings, OidcSettings},
 };
 
@@ -56,7 +56,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// Google is known by its issuer too: its rule protects, so leaving out the preset must not switch it off.
     pub(crate) fn of(settings: &ConnectionSettings, oidc: &OidcSettings) -> Self {
-        match settings.preset.as_deref() {
+        match settings.preset.as_deref().and_then(preset).map(|p| p.name) {
             Some("entra") => Self::Entra,
             Some("google") => Self::Google,
             _ if oidc.issuer == "https://accounts.google.com" => Self::Google,
@@ -108,26 +108,21 @@ pub(crate) fn read(
     })
 }
 
-/// `email_verified` speaks of the `email` claim beside it and of nothing else, so the address must be that one. Only
-/// JSON `true` counts (Coder CVE-2026-55076).
+/// The flag speaks of the `email` claim beside it and of nothing else, so the address must be that one. Only JSON `true`
+/// counts (Coder CVE-2026-55076).
 fn is_verified(kind: Kind, address: &str, docs: &[&Claims]) -> bool {
+    // Entra has no `email_verified`; its "e-mail domain owner verified" has come as several JSON types.
+    let flag = if kind == Kind::Entra { "xms_edov" } else { "email_verified" };
     let about = |doc: &&&Claims| doc.get("email").and_then(Value::as_str) == Some(address);
-    let speaks = |doc: &&&Claims| match kind {
-        Kind::Entra => doc.contains_key("xms_edov") || doc.contains_key("email_verified"),
-        _ => doc.contains_key("email_verified"),
-    };
-    let Some(doc) = docs.iter().filter(about).find(speaks) else { return false };
-    let verified = doc.get("email_verified") == Some(&Value::Bool(true));
+    let Some(said) = docs.iter().filter(about).find_map(|doc| doc.get(flag)) else { return false };
     match kind {
-        // "email domain owner verified"; its JSON type has varied.
-        Kind::Entra => {
-            verified || doc.get("xms_edov").is_some_and(|v| matches!(v.to_string().as_str(), "true" | "1" | "\"true\"" | "\"1\""))
-        }
+        Kind::Entra => matches!(said.to_string().as_str(), "true" | "1" | "\"true\"" | "\"1\""),
         // Google vouches lastingly only for addresses that it hosts: gmail.com, or Workspace accounts (`hd`).
         Kind::Google => {
-            verified && (address.to_ascii_lowercase().ends_with("@gmail.com") || docs.iter().any(|d| d.contains_key("hd")))
+            let hosted = address.to_ascii_lowercase().ends_with("@gmail.com") || docs.iter().any(|d| d.contains_key("hd"));
+            *said == Value::Bool(true) && hosted
         }
-        Kind::Other => verified,
+        Kind::Other => *said == Value::Bool(true),
     }
 }
 

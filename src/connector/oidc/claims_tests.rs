@@ -49,6 +49,9 @@ fn entra_vouches_by_its_own_claim_and_nobody_else_does() {
         assert!(person(&settings(), Kind::Entra, claims.clone()).email_verified, "{claims}");
         assert!(!person(&settings(), Kind::Other, claims).email_verified);
     }
+    for not in ["email_verified", "emailVerified"] {
+        assert!(!person(&settings(), Kind::Entra, json!({"sub": "1", "email": "a@b.example", not: true})).email_verified);
+    }
     for no in [json!(false), json!("false"), json!(0), json!(null), json!("True "), json!([1])] {
         assert!(!person(&settings(), Kind::Entra, json!({"sub": "1", "email": "a@b.example", "xms_edov": no})).email_verified);
     }

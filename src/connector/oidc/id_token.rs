@@ -202,3 +202,32 @@ fn judge_freshness(claims: &Claims, memo: &Memo, skew: i64, now: i64) -> Result<
     }
     Ok(auth_time)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn issuers(issuer: &str, kind: Kind, allowed: &[&str]) -> Issuers {
+        let allowed_tenants = allowed.iter().map(|&t| t.to_owned()).collect();
+        Issuers::of(&OidcSettings { issuer: issuer.into(), allowed_tenants, ..OidcSettings::default() }, kind)
+    }
+
+    #[test]
+    fn google_has_two_spellings_in_tokens_and_one_everywhere_else() {
+        let google = issuers("https://accounts.google.com", Kind::Google, &[]);
+        assert_eq!(google.all(), ["https://accounts.google.com", "accounts.google.com"]);
+        assert_eq!(google.canonical("accounts.google.com"), "https://accounts.google.com");
+        assert!(is_ours("https://accounts.google.com", &google) && !is_ours("accounts.google.com", &google));
+        assert_eq!(issuers("https://idp.example", Kind::Google, &[]).all(), ["https://idp.example"]);
+    }
+
+    #[test]
+    fn a_shared_endpoint_stands_for_the_allowed_directories_only() {
+        let tid = "8A7C0F66-1C2D-4E5F-8A9B-0C1D2E3F4A5B";
+        let common = "https://login.example/common/v2.0";
+        let expected = format!("https://login.example/{}/v2.0", tid.to_lowercase());
+        assert_eq!(issuers(common, Kind::Entra, &[tid]).all(), [expected]);
+        assert!(issuers(common, Kind::Entra, &[]).is_empty());
+        assert_eq!(issuers(common, Kind::Other, &[tid]).all(), [common]);
+    }
+}

@@ -93,7 +93,10 @@ pub(crate) fn read(document: &Map<String, Value>, oidc: &OidcSettings, kind: Kin
     let expected = expected_issuer(oidc, kind);
     match document.get("issuer").and_then(Value::as_str) {
         Some(found) if found == expected => {}
-        Some(found) => return Err(difference("the discovery document's issuer", &expected, found)),
+        Some(found) => {
+            let differs = difference("the discovery document's issuer", &expected, found);
+            return Err(format!("{differs}; if the document is right, set the connection's issuer to exactly what it says"));
+        }
         None => return Err("the discovery document names no issuer; is the issuer URL right?".to_owned()),
     }
     let mut known: Map<String, Value> = READ.iter().filter_map(|&m| Some((m.to_owned(), document.get(m)?.clone()))).collect();
@@ -159,10 +162,8 @@ fn endpoint(oidc: &OidcSettings, field: &str, text: Option<&str>) -> Result<Url,
     Url::parse(text).map_err(|_| format!("{field} is no URL"))
 }
 
-/// Says how two issuers differ, so that the fix is plain; they are never "repaired" (mix-up, RFC 8414 §3.3).
+/// Says how two issuers differ; they are never "repaired" (mix-up, RFC 8414 §3.3).
 pub(crate) fn difference(what: &str, expected: &str, found: &str) -> String {
-    let shown = clean(found);
-    let fix = format!("if {shown} is right, set the connection's issuer to exactly that");
     let how = if found.strip_suffix('/') == Some(expected) {
         "has a slash at its end that the configured one lacks"
     } else if expected.strip_suffix('/') == Some(found) {
@@ -174,7 +175,7 @@ pub(crate) fn difference(what: &str, expected: &str, found: &str) -> String {
     } else {
         "is another than the configured one"
     };
-    format!("{what} {how}: {shown} instead of {expected}; {fix}")
+    format!("{what} {how}: {} instead of {expected}", clean(found))
 }
 
 #[cfg(test)]

@@ -14,7 +14,10 @@ use crate::connector::{Arrival, Error, clean::clean};
 pub(crate) fn judge<'a>(arrival: &'a Arrival, provider: &Provider, issuers: &Issuers) -> Result<&'a str, Error> {
     match arrival.get("iss").filter(|iss| !iss.is_empty()) {
         Some(iss) if is_ours(iss, issuers) => {}
-        Some(iss) => return Err(Error::Untrusted(difference("the authorization response's iss", &provider.issuer, iss))),
+        Some(iss) => {
+            let differs = difference("the authorization response's iss", &provider.issuer, iss);
+            return Err(Error::Untrusted(format!("{differs}; another provider may have answered in its place (mix-up)")));
+        }
         None if provider.promises_iss => {
             return Err(Error::Untrusted(
                 "the authorization response has no iss although the provider's metadata promises it \

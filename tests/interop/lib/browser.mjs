@@ -8,7 +8,9 @@ const MOST_HOPS = 25;
 class Cookies {
   #byHost = new Map();
 
-  /** Takes one Set-Cookie header in; returns what a browser would refuse as an error, so that tests see it. */
+  /** The Set-Cookie headers that a browser ignores; an honest server sends none. */
+  refused = [];
+
   set(url, header) {
     const [pair, ...rest] = header.split(';').map((part) => part.trim());
     const at = pair.indexOf('=');
@@ -18,7 +20,8 @@ class Cookies {
       return [key.toLowerCase(), value.join('=')];
     }));
     if (name.startsWith('__Host-') && !(attributes.has('secure') && attributes.get('path') === '/' && !attributes.has('domain'))) {
-      throw new Error(`a browser refuses this cookie: ${header}`);
+      this.refused.push(header);
+      return;
     }
     const cookie = {
       name,

@@ -125,10 +125,11 @@ export class Gatehouse {
   }
 
   async signal(name) {
-    if (!this.#child || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (!this.#child || this.#child.exitCode !== null || this.#child.signalCode !== null) return undefined;
     const gone = once(this.#child, 'exit');
     this.#child.kill(name);
-    await gone;
+    const [code, signal] = await gone;
+    return { code, signal };
   }
 
   /** Starts again on the same port and database, without the apply file. */

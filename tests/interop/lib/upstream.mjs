@@ -89,6 +89,8 @@ export class Upstream {
       cookies: { keys: ['an upstream of a test'] },
       ttl: { Interaction: 600, Session: 600, Grant: 600, AccessToken: 600, IdToken: 600 },
       findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...people[id] }) }),
+      // Its own protection against requests to private addresses would refuse to read gatehouse's keys on this machine.
+      fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
       clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
     });
     provider.on('server_error', (ctx, error) => this.errors.push(error));

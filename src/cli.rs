@@ -1,0 +1,207 @@
+//! The command line. Exit codes: 0 done, 1 problems (each on its own line of the error output), 2 wrong usage.
+
+mod check;
+mod keys;
+
+use std::{
+    fmt::Display,
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    app, apply,
+    clock::Clock,
+    config::{self, LogFormat, Settings},
+    demo,
+    oauth::client::SigningAlg,
+    password, serve,
+};
+
+/// An SSO broker and authorization server: OpenID Connect and SAML in, signed tokens out.
+///
+/// Settings come from gatehouse.toml in the working directory, if it is there, and from GATEHOUSE_* variables, which
+/// win. With nothing set, gatehouse serves http://localhost:8080 on an SQLite file beside it.
+#[derive(Parser)]
+#[command(name = "gatehouse", version, max_term_width = 100)]
+struct Cli {
+    /// Read settings from this file instead of gatehouse.toml
+    #[arg(long, env = "GATEHOUSE_CONFIG", global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or SIGINT
+    ///
+    /// Brings the database up to date, makes what keys are missing, applies the file that GATEHOUSE_APPLY names, and
+    /// prints "listening on http://ADDRESS:PORT" when ready. RUST_LOG sets what is logged (default: info).
+    Serve,
+    /// Make the database agree with a declarative file
+    ///
+    /// Prints a plan: + created, ~ updated (fields), - deleted. Everything is changed in one transaction, or nothing
+    /// when there is any problem; every problem names its line. A second run finds no changes.
+    Apply {
+        /// The YAML file; its secrets may be "${VARIABLE}" or {file: PATH} relative to it
+        file: PathBuf,
+        /// Delete what the file no longer names, whole tenants included
+        #[arg(long)]
+        prune: bool,
+        /// Only print the plan
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Check settings, database, master key and the file of GATEHOUSE_APPLY, and change nothing
+    Check,
+    /// Signing keys
+    #[command(subcommand)]
+    Keys(Keys),
+    /// See it work: gatehouse, an identity provider and a control plane on this machine, with people to sign in as
+    ///
+    /// Listens on loopback alone, keeps its files in one folder, and reads no settings. RUST_LOG sets what is logged
+    /// (default: warn).
+    Demo {
+        /// The folder for databases, keys and demo.yaml
+        #[arg(long, value_name = "FOLDER", default_value = "demo-data")]
+        dir: PathBuf,
+        /// The port of gatehouse; 0 picks a free one
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+        /// The port of the development identity provider; 0 picks a free one
+        #[arg(long, value_name = "PORT", default_value_t = 8081)]
+        idp_port: u16,
+        /// The port of the control plane; 0 picks a free one
+        #[arg(long, value_name = "PORT", default_value_t = 8082)]
+        control_plane_port: u16,
+    },
+}
+
+#[derive(Subcommand)]
+enum Keys {
+    /// Make new signing keys; running nodes pick them up, and old ones stay published while their tokens live
+    Rotate {
+        /// Only the key of this algorithm: ES256, RS256 or EdDSA
+        #[arg(long, value_parser = algorithm)]
+        alg: Option<SigningAlg>,
+    },
+    /// List all signing keys with their times
+    List,
+}
+
+/// What went wrong, one line each.
+type Problems = Vec<String>;
+
+/// Runs the program.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    // Another provider installed before is as good.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match execute(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problems) => {
+            problems.iter().for_each(|p| say_error(p));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(cli: Cli) -> Result<(), Problems> {
+    let mut runtime = match cli.command {
+        Command::Serve | Command::Demo { .. } => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime.enable_all().build().map_err(one)?;
+    let settings = |log_level| {
+        let settings = Settings::load(cli.config.as_deref(), &config::environment()).map_err(all)?;
+        start_logs(settings.log, log_level);
+        Ok::<_, Problems>(settings)
+    };
+    runtime.block_on(async move {
+        match cli.command {
+            Command::Serve => serve::serve(settings("info")?).await.map_err(one),
+            Command::Apply { file, prune, dry_run } => {
+                apply_file(&settings("warn")?, &file, apply::Options { prune, dry_run }).await
+            }
+            Command::Check => check::check(&settings("warn")?).await,
+            Command::Keys(Keys::Rotate { alg }) => keys::rotate(&settings("warn")?, alg).await,
+            Command::Keys(Keys::List) => keys::list(&settings("warn")?).await,
+            Command::Demo { dir, port, idp_port, control_plane_port } => {
+                start_logs(LogFormat::Text, "warn");
+                demo::run(demo::Options { dir, port, idp_port, control_plane_port }).await.map_err(one)
+            }
+        }
+    })
+}
+
+async fn apply_file(settings: &Settings, path: &Path, options: apply::Options) -> Result<(), Problems> {
+    let origin = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|e| one(format!("{origin} cannot be read: {e}")))?;
+    let file = apply::File { text: &text, origin: &origin, env: &variable };
+    // What is wrong with the file shows even while the database is away.
+    apply::check(file).map_err(all)?;
+    let (db, sealer) = app::open_store(settings).await.map_err(one)?;
+    let hashing = apply::Hashing { hash: |password| password::hash_now(password).ok(), verify: password::verify_now };
+    let plan = apply::run(&db, &sealer, hashing, file, options, Clock::system().now()).await;
+    db.close().await;
+    say(plan.map_err(all)?);
+    if options.dry_run {
+        say("nothing was changed (--dry-run)");
+    }
+    Ok(())
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn algorithm(name: &str) -> Result<SigningAlg, String> {
+    SigningAlg::from_name(name).ok_or_else(|| format!("must be one of {}", SigningAlg::ALL.map(SigningAlg::as_str).join(", ")))
+}
+
+fn start_logs(format: LogFormat, level: &str) {
+    // To tower-sessions every session that has expired is a suspicious one.
+    let default = || EnvFilter::new(format!("{level},tower_sessions_core=error"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| default());
+    let logs =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    // A second subscriber in one process is refused; the first goes on.
+    let _ = match format {
+        LogFormat::Text => logs.try_init(),
+        LogFormat::Json => logs.json().flatten_event(true).try_init(),
+    };
+}
+
+fn one(problem: impl Display) -> Problems {
+    vec![problem.to_string()]
+}
+
+fn all<P: Display>(problems: Vec<P>) -> Problems {
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[expect(clippy::print_stdout, reason = "a command answers whoever typed it")]
+fn say(text: impl Display) {
+    println!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "a command answers whoever typed it")]
+fn say_error(text: &str) {
+    eprintln!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

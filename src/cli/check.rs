@@ -1,0 +1,108 @@
+//! `gatehouse check`: what can be found wrong without changing anything.
+
+use std::path::Path;
+
+use secrecy::ExposeSecret as _;
+
+use super::{Problems, all, say, variable};
+use crate::{
+    apply,
+    config::Settings,
+    seal::{SealError, Sealer},
+    store::{Db, meta},
+};
+
+/// Prints what was found well; the settings have been checked already.
+pub async fn check(settings: &Settings) -> Result<(), Problems> {
+    let mut problems = Problems::new();
+    say("settings: ok");
+    let sealer = match existing_key(settings) {
+        Ok(sealer) => sealer,
+        Err(e) => {
+            problems.push(e.to_string());
+            None
+        }
+    };
+    match database(settings, sealer.as_ref()).await {
+        Ok(word) => say(format!("database: {word}")),
+        Err(problem) => problems.push(problem),
+    }
+    if let Some(path) = &settings.apply {
+        match declared(path) {
+            Ok(()) => say(format!("{}: ok", path.display())),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// The master key, unless it is still to be made.
+fn existing_key(settings: &Settings) -> Result<Option<Sealer>, SealError> {
+    match &settings.master_key {
+        Some(key) => Sealer::from_base64(key.expose_secret()).map(Some),
+        None if settings.keys_dir.join("master.key").exists() => Sealer::from_dir(&settings.keys_dir).map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn database(settings: &Settings, sealer: Option<&Sealer>) -> Result<&'static str, String> {
+    let url = &settings.database_url;
+    if let Some(path) = sqlite_path(url).filter(|p| !p.exists()) {
+        let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        return match folder.is_dir() {
+            true => Ok("ok, made at the first start"),
+            false => {
+                Err(format!("database_url (GATEHOUSE_DATABASE_URL): the folder {} does not exist; make it", folder.display()))
+            }
+        };
+    }
+    let failed = |e| format!("database_url (GATEHOUSE_DATABASE_URL): {e}");
+    let db = Db::connect(url).await.map_err(failed)?;
+    let fits = meta::key_fits(&db, sealer).await.map_err(failed);
+    db.close().await;
+    match (fits?, sealer) {
+        (None, _) => Ok("ok, set up at the first start"),
+        (Some(true), _) => Ok("ok, and the master key fits"),
+        (Some(false), Some(_)) => Err("master_key (GATEHOUSE_MASTER_KEY): does not fit this database, which was made with \
+                                       another one; give that one, or a fresh database"
+            .into()),
+        (Some(false), None) => Err(format!(
+            "master_key (GATEHOUSE_MASTER_KEY): is missing, also in {}; this database was made with one",
+            settings.keys_dir.display()
+        )),
+    }
+}
+
+/// The file of an SQLite URL; nothing for one in memory and for other databases.
+fn sqlite_path(url: &str) -> Option<&Path> {
+    let rest = url.strip_prefix("sqlite:")?;
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let path = rest.split_once('?').map_or(rest, |(path, _)| path);
+    (!path.is_empty() && path != ":memory:").then(|| Path::new(path))
+}
+
+fn declared(path: &Path) -> Result<(), Problems> {
+    let origin = path.display().to_string();
+    let text =
+        std::fs::read_to_string(path).map_err(|e| vec![format!("apply (GATEHOUSE_APPLY): {origin} cannot be read: {e}")])?;
+    apply::check(apply::File { text: &text, origin: &origin, env: &variable }).map_err(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_an_sqlite_url() {
+        let cases = [
+            ("sqlite://gatehouse.db", Some("gatehouse.db")),
+            ("sqlite:///var/lib/g.db?mode=rwc", Some("/var/lib/g.db")),
+            ("sqlite:g.db", Some("g.db")),
+            ("sqlite::memory:", None),
+            ("postgres://h/d", None),
+        ];
+        for (url, path) in cases {
+            assert_eq!(sqlite_path(url), path.map(Path::new), "{url}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+// A newcomer walks the demo as the README tells it.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+
+import { inspect, launch } from './lib/chromium.mjs';
+import { startDemo } from './lib/demo.mjs';
+import { claims, password, people, toSignIn } from './lib/walk.mjs';
+
+let browser;
+let demo;
+let context;
+let page;
+let cast;
+const problems = [];
+
+before(async () => {
+  [browser, demo] = await Promise.all([launch(), startDemo()]);
+});
+after(async () => {
+  await browser?.close();
+  await demo?.stop();
+});
+beforeEach(async () => {
+  context = await browser.newContext();
+  page = await context.newPage();
+  page.on('console', (message) => message.type() === 'error' && problems.push(`console: ${message.text()}`));
+  page.on('pageerror', (error) => problems.push(`script: ${error}`));
+  await page.goto(demo.url);
+  cast = await people(page);
+});
+afterEach(async () => {
+  await context.close();
+  assert.deepEqual(problems.splice(0), []);
+});
+
+const withPassword = () => cast.find((p) => p.password && !/deactivated/i.test(p.note));
+const deactivated = () => cast.find((p) => /deactivated/i.test(p.note));
+const look = async (name) => problems.push(...await inspect(page, name));
+const signedIn = () => page.getByText(/^Signed in as/).waitFor();
+
+test('sign in by password, see the claims, refresh, sign out', async () => {
+  await look('1-demo');
+  await toSignIn(page, demo);
+  await look('2-sign-in');
+  await password(page, withPassword());
+  await signedIn();
+  await look('3-signed-in');
+
+  const before = await claims(page, /access token/i);
+  assert.equal(before.email ?? withPassword().email, withPassword().email);
+  assert.ok(before.jti, JSON.stringify(before));
+  const cookies = await context.cookies(demo.url);
+  for (const name of ['accessToken', 'refreshToken']) {
+    const cookie = cookies.find((c) => c.name === name);
+    assert.ok(cookie?.httpOnly && cookie.secure && cookie.sameSite === 'Lax' && cookie.path === '/', `${name}: ${JSON.stringify(cookie)}`);
+  }
+  assert.equal(await page.evaluate(() => document.cookie.includes('Token')), false, 'a script can read a token');
+
+  await page.getByRole('button', { name: 'Refresh tokens' }).click();
+  await page.getByRole('status').waitFor();
+  const renewed = await claims(page, /access token/i);
+  assert.notEqual(renewed.jti, before.jti);
+  assert.equal(renewed.sub, before.sub);
+
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('link', { name: 'Sign in', exact: true }).waitFor();
+  const left = (await context.cookies(demo.url)).map((c) => c.name);
+  assert.ok(!left.includes('accessToken') && !left.includes('refreshToken'), left.join());
+  await toSignIn(page, demo); // asks again: the session is gone on the server too
+});
+
+test('sign in by single sign-on', async () => {
+  await toSignIn(page, demo);
+  await page.locator('form:has(input[name=connection]) button').first().click();
+  await page.waitForURL((url) => !url.pathname.startsWith('/login'));
+  await look('4-identity-provider');
+  const email = page.getByLabel(/e-mail|user/i);
+  if (await email.count()) {
+    const person = cast.find((p) => !/deactivated/i.test(p.note) && /single sign-on|SSO/i.test(p.note)) ?? withPassword();
+    await email.first().fill(person.email);
+  }
+  await page.getByRole('button', { name: /sign in|continue/i }).first().click();
+  await signedIn();
+  const { tenant } = await claims(page, /access token/i);
+  assert.equal(tenant, 'demo');
+});
+
+test('a wrong password is refused without saying what was wrong', async () => {
+  await toSignIn(page, demo);
+  await password(page, { email: withPassword().email, password: 'not the password' });
+  await page.getByRole('alert').waitFor();
+  const known = await page.getByRole('alert').textContent();
+  await look('5-wrong-password');
+  await toSignIn(page, demo);
+  await password(page, { email: 'nobody@demo.example', password: 'not the password' });
+  await page.getByRole('alert').waitFor();
+  assert.equal(await page.getByRole('alert').textContent(), known);
+  problems.length = 0; // the browser's console names the 4xx answers of these pages
+});
+
+test('a deactivated person is refused with a page that says so to the operator, not more', async () => {
+  const person = deactivated();
+  assert.ok(person, `the demo names a deactivated person: ${JSON.stringify(cast)}`);
+  await toSignIn(page, demo);
+  if (person.password) {
+    await password(page, person);
+    await page.locator('[role=alert], main h1').first().waitFor();
+  } else {
+    await page.locator('form:has(input[name=connection]) button').first().click();
+    await page.getByLabel(/e-mail|user/i).first().fill(person.email);
+    await page.getByRole('button', { name: /sign in|continue/i }).first().click();
+    await page.locator('main h1').waitFor();
+  }
+  await look('6-deactivated');
+  assert.equal(await page.getByText(/^Signed in as/).count(), 0);
+  assert.equal((await context.cookies()).some((c) => c.name === 'accessToken'), false);
+  problems.splice(0, problems.length, ...problems.filter((p) => !p.startsWith('console: Failed to load resource')));
+});
+
+test('the whole way works by keyboard alone', async () => {
+  await page.getByRole('link', { name: 'Sign in', exact: true }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: /^Sign in to/ }).waitFor();
+  await page.getByLabel('E-mail address').focus();
+  await page.keyboard.type(withPassword().email);
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await page.getByLabel('Password').waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.name), 'password');
+  await page.keyboard.type(withPassword().password);
+  await page.keyboard.press('Enter');
+  await signedIn();
+});

@@ -1,0 +1,32 @@
+// The ways of a newcomer through the demo, in the words of the pages.
+
+/** From the demo's page to the sign-in page. */
+export async function toSignIn(page, demo) {
+  await page.goto(demo.url);
+  await page.getByRole('link', { name: 'Sign in', exact: true }).click();
+  await page.getByRole('heading', { name: /^Sign in to/ }).waitFor();
+}
+
+export async function password(page, { email, password: secret }) {
+  await page.getByLabel('E-mail address').fill(email);
+  await page.getByRole('button', { name: /with a password/ }).click();
+  await page.getByLabel('Password').fill(secret);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+}
+
+/** The people that the demo's page names: e-mail, password if they have one, and what the page says of them. */
+export async function people(page) {
+  return page.locator('ul.people > li').evaluateAll((items) => items.map((item) => ({
+    email: item.querySelector('strong')?.textContent.trim(),
+    password: item.querySelector('code')?.textContent.trim(),
+    note: item.textContent.replace(/\s+/g, ' ').trim(),
+  })));
+}
+
+/** The claims of a panel of the control plane, by name. */
+export async function claims(page, title) {
+  const rows = page.locator('section', { has: page.getByRole('heading', { name: title }) }).locator('table.claims tbody tr');
+  return Object.fromEntries(await rows.evaluateAll((all) => all.map((row) => [
+    row.querySelector('th code').textContent, row.querySelector('td code').textContent,
+  ])));
+}

@@ -1,0 +1,27 @@
+// Takes the README's pictures from the running demo.
+import { mkdir } from 'node:fs/promises';
+
+import { launch, PICTURES } from './lib/chromium.mjs';
+import { startDemo } from './lib/demo.mjs';
+import { password, people, toSignIn } from './lib/walk.mjs';
+
+await mkdir(PICTURES, { recursive: true });
+const [browser, demo] = await Promise.all([launch(), startDemo()]);
+try {
+  for (const colorScheme of ['light', 'dark']) {
+    const page = await browser.newPage({ viewport: { width: 960, height: 640 }, deviceScaleFactor: 1, colorScheme });
+    const picture = (name) => page.screenshot({ path: `${PICTURES}${name}-${colorScheme}.png`, animations: 'disabled' });
+    await page.goto(demo.url);
+    const cast = await people(page);
+    await picture('demo');
+    await toSignIn(page, demo);
+    await picture('sign-in');
+    await password(page, cast.find((p) => p.password && !/deactivated/i.test(p.note)));
+    await page.getByText(/^Signed in as/).waitFor();
+    await picture('signed-in');
+    await page.context().close();
+  }
+} finally {
+  await browser.close();
+  await demo.stop();
+}

@@ -1,0 +1,193 @@
+//! Declarative state against a database: plan, idempotence, pruning, all or nothing.
+
+use gatehouse::{
+    apply::{self, File, Hashing, Options},
+    params,
+    policy::email::Email,
+    seal::Sealer,
+    store::{Db, clients, connections, connections::Connection, domains, tenants, users},
+};
+
+use crate::on_both_databases;
+
+on_both_databases!(
+    a_second_run_changes_nothing,
+    secrets_are_compared_without_being_shown,
+    switches_left_out_stay_as_they_are,
+    only_pruning_deletes,
+    domains_may_move_within_one_file,
+    an_error_applies_nothing,
+    a_dry_run_applies_nothing,
+    two_runs_at_once_agree,
+);
+
+const FILE: &str = r#"
+tenants:
+- name: acme
+  domains: [acme.example]
+  connections:
+  - {name: okta, preset: okta, button_text: Go, oidc: {issuer: "https://okta.example", client_id: gh, client_secret: "${S}"}}
+  clients:
+  - {client_id: cp, secret: "${S}", redirect_uris: ["https://cp.example/cb"], trusted: true}
+  users:
+  - {email: ada@acme.example, password: "${S}", admin: true}
+  - {email: bob@acme.example}
+  teams:
+  - {name: sre, members: [ada@acme.example]}
+"#;
+
+fn sealer() -> Sealer {
+    Sealer::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap()
+}
+
+// The real hash takes tens of milliseconds; what is tested here is when it is asked for.
+const HASHING: Hashing =
+    Hashing { hash: |p| (p.len() < 100).then(|| format!("hash of {p}")), verify: |p, hash| hash == format!("hash of {p}") };
+
+async fn run(db: &Db, text: &str, options: Options, secret: &str) -> Result<String, String> {
+    let env = |name: &str| (name == "S").then(|| secret.to_owned());
+    let file = File { text, origin: "acme.yaml", env: &env };
+    match apply::run(db, &sealer(), HASHING, file, options, 100).await {
+        Ok(plan) => Ok(plan.to_string()),
+        Err(problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+    }
+}
+
+async fn apply(db: &Db, text: &str) -> Result<String, String> {
+    run(db, text, Options::default(), "hush").await
+}
+
+async fn user(db: &Db, email: &str) -> Option<users::User> {
+    let tenant = tenants::find_by_name(db, "acme").await.unwrap().unwrap();
+    users::find_by_email(db, &tenant.id, &Email::parse(email).unwrap()).await.unwrap()
+}
+
+async fn a_second_run_changes_nothing(db: &Db) {
+    let plan = apply(db, FILE).await.unwrap();
+    let lines = "+ tenant acme\n+ connection acme/okta\n+ client cp\n+ user acme/ada@acme.example\n\
+                 + user acme/bob@acme.example\n+ team acme/sre\n6 created, 0 updated, 0 deleted";
+    assert_eq!(plan, lines);
+    assert_eq!(apply(db, FILE).await.unwrap(), "no changes");
+    let changed = FILE
+        .replace("button_text: Go", "button_text: Enter, email_claim: mail")
+        .replace("client_id: gh", "client_id: gh, scopes: openid")
+        .replace("trusted: true", "trusted: true, access_token_alg: EdDSA")
+        .replace("domains: [acme.example]", "domains: [acme.test]\n  provisioning: invite")
+        .replace("admin: true", "name: Ada")
+        .replace("members: [ada@acme.example]", "members: [bob@acme.example]");
+    let lines = "~ tenant acme (domains, provisioning)\n~ connection acme/okta (button_text, email_claim, oidc.scopes)\n\
+                 ~ client cp (access_token_alg)\n~ user acme/ada@acme.example (name, admin)\n~ team acme/sre (members)\n\
+                 0 created, 5 updated, 0 deleted";
+    let sorted = |text: &str| {
+        let mut words: Vec<String> = text.split([' ', '\n', ',', '(', ')']).map(str::to_owned).collect();
+        words.sort();
+        words
+    };
+    let plan = apply(db, &changed).await.unwrap();
+    assert_eq!(sorted(&plan), sorted(lines), "{plan}");
+    assert_eq!(apply(db, &changed).await.unwrap(), "no changes");
+}
+
+async fn secrets_are_compared_without_being_shown(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    let tenant = tenants::find_by_name(db, "acme").await.unwrap().unwrap();
+    let okta = connections::find_by_name(db, &tenant.id, "okta").await.unwrap().unwrap();
+    let context = Connection::secret_context(&okta.id);
+    assert_eq!(sealer().open_text(&context, okta.secret_sealed.as_deref().unwrap()).unwrap(), "hush");
+    let print = clients::find(db, "cp").await.unwrap().unwrap().secret_fingerprint.unwrap();
+    assert!(sealer().recognises(&clients::secret_context("cp"), "hush", &print));
+    assert_eq!(user(db, "ada@acme.example").await.unwrap().password_hash.as_deref(), Some("hash of hush"));
+
+    let sql = "INSERT INTO sessions (id_hash, user_id, data, created_at, expires_at) VALUES ('s', $1, '{}', 1, 9)";
+    db.execute(sql, params![&user(db, "ada@acme.example").await.unwrap().id]).await.unwrap();
+    let plan = run(db, FILE, Options::default(), "other").await.unwrap();
+    let lines = "~ connection acme/okta (oidc.client_secret (secret))\n~ client cp (secret (secret))\n\
+                 ~ user acme/ada@acme.example (password (secret))\n0 created, 3 updated, 0 deleted";
+    assert_eq!(plan, lines);
+    let sessions: Vec<(String,)> = db.all("SELECT id_hash FROM sessions", params![]).await.unwrap();
+    assert!(sessions.is_empty(), "a new password ends the sessions of the old one");
+    assert_eq!(connections::find(db, &okta.id).await.unwrap().unwrap().version, 2);
+    assert_eq!(run(db, FILE, Options::default(), "other").await.unwrap(), "no changes");
+    let wrong = Sealer::from_base64("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").unwrap();
+    let file = File { text: FILE, origin: "f", env: &|_| Some("hush".into()) };
+    let problems = apply::run(db, &wrong, HASHING, file, Options::default(), 1).await.unwrap_err();
+    assert!(problems[0].text.contains("cannot be opened with this master key"), "{problems:?}");
+}
+
+async fn switches_left_out_stay_as_they_are(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    let off = FILE
+        .replace("name: acme\n", "name: acme\n  enabled: false\n  password_login: false\n")
+        .replace("preset: okta", "preset: okta, enabled: false, login_enabled: false")
+        .replace("trusted: true", "trusted: true, enabled: false")
+        .replace("bob@acme.example", "bob@acme.example, active: false");
+    let plan = apply(db, &off).await.unwrap();
+    assert!(plan.contains("~ user acme/bob@acme.example (active)"), "{plan}");
+    assert!(plan.ends_with("0 created, 4 updated, 0 deleted"), "{plan}");
+    assert_eq!(apply(db, FILE).await.unwrap(), "no changes", "leaving them out lets nobody in again");
+    assert!(!user(db, "bob@acme.example").await.unwrap().active);
+    let on = FILE.replace("bob@acme.example", "bob@acme.example, active: true");
+    assert!(apply(db, &on).await.unwrap().contains("~ user acme/bob@acme.example (active)"));
+    assert!(user(db, "bob@acme.example").await.unwrap().active);
+}
+
+async fn only_pruning_deletes(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    apply(db, "tenants:\n- name: beta\n").await.unwrap();
+    let less = "tenants:\n- name: acme\n  domains: [acme.example]\n  users:\n  - {email: ada@acme.example, admin: true}\n";
+    let plan = apply(db, less).await.unwrap();
+    for kept in ["connection acme/okta", "client cp", "user acme/bob@acme.example", "team acme/sre", "tenant beta"] {
+        assert!(plan.contains(&format!("- {kept} (kept: use --prune)\n")), "{plan}");
+    }
+    assert!(plan.ends_with("no changes"), "{plan}");
+    let prune = Options { prune: true, dry_run: false };
+    assert!(run(db, less, prune, "").await.unwrap().ends_with("0 created, 0 updated, 5 deleted"));
+    assert_eq!(run(db, less, prune, "").await.unwrap(), "no changes");
+    assert!(user(db, "bob@acme.example").await.is_none());
+    assert!(tenants::find_by_name(db, "beta").await.unwrap().is_none());
+}
+
+async fn domains_may_move_within_one_file(db: &Db) {
+    apply(db, "tenants:\n- {name: a, domains: [x.test]}\n- {name: b}\n").await.unwrap();
+    let plan = apply(db, "tenants:\n- {name: b, domains: [x.test]}\n- {name: a}\n").await.unwrap();
+    assert!(plan.contains("~ tenant a (domains)\n") && plan.contains("~ tenant b (domains)\n"), "{plan}");
+    let b = tenants::find_by_name(db, "b").await.unwrap().unwrap();
+    assert_eq!(domains::tenant_of(db, "x.test").await.unwrap(), Some(b.id));
+}
+
+async fn an_error_applies_nothing(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    let text = r#"
+tenants:
+- name: beta
+  domains: [beta.example, acme.example]
+  clients:
+  - {client_id: cp, redirect_uris: ["https://x.example/cb"]}
+  users:
+  - {email: eve@beta.example, password: "${S}"}
+  teams:
+  - {name: all, members: [nobody@beta.example]}
+"#;
+    let found = run(db, text, Options::default(), &"long".repeat(100)).await.unwrap_err();
+    let expected = "acme.yaml:4:27: domain acme.example belongs to tenant acme; remove it there first\n\
+                    acme.yaml:6:17: client_id cp belongs to tenant acme; choose another, or remove it there\n\
+                    acme.yaml:8:13: the password cannot be hashed: it is too long\n\
+                    acme.yaml:10:27: nobody@beta.example is no user of tenant beta; add them under users";
+    assert_eq!(found, expected);
+    assert!(tenants::find_by_name(db, "beta").await.unwrap().is_none());
+    assert_eq!(apply(db, FILE).await.unwrap(), "no changes");
+}
+
+async fn a_dry_run_applies_nothing(db: &Db) {
+    let dry = Options { prune: false, dry_run: true };
+    assert!(run(db, FILE, dry, "hush").await.unwrap().ends_with("6 created, 0 updated, 0 deleted"));
+    assert!(tenants::all(db).await.unwrap().is_empty());
+}
+
+async fn two_runs_at_once_agree(db: &Db) {
+    let (a, b) = tokio::join!(apply(db, FILE), apply(db, FILE));
+    let mut both = [a.unwrap(), b.unwrap()];
+    both.sort_by_key(String::len);
+    assert_eq!(both[0], "no changes");
+    assert!(both[1].ends_with("6 created, 0 updated, 0 deleted"), "{both:?}");
+}

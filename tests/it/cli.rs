@@ -1,0 +1,84 @@
+//! The program itself: exit codes, what it prints, and that it changes nothing when it only checks.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+const FILE: &str = "tenants:\n- name: acme\n  clients:\n  - {client_id: cp, secret: {file: secret.txt}, redirect_uris: ['https://cp.example/cb']}\n";
+
+fn gatehouse(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatehouse"));
+    let Output { status, stdout, stderr } =
+        command.args(args).current_dir(dir).env_clear().envs(env.iter().copied()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+#[test]
+fn wrong_usage_is_two() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in [&["bogus"][..], &[], &["apply"], &["keys", "rotate", "--alg", "HS256"]] {
+        assert_eq!(gatehouse(dir.path(), args, &[]).0, 2, "{args:?}");
+    }
+    assert_eq!(gatehouse(dir.path(), &["--help"], &[]).0, 0);
+}
+
+#[test]
+fn check_lists_every_problem_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, out, err) = gatehouse(dir.path(), &["check"], &[]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    fs::write(dir.path().join("gatehouse.toml"), "listen = \"x\"\n\npublic_ulr = \"y\"\n").unwrap();
+    let (code, _, err) = gatehouse(dir.path(), &["check"], &[("GATEHOUSE_MASTER_KEY", "hush-hush")]);
+    assert_eq!((code, err.lines().count()), (1, 3), "{err}");
+    assert!(err.contains("gatehouse.toml:1: listen") && err.contains("did you mean public_url?"), "{err}");
+    assert!(!err.contains("hush-hush"), "{err}");
+    fs::remove_file(dir.path().join("gatehouse.toml")).unwrap();
+    fs::write(dir.path().join("state.yaml"), "tenants:\n- nam: acme\n").unwrap();
+    let env = [("GATEHOUSE_APPLY", "state.yaml"), ("GATEHOUSE_DATABASE_URL", "sqlite://nowhere/x.db")];
+    let (code, _, err) = gatehouse(dir.path(), &["check"], &env);
+    assert_eq!(code, 1);
+    for part in ["the folder nowhere does not exist", "state.yaml:2:3: a tenant has no key nam (did you mean name?)"] {
+        assert!(err.contains(part), "{err}");
+    }
+    let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["state.yaml"], "neither a key nor a database was made");
+}
+
+#[test]
+fn apply_prints_its_plan_and_then_no_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("conf")).unwrap();
+    fs::write(dir.path().join("conf/state.yaml"), FILE).unwrap();
+    let apply = |args: &[&str]| gatehouse(dir.path(), &[&["apply", "conf/state.yaml"], args].concat(), &[]);
+    let (code, _, err) = apply(&[]);
+    assert_eq!(code, 1);
+    assert!(err.starts_with("conf/state.yaml:4:36: conf/secret.txt cannot be read"), "{err}");
+    fs::write(dir.path().join("conf/secret.txt"), "hush\n").unwrap();
+    let (code, out, err) = apply(&["--dry-run"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.ends_with("2 created, 0 updated, 0 deleted\nnothing was changed (--dry-run)\n"), "{out}");
+    assert_eq!(apply(&[]).1, "+ tenant acme\n+ client cp\n2 created, 0 updated, 0 deleted\n");
+    assert_eq!(apply(&[]).1, "no changes\n");
+    assert_eq!(gatehouse(dir.path(), &["check"], &[]).1, "settings: ok\ndatabase: ok, and the master key fits\n");
+
+    let other = [("GATEHOUSE_MASTER_KEY", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=")];
+    let (code, _, err) = gatehouse(dir.path(), &["check"], &other);
+    assert_eq!(code, 1);
+    assert!(err.contains("does not fit this database"), "{err}");
+}
+
+#[test]
+fn keys_are_made_and_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let (code, out, err) = gatehouse(dir.path(), &["keys", "rotate", "--alg", "ES256"], &[]);
+        assert_eq!((code, err.as_str()), (0, ""));
+        assert!(out.starts_with("ES256: new key "), "{out}");
+    }
+    let (_, out, _) = gatehouse(dir.path(), &["keys", "list"], &[]);
+    let states: Vec<&str> = out.lines().skip(1).filter_map(|l| l.split_whitespace().nth(2)).collect();
+    assert_eq!(states, ["signs", "published"], "{out}");
+}

@@ -1,0 +1,23 @@
+//! The whole application in process, built by the same function as `main` uses, over HTTP, on a fresh database for each
+//! test, with a clock that is moved by hand. Everything runs on SQLite, and on PostgreSQL when `GATEHOUSE_TEST_POSTGRES`
+//! names a server.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
+
+mod apply;
+mod authorize;
+mod browser;
+mod cli;
+mod codes;
+mod connector;
+mod databases;
+mod demo;
+mod hops;
+mod idp;
+mod logout;
+mod operations;
+mod passwords;
+mod refresh;
+mod store;
+mod tokens;
+mod world;

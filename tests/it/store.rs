@@ -1,0 +1,266 @@
+//! The nouns of the store behave alike on both databases.
+
+use gatehouse::{
+    oauth::client::{Client, ClientSettings},
+    params,
+    policy::{
+        connection::{ConnectionSettings, Protocol},
+        email::Email,
+        identity::Provisioning,
+    },
+    store::{
+        Db, StoreError, clients,
+        connections::{self, Connection},
+        domains,
+        teams::{self, Team},
+        tenants::{self, Tenant},
+        users::{self, User},
+    },
+};
+
+use crate::on_both_databases;
+
+on_both_databases!(
+    tenants_and_domains,
+    connections_and_versions,
+    clients_stay_with_their_tenant,
+    users_and_their_access,
+    teams_and_members,
+    a_transaction_is_all_or_nothing,
+    what_cannot_be_read_is_an_error,
+);
+
+pub fn tenant(name: &str) -> Tenant {
+    Tenant {
+        id: format!("id-{name}"),
+        name: name.into(),
+        display_name: name.to_uppercase(),
+        provisioning: Provisioning::Invite,
+        enabled: true,
+        password_login: false,
+        access_token_lifetime: Some(900),
+        refresh_token_lifetime: None,
+        created_at: 1,
+    }
+}
+
+fn connection(tenant: &Tenant, name: &str) -> Connection {
+    Connection {
+        id: format!("{}-{name}", tenant.id),
+        tenant_id: tenant.id.clone(),
+        name: name.into(),
+        protocol: Protocol::Oidc,
+        enabled: true,
+        login_enabled: true,
+        settings: ConnectionSettings { button_text: Some("Go".into()), ..ConnectionSettings::default() },
+        secret_sealed: None,
+        version: 1,
+        created_at: 1,
+    }
+}
+
+fn client(tenant: &Tenant, id: &str) -> Client {
+    Client {
+        id: id.into(),
+        tenant_id: tenant.id.clone(),
+        name: "App".into(),
+        secret_fingerprint: Some("print".into()),
+        trusted: true,
+        enabled: true,
+        settings: ClientSettings::default(),
+    }
+}
+
+fn user(tenant: &Tenant, email: &str) -> User {
+    User {
+        id: format!("{}-{email}", tenant.id),
+        tenant_id: tenant.id.clone(),
+        email: Email::parse(email).unwrap(),
+        email_proven: true,
+        name: None,
+        password_hash: None,
+        admin: false,
+        active: true,
+        created_at: 1,
+        updated_at: 1,
+    }
+}
+
+async fn tenants_and_domains(db: &Db) {
+    let (a, b) = (tenant("a"), tenant("b"));
+    tenants::save(db, &a).await.unwrap();
+    tenants::save(db, &b).await.unwrap();
+    assert_eq!(tenants::find(db, &a.id).await.unwrap(), Some(a.clone()));
+    assert_eq!(tenants::find_by_name(db, "b").await.unwrap(), Some(b.clone()));
+    assert_eq!(tenants::find_by_name(db, "B").await.unwrap(), None, "names are compared byte for byte");
+    assert_eq!(tenants::all(db).await.unwrap(), [a.clone(), b.clone()]);
+
+    let changed = Tenant { enabled: false, access_token_lifetime: None, provisioning: Provisioning::Scim, ..a.clone() };
+    tenants::save(db, &changed).await.unwrap();
+    assert_eq!(tenants::find(db, &a.id).await.unwrap(), Some(changed));
+    let taken = tenants::save(db, &Tenant { id: "other".into(), ..a.clone() }).await.unwrap_err();
+    assert!(taken.is_conflict(), "{taken}");
+
+    let of = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+    domains::set(db, &a.id, &of(&["z.test", "a-b.test", "a.test"])).await.unwrap();
+    assert_eq!(domains::of_tenant(db, &a.id).await.unwrap(), ["a-b.test", "a.test", "z.test"]);
+    assert_eq!(domains::tenant_of(db, "z.test").await.unwrap(), Some(a.id.clone()));
+    assert!(domains::set(db, &b.id, &of(&["z.test"])).await.unwrap_err().is_conflict());
+    domains::set(db, &a.id, &of(&["a.test"])).await.unwrap();
+    assert_eq!(domains::tenant_of(db, "z.test").await.unwrap(), None);
+
+    assert!(tenants::delete(db, &a.id).await.unwrap());
+    assert!(!tenants::delete(db, &a.id).await.unwrap());
+    assert_eq!(domains::tenant_of(db, "a.test").await.unwrap(), None, "a tenant takes its domains along");
+}
+
+async fn connections_and_versions(db: &Db) {
+    let t = tenant("t");
+    tenants::save(db, &t).await.unwrap();
+    let okta = connection(&t, "okta");
+    assert!(connections::save(db, &okta).await.unwrap());
+    assert!(!connections::save(db, &okta).await.unwrap(), "nothing differs");
+    assert_eq!(connections::find(db, &okta.id).await.unwrap(), Some(okta.clone()));
+    for (n, changed) in [
+        Connection { login_enabled: false, ..okta.clone() },
+        Connection { secret_sealed: Some("sealed".into()), ..okta.clone() },
+        Connection { settings: ConnectionSettings::default(), ..okta.clone() },
+        okta.clone(),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert!(connections::save(db, &changed).await.unwrap());
+        let version = 2 + i64::try_from(n).unwrap();
+        assert_eq!(connections::find(db, &okta.id).await.unwrap(), Some(Connection { version, ..changed }));
+    }
+    let same_name = Connection { id: "x".into(), ..okta.clone() };
+    assert!(connections::save(db, &same_name).await.unwrap_err().is_conflict());
+
+    let hidden = Connection { login_enabled: false, created_at: 2, ..connection(&t, "hidden") };
+    let off = Connection { enabled: false, created_at: 3, ..connection(&t, "off") };
+    connections::save(db, &hidden).await.unwrap();
+    connections::save(db, &off).await.unwrap();
+    let names = |all: Vec<Connection>| all.into_iter().map(|c| c.name).collect::<Vec<_>>();
+    assert_eq!(names(connections::of_tenant(db, &t.id).await.unwrap()), ["okta", "hidden", "off"]);
+    assert_eq!(names(connections::offered(db, &t.id).await.unwrap()), ["okta"]);
+    assert!(connections::find_by_name(db, &t.id, "off").await.unwrap().is_some());
+    assert!(connections::find_by_name(db, "other", "off").await.unwrap().is_none());
+    assert!(connections::delete(db, &okta.id).await.unwrap());
+    assert!(connections::find(db, &okta.id).await.unwrap().is_none());
+}
+
+async fn clients_stay_with_their_tenant(db: &Db) {
+    let (a, b) = (tenant("a"), tenant("b"));
+    tenants::save(db, &a).await.unwrap();
+    tenants::save(db, &b).await.unwrap();
+    assert!(clients::save(db, &client(&a, "app"), 5).await.unwrap());
+    let changed = Client { trusted: false, secret_fingerprint: None, ..client(&a, "app") };
+    assert!(clients::save(db, &changed, 6).await.unwrap());
+    let found = clients::find(db, "app").await.unwrap().unwrap();
+    assert_eq!((found.trusted, found.secret_fingerprint, found.settings), (false, None, ClientSettings::default()));
+    assert!(!clients::save(db, &client(&b, "app"), 7).await.unwrap(), "another tenant's id");
+    assert_eq!(clients::find(db, "app").await.unwrap().unwrap().tenant_id, a.id);
+    assert_eq!(clients::of_tenant(db, &a.id).await.unwrap().len(), 1);
+    assert!(clients::of_tenant(db, &b.id).await.unwrap().is_empty());
+    assert!(clients::delete(db, "app").await.unwrap());
+    assert!(clients::find(db, "app").await.unwrap().is_none());
+}
+
+async fn users_and_their_access(db: &Db) {
+    let (a, b) = (tenant("a"), tenant("b"));
+    for t in [&a, &b] {
+        tenants::save(db, t).await.unwrap();
+        clients::save(db, &client(t, &format!("app-{}", t.name)), 1).await.unwrap();
+    }
+    let ada = user(&a, "Ada@Acme.Example");
+    assert!(users::insert(db, &ada).await.unwrap());
+    let twin = User { id: "twin".into(), ..user(&a, "ada@acme.example") };
+    assert!(!users::insert(db, &twin).await.unwrap(), "one user an address");
+    assert!(users::insert(db, &user(&b, "ada@acme.example")).await.unwrap(), "another tenant's is another user");
+    assert_eq!(users::find_by_email(db, &a.id, &Email::parse("ADA@acme.example").unwrap()).await.unwrap(), Some(ada.clone()));
+
+    let renamed = User { name: Some("Ada".into()), admin: true, updated_at: 2, ..ada.clone() };
+    assert!(users::update(db, &User { active: false, ..renamed.clone() }).await.unwrap());
+    assert_eq!(users::find(db, &ada.id).await.unwrap(), Some(renamed), "active does not change by the way");
+    assert!(users::set_password(db, &ada.id, Some("hash"), 3).await.unwrap());
+    assert!(!users::set_password(db, "nobody", Some("hash"), 3).await.unwrap());
+
+    for (hash, owner) in [("s1", &ada.id), ("s2", &ada.id), ("s3", &user(&b, "ada@acme.example").id)] {
+        let sql = "INSERT INTO sessions (id_hash, user_id, data, created_at, expires_at) VALUES ($1, $2, '{}', 1, 9)";
+        db.execute(sql, params![hash, owner]).await.unwrap();
+        let sql = "INSERT INTO families (id, tenant_id, client_id, user_id, scope, resources, auth_time, amr, created_at, expires_at) \
+                   SELECT $1, tenant_id, 'app-a', id, '', '[]', 1, '[]', 1, 9 FROM users WHERE id = $2";
+        db.execute(sql, params![hash, owner]).await.unwrap();
+    }
+    let mut tx = db.begin().await.unwrap();
+    assert!(users::deactivate(&mut tx, &ada.id, 7).await.unwrap());
+    tx.commit().await.unwrap();
+    assert!(!users::find(db, &ada.id).await.unwrap().unwrap().active);
+    let sessions: Vec<(String,)> = db.all("SELECT id_hash FROM sessions", params![]).await.unwrap();
+    assert_eq!(sessions, [("s3".to_owned(),)], "nobody else's session ends");
+    let revoked: Vec<(String, Option<i64>)> = db.all("SELECT id, revoked_at FROM families ORDER BY id", params![]).await.unwrap();
+    assert_eq!(revoked, [("s1".into(), Some(7)), ("s2".into(), Some(7)), ("s3".into(), None)]);
+
+    let mut tx = db.begin().await.unwrap();
+    assert!(!users::deactivate(&mut tx, &ada.id, 8).await.unwrap(), "only once");
+    tx.commit().await.unwrap();
+    let revoked: Vec<(Option<i64>,)> = db.all("SELECT revoked_at FROM families WHERE id = 's1'", params![]).await.unwrap();
+    assert_eq!(revoked, [(Some(7),)], "the first time stands");
+    assert!(users::activate(db, &ada.id, 9).await.unwrap());
+    assert!(!users::activate(db, &ada.id, 9).await.unwrap());
+    assert!(users::find(db, &ada.id).await.unwrap().unwrap().active);
+    assert!(users::delete(db, &ada.id).await.unwrap());
+    assert_eq!(users::of_tenant(db, &a.id).await.unwrap(), []);
+}
+
+async fn teams_and_members(db: &Db) {
+    let t = tenant("t");
+    tenants::save(db, &t).await.unwrap();
+    for email in ["ada@acme.example", "bob@acme.example"] {
+        users::insert(db, &user(&t, email)).await.unwrap();
+    }
+    let (ada, bob) = (user(&t, "ada@acme.example").id, user(&t, "bob@acme.example").id);
+    let sre = Team { id: "sre".into(), tenant_id: t.id.clone(), name: "SRE".into(), created_at: 1 };
+    teams::save(db, &sre).await.unwrap();
+    assert!(teams::save(db, &Team { id: "x".into(), ..sre.clone() }).await.unwrap_err().is_conflict());
+    assert!(teams::add_member(db, &sre.id, &bob).await.unwrap());
+    assert!(!teams::add_member(db, &sre.id, &bob).await.unwrap());
+    assert!(teams::add_member(db, &sre.id, &ada).await.unwrap());
+    assert!(teams::add_member(db, &sre.id, "nobody").await.is_err());
+    assert_eq!(teams::members(db, &sre.id).await.unwrap(), [ada.clone(), bob.clone()]);
+    assert_eq!(teams::of_user(db, &ada).await.unwrap(), std::slice::from_ref(&sre));
+    assert!(teams::remove_member(db, &sre.id, &ada).await.unwrap());
+    assert!(!teams::remove_member(db, &sre.id, &ada).await.unwrap());
+    users::delete(db, &bob).await.unwrap();
+    assert_eq!(teams::members(db, &sre.id).await.unwrap(), Vec::<String>::new());
+    assert_eq!(teams::find_by_name(db, &t.id, "SRE").await.unwrap(), Some(sre.clone()));
+    assert_eq!(teams::of_tenant(db, &t.id).await.unwrap(), std::slice::from_ref(&sre));
+    assert!(teams::delete(db, &sre.id).await.unwrap());
+}
+
+async fn a_transaction_is_all_or_nothing(db: &Db) {
+    let mut tx = db.begin().await.unwrap();
+    tenants::lock(&mut tx).await.unwrap();
+    tenants::save(&mut tx, &tenant("t")).await.unwrap();
+    assert!(tenants::find_by_name(&mut tx, "t").await.unwrap().is_some());
+    drop(tx);
+    assert!(tenants::find_by_name(db, "t").await.unwrap().is_none());
+}
+
+async fn what_cannot_be_read_is_an_error(db: &Db) {
+    let t = tenant("t");
+    tenants::save(db, &t).await.unwrap();
+    connections::save(db, &connection(&t, "c")).await.unwrap();
+    clients::save(db, &client(&t, "app"), 1).await.unwrap();
+    users::insert(db, &user(&t, "ada@acme.example")).await.unwrap();
+    for sql in ["UPDATE connections SET settings = '{'", "UPDATE clients SET settings = '3'", "UPDATE users SET email = 'ada'"] {
+        db.execute(sql, params![]).await.unwrap();
+    }
+    let corrupt = |e: StoreError| assert!(matches!(e, StoreError::Corrupt(..)), "{e}");
+    corrupt(connections::of_tenant(db, &t.id).await.unwrap_err());
+    corrupt(clients::find(db, "app").await.unwrap_err());
+    corrupt(users::of_tenant(db, &t.id).await.unwrap_err());
+    db.execute("UPDATE tenants SET provisioning = 'x'", params![]).await.unwrap();
+    corrupt(tenants::all(db).await.unwrap_err());
+}

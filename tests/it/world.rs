@@ -1,0 +1,273 @@
+//! One deployment for one test: database, application, port, clock.
+
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use gatehouse::{
+    app::App,
+    apply,
+    clock::Clock,
+    config::{Environment, Settings},
+    password, router,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::browser::{Answer, Browser};
+
+/// Where the test clock starts.
+pub const START: i64 = 1_800_000_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// Runs each named `async fn(Backend)` on both databases.
+#[macro_export]
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite { $(#[tokio::test] async fn $name() { super::$name($crate::world::Backend::Sqlite).await; })* }
+        mod postgres { $(#[tokio::test] async fn $name() {
+            if $crate::world::postgres().is_some() { super::$name($crate::world::Backend::Postgres).await; }
+        })* }
+    };
+}
+
+/// The PostgreSQL server for tests. Where tests must not be skipped (`CI` is set), it must be there.
+pub fn postgres() -> Option<String> {
+    let url = std::env::var("GATEHOUSE_TEST_POSTGRES").ok();
+    assert!(url.is_some() || std::env::var("CI").is_err(), "GATEHOUSE_TEST_POSTGRES is missing: run the tests with make test");
+    url
+}
+
+/// A fresh, empty database.
+pub async fn fresh_database(backend: Backend, dir: &TempDir) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    match backend {
+        Backend::Sqlite => format!("sqlite://{}", dir.path().join("gatehouse.db").display()),
+        Backend::Postgres => {
+            let server = postgres().expect("a PostgreSQL server");
+            let name = format!("gatehouse_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+            let pool = sqlx::PgPool::connect(&server).await.expect("PostgreSQL answers");
+            let sql = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+            sqlx::Executor::execute(&pool, sql).await.expect("a database can be made");
+            pool.close().await;
+            let (head, _) = server.rsplit_once('/').expect("a URL with a database");
+            format!("{head}/{name}")
+        }
+    }
+}
+
+pub struct World {
+    pub app: App,
+    pub clock: Clock,
+    /// The public URL, which is also where it listens.
+    pub url: String,
+    pub dir: TempDir,
+}
+
+/// A tenant with a trusted client that has a secret, one with PKCE alone, a foreign one that needs consent, and users.
+pub const STATE: &str = r#"
+tenants:
+- name: acme
+  display_name: Acme
+  domains: [acme.example]
+  clients:
+  - {client_id: web, name: Web app, secret: web-secret, redirect_uris: ["https://app.example/cb"], post_logout_redirect_uris: ["https://app.example/bye"], trusted: true}
+  - {client_id: spa, name: Single page, redirect_uris: ["https://spa.example/cb"], trusted: true}
+  - {client_id: foreign, name: Foreign, secret: foreign-secret, redirect_uris: ["https://foreign.example/cb"]}
+  - {client_id: api, name: API app, secret: api-secret, redirect_uris: ["https://api.example/cb"], trusted: true, resources: ["https://one.example", "https://two.example"]}
+  users:
+  - {email: ada@acme.example, name: Ada, password: "correct horse", active: true}
+  - {email: eve@acme.example, name: Eve, password: "correct horse", active: false}
+- name: other
+  display_name: Other
+  clients:
+  - {client_id: other-web, name: Other web, secret: other-secret, redirect_uris: ["https://other.example/cb"], trusted: true}
+  users:
+  - {email: ada@acme.example, name: Another Ada, password: "battery staple", active: true}
+"#;
+
+impl World {
+    pub async fn new(backend: Backend) -> Self {
+        Self::with(backend, STATE, &[]).await
+    }
+
+    /// With other state and extra settings (environment names without `GATEHOUSE_`).
+    pub async fn with(backend: Backend, state: &str, settings: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let database = fresh_database(backend, &dir).await;
+        let world = Self::node(dir, &database, Clock::manual(START), None, settings).await;
+        world.apply(state).await;
+        world
+    }
+
+    /// A second node on the same database, keys and clock, behind the same public URL.
+    pub async fn second_node(&self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("keys")).unwrap();
+        std::fs::copy(self.dir.path().join("keys/master.key"), dir.path().join("keys/master.key")).unwrap();
+        let database = self.app.settings.database_url.clone();
+        Self::node(dir, &database, self.clock.clone(), Some(self.url.clone()), &[]).await
+    }
+
+    async fn node(dir: TempDir, database: &str, clock: Clock, public_url: Option<String>, settings: &[(&str, &str)]) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let own = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        let public_url = public_url.unwrap_or_else(|| own.clone());
+        let keys = dir.path().join("keys").display().to_string();
+        let mut env = Environment::new();
+        for (name, value) in [
+            ("PUBLIC_URL", public_url.as_str()),
+            ("DATABASE_URL", database),
+            ("KEYS_DIR", &keys),
+            ("OUTBOUND_ALLOW", "127.0.0.1,localhost"),
+        ]
+        .iter()
+        .chain(settings)
+        {
+            env.insert(format!("GATEHOUSE_{name}"), (*value).to_owned());
+        }
+        let settings = Settings::load(None, &env).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let app = App::new(settings, clock.clone()).await.expect("the application starts");
+        let service = router::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        Self { app, clock, url: own, dir }
+    }
+
+    pub async fn apply(&self, state: &str) {
+        let hashing = apply::Hashing { hash: |p| password::hash_now(p).ok(), verify: password::verify_now };
+        let file = apply::File { text: state, origin: "state.yaml", env: &|_| None };
+        let plan = apply::run(&self.app.db, &self.app.sealer, hashing, file, apply::Options::default(), self.clock.now()).await;
+        if let Err(problems) = plan {
+            panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+        }
+    }
+
+    /// Runs a statement behind the application's back: to put the world into a state.
+    pub async fn sql(&self, sql: &'static str) -> u64 {
+        self.app.db.execute(sql, &[]).await.unwrap()
+    }
+
+    /// An authorization URL of a client; `extra` adds or replaces parameters (an empty value removes one).
+    pub fn authorize_url(&self, client: &str, extra: &[(&str, &str)]) -> String {
+        let redirect = redirect_uri(client);
+        let mut pairs: Vec<(&str, &str)> = vec![
+            ("client_id", client),
+            ("response_type", "code"),
+            ("scope", "openid email profile offline_access"),
+            ("redirect_uri", &redirect),
+            ("state", "the-state"),
+            ("nonce", "the-nonce"),
+        ];
+        for (name, value) in extra {
+            pairs.retain(|(n, _)| n != name);
+            if !value.is_empty() {
+                pairs.push((name, value));
+            }
+        }
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        format!("{}/oauth2/authorize?{query}", self.url)
+    }
+
+    /// Signs in with a password, unless the browser is signed in already, and gives the answer that leads back to the
+    /// client.
+    pub async fn sign_in(&self, browser: &mut Browser, url: &str, email: &str, password: &str) -> Answer {
+        let page = browser.get(url).await;
+        let page = browser.follow(page).await;
+        if page.query("code").is_some() {
+            return page;
+        }
+        assert_eq!(page.status, 200, "the sign-in page: {}", page.body);
+        self.password(browser, &page, email, password).await
+    }
+
+    /// From the sign-in page through the password page.
+    pub async fn password(&self, browser: &mut Browser, page: &Answer, email: &str, password: &str) -> Answer {
+        let action = format!("{}{}", self.url, url::Url::parse(&page.url).unwrap().path());
+        let csrf = page.csrf();
+        let page = browser.post(&action, &[("csrf", &csrf), ("email", email), ("with", "password")]).await;
+        assert_eq!(page.status, 200, "the password page: {}", page.body);
+        browser.post(&format!("{action}/password"), &[("csrf", &page.csrf()), ("email", email), ("password", password)]).await
+    }
+
+    /// A code for Ada in a fresh browser.
+    pub async fn code(&self, client: &str, extra: &[(&str, &str)]) -> String {
+        let mut browser = Browser::new();
+        let answer = self.sign_in(&mut browser, &self.authorize_url(client, extra), "ada@acme.example", "correct horse").await;
+        answer.query("code").unwrap_or_else(|| panic!("no code: {} {:?}", answer.status, answer.location()))
+    }
+
+    /// Posts to the token endpoint as a client with a secret (`None`: public).
+    pub async fn token(&self, client: &str, form: &[(&str, &str)]) -> Answer {
+        let secret = secret(client);
+        Browser::new().post_as(&format!("{}/oauth2/token", self.url), client, secret, form).await
+    }
+
+    /// Redeems a code of `client`.
+    pub async fn redeem(&self, client: &str, code: &str) -> Answer {
+        let redirect = redirect_uri(client);
+        self.token(client, &[("grant_type", "authorization_code"), ("code", code), ("redirect_uri", &redirect)]).await
+    }
+
+    /// Tokens for Ada.
+    pub async fn tokens(&self, client: &str) -> Value {
+        let answer = self.redeem(client, &self.code(client, &[]).await).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    }
+
+    pub async fn refresh(&self, client: &str, token: &str) -> Answer {
+        self.token(client, &[("grant_type", "refresh_token"), ("refresh_token", token)]).await
+    }
+
+    pub async fn userinfo(&self, access_token: &str) -> Answer {
+        Browser::new()
+            .get_with(&format!("{}/oauth2/userinfo", self.url), &[("authorization", &format!("Bearer {access_token}"))])
+            .await
+    }
+
+    pub async fn introspect(&self, client: &str, token: &str) -> Value {
+        let url = format!("{}/oauth2/introspect", self.url);
+        let answer = Browser::new().post_as(&url, client, secret(client), &[("token", token)]).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    }
+}
+
+pub fn redirect_uri(client: &str) -> String {
+    let host = match client {
+        "web" => "app",
+        "other-web" => "other",
+        client => client,
+    };
+    format!("https://{host}.example/cb")
+}
+
+pub fn secret(client: &str) -> Option<&'static str> {
+    Some(match client {
+        "web" => "web-secret",
+        "foreign" => "foreign-secret",
+        "api" => "api-secret",
+        "other-web" => "other-secret",
+        _ => return None,
+    })
+}
+
+/// Header and claims of a JWT, unverified: for looking at what was issued.
+pub fn decode(token: &str) -> (Value, Value) {
+    let part = |i: usize| {
+        let bytes = URL_SAFE_NO_PAD.decode(token.split('.').nth(i).unwrap()).unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    };
+    (part(0), part(1))
+}
+
+pub fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or_else(|| panic!("no {name} in {value}"))
+}
