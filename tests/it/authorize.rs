@@ -14,7 +14,8 @@ on_both!(
     prompt_and_max_age,
     another_browser_cannot_go_on,
     switched_off_clients_and_tenants_are_refused,
-    hostile_text_is_escaped
+    hostile_text_is_escaped,
+    one_address_begins_only_so_many
 );
 
 async fn signs_in_and_remembers(backend: Backend) {
@@ -223,4 +224,15 @@ async fn hostile_text_is_escaped(backend: Backend) {
     assert!(!page.body.contains("<script>alert") && !page.body.contains("<img src=x"), "{}", page.body);
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"));
+}
+
+async fn one_address_begins_only_so_many(backend: Backend) {
+    let world = World::with(backend, STATE, &[("SIGN_IN_RATE", "3"), ("TRUSTED_PROXIES", "127.0.0.1/32")]).await;
+    let url = world.authorize_url("web", &[]);
+    let from = async |address: &str| Browser::new().get_with(&url, &[("x-forwarded-for", address)]).await.status;
+    for _ in 0..3 {
+        assert_eq!(from("192.0.2.1").await, 302);
+    }
+    assert_eq!(from("192.0.2.1").await, 429);
+    assert_eq!(from("192.0.2.2").await, 302, "another address goes on");
 }
