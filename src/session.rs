@@ -33,7 +33,6 @@ use crate::{
 };
 
 const SESSION_COOKIE: &str = "__Host-gatehouse";
-const GONE: &str = "__Host-gatehouse=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax";
 const BROWSER_COOKIE: &str = "__Host-gatehouse-browser";
 const KEY: &str = "signed_in";
 
