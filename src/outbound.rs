@@ -9,7 +9,11 @@ mod allow;
 #[cfg(test)]
 mod tests;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -147,8 +151,9 @@ pub struct Outbound {
     allow: Arc<Allow>,
     limits: Limits,
     guarded: reqwest::Client,
-    /// For hosts that the operator has named: they may resolve to any address.
-    named: Option<reqwest::Client>,
+    /// For hosts that the operator has named, which may resolve to any address. Made at first use: a client costs a
+    /// reading of the system's root certificates.
+    named: Arc<OnceLock<reqwest::Client>>,
 }
 
 impl Outbound {
@@ -163,8 +168,7 @@ impl Outbound {
     fn with_limits(allow: Allow, limits: Limits) -> Result<Self, OutboundError> {
         let allow = Arc::new(allow);
         let guarded = client(limits, Guard(Some(Arc::clone(&allow))))?;
-        let named = if allow.hosts.is_empty() { None } else { Some(client(limits, Guard(None))?) };
-        Ok(Self { allow, limits, guarded, named })
+        Ok(Self { allow, limits, guarded, named: Arc::default() })
     }
 
     /// Whether `url` may be called, as far as that can be said without resolving its name.
@@ -172,11 +176,11 @@ impl Outbound {
     /// # Errors
     /// When it is not https (or http to an allowed host), holds user info, or names a private address.
     pub fn check(&self, url: &Url) -> Result<(), OutboundError> {
-        self.choose(url).map(|_| ())
+        self.judge(url).map(|_| ())
     }
 
-    /// The client to call `url` with.
-    fn choose(&self, url: &Url) -> Result<&reqwest::Client, OutboundError> {
+    /// Whether `url` is that of a host which the operator has named.
+    fn judge(&self, url: &Url) -> Result<bool, OutboundError> {
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
             return Err(OutboundError::Unusable(format!("a URL of scheme {}", url.scheme())));
         };
@@ -187,14 +191,14 @@ impl Outbound {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(OutboundError::UserInfo(name));
         }
-        let named = self.named.as_ref().filter(|_| self.allow.names(&host, port));
+        let named = self.allow.names(&host, port);
         // The resolver is never asked about address literals.
         let literal = match host {
             Host::Ipv4(ip) => Some(IpAddr::V4(ip)),
             Host::Ipv6(ip) => Some(IpAddr::V6(ip)),
             Host::Domain(_) => None,
         };
-        if named.is_none() {
+        if !named {
             if let Some(ip) = literal.filter(|ip| !is_public(*ip) && !self.allow.holds(*ip)) {
                 return Err(OutboundError::Private { host: name, ip });
             }
@@ -202,7 +206,19 @@ impl Outbound {
                 return Err(OutboundError::Plain(name));
             }
         }
-        Ok(named.unwrap_or(&self.guarded))
+        Ok(named)
+    }
+
+    /// The client to call `url` with.
+    fn choose(&self, url: &Url) -> Result<reqwest::Client, OutboundError> {
+        if !self.judge(url)? {
+            return Ok(self.guarded.clone());
+        }
+        if let Some(client) = self.named.get() {
+            return Ok(client.clone());
+        }
+        let made = client(self.limits, Guard(None))?;
+        Ok(self.named.get_or_init(|| made).clone())
     }
 
     /// Gets `url`. `purpose` is the metric's label (`discovery`, `jwks`, `userinfo`, …), `accept` the media type. Answers

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long requests under way may take to finish at the end.
-const GRACE: Duration = Duration::from_secs(20);
+pub const GRACE: Duration = Duration::from_secs(20);
 
 /// Why serving ended or never began.
 #[derive(Debug, thiserror::Error)]

@@ -25,7 +25,7 @@ pub const FRESH: i64 = 24 * 3600;
 /// Keys whose issuer cannot be reached are used for this long after they were last fetched, in seconds.
 pub const LAST_GOOD: i64 = 7 * 24 * 3600;
 /// Seconds between two fetches of one URL, whatever tokens ask for.
-pub const FLOOR: i64 = 60;
+pub const FLOOR: i64 = 10;
 
 /// Reads a JWKS: the keys that can verify a signature, and why others were left out. Keys beyond [`KEY_LIMIT`] are not
 /// looked at.

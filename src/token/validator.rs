@@ -98,7 +98,7 @@ mod tests {
         let spec = own::spec(&audience);
         let validator = Validator::new(own::ISSUER, ring.clone(), AudienceRule::Contains(audience.to_vec()), 60);
         let access = issue::access(&ring, &spec, 100).unwrap().token;
-        let refresh = issue::refresh(&ring, &spec, "jti", 100).unwrap().token;
+        let refresh = issue::refresh(&ring, &spec, "jti-1", 100).unwrap().token;
         let id = issue::id(&ring, &spec, Some(&access), 100).unwrap().token;
         // What we sign for a provider that has given us our own issuer as client id.
         let assertion = json!({"iss": own::ISSUER, "sub": own::ISSUER, "aud": own::ISSUER, "exp": 400, "iat": 100, "jti": "j"});
