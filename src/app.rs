@@ -150,7 +150,11 @@ impl App {
         Ok(())
     }
 
-    async fn apply(&self, text: &str, origin: &str, env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Result<(), StartError> {
+    /// Makes the database agree with a declarative text; `origin` names it in problems, `env` looks up `${NAME}`.
+    ///
+    /// # Errors
+    /// Every problem there is; then nothing was changed.
+    pub async fn apply(&self, text: &str, origin: &str, env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Result<(), StartError> {
         let hashing =
             apply::Hashing { hash: |password| crate::password::hash_now(password).ok(), verify: crate::password::verify_now };
         let file = apply::File { text, origin, env };

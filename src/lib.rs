@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod moment;
 pub mod oauth;
 pub mod outbound;
+pub mod page;
 pub mod password;
 pub mod policy;
 pub mod router;

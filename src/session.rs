@@ -7,7 +7,12 @@
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, Method, StatusCode, request::Parts},
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode,
+        header::{self, SET_COOKIE},
+        request::Parts,
+    },
+    response::Response,
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use serde::{Deserialize, Serialize};
@@ -26,6 +31,7 @@ use crate::{
 };
 
 const SESSION_COOKIE: &str = "__Host-gatehouse";
+const GONE: &str = "__Host-gatehouse=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax";
 const BROWSER_COOKIE: &str = "__Host-gatehouse-browser";
 const KEY: &str = "signed_in";
 
@@ -61,6 +67,18 @@ pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
         .with_same_site(tower_sessions::cookie::SameSite::Lax)
         .with_path("/")
         .with_expiry(Expiry::OnSessionEnd)
+}
+
+/// Lets the session cookie really go. tower-sessions takes it back without `Secure`, and browsers ignore whatever is set
+/// under a `__Host-` name without it.
+pub async fn take_cookie_back(mut response: Response) -> Response {
+    let removal = format!("{SESSION_COOKIE}=;");
+    if let header::Entry::Occupied(mut lines) = response.headers_mut().entry(SET_COOKIE) {
+        for line in lines.iter_mut().filter(|line| line.as_bytes().starts_with(removal.as_bytes())) {
+            *line = HeaderValue::from_static(GONE);
+        }
+    }
+    response
 }
 
 /// One request of a browser.
@@ -155,7 +173,7 @@ impl Visit {
     /// # Errors
     /// When the database does not answer.
     pub async fn sign_in(&self, signed_in: &SignedIn) -> Result<(), PageError> {
-        self.session.flush().await.map_err(session_error)?;
+        self.forget().await?;
         self.session.cycle_id().await.map_err(session_error)?;
         self.session.insert(KEY, signed_in).await.map_err(session_error)
     }
@@ -169,7 +187,18 @@ impl Visit {
         if let Some(found) = found {
             store::families::revoke_of_sid(&app.db, &found.sid, app.clock.now()).await?;
         }
-        self.session.flush().await.map_err(session_error)
+        self.forget().await
+    }
+
+    /// Deletes the session, if there is one.
+    async fn forget(&self) -> Result<(), PageError> {
+        match self.session.id() {
+            Some(_) => self.session.flush().await.map_err(session_error),
+            None => {
+                self.session.clear().await;
+                Ok(())
+            }
+        }
     }
 }
 
@@ -189,7 +218,7 @@ pub fn host_cookie(name: &'static str, value: String) -> Cookie<'static> {
 /// The value of a cookie that stands exactly once: a second one with the name (cookie tossing) makes both useless.
 #[must_use]
 pub fn only_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let all = headers.get_all(axum::http::header::COOKIE).iter().filter_map(|v| v.to_str().ok());
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
     let mut values = all.flat_map(Cookie::split_parse).flatten().filter(|c| c.name() == name);
     let first = values.next()?;
     values.next().is_none().then(|| first.value().to_owned())

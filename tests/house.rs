@@ -23,6 +23,7 @@ const FRONT: &[&str] = &[
     "session",
     "bearer",
     "error",
+    "page",
     "demo",
     "assets",
     "serve",
@@ -72,8 +73,8 @@ const OWNED: &[(&[&str], &[&str])] = &[
     (
         &["axum", "axum_extra", "axum_server", "tower", "tower_http", "tower_sessions", "askama", "askama_web"],
         &[
-            "login", "endpoint", "admin", "scim", "demo", "main", "cli", "app", "router", "session", "bearer", "error", "assets",
-            "serve", "metrics",
+            "login", "endpoint", "admin", "scim", "demo", "main", "cli", "app", "router", "session", "bearer", "error", "page",
+            "assets", "serve", "metrics",
         ],
     ),
 ];

@@ -11,6 +11,7 @@ mod cli;
 mod codes;
 mod connector;
 mod databases;
+mod demo;
 mod hops;
 mod idp;
 mod logout;
