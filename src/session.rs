@@ -35,6 +35,7 @@ use crate::{
 const SESSION_COOKIE: &str = "__Host-gatehouse";
 const BROWSER_COOKIE: &str = "__Host-gatehouse-browser";
 const KEY: &str = "signed_in";
+const GONE: &str = "__Host-gatehouse=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax";
 
 /// Who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
