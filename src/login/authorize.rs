@@ -95,7 +95,7 @@ async fn find_client(app: &App, params: &Params) -> Result<Client, PageError> {
 fn unknown_client(cause: String) -> PageError {
     let explanation = "The application that sent you here is not known to this sign-in service, or it is switched off.";
     PageError::new(StatusCode::BAD_REQUEST, "unknown_client", "Unknown application", explanation, cause)
-        .advise("Check the address that you started from. The application's operator can look the code below up in our log.")
+        .advise("Check the address that you started from.")
 }
 
 fn refused(error: OAuthError) -> PageError {
