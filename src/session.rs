@@ -53,7 +53,7 @@ pub struct SignedIn {
     pub connection_id: Option<String>,
     /// When they proved who they are (unix seconds).
     pub auth_time: i64,
-    /// How (RFC 8176): `pwd` or `fed`.
+    /// How (RFC 8176): `pwd`, or empty when only the provider knows.
     pub amr: String,
     /// When the session must end at the latest (unix seconds).
     pub until: i64,

@@ -105,7 +105,8 @@ async fn sign_in(
         connection_id: Some(connection.id.clone()),
         // What the provider says of the past is believed, unless its clock merely runs a little behind ours.
         auth_time: identity.auth_time.filter(|at| now - at > app.settings.clock_skew).unwrap_or(now),
-        amr: "fed".into(),
+        // How the person proved it is for the provider to say; RFC 8176 has no word for "elsewhere".
+        amr: String::new(),
         until: identity.session_until.map_or(until, |end| end.min(until)),
         seen_at: now,
     };

@@ -131,7 +131,7 @@ async fn redeem(
         return Err(error(Code::InvalidGrant, description).into());
     }
     let verifiers: Vec<&str> = hops.iter().map(|hop| hop.verifier.as_str()).collect();
-    let redemption = Redemption { code, redirect_uri: Some(named), verifiers: &verifiers };
+    let redemption = Redemption { code, redirect_uri: Some(named), verifiers: &verifiers, resources: &[] };
     let minted = grant::authorization_code::redeem(&app.grants(), &client, &redemption).await?;
     // Without `state` nobody knows which tab this was; its cookie ends by itself.
     Ok((minted, hops.pop().filter(|_| request.state.is_some())))
