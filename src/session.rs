@@ -10,7 +10,12 @@ use std::borrow::Cow;
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, Method, StatusCode, request::Parts},
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode,
+        header::{self, SET_COOKIE},
+        request::Parts,
+    },
+    response::Response,
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use serde::{Deserialize, Serialize};
@@ -33,6 +38,7 @@ const BROWSER_COOKIE: &str = "__Host-gatehouse-browser-";
 /// Most binding cookies that are looked at: no honest browser opens more tabs at once for the first time.
 const BROWSERS: usize = 16;
 const KEY: &str = "signed_in";
+const GONE: &str = "__Host-gatehouse=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax";
 
 /// Who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +53,7 @@ pub struct SignedIn {
     pub connection_id: Option<String>,
     /// When they proved who they are (unix seconds).
     pub auth_time: i64,
-    /// How (RFC 8176): `pwd` or `fed`.
+    /// How (RFC 8176): `pwd`, or empty when only the provider knows.
     pub amr: String,
     /// When the session must end at the latest (unix seconds).
     pub until: i64,
@@ -66,6 +72,18 @@ pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
         .with_same_site(tower_sessions::cookie::SameSite::Lax)
         .with_path("/")
         .with_expiry(Expiry::OnSessionEnd)
+}
+
+/// Lets the session cookie really go. tower-sessions takes it back without `Secure`, and browsers ignore whatever is set
+/// under a `__Host-` name without it.
+pub async fn take_cookie_back(mut response: Response) -> Response {
+    let removal = format!("{SESSION_COOKIE}=;");
+    if let header::Entry::Occupied(mut lines) = response.headers_mut().entry(SET_COOKIE) {
+        for line in lines.iter_mut().filter(|line| line.as_bytes().starts_with(removal.as_bytes())) {
+            *line = HeaderValue::from_static(GONE);
+        }
+    }
+    response
 }
 
 /// One request of a browser.
@@ -187,7 +205,7 @@ impl Visit {
     /// # Errors
     /// When the database does not answer.
     pub async fn sign_in(&self, signed_in: &SignedIn) -> Result<(), PageError> {
-        self.session.flush().await.map_err(session_error)?;
+        self.forget().await?;
         self.session.cycle_id().await.map_err(session_error)?;
         self.session.insert(KEY, signed_in).await.map_err(session_error)
     }
@@ -202,7 +220,18 @@ impl Visit {
             store::codes::burn_of_sid(&app.db, &found.sid).await?;
             store::families::revoke_of_sid(&app.db, &found.sid, app.clock.now()).await?;
         }
-        self.session.flush().await.map_err(session_error)
+        self.forget().await
+    }
+
+    /// Deletes the session, if there is one.
+    async fn forget(&self) -> Result<(), PageError> {
+        match self.session.id() {
+            Some(_) => self.session.flush().await.map_err(session_error),
+            None => {
+                self.session.clear().await;
+                Ok(())
+            }
+        }
     }
 }
 
@@ -222,7 +251,7 @@ pub fn host_cookie(name: impl Into<Cow<'static, str>>, value: String) -> Cookie<
 /// The value of a cookie that stands exactly once: a second one with the name (cookie tossing) makes both useless.
 #[must_use]
 pub fn only_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let all = headers.get_all(axum::http::header::COOKIE).iter().filter_map(|v| v.to_str().ok());
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
     let mut values = all.flat_map(Cookie::split_parse).flatten().filter(|c| c.name() == name);
     let first = values.next()?;
     values.next().is_none().then(|| first.value().to_owned())
@@ -241,13 +270,18 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    fn parts(&self, record: &Record) -> session_store::Result<(Option<String>, String, i64)> {
+    fn parts(&self, record: &Record) -> session_store::Result<(Option<SignedIn>, String, i64)> {
         let signed_in: Option<SignedIn> = record.data.get(KEY).and_then(|v| serde_json::from_value(v.clone()).ok());
         let idle_end = self.clock.now() + self.idle;
         let until = signed_in.as_ref().map_or(idle_end, |s| s.until.min(idle_end));
         let data = serde_json::to_string(&record.data).map_err(|e| session_store::Error::Encode(e.to_string()))?;
-        Ok((signed_in.map(|s| s.user_id), data, until))
+        Ok((signed_in, data, until))
     }
+}
+
+fn owner(signed_in: Option<&SignedIn>) -> store::sessions::Owner<'_> {
+    let user_id = signed_in.map(|s| s.user_id.as_str());
+    store::sessions::Owner { user_id, sid: signed_in.map(|s| s.sid.as_str()) }
 }
 
 fn id_hash(id: Id) -> String {
@@ -261,10 +295,10 @@ fn backend(e: StoreError) -> session_store::Error {
 #[async_trait::async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        let (user_id, data, expires_at) = self.parts(record)?;
+        let (signed_in, data, expires_at) = self.parts(record)?;
         let row = store::sessions::Row { data, created_at: self.clock.now(), expires_at };
         loop {
-            if store::sessions::insert(&self.db, &id_hash(record.id), user_id.as_deref(), &row).await.map_err(backend)? {
+            if store::sessions::insert(&self.db, &id_hash(record.id), owner(signed_in.as_ref()), &row).await.map_err(backend)? {
                 return Ok(());
             }
             record.id = Id::default();
@@ -272,9 +306,9 @@ impl SessionStore for Sessions {
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        let (user_id, data, expires_at) = self.parts(record)?;
+        let (signed_in, data, expires_at) = self.parts(record)?;
         let id = id_hash(record.id);
-        store::sessions::update(&self.db, &id, user_id.as_deref(), &data, expires_at).await.map(|_| ()).map_err(backend)
+        store::sessions::update(&self.db, &id, owner(signed_in.as_ref()), &data, expires_at).await.map(|_| ()).map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     oauth::{
-        client::{Client, GrantType},
+        client::Client,
         error::{Code as ErrorCode, error},
         pkce,
     },
@@ -26,8 +26,11 @@ pub struct Redemption<'a> {
     pub code: &'a str,
     /// Must repeat the one of the authorization request, if that had one.
     pub redirect_uri: Option<&'a str>,
-    /// The PKCE verifier.
-    pub verifier: Option<&'a str>,
+    /// The PKCE verifiers the client can offer: one at most, but the control-plane hops hold one for each tab of the
+    /// browser. One of them must fit.
+    pub verifiers: &'a [&'a str],
+    /// Fewer audiences for the first access token (RFC 8707 §2.2).
+    pub resources: &'a [&'a str],
 }
 
 /// Redeems a code.
@@ -46,7 +49,7 @@ pub async fn redeem(g: &Grants<'_>, client: &Client, r: &Redemption<'_>) -> Resu
         tx.commit().await?; // burnt
         return Err(refusal);
     }
-    let refresh_jti = client.may(GrantType::RefreshToken).then(secret::random);
+    let refresh_jti = mint::gives_refresh_token(client, &code.request.scope).then(secret::random);
     let family = Family {
         id: code.family_id,
         tenant_id: code.tenant_id,
@@ -70,7 +73,7 @@ pub async fn redeem(g: &Grants<'_>, client: &Client, r: &Redemption<'_>) -> Resu
     }
     let scope = code.request.scope.clone();
     let nonce = code.request.nonce.clone();
-    mint::mint(g, client, &Mint { family: &family, scope, refresh_jti, nonce, id_token: true }).await
+    mint::mint(g, client, &Mint { family: &family, scope, resources: r.resources, refresh_jti, nonce, id_token: true }).await
 }
 
 fn judge(g: &Grants<'_>, client: &Client, code: &Code, r: &Redemption<'_>) -> Result<(), GrantError> {
@@ -87,7 +90,16 @@ fn judge(g: &Grants<'_>, client: &Client, code: &Code, r: &Redemption<'_>) -> Re
         None if !code.request.redirect_uri_named => {}
         _ => return Err(invalid("redirect_uri is not the one of the authorization request")),
     }
-    pkce::verify(code.request.code_challenge.as_deref(), r.verifier).map_err(|e| refused(e, "PKCE"))
+    if !mint::granted(client, &code.request.resource, r.resources) {
+        return Err(refused(error(ErrorCode::InvalidTarget, "the resource was not granted"), ""));
+    }
+    let challenge = code.request.code_challenge.as_deref();
+    let fits = |verifier: Option<&str>| pkce::verify(challenge, verifier);
+    let verdict = match r.verifiers {
+        [] => fits(None),
+        several => several.iter().map(|v| fits(Some(v))).reduce(Result::or).unwrap_or_else(|| fits(None)),
+    };
+    verdict.map_err(|e| refused(e, "PKCE"))
 }
 
 /// A code that cannot be taken is unknown, or was taken before: then its family ends (RFC 6749 §4.1.2).

@@ -21,11 +21,22 @@ use crate::{
     session::{Visit, bind_browser},
     store::{self, logins::Login, standing::Parties},
 };
-use axum::{http::StatusCode, response::IntoResponse as _};
+use axum::{
+    http::{Method, StatusCode, header},
+    response::IntoResponse as _,
+};
 
 /// Handles both methods: [`RawForm`] reads the query of a GET and the body of a POST.
 pub async fn authorize(State(app): State<App>, mut visit: Visit, RawForm(form): RawForm) -> Result<Response, PageError> {
     let encoded = std::str::from_utf8(&form).map_err(|_| bad_request("the request is not UTF-8"))?;
+    if visit.method == Method::POST {
+        // A POST from the client's site brings none of our cookies; the GET that it is turned into does.
+        Params::parse(encoded).map_err(refused)?;
+        let location = format!("/oauth2/authorize?{encoded}");
+        return Ok(
+            (StatusCode::SEE_OTHER, [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".into())]).into_response()
+        );
+    }
     let params = Params::parse(encoded).map_err(refused)?;
     if let Some(id) = params.one("login").map_err(refused)? {
         let login = visit.login(&app, id).await?;
@@ -45,13 +56,19 @@ pub async fn authorize(State(app): State<App>, mut visit: Visit, RawForm(form): 
 /// Stores a new pending login of this browser, which gets its binding cookie if it had none.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database does not answer, or the address has begun too many.
 pub async fn begin(
     app: &App,
     visit: &mut Visit,
     tenant_id: &str,
     request: AuthorizeRequest,
 ) -> Result<(CookieJar, Login), PageError> {
+    if !app.limiter.allows(&visit.address) {
+        let explanation = "Too many sign-ins were begun from your network in the last minute.";
+        let cause = format!("address {} began more than {} sign-ins in a minute", visit.address, app.settings.sign_in_rate);
+        let page = PageError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_sign_ins", "Please wait a moment", explanation, cause);
+        return Err(page.advise("Wait a minute and try again."));
+    }
     let mut jar = CookieJar::new();
     if visit.browsers.is_empty() {
         let (value, cookie) = bind_browser();
@@ -89,7 +106,7 @@ async fn find_client(app: &App, params: &Params) -> Result<Client, PageError> {
 fn unknown_client(cause: String) -> PageError {
     let explanation = "The application that sent you here is not known to this sign-in service, or it is switched off.";
     PageError::new(StatusCode::BAD_REQUEST, "unknown_client", "Unknown application", explanation, cause)
-        .advise("Check the address that you started from. The application's operator can look the code below up in our log.")
+        .advise("Check the address that you started from.")
 }
 
 fn refused(error: OAuthError) -> PageError {

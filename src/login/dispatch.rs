@@ -1,7 +1,7 @@
 //! The one place that asks [`flow::next`] and acts on its answer. Authorization requests, callbacks, passwords and
 //! consent all come back here.
 
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use super::{
     consent, departure,
@@ -15,6 +15,8 @@ use crate::{
         client::Client,
         error::{Code, error},
     },
+    page::{content_security_policy, set_policy},
+    policy::email::Email,
     session::{SignedIn, Visit},
     store::{self, connections::Connection, logins::Login, standing::Parties, tenants::Tenant},
 };
@@ -31,6 +33,19 @@ pub struct Pending {
     pub tenant: Tenant,
     /// The connections that the tenant offers for sign-in.
     pub offered: Vec<Connection>,
+}
+
+impl Pending {
+    /// A page of this login, under a policy that lets its forms end where the login may lead: at the client, whatever
+    /// the scheme of its redirect URI, or at an identity provider.
+    pub fn page(&self, app: &App, page: impl IntoResponse) -> Response {
+        let providers = self.offered.iter().filter_map(|c| c.settings.oidc.as_ref()).map(|oidc| oidc.issuer.as_str());
+        let leads_to: Vec<&str> =
+            [self.login.request.target.redirect_uri.as_str(), app.issuer()].into_iter().chain(providers).collect();
+        let mut response = page.into_response();
+        set_policy(response.headers_mut(), &content_security_policy(&leads_to, false));
+        response
+    }
 }
 
 /// Loads what belongs to a login and makes sure that it still stands.
@@ -92,6 +107,7 @@ async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Res
             Some(hint) => hint.subject == who.user_id,
             None => return Ok(Step::Deny(Code::InvalidRequest, "id_token_hint is not an ID token of ours")),
         },
+        (None, Some(who)) if !pending.login.proven => is_hinted(app, request.login_hint.as_deref(), who).await?,
         _ => true,
     };
     let consented = match signed_in {
@@ -114,6 +130,14 @@ async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Res
         expected_person,
         consented,
     }))
+}
+
+/// Whether the person in the session is the one that `login_hint` names, if it names one: a hint for somebody else means
+/// that the person wants to be asked. It is a hint only, so whoever signs in then is taken.
+async fn is_hinted(app: &App, hint: Option<&str>, who: &SignedIn) -> Result<bool, PageError> {
+    let Some(hinted) = hint.and_then(Email::parse) else { return Ok(true) };
+    let user = store::users::find(&app.db, &who.user_id).await?;
+    Ok(user.is_some_and(|u| u.email == hinted))
 }
 
 fn switched_off(cause: String) -> PageError {

@@ -25,7 +25,7 @@ pub const FRESH: i64 = 24 * 3600;
 /// Keys whose issuer cannot be reached are used for this long after they were last fetched, in seconds.
 pub const LAST_GOOD: i64 = 7 * 24 * 3600;
 /// Seconds between two fetches of one URL, whatever tokens ask for.
-pub const FLOOR: i64 = 10;
+pub const FLOOR: i64 = 60;
 
 /// Reads a JWKS: the keys that can verify a signature, and why others were left out. Keys beyond [`KEY_LIMIT`] are not
 /// looked at.
@@ -138,7 +138,9 @@ struct Shared {
 ///
 /// A known key of a fresh set costs no call. Anything else (an unknown `kid`, a signature that does not verify, a set
 /// that is no longer fresh) causes one fetch for all who ask, and then none for the floor, whether it succeeded or not:
-/// tokens with made-up key ids cannot turn gatehouse against the provider. A failed fetch, garbage or an empty set
+/// tokens with made-up key ids cannot turn gatehouse against the provider. Only the fetch of a set that was due, and that
+/// held the wanted key, leaves the next one free: a provider which rotates right after it is followed at once. A failed
+/// fetch, garbage or an empty set
 /// leaves the last good keys in place.
 #[derive(Clone)]
 pub struct RemoteKeys(Arc<Shared>);
@@ -161,10 +163,11 @@ impl RemoteKeys {
         since.saturating_abs() < self.0.floor
     }
 
-    /// Fetches unless that was tried within the floor. Who can `wait` does so for a fetch under way; others go on.
-    async fn refresh(&self, now: i64, wait: bool) {
+    /// Fetches unless that was tried within the floor, or by somebody else since `seen` was known; whether it did. Who can
+    /// `wait` does so for a fetch under way; others go on.
+    async fn refresh(&self, now: i64, wait: bool, seen: &Arc<Known>) -> bool {
         if self.cooling(now) && self.0.gate.try_lock().is_ok() {
-            return;
+            return false;
         }
         let gate = Arc::clone(&self.0.gate);
         let guard = if wait {
@@ -172,11 +175,11 @@ impl RemoteKeys {
         } else {
             match gate.try_lock_owned() {
                 Ok(guard) => guard,
-                Err(_) => return,
+                Err(_) => return false,
             }
         };
-        if self.cooling(now) {
-            return;
+        if self.cooling(now) || !Arc::ptr_eq(seen, &self.0.known.load_full()) {
+            return false;
         }
         self.0.tried_at.store(now, Ordering::SeqCst);
         let shared = Arc::clone(&self.0);
@@ -204,28 +207,36 @@ impl RemoteKeys {
         if task.await.is_err() {
             tracing::error!(url = %self.0.url, "fetching a key set was broken off");
         }
+        true
     }
 }
 
 #[async_trait]
 impl KeySource for RemoteKeys {
     async fn find(&self, wanted: &Wanted<'_>, now: i64) -> Result<Vec<Arc<PublicKey>>, String> {
+        let seen = self.0.known.load_full();
         let known = self.usable(now);
         let found = known.as_ref().map(|known| choose(&known.keys, wanted)).unwrap_or_default();
         let fresh = known.is_some_and(|known| now < known.fresh_until);
         if fresh && !found.is_empty() {
             return Ok(found);
         }
-        self.refresh(now, found.is_empty()).await;
+        let fetched = self.refresh(now, found.is_empty(), &seen).await;
         match self.usable(now) {
-            Some(known) => Ok(choose(&known.keys, wanted)),
+            Some(known) => {
+                let chosen = choose(&known.keys, wanted);
+                if fetched && !fresh && !chosen.is_empty() && now < known.fresh_until {
+                    self.0.tried_at.store(i64::MIN, Ordering::SeqCst);
+                }
+                Ok(chosen)
+            }
             None => Err(self.0.known.load().failure.clone().unwrap_or_else(|| "no keys have been fetched yet".to_owned())),
         }
     }
 
     async fn renew(&self, now: i64) -> bool {
         let before = self.0.known.load_full();
-        self.refresh(now, true).await;
+        self.refresh(now, true, &before).await;
         !Arc::ptr_eq(&before, &self.0.known.load_full())
     }
 }

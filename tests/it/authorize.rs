@@ -14,7 +14,12 @@ on_both!(
     prompt_and_max_age,
     another_browser_cannot_go_on,
     switched_off_clients_and_tenants_are_refused,
-    hostile_text_is_escaped
+    hostile_text_is_escaped,
+    one_address_begins_only_so_many,
+    a_post_from_another_site_finds_the_session,
+    a_hint_for_somebody_else_asks,
+    every_answer_is_guarded,
+    forms_may_end_at_the_client_whatever_its_scheme
 );
 
 async fn signs_in_and_remembers(backend: Backend) {
@@ -223,4 +228,86 @@ async fn hostile_text_is_escaped(backend: Backend) {
     assert!(!page.body.contains("<script>alert") && !page.body.contains("<img src=x"), "{}", page.body);
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"));
+}
+
+async fn one_address_begins_only_so_many(backend: Backend) {
+    let world = World::with(backend, STATE, &[("SIGN_IN_RATE", "3"), ("TRUSTED_PROXIES", "127.0.0.1/32")]).await;
+    let url = world.authorize_url("web", &[]);
+    let from = async |address: &str| Browser::new().get_with(&url, &[("x-forwarded-for", address)]).await.status;
+    for _ in 0..3 {
+        assert_eq!(from("192.0.2.1").await, 302);
+    }
+    assert_eq!(from("192.0.2.1").await, 429);
+    assert_eq!(from("192.0.2.2").await, 302, "another address goes on");
+}
+
+/// Chromium holds every redirect after a form to the page's `form-action`.
+async fn forms_may_end_at_the_client_whatever_its_scheme(backend: Backend) {
+    let state = "tenants:\n- name: acme\n  clients:\n  - {client_id: app, name: App, redirect_uris: ['com.example.app:/cb']}\n  \
+                 - {client_id: web, name: Web, redirect_uris: ['https://app.example/cb']}\n  users:\n  \
+                 - {email: ada@acme.example, password: correct horse}\n";
+    let world = World::with(backend, state, &[]).await;
+    let pkce = [("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"), ("code_challenge_method", "S256")];
+    for (client, redirect_uri, admitted) in
+        [("app", "com.example.app:/cb", " com.example.app: "), ("web", "https://app.example/cb", " https:;")]
+    {
+        let mut browser = Browser::new();
+        let url = world.authorize_url(client, &[("redirect_uri", redirect_uri), pkce[0], pkce[1]]);
+        let page = browser.get(&url).await;
+        let choose = browser.follow(page).await;
+        let form = [("csrf", choose.csrf()), ("email", "ada@acme.example".into()), ("with", "password".into())];
+        let password = browser.post(&choose.url, &form.each_ref().map(|(n, v)| (*n, v.as_str()))).await;
+        let form = [("csrf", password.csrf()), ("email", "ada@acme.example".into()), ("password", "correct horse".into())];
+        let consent = browser.post(&format!("{}/password", choose.url), &form.each_ref().map(|(n, v)| (*n, v.as_str()))).await;
+        assert!(consent.body.contains("value=\"allow\""), "{}", consent.body);
+        for page in [&choose, &password, &consent] {
+            let policy = page.header("content-security-policy").unwrap();
+            assert!(policy.contains("form-action 'self'") && policy.contains(admitted), "{client}: {policy}");
+        }
+    }
+    let mut browser = Browser::new();
+    let elsewhere = browser.get(&format!("{}/account", world.url)).await;
+    let policy = elsewhere.header("content-security-policy").unwrap();
+    assert!(policy.contains("form-action 'self'; "), "a page outside a login leads nowhere: {policy}");
+}
+
+async fn a_post_from_another_site_finds_the_session(backend: Backend) {
+    let world = World::new(backend).await;
+    let mut browser = Browser::new();
+    world.sign_in(&mut browser, &world.authorize_url("web", &[]), "ada@acme.example", "correct horse").await;
+    let body = world.authorize_url("web", &[]).split_once('?').unwrap().1.to_owned();
+    let form = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "cross-site")];
+    // SameSite=Lax: the POST brings no cookies, the GET it turns into does.
+    let answer = Browser::new().send(reqwest::Method::POST, &format!("{}/oauth2/authorize", world.url), &form, Some(body)).await;
+    assert_eq!((answer.status, answer.cookie_lines().len()), (303, 0));
+    assert!(browser.follow(answer).await.query("code").is_some());
+}
+
+async fn a_hint_for_somebody_else_asks(backend: Backend) {
+    let world = World::new(backend).await;
+    let mut browser = Browser::new();
+    world.sign_in(&mut browser, &world.authorize_url("web", &[]), "ada@acme.example", "correct horse").await;
+    assert!(browser.get(&world.authorize_url("web", &[("login_hint", "ADA@acme.example")])).await.query("code").is_some());
+    assert!(browser.get(&world.authorize_url("web", &[("login_hint", "the blue account")])).await.query("code").is_some());
+    let other = world.authorize_url("web", &[("login_hint", "bob@acme.example")]);
+    let page = browser.get(&other).await;
+    assert!(page.location().unwrap().starts_with("/login/"), "{:?}", page.location());
+    let page = browser.follow(page).await;
+    let answer = world.password(&mut browser, &page, "ada@acme.example", "correct horse").await;
+    assert!(answer.query("code").is_some(), "a hint only: whoever signs in is taken");
+}
+
+async fn every_answer_is_guarded(backend: Backend) {
+    let world = World::new(backend).await;
+    let mut browser = Browser::new();
+    for path in ["/nowhere", "/oauth2/authorize", "/account", "/oauth2/token", "/api/nowhere", "/healthz"] {
+        let answer = browser.get(&format!("{}{path}", world.url)).await;
+        for (name, value) in [("x-frame-options", "DENY"), ("x-content-type-options", "nosniff"), ("cache-control", "no-store")] {
+            assert_eq!(answer.header(name), Some(value), "{path}");
+        }
+        assert!(answer.header("content-security-policy").unwrap().contains("frame-ancestors 'none'"), "{path}");
+    }
+    assert_eq!(text(&browser.get(&format!("{}/api/nowhere", world.url)).await.json(), "error"), "not_found");
+    let bad = browser.post(&format!("{}/account/sign-out", world.url), &[("nothing", "x")]).await;
+    assert_eq!((bad.status, bad.body.contains("<h1")), (422, true), "{}", bad.body);
 }

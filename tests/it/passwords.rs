@@ -32,7 +32,7 @@ async fn one_answer_for_every_way_to_be_wrong(backend: Backend) {
         let mut browser = Browser::new();
         let page = page(&world, &mut browser).await;
         let answer = world.password(&mut browser, &page, email, password).await;
-        assert_eq!(answer.status, 401, "{email}");
+        assert_eq!(answer.status, 422, "{email}");
         let login = url::Url::parse(&page.url).unwrap().path().to_owned();
         bodies.push(answer.body.replace(&login, "").replace(&answer.csrf(), "").replace(email, ""));
     }
@@ -48,7 +48,7 @@ async fn deactivated_users_are_refused(backend: Backend) {
     assert!(answer.body.contains("deactivated"), "{}", answer.body);
     let first = page(&world, &mut browser).await;
     let wrong = world.password(&mut browser, &first, "eve@acme.example", "wrong").await;
-    assert_eq!(wrong.status, 401, "without the password nobody learns it");
+    assert_eq!(wrong.status, 422, "without the password nobody learns it");
 }
 
 async fn guessing_is_limited_and_the_owner_gets_in(backend: Backend) {
@@ -67,7 +67,7 @@ async fn guessing_is_limited_and_the_owner_gets_in(backend: Backend) {
             attacker.post(&format!("{login}/password"), &[("csrf", &csrf), ("email", email), ("password", "guess")]).await.status,
         );
     }
-    assert_eq!(statuses, [[401; 10].as_slice(), &[429; 2]].concat(), "one count for all spellings");
+    assert_eq!(statuses, [[422; 10].as_slice(), &[429; 2]].concat(), "one count for all spellings");
     let right = attacker
         .post(&format!("{login}/password"), &[("csrf", &csrf), ("email", "ada@acme.example"), ("password", "correct horse")])
         .await;
@@ -112,7 +112,10 @@ async fn sessions_end(backend: Backend) {
     let account = browser.get(&format!("{}/account", world.url)).await;
     assert!(account.body.contains("ada@acme.example"));
     assert_eq!(browser.post(&format!("{}/account/sign-out", world.url), &[("csrf", "forged")]).await.status, 403);
-    assert_eq!(browser.post(&format!("{}/account/sign-out", world.url), &[("csrf", &account.csrf())]).await.status, 200);
+    let signed_out = browser.post(&format!("{}/account/sign-out", world.url), &[("csrf", &account.csrf())]).await;
+    assert_eq!(signed_out.status, 200);
+    let removal = signed_out.cookie_lines().into_iter().find(|c| c.starts_with("__Host-gatehouse=")).expect("a removal");
+    assert!(removal.contains("Max-Age=0") && removal.contains("Secure") && removal.contains("Path=/"), "{removal}");
     assert_eq!(stolen.get(&url).await.query("error").as_deref(), Some("login_required"), "a copy of the cookie is dead too");
 }
 
