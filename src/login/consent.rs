@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{
     dispatch::{self, Pending},
+    flow::Step,
     pages, respond,
 };
 use crate::{
@@ -26,7 +27,7 @@ use crate::{
 /// When the database does not answer.
 pub async fn given(app: &App, pending: &Pending, user_id: &str) -> Result<bool, PageError> {
     let request = &pending.login.request;
-    if pending.login.consented || (pending.client.trusted && !request.prompt.consent) {
+    if pending.login.consented_by.as_deref() == Some(user_id) || (pending.client.trusted && !request.prompt.consent) {
         return Ok(true);
     }
     if request.prompt.consent {
@@ -76,11 +77,15 @@ pub async fn submit(
         return dispatch::proceed(&app, &visit, pending.login).await;
     };
     match answer.decision.as_str() {
+        // Consent counts when it is asked for: of a person who is who the client wants, freshly enough.
+        "allow" if dispatch::next(&app, &pending, Some(&who)).await? != Step::Consent => {
+            dispatch::proceed(&app, &visit, pending.login).await
+        }
         "allow" => {
             let (client, scope) = (&pending.client.id, &pending.login.request.scope);
             store::consents::save(&app.db, &who.user_id, client, scope, app.clock.now()).await?;
-            store::logins::consent(&app.db, &id).await?;
-            pending.login.consented = true;
+            store::logins::consent(&app.db, &id, &who.user_id).await?;
+            pending.login.consented_by = Some(who.user_id);
             dispatch::proceed(&app, &visit, pending.login).await
         }
         "switch" => {

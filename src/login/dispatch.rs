@@ -85,7 +85,11 @@ pub async fn proceed(app: &App, visit: &Visit, login: Login) -> Result<Response,
     }
 }
 
-async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Result<Step, PageError> {
+/// What happens next.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Result<Step, PageError> {
     let request = &pending.login.request;
     let offered: Vec<String> = pending.offered.iter().map(|c| c.name.clone()).collect();
     let expected_person = match (&request.id_token_hint, signed_in) {
@@ -100,13 +104,16 @@ async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Res
         None => false,
     };
     Ok(flow::next(&Known {
+    let proven_here = signed_in.is_some_and(|who| pending.login.proven_by.as_deref() == Some(who.sid.as_str()));
+    // A proof given here does not grow stale while its giver reads the consent page.
+    let asked_at = if proven_here { pending.login.created_at } else { app.clock.now() };
         prompt: request.prompt,
         offered: &offered,
         password: pending.tenant.password_login,
         hinted: request.idp_hint.as_deref(),
         auth_time: signed_in.map(|s| s.auth_time),
-        not_before: request.max_age.map_or(0, |age| app.clock.now() - age),
-        proven_here: pending.login.proven,
+        not_before: request.max_age.map_or(0, |age| asked_at - age),
+        proven_here,
         expected_person,
         consented,
     }))

@@ -16,9 +16,10 @@ pub struct Known<'a> {
     pub hinted: Option<&'a str>,
     /// When this browser's session last proved who the person is (unix seconds).
     pub auth_time: Option<i64>,
-    /// A proof before this moment does not count: now minus `max_age`, else 0.
+    /// A proof before this moment does not count: now (or, for a proof of this very login, its begin) minus `max_age`, else
+    /// 0.
     pub not_before: i64,
-    /// Whether the person proved who they are within this very login: what `prompt=login` and `select_account` ask for.
+    /// Whether the session's person proved who they are within this very login: what `prompt=login` and `select_account` ask for.
     pub proven_here: bool,
     /// Whether the person is the one that `id_token_hint` names; true without a hint.
     pub expected_person: bool,

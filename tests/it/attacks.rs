@@ -1,0 +1,72 @@
+//! Attacks on what lies between the parts: a consent or a proof that changes hands, a limit turned against the people it
+//! protects, a switch that one path overlooks. Each has its honest twin.
+
+use crate::{
+    browser::{Answer, Browser},
+    on_both,
+    world::{Backend, STATE, World},
+};
+
+on_both!(a_consent_is_the_persons_who_gave_it, a_proof_is_the_sessions_that_gave_it, a_slow_consent_is_not_a_stale_sign_in,);
+
+fn with_bob() -> String {
+    let bob = "  - {email: bob@acme.example, name: Bob, password: \"correct horse\", active: true}\n- name: other";
+    STATE.replace("- name: other", bob)
+}
+
+/// The consent action of a login whose page, of whatever kind, this is.
+fn login_of(page: &Answer) -> String {
+    let here = url::Url::parse(&page.url).unwrap();
+    let in_path = here.path().strip_prefix("/login/").and_then(|rest| rest.split('/').next()).map(str::to_owned);
+    in_path.unwrap_or_else(|| page.body.split("action=\"/login/").nth(1).unwrap().split('/').next().unwrap().to_owned())
+}
+
+async fn a_consent_is_the_persons_who_gave_it(backend: Backend) {
+    let world = World::with(backend, &with_bob(), &[]).await;
+    let mut browser = Browser::new();
+    world.sign_in(&mut browser, &world.authorize_url("web", &[]), "ada@acme.example", "correct horse").await;
+    let page = browser.get(&world.authorize_url("foreign", &[("prompt", "login")])).await;
+    let page = browser.follow(page).await;
+    let consent = format!("{}/login/{}/consent", world.url, login_of(&page));
+    let early = browser.post(&consent, &[("csrf", &page.csrf()), ("decision", "allow")]).await;
+    assert!(early.query("code").is_none(), "Ada has not signed in again");
+    let bob = world.password(&mut browser, &page, "bob@acme.example", "correct horse").await;
+    assert!(bob.query("code").is_none(), "Bob was never asked: {:?}", bob.location());
+    assert!(bob.body.contains("bob@acme.example") && bob.body.contains("Foreign"), "{}", bob.body);
+    let allowed = browser.post(&consent, &[("csrf", &bob.csrf()), ("decision", "allow")]).await;
+    assert!(allowed.query("code").is_some(), "and when he is, he may: {}", allowed.body);
+}
+
+async fn a_proof_is_the_sessions_that_gave_it(backend: Backend) {
+    let world = World::with(backend, &with_bob(), &[]).await;
+    let mut browser = Browser::new();
+    world.sign_in(&mut browser, &world.authorize_url("web", &[]), "ada@acme.example", "correct horse").await;
+    let ada = browser.cookies["localhost"]["__Host-gatehouse"].clone();
+    let page = browser.get(&world.authorize_url("foreign", &[("prompt", "login")])).await;
+    let page = browser.follow(page).await;
+    let again = format!("{}/oauth2/authorize?login={}", world.url, login_of(&page));
+    // Whoever sits at Ada's browser proves who they themselves are, and puts her session back.
+    browser.cookies.get_mut("localhost").unwrap().remove("__Host-gatehouse");
+    let mallory = world.password(&mut browser, &page, "bob@acme.example", "correct horse").await;
+    assert_eq!(mallory.status, 200, "Bob is asked for consent: {}", mallory.body);
+    let bob = browser.cookies["localhost"]["__Host-gatehouse"].clone();
+    browser.cookies.get_mut("localhost").unwrap().insert("__Host-gatehouse".into(), ada);
+    let answer = browser.get(&again).await;
+    assert!(answer.location().is_some_and(|l| l.starts_with("/login/")), "Ada proved nothing here: {}", answer.body);
+    browser.cookies.get_mut("localhost").unwrap().insert("__Host-gatehouse".into(), bob);
+    let honest = browser.get(&again).await;
+    assert!(honest.body.contains("bob@acme.example"), "Bob did: {}", honest.body);
+}
+
+async fn a_slow_consent_is_not_a_stale_sign_in(backend: Backend) {
+    let world = World::new(backend).await;
+    let mut browser = Browser::new();
+    let url = world.authorize_url("foreign", &[("max_age", "0")]);
+    let page = world.sign_in(&mut browser, &url, "ada@acme.example", "correct horse").await;
+    world.clock.advance(30);
+    let consent = format!("{}/login/{}/consent", world.url, login_of(&page));
+    let allowed = browser.post(&consent, &[("csrf", &page.csrf()), ("decision", "allow")]).await;
+    assert!(allowed.query("code").is_some(), "she signed in within this very login: {:?}", allowed.location());
+    let stale = browser.get(&url).await;
+    assert!(stale.location().is_some_and(|l| l.starts_with("/login/")), "another login asks anew");
+}
