@@ -96,7 +96,7 @@ pub async fn submit(
     };
     // Only someone who knows the password learns that the account is deactivated.
     super::callback::require_active(&app, &pending, &user, None).await?;
-    throttle::succeeded(&app, &account, device).await?;
+    throttle::succeeded(&app, &account, device, &visit.address).await?;
     let who = sign_in(&app, &visit, &pending, &user).await?;
     store::logins::prove(&app.db, &pending.login.id, &who.sid).await?;
     pending.login.proven_by = Some(who.sid);

@@ -6,8 +6,15 @@ use crate::{
     on_both,
     world::{Backend, STATE, World},
 };
+use gatehouse::store;
 
-on_both!(a_consent_is_the_persons_who_gave_it, a_proof_is_the_sessions_that_gave_it, a_slow_consent_is_not_a_stale_sign_in,);
+on_both!(
+    a_consent_is_the_persons_who_gave_it,
+    a_proof_is_the_sessions_that_gave_it,
+    a_slow_consent_is_not_a_stale_sign_in,
+    an_exhausted_address_shuts_nobody_out,
+    successes_do_not_exhaust_an_address,
+);
 
 fn with_bob() -> String {
     let bob = "  - {email: bob@acme.example, name: Bob, password: \"correct horse\", active: true}\n- name: other";
@@ -69,4 +76,52 @@ async fn a_slow_consent_is_not_a_stale_sign_in(backend: Backend) {
     assert!(allowed.query("code").is_some(), "she signed in within this very login: {:?}", allowed.location());
     let stale = browser.get(&url).await;
     assert!(stale.location().is_some_and(|l| l.starts_with("/login/")), "another login asks anew");
+}
+
+/// Counts attempts from the address of all test browsers.
+async fn exhaust(world: &World, attempts: usize) {
+    let key = world.app.sealer.fingerprint("throttle/address", "127.0.0.1");
+    for _ in 0..attempts {
+        store::throttles::count(&world.app.db, &key, 900, world.clock.now()).await.unwrap();
+    }
+}
+
+async fn an_exhausted_address_shuts_nobody_out(backend: Backend) {
+    let world = World::new(backend).await;
+    let url = world.authorize_url("web", &[("prompt", "login")]);
+    let mut owner = Browser::new();
+    world.sign_in(&mut owner, &url, "ada@acme.example", "correct horse").await;
+    exhaust(&world, 100).await;
+    let mut attacker = Browser::new();
+    let page = attacker.get(&url).await;
+    let page = attacker.follow(page).await;
+    let action = format!("{}/login/{}/password", world.url, login_of(&page));
+    for _ in 0..12 {
+        let guess = [("csrf", page.csrf()), ("email", "ada@acme.example".into()), ("password", "wrong".into())];
+        let guess: Vec<(&str, &str)> = guess.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        assert_eq!(attacker.post(&action, &guess).await.status, 429, "the address has had its share");
+    }
+    let again = world.sign_in(&mut owner, &url, "ada@acme.example", "correct horse").await;
+    assert!(
+        again.query("code").is_some(),
+        "a browser that the account knows does not share the address's limit: {}",
+        again.status
+    );
+    let key = world.app.sealer.fingerprint("throttle/address", "127.0.0.1");
+    store::throttles::clear(&world.app.db, &key).await.unwrap();
+    let elsewhere = world.sign_in(&mut Browser::new(), &url, "ada@acme.example", "correct horse").await;
+    assert!(elsewhere.query("code").is_some(), "what was refused was no attempt on the account: {}", elsewhere.status);
+}
+
+async fn successes_do_not_exhaust_an_address(backend: Backend) {
+    let world = World::new(backend).await;
+    exhaust(&world, 98).await;
+    for colleague in 0..4 {
+        let answer =
+            world.sign_in(&mut Browser::new(), &world.authorize_url("web", &[]), "ada@acme.example", "correct horse").await;
+        assert!(answer.query("code").is_some(), "sign-in {colleague} of one office: {}", answer.status);
+    }
+    let url = world.authorize_url("web", &[]);
+    let wrong = async || world.sign_in(&mut Browser::new(), &url, "nobody@acme.example", "wrong").await.status;
+    assert_eq!((wrong().await, wrong().await, wrong().await), (401, 401, 429), "failures do");
 }
