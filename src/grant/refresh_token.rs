@@ -4,11 +4,11 @@
 use super::{
     GrantError, Grants,
     mint::{self, Mint, Minted},
-    refused, require_standing,
+    refused, require_grant, require_standing,
 };
 use crate::{
     oauth::{
-        client::Client,
+        client::{Client, GrantType},
         error::{Code, error},
         scope::Scopes,
     },
@@ -58,6 +58,7 @@ pub async fn read(g: &Grants<'_>, token: &str) -> Option<RefreshClaims> {
 /// `invalid_scope` and `invalid_target` for asking more than was granted.
 pub async fn rotate(g: &Grants<'_>, client: &Client, turn: &Turn<'_>) -> Result<Minted, GrantError> {
     let invalid = |cause: &str| refused(error(Code::InvalidGrant, "the refresh token is not valid"), cause);
+    require_grant(client, GrantType::RefreshToken)?;
     let claims = read(g, turn.token).await.ok_or_else(|| invalid("not a living refresh token of ours"))?;
     if claims.client_id != client.id {
         return Err(invalid("the refresh token is another client's"));

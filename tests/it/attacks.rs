@@ -1,10 +1,12 @@
 //! Attacks on what lies between the parts: a consent or a proof that changes hands, a limit turned against the people it
 //! protects, a switch that one path overlooks. Each has its honest twin.
 
+use serde_json::json;
+
 use crate::{
     browser::{Answer, Browser},
     on_both,
-    world::{Backend, STATE, World},
+    world::{Backend, STATE, World, text},
 };
 use gatehouse::store;
 
@@ -14,6 +16,7 @@ on_both!(
     a_slow_consent_is_not_a_stale_sign_in,
     an_exhausted_address_shuts_nobody_out,
     successes_do_not_exhaust_an_address,
+    a_hop_refreshes_only_for_clients_that_may,
 );
 
 fn with_bob() -> String {
@@ -124,4 +127,22 @@ async fn successes_do_not_exhaust_an_address(backend: Backend) {
     let url = world.authorize_url("web", &[]);
     let wrong = async || world.sign_in(&mut Browser::new(), &url, "nobody@acme.example", "wrong").await.status;
     assert_eq!((wrong().await, wrong().await, wrong().await), (401, 401, 429), "failures do");
+}
+
+async fn a_hop_refreshes_only_for_clients_that_may(backend: Backend) {
+    let world = World::new(backend).await;
+    let mut browser = Browser::new();
+    let redirect = "https://app.example/cb";
+    let begin = format!("{}/api/svc/v1/oauth2/authorize?tenantName=acme&redirectURL={redirect}", world.url);
+    let endpoint = browser.get(&begin).await.json();
+    let back = world.sign_in(&mut browser, text(&endpoint, "authorizationEndpoint"), "ada@acme.example", "correct horse").await;
+    let body =
+        json!({"tenantName": "acme", "code": back.query("code"), "grantType": "authorization_code", "redirectURI": redirect});
+    let token = format!("{}/api/svc/v1/oauth2/token", world.url);
+    assert_eq!(browser.post_json(&token, &[], &body).await.status, 201);
+    let refresh = json!({"tenantName": "acme", "grantType": "refresh_token"});
+    assert_eq!(browser.post_json(&token, &[], &refresh).await.status, 201);
+    world.sql("UPDATE clients SET settings = REPLACE(settings, ',\"refresh_token\"', '') WHERE id = 'web'").await;
+    let refused = browser.post_json(&token, &[], &refresh).await;
+    assert_eq!((refused.status, text(&refused.json(), "error")), (400, "unauthorized_client"));
 }
