@@ -13,7 +13,7 @@ use crate::{
         scope::Scopes,
     },
     secret,
-    store::families::{self, Rotation},
+    store::families::{self, Family, Rotation},
     token::{Rules, verify},
 };
 
@@ -65,20 +65,15 @@ pub async fn rotate(g: &Grants<'_>, client: &Client, turn: &Turn<'_>) -> Result<
     }
     let mut family = families::find(g.db, &claims.family).await?.ok_or_else(|| invalid("its family is gone"))?;
     require_standing(g, client, &family, true).await?;
-    let granted = Scopes::parse(&family.scope).unwrap_or_default();
+    // What the operator has taken from the client since is not refreshed.
+    let granted = Scopes::parse(&family.scope).unwrap_or_default().limited_to(&client.settings.scopes);
     let scope = match turn.scope {
         None => granted,
         Some(text) => Scopes::parse(text)
             .filter(|asked| asked.within(&granted))
             .ok_or_else(|| refused(error(Code::InvalidScope, "the scope is wider than what was granted"), ""))?,
     };
-    if !turn.resources.is_empty() {
-        let granted: Vec<String> = serde_json::from_str(&family.resources).unwrap_or_default();
-        if !turn.resources.iter().all(|r| granted.iter().any(|g| g == r)) {
-            return Err(refused(error(Code::InvalidTarget, "the resource was not granted"), ""));
-        }
-        family.resources = serde_json::to_string(turn.resources).unwrap_or_else(|_| "[]".into());
-    }
+    family.resources = resources(&family, client, turn.resources)?;
     let jti = secret::random();
     match families::rotate(g.db, &family.id, &client.id, &claims.hash, &secret::digest(&jti), g.now).await? {
         Rotation::Rotated => {}
@@ -91,4 +86,17 @@ pub async fn rotate(g: &Grants<'_>, client: &Client, turn: &Turn<'_>) -> Result<
     }
     let id_token = scope.has("openid");
     mint::mint(g, client, &Mint { family: &family, scope, refresh_jti: Some(jti), nonce: None, id_token }).await
+}
+
+/// The audiences of the new access token: of those granted and still the client's, the ones asked for. Never none where
+/// some were granted: that would mean the default audience, which was not asked for.
+fn resources(family: &Family, client: &Client, asked: &[&str]) -> Result<String, GrantError> {
+    let before: Vec<String> = serde_json::from_str(&family.resources).unwrap_or_default();
+    let granted: Vec<&str> =
+        before.iter().map(String::as_str).filter(|r| client.settings.resources.iter().any(|c| c == r)).collect();
+    if (granted.is_empty() && !before.is_empty()) || !asked.iter().all(|r| granted.contains(r)) {
+        return Err(refused(error(Code::InvalidTarget, "the resource was not granted"), ""));
+    }
+    let chosen = if asked.is_empty() { granted.as_slice() } else { asked };
+    Ok(serde_json::to_string(chosen).unwrap_or_else(|_| "[]".into()))
 }

@@ -17,6 +17,7 @@ on_both!(
     an_exhausted_address_shuts_nobody_out,
     successes_do_not_exhaust_an_address,
     a_hop_refreshes_only_for_clients_that_may,
+    what_a_client_lost_is_not_refreshed,
 );
 
 fn with_bob() -> String {
@@ -145,4 +146,18 @@ async fn a_hop_refreshes_only_for_clients_that_may(backend: Backend) {
     world.sql("UPDATE clients SET settings = REPLACE(settings, ',\"refresh_token\"', '') WHERE id = 'web'").await;
     let refused = browser.post_json(&token, &[], &refresh).await;
     assert_eq!((refused.status, text(&refused.json(), "error")), (400, "unauthorized_client"));
+}
+
+async fn what_a_client_lost_is_not_refreshed(backend: Backend) {
+    let world = World::new(backend).await;
+    let tokens = world.tokens("web").await;
+    let one = world.redeem("api", &world.code("api", &[("resource", "https://one.example")]).await).await.json();
+    let two = world.redeem("api", &world.code("api", &[("resource", "https://two.example")]).await).await.json();
+    world.sql("UPDATE clients SET settings = REPLACE(settings, '\"email\",', '') WHERE id = 'web'").await;
+    world.sql("UPDATE clients SET settings = REPLACE(settings, '\"https://one.example\",', '') WHERE id = 'api'").await;
+    let narrower = world.refresh("web", text(&tokens, "refresh_token")).await.json();
+    assert_eq!(text(&narrower, "scope"), "openid profile offline_access", "the operator took email from the client");
+    let refused = world.refresh("api", text(&one, "refresh_token")).await;
+    assert_eq!(text(&refused.json(), "error"), "invalid_target", "and one.example from this one");
+    assert_eq!(world.refresh("api", text(&two, "refresh_token")).await.status, 200, "which keeps two.example");
 }
