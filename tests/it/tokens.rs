@@ -214,6 +214,11 @@ async fn whatever_is_off_is_off_everywhere(backend: Backend) {
             "UPDATE tenants SET enabled = FALSE WHERE name = 'acme'",
             "UPDATE tenants SET enabled = TRUE WHERE name = 'acme'",
         ),
+        (
+            "passwords",
+            "UPDATE tenants SET password_login = FALSE WHERE name = 'acme'",
+            "UPDATE tenants SET password_login = TRUE WHERE name = 'acme'",
+        ),
     ];
     let world = World::new(backend).await;
     let mut browser = Browser::new();
