@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 
-use super::{departure::failed, direct, dispatch, dispatch::Pending, link};
+use super::{departure::failed, dispatch, dispatch::Pending, link};
 use crate::{
     app::App,
     error::PageError,
@@ -45,9 +45,6 @@ pub async fn callback(State(app): State<App>, visit: Visit, RawQuery(query): Raw
     store::logins::prove(&app.db, &pending.login.id, &who.sid).await?;
     pending.login.proven_by = Some(who.sid.clone());
     crate::metrics::login(connection.protocol.as_str(), "success");
-    if pending.login.request.direct {
-        return direct::land(&app, &visit, pending, &who).await;
-    }
     dispatch::proceed(&app, &visit, pending.login).await
 }
 

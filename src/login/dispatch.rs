@@ -4,7 +4,7 @@
 use axum::response::Response;
 
 use super::{
-    consent, departure,
+    consent, departure, direct,
     flow::{self, Known, Step},
     respond,
 };
@@ -72,6 +72,7 @@ pub async fn proceed(app: &App, visit: &Visit, login: Login) -> Result<Response,
     let signed_in = visit.signed_in(app, Some(&pending.tenant.id)).await?;
     match next(app, &pending, signed_in.as_ref()).await? {
         Step::Issue => match signed_in {
+            Some(signed_in) if pending.login.request.direct => direct::land(app, visit, pending, &signed_in).await,
             Some(signed_in) => respond::issue(app, visit, pending, &signed_in).await,
             None => Err(PageError::internal("issue without a sign-in")),
         },
@@ -103,10 +104,10 @@ pub async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) ->
         Some(who) => consent::given(app, pending, &who.user_id).await?,
         None => false,
     };
-    Ok(flow::next(&Known {
     let proven_here = signed_in.is_some_and(|who| pending.login.proven_by.as_deref() == Some(who.sid.as_str()));
     // A proof given here does not grow stale while its giver reads the consent page.
     let asked_at = if proven_here { pending.login.created_at } else { app.clock.now() };
+    Ok(flow::next(&Known {
         prompt: request.prompt,
         offered: &offered,
         password: pending.tenant.password_login,

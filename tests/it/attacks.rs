@@ -5,10 +5,11 @@ use serde_json::json;
 
 use crate::{
     browser::{Answer, Browser},
+    idp::{CLIENT_ID, CLIENT_SECRET, Idp, change},
     on_both,
-    world::{Backend, STATE, World, text},
+    world::{Backend, START, STATE, World, text},
 };
-use gatehouse::store;
+use gatehouse::{clock::Clock, store};
 
 on_both!(
     a_consent_is_the_persons_who_gave_it,
@@ -18,6 +19,7 @@ on_both!(
     successes_do_not_exhaust_an_address,
     a_hop_refreshes_only_for_clients_that_may,
     what_a_client_lost_is_not_refreshed,
+    a_direct_login_gives_no_code,
 );
 
 fn with_bob() -> String {
@@ -160,4 +162,46 @@ async fn what_a_client_lost_is_not_refreshed(backend: Backend) {
     let refused = world.refresh("api", text(&one, "refresh_token")).await;
     assert_eq!(text(&refused.json(), "error"), "invalid_target", "and one.example from this one");
     assert_eq!(world.refresh("api", text(&two, "refresh_token")).await.status, 200, "which keeps two.example");
+}
+
+/// A deployment in direct mode, its provider, and where the control plane is returned to.
+async fn direct(backend: Backend) -> (World, Idp, String) {
+    let idp = Idp::start(Clock::manual(START)).await;
+    let settings = [
+        ("MODE", "direct"),
+        ("DIRECT_ISSUER", idp.issuer()),
+        ("DIRECT_CLIENT_ID", CLIENT_ID),
+        ("DIRECT_CLIENT_SECRET", CLIENT_SECRET),
+    ];
+    let world = World::with(backend, STATE, &settings).await;
+    let begin = format!("{0}/api/svc/v1/oauth2/authorize?tenantName=default&redirectURL={0}/auth/callback", world.url);
+    (world, idp, begin)
+}
+
+async fn arrive(browser: &mut Browser, idp: &Idp, begin: &str) -> Answer {
+    let first = browser.get(begin).await;
+    assert_eq!(first.status, 200, "{}", first.body);
+    let (back, _) = idp.visit(&text(&first.json(), "authorizationEndpoint").parse().unwrap()).await;
+    browser.get(back.as_str()).await
+}
+
+async fn a_direct_login_gives_no_code(backend: Backend) {
+    let (world, idp, begin) = direct(backend).await;
+    let mut browser = Browser::new();
+    idp.turn(|k| {
+        k.redirect = change(|answer: &mut std::collections::BTreeMap<String, String>| {
+            answer.remove("code");
+            answer.insert("error".into(), "access_denied".into());
+        });
+    });
+    let failed = arrive(&mut browser, &idp, &begin).await;
+    let unfinished = failed.body.split("/login/").nth(1).expect("a way to try again").split('"').next().unwrap().to_owned();
+    idp.turn(|k| k.redirect = None);
+    let landed = arrive(&mut browser, &idp, &begin).await;
+    assert!(browser.cookies["localhost"].contains_key("accessToken"), "{} {}", landed.status, landed.body);
+    let mut other = Browser { cookies: browser.cookies.clone() };
+    other.cookies.get_mut("localhost").unwrap().remove("accessToken");
+    let answer = other.get(&format!("{}/oauth2/authorize?login={unfinished}", world.url)).await;
+    assert!(answer.query("code").is_none(), "a public client's code without PKCE: {:?}", answer.location());
+    assert!(other.cookies["localhost"].contains_key("accessToken"), "a direct login ends as it was begun");
 }
