@@ -20,6 +20,7 @@ on_both!(
     a_hop_refreshes_only_for_clients_that_may,
     what_a_client_lost_is_not_refreshed,
     a_direct_login_gives_no_code,
+    an_absurd_auth_time_is_refused,
 );
 
 fn with_bob() -> String {
@@ -204,4 +205,16 @@ async fn a_direct_login_gives_no_code(backend: Backend) {
     let answer = other.get(&format!("{}/oauth2/authorize?login={unfinished}", world.url)).await;
     assert!(answer.query("code").is_none(), "a public client's code without PKCE: {:?}", answer.location());
     assert!(other.cookies["localhost"].contains_key("accessToken"), "a direct login ends as it was begun");
+}
+
+async fn an_absurd_auth_time_is_refused(backend: Backend) {
+    let (_world, idp, begin) = direct(backend).await;
+    let mut browser = Browser::new();
+    for absurd in [i64::MIN, -1, i64::MAX] {
+        idp.turn(|k| k.claims = change(move |claims: &mut serde_json::Value| claims["auth_time"] = json!(absurd)));
+        let answer = arrive(&mut browser, &idp, &begin).await;
+        assert_eq!(answer.status, 400, "{absurd}: {}", answer.body);
+    }
+    idp.turn(|k| k.claims = None);
+    assert_eq!(arrive(&mut browser, &idp, &begin).await.status, 302, "the honest twin");
 }
