@@ -4,11 +4,11 @@
 use super::{
     GrantError, Grants,
     mint::{self, Mint, Minted},
-    refused, require_standing,
+    refused, require_grant, require_standing,
 };
 use crate::{
     oauth::{
-        client::Client,
+        client::{Client, GrantType},
         error::{Code as ErrorCode, error},
         pkce,
     },
@@ -39,6 +39,7 @@ pub struct Redemption<'a> {
 /// `invalid_grant` for a code that is unknown, used, expired, another client's, or presented with the wrong redirect URI
 /// or verifier, or when what it stands on is switched off.
 pub async fn redeem(g: &Grants<'_>, client: &Client, r: &Redemption<'_>) -> Result<Minted, GrantError> {
+    require_grant(client, GrantType::AuthorizationCode)?;
     let code_hash = secret::digest(r.code);
     let mut tx = g.db.begin().await?;
     let Some(code) = codes::take(&mut tx, &code_hash, g.now).await? else {
