@@ -41,6 +41,7 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route("/oauth2/authorize", get(authorize::authorize).post(authorize::authorize))
         .route("/oauth2/callback", get(callback::callback))
+        .route("/oauth2/callback/{tenant}/{connection}", get(callback::own_callback))
         .route("/oauth2/logout", get(logout::logout).post(logout::logout))
         .route("/oauth2/logout/confirm", post(logout::confirm))
         .route("/login/{login}", get(choose::show).post(choose::choose))

@@ -19,6 +19,7 @@ mod idp;
 mod linking;
 mod logout;
 mod matrix;
+mod mix_up;
 mod operations;
 mod passwords;
 mod refresh;
