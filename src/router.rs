@@ -32,7 +32,7 @@ pub fn router(app: App) -> Router {
     let people = login::routes()
         .layer(middleware::from_fn_with_state(app.clone(), page_headers))
         .layer(session::layer(&app))
-        .layer(middleware::map_response(session::complete_removal));
+        .layer(middleware::map_response(session::take_cookie_back));
     Router::new()
         .merge(people)
         .merge(endpoint::routes())

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Small modules that hold one thing the outside gives (time, randomness, the network …), and belong to no room.
-const LEAVES: &[&str] = &["clock", "secret", "seal", "outbound", "password", "metrics", "suggest", "moment", "markup"];
+const LEAVES: &[&str] = &["clock", "secret", "seal", "outbound", "password", "metrics", "suggest", "moment", "markup", "limit"];
 
 /// The front of the house: starts it, configures it and hangs the doors.
 const FRONT: &[&str] = &[
@@ -54,6 +54,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("suggest", &[]),
     ("moment", &[]),
     ("markup", &[]),
+    ("limit", &[]),
     ("metrics", &["clock"]),
     ("seal", &["secret"]),
     ("password", &["secret"]),

@@ -18,6 +18,7 @@ mod logout;
 mod operations;
 mod passwords;
 mod refresh;
+mod serve;
 mod store;
 mod tokens;
 mod world;
