@@ -25,8 +25,7 @@ pub async fn callback(State(app): State<App>, visit: Visit, RawQuery(query): Raw
     let state = params.one("state").ok().flatten().ok_or_else(|| bad_answer("state is missing"))?;
     let state_hash = secret::digest(state);
     let now = app.clock.now();
-    let departure = store::departures::take(&app.db, &state_hash, &visit.browser_hash(), now).await?;
-    let departure = departure.ok_or_else(PageError::no_login)?;
+    let departure = visit.departure(&app, &state_hash).await?;
     let mut pending = dispatch::find(&app, &visit, &departure.login_id).await?;
     let connection = pending.offered.iter().find(|c| c.id == departure.connection_id).cloned();
     let connection = connection.ok_or_else(|| refused(&Refusal::ConnectionDisabled))?;
@@ -64,7 +63,11 @@ pub async fn require_active(app: &App, pending: &Pending, user: &User, connectio
         family_id: None,
     };
     let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
-    standing.map_err(|refusal| refused(&refusal))
+    standing.map_err(|refusal| {
+        let page = refused(&refusal);
+        crate::metrics::login(connection.map_or("password", |c| c.protocol.as_str()), page.kind);
+        page
+    })
 }
 
 /// A refusal, with the way back to where the person can choose another way to sign in, or sign in as somebody else.
@@ -82,7 +85,7 @@ pub fn refused(refusal: &Refusal) -> PageError {
     };
     let kind = if *refusal == Refusal::UserDeactivated { "deactivated" } else { "switched_off" };
     PageError::new(StatusCode::FORBIDDEN, kind, title, explanation, refusal.to_string())
-        .advise("Your organisation's administrator can switch it on again. They can look the code below up in the log.")
+        .advise("Your organisation's administrator can switch it on again.")
 }
 
 async fn sign_in(

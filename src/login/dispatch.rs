@@ -16,6 +16,7 @@ use crate::{
         error::{Code, error},
     },
     page::{content_security_policy, set_policy},
+    policy::email::Email,
     session::{SignedIn, Visit},
     store::{self, connections::Connection, logins::Login, standing::Parties, tenants::Tenant},
 };
@@ -73,8 +74,7 @@ pub async fn load(app: &App, login: Login) -> Result<Pending, PageError> {
 /// # Errors
 /// A page that says to start again.
 pub async fn find(app: &App, visit: &Visit, id: &str) -> Result<Pending, PageError> {
-    let login = store::logins::find(&app.db, id, &visit.browser_hash(), app.clock.now()).await?;
-    load(app, login.ok_or_else(PageError::no_login)?).await
+    load(app, visit.login(app, id).await?).await
 }
 
 /// What happens next with a login, done.
@@ -107,6 +107,7 @@ async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Res
             Some(hint) => hint.subject == who.user_id,
             None => return Ok(Step::Deny(Code::InvalidRequest, "id_token_hint is not an ID token of ours")),
         },
+        (None, Some(who)) if !pending.login.proven => is_hinted(app, request.login_hint.as_deref(), who).await?,
         _ => true,
     };
     let consented = match signed_in {
@@ -119,11 +120,24 @@ async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Res
         password: pending.tenant.password_login,
         hinted: request.idp_hint.as_deref(),
         auth_time: signed_in.map(|s| s.auth_time),
-        not_before: request.max_age.map_or(0, |age| app.clock.now() - age),
+        not_before: match request.max_age {
+            None => 0,
+            // As prompt=login: a session of this very second is no new proof.
+            Some(0) => i64::MAX,
+            Some(age) => pending.login.created_at.saturating_sub(age),
+        },
         proven_here: pending.login.proven,
         expected_person,
         consented,
     }))
+}
+
+/// Whether the person in the session is the one that `login_hint` names, if it names one: a hint for somebody else means
+/// that the person wants to be asked. It is a hint only, so whoever signs in then is taken.
+async fn is_hinted(app: &App, hint: Option<&str>, who: &SignedIn) -> Result<bool, PageError> {
+    let Some(hinted) = hint.and_then(Email::parse) else { return Ok(true) };
+    let user = store::users::find(&app.db, &who.user_id).await?;
+    Ok(user.is_some_and(|u| u.email == hinted))
 }
 
 fn switched_off(cause: String) -> PageError {

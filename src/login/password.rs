@@ -65,6 +65,7 @@ pub async fn submit(
     let known_device = jar.get(DEVICE_COOKIE).is_some_and(|c| is_device_of(&app, &account, c.value()));
     let device = known_device.then(|| jar.get(DEVICE_COOKIE).map_or("", |c| c.value()));
     if let Verdict::Wait(seconds) = throttle::attempt(&app, &account, device, &visit.address).await? {
+        crate::metrics::login("password", "throttled");
         let message = pages::too_many_attempts((seconds + 59) / 60);
         let page = page(&app, &visit, &pending, &form.email, Some(&message));
         return Ok((StatusCode::TOO_MANY_REQUESTS, page).into_response());
@@ -77,6 +78,7 @@ pub async fn submit(
     let matches = match app.passwords.verify(&form.password, hash).await {
         Ok(matches) => matches,
         Err(PasswordError::Busy) => {
+            crate::metrics::login("password", "busy");
             let page = page(
                 &app,
                 &visit,

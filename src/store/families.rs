@@ -10,9 +10,9 @@ use super::db::{Db, Result, Tx};
 use crate::params;
 
 /// Seconds after a rotation in which the previous token counts as racing.
-pub const RACE: i64 = 2;
+pub const RACE: i64 = 5;
 /// Seconds after a rotation until which the previous token counts as a retry of a lost answer.
-pub const GRACE: i64 = 15;
+pub const GRACE: i64 = 30;
 
 /// A token family.
 #[derive(Clone, Debug, sqlx::FromRow)]
