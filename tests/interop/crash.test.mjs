@@ -100,3 +100,12 @@ test('SIGTERM lets a request in flight finish, takes no new ones and ends with 0
   response.resume();
   assert.deepEqual(await ended, { code: 0, signal: null });
 });
+
+test('SIGTERM ends it also when nobody reads its log any more', async (t) => {
+  const gatehouse = await Gatehouse.start({ apply: state(tenant()) });
+  t.after(() => gatehouse.signal('SIGKILL').then(() => gatehouse.stop()));
+  gatehouse.closeLog();
+  assert.equal((await fetch(`${gatehouse.url}/readyz`)).status, 200);
+  const ended = await Promise.race([gatehouse.signal('SIGTERM'), sleep(15_000, 'still running', { ref: false })]);
+  assert.deepEqual(ended, { code: 0, signal: null });
+});
