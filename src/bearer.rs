@@ -7,15 +7,15 @@ use crate::{
     app::App,
     error::ApiError,
     oauth::error::{Code, OAuthError, error},
-    store::{self, standing::Parties},
+    store::{self, families::Family, standing::Parties},
     token::issue::AccessClaims,
 };
 
-/// The living access token of a request.
+/// The living access token of a request, and the family it belongs to.
 ///
 /// # Errors
 /// `invalid_token` with the promised text; `invalid_request` when the header is missing or of another scheme.
-pub async fn access_token(app: &App, headers: &HeaderMap) -> Result<AccessClaims, ApiError> {
+pub async fn access_token(app: &App, headers: &HeaderMap) -> Result<(AccessClaims, Family), ApiError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, more) = (values.next(), values.next());
     let Some(value) = value.filter(|_| more.is_none()) else {
@@ -25,15 +25,15 @@ pub async fn access_token(app: &App, headers: &HeaderMap) -> Result<AccessClaims
     let Some((_, token)) = token else { return Err(missing("Invalid authorization header format")) };
     let claims = app.validator.validate_access(token.trim(), app.clock.now()).await;
     let claims = claims.map_err(|e| ApiError::new(error(Code::InvalidToken, e.to_string()), e.detail()))?;
-    require_living(app, &claims).await?.map_err(|cause| ApiError::new(not_active(), cause))?;
-    Ok(claims)
+    let family = require_living(app, &claims).await?.map_err(|cause| ApiError::new(not_active(), cause))?;
+    Ok((claims, family))
 }
 
-/// Asks whether what an access token stands on is still switched on; the inner error says what is not.
+/// The family of an access token, if everything it stands on is still switched on; the inner error says what is not.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn require_living(app: &App, claims: &AccessClaims) -> Result<Result<(), String>, ApiError> {
+pub async fn require_living(app: &App, claims: &AccessClaims) -> Result<Result<Family, String>, ApiError> {
     let Some(family) = store::families::find(&app.db, &claims.fam).await? else { return Ok(Err("its family is gone".into())) };
     if family.user_id != claims.sub || family.client_id != claims.client_id {
         return Ok(Err("its family is not its own".into()));
@@ -46,7 +46,7 @@ pub async fn require_living(app: &App, claims: &AccessClaims) -> Result<Result<(
         family_id: Some(&family.id),
     };
     let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
-    Ok(standing.map_err(|refusal| refusal.to_string()))
+    Ok(standing.map(|()| family).map_err(|refusal| refusal.to_string()))
 }
 
 fn not_active() -> OAuthError {

@@ -29,7 +29,10 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// The whole surface over one application.
 pub fn router(app: App) -> Router {
     let request_id = HeaderName::from_static("x-request-id");
-    let people = login::routes().layer(middleware::from_fn_with_state(app.clone(), page_headers)).layer(session::layer(&app));
+    let people = login::routes()
+        .layer(middleware::from_fn_with_state(app.clone(), page_headers))
+        .layer(session::layer(&app))
+        .layer(middleware::map_response(session::complete_removal));
     Router::new()
         .merge(people)
         .merge(endpoint::routes())

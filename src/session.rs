@@ -5,9 +5,12 @@
 //! value made at the first authorization request; pending logins and departures store its hash, so that nobody can
 //! finish a sign-in that another browser began.
 
+use std::borrow::Cow;
+
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, Method, StatusCode, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    response::Response,
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use serde::{Deserialize, Serialize};
@@ -61,6 +64,18 @@ pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
         .with_same_site(tower_sessions::cookie::SameSite::Lax)
         .with_path("/")
         .with_expiry(Expiry::OnSessionEnd)
+}
+
+/// Completes the header that removes the session cookie: without the attributes of the `__Host-` rules browsers ignore
+/// it (RFC 6265bis §4.1.3.2) and keep the dead cookie.
+pub async fn complete_removal(mut response: Response) -> Response {
+    let is_removal = |v: &HeaderValue| v.to_str().is_ok_and(|v| v.starts_with("__Host-gatehouse=;") && !v.contains("Secure"));
+    if let header::Entry::Occupied(mut entry) = response.headers_mut().entry(header::SET_COOKIE) {
+        for value in entry.iter_mut().filter(|v| is_removal(v)) {
+            *value = HeaderValue::from_static("__Host-gatehouse=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax");
+        }
+    }
+    response
 }
 
 /// One request of a browser.
@@ -155,8 +170,10 @@ impl Visit {
     /// # Errors
     /// When the database does not answer.
     pub async fn sign_in(&self, signed_in: &SignedIn) -> Result<(), PageError> {
-        self.session.flush().await.map_err(session_error)?;
-        self.session.cycle_id().await.map_err(session_error)?;
+        if self.session.id().is_some() {
+            self.session.flush().await.map_err(session_error)?;
+            self.session.cycle_id().await.map_err(session_error)?;
+        }
         self.session.insert(KEY, signed_in).await.map_err(session_error)
     }
 
@@ -169,7 +186,10 @@ impl Visit {
         if let Some(found) = found {
             store::families::revoke_of_sid(&app.db, &found.sid, app.clock.now()).await?;
         }
-        self.session.flush().await.map_err(session_error)
+        if self.session.id().is_some() {
+            self.session.flush().await.map_err(session_error)?;
+        }
+        Ok(())
     }
 }
 
@@ -182,14 +202,14 @@ pub fn bind_browser() -> (String, Cookie<'static>) {
 
 /// A session cookie under the `__Host-` rules.
 #[must_use]
-pub fn host_cookie(name: &'static str, value: String) -> Cookie<'static> {
-    Cookie::build((name, value)).path("/").secure(true).http_only(true).same_site(SameSite::Lax).build()
+pub fn host_cookie(name: impl Into<Cow<'static, str>>, value: String) -> Cookie<'static> {
+    Cookie::build((name.into(), value)).path("/").secure(true).http_only(true).same_site(SameSite::Lax).build()
 }
 
 /// The value of a cookie that stands exactly once: a second one with the name (cookie tossing) makes both useless.
 #[must_use]
 pub fn only_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let all = headers.get_all(axum::http::header::COOKIE).iter().filter_map(|v| v.to_str().ok());
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
     let mut values = all.flat_map(Cookie::split_parse).flatten().filter(|c| c.name() == name);
     let first = values.next()?;
     values.next().is_none().then(|| first.value().to_owned())

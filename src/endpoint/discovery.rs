@@ -35,7 +35,7 @@ pub async fn metadata(State(app): State<App>) -> Response {
         "id_token_signing_alg_values_supported": algs,
         "scopes_supported": scope::STANDARD,
         "claims_supported": ["iss", "sub", "aud", "azp", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "amr", "tenant",
-                             "email", "email_verified", "name", "groups", "updated_at"],
+                             "email", "email_verified", "name", "groups", "teams", "updated_at"],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256", "EdDSA"],

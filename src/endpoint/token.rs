@@ -63,10 +63,11 @@ fn may(client: &Client, grant: GrantType) -> Result<(), ApiError> {
 
 async fn redeem(app: &App, client: &Client, params: &Params) -> Result<grant::Minted, ApiError> {
     may(client, GrantType::AuthorizationCode)?;
+    let verifiers: Vec<&str> = params.one("code_verifier")?.into_iter().collect();
     let redemption = Redemption {
         code: params.required("code", "code is missing")?,
         redirect_uri: params.one("redirect_uri")?,
-        verifier: params.one("code_verifier")?,
+        verifiers: &verifiers,
     };
     Ok(grant::authorization_code::redeem(&app.grants(), client, &redemption).await?)
 }

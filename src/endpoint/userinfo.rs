@@ -21,7 +21,7 @@ use crate::{
 
 /// Handles a request with an access token.
 pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let claims = bearer::access_token(&app, &headers).await?;
+    let (claims, family) = bearer::access_token(&app, &headers).await?;
     let scope = Scopes::parse(&claims.scope).unwrap_or_default();
     if !scope.has("openid") {
         return Err(ApiError::new(error(Code::InsufficientScope, "the access token lacks the scope openid"), ""));
@@ -43,7 +43,13 @@ pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<Resp
     }
     if scope.has("groups") {
         let teams = store::teams::of_user(&app.db, &user.id).await?;
-        answer.insert("groups".into(), json!(teams.into_iter().map(|t| t.name).collect::<Vec<_>>()));
+        answer.insert("teams".into(), json!(teams.into_iter().map(|t| t.name).collect::<Vec<_>>()));
+        if let Some(connection) = &family.connection_id {
+            // What the provider did not send is not known, which is not "in no group".
+            if let Some(groups) = store::identities::groups(&app.db, &user.id, connection).await? {
+                answer.insert("groups".into(), json!(groups));
+            }
+        }
     }
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(Value::Object(answer))).into_response())
 }

@@ -26,8 +26,9 @@ pub struct Redemption<'a> {
     pub code: &'a str,
     /// Must repeat the one of the authorization request, if that had one.
     pub redirect_uri: Option<&'a str>,
-    /// The PKCE verifier.
-    pub verifier: Option<&'a str>,
+    /// The PKCE verifiers the client can offer: one at most, but the control-plane hops hold one for each tab of the
+    /// browser. One of them must fit.
+    pub verifiers: &'a [&'a str],
 }
 
 /// Redeems a code.
@@ -87,7 +88,13 @@ fn judge(g: &Grants<'_>, client: &Client, code: &Code, r: &Redemption<'_>) -> Re
         None if !code.request.redirect_uri_named => {}
         _ => return Err(invalid("redirect_uri is not the one of the authorization request")),
     }
-    pkce::verify(code.request.code_challenge.as_deref(), r.verifier).map_err(|e| refused(e, "PKCE"))
+    let challenge = code.request.code_challenge.as_deref();
+    let fits = |verifier: Option<&str>| pkce::verify(challenge, verifier);
+    let verdict = match r.verifiers {
+        [] => fits(None),
+        several => several.iter().map(|v| fits(Some(v))).reduce(Result::or).unwrap_or_else(|| fits(None)),
+    };
+    verdict.map_err(|e| refused(e, "PKCE"))
 }
 
 /// A code that cannot be taken is unknown, or was taken before: then its family ends (RFC 6749 §4.1.2).

@@ -60,8 +60,13 @@ pub async fn mint(g: &Grants<'_>, client: &Client, m: &Mint<'_>) -> Result<Minte
     let left = family.expires_at - g.now;
     let access_lifetime = client.settings.access_token_lifetime.or(tenant.access_token_lifetime);
     let refresh_lifetime = client.settings.refresh_token_lifetime.or(tenant.refresh_token_lifetime);
-    let groups: Option<Vec<String>> = match m.scope.has("groups") {
-        true => Some(store::teams::of_user(g.db, &user.id).await?.into_iter().map(|t| t.name).collect()),
+    let wants_groups = m.scope.has("groups");
+    let groups = match &family.connection_id {
+        Some(connection) if wants_groups => store::identities::groups(g.db, &user.id, connection).await?,
+        _ => None,
+    };
+    let teams = match wants_groups {
+        true => Some(store::teams::of_user(g.db, &user.id).await?.into_iter().map(|t| t.name).collect::<Vec<_>>()),
         false => None,
     };
     let spec = IssueSpec {
@@ -78,6 +83,7 @@ pub async fn mint(g: &Grants<'_>, client: &Client, m: &Mint<'_>) -> Result<Minte
         email_verified: user.email_proven,
         name: user.name.as_deref().filter(|_| m.scope.has("profile")),
         groups: groups.as_deref(),
+        teams: teams.as_deref(),
         nonce: m.nonce.as_deref(),
         session: family.sid.as_deref(),
         access_alg: client.settings.access_token_alg.unwrap_or(g.defaults.access_token_alg),

@@ -13,16 +13,19 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use axum_extra::extract::cookie::{Cookie, CookieJar};
+use axum_extra::extract::cookie::CookieJar;
 use serde::Deserialize;
 use serde_json::json;
 use tower_sessions::cookie::time::Duration;
 
-use super::direct;
+use super::{
+    direct,
+    hop_cookie::{Hop, gone},
+};
 use crate::{
     app::App,
     error::ApiError,
-    grant::{self, Minted},
+    grant::{self, Minted, authorization_code::Redemption},
     oauth::{
         client::Client,
         error::{Code, error},
@@ -36,10 +39,14 @@ use crate::{
 
 const ACCESS_COOKIE: &str = "accessToken";
 const REFRESH_COOKIE: &str = "refreshToken";
-const HOP_COOKIE: &str = "__Host-gatehouse-hop";
 
 /// `GET /api/svc/v1/oauth2/authorize?tenantName=&controlPlaneURL=&redirectURL=`
-pub async fn authorize(State(app): State<App>, visit: Visit, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+pub async fn authorize(
+    State(app): State<App>,
+    visit: Visit,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref().unwrap_or_default())?;
     params.once_each()?;
     let tenant = find_tenant(&app, params.required("tenantName", "tenantName is missing")?).await?;
@@ -51,48 +58,27 @@ pub async fn authorize(State(app): State<App>, visit: Visit, RawQuery(query): Ra
             return Err(error(Code::InvalidRequest, "redirectURL must be on the host of controlPlaneURL").into());
         }
     }
-    let hop = Hop { verifier: secret::random(), state: secret::random_id() };
     let (location, jar) = if direct::lands_here(&app) {
         direct::depart(&app, visit, &tenant, &client, named).await?
     } else {
-        (hop.location(&app, &client, named), CookieJar::new().add(hop.cookie()))
+        let hop = Hop::begin();
+        (location(&app, &hop, &client, named), hop.remember(&headers))
     };
     let body = Json(json!({ "authorizationEndpoint": location }));
     Ok((jar, [(header::CACHE_CONTROL, "no-store")], body).into_response())
 }
 
-/// What the browser that begins keeps in its cookie.
-struct Hop {
-    verifier: String,
-    state: String,
-}
-
-impl Hop {
-    fn location(&self, app: &App, client: &Client, redirect_url: &str) -> String {
-        let challenge = secret::digest(&self.verifier);
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("client_id", &client.id)
-            .append_pair("response_type", "code")
-            .append_pair("scope", "openid email profile offline_access")
-            .append_pair("redirect_uri", redirect_url)
-            .append_pair("state", &self.state)
-            .append_pair("code_challenge", &challenge)
-            .append_pair("code_challenge_method", "S256")
-            .finish();
-        format!("{}/oauth2/authorize?{query}", app.issuer())
-    }
-
-    fn cookie(&self) -> Cookie<'static> {
-        let mut cookie = host_cookie(HOP_COOKIE, format!("{}.{}", self.verifier, self.state));
-        cookie.set_max_age(Duration::seconds(store::logins::LIFETIME));
-        cookie
-    }
-
-    fn read(headers: &HeaderMap) -> Option<Self> {
-        let value = only_cookie(headers, HOP_COOKIE)?;
-        let (verifier, state) = value.split_once('.')?;
-        Some(Self { verifier: verifier.to_owned(), state: state.to_owned() })
-    }
+fn location(app: &App, hop: &Hop, client: &Client, redirect_url: &str) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("client_id", &client.id)
+        .append_pair("response_type", "code")
+        .append_pair("scope", "openid email profile offline_access")
+        .append_pair("redirect_uri", redirect_url)
+        .append_pair("state", &hop.state)
+        .append_pair("code_challenge", &secret::digest(&hop.verifier))
+        .append_pair("code_challenge_method", "S256")
+        .finish();
+    format!("{}/oauth2/authorize?{query}", app.issuer())
 }
 
 /// The body of `POST /api/svc/v1/oauth2/token`, as the control plane's front end sends it.
@@ -112,15 +98,12 @@ struct TokenRequest {
 pub async fn token(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let request: TokenRequest = read_json(&headers, &body)?;
     let tenant = find_tenant(&app, &request.tenant_name).await?;
-    let minted = match request.grant_type.as_str() {
+    let (minted, finished) = match request.grant_type.as_str() {
         "authorization_code" => redeem(&app, &tenant, &headers, &request).await?,
-        "refresh_token" => refresh(&app, &tenant, &headers).await?,
+        "refresh_token" => (refresh(&app, &tenant, &headers).await?, None),
         _ => return Err(error(Code::UnsupportedGrantType, "grantType must be authorization_code or refresh_token").into()),
     };
-    let mut jar = with_tokens(&app, &minted);
-    if request.grant_type == "authorization_code" {
-        jar = jar.add(gone(HOP_COOKIE));
-    }
+    let jar = finished.into_iter().fold(with_tokens(&app, &minted), |jar, hop: Hop| jar.add(hop.forget()));
     let body = Json(json!({
         "tokenType": "Bearer",
         "expiresIn": minted.expires_in,
@@ -129,20 +112,29 @@ pub async fn token(State(app): State<App>, headers: HeaderMap, body: Bytes) -> R
     Ok((StatusCode::CREATED, jar, [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], body).into_response())
 }
 
-async fn redeem(app: &App, tenant: &Tenant, headers: &HeaderMap, request: &TokenRequest) -> Result<Minted, ApiError> {
+async fn redeem(
+    app: &App,
+    tenant: &Tenant,
+    headers: &HeaderMap,
+    request: &TokenRequest,
+) -> Result<(Minted, Option<Hop>), ApiError> {
     let code = request.code.as_deref().ok_or(error(Code::InvalidRequest, "code is missing"))?;
     let named = request.redirect_uri.as_deref().ok_or(error(Code::InvalidRequest, "redirectURI is missing"))?;
     let client = find_client(app, tenant, named).await?;
     check_origin(headers, &client)?;
-    let hop = Hop::read(headers).ok_or(error(
-        Code::InvalidGrant,
-        "this browser did not begin the sign-in: call /api/svc/v1/oauth2/authorize first and return its cookie",
-    ))?;
-    if request.state.as_deref().is_some_and(|state| !secret::same(state, &hop.state)) {
-        return Err(error(Code::InvalidGrant, "state is not the one this browser began with").into());
+    let mut hops = Hop::all(headers);
+    if let Some(state) = &request.state {
+        hops.retain(|hop| secret::same(state, &hop.state));
     }
-    let redemption = grant::authorization_code::Redemption { code, redirect_uri: Some(named), verifier: Some(&hop.verifier) };
-    grant::authorization_code::redeem(&app.grants(), &client, &redemption).await.map_err(Into::into)
+    if hops.is_empty() {
+        let description = "this browser did not begin the sign-in: call /api/svc/v1/oauth2/authorize first and return its cookie";
+        return Err(error(Code::InvalidGrant, description).into());
+    }
+    let verifiers: Vec<&str> = hops.iter().map(|hop| hop.verifier.as_str()).collect();
+    let redemption = Redemption { code, redirect_uri: Some(named), verifiers: &verifiers };
+    let minted = grant::authorization_code::redeem(&app.grants(), &client, &redemption).await?;
+    // Without `state` nobody knows which tab this was; its cookie ends by itself.
+    Ok((minted, hops.pop().filter(|_| request.state.is_some())))
 }
 
 async fn refresh(app: &App, tenant: &Tenant, headers: &HeaderMap) -> Result<Minted, ApiError> {
@@ -186,7 +178,7 @@ pub async fn logout(State(app): State<App>, visit: Visit, headers: HeaderMap, bo
             }
         }
     }
-    let jar = CookieJar::new().add(gone(ACCESS_COOKIE)).add(gone(REFRESH_COOKIE)).add(gone(HOP_COOKIE));
+    let jar = CookieJar::new().add(gone(ACCESS_COOKIE)).add(gone(REFRESH_COOKIE));
     Ok((jar, [(header::CACHE_CONTROL, "no-store")], Json(json!({ "userState": "SignedOut" }))).into_response())
 }
 
@@ -206,12 +198,6 @@ pub fn with_tokens(app: &App, minted: &Minted) -> CookieJar {
         jar = jar.add(cookie(REFRESH_COOKIE, token, seconds));
     }
     jar
-}
-
-fn gone(name: &'static str) -> Cookie<'static> {
-    let mut cookie = host_cookie(name, String::new());
-    cookie.set_max_age(Duration::ZERO);
-    cookie
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, ApiError> {

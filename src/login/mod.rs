@@ -20,6 +20,7 @@ pub mod departure;
 pub mod direct;
 pub mod dispatch;
 pub mod flow;
+pub mod hop_cookie;
 pub mod hops;
 pub mod link;
 pub mod logout;

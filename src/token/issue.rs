@@ -38,8 +38,10 @@ pub struct IssueSpec<'a> {
     pub email_verified: bool,
     /// The person's name, where the scope allows it.
     pub name: Option<&'a str>,
-    /// The person's groups, where the scope allows it; `None` means "not known".
+    /// The groups that the person's provider sent, where the scope allows it; `None` means "not known".
     pub groups: Option<&'a [String]>,
+    /// The person's teams here, where the scope allows it.
+    pub teams: Option<&'a [String]>,
     /// The request's nonce.
     pub nonce: Option<&'a str>,
     /// The session's public id.
@@ -136,6 +138,9 @@ pub struct IdClaims {
     pub name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<String>>,
+    /// Teams of the tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teams: Option<Vec<String>>,
     /// The tenant's name.
     pub tenant: String,
 }
@@ -205,6 +210,7 @@ pub fn id(ring: &KeyRing, spec: &IssueSpec<'_>, access_token: Option<&str>, now:
         email_verified: spec.email.map(|_| spec.email_verified),
         name: spec.name.map(str::to_owned),
         groups: spec.groups.map(<[String]>::to_vec),
+        teams: spec.teams.map(<[String]>::to_vec),
         tenant: spec.tenant.to_owned(),
     };
     let token = ring.sign(spec.id_alg, "JWT", &claims, now)?;
@@ -250,6 +256,7 @@ pub(super) mod tests {
             email_verified: true,
             name: None,
             groups: None,
+            teams: None,
             nonce: Some("n"),
             session: None,
             access_alg: SigningAlg::ES256,

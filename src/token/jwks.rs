@@ -25,7 +25,7 @@ pub const FRESH: i64 = 24 * 3600;
 /// Keys whose issuer cannot be reached are used for this long after they were last fetched, in seconds.
 pub const LAST_GOOD: i64 = 7 * 24 * 3600;
 /// Seconds between two fetches of one URL, whatever tokens ask for.
-pub const FLOOR: i64 = 10;
+pub const FLOOR: i64 = 60;
 
 /// Reads a JWKS: the keys that can verify a signature, and why others were left out. Keys beyond [`KEY_LIMIT`] are not
 /// looked at.
@@ -138,7 +138,9 @@ struct Shared {
 ///
 /// A known key of a fresh set costs no call. Anything else (an unknown `kid`, a signature that does not verify, a set
 /// that is no longer fresh) causes one fetch for all who ask, and then none for the floor, whether it succeeded or not:
-/// tokens with made-up key ids cannot turn gatehouse against the provider. A failed fetch, garbage or an empty set
+/// tokens with made-up key ids cannot turn gatehouse against the provider. Only the fetch of a set that was due, and that
+/// held the wanted key, leaves the next one free: a provider which rotates right after it is followed at once. A failed
+/// fetch, garbage or an empty set
 /// leaves the last good keys in place.
 #[derive(Clone)]
 pub struct RemoteKeys(Arc<Shared>);
@@ -218,7 +220,13 @@ impl KeySource for RemoteKeys {
         }
         self.refresh(now, found.is_empty()).await;
         match self.usable(now) {
-            Some(known) => Ok(choose(&known.keys, wanted)),
+            Some(known) => {
+                let chosen = choose(&known.keys, wanted);
+                if !fresh && !chosen.is_empty() && now < known.fresh_until {
+                    self.0.tried_at.store(i64::MIN, Ordering::SeqCst);
+                }
+                Ok(chosen)
+            }
             None => Err(self.0.known.load().failure.clone().unwrap_or_else(|| "no keys have been fetched yet".to_owned())),
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     world::{Backend, World, decode, text},
 };
 
-on_both!(the_whole_journey, only_the_browser_that_began, wrong_words_are_refused, lifetimes_are_the_tenants);
+on_both!(the_whole_journey, only_the_browser_that_began, wrong_words_are_refused, lifetimes_are_the_tenants, two_tabs);
 
 const REDIRECT: &str = "https://app.example/cb";
 
@@ -154,4 +154,27 @@ async fn lifetimes_are_the_tenants(backend: Backend) {
     let answer = browser.post_json(&token_url(&world), &[], &redemption(&code)).await;
     let lines = answer.cookie_lines();
     assert!(cookie(&lines, "accessToken").contains("Max-Age=600") && cookie(&lines, "refreshToken").contains("Max-Age=7200"));
+}
+
+async fn two_tabs(backend: Backend) {
+    let world = World::new(backend).await;
+    let mut browser = Browser::new();
+    let endpoints =
+        [browser.get(&begin_url(&world, "acme", REDIRECT)).await, browser.get(&begin_url(&world, "acme", REDIRECT)).await];
+    let mut backs = Vec::new();
+    for endpoint in &endpoints {
+        backs.push(browser.sign_in_at(&world, text(&endpoint.json(), "authorizationEndpoint")).await);
+    }
+    for back in backs.iter().rev() {
+        let mut body = redemption(&back.query("code").unwrap());
+        body["state"] = json!(back.query("state").unwrap());
+        let answer = browser.post_json(&token_url(&world), &[], &body).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+    }
+    assert!(!browser.cookies["localhost"].keys().any(|k| k.contains("-hop-")), "finished sign-ins leave no cookie");
+    for _ in 0..20 {
+        browser.get(&begin_url(&world, "acme", REDIRECT)).await;
+    }
+    let under_way = browser.cookies["localhost"].keys().filter(|k| k.contains("-hop-")).count();
+    assert_eq!(under_way, 5, "and unfinished ones do not pile up");
 }

@@ -112,7 +112,10 @@ async fn sessions_end(backend: Backend) {
     let account = browser.get(&format!("{}/account", world.url)).await;
     assert!(account.body.contains("ada@acme.example"));
     assert_eq!(browser.post(&format!("{}/account/sign-out", world.url), &[("csrf", "forged")]).await.status, 403);
-    assert_eq!(browser.post(&format!("{}/account/sign-out", world.url), &[("csrf", &account.csrf())]).await.status, 200);
+    let signed_out = browser.post(&format!("{}/account/sign-out", world.url), &[("csrf", &account.csrf())]).await;
+    assert_eq!(signed_out.status, 200);
+    let removal = signed_out.cookie_lines().into_iter().find(|c| c.starts_with("__Host-gatehouse=")).expect("a removal");
+    assert!(removal.contains("Max-Age=0") && removal.contains("Secure") && removal.contains("Path=/"), "{removal}");
     assert_eq!(stolen.get(&url).await.query("error").as_deref(), Some("login_required"), "a copy of the cookie is dead too");
 }
 

@@ -61,27 +61,30 @@ async fn ten_thousand_made_up_kids_cause_one_fetch_per_floor() {
     for n in 0..10_000 {
         assert!(!has(&keys, &format!("x{n}"), NOW + n / 200).await.unwrap());
     }
-    assert_eq!(script.calls(), 1, "50 s passed");
+    assert_eq!(script.calls(), 2, "the good token's fetch, and one for all that were made up in 50 s");
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..1_000 {
         let keys = keys.clone();
         tasks.spawn(async move { has(&keys, &format!("y{n}"), NOW + 60 + n % 3).await.unwrap() });
     }
     assert!(tasks.join_all().await.iter().all(|found| !found));
-    assert_eq!(script.calls(), 2, "single flight");
+    assert_eq!(script.calls(), 3, "single flight");
     assert!(has(&keys, "a", NOW + 62).await.unwrap());
 }
 
 #[tokio::test]
-async fn a_rotated_key_is_found_after_the_floor() {
+async fn a_rotated_key_is_found_at_once_and_then_after_the_floor() {
     let (old, new) = (forge("old"), forge("new"));
     let script = Script::new(&Forge::jwks(&[&old]));
     let keys = remote(&script);
     assert!(has(&keys, "old", NOW).await.unwrap());
+    let newest = forge("newest");
     script.set(Ok(&Forge::jwks(&[&new])));
-    assert!(!has(&keys, "new", NOW + 59).await.unwrap());
-    assert!(has(&keys, "new", NOW + 60).await.unwrap());
-    assert!(!has(&keys, "old", NOW + 60).await.unwrap(), "what the issuer withdrew is gone");
+    assert!(has(&keys, "new", NOW + 1).await.unwrap(), "the first rotation is followed at once");
+    assert!(!has(&keys, "old", NOW + 1).await.unwrap(), "what the issuer withdrew is gone");
+    script.set(Ok(&Forge::jwks(&[&newest])));
+    assert!(!has(&keys, "newest", NOW + 60).await.unwrap());
+    assert!(has(&keys, "newest", NOW + 61).await.unwrap());
 }
 
 #[tokio::test]
@@ -94,12 +97,14 @@ async fn a_key_replaced_under_the_same_kid_is_found_by_its_signature() {
     let token = |forge: &Forge| forge.sign(r#"{"alg":"ES256","kid":"k"}"#, &claims);
     verify(&token(&old), &keys, &rules, NOW).await.unwrap();
     script.set(Ok(&Forge::jwks(&[&new])));
-    assert_eq!(verify(&token(&new), &keys, &rules, NOW + 1).await.unwrap_err(), Invalid::Signature);
-    verify(&token(&new), &keys, &rules, NOW + 60).await.unwrap();
+    verify(&token(&new), &keys, &rules, NOW + 1).await.unwrap();
+    script.set(Ok(&Forge::jwks(&[&old])));
+    assert_eq!(verify(&token(&old), &keys, &rules, NOW + 60).await.unwrap_err(), Invalid::Signature);
+    script.set(Ok(&Forge::jwks(&[&new])));
     for _ in 0..100 {
         assert_eq!(verify(&token(&old), &keys, &rules, NOW + 61).await.unwrap_err(), Invalid::Signature);
     }
-    assert_eq!(script.calls(), 2);
+    assert_eq!(script.calls(), 3);
 }
 
 #[tokio::test]
