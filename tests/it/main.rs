@@ -16,6 +16,7 @@ mod idp;
 mod logout;
 mod operations;
 mod passwords;
+mod readme;
 mod refresh;
 mod store;
 mod tokens;
