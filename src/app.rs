@@ -15,6 +15,7 @@ use crate::{
         registry::{Registry, StoredConnection},
     },
     grant::{Defaults, Grants},
+    limit::Limiter,
     outbound::{Outbound, OutboundError},
     password::{PasswordError, Passwords},
     seal::{SealError, Sealer},
@@ -85,6 +86,8 @@ pub struct Inner {
     pub key_sets: KeySets,
     /// The gate before password hashing.
     pub passwords: Passwords,
+    /// The limit on sign-ins begun.
+    pub limiter: Limiter,
     registry: Registry,
     issuer: String,
     callback_url: String,
@@ -124,6 +127,7 @@ impl App {
             validator: Validator::new(&issuer, ring.clone(), AudienceRule::Contains(vec![issuer.clone()]), settings.clock_skew),
             key_sets,
             passwords: Passwords::new()?,
+            limiter: Limiter::new(settings.sign_in_rate),
             registry: Registry::new(deps),
             callback_url: format!("{issuer}/oauth2/callback"),
             issuer,
@@ -150,7 +154,11 @@ impl App {
         Ok(())
     }
 
-    async fn apply(&self, text: &str, origin: &str, env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Result<(), StartError> {
+    /// Makes the database agree with a declarative text; `origin` names it in problems, `env` looks up `${NAME}`.
+    ///
+    /// # Errors
+    /// Every problem there is; then nothing was changed.
+    pub async fn apply(&self, text: &str, origin: &str, env: &(dyn Fn(&str) -> Option<String> + Sync)) -> Result<(), StartError> {
         let hashing =
             apply::Hashing { hash: |password| crate::password::hash_now(password).ok(), verify: crate::password::verify_now };
         let file = apply::File { text, origin, env };

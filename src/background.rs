@@ -29,6 +29,7 @@ pub fn spawn(app: App) -> JoinHandle<()> {
                 tracing::error!(cause = %e, "signing keys could not be refreshed; the last known ones stay");
             }
             if turn.is_multiple_of(SWEEP_EVERY) {
+                app.limiter.forget_quiet();
                 match store::sweep::sweep(&app.db, app.clock.now()).await {
                     Ok(0) => {}
                     Ok(rows) => tracing::debug!(rows, "expired rows swept"),

@@ -17,6 +17,7 @@ use crate::{
     app, apply,
     clock::Clock,
     config::{self, LogFormat, Settings},
+    demo,
     oauth::client::SigningAlg,
     password, serve,
 };
@@ -61,6 +62,24 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Keys(Keys),
+    /// See it work: gatehouse, an identity provider and a control plane on this machine, with people to sign in as
+    ///
+    /// Listens on loopback alone, keeps its files in one folder, and reads no settings. RUST_LOG sets what is logged
+    /// (default: warn).
+    Demo {
+        /// The folder for databases, keys and demo.yaml
+        #[arg(long, value_name = "FOLDER", default_value = "demo-data")]
+        dir: PathBuf,
+        /// The port of gatehouse; 0 picks a free one
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+        /// The port of the development identity provider; 0 picks a free one
+        #[arg(long, value_name = "PORT", default_value_t = 8081)]
+        idp_port: u16,
+        /// The port of the control plane; 0 picks a free one
+        #[arg(long, value_name = "PORT", default_value_t = 8082)]
+        control_plane_port: u16,
+    },
 }
 
 #[derive(Subcommand)]
@@ -95,20 +114,28 @@ pub fn run() -> ExitCode {
 
 fn execute(cli: Cli) -> Result<(), Problems> {
     let mut runtime = match cli.command {
-        Command::Serve => tokio::runtime::Builder::new_multi_thread(),
+        Command::Serve | Command::Demo { .. } => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     let runtime = runtime.enable_all().build().map_err(one)?;
-    let settings = Settings::load(cli.config.as_deref(), &config::environment()).map_err(all)?;
-    let log_level = if matches!(cli.command, Command::Serve) { "info" } else { "warn" };
-    start_logs(settings.log, log_level);
+    let settings = |log_level| {
+        let settings = Settings::load(cli.config.as_deref(), &config::environment()).map_err(all)?;
+        start_logs(settings.log, log_level);
+        Ok::<_, Problems>(settings)
+    };
     runtime.block_on(async move {
         match cli.command {
-            Command::Serve => serve::serve(settings).await.map_err(one),
-            Command::Apply { file, prune, dry_run } => apply_file(&settings, &file, apply::Options { prune, dry_run }).await,
-            Command::Check => check::check(&settings).await,
-            Command::Keys(Keys::Rotate { alg }) => keys::rotate(&settings, alg).await,
-            Command::Keys(Keys::List) => keys::list(&settings).await,
+            Command::Serve => serve::serve(settings("info")?).await.map_err(one),
+            Command::Apply { file, prune, dry_run } => {
+                apply_file(&settings("warn")?, &file, apply::Options { prune, dry_run }).await
+            }
+            Command::Check => check::check(&settings("warn")?).await,
+            Command::Keys(Keys::Rotate { alg }) => keys::rotate(&settings("warn")?, alg).await,
+            Command::Keys(Keys::List) => keys::list(&settings("warn")?).await,
+            Command::Demo { dir, port, idp_port, control_plane_port } => {
+                start_logs(LogFormat::Text, "warn");
+                demo::run(demo::Options { dir, port, idp_port, control_plane_port }).await.map_err(one)
+            }
         }
     })
 }
@@ -139,7 +166,9 @@ fn algorithm(name: &str) -> Result<SigningAlg, String> {
 }
 
 fn start_logs(format: LogFormat, level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    // To tower-sessions every session that has expired is a suspicious one.
+    let default = || EnvFilter::new(format!("{level},tower_sessions_core=error"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| default());
     let logs =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // A second subscriber in one process is refused; the first goes on.

@@ -12,8 +12,8 @@ use axum::{
 use serde_json::json;
 
 use crate::{
-    login::pages::ErrorPage,
     oauth::error::{Code, OAuthError, error},
+    page::ErrorPage,
     secret,
     store::StoreError,
 };

@@ -16,6 +16,7 @@ pub mod demo;
 pub mod endpoint;
 pub mod error;
 pub mod grant;
+pub mod limit;
 pub mod login;
 #[cfg(test)]
 mod markup;
@@ -23,6 +24,7 @@ pub mod metrics;
 pub mod moment;
 pub mod oauth;
 pub mod outbound;
+pub mod page;
 pub mod password;
 pub mod policy;
 pub mod router;

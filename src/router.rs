@@ -19,7 +19,7 @@ use tower_http::{
 };
 use tracing::Instrument as _;
 
-use crate::{app::App, assets, endpoint, error::PageError, login, session};
+use crate::{app::App, assets, endpoint, error::PageError, login, page, session};
 
 /// Largest request body, in bytes; no honest request of ours is near it.
 const BODY_LIMIT: usize = 256 * 1024;
@@ -32,7 +32,7 @@ pub fn router(app: App) -> Router {
     let people = login::routes()
         .layer(middleware::from_fn_with_state(app.clone(), page_headers))
         .layer(session::layer(&app))
-        .layer(middleware::map_response(session::complete_removal));
+        .layer(middleware::map_response(session::take_cookie_back));
     Router::new()
         .merge(people)
         .merge(endpoint::routes())
@@ -57,26 +57,13 @@ async fn not_found() -> PageError {
         .advise("Check the address that you followed.")
 }
 
-/// Headers of every page: no framing, nothing inline, no referrer elsewhere, nothing cached.
+/// Headers of every page. Pages of a login have set their own policy; any other leads no further than here.
 async fn page_headers(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    let policy = login::pages::content_security_policy(&[app.issuer()], false);
-    for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, policy.as_str()),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // With no-referrer, browsers send "Origin: null" even to ourselves.
-        (header::REFERRER_POLICY, "same-origin"),
-        (header::CACHE_CONTROL, "no-store"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    ] {
-        if let (false, Ok(value)) = (headers.contains_key(&name), HeaderValue::from_str(value)) {
-            headers.insert(name, value);
-        }
-    }
+    page::protect(response.headers_mut(), &page::content_security_policy(&[], false));
     if app.settings.public_url.scheme() == "https" {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        let value = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);
     }
     response
 }

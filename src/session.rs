@@ -9,7 +9,11 @@ use std::borrow::Cow;
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode,
+        header::{self, SET_COOKIE},
+        request::Parts,
+    },
     response::Response,
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
@@ -66,13 +70,13 @@ pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
         .with_expiry(Expiry::OnSessionEnd)
 }
 
-/// Completes the header that removes the session cookie: without the attributes of the `__Host-` rules browsers ignore
-/// it (RFC 6265bis §4.1.3.2) and keep the dead cookie.
-pub async fn complete_removal(mut response: Response) -> Response {
-    let is_removal = |v: &HeaderValue| v.to_str().is_ok_and(|v| v.starts_with("__Host-gatehouse=;") && !v.contains("Secure"));
-    if let header::Entry::Occupied(mut entry) = response.headers_mut().entry(header::SET_COOKIE) {
-        for value in entry.iter_mut().filter(|v| is_removal(v)) {
-            *value = HeaderValue::from_static("__Host-gatehouse=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax");
+/// Lets the session cookie really go. tower-sessions takes it back without `Secure`, and browsers ignore whatever is set
+/// under a `__Host-` name without it.
+pub async fn take_cookie_back(mut response: Response) -> Response {
+    let removal = format!("{SESSION_COOKIE}=;");
+    if let header::Entry::Occupied(mut lines) = response.headers_mut().entry(SET_COOKIE) {
+        for line in lines.iter_mut().filter(|line| line.as_bytes().starts_with(removal.as_bytes())) {
+            *line = HeaderValue::from_static(GONE);
         }
     }
     response
@@ -170,10 +174,8 @@ impl Visit {
     /// # Errors
     /// When the database does not answer.
     pub async fn sign_in(&self, signed_in: &SignedIn) -> Result<(), PageError> {
-        if self.session.id().is_some() {
-            self.session.flush().await.map_err(session_error)?;
-            self.session.cycle_id().await.map_err(session_error)?;
-        }
+        self.forget().await?;
+        self.session.cycle_id().await.map_err(session_error)?;
         self.session.insert(KEY, signed_in).await.map_err(session_error)
     }
 
@@ -186,10 +188,18 @@ impl Visit {
         if let Some(found) = found {
             store::families::revoke_of_sid(&app.db, &found.sid, app.clock.now()).await?;
         }
-        if self.session.id().is_some() {
-            self.session.flush().await.map_err(session_error)?;
+        self.forget().await
+    }
+
+    /// Deletes the session, if there is one.
+    async fn forget(&self) -> Result<(), PageError> {
+        match self.session.id() {
+            Some(_) => self.session.flush().await.map_err(session_error),
+            None => {
+                self.session.clear().await;
+                Ok(())
+            }
         }
-        Ok(())
     }
 }
 

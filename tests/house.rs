@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Small modules that hold one thing the outside gives (time, randomness, the network …), and belong to no room.
-const LEAVES: &[&str] = &["clock", "secret", "seal", "outbound", "password", "metrics", "suggest", "moment", "markup"];
+const LEAVES: &[&str] = &["clock", "secret", "seal", "outbound", "password", "metrics", "suggest", "moment", "markup", "limit"];
 
 /// The front of the house: starts it, configures it and hangs the doors.
 const FRONT: &[&str] = &[
@@ -23,6 +23,7 @@ const FRONT: &[&str] = &[
     "session",
     "bearer",
     "error",
+    "page",
     "demo",
     "assets",
     "serve",
@@ -53,6 +54,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("suggest", &[]),
     ("moment", &[]),
     ("markup", &[]),
+    ("limit", &[]),
     ("metrics", &["clock"]),
     ("seal", &["secret"]),
     ("password", &["secret"]),
@@ -72,8 +74,8 @@ const OWNED: &[(&[&str], &[&str])] = &[
     (
         &["axum", "axum_extra", "axum_server", "tower", "tower_http", "tower_sessions", "askama", "askama_web"],
         &[
-            "login", "endpoint", "admin", "scim", "demo", "main", "cli", "app", "router", "session", "bearer", "error", "assets",
-            "serve", "metrics",
+            "login", "endpoint", "admin", "scim", "demo", "main", "cli", "app", "router", "session", "bearer", "error", "page",
+            "assets", "serve", "metrics",
         ],
     ),
 ];

@@ -1,6 +1,6 @@
 //! Single values: each reader gives a usable value and notes a problem when what stands there is not one.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -142,6 +142,15 @@ impl Source<'_> {
         let Some(raw) = self.raw(name) else { return default };
         seconds(&raw.text).filter(|s| (0..=600).contains(s)).unwrap_or_else(|| {
             self.problem(name, &raw, format!("{:?} must be a duration of at most 10m", raw.text));
+            default
+        })
+    }
+
+    /// A whole number from one on.
+    pub(super) fn count(&mut self, name: &'static str, default: NonZeroU32) -> NonZeroU32 {
+        let Some(raw) = self.raw(name) else { return default };
+        raw.text.trim().parse().unwrap_or_else(|_| {
+            self.problem(name, &raw, format!("{:?} must be a whole number from 1 to {}", raw.text, u32::MAX));
             default
         })
     }

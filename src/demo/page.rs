@@ -35,6 +35,8 @@ pub struct Person<'a> {
     pub email: &'a str,
     /// The password, where there is one.
     pub password: Option<&'a str>,
+    /// How they sign in, in a few words.
+    pub brief: &'a str,
     /// What signing in as them shows.
     pub note: &'a str,
 }
@@ -112,7 +114,7 @@ fn flatten(prefix: &str, object: &Value, rows: &mut Vec<Claim>) {
         }
         let meaning = MEANINGS.iter().find(|(known, _)| *known == name).map_or("", |(_, meaning)| meaning);
         let meaning = match (name.as_str(), value.as_i64()) {
-            ("exp" | "iat" | "nbf" | "auth_time", Some(time)) => format!("{meaning}: {}", Moment(time)),
+            ("exp" | "iat" | "nbf" | "auth_time" | "updated_at", Some(time)) => format!("{meaning}: {}", Moment(time)),
             _ => meaning.to_owned(),
         };
         let value = match value.as_array() {
@@ -127,7 +129,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-const MEANINGS: [(&str, &str); 24] = [
+const MEANINGS: [(&str, &str); 25] = [
     ("typ", "what kind of token it is, so that none passes for another"),
     ("alg", "how it is signed"),
     ("kid", "the key that signed it, found in the JWKS"),
@@ -141,6 +143,7 @@ const MEANINGS: [(&str, &str); 24] = [
     ("email_verified", "whether somebody vouched for the address"),
     ("name", ""),
     ("groups", "groups at the identity provider"),
+    ("updated_at", "the profile changed"),
     ("scope", "what it may be used for"),
     ("iat", "issued"),
     ("nbf", "not good before"),
@@ -162,7 +165,7 @@ mod tests {
     use crate::markup::{HOSTILE, check};
 
     fn page(session: Option<Session<'_>>) -> String {
-        let people = [Person { email: HOSTILE, password: Some(HOSTILE), note: HOSTILE }];
+        let people = [Person { email: HOSTILE, password: Some(HOSTILE), brief: HOSTILE, note: HOSTILE }];
         let (sign_in, refresh, sign_out) = ("/demo/sign-in", "/demo/refresh", "/demo/sign-out");
         let page = ControlPlane {
             session,

@@ -45,13 +45,19 @@ pub async fn authorize(State(app): State<App>, mut visit: Visit, RawForm(form): 
 /// Stores a new pending login of this browser, which gets its binding cookie if it had none.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database does not answer, or the address has begun too many.
 pub async fn begin(
     app: &App,
     visit: &mut Visit,
     tenant_id: &str,
     request: AuthorizeRequest,
 ) -> Result<(CookieJar, Login), PageError> {
+    if !app.limiter.allows(&visit.address) {
+        let explanation = "Too many sign-ins were begun from your network in the last minute.";
+        let cause = format!("address {} began more than {} sign-ins in a minute", visit.address, app.settings.sign_in_rate);
+        let page = PageError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_sign_ins", "Please wait a moment", explanation, cause);
+        return Err(page.advise("Wait a minute and try again."));
+    }
     let mut jar = CookieJar::new();
     if visit.browser.is_none() {
         let (value, cookie) = bind_browser();

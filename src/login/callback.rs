@@ -39,8 +39,8 @@ pub async fn callback(State(app): State<App>, visit: Visit, RawQuery(query): Raw
     let again = format!("/login/{}", pending.login.id);
     let identity = identity.map_err(|e| failed(&connection, &e).way_on(again, "Try again"))?;
 
-    let user = link::user_of(&app, &pending, &connection, &identity).await?;
-    require_active(&app, &pending, &user, Some(&connection)).await?;
+    let user = link::user_of(&app, &pending, &connection, &identity).await.map_err(|e| another_way(e, &pending))?;
+    require_active(&app, &pending, &user, Some(&connection)).await.map_err(|e| another_way(e, &pending))?;
     let who = sign_in(&app, &visit, &pending, &connection, &user, &identity).await?;
     store::logins::prove(&app.db, &pending.login.id).await?;
     pending.login.proven = true;
@@ -65,6 +65,12 @@ pub async fn require_active(app: &App, pending: &Pending, user: &User, connectio
     };
     let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
     standing.map_err(|refusal| refused(&refusal))
+}
+
+/// A refusal, with the way back to where the person can choose another way to sign in, or sign in as somebody else.
+#[must_use]
+pub fn another_way(e: PageError, pending: &Pending) -> PageError {
+    e.way_on(super::choose::path(pending), "Back to sign-in")
 }
 
 /// The page for a refusal by `policy::access`.

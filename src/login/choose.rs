@@ -115,7 +115,7 @@ fn page(app: &App, visit: &Visit, pending: &Pending, email: &str, error: Option<
         password_allowed: pending.tenant.password_login,
         error,
     };
-    page.into_response()
+    pending.page(app, page)
 }
 
 /// What the button of a connection says.

@@ -3,7 +3,7 @@
 use axum::{
     Form,
     extract::{Path, State},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use serde::Deserialize;
 
@@ -53,7 +53,7 @@ pub async fn page(app: &App, visit: &Visit, pending: &Pending, who: &SignedIn) -
         action: &format!("/login/{}/consent", pending.login.id),
         csrf: &visit.form_token(app, &pending.login.id),
     };
-    Ok(page.into_response())
+    Ok(pending.page(app, page))
 }
 
 /// What the page's form sends.

@@ -6,11 +6,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::{dispatch::Pending, pages::FormPost};
+use super::dispatch::Pending;
 use crate::{
     app::App,
     connector::{self, Go, Wish},
     error::PageError,
+    page::{FormPost, content_security_policy, set_policy},
     secret,
     session::Visit,
     store::{self, connections::Connection, departures::Departure},
@@ -36,7 +37,9 @@ pub async fn depart(app: &App, visit: &Visit, pending: &Pending, name: &str, hin
         Go::Post { action, fields } => {
             let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
             let page = FormPost { action: action.as_str(), destination: action.host_str().unwrap_or_default(), fields: &fields };
-            page.into_response()
+            let mut response = page.into_response();
+            set_policy(response.headers_mut(), &content_security_policy(&[action.as_str()], true));
+            response
         }
     })
 }

@@ -1,7 +1,7 @@
 //! The one place that asks [`flow::next`] and acts on its answer. Authorization requests, callbacks, passwords and
 //! consent all come back here.
 
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use super::{
     consent, departure,
@@ -15,6 +15,7 @@ use crate::{
         client::Client,
         error::{Code, error},
     },
+    page::{content_security_policy, set_policy},
     session::{SignedIn, Visit},
     store::{self, connections::Connection, logins::Login, standing::Parties, tenants::Tenant},
 };
@@ -31,6 +32,19 @@ pub struct Pending {
     pub tenant: Tenant,
     /// The connections that the tenant offers for sign-in.
     pub offered: Vec<Connection>,
+}
+
+impl Pending {
+    /// A page of this login, under a policy that lets its forms end where the login may lead: at the client, whatever
+    /// the scheme of its redirect URI, or at an identity provider.
+    pub fn page(&self, app: &App, page: impl IntoResponse) -> Response {
+        let providers = self.offered.iter().filter_map(|c| c.settings.oidc.as_ref()).map(|oidc| oidc.issuer.as_str());
+        let leads_to: Vec<&str> =
+            [self.login.request.target.redirect_uri.as_str(), app.issuer()].into_iter().chain(providers).collect();
+        let mut response = page.into_response();
+        set_policy(response.headers_mut(), &content_security_policy(&leads_to, false));
+        response
+    }
 }
 
 /// Loads what belongs to a login and makes sure that it still stands.

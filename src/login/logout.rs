@@ -13,6 +13,7 @@ use crate::{
     app::App,
     error::PageError,
     oauth::{params::Params, redirect_uri::RedirectUri},
+    page::{content_security_policy, set_policy},
     session::Visit,
     store,
 };
@@ -52,7 +53,10 @@ pub async fn logout(State(app): State<App>, visit: Visit, RawForm(form): RawForm
         fields: &kept,
         stay: "/account",
     };
-    Ok(page.into_response())
+    let leads_to: Vec<&str> = way.iter().map(|w| w.uri.as_str()).collect();
+    let mut response = page.into_response();
+    set_policy(response.headers_mut(), &content_security_policy(&leads_to, false));
+    Ok(response)
 }
 
 /// `POST /oauth2/logout/confirm`

@@ -1,7 +1,7 @@
 //! What the person sees. Each struct fills one template; everything in it is escaped when it is rendered, and foreign
 //! names are isolated (`<bdi>`) so that right-to-left marks in them cannot reorder the sentence around them.
 //!
-//! The pages work without JavaScript and under a policy without inline code: see [`content_security_policy`].
+//! The pages work without JavaScript and under a policy without inline code: see [`crate::page`].
 
 use askama::Template;
 use askama_web::WebTemplate;
@@ -137,34 +137,6 @@ pub struct SignedIn<'a> {
     pub csrf: &'a str,
 }
 
-/// The page for what cannot go on and must not be sent to the client.
-#[derive(Debug, Template, WebTemplate)]
-#[template(path = "error.html")]
-pub struct ErrorPage<'a> {
-    /// What happened, in a few words.
-    pub title: &'a str,
-    /// The same in one plain sentence; the cause's details belong in the log.
-    pub explanation: &'a str,
-    /// What the person can do; may be empty.
-    pub advice: &'a str,
-    /// `secret::reference()`, which the log event carries too.
-    pub reference: &'a str,
-    /// A link on: its address and its words.
-    pub way_on: Option<(&'a str, &'a str)>,
-}
-
-/// A form that sends itself: to the client (`response_mode=form_post`) or to an identity provider.
-#[derive(Debug, Template, WebTemplate)]
-#[template(path = "form_post.html")]
-pub struct FormPost<'a> {
-    /// Where it goes: `https:`, or `http:` on a loopback host. The caller has checked it.
-    pub action: &'a str,
-    /// The host the person reads.
-    pub destination: &'a str,
-    /// Names and values.
-    pub fields: &'a [(&'a str, &'a str)],
-}
-
 /// The question before a sign-out that nobody vouches for (OpenID Connect RP-Initiated Logout §2). Its form posts
 /// `csrf` and `fields` to `action`.
 #[derive(Debug, Template, WebTemplate)]
@@ -188,28 +160,6 @@ pub struct SignOut<'a> {
 pub struct SignedOut<'a> {
     /// A link on: its address and its words.
     pub way_on: Option<(&'a str, &'a str)>,
-}
-
-/// The policy of a page: nothing inline, nothing from elsewhere but the pictures of sign-in buttons, no framing.
-///
-/// `leads_to` names the URLs outside gatehouse that a form of the page may end at: browsers hold every redirect after a
-/// form to `form-action`, so it must admit the client's redirect URI and the identity providers, and since these redirect
-/// on to hosts of their own, it admits whole schemes (`https:` and those of `leads_to`). Without any, forms stay here.
-/// `script` is for [`FormPost`] only.
-#[must_use]
-pub fn content_security_policy(leads_to: &[&str], script: bool) -> String {
-    let mut schemes: Vec<String> =
-        leads_to.iter().filter_map(|text| url::Url::parse(text).ok()).map(|url| format!(" {}:", url.scheme())).collect();
-    if !leads_to.is_empty() {
-        schemes.push(" https:".into());
-    }
-    schemes.sort_unstable();
-    schemes.dedup();
-    let script = if script { "; script-src 'self'" } else { "" };
-    format!(
-        "default-src 'none'; style-src 'self'; img-src 'self' https:; form-action 'self'{}; frame-ancestors 'none'; base-uri 'none'{script}",
-        schemes.concat()
-    )
 }
 
 #[cfg(test)]
@@ -256,15 +206,13 @@ mod tests {
             ("password, failed", password(Some(HOSTILE)).render()),
             ("consent", Consent { tenant: HOSTILE, client: HOSTILE, redirect_host: HOSTILE, permissions: &permissions, email: HOSTILE, action: HOSTILE, csrf: HOSTILE }.render()),
             ("signed in", SignedIn { name: HOSTILE, email: HOSTILE, tenant: HOSTILE, method: HOSTILE, since, idle_until, until, action: HOSTILE, csrf: HOSTILE }.render()),
-            ("error", ErrorPage { title: HOSTILE, explanation: HOSTILE, advice: HOSTILE, reference: HOSTILE, way_on }.render()),
-            ("form post", FormPost { action: HOSTILE, destination: HOSTILE, fields: &fields }.render()),
             ("sign out", SignOut { email: HOSTILE, action: HOSTILE, csrf: HOSTILE, fields: &fields, stay: HOSTILE }.render()),
             ("signed out", SignedOut { way_on }.render()),
         ];
         for (name, html) in pages {
             let html = html.unwrap();
             check(name, &html);
-            assert_eq!(html.contains("<script"), name == "form post", "{name}: only the posting form has a script");
+            assert!(!html.contains("<script"), "{name}: no script");
         }
     }
 
@@ -295,17 +243,5 @@ mod tests {
         assert!(!html.contains("type=\"password\" value"));
         assert_eq!(too_many_attempts(0), "Too many attempts. Wait a minute, or use single sign-on.");
         assert_eq!(too_many_attempts(5), "Too many attempts. Wait 5 minutes, or use single sign-on.");
-    }
-
-    #[test]
-    fn the_policy_opens_forms_only_as_far_as_they_lead() {
-        assert!(content_security_policy(&[], false).contains("form-action 'self'; "));
-        let app = content_security_policy(
-            &["com.example.app:/cb", "http://127.0.0.1:1/cb", "https://a.example", "; script-src *"],
-            false,
-        );
-        assert!(app.contains("form-action 'self' com.example.app: http: https:; "), "{app}");
-        assert!(!app.contains("script-src"));
-        assert!(content_security_policy(&["https://a.example"], true).ends_with("; script-src 'self'"));
     }
 }

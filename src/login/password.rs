@@ -11,7 +11,7 @@ use axum_extra::extract::cookie::{Cookie, CookieJar};
 use serde::Deserialize;
 
 use super::{
-    choose,
+    callback, choose,
     dispatch::{self, Pending},
     pages::{self, NO_MATCH},
     throttle::{self, Verdict},
@@ -95,7 +95,8 @@ pub async fn submit(
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
     // Only someone who knows the password learns that the account is deactivated.
-    super::callback::require_active(&app, &pending, &user, None).await?;
+    let active = callback::require_active(&app, &pending, &user, None).await;
+    active.map_err(|e| callback::another_way(e, &pending))?;
     throttle::succeeded(&app, &account, device).await?;
     sign_in(&app, &visit, &pending, &user).await?;
     store::logins::prove(&app.db, &pending.login.id).await?;
@@ -133,7 +134,7 @@ pub fn page(app: &App, visit: &Visit, pending: &Pending, email: &str, error: Opt
         back: (!pending.offered.is_empty()).then_some(back.as_str()),
         error,
     };
-    page.into_response()
+    pending.page(app, page)
 }
 
 /// A browser that has signed in to the account before has its own count of attempts, so that strangers who exhaust the

@@ -2,11 +2,11 @@
 //! own `state`.
 
 use axum::{
-    http::{HeaderValue, header},
+    http::header,
     response::{IntoResponse as _, Response},
 };
 
-use super::{dispatch::Pending, pages::FormPost};
+use super::dispatch::Pending;
 use crate::{
     app::App,
     error::PageError,
@@ -14,6 +14,7 @@ use crate::{
         authorize::{ResponseMode, Target},
         error::OAuthError,
     },
+    page::{FormPost, content_security_policy, set_policy},
     secret,
     session::{SignedIn, Visit},
     store::{
@@ -86,11 +87,8 @@ fn answer(app: &App, visit: &Visit, target: &Target, pairs: &[(&str, &str)]) -> 
             let action = target.redirect_uri.as_str();
             let destination = target.redirect_uri.host().unwrap_or_default();
             let page = FormPost { action, destination: &destination, fields: &pairs };
-            let policy = super::pages::content_security_policy(&[action], true);
             let mut response = (no_cache, page).into_response();
-            if let Ok(policy) = HeaderValue::from_str(&policy) {
-                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-            }
+            set_policy(response.headers_mut(), &content_security_policy(&[action], true));
             response
         }
     }

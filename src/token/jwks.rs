@@ -163,10 +163,11 @@ impl RemoteKeys {
         since.saturating_abs() < self.0.floor
     }
 
-    /// Fetches unless that was tried within the floor. Who can `wait` does so for a fetch under way; others go on.
-    async fn refresh(&self, now: i64, wait: bool) {
+    /// Fetches unless that was tried within the floor, or by somebody else since `seen` was known; whether it did. Who can
+    /// `wait` does so for a fetch under way; others go on.
+    async fn refresh(&self, now: i64, wait: bool, seen: &Arc<Known>) -> bool {
         if self.cooling(now) && self.0.gate.try_lock().is_ok() {
-            return;
+            return false;
         }
         let gate = Arc::clone(&self.0.gate);
         let guard = if wait {
@@ -174,11 +175,11 @@ impl RemoteKeys {
         } else {
             match gate.try_lock_owned() {
                 Ok(guard) => guard,
-                Err(_) => return,
+                Err(_) => return false,
             }
         };
-        if self.cooling(now) {
-            return;
+        if self.cooling(now) || !Arc::ptr_eq(seen, &self.0.known.load_full()) {
+            return false;
         }
         self.0.tried_at.store(now, Ordering::SeqCst);
         let shared = Arc::clone(&self.0);
@@ -206,23 +207,25 @@ impl RemoteKeys {
         if task.await.is_err() {
             tracing::error!(url = %self.0.url, "fetching a key set was broken off");
         }
+        true
     }
 }
 
 #[async_trait]
 impl KeySource for RemoteKeys {
     async fn find(&self, wanted: &Wanted<'_>, now: i64) -> Result<Vec<Arc<PublicKey>>, String> {
+        let seen = self.0.known.load_full();
         let known = self.usable(now);
         let found = known.as_ref().map(|known| choose(&known.keys, wanted)).unwrap_or_default();
         let fresh = known.is_some_and(|known| now < known.fresh_until);
         if fresh && !found.is_empty() {
             return Ok(found);
         }
-        self.refresh(now, found.is_empty()).await;
+        let fetched = self.refresh(now, found.is_empty(), &seen).await;
         match self.usable(now) {
             Some(known) => {
                 let chosen = choose(&known.keys, wanted);
-                if !fresh && !chosen.is_empty() && now < known.fresh_until {
+                if fetched && !fresh && !chosen.is_empty() && now < known.fresh_until {
                     self.0.tried_at.store(i64::MIN, Ordering::SeqCst);
                 }
                 Ok(chosen)
@@ -233,7 +236,7 @@ impl KeySource for RemoteKeys {
 
     async fn renew(&self, now: i64) -> bool {
         let before = self.0.known.load_full();
-        self.refresh(now, true).await;
+        self.refresh(now, true, &before).await;
         !Arc::ptr_eq(&before, &self.0.known.load_full())
     }
 }

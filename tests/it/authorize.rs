@@ -14,7 +14,9 @@ on_both!(
     prompt_and_max_age,
     another_browser_cannot_go_on,
     switched_off_clients_and_tenants_are_refused,
-    hostile_text_is_escaped
+    hostile_text_is_escaped,
+    one_address_begins_only_so_many,
+    forms_may_end_at_the_client_whatever_its_scheme
 );
 
 async fn signs_in_and_remembers(backend: Backend) {
@@ -223,4 +225,45 @@ async fn hostile_text_is_escaped(backend: Backend) {
     assert!(!page.body.contains("<script>alert") && !page.body.contains("<img src=x"), "{}", page.body);
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"));
+}
+
+async fn one_address_begins_only_so_many(backend: Backend) {
+    let world = World::with(backend, STATE, &[("SIGN_IN_RATE", "3"), ("TRUSTED_PROXIES", "127.0.0.1/32")]).await;
+    let url = world.authorize_url("web", &[]);
+    let from = async |address: &str| Browser::new().get_with(&url, &[("x-forwarded-for", address)]).await.status;
+    for _ in 0..3 {
+        assert_eq!(from("192.0.2.1").await, 302);
+    }
+    assert_eq!(from("192.0.2.1").await, 429);
+    assert_eq!(from("192.0.2.2").await, 302, "another address goes on");
+}
+
+/// Chromium holds every redirect after a form to the page's `form-action`.
+async fn forms_may_end_at_the_client_whatever_its_scheme(backend: Backend) {
+    let state = "tenants:\n- name: acme\n  clients:\n  - {client_id: app, name: App, redirect_uris: ['com.example.app:/cb']}\n  \
+                 - {client_id: web, name: Web, redirect_uris: ['https://app.example/cb']}\n  users:\n  \
+                 - {email: ada@acme.example, password: correct horse}\n";
+    let world = World::with(backend, state, &[]).await;
+    let pkce = [("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"), ("code_challenge_method", "S256")];
+    for (client, redirect_uri, admitted) in
+        [("app", "com.example.app:/cb", " com.example.app: "), ("web", "https://app.example/cb", " https:;")]
+    {
+        let mut browser = Browser::new();
+        let url = world.authorize_url(client, &[("redirect_uri", redirect_uri), pkce[0], pkce[1]]);
+        let page = browser.get(&url).await;
+        let choose = browser.follow(page).await;
+        let form = [("csrf", choose.csrf()), ("email", "ada@acme.example".into()), ("with", "password".into())];
+        let password = browser.post(&choose.url, &form.each_ref().map(|(n, v)| (*n, v.as_str()))).await;
+        let form = [("csrf", password.csrf()), ("email", "ada@acme.example".into()), ("password", "correct horse".into())];
+        let consent = browser.post(&format!("{}/password", choose.url), &form.each_ref().map(|(n, v)| (*n, v.as_str()))).await;
+        assert!(consent.body.contains("value=\"allow\""), "{}", consent.body);
+        for page in [&choose, &password, &consent] {
+            let policy = page.header("content-security-policy").unwrap();
+            assert!(policy.contains("form-action 'self'") && policy.contains(admitted), "{client}: {policy}");
+        }
+    }
+    let mut browser = Browser::new();
+    let elsewhere = browser.get(&format!("{}/account", world.url)).await;
+    let policy = elsewhere.header("content-security-policy").unwrap();
+    assert!(policy.contains("form-action 'self'; "), "a page outside a login leads nowhere: {policy}");
 }

@@ -1,0 +1,45 @@
+//! How many sign-ins one address may begin. Whoever asks for the sign-in page leaves a row behind, before anyone knows
+//! who they are; without a limit a single machine could fill the disk. Counted per node and in memory: a limit against
+//! floods need not be exact.
+
+use std::num::NonZeroU32;
+
+use governor::{DefaultKeyedRateLimiter, Quota};
+
+/// The limit of one node.
+pub struct Limiter(DefaultKeyedRateLimiter<String>);
+
+impl Limiter {
+    /// Lets each address begin `per_minute` in a burst, and as many in every minute after.
+    #[must_use]
+    pub fn new(per_minute: NonZeroU32) -> Self {
+        Self(DefaultKeyedRateLimiter::keyed(Quota::per_minute(per_minute)))
+    }
+
+    /// Counts one; whether the address may.
+    #[must_use]
+    pub fn allows(&self, address: &str) -> bool {
+        self.0.check_key(&address.to_owned()).is_ok()
+    }
+
+    /// Forgets the addresses that have been quiet, so that the table holds only those of the last minute.
+    pub fn forget_quiet(&self) {
+        self.0.retain_recent();
+        self.0.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_is_limited_and_others_are_not() {
+        let limiter = Limiter::new(NonZeroU32::MIN.saturating_add(2));
+        let allowed: Vec<bool> = (0..4).map(|_| limiter.allows("192.0.2.1")).collect();
+        assert_eq!(allowed, [true, true, true, false]);
+        assert!(limiter.allows("192.0.2.2"));
+        limiter.forget_quiet();
+        assert!(!limiter.allows("192.0.2.1"), "it is not quiet");
+    }
+}

@@ -1,0 +1,121 @@
+//! What all pages share, whichever door they belong to: the page for failures, the form that posts itself, and the
+//! headers that keep a page from being framed, injected into or cached.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// The page for what cannot go on and must not be sent to the client.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "error.html")]
+pub struct ErrorPage<'a> {
+    /// What happened, in a few words.
+    pub title: &'a str,
+    /// The same in one plain sentence; the cause's details belong in the log.
+    pub explanation: &'a str,
+    /// What the person can do; may be empty.
+    pub advice: &'a str,
+    /// `secret::reference()`, which the log event carries too.
+    pub reference: &'a str,
+    /// A link on: its address and its words.
+    pub way_on: Option<(&'a str, &'a str)>,
+}
+
+/// A form that sends itself: to the client (`response_mode=form_post`) or to an identity provider.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "form_post.html")]
+pub struct FormPost<'a> {
+    /// Where it goes: `https:`, or `http:` on a loopback host. The caller has checked it.
+    pub action: &'a str,
+    /// The host the person reads.
+    pub destination: &'a str,
+    /// Names and values.
+    pub fields: &'a [(&'a str, &'a str)],
+}
+
+/// The policy of a page: nothing inline, nothing from elsewhere but the pictures of sign-in buttons, no framing.
+///
+/// `leads_to` names the URLs outside gatehouse that a form of the page may end at: browsers hold every redirect after a
+/// form to `form-action`, so it must admit the client's redirect URI and the identity providers, and since these redirect
+/// on to hosts of their own, it admits whole schemes (`https:` and those of `leads_to`). Without any, forms stay here.
+/// `script` is for [`FormPost`] only.
+#[must_use]
+pub fn content_security_policy(leads_to: &[&str], script: bool) -> String {
+    let mut schemes: Vec<String> =
+        leads_to.iter().filter_map(|text| url::Url::parse(text).ok()).map(|url| format!(" {}:", url.scheme())).collect();
+    if !leads_to.is_empty() {
+        schemes.push(" https:".into());
+    }
+    schemes.sort_unstable();
+    schemes.dedup();
+    let script = if script { "; script-src 'self'" } else { "" };
+    format!(
+        "default-src 'none'; style-src 'self'; img-src 'self' https:; form-action 'self'{}; frame-ancestors 'none'; base-uri 'none'{script}",
+        schemes.concat()
+    )
+}
+
+/// Gives a page its own policy; [`protect`] leaves it be.
+pub fn set_policy(headers: &mut HeaderMap, policy: &str) {
+    if let Ok(policy) = HeaderValue::from_str(policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+}
+
+/// The headers of every page, where it has not set its own: no framing, nothing inline, no referrer elsewhere, nothing
+/// cached.
+pub fn protect(headers: &mut HeaderMap, policy: &str) {
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // With no-referrer, browsers send "Origin: null" even to ourselves.
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        if let (false, Ok(value)) = (headers.contains_key(&name), HeaderValue::from_str(value)) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::markup::{HOSTILE, check};
+
+    #[test]
+    fn every_page_is_sound_with_hostile_values() {
+        let way_on = Some((HOSTILE, HOSTILE));
+        let page = ErrorPage { title: HOSTILE, explanation: HOSTILE, advice: HOSTILE, reference: HOSTILE, way_on };
+        let html = page.render().unwrap();
+        check("error", &html);
+        assert!(!html.contains("<script"));
+        let fields = [("SAMLRequest", HOSTILE), (HOSTILE, "x")];
+        let html = FormPost { action: HOSTILE, destination: HOSTILE, fields: &fields }.render().unwrap();
+        check("form post", &html);
+        assert!(html.contains("<script"), "it sends itself");
+    }
+
+    #[test]
+    fn the_policy_opens_forms_only_as_far_as_they_lead() {
+        assert!(content_security_policy(&[], false).contains("form-action 'self'; "));
+        let app = content_security_policy(
+            &["com.example.app:/cb", "http://127.0.0.1:1/cb", "https://a.example", "; script-src *"],
+            false,
+        );
+        assert!(app.contains("form-action 'self' com.example.app: http: https:; "), "{app}");
+        assert!(!app.contains("script-src"));
+        assert!(content_security_policy(&["https://a.example"], true).ends_with("; script-src 'self'"));
+    }
+
+    #[test]
+    fn a_page_keeps_the_policy_it_has_set() {
+        let mut headers = HeaderMap::new();
+        set_policy(&mut headers, "default-src 'self'");
+        protect(&mut headers, "default-src 'none'");
+        assert_eq!(headers[header::CONTENT_SECURITY_POLICY], "default-src 'self'");
+        assert_eq!(headers[header::X_FRAME_OPTIONS], "DENY");
+    }
+}
