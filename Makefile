@@ -9,7 +9,7 @@ run: ## Build, and start gatehouse with a demo tenant, identity provider and con
 	@scripts/setup build
 	@exec cargo run --locked -- demo
 
-test: ## Run every check and test, on SQLite and PostgreSQL, with real peers and a real browser (STAGES="clippy sqlite" runs some)
+test: ## Run every check and test, on SQLite and PostgreSQL, with real peers and a real browser (STAGES="clippy rust" runs some)
 	@scripts/setup test
 	@scripts/test $(STAGES)
 

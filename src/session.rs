@@ -1,9 +1,10 @@
 //! The browser: its session (who is signed in) and its binding (which pending logins are its own).
 //!
-//! Two cookies, both `__Host-`, Secure, HttpOnly and SameSite=Lax. `__Host-gatehouse` names the session; its id changes
-//! at every sign-in (fixation), and the server alone knows how long it lives. `__Host-gatehouse-browser` is a random
-//! value made at the first authorization request; pending logins and departures store its hash, so that nobody can
-//! finish a sign-in that another browser began.
+//! Two kinds of cookie, both `__Host-`, Secure, HttpOnly and SameSite=Lax. `__Host-gatehouse` names the session; its id
+//! changes at every sign-in (fixation), and the server alone knows how long it lives. `__Host-gatehouse-browser-…` is a
+//! random value made at the first authorization request; pending logins and departures store its hash, so that nobody
+//! can finish a sign-in that another browser began. Tabs that ask for the first time together get one each, under names
+//! of their own, so that no tab's binding overwrites another's.
 
 use std::borrow::Cow;
 
@@ -29,12 +30,15 @@ use crate::{
     clock::Clock,
     error::PageError,
     secret,
-    store::{self, Db, StoreError, standing::Parties},
+    store::{self, Db, StoreError, departures::Departure, logins::Login, standing::Parties},
 };
 
 const SESSION_COOKIE: &str = "__Host-gatehouse";
-const BROWSER_COOKIE: &str = "__Host-gatehouse-browser";
+const BROWSER_COOKIE: &str = "__Host-gatehouse-browser-";
+/// Most binding cookies that are looked at: no honest browser opens more tabs at once for the first time.
+const BROWSERS: usize = 16;
 const KEY: &str = "signed_in";
+const GONE: &str = "__Host-gatehouse=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax";
 
 /// Who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,8 +91,8 @@ pub async fn take_cookie_back(mut response: Response) -> Response {
 pub struct Visit {
     /// Its session, read when asked.
     pub session: Session,
-    /// Its binding cookie's value, if it brought one.
-    pub browser: Option<String>,
+    /// The values of its binding cookies: none at first, one as a rule.
+    pub browsers: Vec<String>,
     /// A redirect in answer to GET is 302, to anything else 303 (RFC 9700 §4.12: never 307).
     pub method: Method,
     /// The address it came from, after trusted proxies.
@@ -101,10 +105,11 @@ impl FromRequestParts<App> for Visit {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
         let session = Session::from_request_parts(parts, app).await;
         let session = session.map_err(|(_, cause)| PageError::internal(format!("session: {cause}")))?;
-        let browser = CookieJar::from_headers(&parts.headers).get(BROWSER_COOKIE).map(|c| c.value().to_owned());
-        let browser = browser.filter(|b| b.len() == 43);
+        let jar = CookieJar::from_headers(&parts.headers);
+        let browsers = jar.iter().filter(|c| c.name().starts_with(BROWSER_COOKIE) && c.value().len() == 43);
+        let browsers = browsers.take(BROWSERS).map(|c| c.value().to_owned()).collect();
         let address = crate::router::client_address(parts, &app.settings.trusted_proxies);
-        Ok(Self { session, browser, method: parts.method.clone(), address })
+        Ok(Self { session, browsers, method: parts.method.clone(), address })
     }
 }
 
@@ -115,16 +120,43 @@ impl Visit {
         if self.method == Method::GET || self.method == Method::HEAD { StatusCode::FOUND } else { StatusCode::SEE_OTHER }
     }
 
-    /// The hash that this browser's pending logins carry; empty, and so nobody's, without the cookie.
+    /// The hash that this browser's new logins and departures carry; empty, and so nobody's, without the cookie.
     #[must_use]
     pub fn browser_hash(&self) -> String {
-        self.browser.as_deref().map(secret::digest).unwrap_or_default()
+        self.browsers.first().map(|b| secret::digest(b)).unwrap_or_default()
+    }
+
+    /// The pending login `id`, if this browser began it.
+    ///
+    /// # Errors
+    /// A page that says to start again.
+    pub async fn login(&self, app: &App, id: &str) -> Result<Login, PageError> {
+        for browser in &self.browsers {
+            if let Some(login) = store::logins::find(&app.db, id, &secret::digest(browser), app.clock.now()).await? {
+                return Ok(login);
+            }
+        }
+        Err(PageError::no_login())
+    }
+
+    /// Takes the departure of this `state` (its hash), if this browser made it; another browser's attempt changes nothing.
+    ///
+    /// # Errors
+    /// A page that says to start again.
+    pub async fn departure(&self, app: &App, state_hash: &str) -> Result<Departure, PageError> {
+        for browser in &self.browsers {
+            let hash = secret::digest(browser);
+            if let Some(departure) = store::departures::take(&app.db, state_hash, &hash, app.clock.now()).await? {
+                return Ok(departure);
+            }
+        }
+        Err(PageError::no_login())
     }
 
     /// A token for the forms of one pending login in this browser.
     #[must_use]
     pub fn form_token(&self, app: &App, purpose: &str) -> String {
-        app.sealer.fingerprint(&format!("form/{purpose}"), self.browser.as_deref().unwrap_or_default())
+        app.sealer.fingerprint(&format!("form/{purpose}"), self.browsers.first().map_or("", String::as_str))
     }
 
     /// Checks a form's token.
@@ -132,10 +164,9 @@ impl Visit {
     /// # Errors
     /// A page that says to start again.
     pub fn check_form(&self, app: &App, purpose: &str, token: &str) -> Result<(), PageError> {
-        match &self.browser {
-            Some(browser) if app.sealer.recognises(&format!("form/{purpose}"), browser, token) => Ok(()),
-            _ => Err(PageError::forged_form()),
-        }
+        let context = format!("form/{purpose}");
+        let own = self.browsers.iter().any(|browser| app.sealer.recognises(&context, browser, token));
+        if own { Ok(()) } else { Err(PageError::forged_form()) }
     }
 
     /// The sign-in of this browser in `tenant_id` (any tenant when `None`), if everything it stands on is still
@@ -179,13 +210,14 @@ impl Visit {
         self.session.insert(KEY, signed_in).await.map_err(session_error)
     }
 
-    /// Ends the session on the server, with the token families that were issued in it.
+    /// Ends the session on the server, with the codes and token families that were issued in it.
     ///
     /// # Errors
     /// When the database does not answer: then nothing may claim that the person is signed out.
     pub async fn sign_out(&self, app: &App) -> Result<(), PageError> {
         let found: Option<SignedIn> = self.session.get(KEY).await.map_err(session_error)?;
         if let Some(found) = found {
+            store::codes::burn_of_sid(&app.db, &found.sid).await?;
             store::families::revoke_of_sid(&app.db, &found.sid, app.clock.now()).await?;
         }
         self.forget().await
@@ -207,7 +239,7 @@ impl Visit {
 #[must_use]
 pub fn bind_browser() -> (String, Cookie<'static>) {
     let value = secret::random();
-    (value.clone(), host_cookie(BROWSER_COOKIE, value))
+    (value.clone(), host_cookie(format!("{BROWSER_COOKIE}{}", secret::reference()), value))
 }
 
 /// A session cookie under the `__Host-` rules.

@@ -28,8 +28,8 @@ pub async fn authorize(State(app): State<App>, mut visit: Visit, RawForm(form): 
     let encoded = std::str::from_utf8(&form).map_err(|_| bad_request("the request is not UTF-8"))?;
     let params = Params::parse(encoded).map_err(refused)?;
     if let Some(id) = params.one("login").map_err(refused)? {
-        let login = store::logins::find(&app.db, id, &visit.browser_hash(), app.clock.now()).await?;
-        return dispatch::proceed(&app, &visit, login.ok_or_else(PageError::no_login)?).await;
+        let login = visit.login(&app, id).await?;
+        return dispatch::proceed(&app, &visit, login).await;
     }
     let client = find_client(&app, &params).await?;
     let target = Target::find(&client, &params).map_err(refused)?;
@@ -59,9 +59,9 @@ pub async fn begin(
         return Err(page.advise("Wait a minute and try again."));
     }
     let mut jar = CookieJar::new();
-    if visit.browser.is_none() {
+    if visit.browsers.is_empty() {
         let (value, cookie) = bind_browser();
-        visit.browser = Some(value);
+        visit.browsers.push(value);
         jar = jar.add(cookie);
     }
     let login = Login {

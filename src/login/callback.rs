@@ -25,8 +25,7 @@ pub async fn callback(State(app): State<App>, visit: Visit, RawQuery(query): Raw
     let state = params.one("state").ok().flatten().ok_or_else(|| bad_answer("state is missing"))?;
     let state_hash = secret::digest(state);
     let now = app.clock.now();
-    let departure = store::departures::take(&app.db, &state_hash, &visit.browser_hash(), now).await?;
-    let departure = departure.ok_or_else(PageError::no_login)?;
+    let departure = visit.departure(&app, &state_hash).await?;
     let mut pending = dispatch::find(&app, &visit, &departure.login_id).await?;
     let connection = pending.offered.iter().find(|c| c.id == departure.connection_id).cloned();
     let connection = connection.ok_or_else(|| refused(&Refusal::ConnectionDisabled))?;

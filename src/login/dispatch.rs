@@ -73,8 +73,7 @@ pub async fn load(app: &App, login: Login) -> Result<Pending, PageError> {
 /// # Errors
 /// A page that says to start again.
 pub async fn find(app: &App, visit: &Visit, id: &str) -> Result<Pending, PageError> {
-    let login = store::logins::find(&app.db, id, &visit.browser_hash(), app.clock.now()).await?;
-    load(app, login.ok_or_else(PageError::no_login)?).await
+    load(app, visit.login(app, id).await?).await
 }
 
 /// What happens next with a login, done.
@@ -119,7 +118,12 @@ async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Res
         password: pending.tenant.password_login,
         hinted: request.idp_hint.as_deref(),
         auth_time: signed_in.map(|s| s.auth_time),
-        not_before: request.max_age.map_or(0, |age| app.clock.now() - age),
+        not_before: match request.max_age {
+            None => 0,
+            // As prompt=login: a session of this very second is no new proof.
+            Some(0) => i64::MAX,
+            Some(age) => pending.login.created_at.saturating_sub(age),
+        },
         proven_here: pending.login.proven,
         expected_person,
         consented,

@@ -16,9 +16,10 @@ pub struct Known<'a> {
     pub hinted: Option<&'a str>,
     /// When this browser's session last proved who the person is (unix seconds).
     pub auth_time: Option<i64>,
-    /// A proof before this moment does not count: now minus `max_age`, else 0.
+    /// A session's proof before this moment does not count: when the client asked, minus `max_age`; else 0.
     pub not_before: i64,
     /// Whether the person proved who they are within this very login: what `prompt=login` and `select_account` ask for.
+    /// Such a proof is young enough: whoever took it has judged its age.
     pub proven_here: bool,
     /// Whether the person is the one that `id_token_hint` names; true without a hint.
     pub expected_person: bool,
@@ -45,13 +46,15 @@ pub enum Step {
 #[must_use]
 pub fn next(known: &Known<'_>) -> Step {
     let again = known.prompt.login || known.prompt.select_account;
-    let fresh = known.auth_time.is_some_and(|at| at >= known.not_before) && (known.proven_here || !again);
+    let fresh = known.auth_time.is_some_and(|at| known.proven_here || (at >= known.not_before && !again));
     let identified = fresh && known.expected_person;
     match (identified, known.consented) {
         (true, true) => Step::Issue,
         (true, false) if known.prompt.none => Step::Deny(Code::ConsentRequired, "the person has not consented"),
         (true, false) => Step::Consent,
         (false, _) if known.prompt.none => Step::Deny(Code::LoginRequired, "the person is not signed in"),
+        // Asking again would go round in a circle (OpenID Connect Core §3.1.2.1, id_token_hint).
+        (false, _) if fresh && known.proven_here => Step::Deny(Code::LoginRequired, "another person signed in"),
         (false, _) => match (known.hinted, known.offered) {
             (Some(name), offered) if offered.iter().any(|c| c == name) => Step::Connect(name.to_owned()),
             (None, [only]) if !known.password => Step::Connect(only.clone()),
@@ -100,6 +103,8 @@ mod tests {
             ("signed in as someone else", Known { auth_time: Some(100), expected_person: false, ..base.clone() }, Box::new(is(Step::Choose))),
             ("asked to prove it again", Known { prompt: Prompt { login: true, ..Prompt::default() }, auth_time: Some(1), ..base.clone() }, Box::new(is(Step::Choose))),
             ("proved it again", Known { prompt: Prompt { login: true, ..Prompt::default() }, auth_time: Some(1), proven_here: true, ..base.clone() }, Box::new(is(Step::Issue))),
+            ("proved it long before the consent", Known { auth_time: Some(100), not_before: 101, proven_here: true, ..base.clone() }, Box::new(is(Step::Issue))),
+            ("proved to be someone else", Known { auth_time: Some(1), proven_here: true, expected_person: false, ..base.clone() }, Box::new(denied(Code::LoginRequired))),
             ("asked to choose an account", Known { prompt: Prompt { select_account: true, ..Prompt::default() }, auth_time: Some(1), ..base.clone() }, Box::new(is(Step::Choose))),
             ("not consented", Known { auth_time: Some(100), consented: false, ..base.clone() }, Box::new(is(Step::Consent))),
             ("none, nobody", Known { prompt: none, ..base.clone() }, Box::new(denied(Code::LoginRequired))),

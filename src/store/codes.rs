@@ -106,3 +106,12 @@ pub async fn family_of(db: &Db, code_hash: &str) -> Result<Option<String>> {
     let row: Option<Family> = db.optional("SELECT family_id FROM codes WHERE code_hash = $1", params![code_hash]).await?;
     Ok(row.map(|r| r.family_id))
 }
+
+/// Burns the codes that a browser session was given and nobody has redeemed. Comes before the session's families are
+/// ended: a redemption under way either finds its code gone, or has made its family by then.
+///
+/// # Errors
+/// What the database says.
+pub async fn burn_of_sid(db: &Db, sid: &str) -> Result<u64> {
+    db.execute("DELETE FROM codes WHERE sid = $1 AND redeemed_at IS NULL", params![sid]).await
+}

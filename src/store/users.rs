@@ -157,7 +157,7 @@ pub async fn activate(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<bool>
     Ok(on.into().execute(sql, params![id, now]).await? > 0)
 }
 
-/// Shuts a user out: the flag, then every session and every token family, together. The one way to deactivate; whether
+/// Shuts a user out: the flag, then every session, code and token family, together. The one way to deactivate; whether
 /// the user was active.
 ///
 /// # Errors
@@ -169,12 +169,13 @@ pub async fn deactivate(tx: &mut Tx, id: &str, now: i64) -> Result<bool> {
     Ok(changed)
 }
 
-/// Ends every session and token family of a user, who may sign in again.
+/// Ends every session, code and token family of a user, who may sign in again.
 ///
 /// # Errors
 /// What the database says.
 pub async fn end_access(tx: &mut Tx, id: &str, now: i64) -> Result<()> {
     tx.execute("DELETE FROM sessions WHERE user_id = $1", params![id]).await?;
+    tx.execute("DELETE FROM codes WHERE user_id = $1 AND redeemed_at IS NULL", params![id]).await?;
     let sql = "UPDATE families SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";
     tx.execute(sql, params![id, now]).await?;
     Ok(())

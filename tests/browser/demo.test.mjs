@@ -4,7 +4,7 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 
 import { inspect, launch } from './lib/chromium.mjs';
 import { startDemo } from './lib/demo.mjs';
-import { claims, password, people, toSignIn } from './lib/walk.mjs';
+import { claims, password, people, singleSignOn, toSignIn } from './lib/walk.mjs';
 
 let browser;
 let demo;
@@ -23,7 +23,8 @@ after(async () => {
 beforeEach(async () => {
   context = await browser.newContext();
   page = await context.newPage();
-  page.on('console', (message) => message.type() === 'error' && problems.push(`console: ${message.text()}`));
+  // Refusals are 4xx answers, which the console names; what else it calls an error is one.
+  page.on('console', (message) => message.type() === 'error' && !/^Failed to load resource.* 4\d\d /.test(message.text()) && problems.push(`console: ${message.text()}`));
   page.on('pageerror', (error) => problems.push(`script: ${error}`));
   await page.goto(demo.url);
   cast = await people(page);
@@ -33,8 +34,10 @@ afterEach(async () => {
   assert.deepEqual(problems.splice(0), []);
 });
 
-const withPassword = () => cast.find((p) => p.password && !/deactivated/i.test(p.note));
-const deactivated = () => cast.find((p) => /deactivated/i.test(p.note));
+const who = (pattern) => cast.find((p) => pattern.test(p.note));
+const withPassword = () => who(/password/);
+const ssoOnly = () => who(/only to the identity provider/);
+const deactivated = () => who(/deactivated/i);
 const look = async (name) => problems.push(...await inspect(page, name));
 const signedIn = () => page.getByText(/^Signed in as/).waitFor();
 
@@ -69,20 +72,25 @@ test('sign in by password, see the claims, refresh, sign out', async () => {
   await toSignIn(page, demo); // asks again: the session is gone on the server too
 });
 
-test('sign in by single sign-on', async () => {
+test('sign in by single sign-on: an account is made on the way', async () => {
   await toSignIn(page, demo);
-  await page.locator('form:has(input[name=connection]) button').first().click();
-  await page.waitForURL((url) => !url.pathname.startsWith('/login'));
-  await look('4-identity-provider');
-  const email = page.getByLabel(/e-mail|user/i);
-  if (await email.count()) {
-    const person = cast.find((p) => !/deactivated/i.test(p.note) && /single sign-on|SSO/i.test(p.note)) ?? withPassword();
-    await email.first().fill(person.email);
-  }
-  await page.getByRole('button', { name: /sign in|continue/i }).first().click();
+  await singleSignOn(page, demo, ssoOnly(), () => look('4-identity-provider'));
   await signedIn();
-  const { tenant } = await claims(page, /access token/i);
-  assert.equal(tenant, 'demo');
+  const token = await claims(page, /access token/i);
+  assert.equal(token.tenant, 'demo');
+  assert.equal(token.email, ssoOnly().email);
+});
+
+test('the same person by password and by single sign-on is the same user', async () => {
+  await toSignIn(page, demo);
+  await password(page, withPassword());
+  await signedIn();
+  const { sub } = await claims(page, /access token/i);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await toSignIn(page, demo);
+  await singleSignOn(page, demo, withPassword());
+  await signedIn();
+  assert.equal((await claims(page, /access token/i)).sub, sub);
 });
 
 test('a wrong password is refused without saying what was wrong', async () => {
@@ -95,26 +103,26 @@ test('a wrong password is refused without saying what was wrong', async () => {
   await password(page, { email: 'nobody@demo.example', password: 'not the password' });
   await page.getByRole('alert').waitFor();
   assert.equal(await page.getByRole('alert').textContent(), known);
-  problems.length = 0; // the browser's console names the 4xx answers of these pages
 });
 
-test('a deactivated person is refused with a page that says so to the operator, not more', async () => {
+test('a deactivated person is refused, by password and by single sign-on', async () => {
   const person = deactivated();
-  assert.ok(person, `the demo names a deactivated person: ${JSON.stringify(cast)}`);
+  const refused = async () => {
+    assert.equal(await page.getByText(/^Signed in as/).count(), 0);
+    assert.equal((await context.cookies()).some((c) => c.name === 'accessToken'), false);
+  };
   await toSignIn(page, demo);
-  if (person.password) {
-    await password(page, person);
-    await page.locator('[role=alert], main h1').first().waitFor();
-  } else {
-    await page.locator('form:has(input[name=connection]) button').first().click();
-    await page.getByLabel(/e-mail|user/i).first().fill(person.email);
-    await page.getByRole('button', { name: /sign in|continue/i }).first().click();
-    await page.locator('main h1').waitFor();
-  }
-  await look('6-deactivated');
-  assert.equal(await page.getByText(/^Signed in as/).count(), 0);
-  assert.equal((await context.cookies()).some((c) => c.name === 'accessToken'), false);
-  problems.splice(0, problems.length, ...problems.filter((p) => !p.startsWith('console: Failed to load resource')));
+  await password(page, person);
+  await page.locator('[role=alert], .reference').first().waitFor();
+  await look('6-deactivated-password');
+  await refused();
+
+  await toSignIn(page, demo);
+  await singleSignOn(page, demo, person);
+  await page.waitForURL(`${demo.gatehouse}/**`);
+  await page.locator('.reference').waitFor();
+  await look('7-deactivated-sso');
+  await refused();
 });
 
 test('the whole way works by keyboard alone', async () => {

@@ -16,7 +16,7 @@ try {
     await picture('demo');
     await toSignIn(page, demo);
     await picture('sign-in');
-    await password(page, cast.find((p) => p.password && !/deactivated/i.test(p.note)));
+    await password(page, cast.find((p) => p.password && /password/.test(p.note)));
     await page.getByText(/^Signed in as/).waitFor();
     await picture('signed-in');
     await page.context().close();

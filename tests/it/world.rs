@@ -100,11 +100,16 @@ impl World {
 
     /// With other state and extra settings (environment names without `GATEHOUSE_`).
     pub async fn with(backend: Backend, state: &str, settings: &[(&str, &str)]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let database = fresh_database(backend, &dir).await;
-        let world = Self::node(dir, &database, Clock::manual(START), None, settings).await;
+        let world = Self::bare(backend, Clock::manual(START), settings).await;
         world.apply(state).await;
         world
+    }
+
+    /// With nothing but what the settings bring, by a clock that others share.
+    pub async fn bare(backend: Backend, clock: Clock, settings: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let database = fresh_database(backend, &dir).await;
+        Self::node(dir, &database, clock, None, settings).await
     }
 
     /// A second node on the same database, keys and clock, behind the same public URL.

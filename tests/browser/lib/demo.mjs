@@ -12,7 +12,8 @@ const READY_WITHIN = 30_000;
 export async function startDemo() {
   const dir = await mkdtemp(join(tmpdir(), 'gatehouse-demo-'));
   const { PATH, HOME } = process.env;
-  const child = spawn(PROGRAM, ['demo'], { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH, HOME, GATEHOUSE_LISTEN: '127.0.0.1:0' } });
+  const args = ['demo', '--dir', join(dir, 'demo-data'), '--port', '0', '--idp-port', '0', '--control-plane-port', '0'];
+  const child = spawn(PROGRAM, args, { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH, HOME } });
   const demo = { dir, log: '' };
   demo.stop = async () => {
     if (child.exitCode === null && child.signalCode === null) {
@@ -26,10 +27,10 @@ export async function startDemo() {
     const late = setTimeout(() => reject(new Error(`the demo was not ready within ${READY_WITHIN} ms:\n${demo.log}`)), READY_WITHIN);
     const read = (chunk) => {
       demo.log += chunk;
-      const [, url] = /open\D*?(http:\/\/localhost:\d+\S*)/i.exec(demo.log) ?? [];
-      if (url && /listening on/.test(demo.log)) {
+      const at = (who) => new RegExp(`${who} +listening on (http://\\S+)\\s`).exec(demo.log)?.[1];
+      Object.assign(demo, { url: at('control plane'), gatehouse: at('gatehouse'), identityProvider: at('identity provider') });
+      if (demo.url && demo.gatehouse && demo.identityProvider) {
         clearTimeout(late);
-        demo.url = url;
         resolve();
       }
     };

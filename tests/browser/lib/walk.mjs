@@ -7,11 +7,23 @@ export async function toSignIn(page, demo) {
   await page.getByRole('heading', { name: /^Sign in to/ }).waitFor();
 }
 
+/** On a sign-in page, gatehouse's or the identity provider's, which is one too. */
 export async function password(page, { email, password: secret }) {
-  await page.getByLabel('E-mail address').fill(email);
-  await page.getByRole('button', { name: /with a password/ }).click();
+  if (await page.getByLabel('Password').count() === 0) {
+    await page.getByLabel('E-mail address').fill(email);
+    await page.getByRole('button', { name: /with a password/ }).click();
+  }
   await page.getByLabel('Password').fill(secret);
+  await page.getByLabel('E-mail address').fill(email);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+}
+
+/** Over the connection of the demo. */
+export async function singleSignOn(page, demo, person, atProvider = async () => {}) {
+  await page.getByRole('button', { name: /development identity provider/ }).click();
+  await page.waitForURL(`${demo.identityProvider}/**`);
+  await atProvider();
+  await password(page, person);
 }
 
 /** The people that the demo's page names: e-mail, password if they have one, and what the page says of them. */
