@@ -98,15 +98,17 @@ CREATE TABLE team_members (
 );
 CREATE INDEX team_members_by_user ON team_members (user_id);
 
--- A browser session; id_hash is SHA-256 of the cookie's id.
+-- A browser session; id_hash is SHA-256 of the cookie's id, sid the name of the sign-in in tokens.
 CREATE TABLE sessions (
     id_hash    TEXT PRIMARY KEY,
     user_id    TEXT REFERENCES users (id) ON DELETE CASCADE,
+    sid        TEXT,
     data       TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL
 );
 CREATE INDEX sessions_by_user ON sessions (user_id);
+CREATE INDEX sessions_by_sid ON sessions (sid);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
 -- A pending login: one authorization request of one browser.

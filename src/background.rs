@@ -44,8 +44,11 @@ async fn keys(app: &App, seen: &mut Vec<(String, Option<i64>)>, turn: u64) -> Re
     if turn.is_multiple_of(SWEEP_EVERY) {
         signing::ensure(&app.db, &app.sealer, &app::rotation_policy(&app.settings), app.clock.now()).await?;
     }
-    if signing::changed(&app.db, seen).await? {
+    let state = signing::state(&app.db).await?;
+    if state != *seen {
         signing::load(&app.db, &app.sealer, &app.ring, app.clock.now()).await?;
+        // Only now: a failed load is tried again at the next look.
+        *seen = state;
     }
     Ok(())
 }

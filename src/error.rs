@@ -52,7 +52,7 @@ impl PageError {
             kind,
             title: title.into(),
             explanation: explanation.into(),
-            advice: Cow::Borrowed("If this keeps happening, tell your administrator the code below."),
+            advice: Cow::Borrowed("Try again; if it keeps happening, ask your administrator."),
             cause: cause.into(),
             way_on: None,
         }

@@ -53,7 +53,7 @@ pub struct SignedIn {
     pub connection_id: Option<String>,
     /// When they proved who they are (unix seconds).
     pub auth_time: i64,
-    /// How (RFC 8176): `pwd` or `fed`.
+    /// How (RFC 8176): `pwd`, or empty when only the provider knows.
     pub amr: String,
     /// When the session must end at the latest (unix seconds).
     pub until: i64,
@@ -270,13 +270,18 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    fn parts(&self, record: &Record) -> session_store::Result<(Option<String>, String, i64)> {
+    fn parts(&self, record: &Record) -> session_store::Result<(Option<SignedIn>, String, i64)> {
         let signed_in: Option<SignedIn> = record.data.get(KEY).and_then(|v| serde_json::from_value(v.clone()).ok());
         let idle_end = self.clock.now() + self.idle;
         let until = signed_in.as_ref().map_or(idle_end, |s| s.until.min(idle_end));
         let data = serde_json::to_string(&record.data).map_err(|e| session_store::Error::Encode(e.to_string()))?;
-        Ok((signed_in.map(|s| s.user_id), data, until))
+        Ok((signed_in, data, until))
     }
+}
+
+fn owner(signed_in: Option<&SignedIn>) -> store::sessions::Owner<'_> {
+    let user_id = signed_in.map(|s| s.user_id.as_str());
+    store::sessions::Owner { user_id, sid: signed_in.map(|s| s.sid.as_str()) }
 }
 
 fn id_hash(id: Id) -> String {
@@ -290,10 +295,10 @@ fn backend(e: StoreError) -> session_store::Error {
 #[async_trait::async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        let (user_id, data, expires_at) = self.parts(record)?;
+        let (signed_in, data, expires_at) = self.parts(record)?;
         let row = store::sessions::Row { data, created_at: self.clock.now(), expires_at };
         loop {
-            if store::sessions::insert(&self.db, &id_hash(record.id), user_id.as_deref(), &row).await.map_err(backend)? {
+            if store::sessions::insert(&self.db, &id_hash(record.id), owner(signed_in.as_ref()), &row).await.map_err(backend)? {
                 return Ok(());
             }
             record.id = Id::default();
@@ -301,9 +306,9 @@ impl SessionStore for Sessions {
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        let (user_id, data, expires_at) = self.parts(record)?;
+        let (signed_in, data, expires_at) = self.parts(record)?;
         let id = id_hash(record.id);
-        store::sessions::update(&self.db, &id, user_id.as_deref(), &data, expires_at).await.map(|_| ()).map_err(backend)
+        store::sessions::update(&self.db, &id, owner(signed_in.as_ref()), &data, expires_at).await.map(|_| ()).map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {

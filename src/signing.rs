@@ -16,8 +16,11 @@ use crate::{
     },
 };
 
-/// Seconds a key is published before it signs, and that clients may keep our JWKS.
-pub const PUBLISH_LEAD: i64 = 300;
+/// Seconds that clients may keep our JWKS.
+pub const JWKS_MAX_AGE: i64 = 300;
+/// Seconds a key is published before it signs: everyone's copy has expired by then, also one taken from a node that had
+/// not yet heard of the key.
+pub const PUBLISH_LEAD: i64 = JWKS_MAX_AGE + 60;
 
 /// What can go wrong with signing keys.
 #[derive(Debug, thiserror::Error)]
@@ -50,15 +53,12 @@ pub async fn load(db: &Db, sealer: &Sealer, ring: &KeyRing, now: i64) -> Result<
     Ok(())
 }
 
-/// Whether the stored keys differ from those in the ring: compared by id and times, without opening any.
+/// What names the stored keys and their ends: two nodes with the same state hold the same keys.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn changed(db: &Db, seen: &mut Vec<(String, Option<i64>)>) -> Result<bool, StoreError> {
-    let rows: Vec<_> = store::keys::all(db).await?.into_iter().map(|r| (r.kid, r.expires_at)).collect();
-    let changed = rows != *seen;
-    *seen = rows;
-    Ok(changed)
+pub async fn state(db: &Db) -> Result<Vec<(String, Option<i64>)>, StoreError> {
+    Ok(store::keys::all(db).await?.into_iter().map(|r| (r.kid, r.expires_at)).collect())
 }
 
 /// Makes what is due: a first key for each algorithm that has none, and successors by age.

@@ -34,6 +34,7 @@ tenants:
     oidc: {issuer: "https://okta.example", client_id: gatehouse, client_secret: "${SET}", discover: true, scopes: "openid email", authorization_endpoint: "https://okta.example/a", token_endpoint: "https://okta.example/t", userinfo_endpoint: "https://okta.example/u", jwks_uri: "https://okta.example/k", token_endpoint_auth_method: auto, sign_requests: false, skew: 30}
   - name: adfs
     protocol: saml
+    enabled: false
     saml: {metadata_url: "https://adfs.example/m", metadata_xml: "<x/>", idp_entity_id: x, sso_url: "https://adfs.example/s", certificates: ["x"], sign_requests: true, want_encrypted: false, idp_initiated: false}
   clients:
   - {client_id: control-plane, name: Control plane, secret: "${SET}", redirect_uris: ["https://cp.example/auth/callback"], post_logout_redirect_uris: [], grant_types: [authorization_code, refresh_token], trusted: true}

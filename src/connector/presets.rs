@@ -218,6 +218,17 @@ pub fn preset(name: &str) -> Option<Preset> {
     PRESETS.into_iter().find(|p| p.name == name)
 }
 
+/// The settings with what the operator left empty filled from the preset: what connector and linking go by. Settings
+/// that name no known preset stay as they are; opening their connector says so.
+#[must_use]
+pub fn filled(settings: &ConnectionSettings, protocol: Protocol) -> ConnectionSettings {
+    let mut filled = settings.clone();
+    match apply(&mut filled, protocol) {
+        Ok(()) => filled,
+        Err(_) => settings.clone(),
+    }
+}
+
 /// Fills what `settings` leave empty with the habits of their preset. Without a preset nothing happens; doing it again
 /// changes nothing.
 ///

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::State,
-    http::header,
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use serde_json::json;
@@ -11,7 +11,11 @@ use serde_json::json;
 use crate::{
     app::App,
     oauth::{client::SigningAlg, scope},
+    signing::JWKS_MAX_AGE,
 };
+
+/// Algorithms of client assertions that `client_auth` takes.
+const ASSERTION_ALGS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
 
 /// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: one document for both.
 pub async fn metadata(State(app): State<App>) -> Response {
@@ -38,9 +42,11 @@ pub async fn metadata(State(app): State<App>) -> Response {
                              "email", "email_verified", "name", "groups", "teams", "updated_at"],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": methods,
-        "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256", "EdDSA"],
+        "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
         "introspection_endpoint_auth_methods_supported": &methods[..3],
         "revocation_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
+        "revocation_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "authorization_response_iss_parameter_supported": true,
         "claims_parameter_supported": false,
@@ -50,13 +56,15 @@ pub async fn metadata(State(app): State<App>) -> Response {
     ([(header::CACHE_CONTROL, "public, max-age=300")], Json(body)).into_response()
 }
 
-/// `GET /oauth2/jwks`: every published key. May be kept for [`crate::signing::PUBLISH_LEAD`] seconds: a new key is published
-/// that long before it signs.
-pub async fn jwks(State(app): State<App>) -> Response {
+/// `GET /oauth2/jwks`: every published key. May be kept for [`JWKS_MAX_AGE`] seconds: a new key is published longer than
+/// that before it signs.
+pub async fn jwks(State(app): State<App>, request: HeaderMap) -> Response {
     let published = app.ring.jwks(app.clock.now());
     let headers = [
         (header::CONTENT_TYPE, "application/jwk-set+json".to_owned()),
-        (header::CACHE_CONTROL, format!("public, max-age={}", crate::signing::PUBLISH_LEAD)),
+        (header::CACHE_CONTROL, format!("public, max-age={JWKS_MAX_AGE}")),
+        (header::ETAG, published.etag.clone()),
     ];
-    (headers, published.json.clone()).into_response()
+    let known = request.get(header::IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == published.etag.as_bytes());
+    if known { (StatusCode::NOT_MODIFIED, headers).into_response() } else { (headers, published.json.clone()).into_response() }
 }

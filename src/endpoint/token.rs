@@ -64,10 +64,12 @@ fn may(client: &Client, grant: GrantType) -> Result<(), ApiError> {
 async fn redeem(app: &App, client: &Client, params: &Params) -> Result<grant::Minted, ApiError> {
     may(client, GrantType::AuthorizationCode)?;
     let verifiers: Vec<&str> = params.one("code_verifier")?.into_iter().collect();
+    let resources = params.all("resource");
     let redemption = Redemption {
         code: params.required("code", "code is missing")?,
         redirect_uri: params.one("redirect_uri")?,
         verifiers: &verifiers,
+        resources: &resources,
     };
     Ok(grant::authorization_code::redeem(&app.grants(), client, &redemption).await?)
 }

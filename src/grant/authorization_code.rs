@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     oauth::{
-        client::{Client, GrantType},
+        client::Client,
         error::{Code as ErrorCode, error},
         pkce,
     },
@@ -29,6 +29,8 @@ pub struct Redemption<'a> {
     /// The PKCE verifiers the client can offer: one at most, but the control-plane hops hold one for each tab of the
     /// browser. One of them must fit.
     pub verifiers: &'a [&'a str],
+    /// Fewer audiences for the first access token (RFC 8707 §2.2).
+    pub resources: &'a [&'a str],
 }
 
 /// Redeems a code.
@@ -51,7 +53,7 @@ async fn redeem_once(g: &Grants<'_>, client: &Client, r: &Redemption<'_>) -> Res
         tx.commit().await?; // burnt
         return Err(refusal);
     }
-    let refresh_jti = client.may(GrantType::RefreshToken).then(secret::random);
+    let refresh_jti = mint::gives_refresh_token(client, &code.request.scope).then(secret::random);
     let family = Family {
         id: code.family_id,
         tenant_id: code.tenant_id,
@@ -75,7 +77,7 @@ async fn redeem_once(g: &Grants<'_>, client: &Client, r: &Redemption<'_>) -> Res
     }
     let scope = code.request.scope.clone();
     let nonce = code.request.nonce.clone();
-    mint::mint(g, client, &Mint { family: &family, scope, refresh_jti, nonce, id_token: true }).await
+    mint::mint(g, client, &Mint { family: &family, scope, resources: r.resources, refresh_jti, nonce, id_token: true }).await
 }
 
 fn judge(g: &Grants<'_>, client: &Client, code: &Code, r: &Redemption<'_>) -> Result<(), GrantError> {
@@ -91,6 +93,9 @@ fn judge(g: &Grants<'_>, client: &Client, code: &Code, r: &Redemption<'_>) -> Re
         Some(named) if named == registered => {}
         None if !code.request.redirect_uri_named => {}
         _ => return Err(invalid("redirect_uri is not the one of the authorization request")),
+    }
+    if !mint::granted(client, &code.request.resource, r.resources) {
+        return Err(refused(error(ErrorCode::InvalidTarget, "the resource was not granted"), ""));
     }
     let challenge = code.request.code_challenge.as_deref();
     let fits = |verifier: Option<&str>| pkce::verify(challenge, verifier);

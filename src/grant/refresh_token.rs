@@ -37,6 +37,10 @@ pub struct RefreshClaims {
     pub client_id: String,
     /// Its family.
     pub family: String,
+    /// When it was issued (unix seconds).
+    pub issued_at: i64,
+    /// When it expires (unix seconds).
+    pub expires_at: i64,
 }
 
 /// Reads a refresh token of ours: signature, issuer, type and expiry hold. Whether it may still be used is the
@@ -48,6 +52,8 @@ pub async fn read(g: &Grants<'_>, token: &str) -> Option<RefreshClaims> {
         hash: secret::digest(claims.text("jti")?),
         client_id: claims.text("client_id")?.to_owned(),
         family: claims.text("fam")?.to_owned(),
+        issued_at: claims.number("iat")?,
+        expires_at: claims.number("exp")?,
     })
 }
 
@@ -66,7 +72,7 @@ async fn rotate_once(g: &Grants<'_>, client: &Client, turn: &Turn<'_>) -> Result
     if claims.client_id != client.id {
         return Err(invalid("the refresh token is another client's"));
     }
-    let mut family = families::find(g.db, &claims.family).await?.ok_or_else(|| invalid("its family is gone"))?;
+    let family = families::find(g.db, &claims.family).await?.ok_or_else(|| invalid("its family is gone"))?;
     require_standing(g, client, &family, true).await?;
     let granted = Scopes::parse(&family.scope).unwrap_or_default();
     let scope = match turn.scope {
@@ -75,12 +81,8 @@ async fn rotate_once(g: &Grants<'_>, client: &Client, turn: &Turn<'_>) -> Result
             .filter(|asked| asked.within(&granted))
             .ok_or_else(|| refused(error(Code::InvalidScope, "the scope is wider than what was granted"), ""))?,
     };
-    if !turn.resources.is_empty() {
-        let granted: Vec<String> = serde_json::from_str(&family.resources).unwrap_or_default();
-        if !turn.resources.iter().all(|r| granted.iter().any(|g| g == r)) {
-            return Err(refused(error(Code::InvalidTarget, "the resource was not granted"), ""));
-        }
-        family.resources = serde_json::to_string(turn.resources).unwrap_or_else(|_| "[]".into());
+    if !mint::granted(client, &mint::resources(&family), turn.resources) {
+        return Err(refused(error(Code::InvalidTarget, "the resource was not granted"), ""));
     }
     let jti = secret::random();
     match families::rotate(g.db, &family.id, &client.id, &claims.hash, &secret::digest(&jti), g.now).await? {
@@ -93,5 +95,6 @@ async fn rotate_once(g: &Grants<'_>, client: &Client, turn: &Turn<'_>) -> Result
         Rotation::Ended => return Err(invalid("its family has ended")),
     }
     let id_token = scope.has("openid");
-    mint::mint(g, client, &Mint { family: &family, scope, refresh_jti: Some(jti), nonce: None, id_token }).await
+    let mint = Mint { family: &family, scope, resources: turn.resources, refresh_jti: Some(jti), nonce: None, id_token };
+    mint::mint(g, client, &mint).await
 }

@@ -21,11 +21,22 @@ use crate::{
     session::{Visit, bind_browser},
     store::{self, logins::Login, standing::Parties},
 };
-use axum::{http::StatusCode, response::IntoResponse as _};
+use axum::{
+    http::{Method, StatusCode, header},
+    response::IntoResponse as _,
+};
 
 /// Handles both methods: [`RawForm`] reads the query of a GET and the body of a POST.
 pub async fn authorize(State(app): State<App>, mut visit: Visit, RawForm(form): RawForm) -> Result<Response, PageError> {
     let encoded = std::str::from_utf8(&form).map_err(|_| bad_request("the request is not UTF-8"))?;
+    if visit.method == Method::POST {
+        // A POST from the client's site brings none of our cookies; the GET that it is turned into does.
+        Params::parse(encoded).map_err(refused)?;
+        let location = format!("/oauth2/authorize?{encoded}");
+        return Ok(
+            (StatusCode::SEE_OTHER, [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".into())]).into_response()
+        );
+    }
     let params = Params::parse(encoded).map_err(refused)?;
     if let Some(id) = params.one("login").map_err(refused)? {
         let login = visit.login(&app, id).await?;
@@ -95,7 +106,7 @@ async fn find_client(app: &App, params: &Params) -> Result<Client, PageError> {
 fn unknown_client(cause: String) -> PageError {
     let explanation = "The application that sent you here is not known to this sign-in service, or it is switched off.";
     PageError::new(StatusCode::BAD_REQUEST, "unknown_client", "Unknown application", explanation, cause)
-        .advise("Check the address that you started from. The application's operator can look the code below up in our log.")
+        .advise("Check the address that you started from.")
 }
 
 fn refused(error: OAuthError) -> PageError {

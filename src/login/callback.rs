@@ -63,7 +63,11 @@ pub async fn require_active(app: &App, pending: &Pending, user: &User, connectio
         family_id: None,
     };
     let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
-    standing.map_err(|refusal| refused(&refusal))
+    standing.map_err(|refusal| {
+        let page = refused(&refusal);
+        crate::metrics::login(connection.map_or("password", |c| c.protocol.as_str()), page.kind);
+        page
+    })
 }
 
 /// A refusal, with the way back to where the person can choose another way to sign in, or sign in as somebody else.
@@ -81,7 +85,7 @@ pub fn refused(refusal: &Refusal) -> PageError {
     };
     let kind = if *refusal == Refusal::UserDeactivated { "deactivated" } else { "switched_off" };
     PageError::new(StatusCode::FORBIDDEN, kind, title, explanation, refusal.to_string())
-        .advise("Your organisation's administrator can switch it on again. They can look the code below up in the log.")
+        .advise("Your organisation's administrator can switch it on again.")
 }
 
 async fn sign_in(
@@ -101,7 +105,8 @@ async fn sign_in(
         connection_id: Some(connection.id.clone()),
         // What the provider says of the past is believed, unless its clock merely runs a little behind ours.
         auth_time: identity.auth_time.filter(|at| now - at > app.settings.clock_skew).unwrap_or(now),
-        amr: "fed".into(),
+        // How the person proved it is for the provider to say; RFC 8176 has no word for "elsewhere".
+        amr: String::new(),
         until: identity.session_until.map_or(until, |end| end.min(until)),
         seen_at: now,
     };

@@ -16,6 +16,7 @@ use crate::{
         error::{Code, error},
     },
     page::{content_security_policy, set_policy},
+    policy::email::Email,
     session::{SignedIn, Visit},
     store::{self, connections::Connection, logins::Login, standing::Parties, tenants::Tenant},
 };
@@ -106,6 +107,7 @@ async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Res
             Some(hint) => hint.subject == who.user_id,
             None => return Ok(Step::Deny(Code::InvalidRequest, "id_token_hint is not an ID token of ours")),
         },
+        (None, Some(who)) if !pending.login.proven => is_hinted(app, request.login_hint.as_deref(), who).await?,
         _ => true,
     };
     let consented = match signed_in {
@@ -128,6 +130,14 @@ async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Res
         expected_person,
         consented,
     }))
+}
+
+/// Whether the person in the session is the one that `login_hint` names, if it names one: a hint for somebody else means
+/// that the person wants to be asked. It is a hint only, so whoever signs in then is taken.
+async fn is_hinted(app: &App, hint: Option<&str>, who: &SignedIn) -> Result<bool, PageError> {
+    let Some(hinted) = hint.and_then(Email::parse) else { return Ok(true) };
+    let user = store::users::find(&app.db, &who.user_id).await?;
+    Ok(user.is_some_and(|u| u.email == hinted))
 }
 
 fn switched_off(cause: String) -> PageError {

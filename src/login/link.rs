@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use super::dispatch::Pending;
 use crate::{
     app::App,
+    connector::presets,
     error::PageError,
     policy::{
         email::Email,
@@ -38,7 +39,11 @@ async fn try_once(app: &App, pending: &Pending, connection: &Connection, identit
         None => None,
     };
     let domains = store::domains::of_tenant(db, &tenant.id).await?;
-    let rules = Rules { email_trust: connection.settings.email_trust(), domains: &domains, provisioning: tenant.provisioning };
+    let rules = Rules {
+        email_trust: presets::filled(&connection.settings, connection.protocol).email_trust(),
+        domains: &domains,
+        provisioning: tenant.provisioning,
+    };
     match linking::decide(identity, owner.as_ref(), same_email.as_ref(), &rules) {
         Decision::SignIn(user_id) => {
             store::identities::touch(db, &connection.id, identity, now).await?;
@@ -80,8 +85,9 @@ async fn try_once(app: &App, pending: &Pending, connection: &Connection, identit
             Ok(Some(user))
         }
         Decision::Refuse(refusal) => {
-            crate::metrics::login(connection.protocol.as_str(), "link_refused");
-            Err(page(refusal, connection, identity))
+            let page = page(refusal, connection, identity);
+            crate::metrics::login(connection.protocol.as_str(), page.kind);
+            Err(page)
         }
     }
 }
@@ -119,5 +125,5 @@ fn page(refusal: Refusal, connection: &Connection, identity: &Identity) -> PageE
     };
     let cause = format!("connection {}, subject {:?}: {refusal}", connection.name, identity.subject);
     PageError::new(StatusCode::FORBIDDEN, kind, title, explanation, cause)
-        .advise("Ask your organisation's administrator for help, and tell them the code below.")
+        .advise("Ask your organisation's administrator for help.")
 }

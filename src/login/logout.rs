@@ -37,15 +37,14 @@ pub async fn logout(State(app): State<App>, visit: Visit, RawForm(form): RawForm
     };
     let way = way(&app, &params, hint.as_ref().map(|h| h.client_id.as_str())).await?;
     let Some(who) = visit.signed_in(&app, None).await? else { return Ok(leave(&visit, way)) };
-    if hint.is_some_and(|h| h.subject == who.user_id) {
+    if hint.as_ref().is_some_and(|h| h.subject == who.user_id) {
         visit.sign_out(&app).await?;
         return Ok(leave(&visit, way));
     }
     let user = store::users::find(&app.db, &who.user_id).await?;
-    let kept: Vec<(&str, &str)> = ["client_id", "post_logout_redirect_uri", "state"]
-        .into_iter()
-        .filter_map(|name| one(name).map(|value| (name, value)))
-        .collect();
+    let client_id = one("client_id").or(hint.as_ref().map(|h| h.client_id.as_str()));
+    let kept = [("client_id", client_id), ("post_logout_redirect_uri", one("post_logout_redirect_uri")), ("state", one("state"))];
+    let kept: Vec<(&str, &str)> = kept.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect();
     let page = SignOut {
         email: user.as_ref().map_or("", |u| u.email.as_str()),
         action: "/oauth2/logout/confirm",

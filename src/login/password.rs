@@ -2,7 +2,6 @@
 //! without letting anyone lock a victim out.
 
 use axum::{
-    Form,
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse as _, Response},
@@ -19,6 +18,7 @@ use super::{
 use crate::{
     app::App,
     error::PageError,
+    page::PageForm,
     password::PasswordError,
     policy::email::Email,
     secret,
@@ -52,7 +52,7 @@ pub async fn submit(
     visit: Visit,
     jar: CookieJar,
     Path(id): Path<String>,
-    Form(form): Form<Credentials>,
+    PageForm(form): PageForm<Credentials>,
 ) -> Result<Response, PageError> {
     let mut pending = dispatch::find(&app, &visit, &id).await?;
     visit.check_form(&app, &id, &form.csrf)?;
@@ -65,6 +65,7 @@ pub async fn submit(
     let known_device = jar.get(DEVICE_COOKIE).is_some_and(|c| is_device_of(&app, &account, c.value()));
     let device = known_device.then(|| jar.get(DEVICE_COOKIE).map_or("", |c| c.value()));
     if let Verdict::Wait(seconds) = throttle::attempt(&app, &account, device, &visit.address).await? {
+        crate::metrics::login("password", "throttled");
         let message = pages::too_many_attempts((seconds + 59) / 60);
         let page = page(&app, &visit, &pending, &form.email, Some(&message));
         return Ok((StatusCode::TOO_MANY_REQUESTS, page).into_response());
@@ -77,6 +78,7 @@ pub async fn submit(
     let matches = match app.passwords.verify(&form.password, hash).await {
         Ok(matches) => matches,
         Err(PasswordError::Busy) => {
+            crate::metrics::login("password", "busy");
             let page = page(
                 &app,
                 &visit,
@@ -92,12 +94,12 @@ pub async fn submit(
         crate::metrics::login("password", "no_match");
         tracing::info!(tenant = pending.tenant.name, address = visit.address, "password refused");
         let page = page(&app, &visit, &pending, &form.email, Some(NO_MATCH));
-        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
     // Only someone who knows the password learns that the account is deactivated.
     let active = callback::require_active(&app, &pending, &user, None).await;
     active.map_err(|e| callback::another_way(e, &pending))?;
-    throttle::succeeded(&app, &account, device).await?;
+    throttle::succeeded(&app, &account, device, &visit.address).await?;
     sign_in(&app, &visit, &pending, &user).await?;
     store::logins::prove(&app.db, &pending.login.id).await?;
     pending.login.proven = true;

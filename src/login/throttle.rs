@@ -7,7 +7,7 @@ use crate::{app::App, error::PageError, store};
 pub const WINDOW: i64 = 900;
 /// Attempts on one account from browsers it does not know, and from each browser it knows.
 pub const PER_ACCOUNT: i64 = 10;
-/// Attempts from one address on any accounts.
+/// Failed attempts from one address on any accounts.
 pub const PER_ADDRESS: i64 = 100;
 
 /// Whether an attempt may be made.
@@ -35,11 +35,13 @@ pub async fn attempt(app: &App, account: &str, device: Option<&str>, address: &s
     Ok(verdict)
 }
 
-/// Forgets the attempts on an account after a success.
+/// After a success: forgets the attempts on the account, and takes this one off the address's count, so that an office
+/// full of people who know their passwords is not limited.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn succeeded(app: &App, account: &str, device: Option<&str>) -> Result<(), PageError> {
+pub async fn succeeded(app: &App, account: &str, device: Option<&str>, address: &str) -> Result<(), PageError> {
+    store::throttles::refund(&app.db, &key(app, "address", address)).await?;
     Ok(store::throttles::clear(&app.db, &account_key(app, account, device)).await?)
 }
 

@@ -10,9 +10,9 @@ use super::db::{Db, Result, Tx};
 use crate::params;
 
 /// Seconds after a rotation in which the previous token counts as racing.
-pub const RACE: i64 = 2;
+pub const RACE: i64 = 5;
 /// Seconds after a rotation until which the previous token counts as a retry of a lost answer.
-pub const GRACE: i64 = 15;
+pub const GRACE: i64 = 30;
 
 /// A token family.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -35,7 +35,7 @@ pub struct Family {
     pub resources: String,
     /// When the person proved who they are (unix seconds).
     pub auth_time: i64,
-    /// How (RFC 8176).
+    /// How (RFC 8176); empty when only the provider knows.
     pub amr: String,
     /// Hash of the one refresh token that is good; `None` when the client gets none.
     pub current_hash: Option<String>,

@@ -14,16 +14,25 @@ pub struct Row {
     pub expires_at: i64,
 }
 
+/// Whose session it is, so that it can be ended without its cookie.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Owner<'a> {
+    /// The user.
+    pub user_id: Option<&'a str>,
+    /// The sign-in's name in tokens.
+    pub sid: Option<&'a str>,
+}
+
 /// Stores a new session; `false` when the id is taken.
 ///
 /// # Errors
 /// What the database says.
-pub async fn insert(db: &Db, id_hash: &str, user_id: Option<&str>, row: &Row) -> Result<bool> {
+pub async fn insert(db: &Db, id_hash: &str, owner: Owner<'_>, row: &Row) -> Result<bool> {
     let n = db
         .execute(
-            "INSERT INTO sessions (id_hash, user_id, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)
+            "INSERT INTO sessions (id_hash, user_id, sid, data, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (id_hash) DO NOTHING",
-            params![id_hash, user_id, &row.data, row.created_at, row.expires_at],
+            params![id_hash, owner.user_id, owner.sid, &row.data, row.created_at, row.expires_at],
         )
         .await?;
     Ok(n == 1)
@@ -33,11 +42,11 @@ pub async fn insert(db: &Db, id_hash: &str, user_id: Option<&str>, row: &Row) ->
 ///
 /// # Errors
 /// What the database says.
-pub async fn update(db: &Db, id_hash: &str, user_id: Option<&str>, data: &str, expires_at: i64) -> Result<bool> {
+pub async fn update(db: &Db, id_hash: &str, owner: Owner<'_>, data: &str, expires_at: i64) -> Result<bool> {
     let n = db
         .execute(
-            "UPDATE sessions SET user_id = $2, data = $3, expires_at = $4 WHERE id_hash = $1",
-            params![id_hash, user_id, data, expires_at],
+            "UPDATE sessions SET user_id = $2, sid = $3, data = $4, expires_at = $5 WHERE id_hash = $1",
+            params![id_hash, owner.user_id, owner.sid, data, expires_at],
         )
         .await?;
     Ok(n == 1)
@@ -58,4 +67,12 @@ pub async fn find(db: &Db, id_hash: &str, now: i64) -> Result<Option<Row>> {
 /// What the database says.
 pub async fn delete(db: &Db, id_hash: &str) -> Result<()> {
     db.execute("DELETE FROM sessions WHERE id_hash = $1", params![id_hash]).await.map(|_| ())
+}
+
+/// Ends the session of a sign-in, wherever its cookie is.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete_of_sid(db: &Db, sid: &str) -> Result<bool> {
+    Ok(db.execute("DELETE FROM sessions WHERE sid = $1", params![sid]).await? > 0)
 }

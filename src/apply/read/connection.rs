@@ -56,6 +56,10 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ConnectionFile> {
     if protocol != spoken {
         context.problem(node.at, format!("the connection's protocol is {0}, but it has no {0} part", protocol.as_str()));
     }
+    if protocol == Protocol::Saml && enabled != Some(false) {
+        context
+            .problem(node.at, "signing in over saml is not supported by this version; keep the connection with enabled: false");
+    }
     match &preset {
         Some(text) if presets::preset(&text.value).is_none() => {
             let known = presets::PRESETS.map(|p| p.name);
