@@ -206,6 +206,27 @@ fn links_lead_somewhere() {
     }
 }
 
+#[test]
+fn the_numbers_are_the_programs() {
+    use gatehouse::{background, login::throttle, serve, signing, store};
+    let text = readme();
+    let (race, grace) = (store::families::RACE, store::families::GRACE);
+    for words in [
+        format!("within {race} seconds of an exchange, the old token again counts as a race"),
+        format!("From {race} to {grace} seconds after it, the old token may be used once more"),
+        format!("| code | {} seconds, one redemption", store::codes::LIFETIME),
+        format!("a form token; {} minutes", store::logins::LIFETIME / 60),
+        format!("in {} minutes {} per account", throttle::WINDOW / 60, throttle::PER_ACCOUNT),
+        format!("{} failed ones per address", throttle::PER_ADDRESS),
+        format!("published {} seconds before it signs", signing::PUBLISH_LEAD),
+        format!("may keep our JWKS for {}.", signing::JWKS_MAX_AGE),
+        format!("| signing keys | within {} seconds |", background::POLL),
+        format!("gives requests under way {} seconds", serve::GRACE.as_secs()),
+    ] {
+        assert!(text.contains(&words), "the README does not say: {words}");
+    }
+}
+
 /// As GitHub makes them.
 fn anchor(heading: &str) -> String {
     let words = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
