@@ -4,11 +4,11 @@
 use super::{
     GrantError, Grants, counted,
     mint::{self, Mint, Minted},
-    refused, require_standing,
+    refused, require_grant, require_standing,
 };
 use crate::{
     oauth::{
-        client::Client,
+        client::{Client, GrantType},
         error::{Code as ErrorCode, error},
         pkce,
     },
@@ -43,6 +43,7 @@ pub async fn redeem(g: &Grants<'_>, client: &Client, r: &Redemption<'_>) -> Resu
 }
 
 async fn redeem_once(g: &Grants<'_>, client: &Client, r: &Redemption<'_>) -> Result<Minted, GrantError> {
+    require_grant(client, GrantType::AuthorizationCode)?;
     let code_hash = secret::digest(r.code);
     let mut tx = g.db.begin().await?;
     let Some(code) = codes::take(&mut tx, &code_hash, g.now).await? else {
