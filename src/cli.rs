@@ -22,7 +22,7 @@ use crate::{
     password, serve,
 };
 
-/// An SSO broker and authorization server: OpenID Connect and SAML in, signed tokens out.
+/// An SSO broker and authorization server: OpenID Connect in, signed tokens out.
 ///
 /// Settings come from gatehouse.toml in the working directory, if it is there, and from GATEHOUSE_* variables, which
 /// win. With nothing set, gatehouse serves http://localhost:8080 on an SQLite file beside it.

@@ -22,6 +22,7 @@ mod matrix;
 mod mix_up;
 mod operations;
 mod passwords;
+mod readme;
 mod refresh;
 mod serve;
 mod sign_in;
