@@ -223,6 +223,20 @@ impl Visit {
         self.forget().await
     }
 
+    /// Ends the sign-in named `sid`, whether its session's cookie came with this request or is another host's.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn end(&self, app: &App, sid: &str) -> Result<(), PageError> {
+        let found: Option<SignedIn> = self.session.get(KEY).await.map_err(session_error)?;
+        if found.is_some_and(|s| s.sid == sid) {
+            return self.sign_out(app).await;
+        }
+        store::families::revoke_of_sid(&app.db, sid, app.clock.now()).await?;
+        store::sessions::delete_of_sid(&app.db, sid).await?;
+        Ok(())
+    }
+
     /// Deletes the session, if there is one.
     async fn forget(&self) -> Result<(), PageError> {
         match self.session.id() {

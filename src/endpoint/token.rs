@@ -15,7 +15,7 @@ use crate::{
     error::ApiError,
     grant::{self, GrantError, authorization_code::Redemption, refresh_token::Turn},
     oauth::{
-        client::{Client, GrantType},
+        client::Client,
         error::{Code, error},
         params::Params,
     },
@@ -31,13 +31,11 @@ pub async fn token(
 ) -> Result<Response, ApiError> {
     let params = read_form(&headers, &body)?;
     let client = client_auth::authenticate(&app, &headers, &params, &address).await?;
-    let (grant, granted) = match params.required("grant_type", "grant_type is missing")? {
-        "authorization_code" => ("authorization_code", redeem(&app, &client, &params).await),
-        "refresh_token" => ("refresh_token", refresh(&app, &client, &params).await),
+    let minted = match params.required("grant_type", "grant_type is missing")? {
+        "authorization_code" => redeem(&app, &client, &params).await?,
+        "refresh_token" => refresh(&app, &client, &params).await?,
         _ => return Err(error(Code::UnsupportedGrantType, "grant_type must be authorization_code or refresh_token").into()),
     };
-    crate::metrics::token(grant, granted.as_ref().map_or_else(|e| e.error.code.as_str(), |_| "issued"));
-    let minted = granted?;
     let mut answer = json!({
         "token_type": "Bearer",
         "access_token": minted.access_token,
@@ -55,16 +53,7 @@ pub async fn token(
     Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(answer)).into_response())
 }
 
-fn may(client: &Client, grant: GrantType) -> Result<(), ApiError> {
-    if client.may(grant) {
-        Ok(())
-    } else {
-        Err(error(Code::UnauthorizedClient, "this client may not use this grant_type").into())
-    }
-}
-
 async fn redeem(app: &App, client: &Client, params: &Params) -> Result<grant::Minted, ApiError> {
-    may(client, GrantType::AuthorizationCode)?;
     let verifiers: Vec<&str> = params.one("code_verifier")?.into_iter().collect();
     let resources = params.all("resource");
     let redemption = Redemption {
@@ -77,7 +66,6 @@ async fn redeem(app: &App, client: &Client, params: &Params) -> Result<grant::Mi
 }
 
 async fn refresh(app: &App, client: &Client, params: &Params) -> Result<grant::Minted, ApiError> {
-    may(client, GrantType::RefreshToken)?;
     let resources = params.all("resource");
     let turn = Turn {
         token: params.required("refresh_token", "refresh_token is missing")?,

@@ -12,7 +12,7 @@ pub use mint::Minted;
 
 use crate::{
     oauth::{
-        client::{Client, SigningAlg},
+        client::{Client, GrantType, SigningAlg},
         error::{Code, OAuthError, error},
     },
     policy::access::Refusal,
@@ -71,8 +71,31 @@ pub enum GrantError {
     Sign(String),
 }
 
+impl GrantError {
+    /// The outcome as a metric label.
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Refused { error, .. } => error.code.as_str(),
+            Self::Store(_) => Code::TemporarilyUnavailable.as_str(),
+            Self::Sign(_) => Code::ServerError.as_str(),
+        }
+    }
+}
+
+/// Counts what a grant gave.
+fn counted(grant: &'static str, result: Result<Minted, GrantError>) -> Result<Minted, GrantError> {
+    crate::metrics::token(grant, result.as_ref().map_or_else(GrantError::label, |_| "issued"));
+    result
+}
+
 fn refused(error: OAuthError, cause: impl Into<String>) -> GrantError {
     GrantError::Refused { error, cause: cause.into() }
+}
+
+/// Grants ask this themselves, so that no way to them (token endpoint, control-plane hops) can forget it.
+fn require_grant(client: &Client, grant: GrantType) -> Result<(), GrantError> {
+    let refusal = || refused(error(Code::UnauthorizedClient, "this client may not use this grant_type"), client.id.as_str());
+    if client.may(grant) { Ok(()) } else { Err(refusal()) }
 }
 
 /// Is everything the family stands on still switched on? The client learns only that the grant is no good.

@@ -79,8 +79,8 @@ pub async fn begin(
         id: secret::random_id(),
         tenant_id: tenant_id.to_owned(),
         request,
-        proven: false,
-        consented: false,
+        proven_by: None,
+        consented_by: None,
         created_at: app.clock.now(),
     };
     store::logins::insert(&app.db, &login, &visit.browser_hash()).await?;

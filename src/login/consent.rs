@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{
     dispatch::{self, Pending},
+    flow::Step,
     pages, respond,
 };
 use crate::{
@@ -33,7 +34,7 @@ const AUDIENCE: &str = "resource=";
 /// When the database does not answer.
 pub async fn given(app: &App, pending: &Pending, user_id: &str) -> Result<bool, PageError> {
     let request = &pending.login.request;
-    if pending.login.consented || (pending.client.trusted && !request.prompt.consent) {
+    if pending.login.consented_by.as_deref() == Some(user_id) || (pending.client.trusted && !request.prompt.consent) {
         return Ok(true);
     }
     if request.prompt.consent {
@@ -91,10 +92,14 @@ pub async fn submit(
         return dispatch::proceed(&app, &visit, pending.login).await;
     };
     match answer.decision.as_str() {
+        // Consent counts when it is asked for: of a person who is who the client wants, freshly enough.
+        "allow" if dispatch::next(&app, &pending, Some(&who)).await? != Step::Consent => {
+            dispatch::proceed(&app, &visit, pending.login).await
+        }
         "allow" => {
             store::consents::save(&app.db, &who.user_id, &pending.client.id, &asked(&pending), app.clock.now()).await?;
-            store::logins::consent(&app.db, &id).await?;
-            pending.login.consented = true;
+            store::logins::consent(&app.db, &id, &who.user_id).await?;
+            pending.login.consented_by = Some(who.user_id);
             dispatch::proceed(&app, &visit, pending.login).await
         }
         "switch" => {

@@ -100,15 +100,15 @@ pub async fn submit(
     let active = callback::require_active(&app, &pending, &user, None).await;
     active.map_err(|e| callback::another_way(e, &pending))?;
     throttle::succeeded(&app, &account, device, &visit.address).await?;
-    sign_in(&app, &visit, &pending, &user).await?;
-    store::logins::prove(&app.db, &pending.login.id).await?;
-    pending.login.proven = true;
+    let who = sign_in(&app, &visit, &pending, &user).await?;
+    store::logins::prove(&app.db, &pending.login.id, &who.sid).await?;
+    pending.login.proven_by = Some(who.sid);
     crate::metrics::login("password", "success");
     let response = dispatch::proceed(&app, &visit, pending.login).await?;
     Ok((CookieJar::new().add(device_cookie(&app, &account)), response).into_response())
 }
 
-async fn sign_in(app: &App, visit: &Visit, pending: &Pending, user: &User) -> Result<(), PageError> {
+async fn sign_in(app: &App, visit: &Visit, pending: &Pending, user: &User) -> Result<SignedIn, PageError> {
     let now = app.clock.now();
     let signed_in = SignedIn {
         sid: secret::random_id(),
@@ -120,7 +120,8 @@ async fn sign_in(app: &App, visit: &Visit, pending: &Pending, user: &User) -> Re
         until: now + app.settings.session_absolute,
         seen_at: now,
     };
-    visit.sign_in(&signed_in).await
+    visit.sign_in(&signed_in).await?;
+    Ok(signed_in)
 }
 
 /// The page, with what was typed.

@@ -7,7 +7,12 @@ use crate::{
     world::{Backend, World, text},
 };
 
-on_both!(ends_the_session_and_its_tokens, asks_without_a_valid_hint, returns_only_to_registered_addresses);
+on_both!(
+    ends_the_session_and_its_tokens,
+    asks_without_a_valid_hint,
+    returns_only_to_registered_addresses,
+    a_hint_of_somebody_else_is_a_question
+);
 
 const BYE: &str = "https://app.example/bye";
 

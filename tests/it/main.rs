@@ -6,6 +6,7 @@
 
 mod apply;
 mod assertions;
+mod attacks;
 mod authorize;
 mod browser;
 mod cli;
@@ -21,8 +22,10 @@ mod idp;
 mod linking;
 mod logout;
 mod matrix;
+mod mix_up;
 mod operations;
 mod passwords;
+mod readme;
 mod refresh;
 mod secrets;
 mod serve;
