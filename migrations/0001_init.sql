@@ -180,6 +180,8 @@ CREATE TABLE codes (
     created_at         BIGINT NOT NULL,
     expires_at         BIGINT NOT NULL
 );
+CREATE INDEX codes_by_user ON codes (user_id);
+CREATE INDEX codes_by_sid ON codes (sid);
 CREATE INDEX codes_by_expiry ON codes (expires_at);
 
 CREATE TABLE consents (

@@ -88,7 +88,7 @@ async fn the_whole_journey(backend: Backend) {
     assert_eq!(out.status, 200, "{}", out.body);
     assert_eq!(sso.userinfo(&newer).await.status, 401);
     assert!(!browser.cookies["localhost"].contains_key("refreshToken"));
-    assert_eq!(browser.get(&format!("{}/account", sso.url)).await.status, 401, "the session on this host has ended too");
+    assert_eq!(browser.get(&format!("{}/account", sso.url)).await.status, 403, "the session on this host has ended too");
 
     assert!(!log.text().contains("private address"), "nothing but the provider was called, and nothing else may be");
 }
