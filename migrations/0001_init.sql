@@ -112,15 +112,16 @@ CREATE INDEX sessions_by_user ON sessions (user_id);
 CREATE INDEX sessions_by_sid ON sessions (sid);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
--- A pending login: one authorization request of one browser.
+-- A pending login: one authorization request of one browser. proven_by is the sid of the sign-in that proved within it who
+-- the person is, consented_by the user who allowed the client.
 CREATE TABLE logins (
     id            TEXT PRIMARY KEY,
     browser_hash  TEXT NOT NULL,
     tenant_id     TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     client_id     TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
     request       TEXT NOT NULL,
-    proven        BOOLEAN NOT NULL,
-    consented     BOOLEAN NOT NULL,
+    proven_by     TEXT,
+    consented_by  TEXT,
     created_at    BIGINT NOT NULL,
     expires_at    BIGINT NOT NULL
 );

@@ -3,7 +3,14 @@
 
 use askama::Template;
 use askama_web::WebTemplate;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::{
+    Form,
+    extract::{FromRequest, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+};
+use serde::de::DeserializeOwned;
+
+use crate::error::PageError;
 
 /// The page for what cannot go on and must not be sent to the client.
 #[derive(Debug, Template, WebTemplate)]
@@ -77,6 +84,22 @@ pub fn protect(headers: &mut HeaderMap, policy: &str) {
         if let (false, Ok(value)) = (headers.contains_key(&name), HeaderValue::from_str(value)) {
             headers.insert(name, value);
         }
+    }
+}
+
+/// The form of a page. One that cannot be read gets a page too, not a line of plain text.
+#[derive(Debug)]
+pub struct PageForm<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for PageForm<T> {
+    type Rejection = PageError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, PageError> {
+        let form = Form::<T>::from_request(request, state).await;
+        form.map(|Form(form)| Self(form)).map_err(|e| {
+            let explanation = "The form did not arrive as this page sends it.";
+            PageError::new(e.status(), "bad_form", "That did not work", explanation, e.body_text())
+        })
     }
 }
 

@@ -4,13 +4,14 @@
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use axum::{
-    Router,
+    Json, Router,
     extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
 use ipnet::IpNet;
+use serde_json::json;
 use tower_http::{
     catch_panic::CatchPanicLayer,
     limit::RequestBodyLimitLayer,
@@ -29,10 +30,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// The whole surface over one application.
 pub fn router(app: App) -> Router {
     let request_id = HeaderName::from_static("x-request-id");
-    let people = login::routes()
-        .layer(middleware::from_fn_with_state(app.clone(), page_headers))
-        .layer(session::layer(&app))
-        .layer(middleware::map_response(session::take_cookie_back));
+    let people = login::routes().layer(session::layer(&app)).layer(middleware::map_response(session::take_cookie_back));
     Router::new()
         .merge(people)
         .merge(endpoint::routes())
@@ -45,20 +43,27 @@ pub fn router(app: App) -> Router {
             tracing::error!("a request panicked");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }))
-        .layer(middleware::from_fn_with_state(app.clone(), observe))
+        .layer(middleware::from_fn_with_state(app.clone(), guard))
+        .layer(middleware::from_fn(observe))
         .layer(PropagateRequestIdLayer::new(request_id.clone()))
         .layer(SetRequestIdLayer::new(request_id, MakeRequestUuid))
         .with_state(app)
 }
 
-async fn not_found() -> PageError {
+async fn not_found(uri: Uri) -> Response {
+    if uri.path().starts_with("/api/") {
+        let body = Json(json!({"error": "not_found", "error_description": "there is nothing at this address"}));
+        return (StatusCode::NOT_FOUND, body).into_response();
+    }
     let explanation = "There is no page at this address.";
     PageError::new(StatusCode::NOT_FOUND, "not_found", "Page not found", explanation, "no route")
         .advise("Check the address that you followed.")
+        .into_response()
 }
 
-/// Headers of every page. Pages of a login have set their own policy; any other leads no further than here.
-async fn page_headers(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Headers of every answer, errors included. Pages of a login have set their own policy; any other leads no further than
+/// here.
+async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     page::protect(response.headers_mut(), &page::content_security_policy(&[], false));
     if app.settings.public_url.scheme() == "https" {
@@ -69,7 +74,7 @@ async fn page_headers(State(app): State<App>, request: Request, next: Next) -> R
 }
 
 /// Logs and counts a request. The line holds the path without its query, which carries codes and states.
-async fn observe(State(_app): State<App>, request: Request, next: Next) -> Response {
+async fn observe(request: Request, next: Next) -> Response {
     let start = tokio::time::Instant::now();
     let method = known_method(request.method());
     let path = request.uri().path().to_owned();

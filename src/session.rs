@@ -53,7 +53,7 @@ pub struct SignedIn {
     pub connection_id: Option<String>,
     /// When they proved who they are (unix seconds).
     pub auth_time: i64,
-    /// How (RFC 8176): `pwd` or `fed`.
+    /// How (RFC 8176): `pwd`, or empty when only the provider knows.
     pub amr: String,
     /// When the session must end at the latest (unix seconds).
     pub until: i64,
@@ -221,6 +221,20 @@ impl Visit {
             store::families::revoke_of_sid(&app.db, &found.sid, app.clock.now()).await?;
         }
         self.forget().await
+    }
+
+    /// Ends the sign-in named `sid`, whether its session's cookie came with this request or is another host's.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn end(&self, app: &App, sid: &str) -> Result<(), PageError> {
+        let found: Option<SignedIn> = self.session.get(KEY).await.map_err(session_error)?;
+        if found.is_some_and(|s| s.sid == sid) {
+            return self.sign_out(app).await;
+        }
+        store::families::revoke_of_sid(&app.db, sid, app.clock.now()).await?;
+        store::sessions::delete_of_sid(&app.db, sid).await?;
+        Ok(())
     }
 
     /// Deletes the session, if there is one.

@@ -108,6 +108,7 @@ tenants:
         "12:57: oidc has no key scops (did you mean scopes?)",
         "12:87: the environment variable UNSET is not set",
         "13:5: the connection's protocol is saml, but it has no saml part",
+        "13:5: signing in over saml is not supported by this version; keep the connection with enabled: false",
         "13:38: authorization_endpoint is missing",
         "15:37: redirect URI \"http://cp.example/cb\" must be https",
         "15:77: dir/nowhere.txt cannot be read",

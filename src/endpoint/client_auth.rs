@@ -2,7 +2,7 @@
 //! (RFC 7523), or nothing for a public client. Failures are counted per client and address, so that guessing ends in
 //! 429 and a client's own traffic from elsewhere does not suffer.
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
@@ -64,12 +64,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap, params: &Params, addre
     };
     let Some(client) = client.filter(|_| outcome.is_ok()) else {
         store::throttles::count(&app.db, &key, WINDOW, now).await?;
-        let mut e = ApiError::new(invalid_client(), format!("client {id:?}: {}", outcome.err().unwrap_or_default()));
-        // RFC 6749 §5.2: the challenge answers an attempt with the header; without one, plain 401 as well.
-        if !matches!(proof, Proof::Basic { .. }) {
-            e.challenge = None;
-        }
-        return Err(e);
+        return Err(ApiError::new(invalid_client(), format!("client {id:?}: {}", outcome.err().unwrap_or_default())));
     };
     let parties = Parties {
         tenant_id: &client.tenant_id,
@@ -96,10 +91,11 @@ fn read<'a>(headers: &HeaderMap, params: &'a Params) -> Result<Proof<'a>, ApiErr
         if secret.is_some() || assertion.is_some() {
             return Err(several().into());
         }
-        let (basic_id, basic_secret) = value.to_str().ok().and_then(basic).ok_or_else(|| ApiError {
-            status: StatusCode::UNAUTHORIZED,
-            ..ApiError::new(invalid_client(), "the Authorization header is not readable Basic")
-        })?;
+        let (basic_id, basic_secret) = value
+            .to_str()
+            .ok()
+            .and_then(basic)
+            .ok_or_else(|| ApiError::new(invalid_client(), "the Authorization header is not readable Basic"))?;
         if id.is_some_and(|id| id != basic_id) {
             return Err(error(Code::InvalidRequest, "client_id is not the one of the Authorization header").into());
         }

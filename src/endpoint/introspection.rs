@@ -55,7 +55,7 @@ async fn access(app: &App, client: &Client, token: &str) -> Result<Option<Value>
     if !meant || bearer::require_living(app, &claims).await?.is_err() || !same_tenant(app, client, &claims.tenant).await? {
         return Ok(None);
     }
-    Ok(Some(json!({
+    let mut answer = json!({
         "active": true,
         "token_type": "Bearer",
         "iss": claims.iss,
@@ -67,8 +67,11 @@ async fn access(app: &App, client: &Client, token: &str) -> Result<Option<Value>
         "iat": claims.iat,
         "jti": claims.jti,
         "tenant": claims.tenant,
-        "username": claims.email,
-    })))
+    });
+    if let (Some(email), Some(object)) = (claims.email, answer.as_object_mut()) {
+        object.insert("username".into(), email.into());
+    }
+    Ok(Some(answer))
 }
 
 async fn same_tenant(app: &App, client: &Client, tenant: &str) -> Result<bool, ApiError> {
@@ -95,11 +98,11 @@ async fn refresh(app: &App, client: &Client, token: &str) -> Result<Option<Value
     }
     Ok(Some(json!({
         "active": true,
-        "token_type": "refresh_token",
         "iss": app.issuer(),
         "sub": family.user_id,
         "client_id": family.client_id,
         "scope": family.scope,
-        "exp": family.expires_at,
+        "iat": claims.issued_at,
+        "exp": claims.expires_at,
     })))
 }

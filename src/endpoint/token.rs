@@ -15,7 +15,7 @@ use crate::{
     error::ApiError,
     grant::{self, GrantError, authorization_code::Redemption, refresh_token::Turn},
     oauth::{
-        client::{Client, GrantType},
+        client::Client,
         error::{Code, error},
         params::Params,
     },
@@ -55,27 +55,19 @@ pub async fn token(
     Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(answer)).into_response())
 }
 
-fn may(client: &Client, grant: GrantType) -> Result<(), ApiError> {
-    if client.may(grant) {
-        Ok(())
-    } else {
-        Err(error(Code::UnauthorizedClient, "this client may not use this grant_type").into())
-    }
-}
-
 async fn redeem(app: &App, client: &Client, params: &Params) -> Result<grant::Minted, ApiError> {
-    may(client, GrantType::AuthorizationCode)?;
     let verifiers: Vec<&str> = params.one("code_verifier")?.into_iter().collect();
+    let resources = params.all("resource");
     let redemption = Redemption {
         code: params.required("code", "code is missing")?,
         redirect_uri: params.one("redirect_uri")?,
         verifiers: &verifiers,
+        resources: &resources,
     };
     Ok(grant::authorization_code::redeem(&app.grants(), client, &redemption).await?)
 }
 
 async fn refresh(app: &App, client: &Client, params: &Params) -> Result<grant::Minted, ApiError> {
-    may(client, GrantType::RefreshToken)?;
     let resources = params.all("resource");
     let turn = Turn {
         token: params.required("refresh_token", "refresh_token is missing")?,

@@ -4,7 +4,7 @@
 use super::{
     GrantError, Grants,
     mint::{self, Mint, Minted},
-    refused, require_standing,
+    refused, require_grant, require_standing,
 };
 use crate::{
     oauth::{
@@ -29,6 +29,8 @@ pub struct Redemption<'a> {
     /// The PKCE verifiers the client can offer: one at most, but the control-plane hops hold one for each tab of the
     /// browser. One of them must fit.
     pub verifiers: &'a [&'a str],
+    /// Fewer audiences for the first access token (RFC 8707 §2.2).
+    pub resources: &'a [&'a str],
 }
 
 /// Redeems a code.
@@ -37,6 +39,7 @@ pub struct Redemption<'a> {
 /// `invalid_grant` for a code that is unknown, used, expired, another client's, or presented with the wrong redirect URI
 /// or verifier, or when what it stands on is switched off.
 pub async fn redeem(g: &Grants<'_>, client: &Client, r: &Redemption<'_>) -> Result<Minted, GrantError> {
+    require_grant(client, GrantType::AuthorizationCode)?;
     let code_hash = secret::digest(r.code);
     let mut tx = g.db.begin().await?;
     let Some(code) = codes::take(&mut tx, &code_hash, g.now).await? else {
@@ -47,7 +50,7 @@ pub async fn redeem(g: &Grants<'_>, client: &Client, r: &Redemption<'_>) -> Resu
         tx.commit().await?; // burnt
         return Err(refusal);
     }
-    let refresh_jti = client.may(GrantType::RefreshToken).then(secret::random);
+    let refresh_jti = mint::gives_refresh_token(client, &code.request.scope).then(secret::random);
     let family = Family {
         id: code.family_id,
         tenant_id: code.tenant_id,
@@ -71,7 +74,7 @@ pub async fn redeem(g: &Grants<'_>, client: &Client, r: &Redemption<'_>) -> Resu
     }
     let scope = code.request.scope.clone();
     let nonce = code.request.nonce.clone();
-    mint::mint(g, client, &Mint { family: &family, scope, refresh_jti, nonce, id_token: true }).await
+    mint::mint(g, client, &Mint { family: &family, scope, resources: r.resources, refresh_jti, nonce, id_token: true }).await
 }
 
 fn judge(g: &Grants<'_>, client: &Client, code: &Code, r: &Redemption<'_>) -> Result<(), GrantError> {
@@ -87,6 +90,9 @@ fn judge(g: &Grants<'_>, client: &Client, code: &Code, r: &Redemption<'_>) -> Re
         Some(named) if named == registered => {}
         None if !code.request.redirect_uri_named => {}
         _ => return Err(invalid("redirect_uri is not the one of the authorization request")),
+    }
+    if !mint::granted(client, &code.request.resource, r.resources) {
+        return Err(refused(error(ErrorCode::InvalidTarget, "the resource was not granted"), ""));
     }
     let challenge = code.request.code_challenge.as_deref();
     let fits = |verifier: Option<&str>| pkce::verify(challenge, verifier);

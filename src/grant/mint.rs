@@ -3,7 +3,7 @@
 use super::{GrantError, Grants, refused};
 use crate::{
     oauth::{
-        client::Client,
+        client::{Client, GrantType},
         error::{Code, error},
         scope::Scopes,
     },
@@ -22,6 +22,8 @@ pub struct Mint<'a> {
     pub family: &'a Family,
     /// Scopes of the access token.
     pub scope: Scopes,
+    /// The granted audiences that the access token is limited to; empty for all of them.
+    pub resources: &'a [&'a str],
     /// The `jti` of the new refresh token, when the client gets one.
     pub refresh_jti: Option<String>,
     /// The authorization request's nonce.
@@ -75,7 +77,7 @@ pub async fn mint(g: &Grants<'_>, client: &Client, m: &Mint<'_>) -> Result<Minte
         client_id: &client.id,
         tenant: &tenant.name,
         family: &family.id,
-        audience: &audience(g, client, family, &m.scope),
+        audience: &audience(g, client, m),
         scope: &m.scope.to_string(),
         auth_time: family.auth_time,
         amr: &family.amr,
@@ -108,16 +110,38 @@ pub async fn mint(g: &Grants<'_>, client: &Client, m: &Mint<'_>) -> Result<Minte
     })
 }
 
-/// What was asked for and granted, else the client's first audience, else the platform itself; with `openid` in scope
-/// the platform always, whose userinfo endpoint the token opens.
-fn audience(g: &Grants<'_>, client: &Client, family: &Family, scope: &Scopes) -> Vec<String> {
-    let asked: Vec<String> = serde_json::from_str(&family.resources).unwrap_or_default();
-    let mut audience = match client.settings.resources.first() {
-        _ if !asked.is_empty() => asked,
-        Some(default) => vec![default.clone()],
-        None => vec![],
-    };
-    if audience.is_empty() || (scope.has("openid") && !audience.iter().any(|a| a == g.issuer)) {
+/// Whether a client gets a refresh token: its record allows the grant, and it is the platform's own or asked for
+/// `offline_access`, which the consent page shows.
+#[must_use]
+pub fn gives_refresh_token(client: &Client, scope: &Scopes) -> bool {
+    client.may(GrantType::RefreshToken) && (client.trusted || scope.has("offline_access"))
+}
+
+/// The audiences that the authorization request named.
+#[must_use]
+pub fn resources(family: &Family) -> Vec<String> {
+    serde_json::from_str(&family.resources).unwrap_or_default()
+}
+
+/// Whether every audience `asked` for is one of the `granted`; a request that named none was granted all of its
+/// client's.
+#[must_use]
+pub fn granted(client: &Client, granted: &[String], asked: &[&str]) -> bool {
+    let granted = if granted.is_empty() { &client.settings.resources } else { granted };
+    asked.iter().all(|a| granted.iter().any(|g| g == a))
+}
+
+/// What is asked for now, else what was asked for at authorization, else the client's first audience, else the platform
+/// itself; with `openid` in scope the platform always, whose userinfo endpoint the token opens.
+fn audience(g: &Grants<'_>, client: &Client, m: &Mint<'_>) -> Vec<String> {
+    let mut audience: Vec<String> = m.resources.iter().map(|r| (*r).to_owned()).collect();
+    if audience.is_empty() {
+        audience = resources(m.family);
+    }
+    if audience.is_empty() {
+        audience.extend(client.settings.resources.first().cloned());
+    }
+    if audience.is_empty() || (m.scope.has("openid") && !audience.iter().any(|a| a == g.issuer)) {
         audience.push(g.issuer.to_owned());
     }
     audience

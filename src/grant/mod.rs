@@ -12,7 +12,7 @@ pub use mint::Minted;
 
 use crate::{
     oauth::{
-        client::{Client, SigningAlg},
+        client::{Client, GrantType, SigningAlg},
         error::{Code, OAuthError, error},
     },
     policy::access::Refusal,
@@ -73,6 +73,12 @@ pub enum GrantError {
 
 fn refused(error: OAuthError, cause: impl Into<String>) -> GrantError {
     GrantError::Refused { error, cause: cause.into() }
+}
+
+/// Grants ask this themselves, so that no way to them (token endpoint, control-plane hops) can forget it.
+fn require_grant(client: &Client, grant: GrantType) -> Result<(), GrantError> {
+    let refusal = || refused(error(Code::UnauthorizedClient, "this client may not use this grant_type"), client.id.as_str());
+    if client.may(grant) { Ok(()) } else { Err(refusal()) }
 }
 
 /// Is everything the family stands on still switched on? The client learns only that the grant is no good.

@@ -4,16 +4,16 @@
 use super::{
     GrantError, Grants,
     mint::{self, Mint, Minted},
-    refused, require_standing,
+    refused, require_grant, require_standing,
 };
 use crate::{
     oauth::{
-        client::Client,
+        client::{Client, GrantType},
         error::{Code, error},
         scope::Scopes,
     },
     secret,
-    store::families::{self, Rotation},
+    store::families::{self, Family, Rotation},
     token::{Rules, verify},
 };
 
@@ -37,6 +37,10 @@ pub struct RefreshClaims {
     pub client_id: String,
     /// Its family.
     pub family: String,
+    /// When it was issued (unix seconds).
+    pub issued_at: i64,
+    /// When it expires (unix seconds).
+    pub expires_at: i64,
 }
 
 /// Reads a refresh token of ours: signature, issuer, type and expiry hold. Whether it may still be used is the
@@ -48,6 +52,8 @@ pub async fn read(g: &Grants<'_>, token: &str) -> Option<RefreshClaims> {
         hash: secret::digest(claims.text("jti")?),
         client_id: claims.text("client_id")?.to_owned(),
         family: claims.text("fam")?.to_owned(),
+        issued_at: claims.number("iat")?,
+        expires_at: claims.number("exp")?,
     })
 }
 
@@ -58,26 +64,23 @@ pub async fn read(g: &Grants<'_>, token: &str) -> Option<RefreshClaims> {
 /// `invalid_scope` and `invalid_target` for asking more than was granted.
 pub async fn rotate(g: &Grants<'_>, client: &Client, turn: &Turn<'_>) -> Result<Minted, GrantError> {
     let invalid = |cause: &str| refused(error(Code::InvalidGrant, "the refresh token is not valid"), cause);
+    require_grant(client, GrantType::RefreshToken)?;
     let claims = read(g, turn.token).await.ok_or_else(|| invalid("not a living refresh token of ours"))?;
     if claims.client_id != client.id {
         return Err(invalid("the refresh token is another client's"));
     }
-    let mut family = families::find(g.db, &claims.family).await?.ok_or_else(|| invalid("its family is gone"))?;
+    let family = families::find(g.db, &claims.family).await?.ok_or_else(|| invalid("its family is gone"))?;
     require_standing(g, client, &family, true).await?;
-    let granted = Scopes::parse(&family.scope).unwrap_or_default();
+    // What the operator has taken from the client since is not refreshed.
+    let granted = Scopes::parse(&family.scope).unwrap_or_default().limited_to(&client.settings.scopes);
     let scope = match turn.scope {
         None => granted,
         Some(text) => Scopes::parse(text)
             .filter(|asked| asked.within(&granted))
             .ok_or_else(|| refused(error(Code::InvalidScope, "the scope is wider than what was granted"), ""))?,
     };
-    if !turn.resources.is_empty() {
-        let granted: Vec<String> = serde_json::from_str(&family.resources).unwrap_or_default();
-        if !turn.resources.iter().all(|r| granted.iter().any(|g| g == r)) {
-            return Err(refused(error(Code::InvalidTarget, "the resource was not granted"), ""));
-        }
-        family.resources = serde_json::to_string(turn.resources).unwrap_or_else(|_| "[]".into());
-    }
+    let resources = resources(&family, client, turn.resources)?;
+    let resources: Vec<&str> = resources.iter().map(String::as_str).collect();
     let jti = secret::random();
     match families::rotate(g.db, &family.id, &client.id, &claims.hash, &secret::digest(&jti), g.now).await? {
         Rotation::Rotated => {}
@@ -89,5 +92,17 @@ pub async fn rotate(g: &Grants<'_>, client: &Client, turn: &Turn<'_>) -> Result<
         Rotation::Ended => return Err(invalid("its family has ended")),
     }
     let id_token = scope.has("openid");
-    mint::mint(g, client, &Mint { family: &family, scope, refresh_jti: Some(jti), nonce: None, id_token }).await
+    let mint = Mint { family: &family, scope, resources: &resources, refresh_jti: Some(jti), nonce: None, id_token };
+    mint::mint(g, client, &mint).await
+}
+
+/// The audiences of the new access token: of those granted and still the client's, the ones asked for. Never none where
+/// some were granted: that would mean the default audience, which was not asked for.
+fn resources(family: &Family, client: &Client, asked: &[&str]) -> Result<Vec<String>, GrantError> {
+    let before = mint::resources(family);
+    let left: Vec<String> = before.iter().filter(|r| client.settings.resources.contains(r)).cloned().collect();
+    if (left.is_empty() && !before.is_empty()) || !mint::granted(client, &left, asked) {
+        return Err(refused(error(Code::InvalidTarget, "the resource was not granted"), ""));
+    }
+    Ok(if asked.is_empty() { left } else { asked.iter().map(|r| (*r).to_owned()).collect() })
 }

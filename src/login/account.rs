@@ -1,7 +1,6 @@
 //! `/account`: who is signed in here, and the way out.
 
 use axum::{
-    Form,
     extract::State,
     http::StatusCode,
     response::{IntoResponse as _, Response},
@@ -12,7 +11,7 @@ use super::{
     choose,
     pages::{self, SignedOut},
 };
-use crate::{app::App, error::PageError, moment::Moment, session::Visit, store};
+use crate::{app::App, error::PageError, moment::Moment, page::PageForm, session::Visit, store};
 
 const FORM: &str = "account";
 
@@ -22,7 +21,7 @@ pub async fn show(State(app): State<App>, visit: Visit) -> Result<Response, Page
         let explanation = "Nobody is signed in in this browser.";
         let advice = "Go to the application that you want to use and sign in there.";
         return Err(
-            PageError::new(StatusCode::UNAUTHORIZED, "not_signed_in", "You are not signed in", explanation, "").advise(advice)
+            PageError::new(StatusCode::FORBIDDEN, "not_signed_in", "You are not signed in", explanation, "").advise(advice)
         );
     };
     let user = store::users::find(&app.db, &who.user_id).await?.ok_or_else(PageError::no_login)?;
@@ -53,7 +52,7 @@ pub struct SignOut {
 }
 
 /// `POST /account/sign-out`
-pub async fn sign_out(State(app): State<App>, visit: Visit, Form(form): Form<SignOut>) -> Result<Response, PageError> {
+pub async fn sign_out(State(app): State<App>, visit: Visit, PageForm(form): PageForm<SignOut>) -> Result<Response, PageError> {
     visit.check_form(&app, FORM, &form.csrf)?;
     visit.sign_out(&app).await?;
     Ok(SignedOut { way_on: None }.into_response())

@@ -21,11 +21,22 @@ use crate::{
     session::{Visit, bind_browser},
     store::{self, logins::Login, standing::Parties},
 };
-use axum::{http::StatusCode, response::IntoResponse as _};
+use axum::{
+    http::{Method, StatusCode, header},
+    response::IntoResponse as _,
+};
 
 /// Handles both methods: [`RawForm`] reads the query of a GET and the body of a POST.
 pub async fn authorize(State(app): State<App>, mut visit: Visit, RawForm(form): RawForm) -> Result<Response, PageError> {
     let encoded = std::str::from_utf8(&form).map_err(|_| bad_request("the request is not UTF-8"))?;
+    if visit.method == Method::POST {
+        // A POST from the client's site brings none of our cookies; the GET that it is turned into does.
+        Params::parse(encoded).map_err(refused)?;
+        let location = format!("/oauth2/authorize?{encoded}");
+        return Ok(
+            (StatusCode::SEE_OTHER, [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".into())]).into_response()
+        );
+    }
     let params = Params::parse(encoded).map_err(refused)?;
     if let Some(id) = params.one("login").map_err(refused)? {
         let login = visit.login(&app, id).await?;
@@ -68,8 +79,8 @@ pub async fn begin(
         id: secret::random_id(),
         tenant_id: tenant_id.to_owned(),
         request,
-        proven: false,
-        consented: false,
+        proven_by: None,
+        consented_by: None,
         created_at: app.clock.now(),
     };
     store::logins::insert(&app.db, &login, &visit.browser_hash()).await?;

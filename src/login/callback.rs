@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 
-use super::{departure::failed, direct, dispatch, dispatch::Pending, link};
+use super::{departure::failed, dispatch, dispatch::Pending, link};
 use crate::{
     app::App,
     error::PageError,
@@ -41,12 +41,9 @@ pub async fn callback(State(app): State<App>, visit: Visit, RawQuery(query): Raw
     let user = link::user_of(&app, &pending, &connection, &identity).await.map_err(|e| another_way(e, &pending))?;
     require_active(&app, &pending, &user, Some(&connection)).await.map_err(|e| another_way(e, &pending))?;
     let who = sign_in(&app, &visit, &pending, &connection, &user, &identity).await?;
-    store::logins::prove(&app.db, &pending.login.id).await?;
-    pending.login.proven = true;
+    store::logins::prove(&app.db, &pending.login.id, &who.sid).await?;
+    pending.login.proven_by = Some(who.sid.clone());
     crate::metrics::login(connection.protocol.as_str(), "success");
-    if pending.login.request.direct {
-        return direct::land(&app, &visit, pending, &who).await;
-    }
     dispatch::proceed(&app, &visit, pending.login).await
 }
 
@@ -105,7 +102,8 @@ async fn sign_in(
         connection_id: Some(connection.id.clone()),
         // What the provider says of the past is believed, unless its clock merely runs a little behind ours.
         auth_time: identity.auth_time.filter(|at| now - at > app.settings.clock_skew).unwrap_or(now),
-        amr: "fed".into(),
+        // How the person proved it is for the provider to say; RFC 8176 has no word for "elsewhere".
+        amr: String::new(),
         until: identity.session_until.map_or(until, |end| end.min(until)),
         seen_at: now,
     };

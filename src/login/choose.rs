@@ -1,7 +1,6 @@
 //! The sign-in page: e-mail first with home-realm discovery, a button for each connection, passwords where allowed.
 
 use axum::{
-    Form,
     extract::{Path, State},
     http::header,
     response::{IntoResponse as _, Response},
@@ -16,6 +15,7 @@ use super::{
 use crate::{
     app::App,
     error::PageError,
+    page::PageForm,
     policy::email::Email,
     session::Visit,
     store::{self, connections::Connection},
@@ -55,7 +55,7 @@ pub async fn choose(
     State(app): State<App>,
     visit: Visit,
     Path(id): Path<String>,
-    Form(choice): Form<Choice>,
+    PageForm(choice): PageForm<Choice>,
 ) -> Result<Response, PageError> {
     let pending = dispatch::find(&app, &visit, &id).await?;
     visit.check_form(&app, &id, &choice.csrf)?;
@@ -64,6 +64,10 @@ pub async fn choose(
         return departure::depart(&app, &visit, &pending, name, hint).await;
     }
     let typed = choice.email.trim();
+    let wants_password = choice.with.as_deref() == Some("password") && pending.tenant.password_login;
+    if wants_password && typed.is_empty() {
+        return Ok(super::password::page(&app, &visit, &pending, "", None));
+    }
     let Some(email) = Email::parse(typed) else {
         return Ok(page(&app, &visit, &pending, typed, Some("Please type your e-mail address, like name@example.com.")));
     };
@@ -71,7 +75,7 @@ pub async fn choose(
     let tenant = store::domains::tenant_of(&app.db, email.domain()).await?;
     let is_home = tenant.as_deref() == Some(pending.tenant.id.as_str());
     match pending.offered.as_slice() {
-        _ if choice.with.as_deref() == Some("password") && pending.tenant.password_login => {}
+        _ if wants_password => {}
         [only] if is_home => return departure::depart(&app, &visit, &pending, &only.name, Some(email.as_str())).await,
         [_, _, ..] if is_home => {
             return Ok(page(

@@ -1,7 +1,6 @@
 //! Consent: clients that are not the platform's own ask the person first.
 
 use axum::{
-    Form,
     extract::{Path, State},
     response::Response,
 };
@@ -9,15 +8,24 @@ use serde::Deserialize;
 
 use super::{
     dispatch::{self, Pending},
+    flow::Step,
     pages, respond,
 };
 use crate::{
     app::App,
     error::PageError,
-    oauth::error::{Code, error},
+    oauth::{
+        error::{Code, error},
+        scope::Scopes,
+    },
+    page::PageForm,
     session::{SignedIn, Visit},
     store,
 };
+
+/// Stands before an audience among the scopes that a person has allowed; no scope can hold it, since clients never
+/// register one.
+const AUDIENCE: &str = "resource=";
 
 /// Whether the client may have what it asks for: it is trusted, or the user allowed it in this login, or before and the
 /// client did not ask for consent again.
@@ -26,14 +34,21 @@ use crate::{
 /// When the database does not answer.
 pub async fn given(app: &App, pending: &Pending, user_id: &str) -> Result<bool, PageError> {
     let request = &pending.login.request;
-    if pending.login.consented || (pending.client.trusted && !request.prompt.consent) {
+    if pending.login.consented_by.as_deref() == Some(user_id) || (pending.client.trusted && !request.prompt.consent) {
         return Ok(true);
     }
     if request.prompt.consent {
         return Ok(false);
     }
     let before = store::consents::find(&app.db, user_id, &pending.client.id).await?;
-    Ok(!before.is_empty() && request.scope.within(&before))
+    Ok(!before.is_empty() && asked(pending).within(&before))
+}
+
+/// What the person decides about: the scopes, and each audience as a word of its own.
+fn asked(pending: &Pending) -> Scopes {
+    let request = &pending.login.request;
+    let audiences: Vec<String> = request.resource.iter().map(|r| format!("{AUDIENCE}{r}")).collect();
+    request.scope.union(&audiences.iter().map(String::as_str).collect())
 }
 
 /// The question.
@@ -42,7 +57,8 @@ pub async fn given(app: &App, pending: &Pending, user_id: &str) -> Result<bool, 
 /// When the database does not answer.
 pub async fn page(app: &App, visit: &Visit, pending: &Pending, who: &SignedIn) -> Result<Response, PageError> {
     let user = store::users::find(&app.db, &who.user_id).await?;
-    let permissions: Vec<String> = pending.login.request.scope.iter().map(pages::permission).collect();
+    let words = asked(pending);
+    let permissions: Vec<String> = words.iter().map(|w| pages::permission(w.strip_prefix(AUDIENCE).unwrap_or(w))).collect();
     let target = &pending.login.request.target.redirect_uri;
     let page = pages::Consent {
         tenant: &pending.tenant.display_name,
@@ -68,7 +84,7 @@ pub async fn submit(
     State(app): State<App>,
     visit: Visit,
     Path(id): Path<String>,
-    Form(answer): Form<Answer>,
+    PageForm(answer): PageForm<Answer>,
 ) -> Result<Response, PageError> {
     let mut pending = dispatch::find(&app, &visit, &id).await?;
     visit.check_form(&app, &id, &answer.csrf)?;
@@ -76,11 +92,14 @@ pub async fn submit(
         return dispatch::proceed(&app, &visit, pending.login).await;
     };
     match answer.decision.as_str() {
+        // Consent counts when it is asked for: of a person who is who the client wants, freshly enough.
+        "allow" if dispatch::next(&app, &pending, Some(&who)).await? != Step::Consent => {
+            dispatch::proceed(&app, &visit, pending.login).await
+        }
         "allow" => {
-            let (client, scope) = (&pending.client.id, &pending.login.request.scope);
-            store::consents::save(&app.db, &who.user_id, client, scope, app.clock.now()).await?;
-            store::logins::consent(&app.db, &id).await?;
-            pending.login.consented = true;
+            store::consents::save(&app.db, &who.user_id, &pending.client.id, &asked(&pending), app.clock.now()).await?;
+            store::logins::consent(&app.db, &id, &who.user_id).await?;
+            pending.login.consented_by = Some(who.user_id);
             dispatch::proceed(&app, &visit, pending.login).await
         }
         "switch" => {

@@ -16,7 +16,7 @@ use crate::{
     grant::{self, mint::Mint},
     oauth::{
         authorize::{AuthorizeRequest, Prompt, ResponseMode, Target},
-        client::{Client, GrantType},
+        client::Client,
         error::{Code, error},
         redirect_uri::RedirectUri,
         scope::Scopes,
@@ -82,7 +82,7 @@ pub async fn land(app: &App, visit: &Visit, pending: Pending, who: &SignedIn) ->
         return Err(PageError::no_login());
     }
     let g = app.grants();
-    let refresh_jti = pending.client.may(GrantType::RefreshToken).then(secret::random);
+    let refresh_jti = grant::mint::gives_refresh_token(&pending.client, &pending.login.request.scope).then(secret::random);
     let request = pending.login.request;
     let family = Family {
         id: secret::row_id(g.now),
@@ -102,7 +102,7 @@ pub async fn land(app: &App, visit: &Visit, pending: Pending, who: &SignedIn) ->
     let mut tx = app.db.begin().await?;
     store::families::insert(&mut tx, &family).await?;
     tx.commit().await?;
-    let mint = Mint { family: &family, scope: request.scope, refresh_jti, nonce: None, id_token: false };
+    let mint = Mint { family: &family, scope: request.scope, resources: &[], refresh_jti, nonce: None, id_token: false };
     let minted = grant::mint::mint(&g, &pending.client, &mint).await.map_err(|e| PageError::internal(e.to_string()))?;
     let location = request.target.redirect_uri.with(&[("userState", "Authenticated")]);
     let headers = [

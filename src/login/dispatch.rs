@@ -4,7 +4,7 @@
 use axum::response::{IntoResponse, Response};
 
 use super::{
-    consent, departure,
+    consent, departure, direct,
     flow::{self, Known, Step},
     respond,
 };
@@ -86,6 +86,7 @@ pub async fn proceed(app: &App, visit: &Visit, login: Login) -> Result<Response,
     let signed_in = visit.signed_in(app, Some(&pending.tenant.id)).await?;
     match next(app, &pending, signed_in.as_ref()).await? {
         Step::Issue => match signed_in {
+            Some(signed_in) if pending.login.request.direct => direct::land(app, visit, pending, &signed_in).await,
             Some(signed_in) => respond::issue(app, visit, pending, &signed_in).await,
             None => Err(PageError::internal("issue without a sign-in")),
         },
@@ -99,15 +100,20 @@ pub async fn proceed(app: &App, visit: &Visit, login: Login) -> Result<Response,
     }
 }
 
-async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Result<Step, PageError> {
+/// What happens next.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Result<Step, PageError> {
     let request = &pending.login.request;
     let offered: Vec<String> = pending.offered.iter().map(|c| c.name.clone()).collect();
+    let proven_here = signed_in.is_some_and(|who| pending.login.proven_by.as_deref() == Some(who.sid.as_str()));
     let expected_person = match (&request.id_token_hint, signed_in) {
         (Some(hint), Some(who)) => match app.id_token_hint(hint).await {
             Some(hint) => hint.subject == who.user_id,
             None => return Ok(Step::Deny(Code::InvalidRequest, "id_token_hint is not an ID token of ours")),
         },
-        (None, Some(who)) if !pending.login.proven => is_hinted(app, request.login_hint.as_deref(), who).await?,
+        (None, Some(who)) if !proven_here => is_hinted(app, request.login_hint.as_deref(), who).await?,
         _ => true,
     };
     let consented = match signed_in {
@@ -126,7 +132,7 @@ async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) -> Res
             Some(0) => i64::MAX,
             Some(age) => pending.login.created_at.saturating_sub(age),
         },
-        proven_here: pending.login.proven,
+        proven_here,
         expected_person,
         consented,
     }))

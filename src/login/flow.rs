@@ -18,7 +18,7 @@ pub struct Known<'a> {
     pub auth_time: Option<i64>,
     /// A session's proof before this moment does not count: when the client asked, minus `max_age`; else 0.
     pub not_before: i64,
-    /// Whether the person proved who they are within this very login: what `prompt=login` and `select_account` ask for.
+    /// Whether the session's person proved who they are within this very login: what `prompt=login` and `select_account` ask for.
     /// Such a proof is young enough: whoever took it has judged its age.
     pub proven_here: bool,
     /// Whether the person is the one that `id_token_hint` names; true without a hint.

@@ -131,7 +131,7 @@ async fn redeem(
         return Err(error(Code::InvalidGrant, description).into());
     }
     let verifiers: Vec<&str> = hops.iter().map(|hop| hop.verifier.as_str()).collect();
-    let redemption = Redemption { code, redirect_uri: Some(named), verifiers: &verifiers };
+    let redemption = Redemption { code, redirect_uri: Some(named), verifiers: &verifiers, resources: &[] };
     let minted = grant::authorization_code::redeem(&app.grants(), &client, &redemption).await?;
     // Without `state` nobody knows which tab this was; its cookie ends by itself.
     Ok((minted, hops.pop().filter(|_| request.state.is_some())))
@@ -163,7 +163,7 @@ struct LogoutRequest {
 
 /// `POST /api/svc/v1/oauth2/logout`: ends the sign-in that the refresh cookie belongs to: its token families and its
 /// session. The cookies go in any case.
-pub async fn logout(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+pub async fn logout(State(app): State<App>, visit: Visit, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let request: LogoutRequest = read_json(&headers, &body)?;
     let tenant = find_tenant(&app, &request.tenant_name).await?;
     if let Ok((client, token)) = refresh_cookie(&app, &tenant, &headers).await {
@@ -172,8 +172,7 @@ pub async fn logout(State(app): State<App>, headers: HeaderMap, body: Bytes) -> 
             store::families::revoke(&app.db, &claims.family, app.clock.now()).await?;
             // The session ends too, although its cookie is our host's: the next sign-in is to ask again.
             if let Some(sid) = store::families::find(&app.db, &claims.family).await?.and_then(|f| f.sid) {
-                store::families::revoke_of_sid(&app.db, &sid, app.clock.now()).await?;
-                store::sessions::delete_of_sid(&app.db, &sid).await?;
+                visit.end(&app, &sid).await.map_err(|e| ApiError::unavailable(e.cause))?;
             }
         }
     }

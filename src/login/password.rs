@@ -2,7 +2,6 @@
 //! without letting anyone lock a victim out.
 
 use axum::{
-    Form,
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse as _, Response},
@@ -19,6 +18,7 @@ use super::{
 use crate::{
     app::App,
     error::PageError,
+    page::PageForm,
     password::PasswordError,
     policy::email::Email,
     secret,
@@ -52,7 +52,7 @@ pub async fn submit(
     visit: Visit,
     jar: CookieJar,
     Path(id): Path<String>,
-    Form(form): Form<Credentials>,
+    PageForm(form): PageForm<Credentials>,
 ) -> Result<Response, PageError> {
     let mut pending = dispatch::find(&app, &visit, &id).await?;
     visit.check_form(&app, &id, &form.csrf)?;
@@ -94,21 +94,21 @@ pub async fn submit(
         crate::metrics::login("password", "no_match");
         tracing::info!(tenant = pending.tenant.name, address = visit.address, "password refused");
         let page = page(&app, &visit, &pending, &form.email, Some(NO_MATCH));
-        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
     // Only someone who knows the password learns that the account is deactivated.
     let active = callback::require_active(&app, &pending, &user, None).await;
     active.map_err(|e| callback::another_way(e, &pending))?;
-    throttle::succeeded(&app, &account, device).await?;
-    sign_in(&app, &visit, &pending, &user).await?;
-    store::logins::prove(&app.db, &pending.login.id).await?;
-    pending.login.proven = true;
+    throttle::succeeded(&app, &account, device, &visit.address).await?;
+    let who = sign_in(&app, &visit, &pending, &user).await?;
+    store::logins::prove(&app.db, &pending.login.id, &who.sid).await?;
+    pending.login.proven_by = Some(who.sid);
     crate::metrics::login("password", "success");
     let response = dispatch::proceed(&app, &visit, pending.login).await?;
     Ok((CookieJar::new().add(device_cookie(&app, &account)), response).into_response())
 }
 
-async fn sign_in(app: &App, visit: &Visit, pending: &Pending, user: &User) -> Result<(), PageError> {
+async fn sign_in(app: &App, visit: &Visit, pending: &Pending, user: &User) -> Result<SignedIn, PageError> {
     let now = app.clock.now();
     let signed_in = SignedIn {
         sid: secret::random_id(),
@@ -120,7 +120,8 @@ async fn sign_in(app: &App, visit: &Visit, pending: &Pending, user: &User) -> Re
         until: now + app.settings.session_absolute,
         seen_at: now,
     };
-    visit.sign_in(&signed_in).await
+    visit.sign_in(&signed_in).await?;
+    Ok(signed_in)
 }
 
 /// The page, with what was typed.

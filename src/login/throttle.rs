@@ -1,5 +1,7 @@
 //! Limits on password attempts, counted in the database before the password is looked at, so that parallel guesses,
-//! other nodes and restarts do not add any.
+//! other nodes and restarts do not add any. None can be turned against the owner of an account: an address that has had
+//! its share no longer counts on accounts, a browser that the account knows answers for itself alone, and who signs in
+//! takes nothing from those who share their address.
 
 use crate::{app::App, error::PageError, store};
 
@@ -7,7 +9,7 @@ use crate::{app::App, error::PageError, store};
 pub const WINDOW: i64 = 900;
 /// Attempts on one account from browsers it does not know, and from each browser it knows.
 pub const PER_ACCOUNT: i64 = 10;
-/// Attempts from one address on any accounts.
+/// Attempts from one address on any accounts, by browsers that the account does not know; those that succeed do not count.
 pub const PER_ADDRESS: i64 = 100;
 
 /// Whether an attempt may be made.
@@ -25,21 +27,24 @@ pub enum Verdict {
 /// When the database does not answer.
 pub async fn attempt(app: &App, account: &str, device: Option<&str>, address: &str) -> Result<Verdict, PageError> {
     let now = app.clock.now();
-    let mut verdict = Verdict::Go;
-    for (key, limit) in [(account_key(app, account, device), PER_ACCOUNT), (key(app, "address", address), PER_ADDRESS)] {
+    let of_address = device.is_none().then(|| (key(app, "address", address), PER_ADDRESS));
+    for (key, limit) in of_address.into_iter().chain([(account_key(app, account, device), PER_ACCOUNT)]) {
         let (count, until) = store::throttles::count(&app.db, &key, WINDOW, now).await?;
         if count > limit {
-            verdict = Verdict::Wait((until - now).max(1));
+            return Ok(Verdict::Wait((until - now).max(1)));
         }
     }
-    Ok(verdict)
+    Ok(Verdict::Go)
 }
 
-/// Forgets the attempts on an account after a success.
+/// Forgets the attempts on an account after a success, and the one from the address that succeeded.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn succeeded(app: &App, account: &str, device: Option<&str>) -> Result<(), PageError> {
+pub async fn succeeded(app: &App, account: &str, device: Option<&str>, address: &str) -> Result<(), PageError> {
+    if device.is_none() {
+        store::throttles::take_back(&app.db, &key(app, "address", address)).await?;
+    }
     Ok(store::throttles::clear(&app.db, &account_key(app, account, device)).await?)
 }
 

@@ -10,6 +10,8 @@ pub struct Standing {
     pub client: Option<bool>,
     /// Whether the user is active.
     pub user: Option<bool>,
+    /// Whether the tenant takes passwords, when the person came with one.
+    pub password: Option<bool>,
     /// Whether the connection that the person came over is enabled and offered for sign-in.
     pub connection: Option<bool>,
     /// Whether the token family still lives.
@@ -26,6 +28,8 @@ pub enum Refusal {
     ClientDisabled,
     #[error("the user is deactivated")]
     UserDeactivated,
+    #[error("the tenant takes no passwords")]
+    PasswordsOff,
     #[error("the connection is disabled")]
     ConnectionDisabled,
     #[error("the token family has ended")]
@@ -44,6 +48,7 @@ pub fn judge(standing: Standing) -> Result<(), Refusal> {
         s if !s.tenant => Err(Refusal::TenantDisabled),
         s if off(s.client) => Err(Refusal::ClientDisabled),
         s if off(s.user) => Err(Refusal::UserDeactivated),
+        s if off(s.password) => Err(Refusal::PasswordsOff),
         s if off(s.connection) => Err(Refusal::ConnectionDisabled),
         s if off(s.family) => Err(Refusal::FamilyEnded),
         _ => Ok(()),
@@ -56,12 +61,14 @@ mod tests {
 
     #[test]
     fn one_thing_off_is_enough() {
-        let on = Standing { tenant: true, client: Some(true), user: Some(true), connection: Some(true), family: Some(true) };
+        let yes = Some(true);
+        let on = Standing { tenant: true, client: yes, user: yes, password: yes, connection: yes, family: yes };
         assert_eq!(judge(on), Ok(()));
-        assert_eq!(judge(Standing { client: None, user: None, connection: None, family: None, ..on }), Ok(()));
+        assert_eq!(judge(Standing { client: None, user: None, password: None, connection: None, family: None, ..on }), Ok(()));
         assert_eq!(judge(Standing { tenant: false, ..on }), Err(Refusal::TenantDisabled));
         assert_eq!(judge(Standing { client: Some(false), ..on }), Err(Refusal::ClientDisabled));
         assert_eq!(judge(Standing { user: Some(false), ..on }), Err(Refusal::UserDeactivated));
+        assert_eq!(judge(Standing { password: Some(false), ..on }), Err(Refusal::PasswordsOff));
         assert_eq!(judge(Standing { connection: Some(false), ..on }), Err(Refusal::ConnectionDisabled));
         assert_eq!(judge(Standing { family: Some(false), ..on }), Err(Refusal::FamilyEnded));
     }

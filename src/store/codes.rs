@@ -27,7 +27,7 @@ pub struct Code {
     pub request: AuthorizeRequest,
     /// When the person proved who they are (unix seconds).
     pub auth_time: i64,
-    /// How (RFC 8176).
+    /// How (RFC 8176); empty when only the provider knows.
     pub amr: String,
     /// Unix seconds.
     pub expires_at: i64,

@@ -35,7 +35,7 @@ pub struct Family {
     pub resources: String,
     /// When the person proved who they are (unix seconds).
     pub auth_time: i64,
-    /// How (RFC 8176).
+    /// How (RFC 8176); empty when only the provider knows.
     pub amr: String,
     /// Hash of the one refresh token that is good; `None` when the client gets none.
     pub current_hash: Option<String>,

@@ -19,10 +19,10 @@ pub struct Login {
     pub tenant_id: String,
     /// What was asked.
     pub request: AuthorizeRequest,
-    /// Whether the person proved who they are within this login.
-    pub proven: bool,
-    /// Whether the person consented within this login.
-    pub consented: bool,
+    /// The `sid` of the sign-in that proved within this login who the person is; another session's person proved nothing.
+    pub proven_by: Option<String>,
+    /// The user who consented within this login; nobody consents for another.
+    pub consented_by: Option<String>,
     /// Unix seconds.
     pub created_at: i64,
 }
@@ -32,16 +32,16 @@ struct Row {
     id: String,
     tenant_id: String,
     request: String,
-    proven: bool,
-    consented: bool,
+    proven_by: Option<String>,
+    consented_by: Option<String>,
     created_at: i64,
 }
 
 impl Row {
     fn read(self) -> Result<Login> {
         let request = read_json("login", &self.request)?;
-        let Self { id, tenant_id, proven, consented, created_at, .. } = self;
-        Ok(Login { id, tenant_id, request, proven, consented, created_at })
+        let Self { id, tenant_id, proven_by, consented_by, created_at, .. } = self;
+        Ok(Login { id, tenant_id, request, proven_by, consented_by, created_at })
     }
 }
 
@@ -52,7 +52,7 @@ impl Row {
 pub async fn insert(db: &Db, login: &Login, browser_hash: &str) -> Result<()> {
     let request = write_json("login", &login.request)?;
     db.execute(
-        "INSERT INTO logins (id, browser_hash, tenant_id, client_id, request, proven, consented, created_at, expires_at)
+        "INSERT INTO logins (id, browser_hash, tenant_id, client_id, request, proven_by, consented_by, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         params![
             &login.id,
@@ -60,8 +60,8 @@ pub async fn insert(db: &Db, login: &Login, browser_hash: &str) -> Result<()> {
             &login.tenant_id,
             &login.request.client_id,
             &request,
-            login.proven,
-            login.consented,
+            &login.proven_by,
+            &login.consented_by,
             login.created_at,
             login.created_at + LIFETIME
         ],
@@ -77,7 +77,7 @@ pub async fn insert(db: &Db, login: &Login, browser_hash: &str) -> Result<()> {
 pub async fn find(db: &Db, id: &str, browser_hash: &str, now: i64) -> Result<Option<Login>> {
     let row: Option<Row> = db
         .optional(
-            "SELECT id, tenant_id, request, proven, consented, created_at FROM logins
+            "SELECT id, tenant_id, request, proven_by, consented_by, created_at FROM logins
              WHERE id = $1 AND browser_hash = $2 AND expires_at > $3",
             params![id, browser_hash, now],
         )
@@ -85,20 +85,20 @@ pub async fn find(db: &Db, id: &str, browser_hash: &str, now: i64) -> Result<Opt
     row.map(Row::read).transpose()
 }
 
-/// Marks that the person proved who they are.
+/// Marks that the sign-in named `sid` proved who the person is.
 ///
 /// # Errors
 /// What the database says.
-pub async fn prove(db: &Db, id: &str) -> Result<()> {
-    db.execute("UPDATE logins SET proven = TRUE WHERE id = $1", params![id]).await.map(|_| ())
+pub async fn prove(db: &Db, id: &str, sid: &str) -> Result<()> {
+    db.execute("UPDATE logins SET proven_by = $2 WHERE id = $1", params![id, sid]).await.map(|_| ())
 }
 
-/// Marks that the person consented.
+/// Marks that the user consented.
 ///
 /// # Errors
 /// What the database says.
-pub async fn consent(db: &Db, id: &str) -> Result<()> {
-    db.execute("UPDATE logins SET consented = TRUE WHERE id = $1", params![id]).await.map(|_| ())
+pub async fn consent(db: &Db, id: &str, user_id: &str) -> Result<()> {
+    db.execute("UPDATE logins SET consented_by = $2 WHERE id = $1", params![id, user_id]).await.map(|_| ())
 }
 
 /// Ends a login; `true` for the one caller that ended it.

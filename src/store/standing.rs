@@ -16,7 +16,7 @@ pub struct Parties<'a> {
     pub client_id: Option<&'a str>,
     /// The user it is about.
     pub user_id: Option<&'a str>,
-    /// The connection the user came over.
+    /// The connection the user came over; a user without one came with a password.
     pub connection_id: Option<&'a str>,
     /// The family of the token in hand.
     pub family_id: Option<&'a str>,
@@ -25,6 +25,7 @@ pub struct Parties<'a> {
 #[derive(sqlx::FromRow)]
 struct Row {
     tenant: bool,
+    password_login: bool,
     client: Option<bool>,
     person: Option<bool>,
     connection: Option<bool>,
@@ -38,7 +39,7 @@ struct Row {
 pub async fn require(db: &Db, parties: Parties<'_>, now: i64) -> Result<std::result::Result<(), Refusal>> {
     let row: Option<Row> = db
         .optional(
-            "SELECT t.enabled AS tenant,
+            "SELECT t.enabled AS tenant, t.password_login,
                     (SELECT c.enabled FROM clients c WHERE c.id = $2 AND c.tenant_id = t.id) AS client,
                     (SELECT u.active FROM users u WHERE u.id = $3 AND u.tenant_id = t.id) AS person,
                     (SELECT k.enabled AND k.login_enabled FROM connections k WHERE k.id = $4 AND k.tenant_id = t.id) AS connection,
@@ -67,6 +68,7 @@ pub async fn require(db: &Db, parties: Parties<'_>, now: i64) -> Result<std::res
         tenant: row.tenant,
         client: row.client,
         user: row.person,
+        password: (parties.user_id.is_some() && parties.connection_id.is_none()).then_some(row.password_login),
         connection: row.connection,
         family: row.family,
     }))

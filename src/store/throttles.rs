@@ -28,6 +28,14 @@ pub async fn count(db: &Db, key: &str, window: i64, now: i64) -> Result<(i64, i6
     Ok(row.map_or((i64::MAX, now + window), |r| (r.count, r.expires_at)))
 }
 
+/// Takes one attempt back.
+///
+/// # Errors
+/// What the database says.
+pub async fn take_back(db: &Db, key: &str) -> Result<()> {
+    db.execute("UPDATE throttles SET count = count - 1 WHERE key = $1 AND count > 0", params![key]).await.map(|_| ())
+}
+
 /// Forgets the attempts under `key`.
 ///
 /// # Errors

@@ -30,7 +30,7 @@ pub struct IssueSpec<'a> {
     pub scope: &'a str,
     /// When the person proved who they are (unix seconds).
     pub auth_time: i64,
-    /// How (RFC 8176).
+    /// How (RFC 8176); empty when only the provider knows.
     pub amr: &'a str,
     /// The e-mail address, where the scope allows it.
     pub email: Option<&'a str>,
@@ -129,6 +129,7 @@ pub struct IdClaims {
     pub at_hash: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
@@ -205,7 +206,7 @@ pub fn id(ring: &KeyRing, spec: &IssueSpec<'_>, access_token: Option<&str>, now:
         nonce: spec.nonce.map(str::to_owned),
         at_hash: access_token.map(|token| at_hash(spec.id_alg, token)),
         sid: spec.session.map(str::to_owned),
-        amr: vec![spec.amr.to_owned()],
+        amr: spec.amr.split_whitespace().map(str::to_owned).collect(),
         email: spec.email.map(str::to_owned),
         email_verified: spec.email.map(|_| spec.email_verified),
         name: spec.name.map(str::to_owned),

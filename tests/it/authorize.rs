@@ -16,6 +16,9 @@ on_both!(
     switched_off_clients_and_tenants_are_refused,
     hostile_text_is_escaped,
     one_address_begins_only_so_many,
+    a_post_from_another_site_finds_the_session,
+    a_hint_for_somebody_else_asks,
+    every_answer_is_guarded,
     forms_may_end_at_the_client_whatever_its_scheme
 );
 
@@ -266,4 +269,45 @@ async fn forms_may_end_at_the_client_whatever_its_scheme(backend: Backend) {
     let elsewhere = browser.get(&format!("{}/account", world.url)).await;
     let policy = elsewhere.header("content-security-policy").unwrap();
     assert!(policy.contains("form-action 'self'; "), "a page outside a login leads nowhere: {policy}");
+}
+
+async fn a_post_from_another_site_finds_the_session(backend: Backend) {
+    let world = World::new(backend).await;
+    let mut browser = Browser::new();
+    world.sign_in(&mut browser, &world.authorize_url("web", &[]), "ada@acme.example", "correct horse").await;
+    let body = world.authorize_url("web", &[]).split_once('?').unwrap().1.to_owned();
+    let form = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "cross-site")];
+    // SameSite=Lax: the POST brings no cookies, the GET it turns into does.
+    let answer = Browser::new().send(reqwest::Method::POST, &format!("{}/oauth2/authorize", world.url), &form, Some(body)).await;
+    assert_eq!((answer.status, answer.cookie_lines().len()), (303, 0));
+    assert!(browser.follow(answer).await.query("code").is_some());
+}
+
+async fn a_hint_for_somebody_else_asks(backend: Backend) {
+    let world = World::new(backend).await;
+    let mut browser = Browser::new();
+    world.sign_in(&mut browser, &world.authorize_url("web", &[]), "ada@acme.example", "correct horse").await;
+    assert!(browser.get(&world.authorize_url("web", &[("login_hint", "ADA@acme.example")])).await.query("code").is_some());
+    assert!(browser.get(&world.authorize_url("web", &[("login_hint", "the blue account")])).await.query("code").is_some());
+    let other = world.authorize_url("web", &[("login_hint", "bob@acme.example")]);
+    let page = browser.get(&other).await;
+    assert!(page.location().unwrap().starts_with("/login/"), "{:?}", page.location());
+    let page = browser.follow(page).await;
+    let answer = world.password(&mut browser, &page, "ada@acme.example", "correct horse").await;
+    assert!(answer.query("code").is_some(), "a hint only: whoever signs in is taken");
+}
+
+async fn every_answer_is_guarded(backend: Backend) {
+    let world = World::new(backend).await;
+    let mut browser = Browser::new();
+    for path in ["/nowhere", "/oauth2/authorize", "/account", "/oauth2/token", "/api/nowhere", "/healthz"] {
+        let answer = browser.get(&format!("{}{path}", world.url)).await;
+        for (name, value) in [("x-frame-options", "DENY"), ("x-content-type-options", "nosniff"), ("cache-control", "no-store")] {
+            assert_eq!(answer.header(name), Some(value), "{path}");
+        }
+        assert!(answer.header("content-security-policy").unwrap().contains("frame-ancestors 'none'"), "{path}");
+    }
+    assert_eq!(text(&browser.get(&format!("{}/api/nowhere", world.url)).await.json(), "error"), "not_found");
+    let bad = browser.post(&format!("{}/account/sign-out", world.url), &[("nothing", "x")]).await;
+    assert_eq!((bad.status, bad.body.contains("<h1")), (422, true), "{}", bad.body);
 }

@@ -169,5 +169,5 @@ async fn the_answer_is_not_trusted(backend: Backend) {
         sso.idp.turn(|k| *k = crate::idp::Knobs::default());
     }
     let signed_in = browser.get(&format!("{}/account", sso.url)).await;
-    assert_eq!(signed_in.status, 401, "nobody is signed in");
+    assert_eq!(signed_in.status, 403, "nobody is signed in");
 }

@@ -85,6 +85,8 @@ async fn the_whole_journey(backend: Backend) {
     let newer = browser.cookies["localhost"]["accessToken"].clone();
     assert_ne!(newer, access);
 
+    let before_sign_out = browser.clone();
+    browser.cookies.get_mut("localhost").unwrap().remove("__Host-gatehouse");
     let signed_out = browser
         .post_json(
             &format!("{}/api/svc/v1/oauth2/logout", world.url),
@@ -97,6 +99,12 @@ async fn the_whole_journey(backend: Backend) {
         !browser.cookies["localhost"].contains_key("accessToken") && !browser.cookies["localhost"].contains_key("refreshToken")
     );
     assert_eq!(world.userinfo(&newer).await.status, 401, "the family has ended");
+    let mut elsewhere = before_sign_out;
+    assert_eq!(
+        elsewhere.get(&world.authorize_url("web", &[("prompt", "none")])).await.query("error").as_deref(),
+        Some("login_required"),
+        "also where the session's cookie is another host's"
+    );
     let silent = browser.get(&world.authorize_url("web", &[("prompt", "none")])).await;
     assert_eq!(silent.query("error").as_deref(), Some("login_required"), "the session on this host has ended too");
 }

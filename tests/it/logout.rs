@@ -7,7 +7,12 @@ use crate::{
     world::{Backend, World, text},
 };
 
-on_both!(ends_the_session_and_its_tokens, asks_without_a_valid_hint, returns_only_to_registered_addresses);
+on_both!(
+    ends_the_session_and_its_tokens,
+    asks_without_a_valid_hint,
+    returns_only_to_registered_addresses,
+    a_hint_of_somebody_else_is_a_question
+);
 
 const BYE: &str = "https://app.example/bye";
 
@@ -82,4 +87,21 @@ async fn returns_only_to_registered_addresses(backend: Backend) {
     assert_eq!(mixed.status, 400);
     let nobody = browser.get(&url(&world, &[("post_logout_redirect_uri", BYE)])).await;
     assert_eq!(nobody.status, 400, "nobody says whose address it is");
+}
+
+async fn a_hint_of_somebody_else_is_a_question(backend: Backend) {
+    let world = World::new(backend).await;
+    let (mut browser, tokens) = signed_in(&world).await;
+    let hint = text(&tokens, "id_token").to_owned();
+    // Another person signs in in the same browser.
+    world.apply("tenants:\n- name: other\n  clients:\n  - {client_id: other-web, secret: other-secret, redirect_uris: ['https://other.example/cb'], trusted: true}\n  users:\n  - {email: bob@other.example, password: battery staple}\n").await;
+    let other = world.sign_in(&mut browser, &world.authorize_url("other-web", &[]), "bob@other.example", "battery staple").await;
+    assert!(other.query("code").is_some());
+    let page = browser.get(&url(&world, &[("id_token_hint", &hint), ("post_logout_redirect_uri", BYE), ("state", "s")])).await;
+    assert_eq!((page.status, page.location()), (200, None));
+    let client = page.field("client_id").expect("the hint's client");
+    let form = [("csrf", page.csrf()), ("client_id", client), ("post_logout_redirect_uri", BYE.into()), ("state", "s".into())];
+    let form = form.each_ref().map(|(n, v): &(&str, String)| (*n, v.as_str()));
+    let answer = browser.post(&format!("{}/oauth2/logout/confirm", world.url), &form).await;
+    assert_eq!(answer.location(), Some("https://app.example/bye?state=s"));
 }

@@ -190,7 +190,7 @@ fn by_browser(answer: &Answer) -> &'static str {
     match answer.location() {
         _ if answer.query("code").is_some() || answer.status == 200 => "yes",
         Some(location) if location.starts_with("/login/") => "ask",
-        _ if answer.status == 401 => "ask",
+        _ if answer.status == 401 || answer.body.contains("You are not signed in") => "ask",
         _ => not_ours(answer),
     }
 }

@@ -32,7 +32,7 @@ async fn one_answer_for_every_way_to_be_wrong(backend: Backend) {
         let mut browser = Browser::new();
         let page = page(&world, &mut browser).await;
         let answer = world.password(&mut browser, &page, email, password).await;
-        assert_eq!(answer.status, 401, "{email}");
+        assert_eq!(answer.status, 422, "{email}");
         let login = url::Url::parse(&page.url).unwrap().path().to_owned();
         bodies.push(answer.body.replace(&login, "").replace(&answer.csrf(), "").replace(email, ""));
     }
@@ -48,7 +48,7 @@ async fn deactivated_users_are_refused(backend: Backend) {
     assert!(answer.body.contains("deactivated"), "{}", answer.body);
     let first = page(&world, &mut browser).await;
     let wrong = world.password(&mut browser, &first, "eve@acme.example", "wrong").await;
-    assert_eq!(wrong.status, 401, "without the password nobody learns it");
+    assert_eq!(wrong.status, 422, "without the password nobody learns it");
 }
 
 async fn guessing_is_limited_and_the_owner_gets_in(backend: Backend) {
@@ -67,7 +67,7 @@ async fn guessing_is_limited_and_the_owner_gets_in(backend: Backend) {
             attacker.post(&format!("{login}/password"), &[("csrf", &csrf), ("email", email), ("password", "guess")]).await.status,
         );
     }
-    assert_eq!(statuses, [[401; 10].as_slice(), &[429; 2]].concat(), "one count for all spellings");
+    assert_eq!(statuses, [[422; 10].as_slice(), &[429; 2]].concat(), "one count for all spellings");
     let right = attacker
         .post(&format!("{login}/password"), &[("csrf", &csrf), ("email", "ada@acme.example"), ("password", "correct horse")])
         .await;

@@ -83,7 +83,7 @@ async fn introspection_tells_only_its_own(backend: Backend) {
     let tokens = world.tokens("web").await;
     let (access, refresh) = (text(&tokens, "access_token"), text(&tokens, "refresh_token"));
     assert_eq!(world.introspect("web", access).await["active"], json!(true));
-    assert_eq!(world.introspect("web", refresh).await["token_type"], json!("refresh_token"));
+    assert_eq!(world.introspect("web", refresh).await["exp"], json!(START + 604_800), "its own end, not the family's");
     for other in ["foreign", "api", "other-web"] {
         assert_eq!(world.introspect(other, access).await, json!({"active": false}), "{other}");
         assert_eq!(world.introspect(other, refresh).await, json!({"active": false}), "{other}");
@@ -194,6 +194,22 @@ async fn resources_limit_the_audience(backend: Backend) {
         json!(["https://two.example", world.url]),
         "openid opens userinfo"
     );
+    let narrowed = async |extra: &[(&str, &str)], resource: &str| {
+        let code = world.code("api", extra).await;
+        let redirect = crate::world::redirect_uri("api");
+        let form = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", &redirect), ("resource", resource)];
+        world.token("api", &form).await.json()
+    };
+    let both = [("scope", "email"), ("resource", "")];
+    let tokens = narrowed(&both, "https://two.example").await;
+    assert_eq!(decode(text(&tokens, "access_token")).1["aud"], json!("https://two.example"), "named at redemption");
+    let refreshed =
+        [("grant_type", "refresh_token"), ("refresh_token", text(&tokens, "refresh_token")), ("resource", "https://one.example")];
+    let refreshed = world.token("api", &refreshed).await.json();
+    assert_eq!(decode(text(&refreshed, "access_token")).1["aud"], json!("https://one.example"), "and at refresh");
+    assert_eq!(text(&narrowed(&both, "https://three.example").await, "error"), "invalid_target");
+    let one = [("scope", "email"), ("resource", "https://one.example")];
+    assert_eq!(text(&narrowed(&one, "https://two.example").await, "error"), "invalid_target", "not what was granted");
     let unknown = Browser::new().get(&world.authorize_url("api", &[("resource", "https://three.example")])).await;
     assert_eq!(unknown.query("error").as_deref(), Some("invalid_target"));
 }

@@ -185,6 +185,9 @@ fn judge_freshness(claims: &Claims, memo: &Memo, skew: i64, now: i64) -> Result<
             None => Ok(None),
         };
     };
+    if at < 0 {
+        return Err("auth_time lies before 1970".to_owned());
+    }
     if at > now.saturating_add(skew) {
         return Err(format!("auth_time is {} s ahead of this clock; synchronise the clocks (NTP)", at - now));
     }
