@@ -80,7 +80,8 @@ CREATE TABLE identities (
     groups_json   TEXT,
     created_at    BIGINT NOT NULL,
     last_seen_at  BIGINT NOT NULL,
-    UNIQUE (connection_id, issuer, subject)
+    UNIQUE (connection_id, issuer, subject),
+    UNIQUE (connection_id, user_id)
 );
 CREATE INDEX identities_by_user ON identities (user_id);
 

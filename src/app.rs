@@ -1,6 +1,6 @@
 //! The application: everything a request needs, built by one function for `serve`, the demo and the tests alike.
 
-use std::{ops::Deref, sync::Arc};
+use std::{borrow::Cow, ops::Deref, sync::Arc};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
@@ -249,10 +249,13 @@ impl Inner {
         &self.issuer
     }
 
-    /// The one callback URL of all tenants and connections.
+    /// The callback URL of a connection: the one that all share, unless the connection has its own.
     #[must_use]
-    pub fn callback_url(&self) -> &str {
-        &self.callback_url
+    pub fn callback_url(&self, tenant: &str, connection: &Connection) -> Cow<'_, str> {
+        match connection.settings.own_callback {
+            true => Cow::Owned(format!("{}/{tenant}/{}", self.callback_url, connection.name)),
+            false => Cow::Borrowed(&self.callback_url),
+        }
     }
 
     /// What grants stand on, now.

@@ -11,6 +11,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     password, serve,
 };
 
-/// An SSO broker and authorization server: OpenID Connect and SAML in, signed tokens out.
+/// An SSO broker and authorization server: OpenID Connect in, signed tokens out.
 ///
 /// Settings come from gatehouse.toml in the working directory, if it is there, and from GATEHOUSE_* variables, which
 /// win. With nothing set, gatehouse serves http://localhost:8080 on an SQLite file beside it.
@@ -60,7 +61,7 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Check settings, database, master key and the file of GATEHOUSE_APPLY, and change nothing
+    /// Check settings, certificate, database, master key and the file of GATEHOUSE_APPLY, and change nothing
     Check,
     /// Signing keys
     #[command(subcommand)]
@@ -123,20 +124,23 @@ fn execute(cli: Cli) -> Result<(), Problems> {
     let runtime = runtime.enable_all().build().map_err(one)?;
     let settings = |log_level| {
         let settings = Settings::load(cli.config.as_deref(), &config::environment()).map_err(all)?;
-        start_logs(settings.log, log_level);
-        Ok::<_, Problems>(settings)
+        let logs = start_logs(settings.log, log_level);
+        Ok::<_, Problems>((settings, logs))
     };
     runtime.block_on(async move {
         match cli.command {
-            Command::Serve => serve::serve(settings("info")?).await.map_err(one),
-            Command::Apply { file, prune, dry_run } => {
-                apply_file(&settings("warn")?, &file, apply::Options { prune, dry_run }).await
+            Command::Serve => {
+                let (settings, _logs) = settings("info")?;
+                serve::serve(settings).await.map_err(one)
             }
-            Command::Check => check::check(&settings("warn")?).await,
-            Command::Keys(Keys::Rotate { alg }) => keys::rotate(&settings("warn")?, alg).await,
-            Command::Keys(Keys::List) => keys::list(&settings("warn")?).await,
+            Command::Apply { file, prune, dry_run } => {
+                apply_file(&settings("warn")?.0, &file, apply::Options { prune, dry_run }).await
+            }
+            Command::Check => check::check(&settings("warn")?.0).await,
+            Command::Keys(Keys::Rotate { alg }) => keys::rotate(&settings("warn")?.0, alg).await,
+            Command::Keys(Keys::List) => keys::list(&settings("warn")?.0).await,
             Command::Demo { dir, port, idp_port, control_plane_port } => {
-                start_logs(LogFormat::Text, "warn");
+                let _logs = start_logs(LogFormat::Text, "warn");
                 demo::run(demo::Options { dir, port, idp_port, control_plane_port }).await.map_err(one)
             }
         }
@@ -168,17 +172,20 @@ fn algorithm(name: &str) -> Result<SigningAlg, String> {
     SigningAlg::from_name(name).ok_or_else(|| format!("must be one of {}", SigningAlg::ALL.map(SigningAlg::as_str).join(", ")))
 }
 
-fn start_logs(format: LogFormat, level: &str) {
+/// Logs go to standard error over a bounded queue and a thread of its own: when nobody reads, lines are dropped and
+/// requests go on. The guard writes what is queued when it goes.
+fn start_logs(format: LogFormat, level: &str) -> WorkerGuard {
+    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
     // To tower-sessions every session that has expired is a suspicious one.
     let default = || EnvFilter::new(format!("{level},tower_sessions_core=error"));
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| default());
-    let logs =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(std::io::stderr().is_terminal());
     // A second subscriber in one process is refused; the first goes on.
     let _ = match format {
         LogFormat::Text => logs.try_init(),
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
     };
+    guard
 }
 
 fn one(problem: impl Display) -> Problems {

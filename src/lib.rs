@@ -1,8 +1,7 @@
 //! gatehouse: an SSO broker and authorization server.
 //!
-//! Customers sign in with their own identity provider; gatehouse links the person to a user, issues its own signed
-//! tokens, and judges every bearer token that reaches the platform. The rooms and what each may import are drawn in
-//! the README's "House".
+//! Customers sign in with their own identity provider; gatehouse links the person to a user and issues its own signed
+//! tokens. The rooms and what each may import are drawn in the README's "House", and held by `tests/house.rs`.
 
 pub mod app;
 pub mod apply;

@@ -7,6 +7,10 @@ use std::{
 };
 
 use axum_server::{Handle, tls_rustls::RustlsConfig};
+use hyper_util::{
+    rt::{TokioExecutor, TokioTimer},
+    server::conn::auto::Builder,
+};
 
 use crate::{
     app::{App, StartError},
@@ -19,6 +23,9 @@ use crate::{
 
 /// How long requests under way may take to finish at the end.
 pub const GRACE: Duration = Duration::from_secs(20);
+
+/// How long the headers of a request may take.
+pub const HEADER_TIME: Duration = Duration::from_secs(10);
 
 /// Why serving ended or never began.
 #[derive(Debug, thiserror::Error)]
@@ -90,18 +97,28 @@ pub async fn run(app: App, listener: TcpListener, tls: Option<Tls>, handle: Hand
     let served = match tls {
         None => {
             ready("http", address);
-            axum_server::from_tcp(listener)?.handle(handle).serve(service).await
+            let mut server = axum_server::from_tcp(listener)?;
+            limit_headers(server.http_builder());
+            server.handle(handle).serve(service).await
         }
         Some(Tls { files, config }) => {
             let reload = tokio::spawn(reload_certificate(config.clone(), files));
             ready("https", address);
-            let served = axum_server::from_tcp_rustls(listener, config)?.handle(handle).serve(service).await;
+            let mut server = axum_server::from_tcp_rustls(listener, config)?;
+            limit_headers(server.http_builder());
+            let served = server.handle(handle).serve(service).await;
             reload.abort();
             served
         }
     };
     background.abort();
     Ok(served?)
+}
+
+/// Who begins a request must finish its headers: a connection that trickles them (slowloris) is closed.
+fn limit_headers(builder: &mut Builder<TokioExecutor>) {
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEADER_TIME).keep_alive_timeout(HEADER_TIME);
 }
 
 #[expect(clippy::print_stdout, reason = "the ready line is for whoever started the process")]

@@ -51,7 +51,7 @@ pub struct Settings {
     pub sign_in_rate: NonZeroU32,
     /// Seconds an access token lives, unless tenant or client say otherwise.
     pub access_token_lifetime: i64,
-    /// Seconds a refresh token family lives, unless tenant or client say otherwise.
+    /// Seconds a refresh token lives from its issue, unless tenant or client say otherwise.
     pub refresh_token_lifetime: i64,
     /// Seconds after which a token family ends, however often it was refreshed.
     pub refresh_token_absolute_lifetime: i64,

@@ -66,8 +66,11 @@ fn every_problem_is_listed_with_its_place_and_fix() {
 
 #[test]
 fn tls_needs_both_files_that_fit() {
-    assert!(problems("tls_cert = \"/nowhere.pem\"", &[])[0].contains("tls_key (GATEHOUSE_TLS_KEY): is missing"));
-    assert!(problems("tls_key = \"/nowhere.key\"", &[])[0].contains("tls_cert (GATEHOUSE_TLS_CERT): is missing"));
+    for (one, other) in [("cert", "key"), ("key", "cert")] {
+        let found = problems(&format!("[tls]\n{one} = \"/nowhere\""), &[]).join("\n");
+        assert!(found.contains(&format!("gatehouse.toml:2: tls_{one}")), "{found}");
+        assert!(found.contains("/nowhere cannot be read") && found.contains(&format!("tls_{other} (GATEHOUSE_")), "{found}");
+    }
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).display().to_string();
     for name in ["a", "b"] {

@@ -206,15 +206,23 @@ impl Source<'_> {
                 }
                 Some(files)
             }
-            (Some(_), None) => {
+            (Some(raw), None) => {
+                self.readable(cert, &raw);
                 self.about(key, "is missing: tls_cert needs its private key");
                 None
             }
-            (None, Some(_)) => {
+            (None, Some(raw)) => {
+                self.readable(key, &raw);
                 self.about(cert, "is missing: tls_key needs its certificate");
                 None
             }
             (None, None) => None,
+        }
+    }
+
+    fn readable(&mut self, name: &'static str, raw: &Raw) {
+        if let Err(e) = std::fs::File::open(&raw.text) {
+            self.problem(name, raw, format!("{} cannot be read: {e}", raw.text));
         }
     }
 }

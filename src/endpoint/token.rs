@@ -31,13 +31,11 @@ pub async fn token(
 ) -> Result<Response, ApiError> {
     let params = read_form(&headers, &body)?;
     let client = client_auth::authenticate(&app, &headers, &params, &address).await?;
-    let (grant, granted) = match params.required("grant_type", "grant_type is missing")? {
-        "authorization_code" => ("authorization_code", redeem(&app, &client, &params).await),
-        "refresh_token" => ("refresh_token", refresh(&app, &client, &params).await),
+    let minted = match params.required("grant_type", "grant_type is missing")? {
+        "authorization_code" => redeem(&app, &client, &params).await?,
+        "refresh_token" => refresh(&app, &client, &params).await?,
         _ => return Err(error(Code::UnsupportedGrantType, "grant_type must be authorization_code or refresh_token").into()),
     };
-    crate::metrics::token(grant, granted.as_ref().map_or_else(|e| e.error.code.as_str(), |_| "issued"));
-    let minted = granted?;
     let mut answer = json!({
         "token_type": "Bearer",
         "access_token": minted.access_token,

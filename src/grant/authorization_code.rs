@@ -2,7 +2,7 @@
 //! presents it wrongly burns it. A second redemption ends everything the first one gave.
 
 use super::{
-    GrantError, Grants,
+    GrantError, Grants, counted,
     mint::{self, Mint, Minted},
     refused, require_grant, require_standing,
 };
@@ -39,6 +39,10 @@ pub struct Redemption<'a> {
 /// `invalid_grant` for a code that is unknown, used, expired, another client's, or presented with the wrong redirect URI
 /// or verifier, or when what it stands on is switched off.
 pub async fn redeem(g: &Grants<'_>, client: &Client, r: &Redemption<'_>) -> Result<Minted, GrantError> {
+    counted("authorization_code", redeem_once(g, client, r).await)
+}
+
+async fn redeem_once(g: &Grants<'_>, client: &Client, r: &Redemption<'_>) -> Result<Minted, GrantError> {
     require_grant(client, GrantType::AuthorizationCode)?;
     let code_hash = secret::digest(r.code);
     let mut tx = g.db.begin().await?;

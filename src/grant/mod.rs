@@ -71,6 +71,23 @@ pub enum GrantError {
     Sign(String),
 }
 
+impl GrantError {
+    /// The outcome as a metric label.
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Refused { error, .. } => error.code.as_str(),
+            Self::Store(_) => Code::TemporarilyUnavailable.as_str(),
+            Self::Sign(_) => Code::ServerError.as_str(),
+        }
+    }
+}
+
+/// Counts what a grant gave.
+fn counted(grant: &'static str, result: Result<Minted, GrantError>) -> Result<Minted, GrantError> {
+    crate::metrics::token(grant, result.as_ref().map_or_else(GrantError::label, |_| "issued"));
+    result
+}
+
 fn refused(error: OAuthError, cause: impl Into<String>) -> GrantError {
     GrantError::Refused { error, cause: cause.into() }
 }

@@ -2,7 +2,7 @@
 //! granted. What an old token means is said in `store::families`.
 
 use super::{
-    GrantError, Grants,
+    GrantError, Grants, counted,
     mint::{self, Mint, Minted},
     refused, require_grant, require_standing,
 };
@@ -63,6 +63,10 @@ pub async fn read(g: &Grants<'_>, token: &str) -> Option<RefreshClaims> {
 /// `invalid_grant` for a token that is malformed, expired, used, another client's, or whose ground is switched off;
 /// `invalid_scope` and `invalid_target` for asking more than was granted.
 pub async fn rotate(g: &Grants<'_>, client: &Client, turn: &Turn<'_>) -> Result<Minted, GrantError> {
+    counted("refresh_token", rotate_once(g, client, turn).await)
+}
+
+async fn rotate_once(g: &Grants<'_>, client: &Client, turn: &Turn<'_>) -> Result<Minted, GrantError> {
     let invalid = |cause: &str| refused(error(Code::InvalidGrant, "the refresh token is not valid"), cause);
     require_grant(client, GrantType::RefreshToken)?;
     let claims = read(g, turn.token).await.ok_or_else(|| invalid("not a living refresh token of ours"))?;

@@ -2,7 +2,7 @@
 //! its connector judge the answer, links the identity to a user, and returns to the dispatcher.
 
 use axum::{
-    extract::{RawQuery, State},
+    extract::{Path, RawQuery, State},
     http::StatusCode,
     response::Response,
 };
@@ -18,33 +18,52 @@ use crate::{
     store::{self, connections::Connection, standing::Parties, users::User},
 };
 
-/// Handles the provider's answer.
+/// `GET /oauth2/callback`: the answer of a provider whose connection shares the URL.
 pub async fn callback(State(app): State<App>, visit: Visit, RawQuery(query): RawQuery) -> Result<Response, PageError> {
-    let params = Params::parse(query.as_deref().unwrap_or_default()).and_then(|p| p.once_each().map(|()| p));
+    arrive(&app, &visit, query.as_deref(), None).await
+}
+
+/// `GET /oauth2/callback/{tenant}/{connection}`: the answer of a provider whose connection has a URL of its own.
+pub async fn own_callback(
+    State(app): State<App>,
+    visit: Visit,
+    Path(own): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    arrive(&app, &visit, query.as_deref(), Some(own)).await
+}
+
+async fn arrive(app: &App, visit: &Visit, query: Option<&str>, own: Option<(String, String)>) -> Result<Response, PageError> {
+    let params = Params::parse(query.unwrap_or_default()).and_then(|p| p.once_each().map(|()| p));
     let params = params.map_err(|e| bad_answer(e.description.into_owned()))?;
     let state = params.one("state").ok().flatten().ok_or_else(|| bad_answer("state is missing"))?;
     let state_hash = secret::digest(state);
     let now = app.clock.now();
-    let departure = visit.departure(&app, &state_hash).await?;
-    let mut pending = dispatch::find(&app, &visit, &departure.login_id).await?;
+    let departure = visit.departure(app, &state_hash).await?;
+    let mut pending = dispatch::find(app, visit, &departure.login_id).await?;
     let connection = pending.offered.iter().find(|c| c.id == departure.connection_id).cloned();
     let connection = connection.ok_or_else(|| refused(&Refusal::ConnectionDisabled))?;
 
+    // A code that came by another connection's URL was not sent to this one (mix-up, RFC 9700 §4.4.2).
+    let expected = connection.settings.own_callback.then(|| (pending.tenant.name.clone(), connection.name.clone()));
+    if own != expected {
+        return Err(bad_answer("the answer came by the callback URL of another connection"));
+    }
     let memo = app.sealer.open(&format!("departure/{state_hash}"), &departure.memo_sealed);
     let memo = memo.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let memo = memo.ok_or_else(|| PageError::internal("the departure's memo does not open"))?;
     let connector = app.connector(&connection).map_err(|e| failed(&connection, &e))?;
-    let identity = connector.arrive(&memo, &params.into_map(), app.callback_url(), now).await;
+    let identity = connector.arrive(&memo, &params.into_map(), &app.callback_url(&pending.tenant.name, &connection), now).await;
     let again = format!("/login/{}", pending.login.id);
     let identity = identity.map_err(|e| failed(&connection, &e).way_on(again, "Try again"))?;
 
-    let user = link::user_of(&app, &pending, &connection, &identity).await.map_err(|e| another_way(e, &pending))?;
-    require_active(&app, &pending, &user, Some(&connection)).await.map_err(|e| another_way(e, &pending))?;
-    let who = sign_in(&app, &visit, &pending, &connection, &user, &identity).await?;
+    let user = link::user_of(app, &pending, &connection, &identity).await.map_err(|e| another_way(e, &pending))?;
+    require_active(app, &pending, &user, Some(&connection)).await.map_err(|e| another_way(e, &pending))?;
+    let who = sign_in(app, visit, &pending, &connection, &user, &identity).await?;
     store::logins::prove(&app.db, &pending.login.id, &who.sid).await?;
     pending.login.proven_by = Some(who.sid.clone());
     crate::metrics::login(connection.protocol.as_str(), "success");
-    dispatch::proceed(&app, &visit, pending.login).await
+    dispatch::proceed(app, visit, pending.login).await
 }
 
 /// Is everything that this person's sign-in stands on switched on?

@@ -55,10 +55,10 @@ pub async fn plan(app: &App, visit: &Visit, pending: &Pending, name: &str, hint:
     let connector = app.connector(connection).map_err(|e| failed(connection, &e))?;
     let request = &pending.login.request;
     let state = secret::random();
-    let redirect_uri = app.callback_url();
+    let redirect_uri = app.callback_url(&pending.tenant.name, connection);
     let wish = Wish {
         state: &state,
-        redirect_uri,
+        redirect_uri: &redirect_uri,
         login_hint: hint,
         force: request.prompt.login,
         select_account: request.prompt.select_account,

@@ -3,7 +3,7 @@
 //! ```text
 //! GET  /oauth2/authorize   authorize → oauth::authorize parses → store::logins: stored once, bound to the browser
 //!                          → dispatch asks flow::next (pure): Choose | Connect | Consent | Issue | Deny
-//! GET  /login/{login}      choose → departure: the connector departs → 302 or an auto-posted form
+//! GET  /login/{login}      choose shows the ways; POST: departure: the connector departs → 303 or an auto-posted form
 //!      … the identity provider …
 //! GET  /oauth2/callback    callback: the connector arrives → Identity → policy::linking (link) → session id changes
 //!                          → dispatch again → consent, or respond: the code goes to the client
@@ -41,6 +41,7 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route("/oauth2/authorize", get(authorize::authorize).post(authorize::authorize))
         .route("/oauth2/callback", get(callback::callback))
+        .route("/oauth2/callback/{tenant}/{connection}", get(callback::own_callback))
         .route("/oauth2/logout", get(logout::logout).post(logout::logout))
         .route("/oauth2/logout/confirm", post(logout::confirm))
         .route("/login/{login}", get(choose::show).post(choose::choose))

@@ -89,7 +89,7 @@ pub struct ClientSettings {
     pub id_token_alg: Option<SigningAlg>,
     /// Seconds an access token lives, when not the tenant's.
     pub access_token_lifetime: Option<i64>,
-    /// Seconds a refresh token family lives, when not the tenant's.
+    /// Seconds a refresh token lives from its issue, when not the tenant's.
     pub refresh_token_lifetime: Option<i64>,
 }
 

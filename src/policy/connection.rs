@@ -94,6 +94,11 @@ pub struct ConnectionSettings {
     pub groups_strip_slash: bool,
     /// When the e-mail address may link to a user; [`Self::email_trust`] says what leaving it out means.
     pub email_trust: Option<EmailTrust>,
+    /// A callback URL of its own, `/oauth2/callback/{tenant}/{connection}`, instead of the one that all share. Needed
+    /// against mix-up (RFC 9700 §4.4) wherever tenants do not trust one another's identity providers and this provider does
+    /// not name itself in its answers (`iss`, RFC 9207): with one shared URL, an evil provider could have this one's code
+    /// delivered as its own.
+    pub own_callback: bool,
     /// OpenID Connect's part.
     pub oidc: Option<OidcSettings>,
     /// SAML's part.

@@ -55,7 +55,8 @@ pub async fn with_email(db: &Db, tenant_id: &str, email: &Email, connection_id: 
     Ok(row.map(Into::into))
 }
 
-/// Gives an identity to a user. `false` when (connection, issuer, subject) is taken meanwhile: the caller decides anew.
+/// Gives an identity to a user. `false` when (connection, issuer, subject) is taken meanwhile, or the
+/// user got another identity of the connection: the caller decides anew.
 ///
 /// # Errors
 /// What the database says.
@@ -71,7 +72,7 @@ pub async fn insert(
         .into()
         .execute(
             "INSERT INTO identities (id, connection_id, issuer, subject, user_id, email, groups_json, created_at, last_seen_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (connection_id, issuer, subject) DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT DO NOTHING",
             params![
                 id,
                 connection_id,

@@ -88,6 +88,14 @@ test('a complete sign-in with ES256 ID tokens', async () => {
   assert.equal(tokens.claims().email, 'ada@acme.example');
 });
 
+test('groups of the provider reach the ID token and userinfo', async () => {
+  const walk = (url) => bySso(newBrowser(), url, { connection: 'client-secret-basic', login: 'ada' });
+  const { tokens } = await signIn(config, APP, walk, { scope: 'openid groups' });
+  assert.deepEqual(tokens.claims().groups, ['engineers', 'admins']);
+  const userinfo = await oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub);
+  assert.deepEqual(userinfo.groups, ['engineers', 'admins']);
+});
+
 test('the same person over one connection is the same user, another person another', async () => {
   const first = await complete('client-secret-basic', 'grace');
   const second = await complete('client-secret-basic', 'grace');

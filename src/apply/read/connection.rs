@@ -40,6 +40,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ConnectionFile> {
         groups_delimiter: f.value("groups_delimiter"),
         groups_strip_slash: f.bool("groups_strip_slash").unwrap_or_default(),
         email_trust: f.choice("email_trust", &trusts.map(|t| (t.as_str(), t))),
+        own_callback: f.bool("own_callback").unwrap_or_default(),
         oidc: None,
         saml: None,
     };

@@ -124,6 +124,12 @@ export class Gatehouse {
     return this.run('apply', file, ...flags);
   }
 
+  /** Whoever reads its log goes away, as with `gatehouse serve | head -1`. */
+  closeLog() {
+    this.#child.stdout.destroy();
+    this.#child.stderr.destroy();
+  }
+
   async signal(name) {
     if (!this.#child || this.#child.exitCode !== null || this.#child.signalCode !== null) return undefined;
     const gone = once(this.#child, 'exit');
