@@ -106,6 +106,13 @@ fn read(s: &mut Source<'_>, public_url: &Url) -> Option<DirectSettings> {
     }
     let issuer = s.url("direct_issuer");
     let return_url = s.url("direct_return_url").map_or_else(|| public_url.clone(), |(_, url)| url);
+    if return_url.host() != public_url.host() {
+        let host = public_url.host_str().unwrap_or_default();
+        s.about(
+            "direct_return_url",
+            format!("must be on the public URL's host, {host}: the browser brings its tokens there as cookies"),
+        );
+    }
     Some(DirectSettings {
         tenant,
         issuer: issuer?.0,

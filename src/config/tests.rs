@@ -184,6 +184,9 @@ fn direct_mode_under_other_names() {
 
 #[test]
 fn direct_mode_needs_its_connection() {
+    let elsewhere = "mode = \"direct\"\n[direct]\nissuer = \"https://idp.example\"\nclient_id = \"c\"\nclient_auth = \"none\"\nreturn_url = \"https://cp.example\"";
+    let found = problems(elsewhere, &[]);
+    assert!(found[0].contains("gatehouse.toml:6: direct_return_url") && found[0].contains("host, localhost"), "{found:?}");
     let found = problems("mode = \"direct\"\n[direct]\ndomains = [\"a b\"]\nemail_trust = \"domain\"\n", &[]).join("\n");
     for part in [
         "direct_issuer",

@@ -51,6 +51,8 @@ impl fmt::Debug for Issuer {
 pub enum AudienceRule {
     /// At least one of these.
     Contains(Vec<String>),
+    /// One of these and nobody else: what also names another server could be replayed there, or was made for it.
+    Only(Vec<String>),
     /// This client (OpenID Connect Core §3.1.3.7): a further audience only when `azp` names this client, and `azp`, if
     /// there, is this client.
     Client(String),
@@ -154,14 +156,14 @@ impl Rules {
     }
 
     /// A client's assertion about itself (RFC 7523 §3): `iss` and `sub` are the client, `jti` is there so that it can be
-    /// used once, and it is young. The caller compares `sub` and remembers `jti` until `exp`.
+    /// used once, and it is young and for us alone (audience injection, RFC 7523bis). The caller compares `sub` and remembers `jti` until `exp`.
     #[must_use]
     pub fn client_assertion(client_id: &str, audiences: Vec<String>, algorithms: Vec<Alg>, leeway: i64) -> Self {
         let mut refused = SPECIAL_TYPES.to_vec();
         refused.retain(|t| *t != "client-authentication+jwt");
         refused.push("at+jwt");
         let issuer = Issuer::OneOf(vec![client_id.to_owned()]);
-        let rules = Self::new(issuer, AudienceRule::Contains(audiences), TypeRule::NoneOf(refused), leeway);
+        let rules = Self::new(issuer, AudienceRule::Only(audiences), TypeRule::NoneOf(refused), leeway);
         Self { algorithms, required: vec!["jti".to_owned()], longest: Some(ASSERTION_LIFETIME), ..rules }
     }
 

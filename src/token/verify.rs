@@ -139,6 +139,9 @@ fn judge_audience(claims: &Map<String, Value>, rule: &AudienceRule) -> Result<()
         (AudienceRule::Any, _) => true,
         (_, None) => false,
         (AudienceRule::Contains(ours), Some(names)) => ours.iter().any(|our| names.contains(&our.as_str())),
+        (AudienceRule::Only(ours), Some(names)) => {
+            !names.is_empty() && names.iter().all(|name| ours.iter().any(|our| our == name))
+        }
         (AudienceRule::Client(us), Some(names)) => {
             let alone = names.iter().all(|name| name == us);
             names.contains(&us.as_str()) && (alone || azp.is_some_and(|azp| azp == us.as_str()))
@@ -146,7 +149,7 @@ fn judge_audience(claims: &Map<String, Value>, rule: &AudienceRule) -> Result<()
     };
     if !good {
         let expected = match rule {
-            AudienceRule::Contains(ours) => ours.join(" or "),
+            AudienceRule::Contains(ours) | AudienceRule::Only(ours) => ours.join(" or "),
             AudienceRule::Client(us) => us.clone(),
             AudienceRule::Any => String::new(),
         };

@@ -5,14 +5,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
 mod apply;
+mod assertions;
 mod attacks;
 mod authorize;
 mod browser;
 mod cli;
 mod codes;
 mod connector;
+mod crowd;
 mod databases;
 mod demo;
+mod direct;
 mod failures;
 mod hops;
 mod idp;
@@ -25,6 +28,7 @@ mod operations;
 mod passwords;
 mod readme;
 mod refresh;
+mod secrets;
 mod serve;
 mod sign_in;
 mod sso;

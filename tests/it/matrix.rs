@@ -18,18 +18,18 @@ on_both!(every_state_on_every_path);
 /// `yes`: it goes through; `ask`: the person has to sign in; `no`: refused.
 #[rustfmt::skip]
 const TABLE: &str = "
-                        authorize callback code refresh hop-code hop-refresh userinfo introspect account
-    nothing             yes       yes      yes  yes     yes      yes         yes      yes        yes
-    user-deactivated    ask       no       no   no      no       no          no       no         ask
-    user-inactive-flag  ask       no       no   no      no       no          no       no         ask
-    user-deleted        ask       yes      no   no      no       no          no       no         ask
-    tenant-disabled     no        no       no   no      no       no          no       no         ask
-    client-disabled     no        no       no   no      no       no          no       no         yes
-    connection-disabled ask       no       no   no      no       no          no       no         ask
-    login-off           ask       no       no   no      no       no          no       no         ask
-    connection-deleted  ask       no       no   no      no       no          no       no         ask
-    family-revoked      yes       yes      yes  no      yes      no          no       no         yes
-    signed-out          ask       yes      no   no      no       no          no       no         ask
+                        authorize bad-request page depart callback code refresh hop-begin hop-code hop-refresh userinfo introspect revoke account
+    nothing             yes       yes         yes  yes    yes      yes  yes     yes       yes      yes         yes      yes        yes    yes
+    user-deactivated    ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    ask
+    user-inactive-flag  ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    ask
+    user-deleted        ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    ask
+    tenant-disabled     no        no          no   no     no       no   no      no        no       no          no       no         no     ask
+    client-disabled     no        no          no   no     no       no   no      no        no       no          no       no         no     yes
+    connection-disabled ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask
+    login-off           ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask
+    connection-deleted  ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask
+    family-revoked      yes       yes         yes  yes    yes      yes  no      yes       yes      no          no       no         yes    yes
+    signed-out          ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    ask
 ";
 
 fn table() -> (Vec<&'static str>, Vec<(&'static str, Vec<&'static str>)>) {
@@ -50,6 +50,8 @@ struct Row<'a> {
     hop_code: Browser,
     hop_refresh: Browser,
     away: Browser,
+    /// The sign-in page that `away` left from, and where it would come back to.
+    page: Answer,
     back: String,
     code: String,
     code_of_hop: String,
@@ -90,10 +92,12 @@ impl<'a> Row<'a> {
         let (mut hop_refresh, spent) = hop(sso, name).await;
         assert_eq!(post_hop(sso, &mut hop_refresh, "token", &hop_redemption(name, &spent)).await.status, 201);
         let mut away = Browser::new();
-        let departure = sso.depart(&mut away, &url).await;
+        let page = away.get(&url).await;
+        let page = away.follow(page).await;
+        let departure = away.post(&page.url, &[("csrf", &page.csrf()), ("connection", "okta")]).await;
         let back = sso.back(&departure).await;
         let (access, refresh) = (text(&tokens, "access_token").to_owned(), text(&tokens, "refresh_token").to_owned());
-        Self { sso, name, asking, account, client, hop_code, hop_refresh, away, back, code, code_of_hop, access, refresh }
+        Self { sso, name, asking, account, client, hop_code, hop_refresh, away, page, back, code, code_of_hop, access, refresh }
     }
 
     async fn make(&mut self) {
@@ -153,6 +157,16 @@ impl<'a> Row<'a> {
         let (sso, name) = (self.sso, self.name);
         match path {
             "authorize" => by_browser(&self.asking.get(&authorize_url(sso, name)).await),
+            // An error that goes back to the client: only as long as it may be answered at all.
+            "bad-request" => {
+                let answer = Browser::new().get(&sso.authorize_url(name, &[("response_type", "token")])).await;
+                if answer.query("error").is_some() { "yes" } else { not_ours(&answer) }
+            }
+            "page" => by_browser(&self.away.get(&self.page.url).await),
+            "depart" => {
+                let answer = self.away.post(&self.page.url, &[("csrf", &self.page.csrf()), ("connection", "okta")]).await;
+                if answer.query("code_challenge").is_some() { "yes" } else { not_ours(&answer) }
+            }
             "callback" => by_browser(&self.away.get(&self.back).await),
             "account" => by_browser(&self.account.get(&format!("{}/account", sso.url)).await),
             "code" => by_status(&redeem(sso, name, &self.code).await),
@@ -160,6 +174,7 @@ impl<'a> Row<'a> {
                 let form = [("grant_type", "refresh_token"), ("refresh_token", self.refresh.as_str())];
                 by_status(&Browser::new().post_as(&format!("{}/oauth2/token", sso.url), name, Some("s"), &form).await)
             }
+            "hop-begin" => by_status(&begin_hop(sso, &mut Browser::new(), name).await),
             "hop-code" => by_status(&post_hop(sso, &mut self.hop_code, "token", &hop_redemption(name, &self.code_of_hop)).await),
             "hop-refresh" => {
                 let body = json!({"tenantName": name, "grantType": "refresh_token"});
@@ -171,6 +186,10 @@ impl<'a> Row<'a> {
                 let form = [("token", self.access.as_str())];
                 let answer = Browser::new().post_as(&url, &format!("{name}-watch"), Some("s"), &form).await;
                 if answer.status == 200 && answer.json()["active"] == json!(true) { "yes" } else { not_ours(&answer) }
+            }
+            "revoke" => {
+                let url = format!("{}/oauth2/revoke", sso.url);
+                by_status(&Browser::new().post_as(&url, name, Some("s"), &[("token", "whatever")]).await)
             }
             other => panic!("no such path: {other}"),
         }
@@ -208,12 +227,16 @@ async fn redeem(sso: &Sso, name: &str, code: &str) -> Answer {
 /// A browser that began at the control plane's hop, and the code it came back with.
 async fn hop(sso: &Sso, name: &str) -> (Browser, String) {
     let mut browser = Browser::new();
-    let pairs = [("tenantName", name), ("redirectURL", &crate::world::redirect_uri(name))];
-    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-    let answer = browser.get(&format!("{}/api/svc/v1/oauth2/authorize?{query}", sso.url)).await;
+    let answer = begin_hop(sso, &mut browser, name).await;
     let url = text(&answer.json(), "authorizationEndpoint").to_owned();
     let code = sso.sso(&mut browser, &url).await.query("code").expect(name);
     (browser, code)
+}
+
+async fn begin_hop(sso: &Sso, browser: &mut Browser, name: &str) -> Answer {
+    let pairs = [("tenantName", name), ("redirectURL", &crate::world::redirect_uri(name))];
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    browser.get(&format!("{}/api/svc/v1/oauth2/authorize?{query}", sso.url)).await
 }
 
 fn hop_redemption(name: &str, code: &str) -> serde_json::Value {

@@ -403,6 +403,7 @@ async fn a_client_assertion_is_short_lived_and_used_once() {
     idp.judge(&header(), &good, &rules).await.unwrap();
     idp.judge(&but(&header(), "typ", json!("client-authentication+jwt")), &good, &rules).await.unwrap();
     idp.judge(&header(), &claims(), &rules).await.unwrap_err();
+    idp.judge(&header(), &but(&good, "aud", json!(["us", "them"])), &rules).await.unwrap_err();
     let far = idp.judge(&header(), &but(&good, "exp", json!(NOW + 86_400)), &rules).await.unwrap_err();
     assert!(far.detail().contains("at most 3600 s"), "{}", far.detail());
 }

@@ -2,7 +2,7 @@
 //! broken one can have. It keeps keys of its own and signs with aws-lc directly, so that nothing it says is true only
 //! because gatehouse believes the same.
 
-mod keys;
+pub mod keys;
 mod knobs;
 
 use std::{
