@@ -52,20 +52,21 @@ CREATE TABLE clients (
 );
 CREATE INDEX clients_by_tenant ON clients (tenant_id);
 
--- email_key is the normalised address; email_proven says that an operator or a trusted provider vouched for it.
+-- email is the normalised address; email_proven says that an operator or a trusted provider vouched for it; declared,
+-- that a declarative file made the user, so that `apply --prune` may delete them.
 CREATE TABLE users (
     id            TEXT PRIMARY KEY,
     tenant_id     TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     email         TEXT NOT NULL,
-    email_key     TEXT NOT NULL,
     email_proven  BOOLEAN NOT NULL,
+    declared      BOOLEAN NOT NULL DEFAULT FALSE,
     name          TEXT,
     password_hash TEXT,
     admin         BOOLEAN NOT NULL,
     active        BOOLEAN NOT NULL,
     created_at    BIGINT NOT NULL,
     updated_at    BIGINT NOT NULL,
-    UNIQUE (tenant_id, email_key)
+    UNIQUE (tenant_id, email)
 );
 
 -- An identity is keyed by connection, issuer and subject, never by e-mail.
@@ -147,7 +148,7 @@ CREATE TABLE families (
     client_id       TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
     user_id         TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     connection_id   TEXT REFERENCES connections (id) ON DELETE CASCADE,
-    sid    TEXT,
+    sid             TEXT,
     scope           TEXT NOT NULL,
     resources       TEXT NOT NULL,
     auth_time       BIGINT NOT NULL,
@@ -172,7 +173,7 @@ CREATE TABLE codes (
     client_id          TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
     user_id            TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     connection_id      TEXT REFERENCES connections (id) ON DELETE CASCADE,
-    sid       TEXT,
+    sid                TEXT,
     request            TEXT NOT NULL,
     auth_time          BIGINT NOT NULL,
     amr                TEXT NOT NULL,

@@ -46,19 +46,22 @@ enum Command {
     Serve,
     /// Make the database agree with a declarative file
     ///
-    /// Prints a plan: + created, ~ updated (fields), - deleted. Everything is changed in one transaction, or nothing
-    /// when there is any problem; every problem names its line. A second run finds no changes.
+    /// Prints a plan: + created, ~ updated (fields), - deleted or kept. Everything is changed in one transaction, or
+    /// nothing when there is any problem; every problem names its line. A second run finds no changes.
     Apply {
         /// The YAML file; its secrets may be "${VARIABLE}" or {file: PATH} relative to it
         file: PathBuf,
         /// Delete what the file no longer names, whole tenants included
+        ///
+        /// Users whom a sign-in made are kept and listed; to shut one out, name them with active: false. With a whole
+        /// tenant go all its users.
         #[arg(long)]
         prune: bool,
         /// Only print the plan
         #[arg(long)]
         dry_run: bool,
     },
-    /// Check settings, database, master key and the file of GATEHOUSE_APPLY, and change nothing
+    /// Check settings, certificate, database, master key and the file of GATEHOUSE_APPLY, and change nothing
     Check,
     /// Signing keys
     #[command(subcommand)]

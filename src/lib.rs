@@ -35,4 +35,5 @@ pub mod session;
 pub mod signing;
 pub mod store;
 pub mod suggest;
+pub mod tls;
 pub mod token;

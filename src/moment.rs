@@ -1,4 +1,4 @@
-//! A time as a page shows it.
+//! Times as a page shows them, and spans as an operator writes them.
 
 use std::fmt;
 
@@ -50,6 +50,20 @@ pub fn span(seconds: i64) -> String {
     if parts.is_empty() { "nothing".into() } else { parts.join(" ") }
 }
 
+/// The seconds that a span as people write it means: `90`, `90s`, `15m`, `24h`, `7d`.
+#[must_use]
+pub fn seconds(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let (number, unit) = match text.char_indices().last()? {
+        (at, 's') => (&text[..at], 1),
+        (at, 'm') => (&text[..at], 60),
+        (at, 'h') => (&text[..at], 3_600),
+        (at, 'd') => (&text[..at], 86_400),
+        _ => (text, 1),
+    };
+    number.trim_end().parse::<i64>().ok()?.checked_mul(unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +89,17 @@ mod tests {
             (-5, "nothing"),
         ] {
             assert_eq!(span(seconds), text, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_span_is_read() {
+        let cases = [("90", 90), ("90s", 90), ("15m", 900), ("24h", 86_400), (" 7d ", 604_800), ("-1", -1)];
+        for (text, value) in cases {
+            assert_eq!(seconds(text), Some(value), "{text}");
+        }
+        for text in ["", "m", "1w", "1.5h", "1h30m", "9223372036854775807d"] {
+            assert_eq!(seconds(text), None, "{text}");
         }
     }
 }

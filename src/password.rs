@@ -54,15 +54,6 @@ impl Passwords {
         })
     }
 
-    /// Hashes a password for storage (PHC string format).
-    ///
-    /// # Errors
-    /// [`PasswordError`]
-    pub async fn hash(&self, password: &str) -> Result<String, PasswordError> {
-        let password = password.to_owned();
-        self.run(move || hash_now(&password)).await?
-    }
-
     /// Whether `password` is the one of `stored`. Without a stored hash the same work is done and the answer is no.
     ///
     /// # Errors
@@ -121,7 +112,7 @@ mod tests {
     #[tokio::test]
     async fn knows_the_right_password_only() {
         let gate = Passwords::new().unwrap();
-        let hash = gate.hash("correct horse").await.unwrap();
+        let hash = hash_now("correct horse").unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(gate.verify("correct horse", Some(&hash)).await.unwrap());
         assert!(!gate.verify("correct horsf", Some(&hash)).await.unwrap());

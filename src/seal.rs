@@ -2,7 +2,12 @@
 //! fingerprints of what must only be recognised (client secrets, form tokens). A dump of the database without the
 //! master key reveals neither.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{
+    fs,
+    io::{ErrorKind, Write as _},
+    path::Path,
+    time::Duration,
+};
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
@@ -73,29 +78,28 @@ impl Sealer {
         Ok(Self { aead, mac: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"fingerprint")?) })
     }
 
-    /// Reads `master.key` in `dir`, or makes it (mode 0600) when it is not there.
+    /// Reads `master.key` in `dir`, or makes it (mode 0600) when it is not there. Of two processes that start at once one
+    /// makes it, and the other takes that one.
     ///
     /// # Errors
     /// When the file cannot be read or made, or holds something else than a key.
     pub fn from_dir(dir: &Path) -> Result<Self, SealError> {
         let path = dir.join("master.key");
         let file = |source| SealError::File { path: path.display().to_string(), source };
-        match fs::read_to_string(&path) {
-            Ok(text) => Self::from_base64(&text),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                fs::create_dir_all(dir).map_err(file)?;
-                let mut bytes = [0u8; 32];
-                aws_lc_rs::rand::fill(&mut bytes).map_err(|_| SealError::Malformed)?;
-                let text = STANDARD.encode(bytes);
-                let mut options = fs::OpenOptions::new();
-                options.write(true).create_new(true);
-                #[cfg(unix)]
-                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-                let mut out = options.open(&path).map_err(file)?;
-                writeln!(out, "{text}").and_then(|()| out.sync_all()).map_err(file)?;
-                Self::from_base64(&text)
+        fs::create_dir_all(dir).map_err(file)?;
+        let mut tries = 0;
+        loop {
+            match fs::read_to_string(&path) {
+                // Another process has made the file and is about to write the key.
+                Ok(text) if text.is_empty() && tries < 100 => std::thread::sleep(Duration::from_millis(10)),
+                Ok(text) => return Self::from_base64(&text),
+                Err(e) if e.kind() == ErrorKind::NotFound => match make_key_file(&path) {
+                    Err(SealError::File { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {}
+                    made => made?,
+                },
+                Err(e) => return Err(file(e)),
             }
-            Err(e) => Err(file(e)),
+            tries += 1;
         }
     }
 
@@ -152,6 +156,19 @@ impl Sealer {
     }
 }
 
+fn make_key_file(path: &Path) -> Result<(), SealError> {
+    let file = |source| SealError::File { path: path.display().to_string(), source };
+    let mut bytes = [0u8; 32];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| SealError::Malformed)?;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut out = options.open(path).map_err(file)?;
+    // In one write, so that nobody reads half a key.
+    out.write_all(format!("{}\n", STANDARD.encode(bytes)).as_bytes()).and_then(|()| out.sync_all()).map_err(file)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +195,19 @@ mod tests {
         assert!(key(1).recognises("client", "s", &print));
         assert!(!key(1).recognises("form", "s", &print));
         assert!(!key(2).recognises("client", "s", &print));
+    }
+
+    #[test]
+    fn those_who_start_at_once_agree_on_one_key() {
+        for _ in 0..20 {
+            let dir = tempfile::tempdir().unwrap();
+            let made: Vec<Sealer> = std::thread::scope(|scope| {
+                let all: Vec<_> = (0..8).map(|_| scope.spawn(|| Sealer::from_dir(dir.path()).unwrap())).collect();
+                all.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            let prints: std::collections::HashSet<_> = made.iter().map(|s| s.fingerprint("x", "y")).collect();
+            assert_eq!(prints.len(), 1);
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::{
     clock::Clock,
     config::{Settings, TlsFiles},
     router,
+    tls::{Certificate, TlsError},
 };
 
 /// How long requests under way may take to finish at the end.
@@ -34,19 +35,38 @@ pub enum ServeError {
     Start(#[from] StartError),
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
-    #[error("TLS certificate {cert} and key {key}: {cause}")]
-    Tls { cert: String, key: String, cause: std::io::Error },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("serving: {0}")]
     Io(#[from] std::io::Error),
+}
+
+/// A certificate that listeners share, and the files it is read from again.
+#[derive(Debug)]
+pub struct Tls {
+    files: TlsFiles,
+    config: RustlsConfig,
+}
+
+impl Tls {
+    /// Reads certificate and key.
+    ///
+    /// # Errors
+    /// When they cannot be served with.
+    pub fn read(files: TlsFiles) -> Result<Self, TlsError> {
+        let config = RustlsConfig::from_config(certificate(&files)?.config);
+        Ok(Self { files, config })
+    }
 }
 
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// When the application cannot start or the port cannot be had.
+/// When the certificate is unusable, the application cannot start or the port cannot be had.
 pub async fn serve(settings: Settings) -> Result<(), ServeError> {
+    // Before the database is made or changed.
+    let tls = settings.tls.clone().map(Tls::read).transpose()?;
     let listener = bind(settings.listen)?;
-    let tls = settings.tls.clone();
     let app = App::new(settings, Clock::system()).await?;
     let handle = Handle::new();
     tokio::spawn(end_on_signal(handle.clone()));
@@ -68,8 +88,8 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
 /// Serves an application on a port until `handle` ends it.
 ///
 /// # Errors
-/// When the certificate is unusable or the listener fails.
-pub async fn run(app: App, listener: TcpListener, tls: Option<TlsFiles>, handle: Handle<SocketAddr>) -> Result<(), ServeError> {
+/// When the listener fails.
+pub async fn run(app: App, listener: TcpListener, tls: Option<Tls>, handle: Handle<SocketAddr>) -> Result<(), ServeError> {
     crate::metrics::install();
     let address = listener.local_addr()?;
     let background = background::spawn(app.clone());
@@ -81,8 +101,7 @@ pub async fn run(app: App, listener: TcpListener, tls: Option<TlsFiles>, handle:
             limit_headers(server.http_builder());
             server.handle(handle).serve(service).await
         }
-        Some(files) => {
-            let config = read_certificate(&files).await?;
+        Some(Tls { files, config }) => {
             let reload = tokio::spawn(reload_certificate(config.clone(), files));
             ready("https", address);
             let mut server = axum_server::from_tcp_rustls(listener, config)?;
@@ -107,13 +126,13 @@ fn ready(scheme: &str, address: SocketAddr) {
     println!("listening on {scheme}://{address}");
 }
 
-async fn read_certificate(files: &TlsFiles) -> Result<RustlsConfig, ServeError> {
-    let config = RustlsConfig::from_pem_file(&files.cert, &files.key).await;
-    config.map_err(|cause| ServeError::Tls {
-        cert: files.cert.display().to_string(),
-        key: files.key.display().to_string(),
-        cause,
-    })
+/// Reads the certificate; its end, when near, is said in the log.
+fn certificate(files: &TlsFiles) -> Result<Certificate, TlsError> {
+    let certificate = Certificate::read(&files.cert, &files.key)?;
+    if let Some(warning) = certificate.warning(Clock::system().now()) {
+        tracing::warn!(file = %files.cert.display(), "{warning}");
+    }
+    Ok(certificate)
 }
 
 async fn reload_certificate(config: RustlsConfig, files: TlsFiles) {
@@ -126,8 +145,11 @@ async fn reload_certificate(config: RustlsConfig, files: TlsFiles) {
         tokio::select! { _ = hourly.tick() => {}, _ = hangup.recv() => {} }
         #[cfg(not(unix))]
         hourly.tick().await;
-        match config.reload_from_pem_file(&files.cert, &files.key).await {
-            Ok(()) => tracing::info!("TLS certificate read again"),
+        match certificate(&files) {
+            Ok(read) => {
+                config.reload_from_config(read.config);
+                tracing::info!("TLS certificate read again");
+            }
             Err(e) => tracing::error!(cause = %e, "the TLS certificate could not be read again; the old one stays"),
         }
     }

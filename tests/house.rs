@@ -10,7 +10,8 @@ use std::{
 };
 
 /// Small modules that hold one thing the outside gives (time, randomness, the network …), and belong to no room.
-const LEAVES: &[&str] = &["clock", "secret", "seal", "outbound", "password", "metrics", "suggest", "moment", "markup", "limit"];
+const LEAVES: &[&str] =
+    &["clock", "secret", "seal", "outbound", "password", "metrics", "suggest", "moment", "markup", "limit", "tls"];
 
 /// The front of the house: starts it, configures it and hangs the doors.
 const FRONT: &[&str] = &[
@@ -47,7 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("token", &["oauth", "policy", "clock", "secret", "seal", "outbound", "metrics"]),
     ("connector", &["oauth", "policy", "token", "clock", "secret", "seal", "outbound", "metrics"]),
     ("grant", &["oauth", "policy", "store", "token", "clock", "secret", "seal", "metrics"]),
-    ("apply", &["oauth", "policy", "store", "connector", "config", "clock", "secret", "seal", "password", "suggest"]),
+    ("apply", &["oauth", "policy", "store", "connector", "clock", "secret", "seal", "password", "suggest", "moment"]),
     // Leaves hang on nothing but leaves.
     ("clock", &[]),
     ("secret", &[]),
@@ -55,6 +56,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("moment", &[]),
     ("markup", &[]),
     ("limit", &[]),
+    ("tls", &["moment"]),
     ("metrics", &["clock"]),
     ("seal", &["secret"]),
     ("password", &["secret"]),

@@ -15,6 +15,9 @@ use crate::{
 
 pub type Result<T = ()> = std::result::Result<T, StoreError>;
 
+/// How many of those who are kept are named.
+const NAMED: usize = 10;
+
 /// An apply under way.
 pub struct Work<'a> {
     pub tx: &'a mut Tx,
@@ -81,6 +84,32 @@ impl<'a> Work<'a> {
         self.prune
     }
 
+    /// Users whom sign-ins made stay: nobody wrote them down, so a file that lacks them says nothing.
+    async fn clear_users(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
+        let declared = users::declared(&mut *self.tx, &tenant.id).await?;
+        let mut others = Vec::new();
+        for x in users::of_tenant(&mut *self.tx, &tenant.id).await? {
+            if file.users.iter().any(|f| f.email == x.email) {
+                continue;
+            }
+            if !declared.contains(&x.id) {
+                others.push(x.email.as_str().to_owned());
+            } else if self.goes(format!("user {}/{}", tenant.name, x.email.as_str())) {
+                users::delete(&mut *self.tx, &x.id).await?;
+            }
+        }
+        if self.prune && !others.is_empty() {
+            let noun = if others.len() == 1 { "user" } else { "users" };
+            let name = format!("{} {noun} of tenant {}", others.len(), tenant.name);
+            if others.len() > NAMED {
+                others.truncate(NAMED);
+                others.push("…".into());
+            }
+            self.plan.add(Action::Spare, name, others);
+        }
+        Ok(())
+    }
+
     async fn clear(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
         for x in connections::of_tenant(&mut *self.tx, &tenant.id).await? {
             let named = file.connections.iter().any(|f| f.name == x.name);
@@ -100,12 +129,7 @@ impl<'a> Work<'a> {
                 teams::delete(&mut *self.tx, &x.id).await?;
             }
         }
-        for x in users::of_tenant(&mut *self.tx, &tenant.id).await? {
-            let named = file.users.iter().any(|f| f.email == x.email);
-            if !named && self.goes(format!("user {}/{}", tenant.name, x.email.as_str())) {
-                users::delete(&mut *self.tx, &x.id).await?;
-            }
-        }
+        self.clear_users(tenant, file).await?;
         // Domains that this tenant gives up may be another's in the same file. They count as a change further down.
         let old = domains::of_tenant(&mut *self.tx, &tenant.id).await?;
         let kept: Vec<String> = old.iter().filter(|d| file.domains.iter().any(|(_, f)| f == *d)).cloned().collect();

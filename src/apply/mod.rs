@@ -8,6 +8,10 @@
 //! What the file leaves out has its default, with one exception: the switches that let people in (`enabled`,
 //! `login_enabled`, `password_login`, `active`) stay as they are, so that a restart never lets in again whom an
 //! operator has shut out.
+//!
+//! Pruning deletes what the file no longer names: tenants with everything of theirs, connections, clients, teams, and
+//! of users those whom a file once made. Users whom a sign-in made stay, also when a file has named them since: nobody
+//! wrote them down, so their absence says nothing. To shut one out, name them with `active: false`.
 
 mod desired;
 mod execute;
@@ -34,7 +38,7 @@ pub use reader::Problem;
 /// How to apply.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Delete what the file no longer names.
+    /// Delete what the file no longer names, but for users whom sign-ins made.
     pub prune: bool,
     /// Only say what would change.
     pub dry_run: bool,
@@ -73,7 +77,7 @@ pub async fn run(
 ) -> Result<Plan, Vec<Problem>> {
     let tenants = parse(file)?;
     let whole = |e: StoreError| vec![Problem { origin: file.origin.to_owned(), line: 1, column: 1, text: e.to_string() }];
-    let hashed = passwords::prepare(db, hashing, &tenants).await.map_err(whole)?;
+    let passwords::Prepared { hashed, memo } = passwords::prepare(db, sealer, hashing, &tenants).await.map_err(whole)?;
     let mut tx = db.begin().await.map_err(whole)?;
     let mut work = execute::Work::new(&mut tx, sealer, hashing, file.origin, now);
     let result = work.run(options.prune, &tenants, &hashed).await;
@@ -83,6 +87,9 @@ pub async fn run(
         Err(e) if problems.is_empty() => return Err(whole(e)),
         Ok(()) if problems.is_empty() => {
             if !options.dry_run {
+                if let Some(memo) = memo {
+                    passwords::remember(&mut tx, &memo).await.map_err(whole)?;
+                }
                 tx.commit().await.map_err(whole)?;
             }
             return Ok(plan);

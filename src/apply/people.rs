@@ -38,6 +38,7 @@ impl Work<'_> {
                 updated_at: self.now,
             };
             users::insert(&mut *self.tx, &user).await?;
+            users::declare(&mut *self.tx, &user.id).await?;
             self.plan.add(Action::Create, name, Vec::new());
             return Ok(());
         };

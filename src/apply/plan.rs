@@ -15,6 +15,8 @@ pub enum Action {
     Delete,
     /// The file no longer names it; without `--prune` it stays.
     Keep,
+    /// Users whom sign-ins made, a line for each tenant: pruning is not for them.
+    Spare,
     /// It is as the file says.
     Unchanged,
 }
@@ -26,7 +28,7 @@ pub struct Line {
     pub action: Action,
     /// Its kind and name: `connection acme/okta`.
     pub name: String,
-    /// The fields that change, as the file spells them; never their values.
+    /// The fields that change, as the file spells them, never their values; of [`Action::Spare`] the addresses.
     pub fields: Vec<String>,
 }
 
@@ -68,6 +70,7 @@ impl fmt::Display for Plan {
                 Action::Update => writeln!(f, "~ {name} ({})", fields.join(", "))?,
                 Action::Delete => writeln!(f, "- {name}")?,
                 Action::Keep => writeln!(f, "- {name} (kept: use --prune)")?,
+                Action::Spare => writeln!(f, "- {name} (kept: made by sign-ins: {})", fields.join(", "))?,
                 Action::Unchanged => {}
             }
         }

@@ -2,20 +2,23 @@
 
 use std::path::Path;
 
-use secrecy::ExposeSecret as _;
-
 use super::{Problems, all, say, variable};
 use crate::{
-    apply,
+    app, apply,
+    clock::Clock,
     config::Settings,
     seal::{SealError, Sealer},
     store::{Db, meta},
+    tls::Certificate,
 };
 
 /// Prints what was found well; the settings have been checked already.
 pub async fn check(settings: &Settings) -> Result<(), Problems> {
     let mut problems = Problems::new();
     say("settings: ok");
+    if let Some(warning) = tls_warning(settings) {
+        say(format!("tls_cert (GATEHOUSE_TLS_CERT): {warning}"));
+    }
     let sealer = match existing_key(settings) {
         Ok(sealer) => sealer,
         Err(e) => {
@@ -36,13 +39,15 @@ pub async fn check(settings: &Settings) -> Result<(), Problems> {
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
+fn tls_warning(settings: &Settings) -> Option<String> {
+    let files = settings.tls.as_ref()?;
+    Certificate::read(&files.cert, &files.key).ok()?.warning(Clock::system().now())
+}
+
 /// The master key, unless it is still to be made.
 fn existing_key(settings: &Settings) -> Result<Option<Sealer>, SealError> {
-    match &settings.master_key {
-        Some(key) => Sealer::from_base64(key.expose_secret()).map(Some),
-        None if settings.keys_dir.join("master.key").exists() => Sealer::from_dir(&settings.keys_dir).map(Some),
-        None => Ok(None),
-    }
+    let made = settings.master_key.is_some() || settings.keys_dir.join("master.key").exists();
+    made.then(|| app::open_sealer(settings)).transpose()
 }
 
 async fn database(settings: &Settings, sealer: Option<&Sealer>) -> Result<&'static str, String> {

@@ -22,7 +22,6 @@ use crate::{oauth::client::SigningAlg, outbound::Allow};
 pub use direct::DirectSettings;
 use raw::Source;
 pub use raw::{Environment, Problem, environment};
-pub(crate) use value::seconds;
 
 /// The file read when none is named, if it is there.
 pub const DEFAULT_FILE: &str = "gatehouse.toml";
@@ -60,9 +59,11 @@ pub struct Settings {
     pub session_idle: i64,
     /// Seconds after which a browser session ends in any case.
     pub session_absolute: i64,
-    /// Signs access and refresh tokens.
+    /// Signs access and refresh tokens. Unless set: ES256, or with [`Settings::jwks`] the first of ES256, EdDSA, RS256
+    /// that it has a key of. Of an algorithm that is set and that the JWKS lacks, keys are generated.
     pub access_token_alg: SigningAlg,
-    /// Signs ID tokens.
+    /// Signs ID tokens. Unless set: RS256, or with [`Settings::jwks`] the first of RS256, ES256, EdDSA that it has a key
+    /// of.
     pub id_token_alg: SigningAlg,
     /// Seconds after which a signing key is followed by a new one.
     pub key_max_age: i64,
@@ -133,7 +134,9 @@ impl Settings {
     fn check(mut s: Source<'_>) -> Result<Self, Vec<Problem>> {
         const HOUR: i64 = 3_600;
         const DAY: i64 = 24 * HOUR;
+        use SigningAlg::{ES256, EdDSA, RS256};
         let public_url = s.base_url("public_url", "http://localhost:8080");
+        let (jwks, imported) = s.jwks("jwks", "jwks_file");
         let settings = Self {
             listen: s.listen("listen", SocketAddr::from(([127, 0, 0, 1], 8080))),
             database_url: s.database_url("database_url", "sqlite://gatehouse.db"),
@@ -149,10 +152,10 @@ impl Settings {
             refresh_token_absolute_lifetime: s.duration("refresh_token_absolute_lifetime", 30 * DAY),
             session_idle: s.duration("session_idle", 8 * HOUR),
             session_absolute: s.duration("session_absolute", DAY),
-            access_token_alg: s.algorithm("access_token_alg", SigningAlg::ES256),
-            id_token_alg: s.algorithm("id_token_alg", SigningAlg::RS256),
+            access_token_alg: s.algorithm("access_token_alg", [ES256, EdDSA, RS256], &imported),
+            id_token_alg: s.algorithm("id_token_alg", [RS256, ES256, EdDSA], &imported),
             key_max_age: s.duration("key_max_age", 90 * DAY),
-            jwks: s.jwks("jwks", "jwks_file"),
+            jwks,
             tls: s.tls("tls_cert", "tls_key"),
             log: s.choice("log", LogFormat::Text, &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
             clock_skew: s.skew("clock_skew", 60),

@@ -63,8 +63,8 @@ const ALIASES: [(&str, &str); 5] = [
     ("jwks", "INTERNAL_JWT_JWKS"),
 ];
 
-/// Read by the command line or by tests of ours, not by [`super::Settings`].
-const OTHERS: [&str; 2] = ["GATEHOUSE_CONFIG", "GATEHOUSE_TEST_POSTGRES"];
+/// Read by the command line, not by [`super::Settings`].
+const COMMAND_LINE: &str = "GATEHOUSE_CONFIG";
 
 pub(super) fn variable(setting: &str) -> String {
     format!("GATEHOUSE_{}", setting.to_ascii_uppercase())
@@ -197,7 +197,7 @@ impl<'a> Source<'a> {
             }
         }
         let known: Vec<String> = self.known.iter().map(|k| variable(k)).collect();
-        for name in self.env.keys().filter(|n| n.starts_with("GATEHOUSE_") && !OTHERS.contains(&n.as_str())) {
+        for name in self.env.keys().filter(|n| n.starts_with("GATEHOUSE_") && *n != COMMAND_LINE) {
             if known.contains(name) {
                 continue;
             }

@@ -29,7 +29,7 @@ fn the_environment_wins_over_the_file() {
 
 #[test]
 fn every_problem_is_listed_with_its_place_and_fix() {
-    let text = "public_ulr = \"x\"\nlisten = \"8080\"\nsession_idle = \"0\"\ntrusted_proxies = [\"10.0.0.0/99\"]\noutbound_allow = \"a/b, idp:0\"\n\n[tls]\ncert = \"/nowhere.pem\"\n";
+    let text = "public_ulr = \"x\"\nlisten = \"8080\"\nsession_idle = \"0\"\ntrusted_proxies = [\"10.0.0.0/99\"]\noutbound_allow = \"a/b, idp:0\"\n\n[tls]\ncert = \"/nowhere.pem\"\nkey = \"/nowhere.key\"\n";
     let found = problems(
         text,
         &[
@@ -39,6 +39,7 @@ fn every_problem_is_listed_with_its_place_and_fix() {
             ("GATEHOUSE_ACCESS_TOKEN_LIFETIME", "30d"),
             ("GATEHOUSE_ACCESS_TOKEN_ALG", "es256"),
             ("GATEHOUSE_LISTN", "x"),
+            ("GATEHOUSE_TEST_POSTGRES", "postgres://h/d"),
             ("GATEHOUSE_PORT", "tcp://10.0.0.1:80"),
         ],
     );
@@ -51,9 +52,8 @@ fn every_problem_is_listed_with_its_place_and_fix() {
         "gatehouse.toml:4: trusted_proxies (GATEHOUSE_TRUSTED_PROXIES): \"10.0.0.0/99\" is not an address or a network",
         "gatehouse.toml:5: outbound_allow (GATEHOUSE_OUTBOUND_ALLOW): \"idp:0\" is not a host",
         "gatehouse.toml:8: tls_cert (GATEHOUSE_TLS_CERT): /nowhere.pem cannot be read",
-        "tls_key (GATEHOUSE_TLS_KEY): is missing",
         "master_key (GATEHOUSE_MASTER_KEY): the master key must be 32 bytes in base64",
-        "jwks (GATEHOUSE_JWKS): key 1 is not of a kind we sign with",
+        "jwks (GATEHOUSE_JWKS): key 1 of the private JWKS is a symmetric key",
         "access_token_lifetime (GATEHOUSE_ACCESS_TOKEN_LIFETIME): must not be longer than refresh_token_lifetime",
         "access_token_alg (GATEHOUSE_ACCESS_TOKEN_ALG): \"es256\" must be one of ES256, RS256, EdDSA (did you mean ES256?)",
         "GATEHOUSE_LISTN: there is no setting of this name (did you mean GATEHOUSE_LISTEN?)",
@@ -62,6 +62,63 @@ fn every_problem_is_listed_with_its_place_and_fix() {
     }
     assert_eq!(found.len(), 14, "{all}");
     assert!(!all.contains("hush") && !all.contains("c2hvcnQ"), "{all}");
+}
+
+#[test]
+fn tls_needs_both_files_that_fit() {
+    for (one, other) in [("cert", "key"), ("key", "cert")] {
+        let found = problems(&format!("[tls]\n{one} = \"/nowhere\""), &[]).join("\n");
+        assert!(found.contains(&format!("gatehouse.toml:2: tls_{one}")), "{found}");
+        assert!(found.contains("/nowhere cannot be read") && found.contains(&format!("tls_{other} (GATEHOUSE_")), "{found}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    for name in ["a", "b"] {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(path(&format!("{name}.pem")), made.cert.pem()).unwrap();
+        std::fs::write(path(&format!("{name}.key")), made.signing_key.serialize_pem()).unwrap();
+    }
+    let with = |cert: &str, key: &str| {
+        let tls = [("GATEHOUSE_PUBLIC_URL", "https://a.example"), ("GATEHOUSE_TLS_CERT", cert), ("GATEHOUSE_TLS_KEY", key)];
+        problems("", &tls)
+    };
+    assert_eq!(with(&path("a.pem"), &path("a.key")), Vec::<String>::new());
+    let found = with(&path("a.pem"), &path("b.key"));
+    assert!(found[0].starts_with("tls_key (GATEHOUSE_TLS_KEY): ") && found[0].contains("is not the key of"), "{found:?}");
+}
+
+/// RFC 8037 A.1 and RFC 7515 A.3.
+const ED: &str = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+const EC: &str = r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}"#;
+
+#[test]
+fn imported_keys_choose_the_algorithms() {
+    use SigningAlg::{ES256, EdDSA, RS256};
+    let chosen = |keys: &[&str], file: &str| {
+        let jwks = format!("{{\"keys\":[{}]}}", keys.join(","));
+        let env = if keys.is_empty() { vec![] } else { vec![("GATEHOUSE_JWKS", jwks.as_str())] };
+        let settings = Settings::parse("g", file, &self::env(&env)).unwrap();
+        (settings.access_token_alg, settings.id_token_alg)
+    };
+    assert_eq!(chosen(&[], ""), (ES256, RS256));
+    assert_eq!(chosen(&[EC], ""), (ES256, ES256));
+    assert_eq!(chosen(&[ED], ""), (EdDSA, EdDSA));
+    assert_eq!(chosen(&[ED, EC], ""), (ES256, ES256));
+    assert_eq!(chosen(&[ED], "access_token_alg = \"ES256\""), (ES256, EdDSA), "what is set explicitly stays");
+    assert_eq!(chosen(&[EC], "id_token_alg = \"RS256\""), (ES256, RS256));
+}
+
+#[test]
+fn a_jwks_is_judged_as_it_will_be_imported() {
+    for (keys, words) in [
+        (EC.replace("jpsQ", "jpsR"), "do not fit together"),
+        (EC.replace("P-256\"", "P-256\",\"alg\":\"RS256\""), "has another alg than ES256"),
+        (format!("{EC},{EC}"), "has the kid of an earlier key"),
+        (r#"{"kty":"RSA","n":"AQAB","e":"AQAB","d":"AQAB"}"#.to_owned(), "has 17 bits"),
+    ] {
+        let found = problems("", &[("INTERNAL_JWT_JWKS", &format!("{{\"keys\":[{keys}]}}"))]);
+        assert!(found.len() == 1 && found[0].starts_with("INTERNAL_JWT_JWKS: jwks") && found[0].contains(words), "{found:?}");
+    }
 }
 
 #[test]
@@ -115,7 +172,7 @@ fn direct_mode_under_other_names() {
             ("EXTERNAL_OAUTH_CLIENT_ID", "cp"),
             ("EXTERNAL_OAUTH_CLIENT_SECRET", "s"),
             ("EXTERNAL_OAUTH_USER_INFO_EMAIL_KEY_NAME", "mail"),
-            ("INTERNAL_JWT_JWKS", r#"{"keys":[{"kty":"RSA","d":"x"}]}"#),
+            ("INTERNAL_JWT_JWKS", &format!("{{\"keys\":[{EC}]}}")),
         ]),
     )
     .unwrap();

@@ -4,7 +4,6 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 use ipnet::IpNet;
 use secrecy::SecretString;
-use serde_json::Value;
 use url::Url;
 
 use super::{
@@ -12,10 +11,13 @@ use super::{
     raw::{Raw, Source},
 };
 use crate::{
+    moment::seconds,
     oauth::{client::SigningAlg, redirect_uri::is_loopback},
     outbound::Allow,
     seal::Sealer,
     suggest,
+    tls::{Certificate, Part},
+    token::material::import_jwks,
 };
 
 /// Longer lifetimes than ten years are typing errors.
@@ -155,7 +157,10 @@ impl Source<'_> {
         })
     }
 
-    pub(super) fn algorithm(&mut self, name: &'static str, default: SigningAlg) -> SigningAlg {
+    /// A signing algorithm. When none is set it is the first of `preferred` that the imported keys sign with, so that
+    /// whoever gives keys has them used; without imported keys it is the first.
+    pub(super) fn algorithm(&mut self, name: &'static str, preferred: [SigningAlg; 3], imported: &[SigningAlg]) -> SigningAlg {
+        let default = preferred.into_iter().find(|alg| imported.contains(alg)).unwrap_or(preferred[0]);
         self.choice(name, default, &SigningAlg::ALL.map(|a| (a.as_str(), a)))
     }
 
@@ -179,35 +184,45 @@ impl Source<'_> {
         Some(raw.text.into())
     }
 
-    /// A private JWKS; what is wrong is said without repeating any of it.
-    pub(super) fn jwks(&mut self, name: &'static str, file_name: &'static str) -> Option<SecretString> {
-        let raw = self.secret(name, file_name)?;
-        if let Err(why) = private_jwks(&raw.text) {
-            self.problem(name, &raw, why);
-        }
-        Some(raw.text.into())
+    /// A private JWKS, and what its keys sign with; what is wrong is said without repeating any of it.
+    pub(super) fn jwks(&mut self, name: &'static str, file_name: &'static str) -> (Option<SecretString>, Vec<SigningAlg>) {
+        let Some(raw) = self.secret(name, file_name) else { return (None, Vec::new()) };
+        let keys = import_jwks(&raw.text).unwrap_or_else(|e| {
+            self.problem(name, &raw, e.to_string());
+            Vec::new()
+        });
+        (Some(raw.text.into()), keys.iter().map(|key| key.alg).collect())
     }
 
-    /// Both files or neither, and both readable.
+    /// Both files or neither; together they can be served with.
     pub(super) fn tls(&mut self, cert: &'static str, key: &'static str) -> Option<TlsFiles> {
-        for name in [cert, key] {
-            if let Some(raw) = self.raw(name)
-                && let Err(e) = std::fs::File::open(&raw.text)
-            {
-                self.problem(name, &raw, format!("{} cannot be read: {e}", raw.text));
+        match (self.raw(cert), self.raw(key)) {
+            (Some(raw_cert), Some(raw_key)) => {
+                let files = TlsFiles { cert: raw_cert.text.clone().into(), key: raw_key.text.clone().into() };
+                match Certificate::read(&files.cert, &files.key) {
+                    Ok(_) => {}
+                    Err(e) if e.part == Part::Key => self.problem(key, &raw_key, e.text),
+                    Err(e) => self.problem(cert, &raw_cert, e.text),
+                }
+                Some(files)
             }
-        }
-        match (self.path(cert), self.path(key)) {
-            (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
-            (Some(_), None) => {
+            (Some(raw), None) => {
+                self.readable(cert, &raw);
                 self.about(key, "is missing: tls_cert needs its private key");
                 None
             }
-            (None, Some(_)) => {
+            (None, Some(raw)) => {
+                self.readable(key, &raw);
                 self.about(cert, "is missing: tls_key needs its certificate");
                 None
             }
             (None, None) => None,
+        }
+    }
+
+    fn readable(&mut self, name: &'static str, raw: &Raw) {
+        if let Err(e) = std::fs::File::open(&raw.text) {
+            self.problem(name, raw, format!("{} cannot be read: {e}", raw.text));
         }
     }
 }
@@ -229,72 +244,5 @@ pub(super) fn web_url(text: &str) -> Result<Url, String> {
         "http" if is_loopback(&url) => Ok(url),
         "http" => Err("must begin with https:// (http is for localhost and loopback addresses only)".into()),
         _ => Err("must begin with https://".into()),
-    }
-}
-
-/// `90`, `90s`, `15m`, `24h`, `7d`.
-pub(crate) fn seconds(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let (number, unit) = match text.char_indices().last()? {
-        (at, 's') => (&text[..at], 1),
-        (at, 'm') => (&text[..at], 60),
-        (at, 'h') => (&text[..at], 3_600),
-        (at, 'd') => (&text[..at], 86_400),
-        _ => (text, 1),
-    };
-    number.trim_end().parse::<i64>().ok()?.checked_mul(unit)
-}
-
-fn private_jwks(text: &str) -> Result<(), String> {
-    let value: Value = serde_json::from_str(text)
-        .map_err(|e| format!("is not JSON (line {}, column {}); it must be a JWK set with private keys", e.line(), e.column()))?;
-    let keys = value.get("keys").and_then(Value::as_array).ok_or("must be a JWK set: {\"keys\": [...]}")?;
-    if keys.is_empty() {
-        return Err("holds no key".into());
-    }
-    for (at, key) in keys.iter().enumerate() {
-        let word = |name: &str| key.get(name).and_then(Value::as_str);
-        let nth = at + 1;
-        match (word("kty"), word("crv")) {
-            (Some("RSA"), _) | (Some("EC"), Some("P-256")) | (Some("OKP"), Some("Ed25519")) => {}
-            _ => return Err(format!("key {nth} is not of a kind we sign with: RSA, EC P-256 or OKP Ed25519")),
-        }
-        if word("d").is_none() {
-            return Err(format!("key {nth} is a public key; private keys (with \"d\") are needed to sign"));
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations() {
-        let cases = [
-            ("90", Some(90)),
-            ("90s", Some(90)),
-            ("15m", Some(900)),
-            ("24h", Some(86_400)),
-            (" 7d ", Some(604_800)),
-            ("-1", Some(-1)),
-        ];
-        for (text, value) in cases {
-            assert_eq!(seconds(text), value, "{text}");
-        }
-        for text in ["", "m", "1w", "1.5h", "1h30m", "9223372036854775807d"] {
-            assert_eq!(seconds(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn private_key_sets() {
-        assert_eq!(private_jwks(r#"{"keys":[{"kty":"EC","crv":"P-256","d":"x"},{"kty":"RSA","d":"x"}]}"#), Ok(()));
-        for text in
-            ["", "[]", "{}", r#"{"keys":[]}"#, r#"{"keys":[{"kty":"oct","k":"x","d":"x"}]}"#, r#"{"keys":[{"kty":"RSA"}]}"#]
-        {
-            assert!(private_jwks(text).is_err(), "{text}");
-        }
     }
 }

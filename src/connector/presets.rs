@@ -14,8 +14,6 @@ pub const NAME_ID: &str = "NameID";
 pub struct Preset {
     /// As settings spell it.
     pub name: &'static str,
-    /// As people call it.
-    pub label: &'static str,
     /// Its habits over OpenID Connect; `None` when it does not speak it, or not in a documented way.
     pub oidc: Option<Mapping>,
     /// Its habits over SAML.
@@ -84,7 +82,6 @@ const ENTRA_GROUPS_URI: &str = "http://schemas.microsoft.com/ws/2008/06/identity
 pub const PRESETS: [Preset; 15] = [
     Preset {
         name: "entra",
-        label: "Microsoft Entra ID",
         oidc: Some(Mapping { unique_id: &["oid"], email: &["email", "preferred_username"], ..OIDC }),
         saml: Some(Mapping {
             unique_id: &[ENTRA_ID_URI, NAME_ID],
@@ -97,7 +94,6 @@ pub const PRESETS: [Preset; 15] = [
     },
     Preset {
         name: "okta",
-        label: "Okta",
         // An authorization server without the scope answers `invalid_scope`; the operator then drops `groups`.
         oidc: Some(Mapping { scopes: "openid profile email groups", ..OIDC }),
         saml: Some(Mapping {
@@ -110,13 +106,11 @@ pub const PRESETS: [Preset; 15] = [
     },
     Preset {
         name: "google",
-        label: "Google Workspace",
         oidc: Some(Mapping { email_trust: EmailTrust::Verified, groups: &[], ..OIDC }),
         saml: Some(Mapping { name_id_format: "unspecified", email: &["email", NAME_ID], ..SAML }),
     },
     Preset {
         name: "jumpcloud",
-        label: "JumpCloud",
         oidc: Some(OIDC),
         saml: Some(Mapping {
             name_id_format: "emailAddress",
@@ -127,13 +121,11 @@ pub const PRESETS: [Preset; 15] = [
     },
     Preset {
         name: "onelogin",
-        label: "OneLogin",
         oidc: Some(Mapping { scopes: "openid profile email groups", groups_delimiter: Some(";"), ..OIDC }),
         saml: Some(Mapping { unique_id: &["id", NAME_ID], groups: &["groups", "memberOf"], ..SAML }),
     },
     Preset {
         name: "auth0",
-        label: "Auth0",
         // Groups come only through a namespaced claim that each tenant names for itself.
         oidc: Some(Mapping { email_trust: EmailTrust::Verified, groups: &[], ..OIDC }),
         saml: Some(Mapping {
@@ -148,7 +140,6 @@ pub const PRESETS: [Preset; 15] = [
     },
     Preset {
         name: "keycloak",
-        label: "Keycloak",
         oidc: Some(Mapping { email_trust: EmailTrust::Verified, ..OIDC }),
         saml: Some(Mapping {
             email: &["email", "urn:oid:1.2.840.113549.1.9.1"],
@@ -160,7 +151,6 @@ pub const PRESETS: [Preset; 15] = [
     },
     Preset {
         name: "adfs",
-        label: "AD FS",
         oidc: Some(Mapping { unique_id: &["upn", "sub"], email: &["email", "upn"], groups: &["group", "groups"], ..OIDC }),
         saml: Some(Mapping {
             name_id_format: "emailAddress",
@@ -172,16 +162,10 @@ pub const PRESETS: [Preset; 15] = [
             ..SAML
         }),
     },
-    Preset { name: "pingone", label: "PingOne", oidc: Some(OIDC), saml: Some(Mapping { unique_id: &["id", NAME_ID], ..SAML }) },
-    Preset {
-        name: "pingfederate",
-        label: "PingFederate",
-        oidc: Some(OIDC),
-        saml: Some(Mapping { unique_id: &["id", NAME_ID], ..SAML }),
-    },
+    Preset { name: "pingone", oidc: Some(OIDC), saml: Some(Mapping { unique_id: &["id", NAME_ID], ..SAML }) },
+    Preset { name: "pingfederate", oidc: Some(OIDC), saml: Some(Mapping { unique_id: &["id", NAME_ID], ..SAML }) },
     Preset {
         name: "rippling",
-        label: "Rippling",
         oidc: None,
         saml: Some(Mapping {
             name_id_format: "emailAddress",
@@ -193,13 +177,12 @@ pub const PRESETS: [Preset; 15] = [
     },
     Preset {
         name: "cognito",
-        label: "Amazon Cognito",
         oidc: Some(Mapping { email_trust: EmailTrust::Verified, groups: &["cognito:groups"], ..OIDC }),
         saml: None,
     },
-    Preset { name: "custom_oidc", label: "Other (OpenID Connect)", oidc: Some(CUSTOM_OIDC), saml: None },
-    Preset { name: "custom_saml", label: "Other (SAML)", oidc: None, saml: Some(CUSTOM_SAML) },
-    Preset { name: "custom", label: "Other", oidc: Some(CUSTOM_OIDC), saml: Some(CUSTOM_SAML) },
+    Preset { name: "custom_oidc", oidc: Some(CUSTOM_OIDC), saml: None },
+    Preset { name: "custom_saml", oidc: None, saml: Some(CUSTOM_SAML) },
+    Preset { name: "custom", oidc: Some(CUSTOM_OIDC), saml: Some(CUSTOM_SAML) },
 ];
 
 const CUSTOM_OIDC: Mapping = Mapping { scopes: "openid email", email_trust: EmailTrust::Verified, ..OIDC };

@@ -11,6 +11,7 @@ use sqlx::{
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
     sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
+use tokio::time::{Instant, sleep};
 
 /// What can go wrong in the store.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +104,8 @@ pub enum Tx {
 }
 
 const WAIT: Duration = Duration::from_secs(5);
+/// How long a start waits for another process that opens or migrates the same SQLite file.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Db {
     /// Opens `sqlite://PATH` (made when missing) or `postgres://…`. Acknowledged writes survive a kill of the process
@@ -121,7 +124,9 @@ impl Db {
                 .busy_timeout(WAIT)
                 .pragma("cache_size", "-4000");
             let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WAIT);
-            let writer = writer.connect_with(options.clone()).await?;
+            // A new file is switched to WAL by whoever opens it first; another who tries at that moment is told, without
+            // any wait, that it is busy.
+            let writer = while_busy(|| writer.clone().connect_with(options.clone())).await?;
             let reader = SqlitePoolOptions::new().max_connections(4).min_connections(0).acquire_timeout(WAIT);
             Ok(Self::Sqlite { writer, reader: reader.connect_lazy_with(options.read_only(true)) })
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
@@ -133,15 +138,21 @@ impl Db {
         }
     }
 
-    /// Brings the schema up to date, under a lock so that nodes starting together do not race. A database that a newer
-    /// gatehouse has migrated is refused.
+    /// Brings the schema up to date, under a lock so that processes starting together do not race: on PostgreSQL sqlx
+    /// takes an advisory lock; on SQLite it takes none, so everything runs in one transaction that holds the write lock
+    /// from its beginning. A database that a newer gatehouse has migrated is refused.
     ///
     /// # Errors
     /// When a migration fails.
     pub async fn migrate(&self) -> Result<()> {
         let migrator = Migrator::with_migrations(migrations());
         match self {
-            Self::Sqlite { writer, .. } => migrator.run(writer).await?,
+            Self::Sqlite { writer, .. } => {
+                let mut tx = while_busy(|| writer.begin_with("BEGIN IMMEDIATE")).await?;
+                // As `run`, whose future is not `Send` with a borrowed connection.
+                migrator.run_direct(None, &mut *tx, false).await?;
+                tx.commit().await?;
+            }
             Self::Postgres(pool) => migrator.run(pool).await?,
         }
         Ok(())
@@ -275,6 +286,24 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+/// Tries again while another process holds the SQLite file. Of several, one always gets on: a refused attempt has let go
+/// of all it held.
+async fn while_busy<T, F: Future<Output = sqlx::Result<T>>>(mut attempt: impl FnMut() -> F) -> sqlx::Result<T> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match attempt().await {
+            Err(e) if is_busy(&e) && Instant::now() < end => sleep(Duration::from_millis(10)).await,
+            done => return done,
+        }
+    }
+}
+
+/// `SQLITE_BUSY`, in the low byte of the extended code.
+fn is_busy(e: &sqlx::Error) -> bool {
+    let code = e.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
 }
 
 macro_rules! bind {

@@ -48,7 +48,7 @@ pub async fn with_email(db: &Db, tenant_id: &str, email: &Email, connection_id: 
         .optional(
             "SELECT u.id AS user_id, u.active, u.email_proven,
                     EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.connection_id = $3) AS has_identity_here
-             FROM users u WHERE u.tenant_id = $1 AND u.email_key = $2",
+             FROM users u WHERE u.tenant_id = $1 AND u.email = $2",
             params![tenant_id, email.as_str(), connection_id],
         )
         .await?;

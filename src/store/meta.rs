@@ -1,6 +1,9 @@
 //! Facts about the database as a whole.
 
-use super::db::{Db, Result, StoreError};
+use super::{
+    db::{Db, Result, StoreError},
+    on::On,
+};
 use crate::{params, seal::Sealer};
 
 /// Names the sealed word that tells whether a master key fits.
@@ -11,6 +14,24 @@ struct Value {
     value: String,
 }
 
+/// What is noted under `name`.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(on: impl Into<On<'_>>, name: &str) -> Result<Option<String>> {
+    let stored: Option<Value> = on.into().optional("SELECT value FROM meta WHERE name = $1", params![name]).await?;
+    Ok(stored.map(|v| v.value))
+}
+
+/// Notes `value` under `name`, in place of what was there.
+///
+/// # Errors
+/// What the database says.
+pub async fn save(on: impl Into<On<'_>>, name: &str, value: &str) -> Result<()> {
+    let sql = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+    on.into().execute(sql, params![name, value]).await.map(|_| ())
+}
+
 /// Makes sure that this master key is the one the database was made with: a word sealed at first use must open.
 ///
 /// # Errors
@@ -19,8 +40,7 @@ pub async fn check_master_key(db: &Db, sealer: &Sealer) -> Result<()> {
     let sealed = sealer.seal(KEY_CHECK, b"gatehouse");
     db.execute("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", params![KEY_CHECK, &sealed])
         .await?;
-    let stored: Option<Value> = db.optional("SELECT value FROM meta WHERE name = $1", params![KEY_CHECK]).await?;
-    let stored = stored.map(|v| v.value).unwrap_or_default();
+    let stored = find(db, KEY_CHECK).await?.unwrap_or_default();
     sealer.open(KEY_CHECK, &stored).map(|_| ()).map_err(|e| StoreError::Sealed("master key check", e))
 }
 

@@ -1,5 +1,7 @@
 //! Users: the local accounts that identities are linked to.
 
+use std::collections::HashSet;
+
 use super::{
     db::{Result, StoreError, Tx},
     on::On,
@@ -78,7 +80,7 @@ pub async fn find(on: impl Into<On<'_>>, id: &str) -> Result<Option<User>> {
 /// # Errors
 /// What the database says.
 pub async fn find_by_email(on: impl Into<On<'_>>, tenant_id: &str, email: &Email) -> Result<Option<User>> {
-    let sql = "SELECT * FROM users WHERE tenant_id = $1 AND email_key = $2";
+    let sql = "SELECT * FROM users WHERE tenant_id = $1 AND email = $2";
     let row = on.into().optional::<Stored>(sql, params![tenant_id, email.as_str()]).await?;
     row.map(User::try_from).transpose()
 }
@@ -98,15 +100,14 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Use
 /// # Errors
 /// What the database says.
 pub async fn insert(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
-    let sql = "INSERT INTO users (id, tenant_id, email, email_key, email_proven, name, password_hash, admin, active, \
-                 created_at, updated_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
-               ON CONFLICT (tenant_id, email_key) DO NOTHING";
+    let sql = "INSERT INTO users (id, tenant_id, email, email_proven, name, password_hash, admin, active, created_at, \
+                 updated_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+               ON CONFLICT (tenant_id, email) DO NOTHING";
     let u = user;
     let params = params![
         &u.id,
         &u.tenant_id,
-        u.email.as_str(),
         u.email.as_str(),
         u.email_proven,
         &u.name,
@@ -117,6 +118,29 @@ pub async fn insert(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
         u.updated_at,
     ];
     Ok(on.into().execute(sql, params).await? > 0)
+}
+
+/// Notes that a declarative file made this user.
+///
+/// # Errors
+/// What the database says.
+pub async fn declare(on: impl Into<On<'_>>, id: &str) -> Result<()> {
+    on.into().execute("UPDATE users SET declared = TRUE WHERE id = $1", params![id]).await.map(|_| ())
+}
+
+#[derive(sqlx::FromRow)]
+struct Id {
+    id: String,
+}
+
+/// The ids of a tenant's users whom a declarative file made: everyone else came by a sign-in or from a directory, which
+/// a file does not speak for.
+///
+/// # Errors
+/// What the database says.
+pub async fn declared(on: impl Into<On<'_>>, tenant_id: &str) -> Result<HashSet<String>> {
+    let rows = on.into().all::<Id>("SELECT id FROM users WHERE tenant_id = $1 AND declared", params![tenant_id]).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 /// Writes name, `email_proven`, `admin` and `updated_at`; whether the user is there. Address and tenant never change;

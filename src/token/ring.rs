@@ -69,12 +69,6 @@ impl KeyRing {
         self.0.store(Arc::new(Keys { all: keys, by_kid, published: RwLock::default() }));
     }
 
-    /// The kids held, for telling whether the stored keys have changed.
-    #[must_use]
-    pub fn kids(&self) -> Vec<String> {
-        self.0.load().all.iter().map(|key| key.kid().to_owned()).collect()
-    }
-
     /// Whether a key of `alg` signs at `now`.
     #[must_use]
     pub fn can_sign(&self, alg: SigningAlg, now: i64) -> bool {
@@ -140,7 +134,7 @@ impl KeySource for KeyRing {
 
 impl std::fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("KeyRing").field(&self.kids()).finish()
+        f.debug_list().entries(self.0.load().all.iter().map(SigningKey::kid)).finish()
     }
 }
 

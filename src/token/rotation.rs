@@ -21,8 +21,6 @@ pub enum Due {
     ByAge,
     /// The operator asks for it.
     Now,
-    /// The operator gives one. Of several given together, plan one after the other; the last becomes the youngest.
-    Import,
 }
 
 /// A key to be made, and the end of those before it.
@@ -39,14 +37,13 @@ pub struct Rotation {
 }
 
 /// Whether a new key of an algorithm is to be made, given the `keys` it has. The first signs at once; a later one is
-/// published `lead` ahead. Unless it is imported, nothing is due while the youngest is still waiting to sign.
+/// published `lead` ahead. Nothing is due while the youngest is still waiting to sign.
 #[must_use]
 pub fn plan_rotation(keys: &[Validity], now: i64, policy: &RotationPolicy, due: Due) -> Option<Rotation> {
     let youngest = keys.iter().filter(|key| key.expires_at.is_none_or(|at| now < at)).max_by_key(|key| key.generation);
     let generation = keys.iter().map(|key| key.generation).max().unwrap_or(0) + 1;
     let active_from = match youngest {
         None => now,
-        Some(key) if due == Due::Import => key.active_from.max(now + policy.lead),
         Some(key) if key.active_from > now => return None,
         Some(_) if due == Due::Now => now + policy.lead,
         Some(key) if key.imported => return None,
@@ -86,7 +83,6 @@ mod tests {
         let pending = [keys[1], key(3, 1_100, None, false)];
         assert_eq!(at(&pending, 1_050, Due::ByAge), None, "the successor is on its way");
         assert_eq!(at(&pending, 1_050, Due::Now), None);
-        assert_eq!(at(&pending, 1_050, Due::Import), Some((4, 1_150, 1_650)));
     }
 
     #[test]

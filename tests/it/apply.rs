@@ -15,6 +15,8 @@ on_both_databases!(
     secrets_are_compared_without_being_shown,
     switches_left_out_stay_as_they_are,
     only_pruning_deletes,
+    pruning_spares_whom_sign_ins_made,
+    unchanged_passwords_cost_one_hash,
     domains_may_move_within_one_file,
     an_error_applies_nothing,
     a_dry_run_applies_nothing,
@@ -145,6 +147,83 @@ async fn only_pruning_deletes(db: &Db) {
     assert_eq!(run(db, less, prune, "").await.unwrap(), "no changes");
     assert!(user(db, "bob@acme.example").await.is_none());
     assert!(tenants::find_by_name(db, "beta").await.unwrap().is_none());
+}
+
+async fn pruning_spares_whom_sign_ins_made(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    let bob = user(db, "bob@acme.example").await.unwrap();
+    for name in ["jit", "adopted"] {
+        let email = Email::parse(&format!("{name}@acme.example")).unwrap();
+        assert!(users::insert(db, &users::User { id: name.into(), email, ..bob.clone() }).await.unwrap());
+    }
+    // Signing in over a provider does not take a user of the file out of its hands.
+    let sql = "INSERT INTO identities (id, connection_id, issuer, subject, user_id, created_at, last_seen_at) \
+               SELECT 'i', id, 'https://okta.example', 'bob', $1, 1, 1 FROM connections";
+    assert_eq!(db.execute(sql, params![&bob.id]).await.unwrap(), 1);
+    let more = FILE.replace("  - {email: bob@acme.example}\n", "  - {email: adopted@acme.example, admin: true}\n");
+    assert!(apply(db, &more).await.unwrap().contains("~ user acme/adopted@acme.example (admin)"));
+    let less = FILE.replace("  - {email: bob@acme.example}\n", "");
+    let plan = apply(db, &less).await.unwrap();
+    assert_eq!(plan, "- user acme/bob@acme.example (kept: use --prune)\nno changes");
+    let prune = Options { prune: true, dry_run: false };
+    let plan = run(db, &less, prune, "hush").await.unwrap();
+    let lines = "- user acme/bob@acme.example\n\
+                 - 2 users of tenant acme (kept: made by sign-ins: adopted@acme.example, jit@acme.example)\n\
+                 0 created, 0 updated, 1 deleted";
+    assert_eq!(plan, lines);
+    assert!(user(db, "jit@acme.example").await.is_some() && user(db, "adopted@acme.example").await.is_some());
+    let gone = run(db, "tenants:\n", prune, "hush").await.unwrap();
+    assert!(gone.starts_with("- tenant acme\n"), "with their tenant all go: {gone}");
+}
+
+thread_local! {
+    static HASHED: std::cell::Cell<(usize, usize)> = const { std::cell::Cell::new((0, 0)) };
+}
+
+/// Applies, and gives how many hashes were made and verified.
+async fn counted(db: &Db, text: &str, options: Options) -> (String, (usize, usize)) {
+    let hashing = Hashing {
+        hash: |p| {
+            HASHED.set((HASHED.get().0 + 1, HASHED.get().1));
+            (HASHING.hash)(p)
+        },
+        verify: |p, hash| {
+            HASHED.set((HASHED.get().0, HASHED.get().1 + 1));
+            (HASHING.verify)(p, hash)
+        },
+    };
+    HASHED.set((0, 0));
+    let file = File { text, origin: "f", env: &|_| None };
+    let plan = apply::run(db, &sealer(), hashing, file, options, 1).await.unwrap();
+    (plan.to_string(), HASHED.get())
+}
+
+async fn unchanged_passwords_cost_one_hash(db: &Db) {
+    let with = |second: &str| {
+        format!(
+            "tenants:\n- name: acme\n  users:\n  - {{email: a@x.test, password: one}}\n  \
+             - {{email: b@x.test, password: {second}}}\n  - {{email: c@x.test, password: three}}\n"
+        )
+    };
+    let (file, run) = (with("two"), Options::default());
+    let dry = Options { dry_run: true, ..run };
+    assert_eq!(counted(db, &file, run).await.1, (4, 0), "three, and the note");
+    assert_eq!(counted(db, &file, run).await, ("no changes".into(), (0, 1)));
+    assert_eq!(counted(db, &file, dry).await, ("no changes".into(), (0, 1)));
+    let (plan, hashes) = counted(db, &with("new"), dry).await;
+    assert!(plan.starts_with("~ user acme/b@x.test (password (secret))"), "{plan}");
+    assert_eq!(hashes, (2, 4));
+    assert_eq!(counted(db, &file, run).await.1, (0, 1), "a dry run notes nothing");
+    assert_eq!(counted(db, &with("new"), run).await.1, (2, 4));
+    assert_eq!(counted(db, &with("new"), run).await.1, (0, 1));
+    assert_eq!(counted(db, &file, run).await.1, (2, 4), "an older file is another one");
+
+    let sql = "UPDATE users SET password_hash = 'hash of another' WHERE email = 'c@x.test'";
+    assert_eq!(db.execute(sql, params![]).await.unwrap(), 1);
+    let (plan, _) = counted(db, &file, run).await;
+    assert!(plan.starts_with("~ user acme/c@x.test (password (secret))"), "behind our back: {plan}");
+    assert_eq!(user(db, "c@x.test").await.unwrap().password_hash.as_deref(), Some("hash of three"));
+    assert_eq!(counted(db, &file, run).await.1, (0, 1));
 }
 
 async fn domains_may_move_within_one_file(db: &Db) {

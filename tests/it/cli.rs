@@ -48,6 +48,31 @@ fn check_lists_every_problem_and_changes_nothing() {
 }
 
 #[test]
+fn a_wrong_certificate_is_found_before_anything_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a", "b"] {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(dir.path().join(format!("{name}.pem")), made.cert.pem()).unwrap();
+        fs::write(dir.path().join(format!("{name}.key")), made.signing_key.serialize_pem()).unwrap();
+    }
+    let env = |key| [("GATEHOUSE_PUBLIC_URL", "https://a.example"), ("GATEHOUSE_TLS_CERT", "a.pem"), ("GATEHOUSE_TLS_KEY", key)];
+    for command in ["check", "serve"] {
+        let (code, _, err) = gatehouse(dir.path(), &[command], &env("b.key"));
+        assert_eq!((code, err.lines().count()), (1, 1), "{err}");
+        assert!(err.contains("b.key is not the key of the certificate in a.pem"), "{err}");
+    }
+    assert_eq!(gatehouse(dir.path(), &["check"], &env("a.key")).1, "settings: ok\ndatabase: ok, made at the first start\n");
+    let mut expired = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    expired.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    fs::write(dir.path().join("a.pem"), expired.self_signed(&key).unwrap().pem()).unwrap();
+    fs::write(dir.path().join("a.key"), key.serialize_pem()).unwrap();
+    let (code, out, _) = gatehouse(dir.path(), &["check"], &env("a.key"));
+    assert!(code == 0 && out.contains("the TLS certificate expired on 1 January 2020"), "{out}");
+    assert!(!dir.path().join("gatehouse.db").exists() && !dir.path().join("keys").exists());
+}
+
+#[test]
 fn apply_prints_its_plan_and_then_no_changes() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("conf")).unwrap();

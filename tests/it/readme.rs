@@ -154,7 +154,7 @@ async fn every_endpoint_exists() {
     let world = World::new(Backend::Sqlite).await;
     let mut browser = Browser::new();
     let paths: Vec<String> = table("endpoints").iter().flat_map(|r| code(&r[0])).map(str::to_owned).collect();
-    for path in &paths {
+    for path in paths.iter().filter(|p| p.starts_with('/') && !p.contains('{')) {
         let answer = browser.get(&format!("{}{path}", world.url)).await;
         assert_ne!(answer.status, 404, "{path}");
     }

@@ -21,6 +21,7 @@ async fn listen(world: &World, tls: Option<TlsFiles>) -> (SocketAddr, Handle<Soc
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let listener = serve::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = listener.local_addr().unwrap();
+    let tls = tls.map(|files| serve::Tls::read(files).unwrap());
     let handle = Handle::new();
     let running = tokio::spawn({
         let (app, handle) = (world.app.clone(), handle.clone());

@@ -42,6 +42,9 @@ macro_rules! on_both {
 pub fn postgres() -> Option<String> {
     let url = std::env::var("GATEHOUSE_TEST_POSTGRES").ok();
     assert!(url.is_some() || std::env::var("CI").is_err(), "GATEHOUSE_TEST_POSTGRES is missing: run the tests with make test");
+    if url.is_none() {
+        eprintln!("skipped on PostgreSQL: GATEHOUSE_TEST_POSTGRES is not set");
+    }
     url
 }
 

@@ -7,7 +7,7 @@ use crate::{
         reader::{Context, Fields, Text},
         yaml::{Kind, Node},
     },
-    config::seconds,
+    moment::seconds,
     policy::{email::normal_domain, identity::Provisioning},
 };
 
