@@ -3,14 +3,13 @@
 
 use axum::{
     Json,
-    body::Bytes,
     extract::State,
-    http::{HeaderMap, header},
+    http::header,
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Value, json};
 
-use super::{client_auth, read_form};
+use super::caller::Caller;
 use crate::{
     app::App,
     bearer,
@@ -20,19 +19,11 @@ use crate::{
         client::Client,
         error::{Code, error},
     },
-    router::Address,
     store::{self, standing::Parties},
 };
 
 /// Handles an introspection request.
-pub async fn introspect(
-    State(app): State<App>,
-    Address(address): Address,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    let params = read_form(&headers, &body)?;
-    let client = client_auth::authenticate(&app, &headers, &params, &address).await?;
+pub async fn introspect(State(app): State<App>, Caller { client, params }: Caller) -> Result<Response, ApiError> {
     if client.is_public() {
         // RFC 7662 §2.1: who cannot prove anything could scan for tokens.
         return Err(ApiError::new(

@@ -1,7 +1,8 @@
 //! Machines with a token or a client secret: token, discovery, keys, userinfo, introspection, revocation, health.
 //!
-//! `client_auth` says who the client is, `bearer` what an access token is worth; each endpoint is one file.
+//! `caller` reads the form and lets `client_auth` say who the client is, `bearer` says what an access token is worth; each endpoint is one file.
 
+pub mod caller;
 pub mod client_auth;
 pub mod discovery;
 pub mod health;
@@ -39,18 +40,4 @@ pub fn routes() -> Router<App> {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-}
-
-/// Reads the form of a request: its own type, UTF-8, at most 100 parameters.
-pub(crate) fn read_form(
-    headers: &axum::http::HeaderMap,
-    body: &[u8],
-) -> Result<crate::oauth::params::Params, crate::error::ApiError> {
-    use crate::oauth::error::{Code, error};
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    if !content_type.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
-        return Err(error(Code::InvalidRequest, "the body must be application/x-www-form-urlencoded").into());
-    }
-    let text = std::str::from_utf8(body).map_err(|_| error(Code::InvalidRequest, "the body is not UTF-8"))?;
-    Ok(crate::oauth::params::Params::parse(text)?)
 }

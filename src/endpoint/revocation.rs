@@ -2,24 +2,16 @@
 //! token, or another client's, gets the same 200 and changes nothing.
 
 use axum::{
-    body::Bytes,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 
-use super::{client_auth, read_form};
-use crate::{app::App, error::ApiError, grant::refresh_token, router::Address, store};
+use super::caller::Caller;
+use crate::{app::App, error::ApiError, grant::refresh_token, store};
 
 /// Handles a revocation request. When the database fails, the caller gets an error, never a 200.
-pub async fn revoke(
-    State(app): State<App>,
-    Address(address): Address,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    let params = read_form(&headers, &body)?;
-    let client = client_auth::authenticate(&app, &headers, &params, &address).await?;
+pub async fn revoke(State(app): State<App>, Caller { client, params }: Caller) -> Result<Response, ApiError> {
     let token = params.required("token", "token is missing")?;
     let now = app.clock.now();
     let family = match app.own_access_token(token).await {

@@ -2,14 +2,13 @@
 
 use axum::{
     Json,
-    body::Bytes,
     extract::State,
-    http::{HeaderMap, header},
+    http::header,
     response::{IntoResponse as _, Response},
 };
 use serde_json::json;
 
-use super::{client_auth, read_form};
+use super::caller::Caller;
 use crate::{
     app::App,
     error::ApiError,
@@ -19,18 +18,10 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
-    router::Address,
 };
 
 /// Handles a token request.
-pub async fn token(
-    State(app): State<App>,
-    Address(address): Address,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    let params = read_form(&headers, &body)?;
-    let client = client_auth::authenticate(&app, &headers, &params, &address).await?;
+pub async fn token(State(app): State<App>, Caller { client, params }: Caller) -> Result<Response, ApiError> {
     let minted = match params.required("grant_type", "grant_type is missing")? {
         "authorization_code" => redeem(&app, &client, &params).await?,
         "refresh_token" => refresh(&app, &client, &params).await?,
