@@ -12,7 +12,7 @@ use crate::{
 
 /// Seconds between looks at the stored keys: a new key is known on every node after that long.
 pub const POLL: u64 = 5;
-/// Looks between two sweeps.
+/// Rounds from one sweep, and look at the keys' age, to the next.
 const SWEEP_EVERY: u64 = 12;
 
 /// Runs until the handle is aborted.
@@ -20,35 +20,51 @@ const SWEEP_EVERY: u64 = 12;
 pub fn spawn(app: App) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut ticks = interval(Duration::from_secs(POLL));
-        let mut seen = Vec::new();
-        let mut turn = 0u64;
+        let mut rounds = Rounds::default();
         loop {
             ticks.tick().await;
-            turn += 1;
-            if let Err(e) = keys(&app, &mut seen, turn).await {
-                tracing::error!(cause = %e, "signing keys could not be refreshed; the last known ones stay");
-            }
-            if turn.is_multiple_of(SWEEP_EVERY) {
-                app.limiter.forget_quiet();
-                match store::sweep::sweep(&app.db, app.clock.now()).await {
-                    Ok(0) => {}
-                    Ok(rows) => tracing::debug!(rows, "expired rows swept"),
-                    Err(e) => tracing::error!(cause = %e, "sweeping failed"),
-                }
-            }
+            rounds.go(&app).await;
         }
     })
 }
 
-async fn keys(app: &App, seen: &mut Vec<(String, Option<i64>)>, turn: u64) -> Result<(), signing::SigningError> {
-    if turn.is_multiple_of(SWEEP_EVERY) {
-        signing::ensure(&app.db, &app.sealer, &app::rotation_policy(&app.settings), app.clock.now()).await?;
+/// What a node remembers from one round to the next.
+#[derive(Debug, Default)]
+pub struct Rounds {
+    /// The stored keys that the ring holds, by id and end.
+    seen: Vec<(String, Option<i64>)>,
+    count: u64,
+}
+
+impl Rounds {
+    /// One round: every one looks for keys of other nodes, every twelfth also rotates and sweeps. What fails is logged and
+    /// tried again in the next.
+    pub async fn go(&mut self, app: &App) {
+        self.count += 1;
+        let housekeeping = self.count.is_multiple_of(SWEEP_EVERY);
+        if let Err(e) = self.follow_keys(app, housekeeping).await {
+            tracing::error!(cause = %e, "signing keys could not be refreshed; the last known ones stay");
+        }
+        if housekeeping {
+            app.limiter.forget_quiet();
+            match store::sweep::sweep(&app.db, app.clock.now()).await {
+                Ok(0) => {}
+                Ok(rows) => tracing::debug!(rows, "expired rows swept"),
+                Err(e) => tracing::error!(cause = %e, "sweeping failed"),
+            }
+        }
     }
-    let state = signing::state(&app.db).await?;
-    if state != *seen {
-        signing::load(&app.db, &app.sealer, &app.ring, app.clock.now()).await?;
-        // Only now: a failed load is tried again at the next look.
-        *seen = state;
+
+    async fn follow_keys(&mut self, app: &App, rotate: bool) -> Result<(), signing::SigningError> {
+        if rotate {
+            signing::ensure(&app.db, &app.sealer, &app::rotation_policy(&app.settings), app.clock.now()).await?;
+        }
+        let state = signing::state(&app.db).await?;
+        if state != self.seen {
+            signing::load(&app.db, &app.sealer, &app.ring, app.clock.now()).await?;
+            // Only now: a failed load is tried again in the next round.
+            self.seen = state;
+        }
+        Ok(())
     }
-    Ok(())
 }
