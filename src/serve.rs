@@ -69,7 +69,7 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let listener = bind(settings.listen)?;
     let app = App::new(settings, Clock::system()).await?;
     let handle = Handle::new();
-    tokio::spawn(end_on_signal(handle.clone()));
+    tokio::spawn(end_on_signal(handle.clone())?);
     let served = run(app.clone(), listener, tls, handle).await;
     app.db.close().await;
     served
@@ -155,16 +155,23 @@ async fn reload_certificate(config: RustlsConfig, files: TlsFiles) {
     }
 }
 
-/// Ends serving when the system asks: new connections are refused, requests under way get [`GRACE`].
-pub async fn end_on_signal(handle: Handle<SocketAddr>) {
+/// Ends serving when the system asks: new connections are refused, requests under way get [`GRACE`]. The signals are
+/// taken over at once, not when the returned future is first polled: one that comes right after the ready line counts.
+///
+/// # Errors
+/// When the system does not hand over its signals.
+pub fn end_on_signal(handle: Handle<SocketAddr>) -> std::io::Result<impl Future<Output = ()> + Send> {
     #[cfg(unix)]
-    {
+    let (mut term, mut int) = {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else { return };
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+    };
+    Ok(async move {
+        #[cfg(unix)]
         tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-    }
-    #[cfg(not(unix))]
-    let _ = tokio::signal::ctrl_c().await;
-    tracing::info!("ending");
-    handle.graceful_shutdown(Some(GRACE));
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+        tracing::info!("ending");
+        handle.graceful_shutdown(Some(GRACE));
+    })
 }

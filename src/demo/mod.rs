@@ -98,10 +98,10 @@ pub struct Demo {
 #[expect(clippy::print_stdout, reason = "the welcome is for whoever started the process")]
 pub async fn run(options: Options) -> Result<(), DemoError> {
     let demo = start(options).await?;
-    println!("{demo}");
     for (handle, _) in &demo.servers {
-        tokio::spawn(end_on_signal(handle.clone()));
+        tokio::spawn(end_on_signal(handle.clone())?);
     }
+    println!("{demo}");
     demo.finished().await
 }
 
