@@ -1,9 +1,5 @@
 //! What must hold for a token of one kind from one issuer.
 
-use std::{fmt, sync::Arc};
-
-use serde_json::{Map, Value};
-
 use super::alg::Alg;
 
 /// Media types (RFC 7515 §4.1.9, without `application/`) of JWTs that are never ID tokens or bearer tokens: refresh
@@ -22,28 +18,13 @@ pub const SPECIAL_TYPES: [&str; 8] = [
 /// How far ahead the `exp` of a client assertion may lie, in seconds: so long its `jti` is remembered.
 pub const ASSERTION_LIFETIME: i64 = 3600;
 
-/// Judges an issuer that cannot be compared as a text: given `iss` and all claims (not yet verified).
-pub type IssuerCheck = Arc<dyn Fn(&str, &Map<String, Value>) -> bool + Send + Sync>;
-
 /// Who may have issued the token.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum Issuer {
     /// One of these, byte for byte.
     OneOf(Vec<String>),
-    /// Whatever this accepts (Entra's `{tenantid}` issuers); the text describes it for the log.
-    Check(String, IssuerCheck),
     /// Anyone: the keys alone decide. Only where an operator has said so.
     Any,
-}
-
-impl fmt::Debug for Issuer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OneOf(names) => f.debug_tuple("OneOf").field(names).finish(),
-            Self::Check(what, _) => f.debug_tuple("Check").field(what).finish(),
-            Self::Any => f.write_str("Any"),
-        }
-    }
 }
 
 /// Whom the token must be for.

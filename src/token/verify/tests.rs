@@ -367,10 +367,7 @@ async fn entra_templates_bind_issuer_tenant_and_key() {
     const TID: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
     const OTHER: &str = "00000000-0000-4000-8000-000000000000";
     let issuer = |tid: &str| format!("https://login.microsoftonline.com/{tid}/v2.0");
-    let check: crate::token::rules::IssuerCheck = Arc::new(move |iss, claims| {
-        claims.get("tid").and_then(Value::as_str).is_some_and(|tid| tid == TID && iss == issuer(tid))
-    });
-    let rules = Rules { issuer: Issuer::Check("Entra".to_owned(), check), key_issuer: true, ..id_rules() };
+    let rules = Rules { issuer: Issuer::OneOf(vec![issuer(TID)]), key_issuer: true, ..id_rules() };
     let mut idp = Idp::new();
     let label = |idp: &mut Idp, label: &str| {
         idp.forge.jwk["issuer"] = json!(label);
