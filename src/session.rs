@@ -217,8 +217,7 @@ impl Visit {
     pub async fn sign_out(&self, app: &App) -> Result<(), PageError> {
         let found: Option<SignedIn> = self.session.get(KEY).await.map_err(session_error)?;
         if let Some(found) = found {
-            store::codes::burn_of_sid(&app.db, &found.sid).await?;
-            store::families::revoke_of_sid(&app.db, &found.sid, app.clock.now()).await?;
+            end_sign_in(app, &found.sid).await?;
         }
         self.forget().await
     }
@@ -229,12 +228,8 @@ impl Visit {
     /// When the database does not answer.
     pub async fn end(&self, app: &App, sid: &str) -> Result<(), PageError> {
         let found: Option<SignedIn> = self.session.get(KEY).await.map_err(session_error)?;
-        if found.is_some_and(|s| s.sid == sid) {
-            return self.sign_out(app).await;
-        }
-        store::families::revoke_of_sid(&app.db, sid, app.clock.now()).await?;
-        store::sessions::delete_of_sid(&app.db, sid).await?;
-        Ok(())
+        end_sign_in(app, sid).await?;
+        if found.is_some_and(|s| s.sid == sid) { self.forget().await } else { Ok(()) }
     }
 
     /// Deletes the session, if there is one.
@@ -247,6 +242,14 @@ impl Visit {
             }
         }
     }
+}
+
+/// Ends everything that one sign-in gave: codes first, so that a redemption under way finds its family ended after it.
+async fn end_sign_in(app: &App, sid: &str) -> Result<(), PageError> {
+    store::codes::burn_of_sid(&app.db, sid).await?;
+    store::families::revoke_of_sid(&app.db, sid, app.clock.now()).await?;
+    store::sessions::delete_of_sid(&app.db, sid).await?;
+    Ok(())
 }
 
 /// The binding cookie of a browser that had none: its value and the header that sets it.
