@@ -13,7 +13,7 @@ test: ## Run every check and test, on SQLite and PostgreSQL, with real peers and
 	@scripts/setup test
 	@scripts/test $(STAGES)
 
-bench: ## Measure start, memory, size and speed against a floor measured in the same run
+bench: ## Measure start, memory and size against their budgets and a floor measured in the same run
 	@scripts/setup test
 	@scripts/bench
 
