@@ -177,7 +177,7 @@ test('a failed exchange is a page with a short code, and the log names the cause
   upstream.errors.length = 0;
   assert.equal(page.stopped, null, page.describe());
   assert.ok(page.status >= 400, page.describe());
-  assert.match(gatehouse.log, /invalid_client/);
+  await gatehouse.logged(/invalid_client/);
   assert.doesNotMatch(page.body, /invalid_client|not the secret/);
   assert.doesNotMatch(gatehouse.log, /not the secret/);
 });

@@ -72,6 +72,16 @@ export class Gatehouse {
     }
   }
 
+  /** Waits until the log holds `pattern`: lines are written on a thread of their own and may come after the answer. */
+  async logged(pattern) {
+    const signal = AbortSignal.timeout(10_000);
+    while (!pattern.test(this.log)) {
+      await once(this.#child.stderr, 'data', { signal }).catch(() => {
+        throw new Error(`${pattern} never came into the log:\n${this.log}`);
+      });
+    }
+  }
+
   async #spawn() {
     this.log = '';
     const { PATH, HOME, RUST_LOG, RUST_BACKTRACE } = process.env;
