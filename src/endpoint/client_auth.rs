@@ -66,13 +66,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap, params: &Params, addre
         store::throttles::count(&app.db, &key, WINDOW, now).await?;
         return Err(ApiError::new(invalid_client(), format!("client {id:?}: {}", outcome.err().unwrap_or_default())));
     };
-    let parties = Parties {
-        tenant_id: &client.tenant_id,
-        client_id: Some(&client.id),
-        user_id: None,
-        connection_id: None,
-        family_id: None,
-    };
+    let parties = Parties::of_client(&client.tenant_id, &client.id);
     let standing = store::standing::require(&app.db, parties, now).await?;
     standing.map_err(|refusal| ApiError::new(invalid_client(), format!("client {:?}: {refusal}", client.id)))?;
     Ok(client)

@@ -91,13 +91,7 @@ pub async fn begin(
 async fn find_client(app: &App, params: &Params) -> Result<Client, PageError> {
     let id = params.required("client_id", "client_id is missing").map_err(refused)?;
     let client = store::clients::find(&app.db, id).await?.ok_or_else(|| unknown_client(format!("unknown client {id:?}")))?;
-    let parties = Parties {
-        tenant_id: &client.tenant_id,
-        client_id: Some(&client.id),
-        user_id: None,
-        connection_id: None,
-        family_id: None,
-    };
+    let parties = Parties::of_client(&client.tenant_id, &client.id);
     let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
     standing.map_err(|refusal| unknown_client(format!("client {id:?}: {refusal}")))?;
     Ok(client)

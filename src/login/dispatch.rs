@@ -53,13 +53,7 @@ impl Pending {
 /// # Errors
 /// A page, when the client or tenant is switched off or gone.
 pub async fn load(app: &App, login: Login) -> Result<Pending, PageError> {
-    let parties = Parties {
-        tenant_id: &login.tenant_id,
-        client_id: Some(&login.request.client_id),
-        user_id: None,
-        connection_id: None,
-        family_id: None,
-    };
+    let parties = Parties::of_client(&login.tenant_id, &login.request.client_id);
     let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
     standing.map_err(|refusal| switched_off(refusal.to_string()))?;
     let client = store::clients::find(&app.db, &login.request.client_id).await?;

@@ -229,8 +229,7 @@ async fn find_client(app: &App, tenant: &Tenant, redirect_uri: &str) -> Result<C
     let registered = |c: &Client| RedirectUri::choose(&c.settings.redirect_uris, redirect_uri).is_some();
     let client = clients.into_iter().find(|c| c.trusted && c.enabled && registered(c));
     let client = client.ok_or(error(Code::InvalidRequest, "no trusted client of this tenant has registered redirectURL"))?;
-    let parties =
-        Parties { tenant_id: &tenant.id, client_id: Some(&client.id), user_id: None, connection_id: None, family_id: None };
+    let parties = Parties::of_client(&tenant.id, &client.id);
     let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
     standing
         .map_err(|refusal| ApiError::new(error(Code::UnauthorizedClient, "the client is switched off"), refusal.to_string()))?;

@@ -22,6 +22,14 @@ pub struct Parties<'a> {
     pub family_id: Option<&'a str>,
 }
 
+impl<'a> Parties<'a> {
+    /// A client and its tenant: all there is before anybody has signed in.
+    #[must_use]
+    pub fn of_client(tenant_id: &'a str, client_id: &'a str) -> Self {
+        Self { tenant_id, client_id: Some(client_id), user_id: None, connection_id: None, family_id: None }
+    }
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     tenant: bool,
