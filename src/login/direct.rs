@@ -1,19 +1,20 @@
 //! Direct mode: gatehouse answers on the control plane's own host, the browser goes straight to the one identity
-//! provider, and comes back to the control plane with its cookies set; no page of ours and no code in between.
+//! provider, and comes back to the control plane with its cookies set; no page of ours in between, and
+//! the code never leaves the server.
 
 use axum::{
-    http::header,
+    http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use axum_extra::extract::cookie::CookieJar;
 
-use super::{authorize, departure, dispatch, dispatch::Pending, hops};
+use super::{authorize, departure, dispatch, dispatch::Pending, hops, respond};
 use crate::{
     app::App,
     config::Mode,
     connector::Go,
     error::{ApiError, PageError},
-    grant::{self, mint::Mint},
+    grant::{self, GrantError, authorization_code::Redemption},
     oauth::{
         authorize::{AuthorizeRequest, Prompt, ResponseMode, Target},
         client::Client,
@@ -21,9 +22,8 @@ use crate::{
         redirect_uri::RedirectUri,
         scope::Scopes,
     },
-    secret,
     session::{SignedIn, Visit},
-    store::{self, families::Family, tenants::Tenant},
+    store::tenants::Tenant,
 };
 
 /// Whether this deployment is in direct mode.
@@ -72,39 +72,25 @@ pub async fn depart(
     }
 }
 
-/// Ends a direct sign-in: signs the tokens, sets the cookies, and returns to the control plane. The same standing is
-/// asked for as at a code's redemption.
+/// Ends a direct sign-in: makes its code and redeems it at once, so that tokens are given by the one way there is, sets
+/// the cookies, and returns to the control plane.
 ///
 /// # Errors
 /// A page.
 pub async fn land(app: &App, visit: &Visit, pending: Pending, who: &SignedIn) -> Result<Response, PageError> {
-    if !store::logins::take(&app.db, &pending.login.id).await? {
-        return Err(PageError::no_login());
-    }
-    let g = app.grants();
-    let refresh_jti = grant::mint::gives_refresh_token(&pending.client, &pending.login.request.scope).then(secret::random);
-    let request = pending.login.request;
-    let family = Family {
-        id: secret::row_id(g.now),
-        tenant_id: pending.tenant.id,
-        client_id: pending.client.id.clone(),
-        user_id: who.user_id.clone(),
-        connection_id: who.connection_id.clone(),
-        sid: Some(who.sid.clone()),
-        scope: request.scope.to_string(),
-        resources: "[]".to_owned(),
-        auth_time: who.auth_time,
-        amr: who.amr.clone(),
-        current_hash: refresh_jti.as_deref().map(secret::digest),
-        created_at: g.now,
-        expires_at: g.now + g.defaults.refresh_token_absolute,
-    };
-    let mut tx = app.db.begin().await?;
-    store::families::insert(&mut tx, &family).await?;
-    tx.commit().await?;
-    let mint = Mint { family: &family, scope: request.scope, resources: &[], refresh_jti, nonce: None, id_token: false };
-    let minted = grant::mint::mint(&g, &pending.client, &mint).await.map_err(|e| PageError::internal(e.to_string()))?;
-    let location = request.target.redirect_uri.with(&[("userState", "Authenticated")]);
+    let client = pending.client.clone();
+    let target = pending.login.request.target.redirect_uri.clone();
+    let code = respond::make_code(app, pending, who).await?;
+    let redemption = Redemption { code: &code, redirect_uri: Some(target.as_str()), verifiers: &[], resources: &[] };
+    let minted = grant::authorization_code::redeem(&app.grants(), &client, &redemption).await.map_err(|e| match e {
+        GrantError::Refused { cause, .. } => {
+            let explanation = "Signing in to this application is switched off at the moment.";
+            PageError::new(StatusCode::FORBIDDEN, "switched_off", "Sign-in is switched off", explanation, cause)
+        }
+        GrantError::Store(e) => e.into(),
+        GrantError::Sign(cause) => PageError::internal(cause),
+    })?;
+    let location = target.with(&[("userState", "Authenticated")]);
     let headers = [
         (header::LOCATION, location),
         (header::CACHE_CONTROL, "no-cache, no-store".to_owned()),

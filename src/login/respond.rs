@@ -23,17 +23,32 @@ use crate::{
     },
 };
 
-/// Issues the code of a login, once: of two requests that finish the same login, one finds it gone.
+/// Ends a login with a code for the client.
 ///
 /// # Errors
 /// A page.
 pub async fn issue(app: &App, visit: &Visit, pending: Pending, who: &SignedIn) -> Result<Response, PageError> {
+    let target = pending.login.request.target.clone();
+    let trusted = pending.client.trusted;
+    let code = make_code(app, pending, who).await?;
+    let mut pairs = vec![("code", code.as_str())];
+    // The control-plane hops promise this word beside the code; other clients ignore what they do not know.
+    if trusted {
+        pairs.push(("userState", "Authenticated"));
+    }
+    Ok(answer(app, visit, &target, &pairs))
+}
+
+/// Makes the code of a login, once: of two requests that finish the same login, one finds it gone.
+///
+/// # Errors
+/// A page.
+pub async fn make_code(app: &App, pending: Pending, who: &SignedIn) -> Result<String, PageError> {
     if !store::logins::take(&app.db, &pending.login.id).await? {
         return Err(PageError::no_login());
     }
     let now = app.clock.now();
     let code = secret::random();
-    let target = pending.login.request.target.clone();
     let row = Code {
         family_id: secret::row_id(now),
         tenant_id: pending.tenant.id,
@@ -46,12 +61,7 @@ pub async fn issue(app: &App, visit: &Visit, pending: Pending, who: &SignedIn) -
         expires_at: now + codes::LIFETIME,
     };
     codes::insert(&app.db, &secret::digest(&code), &row, now).await?;
-    let mut pairs = vec![("code", code.as_str())];
-    // The control-plane hops promise this word beside the code; other clients ignore what they do not know.
-    if pending.client.trusted {
-        pairs.push(("userState", "Authenticated"));
-    }
-    Ok(answer(app, visit, &target, &pairs))
+    Ok(code)
 }
 
 /// Ends a login with an error for the client.
