@@ -10,9 +10,9 @@ use crate::{
     clock::Clock,
     config::{DirectSettings, Mode, Settings},
     connector::{
-        self, Connector,
-        oidc::Deps,
+        self, Connector, Deps,
         registry::{Registry, StoredConnection},
+        saml::credentials::Credentials,
     },
     grant::{Defaults, Grants},
     limit::Limiter,
@@ -80,6 +80,8 @@ pub struct Inner {
     pub sealer: Sealer,
     /// Our signing keys.
     pub ring: KeyRing,
+    /// Our keys and certificates towards SAML providers.
+    pub credentials: Credentials,
     /// Judges bearer tokens.
     pub validator: Validator,
     /// Key sets of clients and providers.
@@ -122,7 +124,14 @@ impl App {
         let issuer = settings.issuer();
         let outbound = Outbound::new(settings.outbound_allow.clone())?;
         let key_sets = KeySets::new(Arc::new(outbound.clone()), 1_000, FLOOR);
-        let deps = Deps { outbound, key_sets: key_sets.clone(), ring: ring.clone() };
+        let credentials = Credentials::default();
+        let deps = Deps {
+            issuer: issuer.clone(),
+            outbound,
+            key_sets: key_sets.clone(),
+            ring: ring.clone(),
+            credentials: credentials.clone(),
+        };
         let app = Self(Arc::new(Inner {
             validator: Validator::new(&issuer, ring.clone(), AudienceRule::Contains(vec![issuer.clone()]), settings.clock_skew),
             key_sets,
@@ -132,6 +141,7 @@ impl App {
             callback_url: format!("{issuer}/oauth2/callback"),
             issuer,
             ring,
+            credentials,
             sealer,
             db,
             clock,
@@ -278,11 +288,11 @@ impl Inner {
         }
     }
 
-    /// The opened connector of a connection.
+    /// The opened connector of a connection of the tenant called `tenant`.
     ///
     /// # Errors
     /// When its settings cannot work or its secret does not open.
-    pub fn connector(&self, connection: &Connection) -> Result<Arc<dyn Connector>, connector::Error> {
+    pub async fn connector(&self, tenant: &str, connection: &Connection) -> Result<Arc<dyn Connector>, connector::Error> {
         let context = Connection::secret_context(&connection.id);
         let secret = connection.secret_sealed.as_deref().map(|sealed| self.sealer.open_text(&context, sealed)).transpose();
         let secret = secret.map_err(|e| connector::Error::Misconfigured(format!("its client secret: {e}")))?;
@@ -292,6 +302,9 @@ impl Inner {
             protocol: connection.protocol,
             settings: &connection.settings,
             secret: secret.map(SecretString::from),
+            tenant,
+            name: &connection.name,
+            provider: None,
         })
     }
 

@@ -67,7 +67,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const OWNED: &[(&[&str], &[&str])] = &[
     (&["sqlx"], &["store"]),
     (&["jsonwebtoken", "rsa"], &["token"]),
-    (&["openidconnect", "oauth2", "samael"], &["connector"]),
+    (&["openidconnect", "oauth2", "samael", "libxml", "openssl", "flate2"], &["connector"]),
     (&["reqwest"], &["outbound"]),
     (&["argon2"], &["password"]),
     (&["clap"], &["main", "cli"]),

@@ -35,7 +35,7 @@ tenants:
   - name: adfs
     protocol: saml
     enabled: false
-    saml: {metadata_url: "https://adfs.example/m", metadata_xml: "<x/>", idp_entity_id: x, sso_url: "https://adfs.example/s", certificates: ["x"], sign_requests: true, want_encrypted: false, idp_initiated: false}
+    saml: {idp_entity_id: x, sso_url: "https://adfs.example/s", certificates: ["x"], sign_requests: true, want_encrypted: false, idp_initiated: false}
   clients:
   - {client_id: control-plane, name: Control plane, secret: "${SET}", redirect_uris: ["https://cp.example/auth/callback"], post_logout_redirect_uris: [], grant_types: [authorization_code, refresh_token], trusted: true}
   - client_id: spa
@@ -108,7 +108,6 @@ tenants:
         "12:57: oidc has no key scops (did you mean scopes?)",
         "12:87: the environment variable UNSET is not set",
         "13:5: the connection's protocol is saml, but it has no saml part",
-        "13:5: signing in over saml is not supported by this version; keep the connection with enabled: false",
         "13:38: authorization_endpoint is missing",
         "15:37: redirect URI \"http://cp.example/cb\" must be https",
         "15:77: dir/nowhere.txt cannot be read",

@@ -3,20 +3,42 @@
 //! brought back and gives an [`Identity`].
 //!
 //! `registry` opens connectors from stored connections and keeps them until the connection changes; `oidc/` is the
-//! OpenID Connect relying party; `presets` knows how real providers name things.
+//! OpenID Connect relying party, `saml/` the SAML service provider; `presets` knows how real providers name things.
 
 mod clean;
 pub mod oidc;
 pub mod presets;
 pub mod registry;
+pub mod saml;
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use crate::policy::identity::Identity;
+use self::saml::credentials::Credentials;
+use crate::{
+    outbound::Outbound,
+    policy::identity::Identity,
+    token::{jwks::KeySets, ring::KeyRing},
+};
+
+/// What every connector is opened with. Clones share everything.
+#[derive(Clone)]
+pub struct Deps {
+    /// Our issuer, which begins every address of ours.
+    pub issuer: String,
+    /// For discovery, token and userinfo requests.
+    pub outbound: Outbound,
+    /// The providers' keys.
+    pub key_sets: KeySets,
+    /// Signs client assertions and request objects.
+    pub ring: KeyRing,
+    /// Signs SAML messages and decrypts assertions.
+    pub credentials: Credentials,
+}
 
 /// What the connector is told about the sign-in that begins.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +85,67 @@ pub enum Go {
 /// What the browser brought back: the query of a GET or the form of a POST.
 pub type Arrival = BTreeMap<String, String>;
 
+/// What an arrival gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// Who came.
+    pub identity: Identity,
+    /// What must not be accepted a second time; the caller keeps count of it, for all nodes.
+    pub once: Option<Once>,
+    /// The provider's session, for when one of the two ends.
+    pub session: Option<ProviderSession>,
+}
+
+impl From<Identity> for Arrived {
+    fn from(identity: Identity) -> Self {
+        Self { identity, once: None, session: None }
+    }
+}
+
+/// The id of a message that may be used once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// Unique within the connection.
+    pub id: String,
+    /// From then on the message is refused for its age (unix seconds).
+    pub until: i64,
+}
+
+/// A person's session at the provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderSession {
+    /// How the provider names the person in logout messages.
+    pub subject: String,
+    /// How it names the session, if it does.
+    pub index: Option<String>,
+    /// What else a logout request must repeat.
+    pub detail: Value,
+}
+
+/// A logout message that came to our single-logout address.
+#[derive(Clone, Debug)]
+pub enum LogoutMessage {
+    /// In a query, byte for byte: signatures are over these bytes.
+    Redirect(String),
+    /// In a form.
+    Post(Arrival),
+}
+
+/// A provider's verified demand to end a person's sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogoutRequested {
+    /// Its id, which the answer repeats.
+    pub id: String,
+    /// Whose sessions, as [`ProviderSession::subject`].
+    pub subject: String,
+    /// Which; all of them when empty.
+    pub indexes: Vec<String>,
+    /// What the answer must carry back.
+    pub relay_state: Option<String>,
+    /// It may be used once.
+    pub once: Once,
+}
+
 /// A way to sign in.
 #[async_trait]
 pub trait Connector: Send + Sync {
@@ -77,7 +160,56 @@ pub trait Connector: Send + Sync {
     ///
     /// # Errors
     /// When the provider refused, cannot be reached, or its answer cannot be trusted.
-    async fn arrive(&self, memo: &Value, arrival: &Arrival, redirect_uri: &str, now: i64) -> Result<Identity, Error>;
+    async fn arrive(&self, memo: &Value, arrival: &Arrival, redirect_uri: &str, now: i64) -> Result<Arrived, Error>;
+
+    /// Whether sign-ins can begin here; if not, they can only begin at the provider.
+    fn can_depart(&self) -> bool {
+        true
+    }
+
+    /// Judges an answer that nobody asked for: a sign-in begun at the provider.
+    ///
+    /// # Errors
+    /// Always, unless the connection allows such sign-ins.
+    async fn arrive_unsolicited(&self, _arrival: &Arrival, _redirect_uri: &str, _now: i64) -> Result<Arrived, Error> {
+        Err(Error::Untrusted("the answer belongs to no sign-in that was begun here".to_owned()))
+    }
+
+    /// Signs the person out at the provider; `None` where it offers no such thing. `state` comes back with the answer.
+    ///
+    /// # Errors
+    /// When the provider cannot be asked.
+    async fn farewell(&self, _session: &ProviderSession, _state: &str, _now: i64) -> Result<Option<Departure>, Error> {
+        Ok(None)
+    }
+
+    /// Judges the provider's answer to a farewell; `at` is our single-logout address.
+    ///
+    /// # Errors
+    /// When it cannot be trusted, or says that the person is not signed out everywhere.
+    async fn farewell_answered(&self, _memo: &Value, _message: &LogoutMessage, _at: &str, _now: i64) -> Result<(), Error> {
+        Err(no_single_logout())
+    }
+
+    /// Judges a provider's demand to end sessions; `at` is our single-logout address.
+    ///
+    /// # Errors
+    /// When it cannot be trusted.
+    async fn logout_requested(&self, _message: &LogoutMessage, _at: &str, _now: i64) -> Result<LogoutRequested, Error> {
+        Err(no_single_logout())
+    }
+
+    /// The answer to such a demand, once it is done.
+    ///
+    /// # Errors
+    /// When the provider has no address for answers.
+    async fn logout_answer(&self, _request: &LogoutRequested, _now: i64) -> Result<Go, Error> {
+        Err(no_single_logout())
+    }
+}
+
+fn no_single_logout() -> Error {
+    Error::Misconfigured("this connection knows no single logout".to_owned())
 }
 
 /// Why a sign-in over a connection failed. `cause` is for the operator's log: the exact reason and, where there is one,

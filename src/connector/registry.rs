@@ -9,8 +9,9 @@ use std::{
 use secrecy::SecretString;
 
 use super::{
-    Connector, Error,
-    oidc::{Deps, Oidc},
+    Connector, Deps, Error,
+    oidc::Oidc,
+    saml::{Saml, metadata::Provider},
 };
 use crate::policy::connection::{ConnectionSettings, Protocol};
 
@@ -30,6 +31,12 @@ pub struct StoredConnection<'a> {
     pub settings: &'a ConnectionSettings,
     /// The client secret, if it has one.
     pub secret: Option<SecretString>,
+    /// The tenant's name; with the connection's it makes our name towards a SAML provider.
+    pub tenant: &'a str,
+    /// The connection's name.
+    pub name: &'a str,
+    /// The SAML provider, where its metadata is at a URL, and the version of what is known of it.
+    pub provider: Option<(i64, Arc<Provider>)>,
 }
 
 /// Keeps connectors open.
@@ -46,7 +53,7 @@ struct Open {
 }
 
 struct Kept {
-    version: i64,
+    version: (i64, i64),
     used: u64,
     connector: Arc<dyn Connector>,
 }
@@ -66,19 +73,20 @@ impl Registry {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.uses += 1;
         let used = open.uses;
-        if let Some(kept) = open.connectors.get_mut(connection.id).filter(|kept| kept.version == connection.version) {
+        let version = (connection.version, connection.provider.as_ref().map_or(0, |(version, _)| *version));
+        if let Some(kept) = open.connectors.get_mut(connection.id).filter(|kept| kept.version == version) {
             kept.used = used;
             return Ok(Arc::clone(&kept.connector));
         }
         let connector: Arc<dyn Connector> = match connection.protocol {
             Protocol::Oidc => Arc::new(Oidc::open(connection.settings, connection.secret.clone(), &self.deps)?),
-            Protocol::Saml => return Err(Error::Misconfigured("this build has no SAML connector".to_owned())),
+            Protocol::Saml => Arc::new(Saml::open(connection, &self.deps)?),
         };
         if open.connectors.len() >= CAPACITY && !open.connectors.contains_key(connection.id) {
             let oldest = open.connectors.iter().min_by_key(|(_, kept)| kept.used).map(|(id, _)| id.clone());
             oldest.and_then(|id| open.connectors.remove(&id));
         }
-        let kept = Kept { version: connection.version, used, connector: Arc::clone(&connector) };
+        let kept = Kept { version, used, connector: Arc::clone(&connector) };
         open.connectors.insert(connection.id.to_owned(), kept);
         Ok(connector)
     }

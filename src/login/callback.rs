@@ -10,6 +10,7 @@ use axum::{
 use super::{departure::failed, dispatch, dispatch::Pending, link};
 use crate::{
     app::App,
+    connector::Arrived,
     error::PageError,
     oauth::params::Params,
     policy::{access::Refusal, identity::Identity},
@@ -52,10 +53,10 @@ async fn arrive(app: &App, visit: &Visit, query: Option<&str>, own: Option<(Stri
     let memo = app.sealer.open(&format!("departure/{state_hash}"), &departure.memo_sealed);
     let memo = memo.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let memo = memo.ok_or_else(|| PageError::internal("the departure's memo does not open"))?;
-    let connector = app.connector(&connection).map_err(|e| failed(&connection, &e))?;
-    let identity = connector.arrive(&memo, &params.into_map(), &app.callback_url(&pending.tenant.name, &connection), now).await;
+    let connector = app.connector(&pending.tenant.name, &connection).await.map_err(|e| failed(&connection, &e))?;
+    let arrived = connector.arrive(&memo, &params.into_map(), &app.callback_url(&pending.tenant.name, &connection), now).await;
     let again = format!("/login/{}", pending.login.id);
-    let identity = identity.map_err(|e| failed(&connection, &e).way_on(again, "Try again"))?;
+    let Arrived { identity, .. } = arrived.map_err(|e| failed(&connection, &e).way_on(again, "Try again"))?;
 
     let user = link::user_of(app, &pending, &connection, &identity).await.map_err(|e| another_way(e, &pending))?;
     require_active(app, &pending, &user, Some(&connection)).await.map_err(|e| another_way(e, &pending))?;

@@ -52,7 +52,7 @@ pub async fn plan(app: &App, visit: &Visit, pending: &Pending, name: &str, hint:
     let connection = pending.offered.iter().find(|c| c.name == name);
     let connection =
         connection.ok_or_else(|| not_offered(format!("connection {name:?} is not offered by tenant {}", pending.tenant.name)))?;
-    let connector = app.connector(connection).map_err(|e| failed(connection, &e))?;
+    let connector = app.connector(&pending.tenant.name, connection).await.map_err(|e| failed(connection, &e))?;
     let request = &pending.login.request;
     let state = secret::random();
     let redirect_uri = app.callback_url(&pending.tenant.name, connection);

@@ -3,10 +3,9 @@
 //! methods here give the general default.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use url::{Host, Url};
 
-use super::identity::EmailTrust;
+use super::{identity::EmailTrust, saml::SamlSettings};
 
 /// The signature algorithms that an ID token may use when the settings name none. Symmetric ones and `none` are never
 /// possible (RFC 8725 §2.1, §3.2).
@@ -102,7 +101,7 @@ pub struct ConnectionSettings {
     /// OpenID Connect's part.
     pub oidc: Option<OidcSettings>,
     /// SAML's part.
-    pub saml: Option<Value>,
+    pub saml: Option<SamlSettings>,
 }
 
 /// OpenID Connect's part of the settings.
@@ -213,7 +212,7 @@ impl ConnectionSettings {
             (None, None) => found.push("the connection has neither an oidc nor a saml part".to_owned()),
             (Some(_), Some(_)) => found.push("the connection has both an oidc and a saml part; keep one".to_owned()),
             (Some(oidc), None) => found.extend(oidc.problems()),
-            (None, Some(_)) => {}
+            (None, Some(saml)) => found.extend(saml.problems()),
         }
         if let Some(url) = self.button_image_url.as_deref().filter(|u| !u.is_empty()) {
             found.extend(url_problem("button_image_url", url));

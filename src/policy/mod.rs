@@ -7,3 +7,4 @@ pub mod connection;
 pub mod email;
 pub mod identity;
 pub mod linking;
+pub mod saml;

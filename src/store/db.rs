@@ -340,5 +340,5 @@ macro_rules! migrations {
 
 /// The one series of migrations. They only add; a file that has been released is never changed.
 fn migrations() -> Vec<Migration> {
-    migrations![1 "0001_init.sql"]
+    migrations![1 "0001_init.sql", 2 "0002_saml.sql"]
 }

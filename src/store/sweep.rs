@@ -22,6 +22,9 @@ pub async fn sweep(db: &Db, now: i64) -> Result<u64> {
         ("DELETE FROM replays WHERE expires_at <= $1", now),
         ("DELETE FROM throttles WHERE expires_at <= $1", now),
         ("DELETE FROM signing_keys WHERE expires_at <= $1", past),
+        ("DELETE FROM saml_keys WHERE expires_at <= $1", past),
+        ("DELETE FROM provider_sessions WHERE expires_at <= $1", now),
+        ("DELETE FROM farewells WHERE expires_at <= $1", now),
     ] {
         gone += db.execute(sql, params![before]).await?;
     }

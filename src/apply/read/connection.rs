@@ -1,8 +1,6 @@
 //! `connections:`: the settings as the operator wrote them. The preset's habits are added only to judge them, so that
 //! what is stored stays what was said.
 
-use serde_json::{Map, Value};
-
 use super::tenant::valid_name;
 use crate::{
     apply::{
@@ -14,6 +12,7 @@ use crate::{
     policy::{
         connection::{ConnectionSettings, OidcSettings, Protocol, TokenAuth},
         identity::EmailTrust,
+        saml::{self, Binding, SamlSettings},
     },
     suggest,
 };
@@ -57,10 +56,6 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ConnectionFile> {
     if protocol != spoken {
         context.problem(node.at, format!("the connection's protocol is {0}, but it has no {0} part", protocol.as_str()));
     }
-    if protocol == Protocol::Saml && enabled != Some(false) {
-        context
-            .problem(node.at, "signing in over saml is not supported by this version; keep the connection with enabled: false");
-    }
     match &preset {
         Some(text) if presets::preset(&text.value).is_none() => {
             let known = presets::PRESETS.map(|p| p.name);
@@ -92,9 +87,9 @@ fn place(node: &Node, field: &str) -> Option<At> {
     if let Some((_, value)) = entries.iter().find(|(k, _)| k.name == field) {
         return Some(value.at);
     }
-    let oidc = entries.iter().find(|(k, _)| k.name == "oidc").map(|(_, v)| v)?;
-    let Kind::Map(inner) = &oidc.kind else { return None };
-    inner.iter().find(|(k, _)| k.name == field).map(|(_, v)| v.at).or(Some(oidc.at))
+    let part = entries.iter().find(|(k, _)| k.name == "oidc" || k.name == "saml").map(|(_, v)| v)?;
+    let Kind::Map(inner) = &part.kind else { return None };
+    inner.iter().find(|(k, _)| k.name == field).map(|(_, v)| v.at).or(Some(part.at))
 }
 
 fn read_oidc(context: &Context<'_>, node: &Node) -> Option<(OidcSettings, Option<String>)> {
@@ -138,28 +133,30 @@ fn read_oidc(context: &Context<'_>, node: &Node) -> Option<(OidcSettings, Option
     Some((oidc, secret.map(|s| s.value)))
 }
 
-fn read_saml(context: &Context<'_>, node: &Node) -> Option<Value> {
+fn read_saml(context: &Context<'_>, node: &Node) -> Option<SamlSettings> {
     let mut f = Fields::of(context, node, "saml")?;
-    let mut saml = Map::new();
-    for name in ["metadata_url", "metadata_xml", "idp_entity_id", "sso_url"] {
-        if let Some(value) = f.value(name) {
-            saml.insert(name.into(), value.into());
-        }
-    }
-    let certificates: Vec<String> = f.texts("certificates").into_iter().map(|t| t.value).collect();
-    if !certificates.is_empty() {
-        saml.insert("certificates".into(), certificates.into());
-    }
-    for name in ["sign_requests", "want_encrypted", "idp_initiated"] {
-        if let Some(value) = f.bool(name) {
-            saml.insert(name.into(), value.into());
-        }
-    }
+    let defaults = SamlSettings::default();
+    let saml = SamlSettings {
+        metadata_url: f.value("metadata_url"),
+        metadata_xml: f.value("metadata_xml"),
+        metadata_certificates: f.one_or_more("metadata_certificates"),
+        idp_entity_id: f.value("idp_entity_id"),
+        sso_url: f.value("sso_url"),
+        slo_url: f.value("slo_url"),
+        certificates: f.one_or_more("certificates"),
+        sign_requests: f.bool("sign_requests").unwrap_or(defaults.sign_requests),
+        request_binding: f.choice("request_binding", &[Binding::Redirect, Binding::Post].map(|b| (b.as_str(), b))),
+        name_id_format: f.value("name_id_format"),
+        authn_context: f.one_or_more("authn_context"),
+        want_encrypted: f.bool("want_encrypted").unwrap_or_default(),
+        offer_encryption: f.bool("offer_encryption").unwrap_or(defaults.offer_encryption),
+        idp_initiated: f.bool("idp_initiated").unwrap_or_default(),
+        idp_initiated_client: f.value("idp_initiated_client"),
+        idp_initiated_url: f.value("idp_initiated_url"),
+        allow_sha1: f.bool("allow_sha1").unwrap_or_default(),
+        single_logout: f.bool("single_logout").unwrap_or(defaults.single_logout),
+        skew: f.int("skew", 0..=saml::MAX_SKEW),
+    };
     f.finish();
-    let has = |name: &str| saml.contains_key(name);
-    let described = has("idp_entity_id") && has("sso_url") && has("certificates");
-    if !(has("metadata_url") || has("metadata_xml") || described) {
-        context.problem(node.at, "saml needs metadata_url, metadata_xml, or all of idp_entity_id, sso_url and certificates");
-    }
-    Some(Value::Object(saml))
+    Some(saml)
 }

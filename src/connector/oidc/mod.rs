@@ -32,26 +32,14 @@ use self::{
     request::Memo,
     userinfo::Question,
 };
-use super::{Arrival, Connector, Departure, Error, Go, Wish, presets};
+use super::{Arrival, Arrived, Connector, Departure, Deps, Error, Go, Wish, presets};
 use crate::{
-    outbound::Outbound,
     policy::{
         connection::{ConnectionSettings, OidcSettings, Protocol},
         identity::Identity,
     },
-    token::{KeySource, jwks::KeySets, ring::KeyRing},
+    token::KeySource,
 };
-
-/// What every connector is opened with. Clones share everything.
-#[derive(Clone)]
-pub struct Deps {
-    /// For discovery, token and userinfo requests.
-    pub outbound: Outbound,
-    /// The providers' keys.
-    pub key_sets: KeySets,
-    /// Signs client assertions and request objects.
-    pub ring: KeyRing,
-}
 
 /// Signs people in at one OpenID Connect provider.
 pub struct Oidc {
@@ -146,7 +134,7 @@ impl Connector for Oidc {
         Ok(Departure { go: Go::Redirect(url), memo })
     }
 
-    async fn arrive(&self, memo: &Value, arrival: &Arrival, redirect_uri: &str, now: i64) -> Result<Identity, Error> {
+    async fn arrive(&self, memo: &Value, arrival: &Arrival, redirect_uri: &str, now: i64) -> Result<Arrived, Error> {
         let memo: Memo = serde_json::from_value(memo.clone())
             .map_err(|_| Error::Untrusted("the sign-in was begun by something else than an OIDC connection".to_owned()))?;
         let provider = self.discovery.provider(now).await?;
@@ -191,7 +179,7 @@ impl Connector for Oidc {
                 None
             }
         };
-        Ok(Identity {
+        Ok(Arrived::from(Identity {
             issuer: verified.issuer,
             subject: person.subject,
             email: person.email,
@@ -200,6 +188,6 @@ impl Connector for Oidc {
             groups,
             auth_time: verified.auth_time,
             session_until: None,
-        })
+        }))
     }
 }

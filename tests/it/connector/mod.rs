@@ -11,9 +11,10 @@ use std::{sync::Arc, time::Duration};
 use gatehouse::{
     clock::Clock,
     connector::{
-        Connector, Departure, Error, Go, Wish,
-        oidc::{Deps, Oidc},
+        Connector, Departure, Deps, Error, Go, Wish,
+        oidc::Oidc,
         registry::{Registry, StoredConnection},
+        saml::credentials::Credentials,
     },
     oauth::client::SigningAlg,
     outbound::Outbound,
@@ -57,7 +58,13 @@ impl World {
         let ring = KeyRing::new(vec![SigningKey::new(&material, validity).unwrap()]);
         let jwks: Value = serde_json::from_str(&ring.jwks(START).json).unwrap();
         idp.turn(|k| k.client_jwks = jwks);
-        let deps = Deps { key_sets: KeySets::new(Arc::new(outbound.clone()), 100, FLOOR), outbound, ring };
+        let deps = Deps {
+            issuer: "https://us.example".into(),
+            key_sets: KeySets::new(Arc::new(outbound.clone()), 100, FLOOR),
+            outbound,
+            ring,
+            credentials: Credentials::default(),
+        };
         let oidc = OidcSettings { issuer: idp.issuer().into(), client_id: CLIENT_ID.into(), ..OidcSettings::default() };
         let settings = ConnectionSettings { oidc: Some(oidc), ..ConnectionSettings::default() };
         Self { idp, clock, deps, settings, secret: Some(CLIENT_SECRET.into()) }
@@ -89,7 +96,7 @@ impl World {
         let (back, arrival) = self.idp.visit(&target(&departure)).await;
         assert!(back.as_str().starts_with(CALLBACK));
         assert_eq!(arrival["state"], state);
-        connector.arrive(&departure.memo, &arrival, CALLBACK, self.clock.now()).await
+        connector.arrive(&departure.memo, &arrival, CALLBACK, self.clock.now()).await.map(|a| a.identity)
     }
 
     /// Signs in with one fault, then with none on the same connector; gives the fault's error.
@@ -152,7 +159,7 @@ async fn five_hundred_people_at_once_are_each_themselves() {
             let state = secret::random();
             let departure = connector.depart(world.wish(&state)).await.unwrap();
             let (_, arrival) = world.idp.visit(&target(&departure)).await;
-            let identity = connector.arrive(&departure.memo, &arrival, CALLBACK, START).await.unwrap();
+            let identity = connector.arrive(&departure.memo, &arrival, CALLBACK, START).await.unwrap().identity;
             assert_eq!(departure.memo["nonce"], identity.subject.as_str());
         })
     });
@@ -168,11 +175,7 @@ async fn five_hundred_people_at_once_are_each_themselves() {
 async fn the_registry_opens_a_changed_connection_anew() {
     let mut world = World::new().await;
     let registry = Registry::new(world.deps.clone());
-    let stored = |world: &World, version| {
-        let settings = world.settings.clone();
-        let secret = world.secret.clone();
-        registry.get(&StoredConnection { id: "c1", version, protocol: Protocol::Oidc, settings: &settings, secret })
-    };
+    let stored = |world: &World, version| registry.get(&as_stored(world, &world.settings, version, Protocol::Oidc));
     let first = stored(&world, 1).unwrap();
     assert!(Arc::ptr_eq(&first, &stored(&world, 1).unwrap()));
     world.oidc().client_id = "another".into();
@@ -183,8 +186,13 @@ async fn the_registry_opens_a_changed_connection_anew() {
     assert!(target(&departure).query_pairs().any(|(n, v)| n == "client_id" && v == "another"));
     world.oidc().issuer = "http://idp.example".into();
     assert!(matches!(stored(&world, 3), Err(Error::Misconfigured(cause)) if cause.contains("https://")));
-    let saml = StoredConnection { id: "c2", version: 1, protocol: Protocol::Saml, settings: &world.settings, secret: None };
+    let saml = StoredConnection { id: "c2", ..as_stored(&world, &world.settings, 1, Protocol::Saml) };
     assert!(matches!(registry.get(&saml), Err(Error::Misconfigured(_))));
+}
+
+fn as_stored<'a>(world: &World, settings: &'a ConnectionSettings, version: i64, protocol: Protocol) -> StoredConnection<'a> {
+    let secret = world.secret.clone();
+    StoredConnection { id: "c1", version, protocol, settings, secret, tenant: "acme", name: "okta", provider: None }
 }
 
 /// Lets background tasks run.

@@ -1,0 +1,101 @@
+//! What we know of the providers that publish metadata: the last accepted, a later one that waits for an operator, and
+//! when to look again.
+
+use super::{
+    db::{Db, Result},
+    on::On,
+};
+use crate::params;
+
+/// What is known of one provider.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Row {
+    /// Of which connection.
+    pub connection_id: String,
+    /// The connection's version that it was fetched for: another one's settings may name another provider.
+    pub connection_version: i64,
+    /// Grows when `provider` changes, so that nodes know when to open the connector anew.
+    pub version: i64,
+    /// What was read from the metadata last accepted (JSON).
+    pub provider: String,
+    /// The same of a later one that shares no key with it; it has no effect before an operator accepts it.
+    pub held: Option<String>,
+    /// Why the last fetch failed, if it did.
+    pub failure: Option<String>,
+    /// When metadata last arrived (unix seconds).
+    pub fetched_at: i64,
+    /// When `provider` last changed (unix seconds).
+    pub changed_at: i64,
+    /// When it is to be fetched again (unix seconds).
+    pub due_at: i64,
+}
+
+/// Of one connection.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(on: impl Into<On<'_>>, connection_id: &str) -> Result<Option<Row>> {
+    on.into()
+        .optional(
+            "SELECT connection_id, connection_version, version, provider, held, failure, fetched_at, changed_at, due_at
+             FROM provider_metadata WHERE connection_id = $1",
+            params![connection_id],
+        )
+        .await
+}
+
+/// Those that are to be fetched again, the longest due first.
+///
+/// # Errors
+/// What the database says.
+pub async fn due(db: &Db, now: i64, limit: i64) -> Result<Vec<Row>> {
+    db.all(
+        "SELECT connection_id, connection_version, version, provider, held, failure, fetched_at, changed_at, due_at
+         FROM provider_metadata WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
+        params![now, limit],
+    )
+    .await
+}
+
+/// Claims a due row for one node: moves its `due_at` on; `false` when another node was first.
+///
+/// # Errors
+/// What the database says.
+pub async fn claim(db: &Db, connection_id: &str, due_at: i64, next: i64) -> Result<bool> {
+    let n = db
+        .execute(
+            "UPDATE provider_metadata SET due_at = $3 WHERE connection_id = $1 AND due_at = $2",
+            params![connection_id, due_at, next],
+        )
+        .await?;
+    Ok(n == 1)
+}
+
+/// Stores what is known now; a row of a later version is left as it is.
+///
+/// # Errors
+/// What the database says.
+pub async fn save(db: &Db, r: &Row) -> Result<bool> {
+    let n = db
+        .execute(
+            "INSERT INTO provider_metadata (connection_id, connection_version, version, provider, held, failure, fetched_at,
+               changed_at, due_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (connection_id) DO UPDATE SET connection_version = $2, version = $3, provider = $4, held = $5,
+               failure = $6, fetched_at = $7, changed_at = $8, due_at = $9
+             WHERE provider_metadata.version <= $3",
+            params![
+                &r.connection_id,
+                r.connection_version,
+                r.version,
+                &r.provider,
+                &r.held,
+                &r.failure,
+                r.fetched_at,
+                r.changed_at,
+                r.due_at
+            ],
+        )
+        .await?;
+    Ok(n == 1)
+}
