@@ -12,6 +12,9 @@
 
 pub mod credentials;
 pub mod metadata;
+pub mod redirect;
+pub mod sign;
+pub mod write;
 
 use async_trait::async_trait;
 use serde_json::Value;
