@@ -51,8 +51,11 @@ struct Inner {
     /// By connection and version: a version never changes.
     read: Cache<(String, i64), Arc<Provider>>,
     /// By connection and source: whoever fetches holds the lock and leaves behind why it failed, and until when that holds.
-    fetching: Cache<(String, String), Arc<Mutex<Option<(i64, Error)>>>>,
+    fetching: Cache<(String, String), Arc<Flight>>,
 }
+
+/// Why the last fetch failed, and until when that is remembered.
+type Flight = Mutex<Option<(i64, Error)>>;
 
 /// What decides which document is fetched and taken.
 struct Source<'a> {

@@ -128,7 +128,7 @@ fn colons(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connector::saml::metadata::made::{self, NOW};
+    use crate::connector::saml::metadata::tests::made::{self, NOW};
 
     #[test]
     fn pem_and_base64_are_one_certificate() {

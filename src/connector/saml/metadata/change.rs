@@ -63,3 +63,44 @@ pub fn difference(accepted: &Provider, later: &Provider) -> Change {
             != (&later.sso, &later.slo, later.wants_signed_requests),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use openssl::nid::Nid;
+
+    use super::*;
+    use crate::connector::saml::metadata::tests::made::{self, NOW};
+
+    fn provider(certificates: &[&String]) -> Provider {
+        Provider {
+            entity_id: "idp".into(),
+            sso: vec![],
+            slo: vec![],
+            certificates: certificates.iter().map(|c| (*c).clone()).collect(),
+            wants_signed_requests: false,
+            valid_until: None,
+            cache_duration: None,
+        }
+    }
+
+    #[test]
+    fn one_common_key_vouches_for_the_rest() {
+        let key = made::ec(Nid::X9_62_PRIME256V1);
+        let [old, renewed] = [NOW, NOW + 1].map(|end| STANDARD.encode(made::certificate(&key, "x", end)));
+        let (next, other) = (made::fresh(), made::fresh());
+        let change = |a: &[&String], b: &[&String]| compare(&provider(a), &provider(b)).map(|c| (c.added.len(), c.removed.len()));
+        assert_eq!(change(&[&old], &[&old]), Ok((0, 0)));
+        assert_eq!(change(&[&old], &[&old, &next]), Ok((1, 0)), "announced");
+        assert_eq!(change(&[&old, &next], &[&next]), Ok((0, 1)), "gone");
+        assert_eq!(change(&[&old], &[&renewed]), Ok((1, 1)), "the same key under a new certificate");
+        assert_eq!(change(&[&old], &[&next]), Err(Stranger::Keys));
+        assert_eq!(change(&[&old, &other], &[&next]), Err(Stranger::Keys));
+        let renamed = Provider { entity_id: "IDP".into(), ..provider(&[&old]) };
+        assert_eq!(compare(&provider(&[&old]), &renamed), Err(Stranger::Entity("IDP".into())));
+        let longer = Provider { valid_until: Some(NOW), ..provider(&[&old]) };
+        assert!(compare(&provider(&[&old]), &longer).unwrap().is_none());
+        let wants = Provider { wants_signed_requests: true, ..provider(&[&old]) };
+        assert!(compare(&provider(&[&old]), &wants).unwrap().endpoints);
+    }
+}

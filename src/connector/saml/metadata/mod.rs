@@ -7,11 +7,9 @@
 pub mod certificate;
 pub mod change;
 mod document;
-#[cfg(test)]
-mod document_tests;
-#[cfg(test)]
-mod made;
 mod period;
+#[cfg(test)]
+mod tests;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};

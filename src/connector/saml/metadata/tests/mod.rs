@@ -1,13 +1,12 @@
 //! Documents in the shapes that providers publish (synthetic: no provider's own text), and what is refused.
 
+pub mod made;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use openssl::nid::Nid;
 
-use super::{
-    Provider,
-    made::{NOW, certificate, ec, fresh, issued, rsa},
-    read,
-};
+use self::made::{NOW, certificate, ec, fresh, issued, rsa};
+use super::{Provider, read};
 use crate::policy::saml::Binding;
 
 const MD: &str = r#"xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:ds="http://www.w3.org/2000/09/xmldsig#""#;
