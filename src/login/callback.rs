@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 
-use super::{arrival, departure::failed, dispatch, dispatch::Pending, repost};
+use super::{arrival, departure::failed, dispatch, dispatch::Pending, repost, unsolicited};
 use crate::{
     app::App,
     error::PageError,
@@ -34,41 +34,50 @@ pub async fn answered(State(app): State<App>, visit: Visit, own: Own, RawQuery(q
 /// `POST`: the answer of a SAML provider, or the same once more from a page of ours.
 pub async fn posted(
     State(app): State<App>,
-    visit: Visit,
+    mut visit: Visit,
     own: Own,
     OriginalUri(uri): OriginalUri,
     form: Result<RawForm, RawFormRejection>,
 ) -> Result<Response, PageError> {
     let RawForm(form) = form.map_err(|e| bad_answer(e.body_text()))?;
     let answer = read(&form)?;
-    let relay_state = answer.one("RelayState").ok().flatten();
-    let state_hash = relay_state.map(secret::digest);
-    if let Some(state_hash) = state_hash.as_deref()
-        && let Some(departure) = visit.departure(&app, state_hash).await?
-    {
-        return arrive(&app, &visit, Answer { protocol: Protocol::Saml, params: answer, own }, state_hash, departure).await;
+    let name = answer.one("RelayState").ok().flatten().map(secret::digest);
+    let departure = match &name {
+        Some(state_hash) => visit.departure(&app, state_hash).await?,
+        None => None,
+    };
+    match (name, departure) {
+        (Some(state_hash), Some(departure)) => {
+            arrive(&app, &visit, Answer { protocol: Protocol::Saml, params: answer, own }, &state_hash, departure).await
+        }
+        (name, _) => stray(&app, &mut visit, &uri, answer, own, name.as_deref()).await,
     }
-    stray(&app, &uri, &answer, relay_state, state_hash.as_deref()).await
 }
 
-/// An answer that names no departure of this browser, as far as its cookies came along.
+/// An answer that names no departure of this browser, as far as its cookies came along. First it goes round, then it is
+/// another browser's, or nobody's.
 async fn stray(
     app: &App,
+    visit: &mut Visit,
     uri: &Uri,
-    answer: &Params,
-    relay_state: Option<&str>,
-    state_hash: Option<&str>,
+    answer: Params,
+    own: Own,
+    name: Option<&str>,
 ) -> Result<Response, PageError> {
     let response = answer.one("SAMLResponse").ok().flatten().filter(|text| repost::is_base64(text));
     let response = response.ok_or_else(|| bad_answer("SAMLResponse is missing or no base64"))?;
-    if repost::is_marked(answer) {
-        return Err(PageError::no_login());
-    }
-    let asked = match state_hash {
+    let asked = match name {
         Some(state_hash) => store::departures::asked(&app.db, state_hash, app.clock.now()).await?,
         None => None,
     };
-    Ok(repost::page(app, uri, response, relay_state, asked.as_ref()))
+    if !repost::is_marked(&answer) {
+        let relay_state = answer.one("RelayState").ok().flatten();
+        return Ok(repost::page(app, uri, response, relay_state, asked.as_ref()));
+    }
+    match asked {
+        Some(_) => Err(PageError::no_login()),
+        None => unsolicited::begin(app, visit, answer, own.map(|Path(names)| names)).await,
+    }
 }
 
 /// What the browser brought, and how.

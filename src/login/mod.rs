@@ -32,6 +32,7 @@ pub mod password;
 pub mod repost;
 pub mod respond;
 pub mod throttle;
+pub mod unsolicited;
 
 use axum::{
     Router,

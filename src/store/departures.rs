@@ -60,3 +60,17 @@ pub async fn asked(db: &Db, state_hash: &str, now: i64) -> Result<Option<Authori
         .await?;
     row.map(|(request,)| read_json("login", &request)).transpose()
 }
+
+/// How many departures to a connection this browser made after `since`, which nothing has answered.
+///
+/// # Errors
+/// What the database says.
+pub async fn waiting(db: &Db, browser_hash: &str, connection_id: &str, since: i64) -> Result<i64> {
+    let row: Option<(i64,)> = db
+        .optional(
+            "SELECT COUNT(*) FROM departures WHERE browser_hash = $1 AND connection_id = $2 AND created_at > $3",
+            params![browser_hash, connection_id, since],
+        )
+        .await?;
+    Ok(row.map_or(0, |(count,)| count))
+}
