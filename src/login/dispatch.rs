@@ -82,9 +82,7 @@ pub async fn proceed(app: &App, visit: &Visit, login: Login) -> Result<Response,
     let signed_in = visit.signed_in(app, Some(&pending.tenant.id)).await?;
     match next(app, &pending, signed_in.as_ref()).await? {
         Step::Issue => match signed_in {
-            Some(_) if let Some(landing) = &pending.login.request.landing => {
-                unsolicited::land(app, visit, &pending, landing).await
-            }
+            Some(_) if pending.login.request.landing.is_some() => unsolicited::land(app, visit, &pending).await,
             Some(signed_in) if pending.login.request.direct => direct::land(app, visit, pending, &signed_in).await,
             Some(signed_in) => respond::issue(app, visit, pending, &signed_in).await,
             None => Err(PageError::internal("issue without a sign-in")),

@@ -74,7 +74,8 @@ pub async fn begin(app: &App, visit: &mut Visit, answer: Params, own: Option<(St
 ///
 /// # Errors
 /// A page, when the client has lost that origin since.
-pub async fn land(app: &App, visit: &Visit, pending: &Pending, landing: &str) -> Result<Response, PageError> {
+pub async fn land(app: &App, visit: &Visit, pending: &Pending) -> Result<Response, PageError> {
+    let landing = pending.login.request.landing.as_deref().unwrap_or_default();
     if !store::logins::take(&app.db, &pending.login.id).await? {
         return Err(PageError::no_login());
     }
@@ -140,8 +141,9 @@ async fn request(
     standing.map_err(|refusal| refused(&refusal))?;
     let client = store::clients::find(&app.db, client_id).await?.ok_or_else(|| refused(&Refusal::Gone))?;
     let registered = SamlSettings::landing(landing, &client.settings.redirect_uris).cloned();
-    let registered = registered
-        .ok_or_else(|| misconfigured(format!("idp_initiated_url {landing} is on no origin of the redirect URIs of {client_id}")))?;
+    let registered = registered.ok_or_else(|| {
+        misconfigured(format!("idp_initiated_url {landing} is on no origin of the redirect URIs of {client_id}"))
+    })?;
     let mut request = AuthorizeRequest::unasked(&client, registered, Scopes::default());
     request.landing = Some(landing.clone());
     request.idp_hint = Some(connection.name.clone());
@@ -166,7 +168,9 @@ mod tests {
         let issuer = "https://sso.example";
         let names = names_in(issuer, "https://sso.example/saml/acme/okta/metadata");
         assert_eq!(names, Some(("acme".into(), "okta".into())));
-        for other in ["https://sso.example", "https://sso.example.evil/saml/a/b/metadata", "https://sso.example/saml/a/metadata", ""] {
+        for other in
+            ["https://sso.example", "https://sso.example.evil/saml/a/b/metadata", "https://sso.example/saml/a/metadata", ""]
+        {
             assert_eq!(names_in(issuer, other), None, "{other}");
         }
     }
