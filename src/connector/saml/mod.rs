@@ -11,7 +11,14 @@
 //! blocks and nothing of libxml2 may cross threads, so each message is judged by one call on a blocking thread.
 
 pub mod credentials;
+#[cfg(test)]
+mod forge;
 pub mod metadata;
+pub mod names;
+mod scan;
+mod shape;
+pub mod signature;
+pub mod xml;
 
 use async_trait::async_trait;
 use serde_json::Value;
