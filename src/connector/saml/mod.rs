@@ -18,6 +18,7 @@ pub mod names;
 mod scan;
 mod shape;
 pub mod signature;
+pub mod unsolicited;
 pub mod xml;
 
 use async_trait::async_trait;
