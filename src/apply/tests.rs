@@ -221,7 +221,7 @@ fn a_saml_provider_is_read_when_it_is_written_down() {
             Some((10, "certificates: it is no X.509 certificate; give the")),
         ),
         (format!("{by_hand}      - ${{SET}}\n"), Some((9, "certificates: it is no X.509 certificate; give"))),
-        ("      metadata_xml: ${METADATA}\n      idp_initiated: true\n".into(), Some((5, "idp_initiated needs"))),
+        ("      metadata_xml: ${METADATA}\n      idp_initiated: true\n".into(), Some((7, "idp_initiated needs"))),
         ("      metadata_xml: ${METADATA}\n".into(), Some((6, "no SingleSignOnService"))),
         ("      idp_entity_id: y\n      metadata_xml: ${METADATA}\n".into(), Some((7, "does not describe the idp_entity_id"))),
         ("      metadata_xml: ${KEYLESS}\n".into(), Some((6, "metadata_xml: no signing certificate: "))),
