@@ -29,6 +29,7 @@ pub mod password;
 pub mod policy;
 pub mod provider_metadata;
 pub mod router;
+pub mod saml_keys;
 pub mod seal;
 pub mod secret;
 pub mod serve;

@@ -212,13 +212,18 @@ pub fn filled(settings: &ConnectionSettings, protocol: Protocol) -> ConnectionSe
     }
 }
 
-/// Fills what `settings` leave empty with the habits of their preset. Without a preset nothing happens; doing it again
-/// changes nothing.
+/// Fills what `settings` leave empty with the habits of their preset; without one, nothing happens over OpenID Connect and
+/// `custom_saml` is meant over SAML. Doing it again changes nothing.
 ///
 /// # Errors
 /// When the preset is unknown or does not speak `protocol`; the text names the fix.
 pub fn apply(settings: &mut ConnectionSettings, protocol: Protocol) -> Result<(), String> {
-    let Some(name) = settings.preset.as_deref().filter(|n| !n.is_empty()) else { return Ok(()) };
+    let name = match settings.preset.as_deref().filter(|n| !n.is_empty()) {
+        Some(name) => name,
+        // The general defaults are names of OpenID Connect, which no SAML provider sends.
+        None if protocol == Protocol::Saml => "custom_saml",
+        None => return Ok(()),
+    };
     let Some(preset) = preset(name) else {
         let known: Vec<_> = PRESETS.iter().map(|p| p.name).collect();
         return Err(format!("preset {name:?} is unknown; known are {}", known.join(", ")));
@@ -248,13 +253,16 @@ pub fn apply(settings: &mut ConnectionSettings, protocol: Protocol) -> Result<()
     if let Some(oidc) = settings.oidc.as_mut().filter(|o| o.scopes.trim().is_empty()) {
         oidc.scopes = mapping.scopes.to_owned();
     }
+    if let Some(saml) = settings.saml.as_mut().filter(|s| s.name_id_format.is_none()) {
+        saml.name_id_format = Some(mapping.name_id_format).filter(|format| !format.is_empty()).map(str::to_owned);
+    }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::connection::OidcSettings;
+    use crate::policy::{connection::OidcSettings, saml::SamlSettings};
 
     fn named(preset: &str) -> ConnectionSettings {
         ConnectionSettings { preset: Some(preset.into()), oidc: Some(OidcSettings::default()), ..ConnectionSettings::default() }
@@ -316,6 +324,34 @@ mod tests {
             assert_eq!(settings.email_trust(), trust, "{name}");
         }
         assert!(PRESETS.iter().filter_map(|p| p.saml).all(|m| m.email_trust == EmailTrust::Domain));
+    }
+
+    #[test]
+    fn saml_without_a_preset_is_custom() {
+        let mut settings = ConnectionSettings::default();
+        apply(&mut settings, Protocol::Saml).unwrap();
+        assert_eq!((settings.unique_id_claims(), settings.email_trust()), (vec![NAME_ID], EmailTrust::Domain));
+        let mut settings = ConnectionSettings::default();
+        apply(&mut settings, Protocol::Oidc).unwrap();
+        assert_eq!(settings, ConnectionSettings::default());
+    }
+
+    #[test]
+    fn a_name_id_format_is_asked_for_unless_the_settings_say_otherwise() {
+        let format = |preset: &str, own: Option<&str>| {
+            let saml = SamlSettings { name_id_format: own.map(str::to_owned), ..SamlSettings::default() };
+            let mut settings = ConnectionSettings { oidc: None, saml: Some(saml), ..named(preset) };
+            apply(&mut settings, Protocol::Saml).unwrap();
+            settings.saml.unwrap().name_id_format_uri().unwrap()
+        };
+        assert!(format("entra", None).unwrap().ends_with(":2.0:nameid-format:persistent"));
+        assert!(format("okta", None).unwrap().ends_with(":1.1:nameid-format:emailAddress"));
+        assert!(format("okta", Some("transient")).unwrap().ends_with(":transient"));
+        assert_eq!((format("okta", Some("")), format("custom_saml", None)), (None, None));
+        for saml in PRESETS.iter().filter_map(|p| p.saml) {
+            let settings = SamlSettings { name_id_format: Some(saml.name_id_format.into()), ..SamlSettings::default() };
+            assert!(settings.name_id_format_uri().is_ok(), "{}", saml.name_id_format);
+        }
     }
 
     #[test]
