@@ -8,9 +8,14 @@
 
 mod canonical;
 pub mod dsig;
+mod conditions;
 mod honest;
+mod ids;
 pub mod keys;
+mod parsing;
 pub mod provider;
 pub mod request;
 pub mod sso_saml;
+mod trust;
+mod wrapping;
 pub mod xenc;
