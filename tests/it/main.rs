@@ -29,6 +29,7 @@ mod passwords;
 mod readme;
 mod refresh;
 mod saml;
+mod saml_arrivals;
 mod saml_callback;
 mod secrets;
 mod serve;
