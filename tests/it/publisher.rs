@@ -7,6 +7,7 @@ use std::sync::{
 
 use axum::{Router, extract::State, http::StatusCode};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use samael::crypto::{Crypto, CryptoProvider as _};
 
 /// A signing key of the provider.
 pub struct Signer(rcgen::KeyPair);
@@ -22,6 +23,24 @@ impl Signer {
         params.distinguished_name.push(rcgen::DnType::CommonName, "Synthetic Signing");
         params.not_after = rcgen::date_time_ymd(year, 12, 31);
         STANDARD.encode(params.self_signed(&self.0).unwrap().der())
+    }
+}
+
+impl Signer {
+    /// The document with its signature, over the element `id`.
+    pub fn sign(&self, document: &Document, id: &str) -> String {
+        let exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";
+        let template = format!(
+            "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:SignedInfo><ds:CanonicalizationMethod \
+             Algorithm=\"{exclusive}\"/><ds:SignatureMethod Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256\"/>\
+             <ds:Reference URI=\"#{id}\"><ds:Transforms>\
+             <ds:Transform Algorithm=\"http://www.w3.org/2000/09/xmldsig#enveloped-signature\"/>\
+             <ds:Transform Algorithm=\"{exclusive}\"/></ds:Transforms><ds:DigestMethod \
+             Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><ds:DigestValue/></ds:Reference></ds:SignedInfo>\
+             <ds:SignatureValue/></ds:Signature>"
+        );
+        let xml = document.xml().replace("<IDPSSODescriptor", &format!("{template}<IDPSSODescriptor"));
+        Crypto::sign_xml(&xml, &self.0.serialize_der()).unwrap()
     }
 }
 

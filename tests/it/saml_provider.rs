@@ -264,7 +264,7 @@ async fn periods_are_honoured(backend: Backend) {
     assert!(log.text().contains("validUntil has passed"), "{}", log.text());
     saml.world.clock.advance(3);
     saml.publisher.publish(&Document::of(&[&Signer::new().certificate(2030)]));
-    saml.refused(StatusCode::INTERNAL_SERVER_ERROR).await;
+    saml.refused(StatusCode::BAD_GATEWAY).await;
     assert!(log.text().contains("past its validUntil") && log.text().contains("held"), "{}", log.text());
     saml.world.clock.advance(3);
     saml.publisher.publish(&with(""));
@@ -336,12 +336,25 @@ async fn other_settings_ask_anew(backend: Backend) {
 async fn signatures_are_asked_for(backend: Backend) {
     let saml = Saml::new(backend, &Document::of(&[&Signer::new().certificate(2030)])).await;
     saml.leaves_for().await;
-    let trusted = Signer::new().certificate(2030);
+    let (signer, other) = (Signer::new(), Signer::new());
+    let trusted = signer.certificate(2030);
     let url = saml.publisher.url();
     saml.world.apply(&state(&format!("metadata_url: \"{url}\", metadata_certificates: \"{trusted}\""), "")).await;
     let log = Log::capture();
     saml.refused(StatusCode::BAD_REQUEST).await;
     assert!(log.text().contains("metadata_certificates are set") && log.text().contains("not signed"), "{}", log.text());
+    let mut document = Document { attributes: "ID=\"_m1\"".into(), ..Document::of(&[&Signer::new().certificate(2030)]) };
+    let good = signer.sign(&document, "_m1");
+    document.sso = "https://signed.example/sso".into();
+    for bad in [other.sign(&document, "_m1"), good.replace("idp.example/sso", "evil.example/sso")] {
+        saml.world.clock.advance(3);
+        saml.publisher.say(&bad);
+        saml.refused(StatusCode::BAD_REQUEST).await;
+        assert!(log.text().contains("is not by any of"), "{}", log.text());
+    }
+    saml.world.clock.advance(3);
+    saml.publisher.say(&signer.sign(&document, "_m1"));
+    assert_eq!(saml.leaves_for().await, "https://signed.example/sso");
 }
 
 async fn private_addresses_are_refused(backend: Backend) {

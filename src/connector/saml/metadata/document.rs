@@ -59,7 +59,10 @@ impl Period {
         };
         let least = |a: Option<i64>, b: Option<i64>| a.into_iter().chain(b).min();
         Ok(Self {
-            valid_until: least(self.valid_until, read("validUntil", |text| instant::parse("validUntil", text.trim_ascii()).ok())?),
+            valid_until: least(
+                self.valid_until,
+                read("validUntil", |text| instant::parse("validUntil", text.trim_ascii()).ok())?,
+            ),
             cache_duration: least(self.cache_duration, read("cacheDuration", period::duration)?),
         })
     }
