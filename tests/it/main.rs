@@ -28,6 +28,7 @@ mod operations;
 mod passwords;
 mod readme;
 mod refresh;
+mod saml_metadata;
 mod secrets;
 mod serve;
 mod sign_in;
