@@ -33,6 +33,7 @@ mod saml;
 mod saml_arrivals;
 mod saml_callback;
 mod saml_provider;
+mod saml_metadata;
 mod secrets;
 mod serve;
 mod sign_in;
