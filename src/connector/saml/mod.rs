@@ -29,6 +29,7 @@ mod shape;
 pub mod sign;
 pub mod signature;
 pub mod sp_metadata;
+pub mod unsolicited;
 pub mod write;
 pub mod xml;
 
