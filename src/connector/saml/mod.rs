@@ -194,3 +194,6 @@ impl Connector for Saml {
         self.judged(None, arrival, redirect_uri, now).await
     }
 }
+
+#[cfg(test)]
+mod arrival_tests;
