@@ -13,6 +13,7 @@
 pub mod credentials;
 pub mod metadata;
 pub mod redirect;
+pub mod request;
 pub mod sign;
 pub mod write;
 
