@@ -12,6 +12,7 @@
 
 pub mod credentials;
 pub mod metadata;
+mod parcel;
 pub mod redirect;
 pub mod request;
 pub mod sign;
