@@ -124,4 +124,3 @@ fn message(saml: &SamlSettings, id: &str, entity_id: &str, to: &str, wish: &Wish
         .children(policy)
         .children(context))
 }
-
