@@ -11,12 +11,20 @@
 //! blocks and nothing of libxml2 may cross threads, so each message is judged by one call on a blocking thread.
 
 pub mod credentials;
+#[cfg(test)]
+mod forge;
+mod logout;
 pub mod metadata;
+pub mod names;
 mod parcel;
 pub mod redirect;
 pub mod request;
+mod scan;
+mod shape;
 pub mod sign;
+pub mod signature;
 pub mod write;
+pub mod xml;
 
 use async_trait::async_trait;
 use serde_json::Value;
