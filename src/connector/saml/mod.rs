@@ -10,6 +10,7 @@
 //! only from elements made of bytes that a signature covers. samael makes and checks signatures and nothing else. All of it
 //! blocks and nothing of libxml2 may cross threads, so each message is judged by one call on a blocking thread.
 
+pub mod certificate;
 pub mod credentials;
 #[cfg(test)]
 mod forge;
@@ -23,6 +24,7 @@ mod scan;
 mod shape;
 pub mod sign;
 pub mod signature;
+pub mod sp_metadata;
 pub mod write;
 pub mod xml;
 
