@@ -273,12 +273,6 @@ impl Inner {
         }
     }
 
-    /// Where the provider of a SAML connection sends its logout messages.
-    #[must_use]
-    pub fn logout_url(&self, tenant: &str, connection: &Connection) -> String {
-        format!("{}/saml/{tenant}/{}/slo", self.issuer, connection.name)
-    }
-
     /// What grants stand on, now.
     #[must_use]
     pub fn grants(&self) -> Grants<'_> {

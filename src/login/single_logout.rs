@@ -16,9 +16,10 @@ use axum::{
 use super::{departure, farewell, pages::SignedOut};
 use crate::{
     app::App,
-    connector::{self, Connector, LogoutMessage},
+    connector::{self, Connector, LogoutMessage, saml::sp_metadata::Addresses},
     error::PageError,
     oauth::params::Params,
+    policy::connection::Protocol,
     secret,
     session::{Visit, end_sign_in},
     store::{self, connections::Connection},
@@ -41,7 +42,8 @@ pub async fn single_logout(
         _ => return Err(unreadable("there must be one SAMLRequest or one SAMLResponse")),
     };
     let tenant = store::tenants::find_by_name(&app.db, &tenant).await?.ok_or_else(nowhere)?;
-    let connection = store::connections::find_by_name(&app.db, &tenant.id, &connection).await?.ok_or_else(nowhere)?;
+    let connection = store::connections::find_by_name(&app.db, &tenant.id, &connection).await?;
+    let connection = connection.filter(|c| c.protocol == Protocol::Saml).ok_or_else(nowhere)?;
     let connector = app.connector(&tenant.name, &connection).await.map_err(|e| refused(&connection, &e))?;
     let message = match visit.method {
         Method::POST => LogoutMessage::Post(params.into_map()),
@@ -52,7 +54,7 @@ pub async fn single_logout(
         visit: &visit,
         connection: &connection,
         connector: &*connector,
-        at: app.logout_url(&tenant.name, &connection),
+        at: Addresses::logout(app.issuer(), &tenant.name, &connection.name),
     };
     if is_request { door.requested(&message).await } else { door.answered(&message, state.as_deref()).await }
 }
