@@ -28,6 +28,7 @@ mod operations;
 mod passwords;
 mod readme;
 mod refresh;
+mod saml;
 mod secrets;
 mod serve;
 mod sign_in;
