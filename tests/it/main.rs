@@ -29,6 +29,7 @@ mod passwords;
 mod readme;
 mod refresh;
 mod saml;
+mod saml_logout;
 mod secrets;
 mod serve;
 mod sign_in;
