@@ -3,12 +3,12 @@
 use std::{borrow::Cow, ops::Deref, sync::Arc};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     apply,
     clock::Clock,
-    config::{DirectSettings, Mode, Settings},
+    config::{DirectMetadata, DirectOidc, DirectProvider, DirectSettings, Mode, Settings},
     connector::{
         self, Connector, Deps,
         registry::{Registry, StoredConnection},
@@ -19,6 +19,7 @@ use crate::{
     outbound::{Outbound, OutboundError},
     password::{PasswordError, Passwords},
     policy::connection::Protocol,
+    provider_metadata::Providers,
     saml_keys,
     seal::{SealError, Sealer},
     signing::{self, SigningError},
@@ -90,6 +91,8 @@ pub struct Inner {
     pub validator: Validator,
     /// Key sets of clients and providers.
     pub key_sets: KeySets,
+    /// The SAML providers whose metadata is at a URL.
+    pub providers: Providers,
     /// The gate before password hashing.
     pub passwords: Passwords,
     /// The limit on sign-ins begun.
@@ -129,6 +132,7 @@ impl App {
         let outbound = Outbound::new(settings.outbound_allow.clone())?;
         let key_sets = KeySets::new(Arc::new(outbound.clone()), 1_000, FLOOR);
         let credentials = Credentials::default();
+        let providers = Providers::new(db.clone(), outbound.clone(), clock.clone());
         let deps = Deps {
             issuer: issuer.clone(),
             outbound,
@@ -139,6 +143,7 @@ impl App {
         let app = Self(Arc::new(Inner {
             validator: Validator::new(&issuer, ring.clone(), AudienceRule::Contains(vec![issuer.clone()]), settings.clock_skew),
             key_sets,
+            providers,
             passwords: Passwords::new()?,
             limiter: Limiter::new(settings.sign_in_rate),
             registry: Registry::new(deps),
@@ -190,14 +195,19 @@ impl App {
 /// Direct mode as declarative state: its settings are one more file for [`apply`], so nothing is set up by a second way.
 fn direct_state(direct: &DirectSettings) -> String {
     let callback = direct.return_url.join("/auth/callback").unwrap_or_else(|_| direct.return_url.clone());
-    let mut oidc = json!({
-        "issuer": direct.issuer,
-        "client_id": direct.client_id,
-        "scopes": direct.scopes,
-        "token_endpoint_auth_method": direct.client_auth,
-    });
-    if let (Some(secret), Some(object)) = (&direct.client_secret, oidc.as_object_mut()) {
-        object.insert("client_secret".into(), secret.expose_secret().into());
+    let mut connection = json!({ "name": "direct", "email_trust": direct.email_trust.as_str() });
+    if let Some(fields) = connection.as_object_mut() {
+        fields.extend(direct.email_claim.as_ref().map(|name| ("email_claim".to_owned(), json!(name))));
+        let (protocol, part) = match &direct.provider {
+            DirectProvider::Oidc(oidc) => ("oidc", direct_oidc(oidc)),
+            DirectProvider::Saml(DirectMetadata::Url(url)) => ("saml", json!({ "metadata_url": url })),
+            DirectProvider::Saml(DirectMetadata::Document(xml)) => ("saml", json!({ "metadata_xml": xml })),
+        };
+        fields.insert("protocol".to_owned(), json!(protocol));
+        fields.insert(protocol.to_owned(), part);
+        if protocol == "saml" {
+            fields.insert("preset".to_owned(), json!("custom"));
+        }
     }
     let tenant = json!({
         "name": direct.tenant,
@@ -205,13 +215,7 @@ fn direct_state(direct: &DirectSettings) -> String {
         "domains": direct.domains,
         "provisioning": "jit",
         "password_login": false,
-        "connections": [{
-            "name": "direct",
-            "protocol": "oidc",
-            "email_claim": direct.email_claim,
-            "email_trust": direct.email_trust.as_str(),
-            "oidc": oidc,
-        }],
+        "connections": [connection],
         "clients": [{
             "client_id": "control-plane",
             "name": "Control plane",
@@ -222,6 +226,19 @@ fn direct_state(direct: &DirectSettings) -> String {
     });
     // A setting is meant as it stands: nothing in it names an environment variable.
     json!({ "tenants": [tenant] }).to_string().replace("${", "$${")
+}
+
+fn direct_oidc(direct: &DirectOidc) -> Value {
+    let mut oidc = json!({
+        "issuer": direct.issuer,
+        "client_id": direct.client_id,
+        "scopes": direct.scopes,
+        "token_endpoint_auth_method": direct.client_auth,
+    });
+    if let (Some(secret), Some(object)) = (&direct.client_secret, oidc.as_object_mut()) {
+        object.insert("client_secret".into(), secret.expose_secret().into());
+    }
+    oidc
 }
 
 /// Opens the database, brings it up to date, and makes sure that the master key is the one it was made with.
@@ -296,7 +313,7 @@ impl Inner {
     /// The opened connector of a connection of the tenant called `tenant`.
     ///
     /// # Errors
-    /// When its settings cannot work or its secret does not open.
+    /// When its settings cannot work, its secret does not open, or its provider's metadata cannot be had.
     pub async fn connector(&self, tenant: &str, connection: &Connection) -> Result<Arc<dyn Connector>, connector::Error> {
         if connection.protocol == Protocol::Saml {
             let ready = saml_keys::ready(self).await;
@@ -305,6 +322,7 @@ impl Inner {
         let context = Connection::secret_context(&connection.id);
         let secret = connection.secret_sealed.as_deref().map(|sealed| self.sealer.open_text(&context, sealed)).transpose();
         let secret = secret.map_err(|e| connector::Error::Misconfigured(format!("its client secret: {e}")))?;
+        let provider = self.providers.current(tenant, connection).await?;
         self.registry.get(&StoredConnection {
             id: &connection.id,
             version: connection.version,
@@ -313,7 +331,7 @@ impl Inner {
             secret: secret.map(SecretString::from),
             tenant,
             name: &connection.name,
-            provider: None,
+            provider,
         })
     }
 

@@ -79,7 +79,7 @@ fn every_setting_is_in_the_table_with_its_default() {
     let documented: BTreeSet<String> = rows.iter().flat_map(|r| code(&r[0])).map(str::to_owned).collect();
     let text = source(&["src/config/mod.rs", "src/config/direct.rs"]);
     let mut read: BTreeSet<String> = quoted_after(&marked(&text, " s."), "\u{1}\"").into_iter().collect();
-    for pair in ["master_key", "jwks", "direct_client_secret"] {
+    for pair in ["master_key", "jwks", "direct_client_secret", "direct_saml_metadata"] {
         read.extend([pair.to_owned(), format!("{pair}_file")]);
     }
     read.insert("tls_key".to_owned());
@@ -208,7 +208,7 @@ fn links_lead_somewhere() {
 
 #[test]
 fn the_numbers_are_the_programs() {
-    use gatehouse::{background, login::throttle, serve, signing, store};
+    use gatehouse::{background, login::throttle, saml_keys, serve, signing, store};
     let text = readme();
     let (race, grace) = (store::families::RACE, store::families::GRACE);
     for words in [
@@ -221,6 +221,11 @@ fn the_numbers_are_the_programs() {
         format!("published {} seconds before it signs", signing::PUBLISH_LEAD),
         format!("may keep our JWKS for {}.", signing::JWKS_MAX_AGE),
         format!("| signing keys | within {} seconds |", background::POLL),
+        format!("| SAML keys | within {} seconds;", background::POLL),
+        format!("a certificate is valid for {} years from its first use", saml_keys::VALIDITY / (365 * 86_400)),
+        format!("its successor is published {} days before its own first use", saml_keys::LEAD / 86_400),
+        format!("leaves the metadata {} day after its last use", saml_keys::SIGNING_RETIRES_AFTER / 86_400),
+        format!("is read for {} days more", saml_keys::DECRYPTION_RETIRES_AFTER / 86_400),
         format!("gives requests under way {} seconds", serve::GRACE.as_secs()),
     ] {
         assert!(text.contains(&words), "the README does not say: {words}");

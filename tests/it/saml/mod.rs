@@ -7,10 +7,15 @@
 #![allow(dead_code, reason = "its attacks follow")]
 
 mod canonical;
+mod conditions;
 pub mod dsig;
 mod honest;
+mod ids;
 pub mod keys;
+mod parsing;
 pub mod provider;
 pub mod request;
 pub mod sso_saml;
+mod trust;
+mod wrapping;
 pub mod xenc;
