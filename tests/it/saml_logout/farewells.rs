@@ -38,7 +38,7 @@ async fn leave(scene: &Scene, person: &mut Person) -> Answer {
 }
 
 /// The sign-out of a fresh person, ended here already, and our request to the provider.
-async fn left(scene: &Scene) -> (Person, Ours) {
+pub(super) async fn left(scene: &Scene) -> (Person, Ours) {
     let mut ada = scene.person("ada@acme.example", Some("_s1")).await;
     let answer = leave(scene, &mut ada).await;
     scene.assert_ended("before anybody else is asked", &mut ada).await;
