@@ -33,7 +33,7 @@ on_both!(
 async fn ends_nothing(scene: &Scene, person: &mut Person, name: &str, cause: &str, log: &Log, answer: &crate::browser::Answer) {
     assert_refused(name, answer);
     let text = log.text();
-    let last = text.lines().filter(|l| l.contains("page error")).next_back().unwrap_or_default();
+    let last = text.lines().rfind(|l| l.contains("page error")).unwrap_or_default();
     assert!(last.contains(cause), "{name}: refused for another cause than {cause:?}: {last}");
     assert!(scene.is_alive(person).await, "{name}: it ended the session");
 }
