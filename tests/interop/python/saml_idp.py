@@ -151,7 +151,7 @@ class Idp:
         listed = {"".join(k.text().split("\n")[1:-2]) for k in self.published}
         descriptor.idpsso_descriptor.key_descriptor = [
             k for k in descriptor.idpsso_descriptor.key_descriptor
-            if "".join(k.key_info.x509_data[0].x509_certificate.text.split()) in listed
+            if "".join(k.key_info.x509_data.x509_certificate.text.split()) in listed
         ]
         return str(descriptor)
 
