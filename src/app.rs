@@ -18,6 +18,8 @@ use crate::{
     limit::Limiter,
     outbound::{Outbound, OutboundError},
     password::{PasswordError, Passwords},
+    policy::connection::Protocol,
+    saml_keys,
     seal::{SealError, Sealer},
     signing::{self, SigningError},
     store::{self, Db, StoreError, connections::Connection},
@@ -82,6 +84,8 @@ pub struct Inner {
     pub ring: KeyRing,
     /// Our keys and certificates towards SAML providers.
     pub credentials: Credentials,
+    /// Held while those are made.
+    pub saml_keys: tokio::sync::Mutex<()>,
     /// Judges bearer tokens.
     pub validator: Validator,
     /// Key sets of clients and providers.
@@ -142,6 +146,7 @@ impl App {
             issuer,
             ring,
             credentials,
+            saml_keys: tokio::sync::Mutex::default(),
             sealer,
             db,
             clock,
@@ -293,6 +298,10 @@ impl Inner {
     /// # Errors
     /// When its settings cannot work or its secret does not open.
     pub async fn connector(&self, tenant: &str, connection: &Connection) -> Result<Arc<dyn Connector>, connector::Error> {
+        if connection.protocol == Protocol::Saml {
+            let ready = saml_keys::ready(self).await;
+            ready.map_err(|e| connector::Error::Misconfigured(format!("our SAML keys: {e}")))?;
+        }
         let context = Connection::secret_context(&connection.id);
         let secret = connection.secret_sealed.as_deref().map(|sealed| self.sealer.open_text(&context, sealed)).transpose();
         let secret = secret.map_err(|e| connector::Error::Misconfigured(format!("its client secret: {e}")))?;

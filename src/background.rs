@@ -7,7 +7,7 @@ use tokio::{task::JoinHandle, time::interval};
 
 use crate::{
     app::{self, App},
-    signing, store,
+    saml_keys, signing, store,
 };
 
 /// Seconds between looks at the stored keys: a new key is known on every node after that long.
@@ -33,6 +33,8 @@ pub fn spawn(app: App) -> JoinHandle<()> {
 pub struct Rounds {
     /// The stored keys that the ring holds, by id and end.
     seen: Vec<(String, Option<i64>)>,
+    /// The same of the keys towards SAML providers.
+    saml_seen: Vec<(String, Option<i64>)>,
     count: u64,
 }
 
@@ -44,6 +46,9 @@ impl Rounds {
         let housekeeping = self.count.is_multiple_of(SWEEP_EVERY);
         if let Err(e) = self.follow_keys(app, housekeeping).await {
             tracing::error!(cause = %e, "signing keys could not be refreshed; the last known ones stay");
+        }
+        if let Err(e) = self.follow_saml_keys(app, housekeeping).await {
+            tracing::error!(cause = %e, "SAML keys could not be refreshed; the last known ones stay");
         }
         if housekeeping {
             app.limiter.forget_quiet();
@@ -64,6 +69,18 @@ impl Rounds {
             signing::load(&app.db, &app.sealer, &app.ring, app.clock.now()).await?;
             // Only now: a failed load is tried again in the next round.
             self.seen = state;
+        }
+        Ok(())
+    }
+
+    async fn follow_saml_keys(&mut self, app: &App, rotate: bool) -> Result<(), saml_keys::SamlKeyError> {
+        if rotate {
+            saml_keys::ensure_if_needed(app).await?;
+        }
+        let state = saml_keys::state(&app.db).await?;
+        if state != self.saml_seen {
+            saml_keys::load(&app.db, &app.sealer, &app.credentials, app.clock.now()).await?;
+            self.saml_seen = state;
         }
         Ok(())
     }

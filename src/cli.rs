@@ -18,6 +18,7 @@ use crate::{
     app, apply,
     clock::Clock,
     config::{self, LogFormat, Settings},
+    connector::saml::credentials::Usage,
     demo,
     oauth::client::SigningAlg,
     password, serve,
@@ -93,8 +94,14 @@ enum Keys {
         /// Only the key of this algorithm: ES256, RS256 or EdDSA
         #[arg(long, value_parser = algorithm)]
         alg: Option<SigningAlg>,
+        /// Instead, the next key and certificate towards SAML providers: sign or encrypt
+        ///
+        /// It is in our metadata at once and in use after 30 days: providers that do not read our metadata must be given
+        /// the new certificate by then.
+        #[arg(long, value_parser = usage, value_name = "USAGE", conflicts_with = "alg")]
+        saml: Option<Usage>,
     },
-    /// List all signing keys with their times
+    /// List all signing keys with their times, and the keys towards SAML providers
     List,
 }
 
@@ -137,7 +144,8 @@ fn execute(cli: Cli) -> Result<(), Problems> {
                 apply_file(&settings("warn")?.0, &file, apply::Options { prune, dry_run }).await
             }
             Command::Check => check::check(&settings("warn")?.0).await,
-            Command::Keys(Keys::Rotate { alg }) => keys::rotate(&settings("warn")?.0, alg).await,
+            Command::Keys(Keys::Rotate { saml: Some(usage), .. }) => keys::rotate_saml(&settings("warn")?.0, usage).await,
+            Command::Keys(Keys::Rotate { alg, saml: None }) => keys::rotate(&settings("warn")?.0, alg).await,
             Command::Keys(Keys::List) => keys::list(&settings("warn")?.0).await,
             Command::Demo { dir, port, idp_port, control_plane_port } => {
                 let _logs = start_logs(LogFormat::Text, "warn");
@@ -170,6 +178,10 @@ fn variable(name: &str) -> Option<String> {
 
 fn algorithm(name: &str) -> Result<SigningAlg, String> {
     SigningAlg::from_name(name).ok_or_else(|| format!("must be one of {}", SigningAlg::ALL.map(SigningAlg::as_str).join(", ")))
+}
+
+fn usage(name: &str) -> Result<Usage, String> {
+    Usage::from_name(name).ok_or_else(|| format!("must be one of {}", Usage::ALL.map(Usage::as_str).join(", ")))
 }
 
 /// Logs go to standard error over a bounded queue and a thread of its own: when nobody reads, lines are dropped and

@@ -28,6 +28,7 @@ pub mod page;
 pub mod password;
 pub mod policy;
 pub mod router;
+pub mod saml_keys;
 pub mod seal;
 pub mod secret;
 pub mod serve;

@@ -29,6 +29,7 @@ const FRONT: &[&str] = &[
     "assets",
     "serve",
     "signing",
+    "saml_keys",
     "background",
 ];
 

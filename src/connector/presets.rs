@@ -248,13 +248,16 @@ pub fn apply(settings: &mut ConnectionSettings, protocol: Protocol) -> Result<()
     if let Some(oidc) = settings.oidc.as_mut().filter(|o| o.scopes.trim().is_empty()) {
         oidc.scopes = mapping.scopes.to_owned();
     }
+    if let Some(saml) = settings.saml.as_mut().filter(|s| s.name_id_format.is_none()) {
+        saml.name_id_format = Some(mapping.name_id_format).filter(|format| !format.is_empty()).map(str::to_owned);
+    }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::connection::OidcSettings;
+    use crate::policy::{connection::OidcSettings, saml::SamlSettings};
 
     fn named(preset: &str) -> ConnectionSettings {
         ConnectionSettings { preset: Some(preset.into()), oidc: Some(OidcSettings::default()), ..ConnectionSettings::default() }
@@ -316,6 +319,24 @@ mod tests {
             assert_eq!(settings.email_trust(), trust, "{name}");
         }
         assert!(PRESETS.iter().filter_map(|p| p.saml).all(|m| m.email_trust == EmailTrust::Domain));
+    }
+
+    #[test]
+    fn a_name_id_format_is_asked_for_unless_the_settings_say_otherwise() {
+        let format = |preset: &str, own: Option<&str>| {
+            let saml = SamlSettings { name_id_format: own.map(str::to_owned), ..SamlSettings::default() };
+            let mut settings = ConnectionSettings { oidc: None, saml: Some(saml), ..named(preset) };
+            apply(&mut settings, Protocol::Saml).unwrap();
+            settings.saml.unwrap().name_id_format_uri().unwrap()
+        };
+        assert!(format("entra", None).unwrap().ends_with(":2.0:nameid-format:persistent"));
+        assert!(format("okta", None).unwrap().ends_with(":1.1:nameid-format:emailAddress"));
+        assert!(format("okta", Some("transient")).unwrap().ends_with(":transient"));
+        assert_eq!((format("okta", Some("")), format("custom_saml", None)), (None, None));
+        for saml in PRESETS.iter().filter_map(|p| p.saml) {
+            let settings = SamlSettings { name_id_format: Some(saml.name_id_format.into()), ..SamlSettings::default() };
+            assert!(settings.name_id_format_uri().is_ok(), "{}", saml.name_id_format);
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Machines with a token or a client secret: token, discovery, keys, userinfo, introspection, revocation, health.
+//! Machines with a token or a client secret: token, discovery, keys, userinfo, introspection, revocation, health; and
+//! what identity providers read of us.
 //!
 //! `caller` reads the form and lets `client_auth` say who the client is, `bearer` says what an access token is worth; each endpoint is one file.
 
@@ -8,6 +9,7 @@ pub mod discovery;
 pub mod health;
 pub mod introspection;
 pub mod revocation;
+pub mod saml;
 pub mod token;
 pub mod userinfo;
 
@@ -37,6 +39,7 @@ pub fn routes() -> Router<App> {
         .route("/oauth2/introspect", post(introspection::introspect))
         .route("/oauth2/revoke", post(revocation::revoke))
         .layer(cors)
+        .route("/saml/{tenant}/{connection}/metadata", get(saml::metadata))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

@@ -10,6 +10,16 @@ use super::connection::url_problem;
 pub const DEFAULT_SKEW: i64 = 120;
 /// Most seconds that the settings may allow.
 pub const MAX_SKEW: i64 = 300;
+/// The NameID formats that have a name (SAML Core §8.3), and the version that their URI names.
+const NAME_ID_FORMATS: [(&str, &str); 7] = [
+    ("persistent", "2.0"),
+    ("transient", "2.0"),
+    ("entity", "2.0"),
+    ("emailAddress", "1.1"),
+    ("unspecified", "1.1"),
+    ("X509SubjectName", "1.1"),
+    ("WindowsDomainQualifiedName", "1.1"),
+];
 
 /// How a message travels through the browser (SAML Bindings §3.4, §3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +65,8 @@ pub struct SamlSettings {
     pub sign_requests: bool,
     /// How requests travel; left out, by redirect where the provider takes that, else by form.
     pub request_binding: Option<Binding>,
-    /// The NameID format to ask for: a URI or its last part (`persistent`, `emailAddress`); left out, the preset's.
+    /// The NameID format to ask for: a URI or its last part (`persistent`, `emailAddress`); left out, the preset's; empty
+    /// asks for none.
     pub name_id_format: Option<String>,
     /// The authentication context classes to ask for (`Comparison="exact"`); empty asks for none.
     pub authn_context: Vec<String>,
@@ -111,6 +122,23 @@ impl SamlSettings {
         self.skew.unwrap_or(DEFAULT_SKEW).clamp(0, MAX_SKEW)
     }
 
+    /// The URI of the NameID format to ask for; `None` asks for none (left out by settings and preset, or empty).
+    ///
+    /// # Errors
+    /// When the format is neither a URI nor a name that SAML gives one.
+    pub fn name_id_format_uri(&self) -> Result<Option<String>, String> {
+        let format = self.name_id_format.as_deref().unwrap_or_default();
+        if format.is_empty() || format.contains(':') {
+            return Ok(Some(format.to_owned()).filter(|format| !format.is_empty()));
+        }
+        let known = NAME_ID_FORMATS.iter().find(|(name, _)| name.eq_ignore_ascii_case(format));
+        let Some((name, version)) = known else {
+            let known: Vec<_> = NAME_ID_FORMATS.iter().map(|(name, _)| *name).collect();
+            return Err(format!("name_id_format {format:?} is unknown; known are {}, or give a URI", known.join(", ")));
+        };
+        Ok(Some(format!("urn:oasis:names:tc:SAML:{version}:nameid-format:{name}")))
+    }
+
     /// Everything that is wrong, each with its fix.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
@@ -138,10 +166,15 @@ impl SamlSettings {
             found.push(format!("skew must be 0 to {MAX_SKEW} seconds"));
         }
         let text = |value: &str| value.is_empty() || value.len() > 1024 || value.contains(|c: char| c.is_control());
-        for (field, value) in [("idp_entity_id", &self.idp_entity_id), ("name_id_format", &self.name_id_format)] {
-            if value.as_deref().is_some_and(text) {
-                found.push(format!("{field} is empty, longer than 1024 bytes or has control characters"));
+        if self.idp_entity_id.as_deref().is_some_and(text) {
+            found.push("idp_entity_id is empty, longer than 1024 bytes or has control characters".to_owned());
+        }
+        match self.name_id_format_uri() {
+            Ok(Some(uri)) if text(&uri) => {
+                found.push("name_id_format is longer than 1024 bytes or has control characters".to_owned());
             }
+            Ok(_) => {}
+            Err(problem) => found.push(problem),
         }
         found
     }
@@ -217,10 +250,26 @@ mod tests {
             SamlSettings { idp_initiated: true, ..by_hand() },
             SamlSettings { idp_initiated_url: Some("https://app.example/".into()), ..by_hand() },
             SamlSettings { skew: Some(301), ..by_hand() },
+            SamlSettings { name_id_format: Some("email".into()), ..by_hand() },
+            SamlSettings { name_id_format: Some("urn:x\n".into()), ..by_hand() },
             SamlSettings { want_encrypted: true, offer_encryption: false, ..by_hand() },
         ] {
             assert_eq!(bad.problems().len(), 1, "{:?}", bad.problems());
         }
+    }
+
+    #[test]
+    fn name_id_formats_are_uris_or_their_last_part() {
+        let uri = |format: &str| {
+            let settings = SamlSettings { name_id_format: Some(format.into()), ..by_hand() };
+            assert_eq!(settings.problems(), Vec::<String>::new(), "{format}");
+            settings.name_id_format_uri().unwrap()
+        };
+        let persistent = Some("urn:oasis:names:tc:SAML:2.0:nameid-format:persistent".to_owned());
+        assert_eq!(uri("persistent"), persistent);
+        assert_eq!(uri(persistent.as_deref().unwrap()), persistent);
+        assert_eq!(uri("emailaddress").as_deref(), Some("urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"));
+        assert_eq!((uri(""), by_hand().name_id_format_uri()), (None, Ok(None)));
     }
 
     #[test]

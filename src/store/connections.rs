@@ -115,6 +115,15 @@ pub async fn offered(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Conne
     rows.into_iter().map(Connection::try_from).collect()
 }
 
+/// Whether any connection speaks `protocol`, whatever its state.
+///
+/// # Errors
+/// What the database says.
+pub async fn any(on: impl Into<On<'_>>, protocol: Protocol) -> Result<bool> {
+    let sql = "SELECT id FROM connections WHERE protocol = $1 LIMIT 1";
+    Ok(on.into().optional::<(String,)>(sql, params![protocol.as_str()]).await?.is_some())
+}
+
 /// Inserts, or updates the row of this id; its version grows when anything differs. Tells whether it did.
 ///
 /// # Errors

@@ -15,6 +15,26 @@ pub enum Usage {
     Encrypt,
 }
 
+impl Usage {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Sign, Self::Encrypt];
+
+    /// As it is stored, and as commands spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sign => "sign",
+            Self::Encrypt => "encrypt",
+        }
+    }
+
+    /// Reads that.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|usage| usage.as_str() == name)
+    }
+}
+
 /// One key with its certificate.
 #[derive(Clone)]
 pub struct Credential {
@@ -24,12 +44,18 @@ pub struct Credential {
     pub key: PKey<Private>,
     /// The certificate in DER.
     pub certificate: Vec<u8>,
-    /// In our metadata from then on (unix seconds).
+    /// Known to providers from then on (unix seconds).
     pub created_at: i64,
     /// In use from then on, until a younger one is (unix seconds).
     pub active_from: i64,
-    /// Leaves the metadata then (unix seconds).
+    /// Gone then (unix seconds).
     pub expires_at: Option<i64>,
+}
+
+impl Credential {
+    fn is_there(&self, now: i64) -> bool {
+        self.created_at <= now && self.expires_at.is_none_or(|end| now < end)
+    }
 }
 
 /// All of them. Clones share them.
@@ -45,17 +71,34 @@ impl Credentials {
     /// The one that signs now: the youngest that may.
     #[must_use]
     pub fn signing(&self, now: i64) -> Option<Arc<Credential>> {
-        let all = self.0.load();
-        let usable =
-            all.iter().filter(|c| c.usage == Usage::Sign && c.active_from <= now && c.expires_at.is_none_or(|e| now < e));
-        usable.max_by_key(|c| c.active_from).cloned()
+        self.active(Usage::Sign, now)
     }
 
-    /// Those in our metadata now, in the order of their making.
+    /// Those that are there now, in the order of their making: what the metadata shows of signing keys, and what may
+    /// decrypt.
     #[must_use]
     pub fn published(&self, usage: Usage, now: i64) -> Vec<Arc<Credential>> {
+        self.0.load().iter().filter(|c| c.usage == usage && c.is_there(now)).cloned().collect()
+    }
+
+    /// What providers may encrypt for: the key in use, then its successor. A predecessor still decrypts, but nobody is to
+    /// take it up any more.
+    #[must_use]
+    pub fn offered_for_encryption(&self, now: i64) -> Vec<Arc<Credential>> {
+        let mut offered: Vec<_> = self.active(Usage::Encrypt, now).into_iter().collect();
+        offered.extend(self.published(Usage::Encrypt, now).into_iter().filter(|c| c.active_from > now));
+        offered
+    }
+
+    /// Whether there is something to sign with and something to decrypt with.
+    #[must_use]
+    pub fn complete(&self, now: i64) -> bool {
+        Usage::ALL.into_iter().all(|usage| self.active(usage, now).is_some())
+    }
+
+    fn active(&self, usage: Usage, now: i64) -> Option<Arc<Credential>> {
         let all = self.0.load();
-        let shown = |c: &&Arc<Credential>| c.usage == usage && c.created_at <= now && c.expires_at.is_none_or(|e| now < e);
-        all.iter().filter(shown).cloned().collect()
+        let usable = all.iter().filter(|c| c.usage == usage && c.is_there(now) && c.active_from <= now);
+        usable.max_by_key(|c| c.active_from).cloned()
     }
 }

@@ -10,8 +10,14 @@
 //! only from elements made of bytes that a signature covers. samael makes and checks signatures and nothing else. All of it
 //! blocks and nothing of libxml2 may cross threads, so each message is judged by one call on a blocking thread.
 
+pub mod certificate;
 pub mod credentials;
 pub mod metadata;
+pub mod redirect;
+pub mod request;
+pub mod sign;
+pub mod sp_metadata;
+pub mod write;
 
 use async_trait::async_trait;
 use serde_json::Value;

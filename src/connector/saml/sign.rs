@@ -1,0 +1,55 @@
+//! Enveloped signatures of what we send in forms: RSA-SHA256 over exclusive canonical XML, with our certificate beside it.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use samael::crypto::{Crypto, CryptoProvider as _};
+
+use super::{super::Error, credentials::Credential, write::Out};
+
+const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
+const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
+const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
+/// The end of the element after which the schemas want the signature.
+const ISSUER_END: &str = "</saml:Issuer>";
+
+/// `xml`, a message made by [`Out`] whose root has `ID="{id}"` and a `saml:Issuer` first, signed. Blocks for some
+/// milliseconds.
+///
+/// # Errors
+/// [`Error::Misconfigured`] when the message has no issuer or the key does not sign.
+pub fn enveloped(xml: &str, id: &str, credential: &Credential) -> Result<String, Error> {
+    let wrong = |cause: String| Error::Misconfigured(format!("our SAML signing key does not sign: {cause}"));
+    // Values are escaped, so this is markup of ours, not text of anybody's.
+    let (before, after) = xml.split_once(ISSUER_END).ok_or_else(|| wrong("the message names no issuer".to_owned()))?;
+    let template = template(id, &credential.certificate).to_xml();
+    let key = credential.key.private_key_to_der().map_err(|e| wrong(e.to_string()))?;
+    Crypto::sign_xml(format!("{before}{ISSUER_END}{template}{after}"), &key).map_err(|e| wrong(e.to_string()))
+}
+
+/// A signature to be filled in.
+fn template(id: &str, certificate: &[u8]) -> Out {
+    let algorithm = |name, uri: &str| Out::new(name).attribute("Algorithm", uri);
+    let transforms = [algorithm("ds:Transform", ENVELOPED), algorithm("ds:Transform", EXCLUSIVE)];
+    let reference = Out::new("ds:Reference")
+        .attribute("URI", format!("#{id}"))
+        .child(Out::new("ds:Transforms").children(transforms))
+        .child(algorithm("ds:DigestMethod", SHA256))
+        .child(Out::new("ds:DigestValue"));
+    let signed_info = Out::new("ds:SignedInfo")
+        .child(algorithm("ds:CanonicalizationMethod", EXCLUSIVE))
+        .child(algorithm("ds:SignatureMethod", RSA_SHA256))
+        .child(reference);
+    Out::new("ds:Signature")
+        .attribute("xmlns:ds", DS)
+        .child(signed_info)
+        .child(Out::new("ds:SignatureValue"))
+        .child(key_info(certificate))
+}
+
+/// A certificate as messages and metadata carry it; `ds` must be declared.
+#[must_use]
+pub fn key_info(certificate: &[u8]) -> Out {
+    let certificate = Out::new("ds:X509Certificate").text(STANDARD.encode(certificate));
+    Out::new("ds:KeyInfo").child(Out::new("ds:X509Data").child(certificate))
+}
