@@ -12,12 +12,19 @@
 
 pub mod certificate;
 pub mod credentials;
+#[cfg(test)]
+mod forge;
 pub mod metadata;
+pub mod names;
 pub mod redirect;
 pub mod request;
+mod scan;
+mod shape;
 pub mod sign;
+pub mod signature;
 pub mod sp_metadata;
 pub mod write;
+pub mod xml;
 
 use async_trait::async_trait;
 use serde_json::Value;

@@ -1,0 +1,226 @@
+//! Signatures within a document (XML Signature): first our own rules of form, then samael (xmlsec) verifies, and what
+//! comes back are the very bytes that were hashed. Whoever reads anything reads it from those.
+
+use std::{ffi::c_int, sync::Once};
+
+use openssl::{pkey::Id, x509::X509};
+use samael::crypto::{AllowedSignatureAlgorithm, CertificateDer, Crypto, CryptoProvider, ReduceMode};
+
+use super::{
+    names::{
+        DS, ECDSA_SHA256, ECDSA_SHA384, ECDSA_SHA512, ENVELOPED, EXCLUSIVE, RSA_SHA1, RSA_SHA256, RSA_SHA384, RSA_SHA512, SHA1,
+        SHA256, SHA384, SHA512,
+    },
+    scan::{Limits, scan},
+    shape,
+    xml::{self, Element, Node, XmlError},
+};
+
+/// The algorithms that samael may meet. Its list knows no SHA-1: where that is allowed, our own rules alone decide.
+const ALLOWED: [AllowedSignatureAlgorithm; 6] = [
+    AllowedSignatureAlgorithm::RsaSha256,
+    AllowedSignatureAlgorithm::RsaSha384,
+    AllowedSignatureAlgorithm::RsaSha512,
+    AllowedSignatureAlgorithm::EcdsaSha256,
+    AllowedSignatureAlgorithm::EcdsaSha384,
+    AllowedSignatureAlgorithm::EcdsaSha512,
+];
+
+/// Why a signature does not count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// The document cannot be read.
+    #[error("{0}")]
+    Xml(#[from] XmlError),
+    /// Nothing is signed.
+    #[error("it is not signed")]
+    Unsigned,
+    /// The signature has a form that is not accepted.
+    #[error("its signature is not accepted: {0}")]
+    Form(String),
+    /// Verification failed.
+    #[error("its signature is not by any of the provider's certificates, or the content was changed after it was signed")]
+    Invalid,
+}
+
+/// The signed bytes of a message: its root element, or (of a response) the assertion, in canonical form and without the
+/// signature. `certificates` are DER; any of them may have signed, whatever the message itself says about keys.
+///
+/// Every signature in the document must be good. It blocks.
+///
+/// # Errors
+/// When nothing is signed, a signature is bad or of a form that is not accepted.
+pub fn verified(xml: &str, certificates: &[Vec<u8>], allow_sha1: bool) -> Result<String, SignatureError> {
+    let root = xml::parse(xml)?;
+    let body = scan(xml, Limits::MESSAGE)?;
+    verify(body, &root, certificates, allow_sha1)
+}
+
+/// The same for a published document, which may be larger and have comments.
+///
+/// # Errors
+/// As [`verified`].
+pub fn verified_published(xml: &str, certificates: &[Vec<u8>], allow_sha1: bool) -> Result<String, SignatureError> {
+    let root = xml::parse_published(xml)?;
+    let body = scan(xml, Limits::PUBLISHED)?;
+    verify(body, &root, certificates, allow_sha1)
+}
+
+/// `root` must be what `xml` says.
+pub(super) fn verify(xml: &str, root: &Element, certificates: &[Vec<u8>], allow_sha1: bool) -> Result<String, SignatureError> {
+    shape::ids(root).map_err(SignatureError::Form)?;
+    let signatures = shape::signatures(root).map_err(SignatureError::Form)?;
+    let mut methods = Vec::new();
+    for (parent, signature) in &signatures {
+        methods.push(form(parent, signature, allow_sha1).map_err(SignatureError::Form)?);
+    }
+    let (Some((signed, _)), false) = (signatures.first(), methods.is_empty()) else { return Err(SignatureError::Unsigned) };
+    let certificates = usable(certificates, &methods);
+    if certificates.is_empty() {
+        return Err(SignatureError::Invalid);
+    }
+    let sha1 = methods.iter().any(|m| m.signature == RSA_SHA1 || m.digest == SHA1);
+    let allowed = (!sha1).then_some(&ALLOWED[..]);
+    quiet();
+    let bytes = Crypto::reduce_xml_to_signed_with_allowed_algorithms(xml, &certificates, ReduceMode::PreDigest, allowed)
+        .map_err(|_| SignatureError::Invalid)?;
+    same_element(signed, &bytes)?;
+    Ok(bytes)
+}
+
+/// What was hashed must be the element that the signature stands in.
+fn same_element(signed: &Element, bytes: &str) -> Result<(), SignatureError> {
+    let hashed = xml::parse_published(bytes)?;
+    if hashed.is(&signed.namespace, &signed.name) && hashed.attribute("ID") == signed.attribute("ID") {
+        return Ok(());
+    }
+    Err(SignatureError::Form("it signs another element than the one it stands in".to_owned()))
+}
+
+/// The algorithms of one signature.
+struct Methods<'a> {
+    signature: &'a str,
+    digest: &'a str,
+}
+
+/// The form of a signature: exactly one SignedInfo with one reference, to the element it stands in.
+fn form<'a>(parent: &Element, signature: &'a Element, allow_sha1: bool) -> Result<Methods<'a>, String> {
+    let (info, value) = match inside(signature)?[..] {
+        [info, value] => (info, value),
+        [info, value, key] if key.is(DS, "KeyInfo") => (info, value),
+        _ => return Err("Signature must hold SignedInfo, SignatureValue and at most a KeyInfo".to_owned()),
+    };
+    let ([canonical, method, reference], true, true) =
+        (&inside(info)?[..], info.is(DS, "SignedInfo"), value.is(DS, "SignatureValue"))
+    else {
+        return Err("SignedInfo must hold one method of canonicalisation, one of signature and one Reference".to_owned());
+    };
+    value.text().map_err(|e| e.to_string())?;
+    canonicalization(canonical, "CanonicalizationMethod")?;
+    let signature = signature_method(method, allow_sha1)?;
+    reference_to_parent(reference, parent)?;
+    let [transforms, digest, value] = inside(reference)?[..] else {
+        return Err("Reference must hold Transforms, DigestMethod and DigestValue".to_owned());
+    };
+    transformed(transforms)?;
+    let digest = digest_method(digest, allow_sha1)?;
+    if !value.is(DS, "DigestValue") {
+        return Err("Reference must hold Transforms, DigestMethod and DigestValue".to_owned());
+    }
+    value.text().map_err(|e| e.to_string())?;
+    Ok(Methods { signature, digest })
+}
+
+/// The elements inside, between which nothing but space may be.
+fn inside(element: &Element) -> Result<Vec<&Element>, String> {
+    let stray = element.children.iter().any(|node| matches!(node, Node::Text(text) if !text.trim_ascii().is_empty()));
+    if stray { Err(format!("{} holds text", element.name)) } else { Ok(element.elements().collect()) }
+}
+
+fn canonicalization(element: &Element, name: &str) -> Result<(), String> {
+    if !element.is(DS, name) || element.attribute("Algorithm") != Some(EXCLUSIVE) {
+        return Err(format!("{name} must be exclusive canonicalisation without comments ({EXCLUSIVE})"));
+    }
+    match inside(element)?[..] {
+        [] => Ok(()),
+        [prefixes] if prefixes.is(EXCLUSIVE, "InclusiveNamespaces") && prefixes.children.is_empty() => Ok(()),
+        _ => Err(format!("{name} may hold nothing but InclusiveNamespaces")),
+    }
+}
+
+fn signature_method(element: &Element, allow_sha1: bool) -> Result<&str, String> {
+    let algorithm = algorithm(element, "SignatureMethod")?;
+    match algorithm {
+        RSA_SHA256 | RSA_SHA384 | RSA_SHA512 | ECDSA_SHA256 | ECDSA_SHA384 | ECDSA_SHA512 => Ok(algorithm),
+        RSA_SHA1 if allow_sha1 => Ok(algorithm),
+        RSA_SHA1 => Err(sha1()),
+        other => Err(format!("the signature algorithm {other:?} is not accepted; let the provider sign with RSA-SHA256")),
+    }
+}
+
+fn digest_method(element: &Element, allow_sha1: bool) -> Result<&str, String> {
+    let algorithm = algorithm(element, "DigestMethod")?;
+    match algorithm {
+        SHA256 | SHA384 | SHA512 => Ok(algorithm),
+        SHA1 if allow_sha1 => Ok(algorithm),
+        SHA1 => Err(sha1()),
+        other => Err(format!("the digest algorithm {other:?} is not accepted; let the provider use SHA-256")),
+    }
+}
+
+fn sha1() -> String {
+    "it uses SHA-1; let the provider sign with RSA-SHA256 and digest with SHA-256 (or, if it cannot, set allow_sha1)".to_owned()
+}
+
+/// The algorithm of a method that has no parameters: an HMACOutputLength would truncate.
+fn algorithm<'a>(element: &'a Element, name: &str) -> Result<&'a str, String> {
+    let algorithm = element.attribute("Algorithm").filter(|_| element.is(DS, name) && element.elements().next().is_none());
+    algorithm.ok_or_else(|| format!("{name} must name an algorithm and hold nothing"))
+}
+
+/// Never empty (the whole document), relative or to elsewhere.
+fn reference_to_parent(reference: &Element, parent: &Element) -> Result<(), String> {
+    let id = parent.attribute("ID").filter(|id| !id.is_empty()).ok_or_else(|| format!("{} has no ID", parent.name))?;
+    let uri = reference.attribute("URI").filter(|_| reference.is(DS, "Reference"));
+    if uri.and_then(|uri| uri.strip_prefix('#')) == Some(id) {
+        return Ok(());
+    }
+    Err(format!("its reference must be to {:?}, the element that it stands in", format!("#{id}")))
+}
+
+fn transformed(transforms: &Element) -> Result<(), String> {
+    let ([enveloped, canonical], true) = (&inside(transforms)?[..], transforms.is(DS, "Transforms")) else {
+        return Err("its transforms must be enveloped-signature and exclusive canonicalisation".to_owned());
+    };
+    if !enveloped.is(DS, "Transform") || enveloped.attribute("Algorithm") != Some(ENVELOPED) || !enveloped.children.is_empty() {
+        return Err(format!("the first transform must be {ENVELOPED}"));
+    }
+    canonicalization(canonical, "Transform")
+}
+
+/// The certificates whose keys fit the signatures: xmlsec gives up at the first key of another kind.
+fn usable(certificates: &[Vec<u8>], methods: &[Methods<'_>]) -> Vec<CertificateDer> {
+    let fits = |der: &&Vec<u8>| {
+        let kind = X509::from_der(der).and_then(|certificate| certificate.public_key()).map(|key| key.id());
+        let wanted = |m: &Methods<'_>| if m.signature.contains("ecdsa") { Id::EC } else { Id::RSA };
+        kind.is_ok_and(|kind| methods.iter().any(|m| wanted(m) == kind))
+    };
+    certificates.iter().filter(fits).map(|der| CertificateDer::from(der.clone())).collect()
+}
+
+/// xmlsec reports each bad signature to standard error, where no log expects it.
+pub(super) fn quiet() {
+    static ONCE: Once = Once::new();
+    // One call of a function that sets a flag; the library offers no other way, and no crate wraps it.
+    #[allow(unsafe_code)]
+    ONCE.call_once(|| {
+        unsafe extern "C" {
+            fn xmlSecErrorsDefaultCallbackEnableOutput(enabled: c_int);
+        }
+        unsafe { xmlSecErrorsDefaultCallbackEnableOutput(0) }
+    });
+}
+
+#[cfg(test)]
+#[path = "signature_tests.rs"]
+mod tests;
