@@ -191,10 +191,14 @@ fn presets_are_as_the_program_has_them() {
         let Some(m) = preset.saml else { continue };
         // Long names by their last part, as the README says below the table.
         let short = |name: &&str| name.rsplit_once('/').map_or((*name).to_owned(), |(_, last)| format!("…/{last}"));
-        let list = |names: &[&str]| list(&names.iter().map(short).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>());
+        let list =
+            |names: &[&str]| list(&names.iter().map(short).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>());
         let format = if m.name_id_format.is_empty() { "none".to_owned() } else { list(&[m.name_id_format]) };
         let names = format!("{} / {}", list(m.given_name), list(m.family_name));
-        let row = format!("| {} |", [list(&[preset.name]), format, list(m.unique_id), list(m.email), names, list(m.groups)].join(" | "));
+        let row = format!(
+            "| {} |",
+            [list(&[preset.name]), format, list(m.unique_id), list(m.email), names, list(m.groups)].join(" | ")
+        );
         assert!(text.contains(&row), "the README lacks the row {row}");
         let uris = [m.unique_id, m.email, m.given_name, m.family_name, m.groups].concat();
         for prefix in uris.iter().filter_map(|name| name.rsplit_once('/')).map(|(prefix, _)| prefix) {
