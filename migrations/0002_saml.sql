@@ -14,18 +14,21 @@ CREATE TABLE saml_keys (
     UNIQUE (usage, generation)
 );
 
--- A provider's metadata as last accepted. provider: what was read from it, as JSON; held: a later one that shares no key
--- with it and waits for an operator; due_at: when it is to be fetched again.
+-- What is known of a provider that publishes metadata. source: digest of the settings that decide what is fetched and
+-- taken; another one's row is not used. provider: what was read from the metadata last accepted, as JSON, missing before the
+-- first; version grows with it. held: a later one that shares no key with it and waits for an operator. failure: why the
+-- last fetch brought nothing. due_at: when it is to be fetched again.
 CREATE TABLE provider_metadata (
-    connection_id      TEXT PRIMARY KEY REFERENCES connections (id) ON DELETE CASCADE,
-    connection_version BIGINT NOT NULL,
-    version            BIGINT NOT NULL,
-    provider           TEXT NOT NULL,
-    held               TEXT,
-    failure            TEXT,
-    fetched_at         BIGINT NOT NULL,
-    changed_at         BIGINT NOT NULL,
-    due_at             BIGINT NOT NULL
+    connection_id TEXT PRIMARY KEY REFERENCES connections (id) ON DELETE CASCADE,
+    source        TEXT NOT NULL,
+    version       BIGINT NOT NULL,
+    provider      TEXT,
+    held          TEXT,
+    failure       TEXT,
+    tried_at      BIGINT NOT NULL,
+    fetched_at    BIGINT,
+    changed_at    BIGINT,
+    due_at        BIGINT NOT NULL
 );
 CREATE INDEX provider_metadata_by_due ON provider_metadata (due_at);
 

@@ -19,6 +19,7 @@ use crate::{
     outbound::{Outbound, OutboundError},
     password::{PasswordError, Passwords},
     policy::connection::Protocol,
+    provider_metadata::Providers,
     saml_keys,
     seal::{SealError, Sealer},
     signing::{self, SigningError},
@@ -90,6 +91,8 @@ pub struct Inner {
     pub validator: Validator,
     /// Key sets of clients and providers.
     pub key_sets: KeySets,
+    /// The SAML providers whose metadata is at a URL.
+    pub providers: Providers,
     /// The gate before password hashing.
     pub passwords: Passwords,
     /// The limit on sign-ins begun.
@@ -129,6 +132,7 @@ impl App {
         let outbound = Outbound::new(settings.outbound_allow.clone())?;
         let key_sets = KeySets::new(Arc::new(outbound.clone()), 1_000, FLOOR);
         let credentials = Credentials::default();
+        let providers = Providers::new(db.clone(), outbound.clone(), clock.clone());
         let deps = Deps {
             issuer: issuer.clone(),
             outbound,
@@ -139,6 +143,7 @@ impl App {
         let app = Self(Arc::new(Inner {
             validator: Validator::new(&issuer, ring.clone(), AudienceRule::Contains(vec![issuer.clone()]), settings.clock_skew),
             key_sets,
+            providers,
             passwords: Passwords::new()?,
             limiter: Limiter::new(settings.sign_in_rate),
             registry: Registry::new(deps),
@@ -296,7 +301,7 @@ impl Inner {
     /// The opened connector of a connection of the tenant called `tenant`.
     ///
     /// # Errors
-    /// When its settings cannot work or its secret does not open.
+    /// When its settings cannot work, its secret does not open, or its provider's metadata cannot be had.
     pub async fn connector(&self, tenant: &str, connection: &Connection) -> Result<Arc<dyn Connector>, connector::Error> {
         if connection.protocol == Protocol::Saml {
             let ready = saml_keys::ready(self).await;
@@ -305,6 +310,7 @@ impl Inner {
         let context = Connection::secret_context(&connection.id);
         let secret = connection.secret_sealed.as_deref().map(|sealed| self.sealer.open_text(&context, sealed)).transpose();
         let secret = secret.map_err(|e| connector::Error::Misconfigured(format!("its client secret: {e}")))?;
+        let provider = self.providers.current(tenant, connection).await?;
         self.registry.get(&StoredConnection {
             id: &connection.id,
             version: connection.version,
@@ -313,7 +319,7 @@ impl Inner {
             secret: secret.map(SecretString::from),
             tenant,
             name: &connection.name,
-            provider: None,
+            provider,
         })
     }
 

@@ -1,5 +1,5 @@
 //! What a node does beside answering requests: follows key changes of other nodes, rotates keys by age, sweeps what has
-//! expired.
+//! expired, and fetches again what providers publish.
 
 use std::time::Duration;
 
@@ -19,12 +19,23 @@ const SWEEP_EVERY: u64 = 12;
 #[must_use]
 pub fn spawn(app: App) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let mut ticks = interval(Duration::from_secs(POLL));
-        let mut rounds = Rounds::default();
-        loop {
-            ticks.tick().await;
-            rounds.go(&app).await;
-        }
+        let own = async {
+            let mut ticks = interval(Duration::from_secs(POLL));
+            let mut rounds = Rounds::default();
+            loop {
+                ticks.tick().await;
+                rounds.go(&app).await;
+            }
+        };
+        // Beside the rounds: a provider that does not answer keeps no key from being followed.
+        let providers = async {
+            let mut ticks = interval(Duration::from_secs(POLL));
+            loop {
+                ticks.tick().await;
+                app.providers.refresh_due().await;
+            }
+        };
+        tokio::join!(own, providers);
     })
 }
 

@@ -27,6 +27,7 @@ pub mod outbound;
 pub mod page;
 pub mod password;
 pub mod policy;
+pub mod provider_metadata;
 pub mod router;
 pub mod saml_keys;
 pub mod seal;

@@ -30,6 +30,7 @@ const FRONT: &[&str] = &[
     "serve",
     "signing",
     "saml_keys",
+    "provider_metadata",
     "background",
 ];
 

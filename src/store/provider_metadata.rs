@@ -1,5 +1,5 @@
-//! What we know of the providers that publish metadata: the last accepted, a later one that waits for an operator, and
-//! when to look again.
+//! What we know of the providers that publish metadata: the last accepted, a later one that waits for an operator, why the
+//! last fetch failed, and when to look again.
 
 use super::{
     db::{Db, Result},
@@ -12,20 +12,22 @@ use crate::params;
 pub struct Row {
     /// Of which connection.
     pub connection_id: String,
-    /// The connection's version that it was fetched for: another one's settings may name another provider.
-    pub connection_version: i64,
-    /// Grows when `provider` changes, so that nodes know when to open the connector anew.
+    /// A digest of the settings that it was fetched by: other settings may name another provider.
+    pub source: String,
+    /// Grows when `provider` changes, so that nodes know when to open the connector anew; 0 before the first.
     pub version: i64,
-    /// What was read from the metadata last accepted (JSON).
-    pub provider: String,
+    /// What was read from the metadata last accepted (JSON); nothing before the first.
+    pub provider: Option<String>,
     /// The same of a later one that shares no key with it; it has no effect before an operator accepts it.
     pub held: Option<String>,
-    /// Why the last fetch failed, if it did.
+    /// Why the last fetch brought nothing, if it did not.
     pub failure: Option<String>,
+    /// When it was last fetched, or was tried to be (unix seconds).
+    pub tried_at: i64,
     /// When metadata last arrived (unix seconds).
-    pub fetched_at: i64,
+    pub fetched_at: Option<i64>,
     /// When `provider` last changed (unix seconds).
-    pub changed_at: i64,
+    pub changed_at: Option<i64>,
     /// When it is to be fetched again (unix seconds).
     pub due_at: i64,
 }
@@ -37,7 +39,7 @@ pub struct Row {
 pub async fn find(on: impl Into<On<'_>>, connection_id: &str) -> Result<Option<Row>> {
     on.into()
         .optional(
-            "SELECT connection_id, connection_version, version, provider, held, failure, fetched_at, changed_at, due_at
+            "SELECT connection_id, source, version, provider, held, failure, tried_at, fetched_at, changed_at, due_at
              FROM provider_metadata WHERE connection_id = $1",
             params![connection_id],
         )
@@ -50,7 +52,7 @@ pub async fn find(on: impl Into<On<'_>>, connection_id: &str) -> Result<Option<R
 /// What the database says.
 pub async fn due(db: &Db, now: i64, limit: i64) -> Result<Vec<Row>> {
     db.all(
-        "SELECT connection_id, connection_version, version, provider, held, failure, fetched_at, changed_at, due_at
+        "SELECT connection_id, source, version, provider, held, failure, tried_at, fetched_at, changed_at, due_at
          FROM provider_metadata WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
         params![now, limit],
     )
@@ -71,29 +73,55 @@ pub async fn claim(db: &Db, connection_id: &str, due_at: i64, next: i64) -> Resu
     Ok(n == 1)
 }
 
-/// Stores what is known now; a row of a later version is left as it is.
+/// Stores what is known now, if what was known is still what the caller has `seen`: the version and what was held (nothing
+/// when there was no row). `false` when another node, or an operator, was first.
 ///
 /// # Errors
 /// What the database says.
-pub async fn save(db: &Db, r: &Row) -> Result<bool> {
+pub async fn save(db: &Db, seen: Option<&Row>, r: &Row) -> Result<bool> {
+    let Some(seen) = seen else { return insert(db, r).await };
     let n = db
         .execute(
-            "INSERT INTO provider_metadata (connection_id, connection_version, version, provider, held, failure, fetched_at,
-               changed_at, due_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-             ON CONFLICT (connection_id) DO UPDATE SET connection_version = $2, version = $3, provider = $4, held = $5,
-               failure = $6, fetched_at = $7, changed_at = $8, due_at = $9
-             WHERE provider_metadata.version <= $3",
+            "UPDATE provider_metadata SET source = $2, version = $3, provider = $4, held = $5, failure = $6, tried_at = $7,
+               fetched_at = $8, changed_at = $9, due_at = $10
+             WHERE connection_id = $1 AND version = $11 AND source = $12 AND held IS NOT DISTINCT FROM $13",
             params![
                 &r.connection_id,
-                r.connection_version,
+                &r.source,
                 r.version,
                 &r.provider,
                 &r.held,
                 &r.failure,
+                r.tried_at,
                 r.fetched_at,
                 r.changed_at,
-                r.due_at
+                r.due_at,
+                seen.version,
+                &seen.source,
+                &seen.held,
+            ],
+        )
+        .await?;
+    Ok(n == 1)
+}
+
+async fn insert(db: &Db, r: &Row) -> Result<bool> {
+    let n = db
+        .execute(
+            "INSERT INTO provider_metadata (connection_id, source, version, provider, held, failure, tried_at, fetched_at,
+               changed_at, due_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (connection_id) DO NOTHING",
+            params![
+                &r.connection_id,
+                &r.source,
+                r.version,
+                &r.provider,
+                &r.held,
+                &r.failure,
+                r.tried_at,
+                r.fetched_at,
+                r.changed_at,
+                r.due_at,
             ],
         )
         .await?;

@@ -1,7 +1,23 @@
-//! What a provider's metadata says (SAML Metadata §2.4.3), and what is wrong with it.
+//! What a provider's metadata says (SAML Metadata §2), and what is wrong with it.
+//!
+//! `document` reads a document into a [`Provider`]; `certificate` judges the certificates in it, and those that an
+//! operator writes down; `period` reads its times; `change` says what differs between what was accepted and what came
+//! later, and whether a key vouches for it.
 
+pub mod certificate;
+pub mod change;
+mod document;
+mod period;
+#[cfg(test)]
+mod tests;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    certificate::{Certificate, certificate},
+    document::read,
+};
 use crate::policy::saml::Binding;
 
 /// Where a provider takes messages of one kind.
@@ -32,4 +48,19 @@ pub struct Provider {
     pub valid_until: Option<i64>,
     /// For how many seconds it asks to be kept, if it does.
     pub cache_duration: Option<i64>,
+}
+
+impl Provider {
+    /// The signing certificates with what can be said of them; one that cannot be read is left out.
+    #[must_use]
+    pub fn signers(&self) -> Vec<Certificate> {
+        let ders = self.certificates.iter().filter_map(|text| STANDARD.decode(text).ok());
+        ders.filter_map(|der| Certificate::read(&der).ok()).collect()
+    }
+
+    /// Whether the document may still be used.
+    #[must_use]
+    pub fn is_valid(&self, now: i64) -> bool {
+        self.valid_until.is_none_or(|until| now < until)
+    }
 }

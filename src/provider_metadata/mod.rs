@@ -1,0 +1,275 @@
+//! What we know of SAML providers whose metadata is at a URL. The first sign-in fetches it; from then on it is fetched
+//! again in the background by one node, the last good document stays in use while the provider is away, and all nodes read
+//! what is stored. `settle` decides what becomes of a document that came.
+//!
+//! A first document is believed because an operator named its address, or because it is signed by one of the connection's
+//! `metadata_certificates`. A later one is taken when it shares a key with the one in use, which is how providers change
+//! keys; one that shares none is held until an operator accepts it, whatever else it says. A document past its `validUntil`
+//! is no longer used: then sign-ins wait for a new one, and fail while there is none.
+
+mod settle;
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, stream};
+use moka::future::Cache;
+use tokio::sync::Mutex;
+use url::Url;
+
+pub use self::settle::Outcome;
+use crate::{
+    clock::Clock,
+    connector::{
+        Error,
+        saml::metadata::{self, Certificate, Provider, change},
+    },
+    outbound::Outbound,
+    secret,
+    store::{
+        self, Db, StoreError,
+        connections::Connection,
+        provider_metadata::{self as rows, Row},
+        tenants,
+    },
+};
+
+/// How many seconds a failure is remembered while there is no document that could be used.
+const FAILED: i64 = 3;
+/// Most documents that one round fetches, and how many at once.
+const ROUND: (i64, usize) = (64, 4);
+/// What an address is asked for.
+const ACCEPT: &str = "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1";
+
+/// Knows the providers. Clones share everything.
+#[derive(Clone)]
+pub struct Providers(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    outbound: Outbound,
+    clock: Clock,
+    /// By connection and version: a version never changes.
+    read: Cache<(String, i64), Arc<Provider>>,
+    /// By connection and source: whoever fetches holds the lock and leaves behind why it failed, and until when that holds.
+    fetching: Cache<(String, String), Arc<Flight>>,
+}
+
+/// Why the last fetch failed, and until when that is remembered.
+type Flight = Mutex<Option<(i64, Error)>>;
+
+/// What decides which document is fetched and taken.
+struct Source<'a> {
+    url: &'a str,
+    entity_id: Option<&'a str>,
+    signers: &'a [String],
+    digest: String,
+}
+
+impl<'a> Source<'a> {
+    fn of(connection: &'a Connection) -> Option<Self> {
+        let saml = connection.settings.saml.as_ref()?;
+        let (url, entity_id) = (saml.metadata_url.as_deref()?, saml.idp_entity_id.as_deref());
+        let signers = saml.metadata_certificates.as_slice();
+        let digest = secret::digest(&serde_json::json!([url, entity_id, signers]).to_string());
+        Some(Self { url, entity_id, signers, digest })
+    }
+}
+
+impl Providers {
+    /// Knows nothing yet but what `db` holds.
+    #[must_use]
+    pub fn new(db: Db, outbound: Outbound, clock: Clock) -> Self {
+        Self(Arc::new(Inner { db, outbound, clock, read: Cache::new(1_024), fetching: Cache::new(1_024) }))
+    }
+
+    /// The provider of `connection` and the version of what is known of it, fetched first if it must be; nothing for a
+    /// connection without a metadata URL.
+    ///
+    /// # Errors
+    /// When there is no document that may be used, with the reason why none came.
+    pub async fn current(&self, tenant: &str, connection: &Connection) -> Result<Option<(i64, Arc<Provider>)>, Error> {
+        let Some(source) = Source::of(connection) else { return Ok(None) };
+        if let Some(known) = self.known(connection, &source).await? {
+            return Ok(Some(known));
+        }
+        let key = (connection.id.clone(), source.digest.clone());
+        let lock = self.0.fetching.get_with(key, async { Arc::default() }).await;
+        let mut failed = lock.lock().await;
+        // Someone else may have fetched it, or failed to, while we waited.
+        if let Some(known) = self.known(connection, &source).await? {
+            return Ok(Some(known));
+        }
+        let now = self.0.clock.now();
+        if let Some((_, error)) = failed.as_ref().filter(|(until, _)| now < *until) {
+            return Err(error.clone());
+        }
+        let error = match self.renew(tenant, connection, &source).await {
+            Ok(Outcome::Held(why, _)) => Error::Misconfigured(format!(
+                "the provider's metadata in use is past its validUntil, and the one that came is held, because {why}; compare \
+                 its fingerprints with the provider's, then: gatehouse connections accept {tenant} {}",
+                connection.name
+            )),
+            Ok(_) => match self.known(connection, &source).await? {
+                Some(known) => {
+                    *failed = None;
+                    return Ok(Some(known));
+                }
+                None => Error::Unreachable("the provider's metadata has just changed; try again".to_owned()),
+            },
+            Err(error) => error,
+        };
+        *failed = Some((now.saturating_add(FAILED), error.clone()));
+        Err(error)
+    }
+
+    /// What is stored, as long as it may be used.
+    async fn known(&self, connection: &Connection, source: &Source<'_>) -> Result<Option<(i64, Arc<Provider>)>, Error> {
+        let row = rows::find(&self.0.db, &connection.id).await.map_err(unreadable)?;
+        let Some(row) = row.filter(|row| row.source == source.digest) else { return Ok(None) };
+        let Some(text) = &row.provider else { return Ok(None) };
+        let key = (row.connection_id.clone(), row.version);
+        let provider = match self.0.read.get(&key).await {
+            Some(provider) => provider,
+            None => {
+                let provider = Arc::new(settle::provider(text).map_err(unreadable)?);
+                self.0.read.insert(key, Arc::clone(&provider)).await;
+                provider
+            }
+        };
+        Ok(provider.is_valid(self.0.clock.now()).then_some((row.version, provider)))
+    }
+
+    /// Fetches what is due, each by the one node that claims it. Failures are logged and stored.
+    pub async fn refresh_due(&self) {
+        let due = match rows::due(&self.0.db, self.0.clock.now(), ROUND.0).await {
+            Ok(due) => due,
+            Err(e) => return tracing::error!(cause = %e, "providers' metadata cannot be renewed"),
+        };
+        stream::iter(due)
+            .for_each_concurrent(ROUND.1, |row| async move {
+                if let Err(e) = self.refresh_row(&row).await {
+                    tracing::error!(connection_id = row.connection_id, cause = %e, "a provider's metadata cannot be renewed");
+                }
+            })
+            .await;
+    }
+
+    async fn refresh_row(&self, row: &Row) -> Result<(), StoreError> {
+        let now = self.0.clock.now();
+        if !rows::claim(&self.0.db, &row.connection_id, row.due_at, now.saturating_add(settle::RETRY)).await? {
+            return Ok(());
+        }
+        let Some(connection) = store::connections::find(&self.0.db, &row.connection_id).await? else { return Ok(()) };
+        let Some(tenant) = tenants::find(&self.0.db, &connection.tenant_id).await? else { return Ok(()) };
+        match Source::of(&connection) {
+            // What was renewed by the hand of its claim says for itself what came of it.
+            Some(source) => drop(self.renew(&tenant.name, &connection, &source).await),
+            // Its provider is described by other means now. The row keeps its version, which must never count anew.
+            None => {
+                let retired = Row { source: String::new(), due_at: i64::MAX, ..row.clone() };
+                rows::save(&self.0.db, Some(row), &retired).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches the document of `connection` now, whether it is due or not; nothing for a connection without a metadata URL.
+    ///
+    /// # Errors
+    /// Why nothing came.
+    pub async fn refresh(&self, tenant: &str, connection: &Connection) -> Result<Option<Outcome>, Error> {
+        match Source::of(connection) {
+            Some(source) => self.renew(tenant, connection, &source).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Fetches, settles what came, stores and tells it.
+    async fn renew(&self, tenant: &str, connection: &Connection, source: &Source<'_>) -> Result<Outcome, Error> {
+        let seen = rows::find(&self.0.db, &connection.id).await.map_err(unreadable)?;
+        let result = self.fetch(source).await;
+        let now = self.0.clock.now();
+        let settled = settle::settle(seen.as_ref(), &connection.id, &source.digest, result, now).map_err(unreadable)?;
+        let first = rows::save(&self.0.db, seen.as_ref(), &settled.row).await.map_err(unreadable)?;
+        match (settled.result, first) {
+            (Ok(outcome), true) => {
+                tell(tenant, &connection.name, &outcome);
+                Ok(outcome)
+            }
+            (Ok(_), false) => Ok(Outcome::Unchanged),
+            (Err(error), _) => {
+                let kept = settled.row.provider.is_some();
+                tracing::warn!(tenant, connection = connection.name, kept, cause = %error, "a provider's metadata was not renewed");
+                Err(error)
+            }
+        }
+    }
+
+    async fn fetch(&self, source: &Source<'_>) -> Result<Provider, Error> {
+        let url = Url::parse(source.url).map_err(|_| Error::Misconfigured("metadata_url is no URL".to_owned()))?;
+        let signers: Result<Vec<Vec<u8>>, String> = source.signers.iter().map(|text| metadata::certificate(text)).collect();
+        let signers = signers.map_err(|why| Error::Misconfigured(format!("metadata_certificates: {why}")))?;
+        let fetched = self.0.outbound.get("metadata", &url, ACCEPT).await;
+        let fetched = fetched.map_err(|e| Error::Unreachable(format!("metadata: {e}")))?;
+        if !fetched.is_success() {
+            let cause = format!("{url} answered with status {}; check metadata_url", fetched.status);
+            return Err(Error::Unreachable(cause));
+        }
+        let (entity_id, now) = (source.entity_id.map(str::to_owned), self.0.clock.now());
+        let read = move || {
+            let text = String::from_utf8(fetched.body).map_err(|_| "it is not UTF-8".to_owned())?;
+            metadata::read(&text, entity_id.as_deref(), &signers, now)
+        };
+        let read = tokio::task::spawn_blocking(read).await.map_err(|e| Error::Unreachable(format!("metadata: {e}")))?;
+        read.map_err(|why| Error::Untrusted(format!("the metadata at {url}: {why}")))
+    }
+
+    /// Puts the held document in force; what changed by it, or nothing when none is held.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn accept(&self, tenant: &str, connection: &Connection) -> Result<Option<change::Change>, StoreError> {
+        let Some(seen) = rows::find(&self.0.db, &connection.id).await? else { return Ok(None) };
+        let Some((row, change)) = settle::accept(&seen, self.0.clock.now())? else { return Ok(None) };
+        if !rows::save(&self.0.db, Some(&seen), &row).await? {
+            return Ok(None);
+        }
+        tell(tenant, &connection.name, &Outcome::Changed(change.clone()));
+        Ok(Some(change))
+    }
+}
+
+fn unreadable(e: impl std::fmt::Display) -> Error {
+    Error::Unreachable(format!("what is stored of the provider's metadata: {e}"))
+}
+
+/// Tells the log what a document brought.
+fn tell(tenant: &str, connection: &str, outcome: &Outcome) {
+    match outcome {
+        Outcome::Unchanged => tracing::debug!(tenant, connection, "a provider's metadata was renewed"),
+        Outcome::First(provider) => {
+            let (entity_id, certificates) = (&provider.entity_id, listed(&provider.signers()));
+            tracing::info!(tenant, connection, entity_id, certificates, "a provider's metadata was taken");
+        }
+        Outcome::Changed(change) => {
+            let (added, removed) = (listed(&change.added), listed(&change.removed));
+            let endpoints = change.endpoints;
+            tracing::warn!(tenant, connection, added, removed, endpoints, "a provider's metadata has changed");
+        }
+        Outcome::Held(why, provider) => {
+            let certificates = listed(&provider.signers());
+            tracing::warn!(
+                tenant,
+                connection,
+                cause = %why,
+                certificates,
+                "a provider's new metadata is held and the last one stays in use; compare its fingerprints with the provider's, \
+                 then run: gatehouse connections accept TENANT CONNECTION"
+            );
+        }
+    }
+}
+
+fn listed(certificates: &[Certificate]) -> String {
+    certificates.iter().map(|c| c.fingerprint.as_str()).collect::<Vec<_>>().join(" ")
+}
