@@ -65,6 +65,13 @@ impl PageError {
         self
     }
 
+    /// With another cause for the log.
+    #[must_use]
+    pub fn caused(mut self, cause: impl Into<String>) -> Self {
+        self.cause = cause.into();
+        self
+    }
+
     /// With a link on.
     #[must_use]
     pub fn way_on(mut self, href: String, words: &'static str) -> Self {

@@ -24,19 +24,24 @@ use crate::{app::App, assets, endpoint, error::PageError, login, page, session};
 
 /// Largest request body, in bytes; no honest request of ours is near it.
 const BODY_LIMIT: usize = 256 * 1024;
+/// The same where SAML answers arrive: one with a thousand groups is larger than anything else, base64 adds a third to it,
+/// and encryption with base64 of its own another.
+const ANSWER_LIMIT: usize = 768 * 1024;
 /// How long a request may take in all.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The whole surface over one application.
 pub fn router(app: App) -> Router {
     let request_id = HeaderName::from_static("x-request-id");
-    let people = login::routes().layer(session::layer(&app)).layer(middleware::map_response(session::take_cookie_back));
-    Router::new()
-        .merge(people)
-        .merge(endpoint::routes())
-        .merge(assets::routes())
-        .fallback(not_found)
+    let people = login::routes()
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .merge(login::answers().layer(RequestBodyLimitLayer::new(ANSWER_LIMIT)))
+        .layer(session::layer(&app))
+        .layer(middleware::map_response(session::take_cookie_back));
+    let others = Router::new().merge(endpoint::routes()).merge(assets::routes()).fallback(not_found);
+    others
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .merge(people)
         .layer(DefaultBodyLimit::disable())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {

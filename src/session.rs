@@ -142,15 +142,15 @@ impl Visit {
     /// Takes the departure of this `state` (its hash), if this browser made it; another browser's attempt changes nothing.
     ///
     /// # Errors
-    /// A page that says to start again.
-    pub async fn departure(&self, app: &App, state_hash: &str) -> Result<Departure, PageError> {
+    /// When the database does not answer.
+    pub async fn departure(&self, app: &App, state_hash: &str) -> Result<Option<Departure>, PageError> {
         for browser in &self.browsers {
             let hash = secret::digest(browser);
             if let Some(departure) = store::departures::take(&app.db, state_hash, &hash, app.clock.now()).await? {
-                return Ok(departure);
+                return Ok(Some(departure));
             }
         }
-        Err(PageError::no_login())
+        Ok(None)
     }
 
     /// A token for the forms of one pending login in this browser.

@@ -34,6 +34,8 @@ pub struct ConnectionFile {
     pub login_enabled: Option<bool>,
     pub settings: ConnectionSettings,
     pub secret: Option<String>,
+    /// Where the client and the address of sign-ins begun at the provider stand.
+    pub landing: (At, At),
 }
 
 pub struct ClientFile {

@@ -68,6 +68,9 @@ impl<'a> Work<'a> {
             for client in &file.clients {
                 self.client(&tenant, client).await?;
             }
+            for connection in &file.connections {
+                self.landing(&tenant, connection).await?;
+            }
             for user in &file.users {
                 self.user(&tenant, user, hashed).await?;
             }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     oauth::client::Client,
+    policy::saml::SamlSettings,
     secret,
     store::{
         StoreError, clients,
@@ -118,6 +119,25 @@ impl Work<'_> {
         }
         if self.plan.compare(name, fields) {
             connections::save(&mut *self.tx, &new).await?;
+        }
+        Ok(())
+    }
+
+    /// Sign-ins that begin at a provider happen for a client of the tenant, and land on an origin of its.
+    pub async fn landing(&mut self, tenant: &Tenant, file: &ConnectionFile) -> Result {
+        let Some(saml) = file.settings.saml.as_ref().filter(|saml| saml.idp_initiated) else { return Ok(()) };
+        let (Some(id), Some(url)) = (&saml.idp_initiated_client, &saml.idp_initiated_url) else { return Ok(()) };
+        let client = clients::find(&mut *self.tx, id).await?.filter(|c| c.tenant_id == tenant.id);
+        let (client_at, url_at) = file.landing;
+        match client {
+            None => {
+                let text = format!("idp_initiated_client {id} is no client of tenant {}; name one of its own", tenant.name);
+                self.problem(client_at, text);
+            }
+            Some(client) if !SamlSettings::may_land(url, &client.settings.redirect_uris) => {
+                self.problem(url_at, format!("idp_initiated_url is on no origin of the redirect_uris of client {id}"));
+            }
+            Some(_) => {}
         }
         Ok(())
     }

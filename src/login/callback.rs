@@ -1,70 +1,121 @@
-//! `GET /oauth2/callback`, one URL for every tenant and connection: takes the departure that this browser made, lets
-//! its connector judge the answer, links the identity to a user, and returns to the dispatcher.
+//! `/oauth2/callback`, one URL for every tenant and connection unless a connection has its own: takes the departure that
+//! this browser made and lets its connector judge the answer. OpenID providers answer by `GET`, SAML providers by `POST`,
+//! and neither is taken for the other.
 
 use axum::{
-    extract::{Path, RawQuery, State},
-    http::StatusCode,
+    extract::{OriginalUri, Path, RawForm, RawQuery, State, rejection::RawFormRejection},
+    http::{StatusCode, Uri},
     response::Response,
 };
 
-use super::{departure::failed, dispatch, dispatch::Pending, link};
+use super::{arrival, departure::failed, dispatch, dispatch::Pending, repost, unsolicited};
 use crate::{
     app::App,
-    connector::Arrived,
     error::PageError,
     oauth::params::Params,
-    policy::{access::Refusal, identity::Identity},
+    policy::{access::Refusal, connection::Protocol},
     secret,
-    session::{SignedIn, Visit},
-    store::{self, connections::Connection, standing::Parties, users::User},
+    session::Visit,
+    store::{self, connections::Connection, departures::Departure, standing::Parties, users::User},
 };
 
-/// `GET /oauth2/callback`: the answer of a provider whose connection shares the URL.
-pub async fn callback(State(app): State<App>, visit: Visit, RawQuery(query): RawQuery) -> Result<Response, PageError> {
-    arrive(&app, &visit, query.as_deref(), None).await
-}
+/// The tenant and the connection whose own URL it is, by name; nothing for the URL that all share.
+type Own = Option<Path<(String, String)>>;
 
-/// `GET /oauth2/callback/{tenant}/{connection}`: the answer of a provider whose connection has a URL of its own.
-pub async fn own_callback(
-    State(app): State<App>,
-    visit: Visit,
-    Path(own): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, PageError> {
-    arrive(&app, &visit, query.as_deref(), Some(own)).await
-}
-
-async fn arrive(app: &App, visit: &Visit, query: Option<&str>, own: Option<(String, String)>) -> Result<Response, PageError> {
-    let params = Params::parse(query.unwrap_or_default()).and_then(|p| p.once_each().map(|()| p));
-    let params = params.map_err(|e| bad_answer(e.description.into_owned()))?;
-    let state = params.one("state").ok().flatten().ok_or_else(|| bad_answer("state is missing"))?;
+/// `GET`: the answer of an OpenID provider.
+pub async fn answered(State(app): State<App>, visit: Visit, own: Own, RawQuery(query): RawQuery) -> Result<Response, PageError> {
+    let answer = read(query.unwrap_or_default().as_bytes())?;
+    let state = answer.one("state").ok().flatten().ok_or_else(|| bad_answer("state is missing"))?;
     let state_hash = secret::digest(state);
-    let now = app.clock.now();
-    let departure = visit.departure(app, &state_hash).await?;
-    let mut pending = dispatch::find(app, visit, &departure.login_id).await?;
+    let departure = visit.departure(&app, &state_hash).await?.ok_or_else(PageError::no_login)?;
+    arrive(&app, &visit, Answer { protocol: Protocol::Oidc, params: answer, own }, &state_hash, departure).await
+}
+
+/// `POST`: the answer of a SAML provider, or the same once more from a page of ours.
+pub async fn posted(
+    State(app): State<App>,
+    mut visit: Visit,
+    own: Own,
+    OriginalUri(uri): OriginalUri,
+    form: Result<RawForm, RawFormRejection>,
+) -> Result<Response, PageError> {
+    let RawForm(form) = form.map_err(|e| bad_answer(e.body_text()))?;
+    let answer = read(&form)?;
+    let name = answer.one("RelayState").ok().flatten().map(secret::digest);
+    let departure = match &name {
+        Some(state_hash) => visit.departure(&app, state_hash).await?,
+        None => None,
+    };
+    match (name, departure) {
+        (Some(state_hash), Some(departure)) => {
+            arrive(&app, &visit, Answer { protocol: Protocol::Saml, params: answer, own }, &state_hash, departure).await
+        }
+        (name, _) => stray(&app, &mut visit, &uri, answer, own, name.as_deref()).await,
+    }
+}
+
+/// An answer that names no departure of this browser, as far as its cookies came along. First it goes round, then it is
+/// another browser's, or nobody's.
+async fn stray(
+    app: &App,
+    visit: &mut Visit,
+    uri: &Uri,
+    answer: Params,
+    own: Own,
+    name: Option<&str>,
+) -> Result<Response, PageError> {
+    let response = answer.one("SAMLResponse").ok().flatten().filter(|text| repost::is_base64(text));
+    let response = response.ok_or_else(|| bad_answer("SAMLResponse is missing or no base64"))?;
+    let asked = match name {
+        Some(state_hash) => store::departures::asked(&app.db, state_hash, app.clock.now()).await?,
+        None => None,
+    };
+    if !repost::is_marked(&answer) {
+        let relay_state = answer.one("RelayState").ok().flatten();
+        return Ok(repost::page(app, uri, response, relay_state, asked.as_ref()));
+    }
+    match asked {
+        Some(_) => Err(PageError::no_login()),
+        None => unsolicited::begin(app, visit, answer, own.map(|Path(names)| names)).await,
+    }
+}
+
+/// What the browser brought, and how.
+struct Answer {
+    /// The protocol that answers in this way.
+    protocol: Protocol,
+    params: Params,
+    own: Own,
+}
+
+fn read(encoded: &[u8]) -> Result<Params, PageError> {
+    let encoded = std::str::from_utf8(encoded).map_err(|_| bad_answer("the answer is not UTF-8"))?;
+    let params = Params::parse(encoded).and_then(|p| p.once_each().map(|()| p));
+    params.map_err(|e| bad_answer(e.description.into_owned()))
+}
+
+async fn arrive(app: &App, visit: &Visit, answer: Answer, state_hash: &str, departure: Departure) -> Result<Response, PageError> {
+    let pending = dispatch::find(app, visit, &departure.login_id).await?;
     let connection = pending.offered.iter().find(|c| c.id == departure.connection_id).cloned();
     let connection = connection.ok_or_else(|| refused(&Refusal::ConnectionDisabled))?;
 
+    if connection.protocol != answer.protocol {
+        return Err(bad_answer(format!("connection {} does not answer by this protocol and method", connection.name)));
+    }
     // A code that came by another connection's URL was not sent to this one (mix-up, RFC 9700 §4.4.2).
     let expected = connection.settings.own_callback.then(|| (pending.tenant.name.clone(), connection.name.clone()));
-    if own != expected {
+    if answer.own.map(|Path(names)| names) != expected {
         return Err(bad_answer("the answer came by the callback URL of another connection"));
     }
     let memo = app.sealer.open(&format!("departure/{state_hash}"), &departure.memo_sealed);
     let memo = memo.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let memo = memo.ok_or_else(|| PageError::internal("the departure's memo does not open"))?;
     let connector = app.connector(&pending.tenant.name, &connection).await.map_err(|e| failed(&connection, &e))?;
-    let arrived = connector.arrive(&memo, &params.into_map(), &app.callback_url(&pending.tenant.name, &connection), now).await;
+    let callback_url = app.callback_url(&pending.tenant.name, &connection);
+    let arrived = connector.arrive(&memo, &answer.params.into_map(), &callback_url, app.clock.now()).await;
     let again = format!("/login/{}", pending.login.id);
-    let Arrived { identity, .. } = arrived.map_err(|e| failed(&connection, &e).way_on(again, "Try again"))?;
-
-    let user = link::user_of(app, &pending, &connection, &identity).await.map_err(|e| another_way(e, &pending))?;
-    require_active(app, &pending, &user, Some(&connection)).await.map_err(|e| another_way(e, &pending))?;
-    let who = sign_in(app, visit, &pending, &connection, &user, &identity).await?;
-    store::logins::prove(&app.db, &pending.login.id, &who.sid).await?;
-    pending.login.proven_by = Some(who.sid.clone());
-    crate::metrics::login(connection.protocol.as_str(), "success");
-    dispatch::proceed(app, visit, pending.login).await
+    let arrived = arrived.map_err(|e| failed(&connection, &e).way_on(again, "Try again"))?;
+    arrival::welcome(app, visit, pending, &connection, arrived).await
 }
 
 /// Is everything that this person's sign-in stands on switched on?
@@ -103,32 +154,6 @@ pub fn refused(refusal: &Refusal) -> PageError {
     let kind = if *refusal == Refusal::UserDeactivated { "deactivated" } else { "switched_off" };
     PageError::new(StatusCode::FORBIDDEN, kind, title, explanation, refusal.to_string())
         .advise("Your organisation's administrator can switch it on again.")
-}
-
-async fn sign_in(
-    app: &App,
-    visit: &Visit,
-    pending: &Pending,
-    connection: &Connection,
-    user: &User,
-    identity: &Identity,
-) -> Result<SignedIn, PageError> {
-    let now = app.clock.now();
-    let until = now + app.settings.session_absolute;
-    let signed_in = SignedIn {
-        sid: secret::random_id(),
-        user_id: user.id.clone(),
-        tenant_id: pending.tenant.id.clone(),
-        connection_id: Some(connection.id.clone()),
-        // What the provider says of the past is believed, unless its clock merely runs a little behind ours.
-        auth_time: identity.auth_time.filter(|at| now - at > app.settings.clock_skew).unwrap_or(now),
-        // How the person proved it is for the provider to say; RFC 8176 has no word for "elsewhere".
-        amr: String::new(),
-        until: identity.session_until.map_or(until, |end| end.min(until)),
-        seen_at: now,
-    };
-    visit.sign_in(&signed_in).await?;
-    Ok(signed_in)
 }
 
 fn bad_answer(cause: impl Into<String>) -> PageError {

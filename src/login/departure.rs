@@ -78,9 +78,17 @@ fn not_offered(cause: String) -> PageError {
     PageError::new(StatusCode::BAD_REQUEST, "not_offered", "Not offered", explanation, cause)
 }
 
-/// A page for a connector's failure; the cause, with its fix, goes to the log.
+/// A page for a failure of this connection's connector; the cause, with its fix, goes to the log.
 #[must_use]
 pub fn failed(connection: &Connection, e: &connector::Error) -> PageError {
+    let page = page(e);
+    crate::metrics::login(connection.protocol.as_str(), page.kind);
+    page.caused(format!("connection {}: {e}", connection.name))
+}
+
+/// A page for a connector's failure, whichever connection it is about.
+#[must_use]
+pub fn page(e: &connector::Error) -> PageError {
     let (status, kind, title, explanation) = match e {
         connector::Error::Refused(_) => (
             StatusCode::FORBIDDEN,
@@ -107,6 +115,5 @@ pub fn failed(connection: &Connection, e: &connector::Error) -> PageError {
             "The connection to your organisation's sign-in needs its administrator.",
         ),
     };
-    crate::metrics::login(connection.protocol.as_str(), kind);
-    PageError::new(status, kind, title, explanation, format!("connection {}: {e}", connection.name))
+    PageError::new(status, kind, title, explanation, e.to_string())
 }

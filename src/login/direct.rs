@@ -16,7 +16,7 @@ use crate::{
     error::{ApiError, PageError},
     grant::{self, GrantError, authorization_code::Redemption},
     oauth::{
-        authorize::{AuthorizeRequest, Prompt, ResponseMode, Target},
+        authorize::AuthorizeRequest,
         client::Client,
         error::{Code, error},
         redirect_uri::RedirectUri,
@@ -32,7 +32,8 @@ pub fn lands_here(app: &App) -> bool {
     matches!(app.settings.mode, Mode::Direct(_))
 }
 
-/// Begins a sign-in for the control plane: the provider's own address, and the cookie that binds the browser.
+/// Begins a sign-in for the control plane: the provider's own address, or one of ours where the provider takes posted
+/// requests alone; and the cookie that binds the browser.
 ///
 /// # Errors
 /// When the provider cannot be asked or the tenant offers no connection.
@@ -46,30 +47,19 @@ pub async fn depart(
     let unregistered = error(Code::InvalidRequest, "redirectURL is not registered");
     let redirect_uri = RedirectUri::choose(&client.settings.redirect_uris, named).ok_or(unregistered)?;
     let asked: Scopes = ["openid", "email", "profile", "offline_access"].into_iter().collect();
-    let request = AuthorizeRequest {
-        client_id: client.id.clone(),
-        target: Target { redirect_uri, state: None, response_mode: ResponseMode::Query },
-        redirect_uri_named: true,
-        scope: asked.limited_to(&client.settings.scopes),
-        nonce: None,
-        prompt: Prompt::default(),
-        max_age: None,
-        login_hint: None,
-        id_token_hint: None,
-        resource: Vec::new(),
-        idp_hint: None,
-        code_challenge: None,
-        direct: true,
-    };
+    let scope = asked.limited_to(&client.settings.scopes);
+    let request = AuthorizeRequest { direct: true, ..AuthorizeRequest::unasked(client, redirect_uri, scope) };
     let unavailable = |e: PageError| ApiError::unavailable(e.cause);
     let (jar, login) = authorize::begin(app, &mut visit, &tenant.id, request).await.map_err(unavailable)?;
     let pending = dispatch::load(app, login).await.map_err(unavailable)?;
     let name = pending.offered.first().map(|c| c.name.clone());
     let name = name.ok_or(error(Code::InvalidRequest, "the tenant offers no connection"))?;
-    match departure::plan(app, &visit, &pending, &name, None).await.map_err(unavailable)? {
-        Go::Redirect(url) => Ok((url.to_string(), jar)),
-        Go::Post { .. } => Err(error(Code::InvalidRequest, "this connection cannot be used in direct mode").into()),
-    }
+    let location = match departure::plan(app, &visit, &pending, &name, None).await.map_err(unavailable)? {
+        Go::Redirect(url) => url.to_string(),
+        // A form has no address. The browser comes for it where its login goes on, and departs from there.
+        Go::Post { .. } => format!("{}/oauth2/authorize?login={}", app.issuer(), pending.login.id),
+    };
+    Ok((location, jar))
 }
 
 /// Ends a direct sign-in: makes its code and redeems it at once, so that tokens are given by the one way there is, sets

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use super::{
     consent, departure, direct,
     flow::{self, Known, Step},
-    respond,
+    respond, unsolicited,
 };
 use crate::{
     app::App,
@@ -39,7 +39,9 @@ impl Pending {
     /// A page of this login, under a policy that lets its forms end where the login may lead: at the client, whatever
     /// the scheme of its redirect URI, or at an identity provider.
     pub fn page(&self, app: &App, page: impl IntoResponse) -> Response {
-        let providers = self.offered.iter().filter_map(|c| c.settings.oidc.as_ref()).map(|oidc| oidc.issuer.as_str());
+        let issuers = self.offered.iter().filter_map(|c| c.settings.oidc.as_ref()).map(|oidc| oidc.issuer.as_str());
+        let saml = self.offered.iter().filter_map(|c| c.settings.saml.as_ref());
+        let providers = issuers.chain(saml.filter_map(|s| s.sso_url.as_deref().or(s.metadata_url.as_deref())));
         let leads_to: Vec<&str> =
             [self.login.request.target.redirect_uri.as_str(), app.issuer()].into_iter().chain(providers).collect();
         let mut response = page.into_response();
@@ -80,6 +82,7 @@ pub async fn proceed(app: &App, visit: &Visit, login: Login) -> Result<Response,
     let signed_in = visit.signed_in(app, Some(&pending.tenant.id)).await?;
     match next(app, &pending, signed_in.as_ref()).await? {
         Step::Issue => match signed_in {
+            Some(_) if pending.login.request.landing.is_some() => unsolicited::land(app, visit, &pending).await,
             Some(signed_in) if pending.login.request.direct => direct::land(app, visit, pending, &signed_in).await,
             Some(signed_in) => respond::issue(app, visit, pending, &signed_in).await,
             None => Err(PageError::internal("issue without a sign-in")),
@@ -111,6 +114,8 @@ pub async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) ->
         _ => true,
     };
     let consented = match signed_in {
+        // The client is given nothing at the end of such a sign-in; when it asks, the person will be asked.
+        _ if request.landing.is_some() => true,
         Some(who) => consent::given(app, pending, &who.user_id).await?,
         None => false,
     };

@@ -5,13 +5,16 @@
 //!                          → dispatch asks flow::next (pure): Choose | Connect | Consent | Issue | Deny
 //! GET  /login/{login}      choose shows the ways; POST: departure: the connector departs → 303 or an auto-posted form
 //!      … the identity provider …
-//! GET  /oauth2/callback    callback: the connector arrives → Identity → policy::linking (link) → session id changes
+//! GET  /oauth2/callback    callback (OpenID) takes this browser's departure: the connector arrives → Identity
+//! POST /oauth2/callback    callback (SAML); without our cookies: repost, once
+//!                          → arrival: used once → policy::linking (link) → session id changes
 //!                          → dispatch again → consent, or respond: the code goes to the client
 //! ```
 //! Steps never route to one another: each returns to `dispatch`. `hops` are the same journey for a control plane's front
 //! end; `direct` lands it without a code when the control plane and gatehouse share a host.
 
 pub mod account;
+pub mod arrival;
 pub mod authorize;
 pub mod callback;
 pub mod choose;
@@ -26,8 +29,10 @@ pub mod link;
 pub mod logout;
 pub mod pages;
 pub mod password;
+pub mod repost;
 pub mod respond;
 pub mod throttle;
+pub mod unsolicited;
 
 use axum::{
     Router,
@@ -40,8 +45,6 @@ use crate::app::App;
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/oauth2/authorize", get(authorize::authorize).post(authorize::authorize))
-        .route("/oauth2/callback", get(callback::callback))
-        .route("/oauth2/callback/{tenant}/{connection}", get(callback::own_callback))
         .route("/oauth2/logout", get(logout::logout).post(logout::logout))
         .route("/oauth2/logout/confirm", post(logout::confirm))
         .route("/login/{login}", get(choose::show).post(choose::choose))
@@ -52,4 +55,10 @@ pub fn routes() -> Router<App> {
         .route("/api/svc/v1/oauth2/authorize", get(hops::authorize))
         .route("/api/svc/v1/oauth2/token", post(hops::token))
         .route("/api/svc/v1/oauth2/logout", post(hops::logout))
+}
+
+/// The routes where identity providers' answers arrive; those of SAML can be large.
+pub fn answers() -> Router<App> {
+    let arrive = get(callback::answered).post(callback::posted);
+    Router::new().route("/oauth2/callback", arrive.clone()).route("/oauth2/callback/{tenant}/{connection}", arrive)
 }

@@ -100,12 +100,36 @@ pub struct AuthorizeRequest {
     /// Begun by the control plane in direct mode: the tokens land in cookies at the end, without a code.
     #[serde(default)]
     pub direct: bool,
+    /// Begun at a SAML provider: the browser lands there at the end, without a code.
+    #[serde(default)]
+    pub landing: Option<String>,
 }
 
 /// The longest value of a single parameter; a row keeps them all.
 const MAX_VALUE: usize = 2_048;
 
 impl AuthorizeRequest {
+    /// A request that no client sent: a sign-in that begins here or at a provider, for `client`.
+    #[must_use]
+    pub fn unasked(client: &Client, redirect_uri: RedirectUri, scope: Scopes) -> Self {
+        Self {
+            client_id: client.id.clone(),
+            target: Target { redirect_uri, state: None, response_mode: ResponseMode::Query },
+            redirect_uri_named: true,
+            scope,
+            nonce: None,
+            prompt: Prompt::default(),
+            max_age: None,
+            login_hint: None,
+            id_token_hint: None,
+            resource: Vec::new(),
+            idp_hint: None,
+            code_challenge: None,
+            direct: false,
+            landing: None,
+        }
+    }
+
     /// Reads and checks what is asked, once the target is known.
     ///
     /// # Errors
@@ -153,6 +177,7 @@ impl AuthorizeRequest {
             idp_hint: text("idp_hint")?,
             code_challenge: parse_challenge(client, params)?,
             direct: false,
+            landing: None,
             target,
         })
     }

@@ -2,9 +2,10 @@
 //! are read by `connector::saml`.
 
 use serde::{Deserialize, Serialize};
-use url::Url;
+use url::{Origin, Url};
 
 use super::connection::url_problem;
+use crate::oauth::redirect_uri::RedirectUri;
 
 /// Seconds that a provider's clock may be apart from ours when the settings say nothing.
 pub const DEFAULT_SKEW: i64 = 120;
@@ -212,10 +213,15 @@ impl SamlSettings {
 
     /// Whether `landing` is on the origin of one of `redirect_uris`: only there may a sign-in begun at the provider land.
     #[must_use]
-    pub fn may_land(landing: &str, redirect_uris: &[String]) -> bool {
-        let Ok(landing) = Url::parse(landing) else { return false };
-        let origins = redirect_uris.iter().filter_map(|uri| Url::parse(uri).ok()).map(|url| url.origin());
-        origins.into_iter().any(|origin| origin.is_tuple() && origin == landing.origin())
+    pub fn may_land(landing: &str, redirect_uris: &[RedirectUri]) -> bool {
+        Self::landing(landing, redirect_uris).is_some()
+    }
+
+    /// The first of `redirect_uris` on whose origin `landing` is.
+    #[must_use]
+    pub fn landing<'a>(landing: &str, redirect_uris: &'a [RedirectUri]) -> Option<&'a RedirectUri> {
+        let origin = Url::parse(landing).ok().map(|url| url.origin()).filter(Origin::is_tuple)?;
+        redirect_uris.iter().find(|uri| Url::parse(uri.as_str()).is_ok_and(|url| url.origin() == origin))
     }
 }
 
@@ -274,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_landing_is_on_an_origin_of_the_client() {
-        let registered = ["https://app.example/cb".to_owned(), "com.example.app:/cb".to_owned()];
+        let registered = ["https://app.example/cb", "com.example.app:/cb"].map(|uri| RedirectUri::register(uri).unwrap());
         assert!(SamlSettings::may_land("https://app.example/home?x=1", &registered));
         for evil in [
             "https://evil.example/",

@@ -1,8 +1,11 @@
 //! Browsers that left for an identity provider. A departure is named by the hash of its `state`, bound to browser,
 //! login and connection, and taken once.
 
-use super::db::{Db, Result};
-use crate::params;
+use super::{
+    db::{Db, Result},
+    read_json,
+};
+use crate::{oauth::authorize::AuthorizeRequest, params};
 
 /// A departure as it is remembered.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -40,4 +43,34 @@ pub async fn take(db: &Db, state_hash: &str, browser_hash: &str, now: i64) -> Re
         params![state_hash, browser_hash, now],
     )
     .await
+}
+
+/// What the login of a departure asked for, whichever browser made it; nothing is taken. It tells where a sign-in leads,
+/// not that this browser may finish it.
+///
+/// # Errors
+/// What the database says.
+pub async fn asked(db: &Db, state_hash: &str, now: i64) -> Result<Option<AuthorizeRequest>> {
+    let row: Option<(String,)> = db
+        .optional(
+            "SELECT l.request FROM departures d JOIN logins l ON l.id = d.login_id
+             WHERE d.state_hash = $1 AND d.expires_at > $2",
+            params![state_hash, now],
+        )
+        .await?;
+    row.map(|(request,)| read_json("login", &request)).transpose()
+}
+
+/// How many departures to a connection this browser made after `since`, which nothing has answered.
+///
+/// # Errors
+/// What the database says.
+pub async fn waiting(db: &Db, browser_hash: &str, connection_id: &str, since: i64) -> Result<i64> {
+    let row: Option<(i64,)> = db
+        .optional(
+            "SELECT COUNT(*) FROM departures WHERE browser_hash = $1 AND connection_id = $2 AND created_at > $3",
+            params![browser_hash, connection_id, since],
+        )
+        .await?;
+    Ok(row.map_or(0, |(count,)| count))
 }

@@ -28,6 +28,7 @@ mod operations;
 mod passwords;
 mod readme;
 mod refresh;
+mod saml_callback;
 mod secrets;
 mod serve;
 mod sign_in;

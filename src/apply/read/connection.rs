@@ -4,7 +4,7 @@
 use super::tenant::valid_name;
 use crate::{
     apply::{
-        desired::ConnectionFile,
+        desired::{ClientFile, ConnectionFile},
         reader::{Context, Fields},
         yaml::{At, Kind, Node},
     },
@@ -65,7 +65,8 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ConnectionFile> {
         _ => judge(context, node, preset.map(|p| p.at), &settings, protocol),
     }
     let name = name?;
-    Some(ConnectionFile { at: name.at, name: name.value, protocol, enabled, login_enabled, settings, secret })
+    let landing = ["idp_initiated_client", "idp_initiated_url"].map(|field| place(node, field).unwrap_or(node.at)).into();
+    Some(ConnectionFile { at: name.at, name: name.value, protocol, enabled, login_enabled, settings, secret, landing })
 }
 
 /// Notes what is wrong with the settings as a sign-in would see them, at the key that each problem begins with.
@@ -78,6 +79,17 @@ fn judge(context: &Context<'_>, node: &Node, preset: Option<At>, settings: &Conn
     for text in filled.problems() {
         let field = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
         context.problem(place(node, field).unwrap_or(node.at), text);
+    }
+}
+
+/// Sign-ins that begin at the provider land on an origin of the client that they are for.
+pub fn judge_landing(context: &Context<'_>, connection: &ConnectionFile, client: &ClientFile) {
+    let saml = connection.settings.saml.as_ref().filter(|s| s.idp_initiated_client.as_deref() == Some(client.id.as_str()));
+    if let Some(url) = saml.and_then(|s| s.idp_initiated_url.as_deref())
+        && !SamlSettings::may_land(url, &client.settings.redirect_uris)
+    {
+        let at = connection.landing.1;
+        context.problem(at, format!("idp_initiated_url is on no origin of the redirect_uris of client {}", client.id));
     }
 }
 

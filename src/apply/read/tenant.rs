@@ -32,6 +32,9 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
     let clients: Vec<_> = f.list("clients").into_iter().filter_map(|n| client::read(context, n)).collect();
     let users: Vec<_> = f.list("users").into_iter().filter_map(|n| people::user(context, n)).collect();
     let teams: Vec<_> = f.list("teams").into_iter().filter_map(|n| people::team(context, n)).collect();
+    for (connection, client) in connections.iter().flat_map(|c| clients.iter().map(move |client| (c, client))) {
+        connection::judge_landing(context, connection, client);
+    }
     later::refuse(&mut f);
     f.finish();
     twice(context, "connection", connections.iter().map(|c| (c.at, c.name.as_str())));

@@ -1,0 +1,103 @@
+//! What happens once a connector has judged an answer to be true: it is used once, the identity is linked to a user, and
+//! the browser is signed in. The same for every protocol and wherever the sign-in began.
+
+use axum::response::Response;
+
+use super::{
+    callback::{another_way, require_active},
+    departure::failed,
+    dispatch,
+    dispatch::Pending,
+    link,
+};
+use crate::{
+    app::App,
+    connector::{self, Arrived, Once, ProviderSession},
+    error::PageError,
+    policy::identity::Identity,
+    secret,
+    session::{SignedIn, Visit},
+    store::{self, connections::Connection, provider_sessions, users::User},
+};
+
+/// Takes an answer that the connector of `connection` has judged, and returns to the dispatcher.
+///
+/// # Errors
+/// A page; with the way back to where the person can choose another way to sign in.
+pub async fn welcome(
+    app: &App,
+    visit: &Visit,
+    mut pending: Pending,
+    connection: &Connection,
+    arrived: Arrived,
+) -> Result<Response, PageError> {
+    let Arrived { identity, once, session } = arrived;
+    // Before anything that it says has an effect: of two that bring the same message, on any node, one is refused.
+    if let Some(once) = once {
+        use_up(app, connection, &once).await.map_err(|e| another_way(e, &pending))?;
+    }
+    let user = link::user_of(app, &pending, connection, &identity).await.map_err(|e| another_way(e, &pending))?;
+    require_active(app, &pending, &user, Some(connection)).await.map_err(|e| another_way(e, &pending))?;
+    let who = sign_in(app, visit, &pending, connection, &user, &identity).await?;
+    if let Some(session) = session {
+        remember(app, connection, &who, &session).await?;
+    }
+    store::logins::prove(&app.db, &pending.login.id, &who.sid).await?;
+    pending.login.proven_by = Some(who.sid.clone());
+    crate::metrics::login(connection.protocol.as_str(), "success");
+    dispatch::proceed(app, visit, pending.login).await
+}
+
+/// Uses a message up, for all nodes and across restarts; its second use is refused (SAML Profiles §4.1.4.5).
+///
+/// # Errors
+/// A page, when it was used before.
+pub async fn use_up(app: &App, connection: &Connection, once: &Once) -> Result<(), PageError> {
+    let name = secret::digest(&format!("{}/{}/{}", connection.protocol.as_str(), connection.id, once.id));
+    if store::replays::take(&app.db, &name, once.until, app.clock.now()).await? {
+        return Ok(());
+    }
+    let cause = format!("message {:?} was used before: it was sent twice, or somebody replays it", once.id);
+    Err(failed(connection, &connector::Error::Untrusted(cause)))
+}
+
+async fn sign_in(
+    app: &App,
+    visit: &Visit,
+    pending: &Pending,
+    connection: &Connection,
+    user: &User,
+    identity: &Identity,
+) -> Result<SignedIn, PageError> {
+    let now = app.clock.now();
+    let until = now + app.settings.session_absolute;
+    let signed_in = SignedIn {
+        sid: secret::random_id(),
+        user_id: user.id.clone(),
+        tenant_id: pending.tenant.id.clone(),
+        connection_id: Some(connection.id.clone()),
+        // What the provider says of the past is believed, unless its clock merely runs a little behind ours.
+        auth_time: identity.auth_time.filter(|at| now - at > app.settings.clock_skew).unwrap_or(now),
+        // How the person proved it is for the provider to say; RFC 8176 has no word for "elsewhere".
+        amr: String::new(),
+        until: identity.session_until.map_or(until, |end| end.min(until)),
+        seen_at: now,
+    };
+    visit.sign_in(&signed_in).await?;
+    Ok(signed_in)
+}
+
+/// Remembers the provider's session for as long as anything can rest on it: our session, and the refresh tokens that it
+/// gave until its last moment.
+async fn remember(app: &App, connection: &Connection, who: &SignedIn, session: &ProviderSession) -> Result<(), PageError> {
+    let detail = serde_json::to_string(session).map_err(|e| PageError::internal(format!("the provider's session: {e}")))?;
+    let row = provider_sessions::Row {
+        sid: who.sid.clone(),
+        connection_id: connection.id.clone(),
+        subject_hash: secret::digest(&session.subject),
+        session_index: session.index.clone(),
+        detail_sealed: app.sealer.seal(&format!("provider-session/{}", who.sid), detail.as_bytes()),
+        expires_at: who.until + app.settings.refresh_token_absolute_lifetime,
+    };
+    Ok(provider_sessions::insert(&app.db, &row).await?)
+}
