@@ -14,8 +14,10 @@ pub mod certificate;
 pub mod credentials;
 #[cfg(test)]
 mod forge;
+mod logout;
 pub mod metadata;
 pub mod names;
+mod parcel;
 pub mod redirect;
 pub mod request;
 mod scan;
