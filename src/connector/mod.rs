@@ -6,6 +6,7 @@
 //! OpenID Connect relying party, `saml/` the SAML service provider; `presets` knows how real providers name things.
 
 mod clean;
+mod groups;
 pub mod oidc;
 pub mod presets;
 pub mod registry;

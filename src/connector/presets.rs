@@ -212,13 +212,18 @@ pub fn filled(settings: &ConnectionSettings, protocol: Protocol) -> ConnectionSe
     }
 }
 
-/// Fills what `settings` leave empty with the habits of their preset. Without a preset nothing happens; doing it again
-/// changes nothing.
+/// Fills what `settings` leave empty with the habits of their preset; without one, nothing happens over OpenID Connect and
+/// `custom_saml` is meant over SAML. Doing it again changes nothing.
 ///
 /// # Errors
 /// When the preset is unknown or does not speak `protocol`; the text names the fix.
 pub fn apply(settings: &mut ConnectionSettings, protocol: Protocol) -> Result<(), String> {
-    let Some(name) = settings.preset.as_deref().filter(|n| !n.is_empty()) else { return Ok(()) };
+    let name = match settings.preset.as_deref().filter(|n| !n.is_empty()) {
+        Some(name) => name,
+        // The general defaults are names of OpenID Connect, which no SAML provider sends.
+        None if protocol == Protocol::Saml => "custom_saml",
+        None => return Ok(()),
+    };
     let Some(preset) = preset(name) else {
         let known: Vec<_> = PRESETS.iter().map(|p| p.name).collect();
         return Err(format!("preset {name:?} is unknown; known are {}", known.join(", ")));
@@ -319,6 +324,16 @@ mod tests {
             assert_eq!(settings.email_trust(), trust, "{name}");
         }
         assert!(PRESETS.iter().filter_map(|p| p.saml).all(|m| m.email_trust == EmailTrust::Domain));
+    }
+
+    #[test]
+    fn saml_without_a_preset_is_custom() {
+        let mut settings = ConnectionSettings::default();
+        apply(&mut settings, Protocol::Saml).unwrap();
+        assert_eq!((settings.unique_id_claims(), settings.email_trust()), (vec![NAME_ID], EmailTrust::Domain));
+        let mut settings = ConnectionSettings::default();
+        apply(&mut settings, Protocol::Oidc).unwrap();
+        assert_eq!(settings, ConnectionSettings::default());
     }
 
     #[test]

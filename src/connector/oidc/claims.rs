@@ -6,15 +6,16 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    connector::{clean::clean, presets::preset},
+    connector::{
+        clean::clean,
+        groups::{Groups, split},
+        presets::preset,
+    },
     policy::connection::{ConnectionSettings, OidcSettings},
 };
 
 /// A document of claims.
 pub(crate) type Claims = Map<String, Value>;
-
-/// Most groups that are taken from one document; more are "too many, ask elsewhere".
-const MAX_GROUPS: usize = 2000;
 
 /// What the claims say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +25,6 @@ pub(crate) struct Person {
     pub email_verified: bool,
     pub name: Option<String>,
     pub groups: Groups,
-}
-
-/// Groups have three states; none of the first two means "in no group".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Groups {
-    NotSent,
-    TooMany,
-    Sent(Vec<String>),
 }
 
 /// What an ID token leaves open, and userinfo may answer.
@@ -149,8 +142,7 @@ fn groups(settings: &ConnectionSettings, docs: &[&Claims]) -> Groups {
         for name in settings.groups_claims() {
             if let Some(value) = find(doc, name) {
                 match listed(value, settings.groups_delimiter.as_deref()) {
-                    Some(sent) if sent.len() > MAX_GROUPS => return Groups::TooMany,
-                    Some(sent) => return Groups::Sent(tidy(sent, settings.groups_strip_slash)),
+                    Some(sent) => return Groups::sent(sent, settings.groups_strip_slash),
                     None => {}
                 }
             } else if is_elsewhere(doc, name) {
@@ -180,26 +172,9 @@ fn listed(value: &Value, delimiter: Option<&str>) -> Option<Vec<String>> {
                 })
                 .collect(),
         ),
-        Value::String(s) => match delimiter {
-            Some(delimiter) => Some(s.split(delimiter).map(str::to_owned).collect()),
-            None => Some(vec![s.clone()]),
-        },
+        Value::String(s) => Some(split(s, delimiter)),
         _ => None,
     }
-}
-
-fn tidy(sent: Vec<String>, strip_slash: bool) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    for group in sent {
-        let group = group.trim();
-        let group = if strip_slash { group.strip_prefix('/').unwrap_or(group) } else { group };
-        let usable = !group.is_empty() && group.len() <= 512 && !group.contains(char::is_control);
-        if usable && seen.insert(group.to_owned()) {
-            kept.push(group.to_owned());
-        }
-    }
-    kept
 }
 
 /// The first name of the first document that gives a usable value.

@@ -24,7 +24,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use self::{
-    claims::{Claims, Gap, Groups, Kind},
+    claims::{Claims, Gap, Kind},
     discovery::Discovery,
     exchange::{Exchange, Redemption, Tokens},
     id_token::{Expected, Issuers, Verified},
@@ -168,17 +168,7 @@ impl Connector for Oidc {
         let userinfo = self.complete(&provider, &keys, &verified, access_token.as_ref(), now).await?;
         let person = claims::read(&self.settings, self.kind, verified.claims.members(), userinfo.as_ref());
         let person = person.map_err(Error::Untrusted)?;
-        let groups = match person.groups {
-            Groups::Sent(groups) => Some(groups),
-            Groups::NotSent => None,
-            Groups::TooMany => {
-                tracing::warn!(
-                    issuer = %provider.issuer,
-                    "the person is in too many groups for the provider to send; let it send only those assigned to the application"
-                );
-                None
-            }
-        };
+        let groups = person.groups.known(&provider.issuer);
         Ok(Arrived::from(Identity {
             issuer: verified.issuer,
             subject: person.subject,

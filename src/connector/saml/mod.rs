@@ -1,8 +1,8 @@
 //! The SAML 2.0 service provider.
 //!
 //! ```text
-//! depart: request (AuthnRequest) → redirect (deflated, signature beside it) | signature (within a form)
-//! arrive: response: xml (one strict parse) → shape (what may stand where, before anything is believed)
+//! depart: request (AuthnRequest) → redirect (deflated, signature beside it) | sign (within a form)
+//! arrive: response: xml (scan, then one strict parse) → shape (what may stand where, before anything is believed)
 //!         → signature (verified by samael; gives back the very bytes that were signed) → encryption (if encrypted)
 //!         → conditions (for us, now, asked for, once) → attributes (who that is)
 //! ```
@@ -10,49 +10,190 @@
 //! only from elements made of bytes that a signature covers. samael makes and checks signatures and nothing else. All of it
 //! blocks and nothing of libxml2 may cross threads, so each message is judged by one call on a blocking thread.
 
+mod attributes;
 pub mod certificate;
+pub mod conditions;
 pub mod credentials;
+mod encryption;
 #[cfg(test)]
 mod forge;
+mod instant;
 mod logout;
 pub mod metadata;
 pub mod names;
+mod open;
 mod parcel;
 pub mod redirect;
 pub mod request;
+pub mod response;
 mod scan;
 mod shape;
 pub mod sign;
 pub mod signature;
 pub mod sp_metadata;
+pub mod unsolicited;
 pub mod write;
 pub mod xml;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Arrival, Arrived, Connector, Departure, Deps, Error, Wish, registry::StoredConnection};
+use self::{
+    conditions::Expected,
+    credentials::{Credentials, Usage},
+    metadata::Provider,
+    response::Trust,
+};
+use super::{Arrival, Arrived, Connector, Departure, Deps, Error, Once, Wish, registry::StoredConnection};
+use crate::policy::{
+    connection::ConnectionSettings,
+    identity::Identity,
+    saml::SamlSettings,
+};
 
-/// Signs people in at one SAML identity provider.
-pub struct Saml;
+/// Signs people in at one SAML identity provider. It exists only with a provider that has a certificate.
+pub struct Saml(Arc<Opened>);
+
+/// What signing in takes, shared with the thread that judges an answer.
+struct Opened {
+    /// Filled from their preset.
+    settings: ConnectionSettings,
+    saml: SamlSettings,
+    provider: Arc<Provider>,
+    /// The provider's, in DER.
+    certificates: Vec<Vec<u8>>,
+    /// Ours for this connection.
+    entity_id: String,
+    credentials: Credentials,
+}
+
+/// What is remembered while the person is away.
+#[derive(Debug, Deserialize)]
+struct Memo {
+    request_id: String,
+    entity_id: String,
+    forced: bool,
+    max_age: Option<i64>,
+    departed_at: i64,
+}
 
 impl Saml {
-    /// Opens a connection; nothing is fetched.
+    /// Opens a connection; nothing is fetched. What the settings leave empty is filled from their preset.
     ///
     /// # Errors
     /// [`Error::Misconfigured`] with everything that is wrong.
-    pub fn open(_connection: &StoredConnection<'_>, _deps: &Deps) -> Result<Self, Error> {
-        Err(Error::Misconfigured("this build has no SAML connector".to_owned()))
+    pub fn open(connection: &StoredConnection<'_>, deps: &Deps) -> Result<Self, Error> {
+        open::open(connection, deps).map(|opened| Self(Arc::new(opened)))
+    }
+
+    /// Judges an answer where it may block.
+    async fn judged(&self, memo: Option<Memo>, arrival: &Arrival, acs: &str, now: i64) -> Result<Arrived, Error> {
+        self.0.in_time(now)?;
+        let missing = || Error::Untrusted("the browser brought no SAMLResponse".to_owned());
+        let response = arrival.get("SAMLResponse").filter(|r| !r.is_empty()).ok_or_else(missing)?.clone();
+        let (opened, acs) = (Arc::clone(&self.0), acs.to_owned());
+        let judged = tokio::task::spawn_blocking(move || opened.judge(memo.as_ref(), &response, &acs, now)).await;
+        judged.unwrap_or_else(|e| Err(Error::Untrusted(format!("judging the answer did not end: {e}"))))
+    }
+}
+
+impl Opened {
+    /// A provider whose metadata has run out is not trusted any more (Metadata §2.3.2).
+    fn in_time(&self, now: i64) -> Result<(), Error> {
+        match self.provider.valid_until.is_none_or(|until| now < until) {
+            true => Ok(()),
+            false => Err(Error::Misconfigured(
+                "the provider's metadata is valid no longer (validUntil); give a newer document, or its metadata_url".to_owned(),
+            )),
+        }
+    }
+
+    /// The connection must still be that of the departure.
+    fn same_provider(&self, memo: &Memo) -> Result<(), Error> {
+        match memo.entity_id == self.provider.entity_id {
+            true => Ok(()),
+            false => Err(Error::Untrusted(
+                "the connection was changed to another provider while the person was away; let them sign in again".to_owned(),
+            )),
+        }
+    }
+
+    /// It blocks.
+    fn judge(&self, memo: Option<&Memo>, response: &str, acs: &str, now: i64) -> Result<Arrived, Error> {
+        memo.map_or(Ok(()), |memo| self.same_provider(memo))?;
+        let decryption = self.credentials.published(Usage::Encrypt, now);
+        let trust = Trust {
+            certificates: &self.certificates,
+            allow_sha1: self.saml.allow_sha1,
+            want_encrypted: self.saml.want_encrypted,
+            decryption: &decryption,
+        };
+        let expected = Expected {
+            issuer: &self.provider.entity_id,
+            audience: &self.entity_id,
+            recipient: acs,
+            request_id: memo.map(|memo| memo.request_id.as_str()),
+            skew: self.saml.skew(),
+            forced_at: memo.filter(|memo| memo.forced).map(|memo| memo.departed_at),
+            max_age: memo.and_then(|memo| memo.max_age),
+            now,
+        };
+        let verified = response::judge(response, &trust, &expected)?;
+        let name_id = attributes::name_id(&verified.assertion).map_err(Error::Untrusted)?;
+        let person = attributes::read(&self.settings, &verified.assertion, name_id.as_ref()).map_err(Error::Untrusted)?;
+        let facts = verified.facts;
+        let identity = Identity {
+            issuer: self.provider.entity_id.clone(),
+            subject: person.subject,
+            email: person.email,
+            // SAML knows no such flag: the tenant's proven domains decide.
+            email_verified: false,
+            name: person.name,
+            groups: person.groups.known(&self.provider.entity_id),
+            auth_time: Some(facts.authenticated_at),
+            session_until: facts.session_until,
+        };
+        Ok(Arrived {
+            identity,
+            once: Some(Once { id: verified.id, until: facts.until }),
+            session: name_id.map(|name_id| name_id.session(facts.session_index)),
+        })
     }
 }
 
 #[async_trait]
 impl Connector for Saml {
-    async fn depart(&self, _wish: Wish<'_>) -> Result<Departure, Error> {
-        Err(Error::Misconfigured("this build has no SAML connector".to_owned()))
+    async fn depart(&self, wish: Wish<'_>) -> Result<Departure, Error> {
+        let Opened { settings, provider, entity_id, credentials, .. } = &*self.0;
+        self.0.in_time(wish.now)?;
+        request::build(settings, provider, entity_id, credentials, &wish).await
     }
 
-    async fn arrive(&self, _memo: &Value, _arrival: &Arrival, _redirect_uri: &str, _now: i64) -> Result<Arrived, Error> {
-        Err(Error::Misconfigured("this build has no SAML connector".to_owned()))
+    async fn arrive(&self, memo: &Value, arrival: &Arrival, redirect_uri: &str, now: i64) -> Result<Arrived, Error> {
+        let memo: Memo = serde_json::from_value(memo.clone())
+            .map_err(|_| Error::Untrusted("the sign-in was begun by something else than a SAML connection".to_owned()))?;
+        self.judged(Some(memo), arrival, redirect_uri, now).await
+    }
+
+    fn can_depart(&self) -> bool {
+        !self.0.provider.sso.is_empty()
+    }
+
+    /// Nothing binds such an answer to this browser, so whoever has one can sign another person in with it: it is judged
+    /// only where the connection says so, and no sign-in can begin here instead.
+    async fn arrive_unsolicited(&self, arrival: &Arrival, redirect_uri: &str, now: i64) -> Result<Arrived, Error> {
+        if !self.0.saml.idp_initiated {
+            return Err(Error::Untrusted(
+                "the answer belongs to no sign-in that was begun here; if sign-ins shall begin at the provider, set idp_initiated"
+                    .to_owned(),
+            ));
+        }
+        if self.can_depart() {
+            return Err(Error::Untrusted("sign-ins over this connection begin here, so an answer to none is not accepted".to_owned()));
+        }
+        self.judged(None, arrival, redirect_uri, now).await
     }
 }

@@ -232,3 +232,7 @@ fn verifies(octets: &[u8], signature: &[u8], scheme: &Scheme, key: &PKey<Public>
     }
     verifier.verify_oneshot(signature, octets)
 }
+
+#[cfg(test)]
+#[path = "redirect_tests.rs"]
+mod tests;

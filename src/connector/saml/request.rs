@@ -124,3 +124,144 @@ fn message(saml: &SamlSettings, id: &str, entity_id: &str, to: &str, wish: &Wish
         .children(policy)
         .children(context))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{certificate::Material, credentials::Usage},
+        *,
+    };
+
+    const ENTITY: &str = "https://gate.example/saml/acme/idp/metadata";
+    const CALLBACK: &str = "https://gate.example/oauth2/callback";
+    const NOW: i64 = 1_763_808_900;
+
+    fn provider() -> Provider {
+        let at = |binding, location: &str| Endpoint { binding, location: location.to_owned(), response_location: None };
+        Provider {
+            entity_id: "https://idp.example".into(),
+            sso: vec![at(Binding::Post, "https://idp.example/post?a=b"), at(Binding::Redirect, "https://idp.example/go?a=b")],
+            slo: vec![],
+            certificates: vec![],
+            wants_signed_requests: false,
+            valid_until: None,
+            cache_duration: None,
+        }
+    }
+
+    fn credentials() -> (Credentials, Vec<Vec<u8>>) {
+        let material = Material::generate(Usage::Sign, "localhost", NOW, NOW + 1_000).unwrap();
+        let credentials = Credentials::default();
+        credentials.replace(vec![material.open(Usage::Sign, NOW, NOW, None).unwrap()]);
+        (credentials, vec![material.certificate])
+    }
+
+    fn settings(preset: &str, saml: SamlSettings) -> ConnectionSettings {
+        ConnectionSettings { preset: Some(preset.into()), saml: Some(saml), ..ConnectionSettings::default() }
+    }
+
+    fn wish() -> Wish<'static> {
+        Wish {
+            state: "the-state",
+            redirect_uri: CALLBACK,
+            login_hint: Some("ada@acme.example"),
+            force: false,
+            select_account: false,
+            max_age: None,
+            now: NOW,
+        }
+    }
+
+    async fn redirected(settings: &ConnectionSettings, wish: &Wish<'_>) -> (Url, String, serde_json::Value) {
+        let (credentials, certificates) = credentials();
+        let departure = build(settings, &provider(), ENTITY, &credentials, wish).await.unwrap();
+        let Go::Redirect(url) = departure.go else { panic!("a form") };
+        let decoded = redirect::decode(url.query().unwrap(), &certificates, false).unwrap();
+        assert_eq!((decoded.kind, decoded.relay_state.as_deref()), (Kind::Request, Some(wish.state)));
+        (url, decoded.xml, departure.memo)
+    }
+
+    #[tokio::test]
+    async fn a_signed_redirect_that_asks_for_little() {
+        let (url, xml, memo) = redirected(&settings("okta", SamlSettings::default()), &wish()).await;
+        assert!(url.as_str().starts_with("https://idp.example/go?a=b&SAMLRequest="), "{url}");
+        let id = memo["request_id"].as_str().unwrap();
+        let whole = format!(
+            "<samlp:AuthnRequest xmlns:samlp=\"{SAMLP}\" xmlns:saml=\"{SAML}\" ID=\"{id}\" Version=\"2.0\" \
+             IssueInstant=\"2025-11-22T10:55:00Z\" Destination=\"https://idp.example/go?a=b\" ProtocolBinding=\"{POST}\" \
+             AssertionConsumerServiceURL=\"{CALLBACK}\"><saml:Issuer>{ENTITY}</saml:Issuer></samlp:AuthnRequest>"
+        );
+        assert_eq!(xml, whole);
+        let departed =
+            json!({"request_id": id, "entity_id": "https://idp.example", "forced": false, "max_age": null, "departed_at": NOW});
+        assert_eq!(memo, departed);
+        assert!(!url.as_str().contains("hint"), "Okta documents none");
+    }
+
+    #[tokio::test]
+    async fn what_the_settings_and_the_client_ask_for() {
+        let saml = SamlSettings {
+            name_id_format: Some("persistent".into()),
+            authn_context: vec!["urn:one".into(), "urn:<two>".into()],
+            ..SamlSettings::default()
+        };
+        let (url, xml, memo) = redirected(&settings("Entra", saml.clone()), &Wish { force: true, ..wish() }).await;
+        assert!(url.as_str().ends_with("&login_hint=ada%40acme.example"), "{url}");
+        for part in [
+            "</saml:Issuer><samlp:NameIDPolicy Format=\"urn:oasis:names:tc:SAML:2.0:nameid-format:persistent\" AllowCreate=\"true\"/>\
+             <samlp:RequestedAuthnContext Comparison=\"exact\"><saml:AuthnContextClassRef>urn:one</saml:AuthnContextClassRef>\
+             <saml:AuthnContextClassRef>urn:&lt;two&gt;</saml:AuthnContextClassRef></samlp:RequestedAuthnContext></samlp",
+            " ForceAuthn=\"true\" ",
+        ] {
+            assert!(xml.contains(part), "{part} in {xml}");
+        }
+        assert!(!xml.contains("Subject"), "Entra refuses it");
+        assert_eq!(memo["forced"], true);
+        for (max_age, forced) in [(Some(0), true), (Some(300), false), (None, false)] {
+            let (_, xml, memo) = redirected(&settings("okta", saml.clone()), &Wish { max_age, ..wish() }).await;
+            assert_eq!((xml.contains("ForceAuthn"), memo["forced"].as_bool()), (forced, Some(forced)), "{max_age:?}");
+            assert_eq!(memo["max_age"].as_i64(), max_age);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_form_carries_its_signature_within() {
+        let (credentials, certificates) = credentials();
+        let saml = SamlSettings { request_binding: Some(Binding::Post), ..SamlSettings::default() };
+        let departure = build(&settings("okta", saml), &provider(), ENTITY, &credentials, &wish()).await.unwrap();
+        let Go::Post { action, fields } = departure.go else { panic!("a redirect") };
+        assert_eq!(action.as_str(), "https://idp.example/post?a=b");
+        assert_eq!((fields[0].0, &fields[1]), ("SAMLRequest", &("RelayState", "the-state".to_owned())));
+        let xml = String::from_utf8(STANDARD.decode(&fields[0].1).unwrap()).unwrap();
+        assert!(xml.contains(&format!("<ds:Reference URI=\"#{}\">", departure.memo["request_id"].as_str().unwrap())), "{xml}");
+        assert!(
+            xml.contains(&STANDARD.encode(&certificates[0])) && xml.contains(&format!("{ENTITY}</saml:Issuer><ds:Signature"))
+        );
+    }
+
+    #[tokio::test]
+    async fn signs_unless_told_otherwise_and_says_what_is_missing() {
+        let (credentials, _) = credentials();
+        let none = Credentials::default();
+        let unsigned = settings("okta", SamlSettings { sign_requests: false, ..SamlSettings::default() });
+        let signed = settings("okta", SamlSettings::default());
+        let departure = build(&unsigned, &provider(), ENTITY, &none, &wish()).await.unwrap();
+        assert!(matches!(departure.go, Go::Redirect(url) if !url.as_str().contains("Signature")));
+        let wants = Provider { wants_signed_requests: true, ..provider() };
+        let departure = build(&unsigned, &wants, ENTITY, &credentials, &wish()).await.unwrap();
+        assert!(matches!(departure.go, Go::Redirect(url) if url.as_str().contains("Signature")), "the provider's word counts");
+
+        let only_post = Provider { sso: provider().sso[..1].to_vec(), ..provider() };
+        let departure = build(&signed, &only_post, ENTITY, &credentials, &wish()).await.unwrap();
+        assert!(matches!(departure.go, Go::Post { .. }));
+        let redirect = SamlSettings { request_binding: Some(Binding::Redirect), ..SamlSettings::default() };
+        for (settings, provider, credentials, why) in [
+            (&signed, &provider(), &none, "gatehouse keys rotate --saml sign"),
+            (&signed, &Provider { sso: vec![], ..provider() }, &credentials, "sso_url"),
+            (&settings("okta", redirect), &only_post, &credentials, "remove request_binding"),
+        ] {
+            let refused = build(settings, provider, ENTITY, credentials, &wish()).await.unwrap_err();
+            assert!(matches!(&refused, Error::Misconfigured(cause) if cause.contains(why)), "{refused}");
+        }
+    }
+}

@@ -15,7 +15,7 @@ pub struct Limits {
     pub depth: usize,
     /// Attributes and namespace declarations of one tag.
     pub attributes: usize,
-    /// Namespace declarations of the document.
+    /// Namespace declarations in scope at one place.
     pub namespaces: usize,
     /// Whether comments are passed over (published metadata) or refused (messages).
     pub comments: bool,
@@ -24,10 +24,12 @@ pub struct Limits {
 impl Limits {
     /// A message that came through a browser.
     pub const MESSAGE: Self =
-        Self { size: 256 * 1024, tags: 20_000, depth: 32, attributes: 64, namespaces: 1000, comments: false };
+        Self { size: 256 * 1024, tags: 20_000, depth: 32, attributes: 64, namespaces: 256, comments: false };
+    /// What a signature covered: in canonical form a document grows, for prefixes are declared wherever they are used.
+    pub const SIGNED: Self = Self { size: 8 * 256 * 1024, ..Self::MESSAGE };
     /// A metadata document, which an operator or a known address has given.
     pub const PUBLISHED: Self =
-        Self { size: 2 * 1024 * 1024, tags: 200_000, depth: 64, attributes: 128, namespaces: 20_000, comments: true };
+        Self { size: 2 * 1024 * 1024, tags: 200_000, depth: 64, attributes: 128, namespaces: 512, comments: true };
 }
 
 /// The document without byte order mark and XML declaration, if it keeps to `limits` and has no DOCTYPE, no CDATA section,
@@ -39,7 +41,6 @@ pub(super) fn scan(xml: &str, limits: Limits) -> Result<&str, XmlError> {
     size(xml, limits)?;
     let body = declaration(xml.strip_prefix('\u{feff}').unwrap_or(xml))?;
     characters(body)?;
-    namespaces(body, limits)?;
     tags(body, limits)?;
     Ok(body)
 }
@@ -79,15 +80,10 @@ fn characters(xml: &str) -> Result<(), XmlError> {
     }
 }
 
-fn namespaces(xml: &str, limits: Limits) -> Result<(), XmlError> {
-    match xml.matches("xmlns").count() > limits.namespaces {
-        true => Err(XmlError(format!("the document has more than {} namespace declarations", limits.namespaces))),
-        false => Ok(()),
-    }
-}
-
 fn tags(xml: &str, limits: Limits) -> Result<(), XmlError> {
-    let (mut rest, mut seen, mut depth) = (xml, 0, 0_usize);
+    let (mut rest, mut seen) = (xml, 0);
+    // The namespace declarations of each open element, and their sum.
+    let (mut open, mut in_scope) = (Vec::new(), 0);
     while let Some(at) = rest.find('<') {
         rest = &rest[at + 1..];
         seen += 1;
@@ -101,18 +97,31 @@ fn tags(xml: &str, limits: Limits) -> Result<(), XmlError> {
         match rest.as_bytes().first() {
             Some(b'!') => return Err(declared(rest)),
             Some(b'?') => return Err(XmlError("the document has a processing instruction".to_owned())),
-            Some(b'/') => depth = depth.saturating_sub(1),
+            Some(b'/') => in_scope -= open.pop().unwrap_or(0),
             _ => {
                 let tag = tag(rest);
-                if tag.matches('=').count() > 4 * limits.attributes || tag.len() > limits.size / 4 {
-                    return Err(XmlError(format!("a tag has more than {} attributes or is too long", limits.attributes)));
+                short(tag, limits)?;
+                let own = tag.matches("xmlns").count();
+                if in_scope + own > limits.namespaces {
+                    return Err(XmlError(format!("more than {} namespaces are declared in one place", limits.namespaces)));
                 }
-                depth += usize::from(!tag.ends_with('/'));
-                if depth > limits.depth {
+                if !tag.ends_with('/') {
+                    open.push(own);
+                    in_scope += own;
+                }
+                if open.len() > limits.depth {
                     return Err(XmlError(format!("elements are nested deeper than {}", limits.depth)));
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// Values may hold `=` too, so more of them are let through than there may be attributes.
+fn short(tag: &str, limits: Limits) -> Result<(), XmlError> {
+    if tag.matches('=').count() > 4 * limits.attributes || tag.len() > limits.size / 4 {
+        return Err(XmlError(format!("a tag has more than {} attributes or is too long", limits.attributes)));
     }
     Ok(())
 }
@@ -188,12 +197,14 @@ mod tests {
             (many(33, "<a>"), "nested"),
             (format!("<a{attributes}/>"), "attributes"),
             (format!("<a {}/>", "b".repeat(70_000)), "too long"),
-            (many(1001, "<a xmlns='u:x'/>"), "namespace"),
+            (many(26, &format!("<a {}>", many(10, "xmlns:a='u:x' "))), "namespace"),
             (many(300_000, " "), "bytes"),
         ] {
             let error = scan(&xml, Limits::MESSAGE).unwrap_err().to_string();
             assert!(error.contains(cause), "{cause}: {error}");
         }
         assert!(scan(&format!("{}{}", many(32, "<a>"), many(32, "</a>")), Limits::MESSAGE).is_ok());
+        let declared_often = format!("<a>{}</a>", many(2000, "<b xmlns:a='u:x' xmlns:b='u:y'>x</b>"));
+        assert!(scan(&declared_often, Limits::MESSAGE).is_ok());
     }
 }

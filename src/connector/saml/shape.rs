@@ -51,6 +51,70 @@ fn id_is_name(id: &str) -> Result<(), String> {
     Err(format!("the id {id:?} is no XML name"))
 }
 
+/// Elements of other namespaces that are named like those that everything hangs on: some reader might take them for these.
+///
+/// # Errors
+/// When there is one.
+pub fn no_look_alikes(root: &Element) -> Result<(), String> {
+    const NAMES: [(&str, &str); 9] = [
+        ("Response", SAMLP),
+        ("Assertion", SAML),
+        ("EncryptedAssertion", SAML),
+        ("Subject", SAML),
+        ("NameID", SAML),
+        ("Signature", DS),
+        ("SignedInfo", DS),
+        ("EncryptedData", XENC),
+        ("EncryptedKey", XENC),
+    ];
+    let alike = |e: &&&Element| NAMES.iter().any(|(name, namespace)| e.name == *name && e.namespace != *namespace);
+    match root.descendants().iter().find(alike) {
+        Some(found) => Err(format!("{} is of the namespace {:?}, where it means nothing", found.name, found.namespace)),
+        None => Ok(()),
+    }
+}
+
+/// The one assertion of a response, plain or encrypted.
+///
+/// # Errors
+/// When there is none, more than one, or one anywhere else than directly in the response (S1, S2).
+pub fn only_assertion(response: &Element) -> Result<&Element, String> {
+    let one = |e: &Element| e.is(SAML, "Assertion") || e.is(SAML, "EncryptedAssertion");
+    let all = response.descendants().into_iter().filter(|e| one(e)).count();
+    match (response.elements().find(|e| one(e)), all) {
+        (Some(assertion), 1) => Ok(assertion),
+        (_, 0) => Err("the response has no assertion".to_owned()),
+        (_, 1) => Err("the assertion does not stand directly in the response".to_owned()),
+        (_, many) => Err(format!("the response has {many} assertions; exactly one is accepted")),
+    }
+}
+
+/// Whether this is a response, with no other inside.
+///
+/// # Errors
+/// When it is something else.
+pub fn is_response(root: &Element) -> Result<(), String> {
+    if !root.is(SAMLP, "Response") {
+        return Err(format!("SAMLResponse holds a {:?}, not a response of SAML 2.0", root.name));
+    }
+    match root.descendants().iter().filter(|e| e.is(SAMLP, "Response")).count() {
+        1 => Ok(()),
+        _ => Err("the response holds another one".to_owned()),
+    }
+}
+
+/// Whether this is an assertion, with no other inside.
+///
+/// # Errors
+/// When it is something else.
+pub fn is_assertion(root: &Element) -> Result<(), String> {
+    let inner = root.descendants().into_iter().filter(|e| e.is(SAML, "Assertion") || e.is(SAML, "EncryptedAssertion"));
+    match root.is(SAML, "Assertion") && inner.count() == 1 {
+        true => Ok(()),
+        false => Err(format!("{:?} stands where exactly one assertion must be", root.name)),
+    }
+}
+
 /// The signatures of a document and the elements that each must sign: the root, or the assertion within a response.
 ///
 /// # Errors
@@ -66,4 +130,15 @@ pub fn signatures(root: &Element) -> Result<Vec<(&Element, &Element)>, String> {
         return Err("a signature stands where none may be: only a message and its assertion are signed".to_owned());
     }
     Ok(found)
+}
+
+/// Nothing in here is signed, not even further inside.
+///
+/// # Errors
+/// When something is.
+pub fn unsigned(root: &Element) -> Result<(), String> {
+    match signatures(root)?.is_empty() {
+        true => Ok(()),
+        false => Err("there is a signature that nobody has verified".to_owned()),
+    }
 }

@@ -53,3 +53,53 @@ pub fn key_info(certificate: &[u8]) -> Out {
     let certificate = Out::new("ds:X509Certificate").text(STANDARD.encode(certificate));
     Out::new("ds:KeyInfo").child(Out::new("ds:X509Data").child(certificate))
 }
+
+#[cfg(test)]
+mod tests {
+    use samael::crypto::{AllowedSignatureAlgorithm, CertificateDer, ReduceMode};
+
+    use super::{
+        super::{certificate::Material, credentials::Usage},
+        *,
+    };
+
+    fn credential() -> Credential {
+        Material::generate(Usage::Sign, "localhost", 0, 1_000).unwrap().open(Usage::Sign, 0, 0, None).unwrap()
+    }
+
+    fn message(id: &str, name: &str) -> String {
+        Out::new("samlp:LogoutRequest")
+            .attribute("xmlns:samlp", "urn:oasis:names:tc:SAML:2.0:protocol")
+            .attribute("xmlns:saml", "urn:oasis:names:tc:SAML:2.0:assertion")
+            .attribute("ID", id)
+            .child(Out::new("saml:Issuer").text("https://sp.example/a?b&c"))
+            .child(Out::new("saml:NameID").text(name))
+            .to_xml()
+    }
+
+    fn verified(xml: &str, by: &Credential) -> Option<String> {
+        let certificates = [CertificateDer::from(by.certificate.clone())];
+        let allowed = [AllowedSignatureAlgorithm::RsaSha256];
+        Crypto::reduce_xml_to_signed_with_allowed_algorithms(xml, &certificates, ReduceMode::PreDigest, Some(&allowed)).ok()
+    }
+
+    #[test]
+    fn what_is_signed_verifies_whole() {
+        let (ours, other) = (credential(), credential());
+        let evil = "</saml:Issuer><saml:NameID>admin\r\n\"'é";
+        let signed = enveloped(&message("_a-1", evil), "_a-1", &ours).unwrap();
+        let covered = verified(&signed, &ours).unwrap();
+        assert!(covered.starts_with("<samlp:LogoutRequest ") && !covered.contains("Signature"), "{covered}");
+        assert!(covered.contains("&lt;/saml:Issuer&gt;&lt;saml:NameID&gt;admin"), "{covered}");
+        let (before, after) = signed.split_once("<ds:Signature ").unwrap();
+        assert!(before.ends_with(ISSUER_END) && after.contains("</ds:Signature><saml:NameID>"), "behind the issuer: {signed}");
+        assert!(signed.contains(&STANDARD.encode(&ours.certificate)), "with our certificate");
+        assert_eq!(verified(&signed, &other), None);
+        assert_eq!(verified(&signed.replace("admin", "nobody"), &ours), None);
+    }
+
+    #[test]
+    fn a_message_without_issuer_is_not_signed() {
+        assert!(enveloped("<x ID=\"_1\"/>", "_1", &credential()).unwrap_err().to_string().contains("no issuer"));
+    }
+}

@@ -53,7 +53,7 @@ pub enum SignatureError {
 pub fn verified(xml: &str, certificates: &[Vec<u8>], allow_sha1: bool) -> Result<String, SignatureError> {
     let root = xml::parse(xml)?;
     let body = scan(xml, Limits::MESSAGE)?;
-    verify(body, &root, certificates, allow_sha1)
+    verify(body, &root, certificates, allow_sha1).map(|(bytes, _)| bytes)
 }
 
 /// The same for a published document, which may be larger and have comments.
@@ -63,11 +63,16 @@ pub fn verified(xml: &str, certificates: &[Vec<u8>], allow_sha1: bool) -> Result
 pub fn verified_published(xml: &str, certificates: &[Vec<u8>], allow_sha1: bool) -> Result<String, SignatureError> {
     let root = xml::parse_published(xml)?;
     let body = scan(xml, Limits::PUBLISHED)?;
-    verify(body, &root, certificates, allow_sha1)
+    verify(body, &root, certificates, allow_sha1).map(|(bytes, _)| bytes)
 }
 
-/// `root` must be what `xml` says.
-pub(super) fn verify(xml: &str, root: &Element, certificates: &[Vec<u8>], allow_sha1: bool) -> Result<String, SignatureError> {
+/// The signed bytes, and what they say. `root` must be what `xml` says.
+pub(super) fn verify(
+    xml: &str,
+    root: &Element,
+    certificates: &[Vec<u8>],
+    allow_sha1: bool,
+) -> Result<(String, Element), SignatureError> {
     shape::ids(root).map_err(SignatureError::Form)?;
     let signatures = shape::signatures(root).map_err(SignatureError::Form)?;
     let mut methods = Vec::new();
@@ -84,13 +89,13 @@ pub(super) fn verify(xml: &str, root: &Element, certificates: &[Vec<u8>], allow_
     quiet();
     let bytes = Crypto::reduce_xml_to_signed_with_allowed_algorithms(xml, &certificates, ReduceMode::PreDigest, allowed)
         .map_err(|_| SignatureError::Invalid)?;
-    same_element(signed, &bytes)?;
-    Ok(bytes)
+    let hashed = xml::parse_signed(&bytes)?;
+    same_element(signed, &hashed)?;
+    Ok((bytes, hashed))
 }
 
 /// What was hashed must be the element that the signature stands in.
-fn same_element(signed: &Element, bytes: &str) -> Result<(), SignatureError> {
-    let hashed = xml::parse_published(bytes)?;
+fn same_element(signed: &Element, hashed: &Element) -> Result<(), SignatureError> {
     if hashed.is(&signed.namespace, &signed.name) && hashed.attribute("ID") == signed.attribute("ID") {
         return Ok(());
     }

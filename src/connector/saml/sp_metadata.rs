@@ -97,3 +97,94 @@ pub fn document(settings: &ConnectionSettings, addresses: &Addresses<'_>, creden
         .child(role);
     format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n", entity.to_xml())
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+    use super::{
+        super::{certificate::Material, credentials::Credential},
+        *,
+    };
+
+    const ADDRESSES: Addresses<'static> = Addresses {
+        entity_id: "https://gate.example/saml/acme/idp/metadata",
+        callback: "https://gate.example/oauth2/callback",
+        logout: "https://gate.example/saml/acme/idp/slo",
+    };
+
+    /// Made at `at`, in use 100 later, its certificate good for 1000.
+    fn credential(usage: Usage, at: i64, expires_at: Option<i64>) -> Credential {
+        Material::generate(usage, "localhost", at, at + 1_000).unwrap().open(usage, at, at + 100, expires_at).unwrap()
+    }
+
+    /// Which of `credentials` stand in the document for `usage`, in its order.
+    fn shown(document: &str, usage: &str, credentials: &[Credential]) -> Vec<usize> {
+        let descriptors = document.split("<md:KeyDescriptor use=\"").skip(1).filter(|d| d.starts_with(usage));
+        let certificate = |c: &Credential| STANDARD.encode(&c.certificate);
+        descriptors.map(|d| credentials.iter().position(|c| d.contains(&certificate(c))).unwrap()).collect()
+    }
+
+    fn with(saml: SamlSettings) -> ConnectionSettings {
+        ConnectionSettings { saml: Some(saml), ..ConnectionSettings::default() }
+    }
+
+    #[test]
+    fn it_is_valid_and_complete() {
+        let all = vec![credential(Usage::Sign, -100, None), credential(Usage::Encrypt, -100, None)];
+        let credentials = Credentials::default();
+        credentials.replace(all.clone());
+        let whole = document(
+            &with(SamlSettings { name_id_format: Some("persistent".into()), ..SamlSettings::default() }),
+            &ADDRESSES,
+            &credentials,
+            0,
+        );
+        for part in [
+            "entityID=\"https://gate.example/saml/acme/idp/metadata\" validUntil=\"1970-01-01T00:15:00Z\" cacheDuration=\"P1D\">",
+            "AuthnRequestsSigned=\"true\" WantAssertionsSigned=\"true\"",
+            "aes256-gcm\"/><md:EncryptionMethod Algorithm=\"http://www.w3.org/2009/xmlenc11#aes128-gcm\"/>",
+            "#rsa-oaep-mgf1p\"/></md:KeyDescriptor><md:SingleLogoutService",
+            "HTTP-Redirect\" Location=\"https://gate.example/saml/acme/idp/slo\"/>",
+            "HTTP-POST\" Location=\"https://gate.example/saml/acme/idp/slo\"/>\
+             <md:NameIDFormat>urn:oasis:names:tc:SAML:2.0:nameid-format:persistent</md:NameIDFormat><md:AssertionConsumerService",
+            "HTTP-POST\" Location=\"https://gate.example/oauth2/callback\" index=\"0\" isDefault=\"true\"/></md:SPSSODescriptor>",
+        ] {
+            assert!(whole.contains(part), "{part} in {whole}");
+        }
+        assert!(!whole.contains("cbc"));
+        let read: samael::metadata::EntityDescriptor = whole.parse().unwrap();
+        assert_eq!(read.sp_sso_descriptors.unwrap().len(), 1, "another reader takes it");
+
+        let spare =
+            SamlSettings { sign_requests: false, offer_encryption: false, single_logout: false, ..SamlSettings::default() };
+        let spare = document(&with(spare), &ADDRESSES, &credentials, 0);
+        for left_out in ["AuthnRequestsSigned=\"true\"", "\"encryption\"", "SingleLogoutService", "NameIDFormat"] {
+            assert!(!spare.contains(left_out), "{left_out} in {spare}");
+        }
+        assert_eq!(shown(&spare, "signing", &all), [0], "logout messages are signed in any case");
+    }
+
+    #[test]
+    fn a_successor_is_shown_before_its_use_and_a_predecessor_only_while_it_counts() {
+        let mut all = Vec::new();
+        for usage in Usage::ALL {
+            all.push(credential(usage, -100, Some(700)));
+            all.push(credential(usage, 500, None));
+        }
+        let credentials = Credentials::default();
+        credentials.replace(all.clone());
+        let at = |now| {
+            let document = document(&with(SamlSettings::default()), &ADDRESSES, &credentials, now);
+            (shown(&document, "signing", &all), shown(&document, "encryption", &all))
+        };
+        assert_eq!(at(0), (vec![0], vec![2]));
+        assert_eq!(at(500), (vec![0, 1], vec![2, 3]), "the successor second: providers take the first");
+        assert_eq!(at(600), (vec![0, 1], vec![3]), "nobody is to encrypt for the old key any more");
+        assert_eq!(at(700), (vec![1], vec![3]));
+        let used = |now| all.iter().position(|c| c.certificate == credentials.signing(now).unwrap().certificate);
+        assert_eq!([used(0), used(599), used(600)], [Some(0), Some(0), Some(1)]);
+        assert_eq!(credentials.published(Usage::Encrypt, 699).len(), 2, "and still it decrypts");
+        assert!(!credentials.complete(-1) && credentials.complete(0));
+    }
+}

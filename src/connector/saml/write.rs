@@ -134,7 +134,8 @@ mod tests {
         let xml = Out::new("a").attribute("b", evil).child(Out::new("c").text(evil)).child(Out::new("d")).to_xml();
         let escaped = "&quot;/&gt;&lt;saml:Issuer&gt;&#39;&amp;amp;]]&gt;&#9;&#13;&#10;\u{fffd}\u{fffd}é";
         assert_eq!(xml, format!("<a b=\"{escaped}\"><c>{escaped}</c><d/></a>"));
-        let read = libxml::parser::Parser::default().parse_string(&xml).unwrap().get_root_element().unwrap();
+        let document = libxml::parser::Parser::default().parse_string(&xml).unwrap();
+        let read = document.get_root_element().unwrap();
         let clean = evil.replace(['\0', '\u{ffff}'], "\u{fffd}");
         assert_eq!(read.get_attribute("b").unwrap(), clean);
         assert_eq!(read.get_first_child().unwrap().get_content(), clean);

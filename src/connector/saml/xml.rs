@@ -56,6 +56,14 @@ pub fn parse(xml: &str) -> Result<Element, XmlError> {
     read(xml, Limits::MESSAGE)
 }
 
+/// Reads what a signature covered.
+///
+/// # Errors
+/// When it is not well-formed or not allowed.
+pub(super) fn parse_signed(xml: &str) -> Result<Element, XmlError> {
+    read(xml, Limits::SIGNED)
+}
+
 /// Reads a published document, which may be larger and may have comments; they are passed over, and the text around one
 /// is one text.
 ///
