@@ -151,23 +151,24 @@ export class Samlp {
     })(request, response);
   }
 
-  /** The request must be signed with the key of the service provider's metadata. */
+  /**
+   * The request must be signed with a key of the service provider's metadata. samlp cannot look the key up by a request's
+   * issuer (its getCredentials finds none in an AuthnRequest), so it reads twice: for the issuer, and to verify.
+   */
   #signOn(request, response, fail) {
     const message = { ...request.query, ...request.body };
-    const options = {
-      relayState: request.query.RelayState,
-      getCredentials: (issuer, _sessions, _nameId, done) => {
-        const provider = this.providers.get(issuer);
-        return provider ? done(null, { cert: provider.signing[0] }) : done(new Error(`unknown service provider ${issuer}`));
-      },
-    };
-    samlp.parseRequest(request, options, (error, parsed) => {
-      if (error || !options.signingCert) return fail(error ?? new Error('the request could not be verified'));
-      this.requests.push(parsed);
-      const pending = crypto.randomUUID();
-      this.pending.set(pending, { parsed, relayState: message.RelayState });
-      response.set('Content-Type', 'text/html');
-      return response.send(`<form method="post" action="/sign-in"><input name="login"><input type="hidden" name="pending" value="${pending}"></form>`);
+    samlp.parseRequest(request, {}, (unreadable, { issuer } = {}) => {
+      const provider = this.providers.get(issuer);
+      if (unreadable || !provider) return fail(unreadable ?? new Error(`unknown service provider ${issuer}`));
+      const options = { relayState: request.query.RelayState, signingCert: provider.signing[0] };
+      return samlp.parseRequest(request, options, (error, parsed) => {
+        if (error) return fail(error);
+        this.requests.push(parsed);
+        const pending = crypto.randomUUID();
+        this.pending.set(pending, { parsed, relayState: message.RelayState });
+        response.set('Content-Type', 'text/html');
+        return response.send(`<form method="post" action="/sign-in"><input name="login"><input type="hidden" name="pending" value="${pending}"></form>`);
+      });
     });
   }
 

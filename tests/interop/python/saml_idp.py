@@ -21,6 +21,9 @@ from saml2.sigver import pre_encryption_part, security_context, verify_redirect_
 
 AES256_GCM = "http://www.w3.org/2009/xmlenc11#aes256-gcm"
 AES128_CBC = "http://www.w3.org/2001/04/xmlenc#aes128-cbc"
+# What pysaml2 signs with when nobody says so is SHA-1.
+SHA1 = {"sign_alg": xmldsig.SIG_RSA_SHA1, "digest_alg": xmldsig.DIGEST_SHA1}
+SHA256 = {"sign_alg": xmldsig.SIG_RSA_SHA256, "digest_alg": xmldsig.DIGEST_SHA256}
 SESSION_KEYS = {AES256_GCM: "aes-256", AES128_CBC: "aes-128"}
 BINDINGS = {"GET": BINDING_HTTP_REDIRECT, "POST": BINDING_HTTP_POST}
 
@@ -74,6 +77,7 @@ class Idp:
         self.refusals = []
         self.pending = {}
         self.names = {}
+        self.made = None
         idp = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -113,7 +117,7 @@ class Idp:
         """Reads the metadata of service providers, as an administrator does who adds them."""
         self.service_providers = [httpx.get(url).raise_for_status().text for url in metadata_urls]
 
-    def config(self, **more):
+    def config(self):
         bindings = [BINDING_HTTP_REDIRECT, BINDING_HTTP_POST]
         signing = self.keys[-1]
         config = {
@@ -123,8 +127,6 @@ class Idp:
             "additional_cert_files": [k.certificate for k in self.published if k is not signing],
             "xmlsec_binary": "/usr/bin/xmlsec1",
             "delete_tmpfiles": True,
-            "signing_algorithm": xmldsig.SIG_RSA_SHA256,
-            "digest_algorithm": xmldsig.DIGEST_SHA256,
             "metadata": {"inline": self.service_providers},
             "service": {"idp": {
                 "want_authn_requests_signed": True,
@@ -134,19 +136,21 @@ class Idp:
                     "single_logout_service": [(f"{self.url}/slo", b) for b in bindings],
                 },
             }},
-            **more,
         }
         return IdPConfig().load(config)
 
-    def server(self, **more):
-        return Encrypting(config=self.config(**more))
+    def server(self):
+        """pysaml2's own server, made anew when keys or service providers have changed."""
+        state = (self.keys[-1], tuple(self.published), tuple(self.service_providers))
+        if self.made is None or self.made[0] != state:
+            self.made = (state, Encrypting(config=self.config()))
+        return self.made[1]
 
     def metadata(self, signed=False, cache=None):
         descriptor = entity_descriptor(self.config())
         descriptor.cache_duration = cache
         if signed:
-            signing = {"sign_alg": xmldsig.SIG_RSA_SHA256, "digest_alg": xmldsig.DIGEST_SHA256}
-            return sign_entity_descriptor(descriptor, None, security_context(self.config()), **signing)[1]
+            return sign_entity_descriptor(descriptor, None, security_context(self.config()), **SHA256)[1]
         # cert_file alone is listed first, whichever signs; what is not published yet must not be seen.
         listed = {"".join(k.text().split("\n")[1:-2]) for k in self.published}
         descriptor.idpsso_descriptor.key_descriptor = [
@@ -184,11 +188,11 @@ class Idp:
         request, relay_state = self.pending.pop(pending)
         entity_id = request.issuer.text
         habit = self.habits.get(entity_id.split("/")[-2], {})
-        server = self.server(**habit.get("config", {}))
+        server = self.server()
         server.algorithm = habit.get("encrypt", AES256_GCM)
         name_id = self.name_id(server, login, request, habit)
         index = None
-        kwargs = {"sign_response": True, "sign_assertion": True, **habit.get("sign", {})}
+        kwargs = {"sign_response": True, "sign_assertion": True, **SHA256, **habit.get("sign", {})}
         if "encrypt" in habit:
             kwargs["encrypt_assertion"] = True
         args = server.response_args(request, [BINDING_HTTP_POST])
@@ -220,7 +224,7 @@ class Idp:
             fields["SAMLRequest"], binding, fields.get("RelayState"), fields.get("SigAlg"), fields.get("Signature"))
         self.ended.append((request.message.name_id.text, [i.text for i in request.message.session_index]))
         where, destination = server.pick_binding("single_logout_service", [binding], "spsso", request.message)
-        answer = server.create_logout_response(request.message, [where], sign=where == BINDING_HTTP_POST)
+        answer = server.create_logout_response(request.message, [where], sign=where == BINDING_HTTP_POST, **SHA256)
         return self.send(server, where, answer, destination, fields.get("RelayState", ""), True, {"set-cookie": "idp=; Max-Age=0; Path=/"})
 
     def logout(self, connection, binding):
@@ -229,11 +233,11 @@ class Idp:
         server = self.server()
         where, destination = server.pick_binding("single_logout_service", [binding], "spsso", entity_id=entity_id)
         _, request = server.create_logout_request(
-            destination, entity_id, name_id=name_id, session_indexes=[index] if index else None, sign=where == BINDING_HTTP_POST)
+            destination, entity_id, name_id=name_id, session_indexes=[index] if index else None, sign=where == BINDING_HTTP_POST, **SHA256)
         return self.send(server, where, request, destination, "from the provider", False, {})
 
     def send(self, server: Entity, binding, message, destination, relay_state, response, headers):
-        args = server.apply_binding(binding, str(message), destination, relay_state, response=response, sign=True)
+        args = server.apply_binding(binding, str(message), destination, relay_state, response=response, sign=True, sigalg=SHA256["sign_alg"])
         if binding == BINDING_HTTP_POST:
             return 200, headers, args["data"]
         return 303, {**headers, "location": dict(args["headers"])["Location"]}, ""

@@ -10,13 +10,12 @@ from authlib.common.security import generate_token
 from authlib.integrations.httpx_client import OAuth2Client
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, md, xmldsig
+from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, md
 
 from conftest import APP, CLIENT, Gatehouse, Person, tenant
-from saml_idp import AES128_CBC, AES256_GCM, PEOPLE, Idp, Key
+from saml_idp import AES128_CBC, AES256_GCM, PEOPLE, SHA1, Idp, Key
 
 RESPONSE, ASSERTION = {"sign_response": True, "sign_assertion": False}, {"sign_response": False, "sign_assertion": True}
-OLD_DEFAULTS = {"config": {"signing_algorithm": xmldsig.SIG_RSA_SHA1, "digest_algorithm": xmldsig.DIGEST_SHA1}}
 # How the provider answers over each connection, and what the connection says beside the usual.
 SHAPES = {
     "response-signed": ({"sign": RESPONSE}, {}),
@@ -28,11 +27,11 @@ SHAPES = {
     "email-name-id": ({}, {"name_id_format": "emailAddress"}),
     "persistent-name-id": ({}, {"name_id_format": "persistent"}),
     "request-by-form": ({}, {"request_binding": "post"}),
-    "sha1-allowed": (OLD_DEFAULTS, {"allow_sha1": True}),
+    "sha1-allowed": ({"sign": SHA1}, {"allow_sha1": True}),
     "signed-metadata": ({}, {}),
 }
 OTHERS = {
-    "sha1": (OLD_DEFAULTS, {}),
+    "sha1": ({"sign": SHA1}, {}),
     "cbc-in-unsigned": ({"encrypt": AES128_CBC, "sign": ASSERTION}, {}),
     "wants-encrypted": ({}, {"want_encrypted": True}),
 }
@@ -180,7 +179,7 @@ def test_our_metadata_is_what_pysaml2_expects(gatehouse, idp):
     assert answer.headers["content-type"].startswith("application/samlmetadata+xml")
     entity = md.entity_descriptor_from_string(answer.text)
     assert entity.entity_id == url and entity.verify()
-    sp = entity.spsso_descriptor
+    [sp] = entity.spsso_descriptor
     assert sp.authn_requests_signed == "true"
     assert {k.use for k in sp.key_descriptor} == {"signing", "encryption"}
     assert [(a.binding, a.location) for a in sp.assertion_consumer_service] == [(BINDING_HTTP_POST, f"{gatehouse.url}/oauth2/callback")]
