@@ -1,6 +1,7 @@
 //! The command line. Exit codes: 0 done, 1 problems (each on its own line of the error output), 2 wrong usage.
 
 mod check;
+mod connections;
 mod keys;
 
 use std::{
@@ -67,6 +68,9 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Connections: what to tell their providers, and what the providers say of themselves
+    #[command(subcommand)]
+    Connections(Connections),
     /// See it work: gatehouse, an identity provider and a control plane on this machine, with people to sign in as
     ///
     /// Listens on loopback alone, keeps its files in one folder, and reads no settings. RUST_LOG sets what is logged
@@ -103,6 +107,29 @@ enum Keys {
     },
     /// List all signing keys with their times, and the keys towards SAML providers
     List,
+}
+
+#[derive(Subcommand)]
+enum Connections {
+    /// List all connections with the state of their metadata
+    List,
+    /// Show one: our addresses for its provider, the provider's addresses, certificates and metadata
+    Show(Named),
+    /// Fetch the provider's metadata now
+    Refresh(Named),
+    /// Put held metadata in force
+    ///
+    /// Metadata that shares no signing key with the one in use, or names another entity id, has no effect before. Compare the
+    /// fingerprints that `show` prints with those that the provider tells you by another way.
+    Accept(Named),
+}
+
+#[derive(clap::Args)]
+struct Named {
+    /// The tenant's name
+    tenant: String,
+    /// The connection's name
+    connection: String,
 }
 
 /// What went wrong, one line each.
@@ -147,6 +174,14 @@ fn execute(cli: Cli) -> Result<(), Problems> {
             Command::Keys(Keys::Rotate { saml: Some(usage), .. }) => keys::rotate_saml(&settings("warn")?.0, usage).await,
             Command::Keys(Keys::Rotate { alg, saml: None }) => keys::rotate(&settings("warn")?.0, alg).await,
             Command::Keys(Keys::List) => keys::list(&settings("warn")?.0).await,
+            Command::Connections(Connections::List) => connections::list(&settings("warn")?.0).await,
+            Command::Connections(Connections::Show(n)) => connections::show(&settings("warn")?.0, &n.tenant, &n.connection).await,
+            Command::Connections(Connections::Refresh(n)) => {
+                connections::refresh(&settings("error")?.0, &n.tenant, &n.connection).await
+            }
+            Command::Connections(Connections::Accept(n)) => {
+                connections::accept(&settings("error")?.0, &n.tenant, &n.connection).await
+            }
             Command::Demo { dir, port, idp_port, control_plane_port } => {
                 let _logs = start_logs(LogFormat::Text, "warn");
                 demo::run(demo::Options { dir, port, idp_port, control_plane_port }).await.map_err(one)

@@ -1,9 +1,31 @@
 use super::*;
 
 fn problems(text: &str) -> Vec<String> {
-    let env = |name: &str| (name == "SET").then(|| "hush".to_owned());
+    let env = |name: &str| match name {
+        "SET" => Some("hush".to_owned()),
+        "CERTIFICATE" => Some(CERTIFICATE.to_owned()),
+        "METADATA" => Some(metadata(CERTIFICATE)),
+        "KEYLESS" => Some(metadata("")),
+        _ => None,
+    };
     let file = File { text, origin: "dir/acme.yaml", env: &env };
     check(file).map_or_else(|p| p.iter().map(ToString::to_string).collect(), |()| Vec::new())
+}
+
+/// A self-signed certificate whose key is kept nowhere.
+const CERTIFICATE: &str = "MIIBgzCCASmgAwIBAgIUHf/VFCVb3hOY4tGtao47wq2/WagwCgYIKoZIzj0EAwIwFzEVMBMGA1UEAwwMYWRmcy5leGFtcGxlMB4XDTI2MTEyMj \
+     E0MjYwM1oXDTM2MTExOTE0MjYwM1owFzEVMBMGA1UEAwwMYWRmcy5leGFtcGxlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEMj7gRu88Df/t \
+     c2wihTaP6fFql6YIxFja9PmdUCnuT/s5LdeSO5itvpIjcADMxm9ITfC0m+4B2BKWXbzS9DG3wqNTMFEwHQYDVR0OBBYEFCtPg7ymtRelgL2t+F \
+     UGbiNVTEUhMB8GA1UdIwQYMBaAFCtPg7ymtRelgL2t+FUGbiNVTEUhMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIgLNnLFfWs \
+     GbzWjiYHCVfIbTlFX7fmjctHw1mGWRlUBzoCIQDAQgOwHTBVd1lwUIFb0apPOO39wiaVS22a9afVH0euzw==";
+
+fn metadata(certificate: &str) -> String {
+    format!(
+        r#"<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="x" validUntil="2020-01-01T00:00:00Z">
+        <IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><KeyDescriptor>
+        <KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>{certificate}</X509Certificate></X509Data></KeyInfo>
+        </KeyDescriptor></IDPSSODescriptor></EntityDescriptor>"#
+    )
 }
 
 /// Every key of the format that this version can keep.
@@ -35,7 +57,7 @@ tenants:
   - name: adfs
     protocol: saml
     enabled: false
-    saml: {idp_entity_id: x, sso_url: "https://adfs.example/s", certificates: ["x"], sign_requests: true, want_encrypted: false, idp_initiated: false}
+    saml: {idp_entity_id: x, sso_url: "https://adfs.example/s", certificates: ["${CERTIFICATE}"], sign_requests: true, want_encrypted: false, idp_initiated: false}
   clients:
   - {client_id: control-plane, name: Control plane, secret: "${SET}", redirect_uris: ["https://cp.example/auth/callback"], post_logout_redirect_uris: [], grant_types: [authorization_code, refresh_token], trusted: true}
   - client_id: spa
@@ -186,4 +208,33 @@ fn variables_expand_within_text_and_can_be_escaped() {
     assert_eq!(with("'a${X}c${X}'"), "abcb");
     assert_eq!(with("'$${X} $ {X} $5'"), "${X} $ {X} $5");
     assert!(read(&format!("{}  display_name: '${{Y}}'\n", user("t"))).is_err());
+}
+
+#[test]
+fn a_saml_provider_is_read_when_it_is_written_down() {
+    let of = |saml: &str| problems(&format!("tenants:\n- name: acme\n  connections:\n  - name: idp\n    saml:\n{saml}"));
+    let by_hand = "      idp_entity_id: x\n      sso_url: https://idp.example/\n      certificates:\n";
+    for (saml, expected) in [
+        (format!("{by_hand}      - ${{CERTIFICATE}}\n"), None),
+        (
+            format!("{by_hand}      - ${{CERTIFICATE}}\n      - MIIx\n"),
+            Some((10, "certificates: it is no X.509 certificate; give the")),
+        ),
+        (format!("{by_hand}      - ${{SET}}\n"), Some((9, "certificates: it is no X.509 certificate; give"))),
+        ("      metadata_xml: ${METADATA}\n      idp_initiated: true\n".into(), Some((7, "idp_initiated needs"))),
+        ("      metadata_xml: ${METADATA}\n".into(), Some((6, "no SingleSignOnService"))),
+        ("      idp_entity_id: y\n      metadata_xml: ${METADATA}\n".into(), Some((7, "does not describe the idp_entity_id"))),
+        ("      metadata_xml: ${KEYLESS}\n".into(), Some((6, "metadata_xml: no signing certificate: "))),
+        ("      metadata_xml: hello\n".into(), Some((6, "metadata_xml: it is no metadata document"))),
+        ("      metadata_xml: ${METADATA}\n      metadata_certificates: x\n".into(), Some((7, "metadata_certificates: it is"))),
+        ("      metadata_xml: ${METADATA}\n      metadata_certificates: ${CERTIFICATE}\n".into(), Some((6, "not signed"))),
+    ] {
+        let found = of(&saml);
+        match expected {
+            None => assert_eq!(found, Vec::<String>::new()),
+            Some((line, cause)) => {
+                assert!(found[0].starts_with(&format!("dir/acme.yaml:{line}:")) && found[0].contains(cause), "{saml}: {found:?}");
+            }
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! `connections:`: the settings as the operator wrote them. The preset's habits are added only to judge them, so that
 //! what is stored stays what was said.
 
-use super::tenant::valid_name;
+use super::{provider, tenant::valid_name};
 use crate::{
     apply::{
         desired::{ClientFile, ConnectionFile},
@@ -51,6 +51,9 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ConnectionFile> {
         (settings.oidc, secret) = (Some(oidc), found);
     }
     settings.saml = saml_node.and_then(|n| read_saml(context, n));
+    if let (Some(node), Some(saml)) = (saml_node, &settings.saml) {
+        provider::judge(context, node, saml);
+    }
     let spoken = if saml_node.is_some() && oidc_node.is_none() { Protocol::Saml } else { Protocol::Oidc };
     let protocol = protocol.unwrap_or(spoken);
     if protocol != spoken {

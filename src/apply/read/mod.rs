@@ -4,6 +4,7 @@ mod client;
 mod connection;
 mod later;
 mod people;
+mod provider;
 mod tenant;
 
 use super::{

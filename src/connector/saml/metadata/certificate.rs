@@ -74,9 +74,8 @@ pub fn certificate(text: &str) -> Result<Vec<u8>, String> {
         )?,
         _ => return Err("it holds several PEM blocks; write each certificate as an item of the list".to_owned()),
     };
-    let der = from_base64(body).map_err(|why| format!("{why}; paste the provider's certificate in PEM, or its base64"))?;
-    Certificate::read(&der)?;
-    Ok(der)
+    let der = from_base64(body).and_then(|der| Certificate::read(&der).map(|_| der));
+    der.map_err(|why| format!("{why}; give the provider's signing certificate in PEM, or its base64"))
 }
 
 /// The bytes of base64 with white space anywhere.

@@ -1,6 +1,8 @@
 //! Reads a metadata document. Everything that decides anything is asked for strictly: one entity, one role, at least one
 //! certificate that can sign. What a document says beside that (WS-Federation roles, contacts, logos, claims) is passed by.
 
+use std::collections::BTreeSet;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{Certificate, Endpoint, Provider, certificate::from_base64, period};
@@ -93,8 +95,8 @@ fn entity_id(entity: &Element) -> Result<&str, String> {
 fn choose<'e>(found: &[(&'e Element, Period)], expected: Option<&str>) -> Result<(&'e Element, Period), String> {
     let idps = || found.iter().filter(|(entity, _)| roles(entity).next().is_some());
     let named = |entities: &[&(&Element, Period)]| {
-        let ids = entities.iter().filter_map(|(entity, _)| entity.attribute("entityID")).take(5);
-        ids.map(|id| format!("{id:?}")).collect::<Vec<_>>().join(", ")
+        let ids: BTreeSet<&str> = entities.iter().filter_map(|(entity, _)| entity.attribute("entityID")).collect();
+        ids.iter().take(5).map(|id| format!("{id:?}")).collect::<Vec<_>>().join(", ")
     };
     let chosen: Vec<_> = match expected {
         Some(id) => found.iter().filter(|(entity, _)| entity.attribute("entityID") == Some(id)).collect(),
@@ -158,8 +160,10 @@ fn endpoints(role: &Element, kind: &str) -> Result<Vec<Endpoint>, String> {
             Some(POST) => Binding::Post,
             _ => continue,
         };
-        let location = element.attribute("Location").ok_or_else(|| format!("a {kind} has no Location"))?;
-        let response_location = element.attribute("ResponseLocation");
+        // xs:anyURI: space around it does not count.
+        let attribute = |name| element.attribute(name).map(str::trim_ascii);
+        let location = attribute("Location").ok_or_else(|| format!("a {kind} has no Location"))?;
+        let response_location = attribute("ResponseLocation");
         for url in [Some(location), response_location].into_iter().flatten() {
             if let Some(problem) = url_problem(&format!("the {kind} {url:?}"), url) {
                 return Err(problem);

@@ -155,7 +155,7 @@ fn of_several_entities_one_is_picked() {
     assert_eq!(read(&both, Some("b"), &[], NOW).unwrap().entity_id, "b");
     assert_eq!(parse(&of(&[&service, &a])).unwrap().entity_id, "a");
     for (xml, id, cause) in [
-        (&both, "c", "does not describe the idp_entity_id \"c\", but \"sp\", \"a\", \"b\""),
+        (&both, "c", "does not describe the idp_entity_id \"c\", but \"a\", \"b\", \"sp\""),
         (&both, "sp", "no SAML 2.0 identity provider"),
         (&of(&[&a, &of(&[&a])]), "a", "more than once"),
         (&a, "b", "but \"a\""),
@@ -253,6 +253,7 @@ fn endpoints_are_where_a_browser_may_go() {
     }
     assert!(of(&format!("<md:SingleSignOnService Binding=\"{POST}\"/>")).unwrap_err().contains("no Location"));
     assert!(of(&sso(REDIRECT, "http://localhost:8080/sso")).is_ok());
+    assert_eq!(of(&sso(POST, "https://idp.example/sso ")).unwrap().sso[0].location, "https://idp.example/sso");
     assert_eq!(of("").unwrap().sso, [], "such a provider begins sign-ins itself");
 }
 
