@@ -3,12 +3,12 @@
 use std::{borrow::Cow, ops::Deref, sync::Arc};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     apply,
     clock::Clock,
-    config::{DirectSettings, Mode, Settings},
+    config::{DirectMetadata, DirectOidc, DirectProvider, DirectSettings, Mode, Settings},
     connector::{
         self, Connector, Deps,
         registry::{Registry, StoredConnection},
@@ -195,14 +195,19 @@ impl App {
 /// Direct mode as declarative state: its settings are one more file for [`apply`], so nothing is set up by a second way.
 fn direct_state(direct: &DirectSettings) -> String {
     let callback = direct.return_url.join("/auth/callback").unwrap_or_else(|_| direct.return_url.clone());
-    let mut oidc = json!({
-        "issuer": direct.issuer,
-        "client_id": direct.client_id,
-        "scopes": direct.scopes,
-        "token_endpoint_auth_method": direct.client_auth,
-    });
-    if let (Some(secret), Some(object)) = (&direct.client_secret, oidc.as_object_mut()) {
-        object.insert("client_secret".into(), secret.expose_secret().into());
+    let mut connection = json!({ "name": "direct", "email_trust": direct.email_trust.as_str() });
+    if let Some(fields) = connection.as_object_mut() {
+        fields.extend(direct.email_claim.as_ref().map(|name| ("email_claim".to_owned(), json!(name))));
+        let (protocol, part) = match &direct.provider {
+            DirectProvider::Oidc(oidc) => ("oidc", direct_oidc(oidc)),
+            DirectProvider::Saml(DirectMetadata::Url(url)) => ("saml", json!({ "metadata_url": url })),
+            DirectProvider::Saml(DirectMetadata::Document(xml)) => ("saml", json!({ "metadata_xml": xml })),
+        };
+        fields.insert("protocol".to_owned(), json!(protocol));
+        fields.insert(protocol.to_owned(), part);
+        if protocol == "saml" {
+            fields.insert("preset".to_owned(), json!("custom"));
+        }
     }
     let tenant = json!({
         "name": direct.tenant,
@@ -210,13 +215,7 @@ fn direct_state(direct: &DirectSettings) -> String {
         "domains": direct.domains,
         "provisioning": "jit",
         "password_login": false,
-        "connections": [{
-            "name": "direct",
-            "protocol": "oidc",
-            "email_claim": direct.email_claim,
-            "email_trust": direct.email_trust.as_str(),
-            "oidc": oidc,
-        }],
+        "connections": [connection],
         "clients": [{
             "client_id": "control-plane",
             "name": "Control plane",
@@ -227,6 +226,19 @@ fn direct_state(direct: &DirectSettings) -> String {
     });
     // A setting is meant as it stands: nothing in it names an environment variable.
     json!({ "tenants": [tenant] }).to_string().replace("${", "$${")
+}
+
+fn direct_oidc(direct: &DirectOidc) -> Value {
+    let mut oidc = json!({
+        "issuer": direct.issuer,
+        "client_id": direct.client_id,
+        "scopes": direct.scopes,
+        "token_endpoint_auth_method": direct.client_auth,
+    });
+    if let (Some(secret), Some(object)) = (&direct.client_secret, oidc.as_object_mut()) {
+        object.insert("client_secret".into(), secret.expose_secret().into());
+    }
+    oidc
 }
 
 /// Opens the database, brings it up to date, and makes sure that the master key is the one it was made with.

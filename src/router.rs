@@ -24,9 +24,8 @@ use crate::{app::App, assets, endpoint, error::PageError, login, page, session};
 
 /// Largest request body, in bytes; no honest request of ours is near it.
 const BODY_LIMIT: usize = 256 * 1024;
-/// The same where SAML answers arrive: one with a thousand groups is larger than anything else, base64 adds a third to it,
-/// and encryption with base64 of its own another.
-const ANSWER_LIMIT: usize = 768 * 1024;
+/// The same where SAML answers arrive: one with many groups, encrypted, grows by a third with each base64 around it.
+const ANSWER_LIMIT: usize = 512 * 1024;
 /// How long a request may take in all.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 

@@ -165,6 +165,22 @@ fn what_stands_in_two_tenants_is_named() {
 }
 
 #[test]
+fn sign_ins_that_begin_at_a_provider_land_at_their_client() {
+    let text = |url: &str| {
+        format!(
+            "tenants:\n- name: a\n  connections:\n  - name: idp\n    saml:\n      metadata_url: https://idp.test/m\n      \
+             idp_initiated: true\n      idp_initiated_client: c\n      idp_initiated_url: {url}\n  clients:\n  - \
+             {{client_id: c, secret: s, redirect_uris: ['https://a.test/cb']}}\n"
+        )
+    };
+    assert_eq!(problems(&text("https://a.test/home")), Vec::<String>::new());
+    for evil in ["https://a.test.evil.test/", "https://a.test:444/"] {
+        let found = problems(&text(evil));
+        assert_eq!(found, ["dir/acme.yaml:9:26: idp_initiated_url is on no origin of the redirect_uris of client c"]);
+    }
+}
+
+#[test]
 fn parts_of_later_versions_are_read_and_refused() {
     let text = r#"
 tenants:

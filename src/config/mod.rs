@@ -19,7 +19,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::{oauth::client::SigningAlg, outbound::Allow};
-pub use direct::DirectSettings;
+pub use direct::{DirectMetadata, DirectOidc, DirectProvider, DirectSettings};
 use raw::Source;
 pub use raw::{Environment, Problem, environment};
 

@@ -177,7 +177,8 @@ fn direct_mode_under_other_names() {
     )
     .unwrap();
     let Mode::Direct(direct) = settings.mode else { panic!("direct") };
-    assert_eq!((direct.issuer.as_str(), direct.email_claim.as_str()), ("https://idp.example/", "mail"));
+    let DirectProvider::Oidc(oidc) = direct.provider else { panic!("OpenID Connect") };
+    assert_eq!((oidc.issuer.as_str(), direct.email_claim.as_deref()), ("https://idp.example/", Some("mail")));
     assert_eq!((direct.tenant.as_str(), direct.return_url.as_str()), ("default", "http://localhost:8080/"));
     assert!(settings.jwks.is_some());
 }
@@ -199,4 +200,41 @@ fn direct_mode_needs_its_connection() {
     }
     let found = problems("direct_issuer = \"https://idp.example\"", &[]);
     assert!(found[0].contains("in direct mode only"), "{found:?}");
+}
+
+#[test]
+fn direct_mode_over_saml() {
+    let direct = |extra: &str| {
+        let text = format!("mode = \"direct\"\n[direct]\ndomains = [\"acme.example\"]\n{extra}");
+        match Settings::parse("g", &text, &env(&[])).map(|s| s.mode) {
+            Ok(Mode::Direct(direct)) => Ok(direct.provider),
+            Ok(Mode::Broker) => panic!("direct"),
+            Err(problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+        }
+    };
+    let url = "saml_metadata_url = \"https://idp.example/metadata\"\n";
+    let is_url = |p: DirectProvider| matches!(p, DirectProvider::Saml(DirectMetadata::Url(u)) if u.ends_with("/metadata"));
+    assert!(direct(url).is_ok_and(is_url));
+    let is_document = |p: DirectProvider| matches!(p, DirectProvider::Saml(DirectMetadata::Document(d)) if d == "<x/>");
+    assert!(direct("saml_metadata = \"<x/>\"\n").is_ok_and(is_document));
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("metadata.xml");
+    std::fs::write(&path, "<x/>\n").unwrap();
+    assert!(direct(&format!("saml_metadata_file = \"{}\"\n", path.display())).is_ok_and(is_document));
+    for (extra, part) in [
+        (format!("{url}saml_metadata = \"<x/>\"\n"), "saml_metadata are both set"),
+        (format!("{url}issuer = \"https://idp.example\"\n"), "g:5: direct_issuer"),
+        (format!("{url}client_secret = \"x\"\n"), "keep one of the two"),
+        (format!("{url}email_trust = \"verified\"\n"), "SAML cannot say"),
+        (url.replace("https", "ftp"), "direct_saml_metadata_url"),
+        ("saml_metadata_file = \"/nowhere\"\n".to_owned(), "cannot be read"),
+        (String::new(), "or SAML metadata: direct_saml_metadata_url"),
+    ] {
+        let found = direct(&extra).unwrap_err();
+        assert!(found.contains(part), "{part}\n--\n{found}");
+    }
+    let nobody = problems("mode = \"direct\"\ndirect_saml_metadata_url = \"https://idp.example/m\"", &[]);
+    assert!(nobody.len() == 1 && nobody[0].contains("direct_domains") && nobody[0].contains("list them"), "{nobody:?}");
+    let broker = problems("direct_saml_metadata_url = \"https://idp.example/m\"", &[]);
+    assert!(broker[0].contains("in direct mode only"), "{broker:?}");
 }

@@ -18,6 +18,7 @@ on_both_databases!(
     pruning_spares_whom_sign_ins_made,
     unchanged_passwords_cost_one_hash,
     domains_may_move_within_one_file,
+    sign_ins_begun_elsewhere_are_for_a_client_of_the_tenant,
     an_error_applies_nothing,
     a_dry_run_applies_nothing,
     two_runs_at_once_agree,
@@ -269,4 +270,27 @@ async fn two_runs_at_once_agree(db: &Db) {
     both.sort_by_key(String::len);
     assert_eq!(both[0], "no changes");
     assert!(both[1].ends_with("6 created, 0 updated, 0 deleted"), "{both:?}");
+}
+
+async fn sign_ins_begun_elsewhere_are_for_a_client_of_the_tenant(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    let text = |tenant: &str, client: &str, url: &str| {
+        format!(
+            "tenants:\n- name: {tenant}\n  connections:\n  - name: idp\n    saml:\n      metadata_url: https://idp.example/m\n      \
+             idp_initiated: true\n      idp_initiated_client: {client}\n      idp_initiated_url: {url}\n"
+        )
+    };
+    for (text, problem) in [
+        (
+            text("acme", "nobody", "https://cp.example/"),
+            "acme.yaml:8:29: idp_initiated_client nobody is no client of tenant acme",
+        ),
+        (text("other", "cp", "https://cp.example/"), "acme.yaml:8:29: idp_initiated_client cp is no client of tenant other"),
+        (text("acme", "cp", "https://evil.example/"), "acme.yaml:9:26: idp_initiated_url is on no origin of the redirect_uris"),
+    ] {
+        let found = apply(db, &text).await.unwrap_err();
+        assert!(found.contains(problem), "{problem}\n--\n{found}");
+    }
+    let plan = apply(db, &text("acme", "cp", "https://cp.example/home?x=1")).await.unwrap();
+    assert!(plan.contains("+ connection acme/idp"), "a client that an earlier file has made: {plan}");
 }

@@ -28,6 +28,7 @@ mod operations;
 mod passwords;
 mod readme;
 mod refresh;
+mod saml;
 mod saml_callback;
 mod secrets;
 mod serve;

@@ -176,9 +176,11 @@ fn unique_id(settings: &ConnectionSettings, sent: &Sent<'_>) -> Result<String, S
 /// Such a name is another one at each sign-in: each would make a new user.
 fn not_transient(sent: &Sent<'_>) -> Result<(), String> {
     match sent.name_id.is_some_and(|id| id.format.as_deref() == Some(TRANSIENT)) {
-        true => Err("the NameID is transient, which names nobody for longer than one sign-in; let the provider send a persistent \
+        true => {
+            Err("the NameID is transient, which names nobody for longer than one sign-in; let the provider send a persistent \
                      one (name_id_format), or map unique_id_claim to an attribute"
-            .to_owned()),
+                .to_owned())
+        }
         false => Ok(()),
     }
 }

@@ -141,11 +141,9 @@ fn destination(response: &Element, signed: bool, expected: &Expected<'_>) -> Res
         Some(there) if there == expected.recipient => Ok(()),
         None if !signed => Ok(()),
         None => Err("the signed response has no Destination".to_owned()),
-        Some(there) => Err(format!(
-            "the Destination is {:?}; let the provider send to {:?} (ACS URL)",
-            clean(there),
-            expected.recipient
-        )),
+        Some(there) => {
+            Err(format!("the Destination is {:?}; let the provider send to {:?} (ACS URL)", clean(there), expected.recipient))
+        }
     }
 }
 

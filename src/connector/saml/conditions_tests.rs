@@ -42,12 +42,8 @@ fn changed(from: &str, to: &str) -> String {
 #[test]
 fn an_honest_assertion_holds() {
     let facts = judge(&honest(), &expected()).unwrap();
-    let wanted = Facts {
-        until: NOW + 600 + MAX_SKEW,
-        authenticated_at: NOW - 600,
-        session_until: None,
-        session_index: Some("_s".into()),
-    };
+    let wanted =
+        Facts { until: NOW + 600 + MAX_SKEW, authenticated_at: NOW - 600, session_until: None, session_index: Some("_s".into()) };
     assert_eq!(facts, wanted);
     let restricted = "<s:OneTimeUse/><s:ProxyRestriction Count=\"0\"/></s:Conditions>";
     for good in [
@@ -55,7 +51,10 @@ fn an_honest_assertion_holds() {
         changed("</s:Conditions>", restricted),
         changed(" NotBefore=\"2027-01-15T07:59:00Z\"", ""),
         changed(" IssueInstant=\"2027-01-15T08:00:00Z\"", ""),
-        changed("<s:SubjectConfirmation ", "<s:SubjectConfirmation Method=\"urn:oasis:names:tc:SAML:2.0:cm:holder-of-key\"/><s:SubjectConfirmation "),
+        changed(
+            "<s:SubjectConfirmation ",
+            "<s:SubjectConfirmation Method=\"urn:oasis:names:tc:SAML:2.0:cm:holder-of-key\"/><s:SubjectConfirmation ",
+        ),
         changed("SessionIndex", "SessionNotOnOrAfter=\"2027-01-15T08:00:01Z\" SessionIndex"),
         changed("InResponseTo=", "Address=\"192.0.2.1\" InResponseTo="),
     ] {
@@ -98,7 +97,9 @@ fn each_broken_rule_is_named() {
         let error = judge(&changed(from, to), &expected()).expect_err(&format!("{from} → {to}"));
         assert!(error.contains(cause), "{from} → {to}: {error}");
     }
-    for gone in ["Conditions", "Subject", "AuthnStatement", "SubjectConfirmation", "SubjectConfirmationData", "AudienceRestriction"] {
+    for gone in
+        ["Conditions", "Subject", "AuthnStatement", "SubjectConfirmation", "SubjectConfirmationData", "AudienceRestriction"]
+    {
         let (open, bare, close) = (format!("<s:{gone} "), format!("<s:{gone}>"), format!("</s:{gone}>"));
         let xml = honest().replace(&open, "<s:Gone ").replace(&bare, "<s:Gone>").replace(&close, "</s:Gone>");
         let error = judge(&xml, &expected()).unwrap_err();
@@ -180,7 +181,12 @@ fn a_response_says_where_it_belongs_or_nothing() {
     for (attributes, inside, unsigned, signed) in [
         ("", "", true, false),
         (here, "", true, true),
-        (&format!("{here} Version=\"2.0\" IssueInstant=\"2027-01-15T08:00:00Z\" InResponseTo=\"_req\""), "<s:Issuer>https://idp.test</s:Issuer>", true, true),
+        (
+            &format!("{here} Version=\"2.0\" IssueInstant=\"2027-01-15T08:00:00Z\" InResponseTo=\"_req\""),
+            "<s:Issuer>https://idp.test</s:Issuer>",
+            true,
+            true,
+        ),
         ("Destination=\"\"", "", false, false),
         ("Destination=\"https://sp.test/Callback\"", "", false, false),
         ("Destination=\"https://other.test/callback\"", "", false, false),
@@ -211,7 +217,9 @@ fn a_refusal_is_told_in_the_providers_words() {
     let Err(Error::Refused(cause)) = refused else { panic!("{refused:?}") };
     assert_eq!(cause, "Responder / AuthnFailed: No luck");
     let success = format!("<p:StatusCode Value=\"{SUCCESS}\"/>");
-    for untrusted in ["", "<p:Status/>", &format!("<p:Status>{success}{success}</p:Status>"), &format!("<Status>{success}</Status>")] {
+    for untrusted in
+        ["", "<p:Status/>", &format!("<p:Status>{success}{success}</p:Status>"), &format!("<Status>{success}</Status>")]
+    {
         assert!(matches!(status_of(untrusted), Err(Error::Untrusted(_))), "{untrusted}");
     }
     assert!(matches!(status_of("<p:Status><p:StatusCode/></p:Status>"), Err(Error::Refused(_))));

@@ -48,11 +48,7 @@ use self::{
     response::Trust,
 };
 use super::{Arrival, Arrived, Connector, Departure, Deps, Error, Once, Wish, registry::StoredConnection};
-use crate::policy::{
-    connection::ConnectionSettings,
-    identity::Identity,
-    saml::SamlSettings,
-};
+use crate::policy::{connection::ConnectionSettings, identity::Identity, saml::SamlSettings};
 
 /// Signs people in at one SAML identity provider. It exists only with a provider that has a certificate.
 pub struct Saml(Arc<Opened>);
@@ -192,7 +188,9 @@ impl Connector for Saml {
             ));
         }
         if self.can_depart() {
-            return Err(Error::Untrusted("sign-ins over this connection begin here, so an answer to none is not accepted".to_owned()));
+            return Err(Error::Untrusted(
+                "sign-ins over this connection begin here, so an answer to none is not accepted".to_owned(),
+            ));
         }
         self.judged(None, arrival, redirect_uri, now).await
     }

@@ -73,7 +73,8 @@ fn by_hand(saml: &SamlSettings) -> Result<Provider, String> {
 }
 
 fn read_all(field: &str, texts: &[String]) -> Result<Vec<Vec<u8>>, String> {
-    let read = |(at, text): (usize, &String)| metadata::certificate(text).map_err(|why| format!("{field}, number {}: {why}", at + 1));
+    let read =
+        |(at, text): (usize, &String)| metadata::certificate(text).map_err(|why| format!("{field}, number {}: {why}", at + 1));
     texts.iter().enumerate().map(read).collect()
 }
 

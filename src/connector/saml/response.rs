@@ -138,13 +138,7 @@ fn encrypted_if_wanted(trust: &Trust<'_>) -> Result<(), Error> {
 
 /// Whoever knows our public key can encrypt an assertion to us, so encryption proves nothing: within a response that is
 /// not signed, what comes out must be signed (S10).
-fn decrypted(
-    xml: &str,
-    root: &Element,
-    found: &Element,
-    trust: &Trust<'_>,
-    expected: &Expected<'_>,
-) -> Result<Element, Error> {
+fn decrypted(xml: &str, root: &Element, found: &Element, trust: &Trust<'_>, expected: &Expected<'_>) -> Result<Element, Error> {
     let signed = is_signed(root);
     let text = if signed {
         let response = signed_response(xml, root, trust, expected)?;

@@ -1,0 +1,21 @@
+//! The SAML service provider against a provider that can lie about everything, signing its lies with its own key. Each
+//! attack has its honest twin: the same message with the one thing put right.
+//!
+//! `provider` writes messages, `dsig` signs them over `canonical` forms, `xenc` encrypts them, `request` reads ours,
+//! `keys` keeps the keys; `sso_saml` is a deployment with such a provider; the rest are attacks.
+
+#![allow(dead_code, reason = "its attacks follow")]
+
+mod canonical;
+mod conditions;
+pub mod dsig;
+mod honest;
+mod ids;
+pub mod keys;
+mod parsing;
+pub mod provider;
+pub mod request;
+pub mod sso_saml;
+mod trust;
+mod wrapping;
+pub mod xenc;
