@@ -30,6 +30,7 @@ mod readme;
 mod refresh;
 mod saml;
 mod saml_callback;
+mod saml_logout;
 mod secrets;
 mod serve;
 mod sign_in;
