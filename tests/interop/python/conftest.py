@@ -167,6 +167,11 @@ class Person:
             url, method = urljoin(url, form["action"]), "POST"
         raise AssertionError("too many redirects")
 
+    def send(self, at, body):
+        """Sends the form of a page that another server, at `at`, has just given this browser."""
+        form = Forms(body).forms[0]
+        return self.open("POST", form["action"], data=form["fields"], headers={"origin": at})
+
     def submit(self, page, field, values, button=None):
         forms = Forms(page.text).forms
         form = next((f for f in forms if field in f["fields"] or field in [name for name, _ in f["buttons"]]), None)

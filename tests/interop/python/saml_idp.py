@@ -117,7 +117,7 @@ class Idp:
         """Reads the metadata of service providers, as an administrator does who adds them."""
         self.service_providers = [httpx.get(url).raise_for_status().text for url in metadata_urls]
 
-    def config(self):
+    def config(self, logout_bindings=(BINDING_HTTP_REDIRECT, BINDING_HTTP_POST)):
         bindings = [BINDING_HTTP_REDIRECT, BINDING_HTTP_POST]
         signing = self.keys[-1]
         config = {
@@ -133,7 +133,7 @@ class Idp:
                 "policy": {"default": {"lifetime": {"minutes": 5}}},
                 "endpoints": {
                     "single_sign_on_service": [(f"{self.url}/sso", b) for b in bindings],
-                    "single_logout_service": [(f"{self.url}/slo", b) for b in bindings],
+                    "single_logout_service": [(f"{self.url}/slo", b) for b in logout_bindings],
                 },
             }},
         }
@@ -146,10 +146,10 @@ class Idp:
             self.made = (state, Encrypting(config=self.config()))
         return self.made[1]
 
-    def metadata(self, signed=False, cache=None):
-        descriptor = entity_descriptor(self.config())
-        descriptor.cache_duration = cache
-        if signed:
+    def metadata(self, wishes):
+        logout = [BINDING_HTTP_POST] if "logout-by-form" in wishes else [BINDING_HTTP_REDIRECT, BINDING_HTTP_POST]
+        descriptor = entity_descriptor(self.config(logout))
+        if "signed" in wishes:
             return sign_entity_descriptor(descriptor, None, security_context(self.config()), **SHA256)[1]
         # cert_file alone is listed first, whichever signs; what is not published yet must not be seen.
         listed = {"".join(k.text().split("\n")[1:-2]) for k in self.published}
@@ -162,7 +162,7 @@ class Idp:
     def serve(self, method, path, fields, session):
         match path:
             case "/metadata":
-                return 200, {"content-type": "application/samlmetadata+xml"}, self.metadata(signed="signed" in fields)
+                return 200, {"content-type": "application/samlmetadata+xml"}, self.metadata(fields)
             case "/sso":
                 return self.sign_on(method, fields, session)
             case "/sign-in":

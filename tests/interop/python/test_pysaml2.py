@@ -2,8 +2,6 @@
 directions; each time a complete sign-in of a downstream client. It takes our requests only when they are signed well, and
 reads our metadata."""
 
-from urllib.parse import parse_qs, urlsplit
-
 import httpx
 import pytest
 from authlib.common.security import generate_token
@@ -29,6 +27,7 @@ SHAPES = {
     "request-by-form": ({}, {"request_binding": "post"}),
     "sha1-allowed": ({"sign": SHA1}, {"allow_sha1": True}),
     "signed-metadata": ({}, {}),
+    "logout-by-form": ({}, {}),
 }
 OTHERS = {
     "sha1": ({"sign": SHA1}, {}),
@@ -46,6 +45,14 @@ def connection(name, saml, **more):
     }
 
 
+def started(idp, folder, connections):
+    """gatehouse with these connections, which the provider then gets to know."""
+    client = {"client_id": "app", "token_endpoint_auth_method": "none", "post_logout_redirect_uris": [f"{APP}/bye"], **CLIENT}
+    gatehouse = Gatehouse(folder, tenant(clients=[client], connections=connections))
+    idp.introduce(*[f"{gatehouse.url}/saml/acme/{c['name']}/metadata" for c in connections])
+    return gatehouse
+
+
 @pytest.fixture(scope="module")
 def idp(tmp_path_factory):
     idp = Idp(tmp_path_factory.mktemp("pysaml2"))
@@ -61,10 +68,10 @@ def gatehouse(idp, tmp_path_factory):
         url = f"{idp.url}/metadata"
         if name == "signed-metadata":
             url, saml = f"{url}?signed", {"metadata_certificates": [idp.keys[0].text()]}
+        if name == "logout-by-form":
+            url = f"{url}?logout-by-form"
         connections.append(connection(name, {"metadata_url": url, **saml}))
-    client = {"client_id": "app", "token_endpoint_auth_method": "none", **CLIENT}
-    gatehouse = Gatehouse(tmp_path_factory.mktemp("gatehouse"), tenant(clients=[client], connections=connections))
-    idp.introduce(*[f"{gatehouse.url}/saml/acme/{name}/metadata" for name in [*SHAPES, *OTHERS]])
+    gatehouse = started(idp, tmp_path_factory.mktemp("gatehouse"), connections)
     yield gatehouse
     gatehouse.stop()
 
@@ -185,3 +192,83 @@ def test_our_metadata_is_what_pysaml2_expects(gatehouse, idp):
     assert [(a.binding, a.location) for a in sp.assertion_consumer_service] == [(BINDING_HTTP_POST, f"{gatehouse.url}/oauth2/callback")]
     slo = f"{gatehouse.url}/saml/acme/encrypted/slo"
     assert {(s.binding, s.location) for s in sp.single_logout_service} == {(BINDING_HTTP_REDIRECT, slo), (BINDING_HTTP_POST, slo)}
+
+
+def test_a_certificate_rolls_over_in_the_middle(tmp_path_factory):
+    idp = Idp(tmp_path_factory.mktemp("rollover"))
+    gatehouse = started(idp, tmp_path_factory.mktemp("gatehouse"), [connection("rolls", {"metadata_url": f"{idp.url}/metadata"})])
+    refresh = lambda: gatehouse.run("connections", "refresh", "acme", "rolls")
+    try:
+        Way(gatehouse, "rolls").complete()
+        first, second, third = idp.keys[0], Key(idp.folder, "second"), Key(idp.folder, "third")
+
+        idp.published = [first, second]  # the next certificate is announced
+        assert "added" in refresh()
+        Way(gatehouse, "rolls").complete()
+
+        under_way = Way(gatehouse, "rolls")
+        page = under_way.to_provider()
+        idp.keys.append(second)  # and used from now on, in the middle of a sign-in
+        under_way.tokens(under_way.back(page, "ada"))
+
+        idp.published = [second]
+        assert "removed" in refresh()
+        Way(gatehouse, "rolls").complete()
+        idp.keys.append(first)
+        refused(Way(gatehouse, "rolls"), "signature is not by any of the provider's certificates")
+
+        idp.keys.append(third)
+        idp.published = [third]  # out of the blue: an operator must look
+        assert "HELD" in refresh()
+        refused(Way(gatehouse, "rolls"), "signature is not by any of the provider's certificates")
+        gatehouse.run("connections", "accept", "acme", "rolls")
+        Way(gatehouse, "rolls").complete()
+    finally:
+        gatehouse.stop()
+        idp.stop()
+
+
+def alive(gatehouse, tokens):
+    """Whether the refresh token still gets new ones."""
+    form = {"grant_type": "refresh_token", "client_id": "app", "refresh_token": tokens["refresh_token"]}
+    answer = httpx.post(f"{gatehouse.url}/oauth2/token", data=form)
+    tokens.update(answer.json())
+    return answer.status_code == 200
+
+
+def is_signed_in(gatehouse, person):
+    """Whether gatehouse signs this browser in without asking."""
+    answer = person.request("GET", f"{gatehouse.url}/account")
+    return answer.status_code == 200 and "You are signed in" in answer.text
+
+
+@pytest.mark.parametrize("binding", [BINDING_HTTP_REDIRECT, BINDING_HTTP_POST])
+def test_the_provider_signs_somebody_out(binding, gatehouse, idp):
+    ada, other = Way(gatehouse, "both-signed"), Way(gatehouse, "both-signed")
+    others, _ = other.complete("grace")
+    tokens, _ = ada.complete("ada")
+    assert alive(gatehouse, tokens) and is_signed_in(gatehouse, ada.person)
+    idp.refusals.clear()
+
+    before = len(idp.logout_answers)
+    status, headers, body = idp.logout("both-signed", binding)
+    page = ada.person.open("GET", headers["location"]) if status == 303 else ada.person.send(idp.url, body)
+    assert "signed out everywhere" in page.text, f"{page.status_code} {page.url}\n{page.text}\n{''.join(gatehouse.log[-5:])}"
+    assert len(idp.logout_answers) == before + 1 and idp.refusals == []
+    assert not is_signed_in(gatehouse, ada.person) and not alive(gatehouse, tokens)
+    assert is_signed_in(gatehouse, other.person) and alive(gatehouse, others), "another person's session stays"
+
+
+@pytest.mark.parametrize("name", ["both-signed", "email-name-id", "logout-by-form"])
+def test_signing_out_here_signs_out_there(name, gatehouse, idp):
+    way = Way(gatehouse, name)
+    tokens, _ = way.complete("ada")
+    entity_id, name_id, index = idp.sessions[-1]
+    ended = len(idp.ended)
+    idp.refusals.clear()
+    query = f"id_token_hint={tokens['id_token']}&post_logout_redirect_uri={APP}/bye&state=s"
+    landed = way.person.open("GET", f"{gatehouse.url}/oauth2/logout?{query}")
+    assert landed == f"{APP}/bye?state=s", f"{landed} {getattr(landed, 'text', '')}\n{idp.refusals}\n{''.join(gatehouse.log[-5:])}"
+    assert idp.ended[ended:] == [(name_id.text, [index])], "pysaml2 has verified the request"
+    assert not is_signed_in(gatehouse, way.person) and not alive(gatehouse, tokens)
+    assert "pending" in way.to_provider().text, "the provider asks again too"
