@@ -33,10 +33,12 @@ pub async fn rotate(settings: &Settings, alg: Option<SigningAlg>) -> Result<(), 
 /// Makes the next key towards SAML providers, unless one is waiting.
 pub async fn rotate_saml(settings: &Settings, usage: Usage) -> Result<(), Problems> {
     let (db, sealer) = app::open_store(settings).await.map_err(one)?;
-    let made = saml_keys::rotate(&db, &sealer, &settings.public_url, usage, Due::Now, Clock::system().now()).await;
-    match made.map_err(one)? {
-        Some(row) => say(format!("saml {}: new key {}, in use from {}", row.usage, name(&row), utc(row.active_from))),
-        None => say(format!("saml {}: the next key is already there", usage.as_str())),
+    let made =
+        saml_keys::rotate(&db, &sealer, &settings.public_url, usage, Due::Now, Clock::system().now()).await.map_err(one)?;
+    let what = if made.is_some() { "new key" } else { "the next key is already there:" };
+    let rows = store::saml_keys::all(&db).await.map_err(one)?;
+    if let Some(row) = rows.iter().rfind(|row| row.usage == usage.as_str()) {
+        say(format!("saml {}: {what} {}, in use from {}", row.usage, name(row), utc(row.active_from)));
     }
     db.close().await;
     list(settings).await

@@ -7,7 +7,7 @@ import { Browser } from './lib/browser.mjs';
 import { discover, oidc, signIn } from './lib/client.mjs';
 import { Gatehouse } from './lib/gatehouse.mjs';
 import { consent } from './lib/journey.mjs';
-import { EMAIL, PEOPLE, Samlp } from './lib/samlp.mjs';
+import { EMAIL, newKey, PEOPLE, Samlp } from './lib/samlp.mjs';
 import { APP, client, state, tenant } from './lib/state.mjs';
 
 let idp;
@@ -34,18 +34,24 @@ const OTHERS = {
   'cbc-in-unsigned': [{ encrypted: CBC }, {}],
 };
 
+/** gatehouse with these connections, which the provider then gets to know. */
+async function started(provider, connections) {
+  const node = await Gatehouse.start({
+    apply: state(tenant({
+      clients: [client('app', { token_endpoint_auth_method: 'none', post_logout_redirect_uris: [`${APP}/bye`] })],
+      users: [],
+      connections: connections.map(([name, saml]) => ({ name, preset: 'auth0', button_text: name, saml: { metadata_url: `${provider.url}/metadata`, ...saml } })),
+    })),
+  });
+  await provider.introduce(...connections.map(([name]) => `${node.url}/saml/acme/${name}/metadata`));
+  return node;
+}
+
 before(async () => {
   idp = await Samlp.start();
   const all = Object.entries({ ...SHAPES, ...OTHERS });
   idp.habits = Object.fromEntries(all.map(([name, [habit]]) => [name, habit]));
-  gatehouse = await Gatehouse.start({
-    apply: state(tenant({
-      clients: [client('app', { token_endpoint_auth_method: 'none' })],
-      users: [],
-      connections: all.map(([name, [, saml]]) => ({ name, preset: 'auth0', button_text: name, saml: { metadata_url: `${idp.url}/metadata`, ...saml } })),
-    })),
-  });
-  await idp.introduce(...all.map(([name]) => `${gatehouse.url}/saml/acme/${name}/metadata`));
+  gatehouse = await started(idp, all.map(([name, [, saml]]) => [name, saml]));
   config = await discover(gatehouse.url, 'app', { token_endpoint_auth_method: 'none' });
 });
 after(async () => {
@@ -138,4 +144,85 @@ test('an answer is good once and in its own browser', async () => {
   const first = await twice.send(twice.browser);
   assert.ok(first.stopped, first.describe());
   refused(await twice.send(twice.browser));
+});
+
+test('a certificate rolls over in the middle', async () => {
+  const provider = await Samlp.start();
+  const node = await started(provider, [['rolls', {}]]);
+  try {
+    const at = await discover(node.url, 'app', { token_endpoint_auth_method: 'none' });
+    const signedIn = (inTheMiddle = () => {}) => signIn(at, APP, async (url) => {
+      const browser = newBrowser();
+      const page = await toProvider(browser, url);
+      inTheMiddle();
+      return browser.submit(page, page.form('pending'), { login: 'ada' });
+    }, { idp_hint: 'rolls' });
+    const refresh = () => node.run('connections', 'refresh', 'acme', 'rolls');
+    await signedIn();
+
+    const [first, second, third] = [provider.keys[0], newKey(), newKey()];
+    provider.keys = [first, second]; // the next certificate is announced
+    assert.match(await refresh(), /added/);
+    await signedIn();
+    await signedIn(() => { provider.signing = second; }); // and used from now on
+    provider.keys = [second];
+    assert.match(await refresh(), /removed/);
+    await signedIn();
+    provider.signing = first;
+    await assert.rejects(signedIn(), /not sent back/);
+    await node.logged(/signature is not by any of the provider's certificates/);
+
+    provider.signing = third;
+    provider.keys = [third]; // out of the blue: an operator must look
+    assert.match(await refresh(), /HELD/);
+    await assert.rejects(signedIn(), /not sent back/);
+    await node.run('connections', 'accept', 'acme', 'rolls');
+    await signedIn();
+  } finally {
+    await node.stop();
+    await provider.stop();
+  }
+});
+
+const refreshes = async (tokens) => {
+  const answer = await fetch(`${gatehouse.url}/oauth2/token`, {
+    method: 'POST', body: new URLSearchParams({ grant_type: 'refresh_token', client_id: 'app', refresh_token: tokens.refresh_token }),
+  });
+  Object.assign(tokens, await answer.json());
+  return answer.status === 200;
+};
+const isSignedIn = async (browser) => /You are signed in/.test((await browser.open(`${gatehouse.url}/account`)).text);
+const signedInBy = async (name, login) => {
+  const browser = newBrowser();
+  const { tokens } = await complete(name, { login, browser });
+  return { browser, tokens: { ...tokens } };
+};
+
+for (const by of ['redirect', 'form']) {
+  test(`the provider signs somebody out by ${by}`, async () => {
+    idp.participants.length = 0;
+    const grace = await signedInBy('both-signed', 'grace');
+    idp.participants.length = 0; // the provider signs out whom it has in mind: Ada alone
+    const ada = await signedInBy('both-signed', 'ada');
+    assert.ok(await refreshes(ada.tokens) && await isSignedIn(ada.browser));
+    const page = await ada.browser.open(`${idp.url}/slo?by=${by}`);
+    assert.equal(page.status, 200, page.describe());
+    assert.deepEqual(idp.participants, [], 'samlp has verified the answer and struck the session off');
+    assert.ok(!await isSignedIn(ada.browser) && !await refreshes(ada.tokens));
+    assert.ok(await isSignedIn(grace.browser) && await refreshes(grace.tokens), 'another person stays');
+    assert.deepEqual(idp.errors, []);
+  });
+}
+
+test('signing out here signs out there', async () => {
+  idp.participants.length = 0;
+  const { browser, tokens } = await signedInBy('both-signed', 'ada');
+  assert.equal(idp.participants.length, 1);
+  const url = new URL(`${gatehouse.url}/oauth2/logout`);
+  url.search = new URLSearchParams({ id_token_hint: tokens.id_token, post_logout_redirect_uri: `${APP}/bye`, state: 's' });
+  const page = await browser.open(url);
+  assert.equal(page.stopped?.href, `${APP}/bye?state=s`, page.describe());
+  assert.deepEqual(idp.participants, [], 'samlp has verified the request');
+  assert.ok(!await isSignedIn(browser) && !await refreshes(tokens));
+  assert.deepEqual(idp.errors, []);
 });

@@ -106,4 +106,20 @@ fn keys_are_made_and_listed() {
     let (_, out, _) = gatehouse(dir.path(), &["keys", "list"], &[]);
     let states: Vec<&str> = out.lines().skip(1).filter_map(|l| l.split_whitespace().nth(2)).collect();
     assert_eq!(states, ["signs", "published"], "{out}");
+
+    assert!(!out.contains("SAML"), "{out}");
+    let (code, out, err) = gatehouse(dir.path(), &["keys", "rotate", "--saml", "sign"], &[]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let states = |out: &str| -> Vec<String> {
+        let lines = out.lines().filter_map(|l| l.strip_prefix("sign "));
+        lines.filter_map(|l| l.split_whitespace().nth(1)).map(str::to_owned).collect()
+    };
+    assert!(out.starts_with("saml sign: new key ") && states(&out) == ["used"], "{out}");
+    let (_, out, _) = gatehouse(dir.path(), &["keys", "rotate", "--saml", "sign"], &[]);
+    assert_eq!(states(&out), ["used", "published"], "{out}");
+    let (_, out, _) = gatehouse(dir.path(), &["keys", "rotate", "--saml", "sign"], &[]);
+    assert!(out.starts_with("saml sign: the next key is already there: "), "{out}");
+    for wrong in [&["--saml", "both"][..], &["--saml", "sign", "--alg", "ES256"]] {
+        assert_eq!(gatehouse(dir.path(), &[&["keys", "rotate"], wrong].concat(), &[]).0, 2);
+    }
 }

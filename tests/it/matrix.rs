@@ -9,6 +9,11 @@ use serde_json::json;
 use crate::{
     browser::{Answer, Browser},
     on_both,
+    saml::{
+        provider::{Provider, encoded},
+        request::AuthnRequest,
+        sso_saml::post,
+    },
     sso::{Sso, oidc},
     world::{Backend, text},
 };
@@ -18,18 +23,18 @@ on_both!(every_state_on_every_path);
 /// `yes`: it goes through; `ask`: the person has to sign in; `no`: refused.
 #[rustfmt::skip]
 const TABLE: &str = "
-                        authorize bad-request page depart callback code refresh hop-begin hop-code hop-refresh userinfo introspect revoke account
-    nothing             yes       yes         yes  yes    yes      yes  yes     yes       yes      yes         yes      yes        yes    yes
-    user-deactivated    ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    ask
-    user-inactive-flag  ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    ask
-    user-deleted        ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    ask
-    tenant-disabled     no        no          no   no     no       no   no      no        no       no          no       no         no     ask
-    client-disabled     no        no          no   no     no       no   no      no        no       no          no       no         no     yes
-    connection-disabled ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask
-    login-off           ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask
-    connection-deleted  ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask
-    family-revoked      yes       yes         yes  yes    yes      yes  no      yes       yes      no          no       no         yes    yes
-    signed-out          ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    ask
+                        authorize bad-request page depart callback code refresh hop-begin hop-code hop-refresh userinfo introspect revoke accountacs begun unasked
+    nothing             yes       yes         yes  yes    yes      yes  yes     yes       yes      yes         yes      yes        yes    yesyes yes   yes
+    user-deactivated    ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    askno  yes   no
+    user-inactive-flag  ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    askno  yes   no
+    user-deleted        ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    askyes yes   yes
+    tenant-disabled     no        no          no   no     no       no   no      no        no       no          no       no         no     askno  no    no
+    client-disabled     no        no          no   no     no       no   no      no        no       no          no       no         no     yesno  no    no
+    connection-disabled ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    askno  no    no
+    login-off           ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    askno  no    no
+    connection-deleted  ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    askno  no    no
+    family-revoked      yes       yes         yes  yes    yes      yes  no      yes       yes      no          no       no         yes    yesyes yes   yes
+    signed-out          ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    askyes yes   yes
 ";
 
 fn table() -> (Vec<&'static str>, Vec<(&'static str, Vec<&'static str>)>) {
@@ -53,20 +58,34 @@ struct Row<'a> {
     /// The sign-in page that `away` left from, and where it would come back to.
     page: Answer,
     back: String,
+    /// A browser at a SAML provider, and what it was sent there with.
+    at_saml: Browser,
+    request: AuthnRequest,
     code: String,
     code_of_hop: String,
     access: String,
     refresh: String,
 }
 
+fn saml_provider() -> Provider {
+    Provider::new("saml")
+}
+
 fn state(sso_idp: &crate::idp::Idp) -> String {
     let tenant = |name: &str| {
         let oidc = oidc(sso_idp);
+        let landing =
+            format!("idp_initiated: true, idp_initiated_client: {name}, idp_initiated_url: \"https://{name}.example/home\"");
+        let corp = saml_provider().settings(&landing);
+        let silent = corp.replace(&format!("sso_url: \"{}\", ", saml_provider().sso_url), "");
         format!(
             r#"
 - name: {name}
+  domains: [{name}.example]
   connections:
   - {{name: okta, oidc: {oidc}}}
+  - {{name: corp, email_trust: domain, saml: {corp}}}
+  - {{name: silent, email_trust: domain, saml: {silent}}}
   clients:
   - {{client_id: {name}, secret: s, redirect_uris: ["https://{name}.example/cb"], trusted: true, resources: ["https://api.{name}.example"]}}
   - {{client_id: {name}-watch, secret: s, redirect_uris: ["https://watch.{name}.example/cb"], resources: ["https://api.{name}.example"]}}
@@ -96,14 +115,22 @@ impl<'a> Row<'a> {
         let page = away.follow(page).await;
         let departure = away.post(&page.url, &[("csrf", &page.csrf()), ("connection", "okta")]).await;
         let back = sso.back(&departure).await;
+        let mut at_saml = Browser::new();
+        let at = at_saml.get(&url).await;
+        let at = at_saml.follow(at).await;
+        let request = AuthnRequest::of(&at_saml.post(&at.url, &[("csrf", &at.csrf()), ("connection", "corp")]).await);
         let (access, refresh) = (text(&tokens, "access_token").to_owned(), text(&tokens, "refresh_token").to_owned());
-        Self { sso, name, asking, account, client, hop_code, hop_refresh, away, page, back, code, code_of_hop, access, refresh }
+        #[rustfmt::skip]
+        let row = Self {
+            sso, name, asking, account, client, hop_code, hop_refresh, away, page, back, at_saml, request, code, code_of_hop, access, refresh,
+        };
+        row
     }
 
     async fn make(&mut self) {
         let (db, now, name) = (&self.sso.app.db, self.sso.clock.now(), self.name);
         let tenant = tenants::find_by_name(db, name).await.unwrap().unwrap();
-        let connection = connections::find_by_name(db, &tenant.id, "okta").await.unwrap().unwrap();
+        let all = connections::of_tenant(db, &tenant.id).await.unwrap();
         let user = users::of_tenant(db, &tenant.id).await.unwrap().remove(0);
         match name {
             "nothing" => {}
@@ -127,12 +154,22 @@ impl<'a> Row<'a> {
                 self.sso.sql("UPDATE clients SET enabled = FALSE WHERE id = 'client-disabled'").await;
             }
             "connection-disabled" => {
-                assert!(connections::save(db, &connections::Connection { enabled: false, ..connection }).await.unwrap());
+                for connection in all {
+                    assert!(connections::save(db, &connections::Connection { enabled: false, ..connection }).await.unwrap());
+                }
             }
             "login-off" => {
-                assert!(connections::save(db, &connections::Connection { login_enabled: false, ..connection }).await.unwrap());
+                for connection in all {
+                    assert!(
+                        connections::save(db, &connections::Connection { login_enabled: false, ..connection }).await.unwrap()
+                    );
+                }
             }
-            "connection-deleted" => assert!(connections::delete(db, &connection.id).await.unwrap()),
+            "connection-deleted" => {
+                for connection in all {
+                    assert!(connections::delete(db, &connection.id).await.unwrap());
+                }
+            }
             "family-revoked" => {
                 for token in [&self.access, &self.hop_refresh.cookies["localhost"]["accessToken"]] {
                     let family = crate::world::decode(token).1;
@@ -168,6 +205,23 @@ impl<'a> Row<'a> {
                 if answer.query("code_challenge").is_some() { "yes" } else { not_ours(&answer) }
             }
             "callback" => by_browser(&self.away.get(&self.back).await),
+            "acs" => {
+                let mut message = saml_provider().answer(&self.request, sso.clock.now());
+                message.about(&format!("ada@{name}.example"));
+                let state = self.request.relay_state.as_deref();
+                by_browser(&post(&mut self.at_saml, &self.request.acs, state, &encoded(&message.build())).await)
+            }
+            // A sign-in of ours begins.
+            "begun" => {
+                let answer = unasked(sso, name, "corp").await;
+                let to = answer.location().unwrap_or_default();
+                if to.starts_with(&saml_provider().sso_url) { "yes" } else { not_ours(&answer) }
+            }
+            "unasked" => {
+                let answer = unasked(sso, name, "silent").await;
+                let home = format!("https://{name}.example/home");
+                if answer.location() == Some(home.as_str()) { "yes" } else { not_ours(&answer) }
+            }
             "account" => by_browser(&self.account.get(&format!("{}/account", sso.url)).await),
             "code" => by_status(&redeem(sso, name, &self.code).await),
             "refresh" => {
@@ -194,6 +248,15 @@ impl<'a> Row<'a> {
             other => panic!("no such path: {other}"),
         }
     }
+}
+
+/// A sign-in that begins at the provider.
+async fn unasked(sso: &Sso, name: &str, connection: &str) -> Answer {
+    let us = format!("{}/saml/{name}/{connection}/metadata", sso.url);
+    let acs = format!("{}/oauth2/callback", sso.url);
+    let mut message = saml_provider().unsolicited(&us, &acs, sso.clock.now());
+    message.about(&format!("ada@{name}.example"));
+    post(&mut Browser::new(), &acs, None, &encoded(&message.build())).await
 }
 
 /// A server error is no refusal.

@@ -236,7 +236,7 @@ fn links_lead_somewhere() {
 
 #[test]
 fn the_numbers_are_the_programs() {
-    use gatehouse::{background, login::throttle, serve, signing, store};
+    use gatehouse::{background, login::throttle, saml_keys, serve, signing, store};
     let text = readme();
     let (race, grace) = (store::families::RACE, store::families::GRACE);
     for words in [
@@ -249,6 +249,11 @@ fn the_numbers_are_the_programs() {
         format!("published {} seconds before it signs", signing::PUBLISH_LEAD),
         format!("may keep our JWKS for {}.", signing::JWKS_MAX_AGE),
         format!("| signing keys | within {} seconds |", background::POLL),
+        format!("| SAML keys | within {} seconds;", background::POLL),
+        format!("a certificate is valid for {} years from its first use", saml_keys::VALIDITY / (365 * 86_400)),
+        format!("its successor is published {} days before its own first use", saml_keys::LEAD / 86_400),
+        format!("leaves the metadata {} day after its last use", saml_keys::SIGNING_RETIRES_AFTER / 86_400),
+        format!("is read for {} days more", saml_keys::DECRYPTION_RETIRES_AFTER / 86_400),
         format!("gives requests under way {} seconds", serve::GRACE.as_secs()),
     ] {
         assert!(text.contains(&words), "the README does not say: {words}");

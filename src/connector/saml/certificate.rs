@@ -6,7 +6,6 @@ use openssl::{
     error::ErrorStack,
     hash::MessageDigest,
     pkey::PKey,
-    rsa::Rsa,
     sha::sha256,
     x509::{
         X509, X509Builder, X509NameBuilder,
@@ -49,7 +48,7 @@ impl Material {
     }
 
     fn make(usage: Usage, host: &str, now: i64, ends_at: i64) -> Result<Self, ErrorStack> {
-        let key = PKey::from_rsa(Rsa::generate(RSA_BITS)?)?;
+        let key = PKey::from_rsa(openssl::rsa::Rsa::generate(RSA_BITS)?)?;
         let mut name = X509NameBuilder::new()?;
         name.append_entry_by_text("CN", host.get(..MAX_COMMON_NAME).unwrap_or(host))?;
         let name = name.build();

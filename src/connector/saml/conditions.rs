@@ -28,6 +28,8 @@ pub struct Expected<'a> {
     pub forced_at: Option<i64>,
     /// How many seconds old the proof of who they are may be.
     pub max_age: Option<i64>,
+    /// The authentication context classes that were asked for; any will do when empty.
+    pub contexts: &'a [String],
     /// Unix seconds.
     pub now: i64,
 }
@@ -259,6 +261,7 @@ fn never_not_before(data: &Element) -> Result<(), Wrong> {
 fn session(assertion: &Element, expected: &Expected<'_>) -> Result<Facts, Wrong> {
     let mut facts: Option<Facts> = None;
     for statement in assertion.all(SAML, "AuthnStatement") {
+        context_as_asked(statement, expected)?;
         let said = Facts {
             until: 0,
             authenticated_at: authenticated(statement, expected)?,
@@ -297,6 +300,17 @@ fn session_until(statement: &Element, expected: &Expected<'_>) -> Result<Option<
     match expected.now >= until {
         true => Err(format!("the provider's session ended at {text}")),
         false => Ok(Some(until)),
+    }
+}
+
+/// A request travels through the browser, where what it asks for can be taken out.
+fn context_as_asked(statement: &Element, expected: &Expected<'_>) -> Result<(), Wrong> {
+    let context = statement.only(SAML, "AuthnContext").map_err(|e| e.to_string())?;
+    let class = context.map(|context| context.only(SAML, "AuthnContextClassRef")).transpose().map_err(|e| e.to_string())?;
+    let class = class.flatten().map(Element::text).transpose().map_err(|e| e.to_string())?.unwrap_or_default();
+    match expected.contexts.is_empty() || expected.contexts.contains(&class) {
+        true => Ok(()),
+        false => Err(format!("the person signed in by {:?}, which is none of authn_context", clean(&class))),
     }
 }
 

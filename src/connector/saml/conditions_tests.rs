@@ -12,6 +12,7 @@ fn expected() -> Expected<'static> {
         skew: 120,
         forced_at: None,
         max_age: None,
+        contexts: &[],
         now: NOW,
     }
 }
@@ -223,4 +224,17 @@ fn a_refusal_is_told_in_the_providers_words() {
         assert!(matches!(status_of(untrusted), Err(Error::Untrusted(_))), "{untrusted}");
     }
     assert!(matches!(status_of("<p:Status><p:StatusCode/></p:Status>"), Err(Error::Refused(_))));
+}
+
+#[test]
+fn the_context_that_was_asked_for_is_demanded() {
+    let context = "SessionIndex=\"_s\"><s:AuthnContext><s:AuthnContextClassRef>urn:mfa</s:AuthnContextClassRef></s:AuthnContext></s:AuthnStatement>";
+    let xml = changed("SessionIndex=\"_s\"/>", context);
+    let asked = |contexts: &[&str], xml: &str| {
+        let contexts: Vec<_> = contexts.iter().map(|&c| c.to_owned()).collect();
+        judge(xml, &Expected { contexts: &contexts, ..expected() })
+    };
+    assert!(asked(&[], &xml).is_ok() && asked(&["urn:x", "urn:mfa"], &xml).is_ok());
+    assert!(asked(&["urn:x"], &xml).unwrap_err().contains("urn:mfa"));
+    assert!(asked(&["urn:mfa"], &honest()).unwrap_err().contains("authn_context"));
 }

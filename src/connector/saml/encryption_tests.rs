@@ -56,7 +56,7 @@ fn every_failure_is_the_same() {
         let sealed = Sealed { cipher, ..Sealed::default() };
         let mut bytes = sealed.content(&[7; 32][..sealed.key_len()], TEXT.as_bytes());
         let whole = bytes.len();
-        for length in (0..=whole).rev() {
+        for length in [whole, whole - 1, whole - 8, whole - 16, 64, 48, 33, 32, 31, 28, 27, 17, 16, 13, 12, 11, 1, 0] {
             bytes.truncate(length);
             let result = opened(&sealed.with(&ours, &[7; 32][..sealed.key_len()], &bytes), &[ours.clone()], true);
             let cut_at_block = cipher.ends_with("cbc") && result.is_ok();

@@ -18,11 +18,9 @@ mod encryption;
 #[cfg(test)]
 mod forge;
 mod instant;
-mod logout;
 pub mod metadata;
 pub mod names;
 mod open;
-mod parcel;
 pub mod redirect;
 pub mod request;
 pub mod response;
@@ -82,7 +80,7 @@ impl Saml {
     /// # Errors
     /// [`Error::Misconfigured`] with everything that is wrong.
     pub fn open(connection: &StoredConnection<'_>, deps: &Deps) -> Result<Self, Error> {
-        open::open(connection, deps).map(|opened| Self(Arc::new(opened)))
+        open::open(connection, &deps.issuer, &deps.credentials).map(|opened| Self(Arc::new(opened)))
     }
 
     /// Judges an answer where it may block.
@@ -135,6 +133,7 @@ impl Opened {
             skew: self.saml.skew(),
             forced_at: memo.filter(|memo| memo.forced).map(|memo| memo.departed_at),
             max_age: memo.and_then(|memo| memo.max_age),
+            contexts: &self.saml.authn_context,
             now,
         };
         let verified = response::judge(response, &trust, &expected)?;

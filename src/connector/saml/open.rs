@@ -6,17 +6,19 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     Opened,
+    credentials::Credentials,
     metadata::{self, Endpoint, Provider},
 };
 use crate::{
-    connector::{Deps, Error, presets, registry::StoredConnection},
+    connector::{Error, presets, registry::StoredConnection},
     policy::{
         connection::Protocol,
         saml::{Binding, SamlSettings},
     },
 };
 
-pub(super) fn open(connection: &StoredConnection<'_>, deps: &Deps) -> Result<Opened, Error> {
+/// `issuer` is ours; with the connection's names it makes our entity id.
+pub(super) fn open(connection: &StoredConnection<'_>, issuer: &str, credentials: &Credentials) -> Result<Opened, Error> {
     let mut settings = connection.settings.clone();
     presets::apply(&mut settings, Protocol::Saml).map_err(Error::Misconfigured)?;
     let problems = settings.problems();
@@ -32,8 +34,8 @@ pub(super) fn open(connection: &StoredConnection<'_>, deps: &Deps) -> Result<Ope
             "allow_sha1 is set: signatures over SHA-1 can be forged by whoever pays for a collision; let the provider sign with SHA-256"
         );
     }
-    let entity_id = format!("{}/saml/{}/{}/metadata", deps.issuer.trim_end_matches('/'), connection.tenant, connection.name);
-    Ok(Opened { settings, saml, provider, certificates, entity_id, credentials: deps.credentials.clone() })
+    let entity_id = format!("{}/saml/{}/{}/metadata", issuer.trim_end_matches('/'), connection.tenant, connection.name);
+    Ok(Opened { settings, saml, provider, certificates, entity_id, credentials: credentials.clone() })
 }
 
 fn provider(connection: &StoredConnection<'_>, saml: &SamlSettings) -> Result<Arc<Provider>, String> {
@@ -87,3 +89,7 @@ fn certificates(provider: &Provider) -> Result<Vec<Vec<u8>>, String> {
         false => Ok(read),
     }
 }
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod tests;

@@ -72,8 +72,15 @@ pub fn judge_xml(xml: &str, trust: &Trust<'_>, expected: &Expected<'_>) -> Resul
     Ok(Verified { id, facts, assertion })
 }
 
+/// Causes quote the message, which anyone may have written at any length.
 fn untrusted(cause: impl ToString) -> Error {
-    Error::Untrusted(cause.to_string())
+    const MOST: usize = 1000;
+    let mut cause = cause.to_string();
+    if cause.len() > MOST {
+        cause.truncate(cause.floor_char_boundary(MOST));
+        cause.push('…');
+    }
+    Error::Untrusted(cause)
 }
 
 /// The text of a message in base64, which providers break into lines.
@@ -145,6 +152,7 @@ fn decrypted(xml: &str, root: &Element, found: &Element, trust: &Trust<'_>, expe
         let encrypted = shape::only_assertion(&response).map_err(untrusted)?;
         encryption::open(encrypted, trust.decryption, true)
     } else {
+        shape::unsigned(root).map_err(untrusted)?;
         conditions::response(root, false, expected).map_err(untrusted)?;
         encryption::open(found, trust.decryption, false)
     };

@@ -24,7 +24,7 @@ pub struct Limits {
 impl Limits {
     /// A message that came through a browser.
     pub const MESSAGE: Self =
-        Self { size: 256 * 1024, tags: 20_000, depth: 32, attributes: 64, namespaces: 256, comments: false };
+        Self { size: 256 * 1024, tags: 10_000, depth: 32, attributes: 64, namespaces: 256, comments: false };
     /// What a signature covered: in canonical form a document grows, for prefixes are declared wherever they are used.
     pub const SIGNED: Self = Self { size: 8 * 256 * 1024, ..Self::MESSAGE };
     /// A metadata document, which an operator or a known address has given.

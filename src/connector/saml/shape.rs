@@ -56,11 +56,10 @@ fn id_is_name(id: &str) -> Result<(), String> {
 /// # Errors
 /// When there is one.
 pub fn no_look_alikes(root: &Element) -> Result<(), String> {
-    const NAMES: [(&str, &str); 9] = [
+    const NAMES: [(&str, &str); 8] = [
         ("Response", SAMLP),
         ("Assertion", SAML),
         ("EncryptedAssertion", SAML),
-        ("Subject", SAML),
         ("NameID", SAML),
         ("Signature", DS),
         ("SignedInfo", DS),

@@ -198,8 +198,11 @@ export class Samlp {
   /** Both directions of single logout; without a message in the request the provider begins. `?by=form` lets it post. */
   #logout(request, response, fail) {
     const byForm = request.query.by === 'form' || Boolean(request.body.SAMLRequest);
+    const asked = request.query.SAMLRequest || request.body.SAMLRequest;
     samlp.logout({
       issuer: this.entityId, ...this.signing, deflate: true, protocolBinding: byForm ? POST : REDIRECT,
+      // The signature of a form must name what it signs, and samlp takes a request for granted.
+      ...(byForm && asked && { reference: "//*[local-name(.)='LogoutResponse']" }),
       sessionParticipants: new SessionParticipants(this.participants),
       relayState: request.query.RelayState, store: this.#store(),
     })(request, response, fail);

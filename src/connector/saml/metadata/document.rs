@@ -8,6 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use super::{Certificate, Endpoint, Provider, certificate::from_base64, period};
 use crate::{
     connector::saml::{
+        instant,
         names::{DS, MD, POST, REDIRECT, SAMLP},
         signature,
         xml::{self, Element},
@@ -58,7 +59,10 @@ impl Period {
         };
         let least = |a: Option<i64>, b: Option<i64>| a.into_iter().chain(b).min();
         Ok(Self {
-            valid_until: least(self.valid_until, read("validUntil", period::instant)?),
+            valid_until: least(
+                self.valid_until,
+                read("validUntil", |text| instant::parse("validUntil", text.trim_ascii()).ok())?,
+            ),
             cache_duration: least(self.cache_duration, read("cacheDuration", period::duration)?),
         })
     }

@@ -1,7 +1,7 @@
 //! What a provider's metadata says (SAML Metadata §2), and what is wrong with it.
 //!
 //! `document` reads a document into a [`Provider`]; `certificate` judges the certificates in it, and those that an
-//! operator writes down; `period` reads its times; `change` says what differs between what was accepted and what came
+//! operator writes down; `period` reads how long it may be kept; `change` says what differs between what was accepted and what came
 //! later, and whether a key vouches for it.
 
 pub mod certificate;

@@ -1,14 +1,4 @@
-//! Times in metadata: `validUntil` (xs:dateTime) and `cacheDuration` (xs:duration).
-
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-
-/// Unix seconds of an xs:dateTime. One without a zone is UTC (SAML Core §1.3.3).
-pub(super) fn instant(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let zoned = text.ends_with('Z') || text.get(19..).is_some_and(|rest| rest.contains(['+', '-']));
-    let whole = if zoned { text.to_owned() } else { format!("{text}Z") };
-    OffsetDateTime::parse(&whole, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp)
-}
+//! xs:duration, as `cacheDuration` has it.
 
 /// Seconds of an xs:duration such as `PT1H` or `P1DT12H`; a year counts 365 days and a month 30. A negative one is refused.
 pub(super) fn duration(text: &str) -> Option<i64> {
@@ -48,24 +38,6 @@ fn part(text: &str, units: &[(char, i64)]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn instants() {
-        for (text, expected) in [
-            ("1970-01-01T00:01:00Z", Some(60)),
-            ("2027-01-15T08:00:00.123Z", Some(1_800_000_000)),
-            ("2027-01-15T09:00:00+01:00", Some(1_800_000_000)),
-            ("2027-01-15T08:00:00", Some(1_800_000_000)),
-            ("2027-01-15T08:00:00.5", Some(1_800_000_000)),
-            (" 2027-01-15T08:00:00Z ", Some(1_800_000_000)),
-            ("2027-01-15", None),
-            ("2027-13-15T08:00:00Z", None),
-            ("tomorrow", None),
-            ("", None),
-        ] {
-            assert_eq!(instant(text), expected, "{text}");
-        }
-    }
 
     #[test]
     fn durations() {
