@@ -43,7 +43,8 @@ const NOW: i64 = 1_763_808_900;
 const US: &str = "https://sso.example.com/saml/acme/bench/metadata";
 const CALLBACK: &str = "https://sso.example.com/oauth2/callback";
 const THEM: &str = "https://idp.example.com/metadata";
-const ENVELOPE: &str = "xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\"";
+const ENVELOPE: &str =
+    "xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\"";
 
 fn main() -> ExitCode {
     let signer = signer();
@@ -173,11 +174,21 @@ fn hostile(signer: &Credential) -> Vec<(&'static str, String)> {
     let fill = |unit: &str, size: usize| unit.repeat(size / unit.len());
     let numbered = |size: usize, unit: &dyn Fn(usize) -> String| {
         let mut all = String::new();
-        (0..).map(unit).take_while(|u| { let fits = all.len() + u.len() < size; all.push_str(if fits { u } else { "" }); fits }).for_each(drop);
+        (0..)
+            .map(unit)
+            .take_while(|u| {
+                let fits = all.len() + u.len() < size;
+                all.push_str(if fits { u } else { "" });
+                fits
+            })
+            .for_each(drop);
         all
     };
     let response = |attributes: &str, inside: &str| {
-        format!("<samlp:Response {ENVELOPE} ID=\"_r\" Version=\"2.0\" IssueInstant=\"{}\" {attributes}>{inside}</samlp:Response>", write::instant(NOW))
+        format!(
+            "<samlp:Response {ENVELOPE} ID=\"_r\" Version=\"2.0\" IssueInstant=\"{}\" {attributes}>{inside}</samlp:Response>",
+            write::instant(NOW)
+        )
     };
     let status = format!("<samlp:Status><samlp:StatusCode Value=\"{}\"/></samlp:Status>", names::SUCCESS);
     let nested = |levels: usize| format!("{}{}", "<a>".repeat(levels), "</a>".repeat(levels));
@@ -192,23 +203,51 @@ fn hostile(signer: &Credential) -> Vec<(&'static str, String)> {
         ("deep", response("", &nested(MB / 7))),
         ("deep, at the limit", response("", &nested(room / 7))),
         ("attributes of one element", response(&numbered(MB, &|n| format!("a{n}=\"\" ")), "")),
-        ("attributes, at the limit", within(&numbered(room, &|n| {
-            format!("<saml:Attribute Name=\"a{n}\" {}/>", (0..60).map(|m| format!("b{m}=\"\" ")).collect::<String>())
-        }))),
+        (
+            "attributes, at the limit",
+            within(&numbered(room, &|n| {
+                format!("<saml:Attribute Name=\"a{n}\" {}/>", (0..60).map(|m| format!("b{m}=\"\" ")).collect::<String>())
+            })),
+        ),
         ("namespaces of one element", response(&numbered(MB, &|n| format!("xmlns:n{n}=\"u:{n}\" ")), "")),
-        ("namespaces, at the limit", within(&numbered(room, &|n| {
-            format!("<saml:Attribute xmlns:n{n}=\"u:{n}\" n{n}:a=\"\" Name=\"a{n}\"/>")
-        }))),
+        (
+            "namespaces, at the limit",
+            within(&numbered(room, &|n| format!("<saml:Attribute xmlns:n{n}=\"u:{n}\" n{n}:a=\"\" Name=\"a{n}\"/>"))),
+        ),
         ("elements", response("", &fill("<a/>", MB))),
         ("elements, at the limit", within(&fill("<saml:Attribute Name=\"a\"/>", room))),
         ("signatures", response("", &fill(&signature, MB))),
         ("signatures, at the limit", response("", &fill(&signature, room))),
-        ("signatures of many assertions", response("", &format!("{status}{}", numbered(room, &|n| {
-            let own = signature.replace("#_response", &format!("#_{n}"));
-            format!("<saml:Assertion ID=\"_{n}\"><saml:Issuer>x</saml:Issuer>{own}</saml:Assertion>")
-        })))),
-        ("transforms", signed.replace("</ds:Transforms>", &format!("{}</ds:Transforms>", fill("<ds:Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/>", room)))),
-        ("a changed text, at the limit", within(&format!("<saml:Attribute Name=\"a\"><saml:AttributeValue>{}</saml:AttributeValue></saml:Attribute>", fill("&amp;", room)))),
+        (
+            "signatures of many assertions",
+            response(
+                "",
+                &format!(
+                    "{status}{}",
+                    numbered(room, &|n| {
+                        let own = signature.replace("#_response", &format!("#_{n}"));
+                        format!("<saml:Assertion ID=\"_{n}\"><saml:Issuer>x</saml:Issuer>{own}</saml:Assertion>")
+                    })
+                ),
+            ),
+        ),
+        (
+            "transforms",
+            signed.replace(
+                "</ds:Transforms>",
+                &format!(
+                    "{}</ds:Transforms>",
+                    fill("<ds:Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/>", room)
+                ),
+            ),
+        ),
+        (
+            "a changed text, at the limit",
+            within(&format!(
+                "<saml:Attribute Name=\"a\"><saml:AttributeValue>{}</saml:AttributeValue></saml:Attribute>",
+                fill("&amp;", room)
+            )),
+        ),
         ("encrypted assertions", response("", &format!("{status}{}", fill("<saml:EncryptedAssertion/>", room)))),
         ("comments", response("", &fill("<!-- -->", MB))),
         ("entities", format!("{entities}{}", response("", &fill("&c;", MB)))),

@@ -96,7 +96,7 @@ async fn remember(app: &App, connection: &Connection, who: &SignedIn, session: &
         connection_id: connection.id.clone(),
         subject_hash: secret::digest(&session.subject),
         session_index: session.index.clone(),
-        detail_sealed: app.sealer.seal(&format!("provider-session/{}", who.sid), detail.as_bytes()),
+        detail_sealed: app.sealer.seal(&provider_sessions::Row::context(&who.sid), detail.as_bytes()),
         expires_at: who.until + app.settings.refresh_token_absolute_lifetime,
     };
     Ok(provider_sessions::insert(&app.db, &row).await?)

@@ -127,8 +127,11 @@ fn message(saml: &SamlSettings, id: &str, entity_id: &str, to: &str, wish: &Wish
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use url::Url;
+
     use super::{
-        super::{certificate::Material, credentials::Usage},
+        super::{certificate::Material, credentials::Usage, redirect},
         *,
     };
 

@@ -3,13 +3,14 @@
 use super::{
     super::{
         super::{Error, Go, LogoutMessage, LogoutRequested, Once},
+        instant,
         names::{SAML, SAMLP, SUCCESS},
         redirect::Kind,
         write::Out,
         xml::Element,
     },
     Logout,
-    message::{instant, untrusted},
+    message::untrusted,
 };
 
 /// Seconds after its making in which a demand counts, whatever it says of itself: for so long its id is remembered.
@@ -17,12 +18,12 @@ const LIFETIME: i64 = 300;
 /// Most sessions that one demand may name.
 const MOST: usize = 1000;
 
-impl Logout {
+impl Logout<'_> {
     /// Judges a demand.
     ///
     /// # Errors
     /// [`Error::Untrusted`] when it is not the provider's, not for us, not of now, or does not say plainly whom it means.
-    pub fn requested(&self, message: &LogoutMessage, at: &str, now: i64) -> Result<LogoutRequested, Error> {
+    pub(in super::super) fn requested(&self, message: &LogoutMessage, at: &str, now: i64) -> Result<LogoutRequested, Error> {
         let opened = self.open(Kind::Request, message)?;
         let request = self.judged(&opened.root, "LogoutRequest", at)?;
         let id = request.attribute("ID").filter(|id| !id.is_empty()).ok_or_else(|| untrusted("it has no ID"))?;
@@ -40,7 +41,7 @@ impl Logout {
     ///
     /// # Errors
     /// [`Error::Misconfigured`] when the provider has no address for answers or we have no key.
-    pub fn answer(&self, request: &LogoutRequested, now: i64) -> Result<Go, Error> {
+    pub(in super::super) fn answer(&self, request: &LogoutRequested, now: i64) -> Result<Go, Error> {
         let endpoint = self.endpoint().ok_or_else(|| {
             Error::Misconfigured(
                 "the provider has no address for logout answers; give slo_url, or metadata with a SingleLogoutService over \
@@ -58,8 +59,8 @@ impl Logout {
 
     /// Until when (unix seconds) the demand counts, if it does now.
     fn in_time(&self, request: &Element, now: i64) -> Result<i64, Error> {
-        let made = request.attribute("IssueInstant").and_then(instant);
-        let made = made.ok_or_else(|| untrusted("IssueInstant is missing or no time"))?;
+        let made = request.attribute("IssueInstant").ok_or_else(|| untrusted("it has no IssueInstant"))?;
+        let made = instant::parse("IssueInstant", made).map_err(untrusted)?;
         let span = LIFETIME + self.skew;
         if now.saturating_sub(made) > span || made.saturating_sub(now) > span {
             return Err(untrusted(format!(
@@ -68,7 +69,7 @@ impl Logout {
             )));
         }
         if let Some(end) = request.attribute("NotOnOrAfter") {
-            let end = instant(end).ok_or_else(|| untrusted("NotOnOrAfter is no time"))?;
+            let end = instant::parse("NotOnOrAfter", end).map_err(untrusted)?;
             if now >= end.saturating_add(self.skew) {
                 return Err(untrusted("its NotOnOrAfter has passed"));
             }

@@ -19,13 +19,18 @@ const LIFETIME: i64 = 300;
 /// Not all whom the provider told, or should have, have signed the person out.
 const PARTIAL: &str = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout";
 
-impl Logout {
+impl Logout<'_> {
     /// The request, with the person named exactly as the provider named them; `None` where the provider takes none, or is
     /// not to be told.
     ///
     /// # Errors
     /// [`Error::Misconfigured`] when the provider's address is of no use or we have no key.
-    pub fn farewell(&self, session: &ProviderSession, state: &str, now: i64) -> Result<Option<Departure>, Error> {
+    pub(in super::super) fn farewell(
+        &self,
+        session: &ProviderSession,
+        state: &str,
+        now: i64,
+    ) -> Result<Option<Departure>, Error> {
         let Some(endpoint) = self.endpoint().filter(|_| self.single_logout) else { return Ok(None) };
         let said = |name: &str| session.detail.get(name).and_then(Value::as_str);
         let name_id = Out::new("saml:NameID")
@@ -47,7 +52,7 @@ impl Logout {
     /// # Errors
     /// [`Error::Untrusted`] when it is not the provider's answer to this request; [`Error::Refused`] when the provider says
     /// that the person is not signed out everywhere.
-    pub fn farewell_answered(&self, memo: &Value, message: &LogoutMessage, at: &str) -> Result<(), Error> {
+    pub(in super::super) fn farewell_answered(&self, memo: &Value, message: &LogoutMessage, at: &str) -> Result<(), Error> {
         let opened = self.open(Kind::Response, message)?;
         let answer = self.judged(&opened.root, "LogoutResponse", at)?;
         let asked = memo.get("request_id").and_then(Value::as_str);

@@ -1,7 +1,6 @@
 //! What holds for every logout message that comes in, whatever it says: who signed it, who sent it, for whom.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     super::{
@@ -25,13 +24,13 @@ pub(super) struct Opened {
     pub relay_state: Option<String>,
 }
 
-impl Logout {
+impl Logout<'_> {
     /// Opens a message whose signature is good. In a redirect the signature is over the query, and so over the whole
     /// message; in a form it is within, and only what it covers is read.
     pub(super) fn open(&self, kind: Kind, message: &LogoutMessage) -> Result<Opened, Error> {
         match message {
             LogoutMessage::Redirect(query) => {
-                let decoded = redirect::decode(query, &self.certificates, self.allow_sha1)?;
+                let decoded = redirect::decode(query, self.certificates, self.allow_sha1)?;
                 if decoded.kind != kind {
                     return Err(untrusted(format!("it is no {}", kind.parameter())));
                 }
@@ -42,7 +41,7 @@ impl Logout {
                 let compact: String = message.split_ascii_whitespace().collect();
                 let text = STANDARD.decode(compact).ok().and_then(|bytes| String::from_utf8(bytes).ok());
                 let text = text.ok_or_else(|| untrusted(format!("{} is not UTF-8 in base64", kind.parameter())))?;
-                let signed = signature::verified(&text, &self.certificates, self.allow_sha1).map_err(untrusted)?;
+                let signed = signature::verified(&text, self.certificates, self.allow_sha1).map_err(untrusted)?;
                 let relay_state = form.get("RelayState").cloned();
                 if relay_state.as_ref().is_some_and(|state| state.len() > MAX_RELAY_STATE) {
                     return Err(untrusted(format!("RelayState is longer than {MAX_RELAY_STATE} bytes")));
@@ -77,9 +76,4 @@ impl Logout {
 /// A message that is not believed.
 pub(super) fn untrusted(cause: impl std::fmt::Display) -> Error {
     Error::Untrusted(format!("the logout message: {cause}"))
-}
-
-/// Unix seconds of an `xs:dateTime`; SAML's are in UTC.
-pub(super) fn instant(text: &str) -> Option<i64> {
-    OffsetDateTime::parse(text.trim(), &Rfc3339).ok().map(OffsetDateTime::unix_timestamp)
 }

@@ -10,6 +10,7 @@ mod message;
 
 use super::{
     super::{Error, Go},
+    Opened,
     credentials::Credentials,
     metadata::{Endpoint, Provider},
     names::{SAML, SAMLP},
@@ -17,50 +18,43 @@ use super::{
     redirect::Kind,
     write::{self, Out},
 };
-use crate::policy::saml::{Binding, SamlSettings};
+use crate::policy::saml::Binding;
 
 /// What logout messages of one connection are made and judged with.
-pub struct Logout {
+pub(super) struct Logout<'a> {
     /// Our entity id.
-    pub entity_id: String,
+    entity_id: &'a str,
     /// The other party.
-    pub provider: Provider,
+    provider: &'a Provider,
     /// Its signing certificates in DER.
-    pub certificates: Vec<Vec<u8>>,
+    certificates: &'a [Vec<u8>],
     /// Our keys.
-    pub credentials: Credentials,
+    credentials: &'a Credentials,
     /// Whether the person's sign-out here is told to the provider.
-    pub single_logout: bool,
+    single_logout: bool,
     /// Whether signatures over SHA-1 count.
-    pub allow_sha1: bool,
+    allow_sha1: bool,
     /// Seconds that the provider's clock may be apart from ours.
-    pub skew: i64,
+    skew: i64,
 }
 
-impl Logout {
-    /// Of a connection whose settings and provider are known.
-    #[must_use]
-    pub fn new(
-        entity_id: &str,
-        provider: &Provider,
-        certificates: &[Vec<u8>],
-        credentials: &Credentials,
-        saml: &SamlSettings,
-    ) -> Self {
+impl<'a> Logout<'a> {
+    /// Of an opened connection.
+    pub(super) fn of(opened: &'a Opened) -> Self {
         Self {
-            entity_id: entity_id.to_owned(),
-            provider: provider.clone(),
-            certificates: certificates.to_vec(),
-            credentials: credentials.clone(),
-            single_logout: saml.single_logout,
-            allow_sha1: saml.allow_sha1,
-            skew: saml.skew(),
+            entity_id: &opened.entity_id,
+            provider: &opened.provider,
+            certificates: &opened.certificates,
+            credentials: &opened.credentials,
+            single_logout: opened.saml.single_logout,
+            allow_sha1: opened.saml.allow_sha1,
+            skew: opened.saml.skew(),
         }
     }
 
     /// Where logout messages go: by redirect where the provider takes that, for a redirect passes through the hidden frames
     /// that some providers sign out with, and a page of ours with a form does not.
-    fn endpoint(&self) -> Option<&Endpoint> {
+    fn endpoint(&self) -> Option<&'a Endpoint> {
         let over = |binding| self.provider.slo.iter().find(|endpoint| endpoint.binding == binding);
         over(Binding::Redirect).or_else(|| over(Binding::Post))
     }
@@ -79,7 +73,7 @@ impl Logout {
     }
 
     fn issuer(&self) -> Out {
-        Out::new("saml:Issuer").text(self.entity_id.as_str())
+        Out::new("saml:Issuer").text(self.entity_id)
     }
 
     /// Signs a message (always: Profiles §4.4.4.1 asks for it through browsers) and says how it goes.

@@ -22,9 +22,25 @@ const AT: &str = "https://sso.example/saml/acme/corp/slo";
 static KEYS: LazyLock<[Signer; 3]> = LazyLock::new(|| std::array::from_fn(|_| Signer::rsa(2048)));
 
 struct Scene {
-    logout: Logout,
+    provider: Provider,
+    certificates: Vec<Vec<u8>>,
+    credentials: Credentials,
     idp: &'static Signer,
     us: &'static Signer,
+}
+
+impl Scene {
+    fn logout(&self) -> Logout<'_> {
+        Logout {
+            entity_id: "https://sso.example/saml/acme/corp/metadata",
+            provider: &self.provider,
+            certificates: &self.certificates,
+            credentials: &self.credentials,
+            single_logout: true,
+            allow_sha1: false,
+            skew: 60,
+        }
+    }
 }
 
 fn credential(signer: &Signer) -> Credential {
@@ -52,10 +68,7 @@ fn scene() -> Scene {
         valid_until: None,
         cache_duration: None,
     };
-    let saml = SamlSettings { skew: Some(60), ..SamlSettings::default() };
-    let logout =
-        Logout::new("https://sso.example/saml/acme/corp/metadata", &provider, &[idp.certificate.clone()], &credentials, &saml);
-    Scene { logout, idp, us }
+    Scene { provider, certificates: vec![idp.certificate.clone()], credentials, idp, us }
 }
 
 fn session() -> ProviderSession {
@@ -74,7 +87,7 @@ fn sent(scene: &Scene, go: &Go) -> (redirect::Decoded, Element) {
 fn request(scene: &Scene, attributes: &str, inside: &str) -> String {
     format!(
         "<p:LogoutRequest xmlns:p=\"{SAMLP}\" xmlns:a=\"{SAML}\" ID=\"_r\" {attributes}><a:Issuer>{}</a:Issuer>{{}}{inside}</p:LogoutRequest>",
-        scene.logout.provider.entity_id
+        scene.provider.entity_id
     )
 }
 
@@ -98,7 +111,7 @@ fn form(kind: Kind, xml: &str) -> LogoutMessage {
 #[test]
 fn we_ask_with_the_person_as_the_provider_named_them() {
     let scene = scene();
-    let departure = scene.logout.farewell(&session(), "the-state", NOW).unwrap().unwrap();
+    let departure = scene.logout().farewell(&session(), "the-state", NOW).unwrap().unwrap();
     let (decoded, root) = sent(&scene, &departure.go);
     assert_eq!((decoded.kind, decoded.relay_state.as_deref()), (Kind::Request, Some("the-state")));
     assert!(root.is(SAMLP, "LogoutRequest"));
@@ -107,7 +120,7 @@ fn we_ask_with_the_person_as_the_provider_named_them() {
     assert_eq!(root.attribute("NotOnOrAfter"), Some("2027-01-15T08:05:00Z"));
     assert_eq!(root.attribute("ID"), departure.memo["request_id"].as_str());
     assert_eq!(root.elements().map(|e| e.name.as_str()).collect::<Vec<_>>(), ["Issuer", "NameID", "SessionIndex"]);
-    assert_eq!(root.only(SAML, "Issuer").unwrap().unwrap().text().unwrap(), scene.logout.entity_id);
+    assert_eq!(root.only(SAML, "Issuer").unwrap().unwrap().text().unwrap(), "https://sso.example/saml/acme/corp/metadata");
     let name_id = root.only(SAML, "NameID").unwrap().unwrap();
     assert_eq!(name_id.text().unwrap(), "ada\"<&>");
     assert_eq!(name_id.attribute("Format"), Some("urn:x:<format>"));
@@ -115,37 +128,37 @@ fn we_ask_with_the_person_as_the_provider_named_them() {
     assert_eq!(root.only(SAMLP, "SessionIndex").unwrap().unwrap().text().unwrap(), "_s<1>");
 
     let bare = ProviderSession { subject: "ada".into(), index: None, detail: json!({}) };
-    let (_, root) = sent(&scene, &scene.logout.farewell(&bare, "s", NOW).unwrap().unwrap().go);
+    let (_, root) = sent(&scene, &scene.logout().farewell(&bare, "s", NOW).unwrap().unwrap().go);
     assert_eq!(root.elements().count(), 2);
     assert!(root.only(SAML, "NameID").unwrap().unwrap().attributes.is_empty());
 }
 
 #[test]
 fn we_ask_only_where_it_is_wanted_and_taken() {
-    let Scene { mut logout, us, .. } = scene();
-    logout.provider.slo.remove(1);
-    let Some(Go::Post { action, fields }) = logout.farewell(&session(), "s", NOW).unwrap().map(|d| d.go) else { panic!() };
+    let mut scene = scene();
+    let unwanted = Logout { single_logout: false, ..scene.logout() };
+    assert!(unwanted.farewell(&session(), "s", NOW).unwrap().is_none());
+    scene.provider.slo.remove(1);
+    let Some(Go::Post { action, fields }) = scene.logout().farewell(&session(), "s", NOW).unwrap().map(|d| d.go) else {
+        panic!()
+    };
     assert_eq!(action.as_str(), "https://idp.example/slo/post");
     assert_eq!(fields[1], ("RelayState", "s".to_owned()));
     let xml = String::from_utf8(STANDARD.decode(&fields[0].1).unwrap()).unwrap();
-    assert!(verified(&xml, &[us.certificate.clone()], false).unwrap().starts_with("<samlp:LogoutRequest"));
-    logout.provider.slo[0].location = "javascript:alert(1)".into();
-    assert!(logout.farewell(&session(), "s", NOW).is_err());
-    logout.provider.slo.clear();
-    assert!(logout.farewell(&session(), "s", NOW).unwrap().is_none());
-    let mut logout = scene().logout;
-    logout.single_logout = false;
-    assert!(logout.farewell(&session(), "s", NOW).unwrap().is_none());
-    logout.single_logout = true;
-    logout.credentials = Credentials::default();
-    assert!(logout.farewell(&session(), "s", NOW).is_err(), "never unsigned");
+    assert!(verified(&xml, &[scene.us.certificate.clone()], false).unwrap().starts_with("<samlp:LogoutRequest"));
+    let keyless = Logout { credentials: &Credentials::default(), ..scene.logout() };
+    assert!(keyless.farewell(&session(), "s", NOW).is_err(), "never unsigned");
+    scene.provider.slo[0].location = "javascript:alert(1)".into();
+    assert!(scene.logout().farewell(&session(), "s", NOW).is_err());
+    scene.provider.slo.clear();
+    assert!(scene.logout().farewell(&session(), "s", NOW).unwrap().is_none());
 }
 
 #[test]
 fn a_demand_of_the_provider_counts_by_either_binding() {
     let scene = scene();
     for message in both(&scene, Kind::Request, &request(&scene, HONEST, ADA)) {
-        let read = scene.logout.requested(&message, AT, NOW).unwrap();
+        let read = scene.logout().requested(&message, AT, NOW).unwrap();
         let expected = LogoutRequested {
             id: "_r".into(),
             subject: "ada".into(),
@@ -155,11 +168,11 @@ fn a_demand_of_the_provider_counts_by_either_binding() {
         };
         assert_eq!(read, expected);
         for (now, counts) in [(NOW + 360, true), (NOW + 361, false), (NOW - 360, true), (NOW - 361, false)] {
-            assert_eq!(scene.logout.requested(&message, AT, now).is_ok(), counts, "{}", now - NOW);
+            assert_eq!(scene.logout().requested(&message, AT, now).is_ok(), counts, "{}", now - NOW);
         }
     }
     let all = request(&scene, HONEST, "<a:NameID Format=\"urn:x\"> ada\n</a:NameID>");
-    let read = scene.logout.requested(&both(&scene, Kind::Request, &all)[1], AT, NOW).unwrap();
+    let read = scene.logout().requested(&both(&scene, Kind::Request, &all)[1], AT, NOW).unwrap();
     assert_eq!((read.subject.as_str(), read.indexes.len()), ("ada", 0));
 }
 
@@ -182,7 +195,7 @@ fn what_a_demand_must_say() {
         (bent("2027-01-15T08:00:00Z", "2027-01-15T07:53:00Z"), "seconds ago"),
         (bent("2027-01-15T08:00:00Z", "2027-01-15T08:07:00Z"), "seconds ago"),
         (bent("Version=\"2.0\"", "Version=\"2.0\" NotOnOrAfter=\"2027-01-15T07:59:00Z\""), "NotOnOrAfter has passed"),
-        (bent("Version=\"2.0\"", "Version=\"2.0\" NotOnOrAfter=\"never\""), "NotOnOrAfter is no time"),
+        (bent("Version=\"2.0\"", "Version=\"2.0\" NotOnOrAfter=\"never\""), "NotOnOrAfter \"never\" is no time"),
         (bent("<a:NameID>ada</a:NameID>", ""), "no NameID"),
         (bent("<a:NameID>ada", "<a:NameID>"), "NameID is empty"),
         (bent("<a:NameID>", "<a:NameID>eve</a:NameID><a:NameID>"), "more than one NameID"),
@@ -193,13 +206,13 @@ fn what_a_demand_must_say() {
         (bent("<p:LogoutRequest", "<p:LogoutResponse").replace("</p:LogoutRequest", "</p:LogoutResponse"), "no LogoutRequest"),
     ] {
         for message in both(&scene, Kind::Request, &xml) {
-            let error = scene.logout.requested(&message, AT, NOW).unwrap_err();
+            let error = scene.logout().requested(&message, AT, NOW).unwrap_err();
             assert!(matches!(&error, Error::Untrusted(said) if said.contains(cause)), "{cause}: {error} of {xml}");
         }
     }
     let soon = bent("Version=\"2.0\"", "Version=\"2.0\" NotOnOrAfter=\"2027-01-15T07:59:30Z\"");
     for message in both(&scene, Kind::Request, &soon) {
-        assert!(scene.logout.requested(&message, AT, NOW).is_ok(), "within the skew");
+        assert!(scene.logout().requested(&message, AT, NOW).is_ok(), "within the skew");
     }
 }
 
@@ -209,7 +222,7 @@ fn only_what_the_provider_signed_counts() {
     let other = Scene { idp: &KEYS[2], ..self::scene() };
     let xml = request(&scene, HONEST, ADA);
     for message in both(&other, Kind::Request, &xml) {
-        assert!(matches!(scene.logout.requested(&message, AT, NOW), Err(Error::Untrusted(_))), "another provider's key");
+        assert!(matches!(scene.logout().requested(&message, AT, NOW), Err(Error::Untrusted(_))), "another provider's key");
     }
     let bare = xml.replace("{}", "");
     let unsigned = redirect::encode(AT, Kind::Request, &bare, None, None).unwrap();
@@ -231,12 +244,12 @@ fn only_what_the_provider_signed_counts() {
         ("no query", LogoutMessage::Redirect(String::new())),
         ("form as a query", LogoutMessage::Redirect(format!("SAMLRequest={}", STANDARD.encode(&good)))),
     ] {
-        assert!(matches!(scene.logout.requested(&message, AT, NOW), Err(Error::Untrusted(_))), "{name}");
+        assert!(matches!(scene.logout().requested(&message, AT, NOW), Err(Error::Untrusted(_))), "{name}");
     }
-    assert!(scene.logout.requested(&form(Kind::Request, &good), AT, NOW).is_ok());
+    assert!(scene.logout().requested(&form(Kind::Request, &good), AT, NOW).is_ok());
     let [query, _] = both(&scene, Kind::Request, &xml);
     let LogoutMessage::Redirect(query) = query else { panic!() };
-    let again = |query: String| scene.logout.requested(&LogoutMessage::Redirect(query), AT, NOW);
+    let again = |query: String| scene.logout().requested(&LogoutMessage::Redirect(query), AT, NOW);
     assert!(again(query.replace("RelayState=rs", "RelayState=other")).is_err(), "it is signed too");
     assert!(again(query.replace("SAMLRequest=", "SAMLResponse=")).is_err());
     assert!(again(query).is_ok());
@@ -253,7 +266,7 @@ fn our_answer_goes_where_answers_go() {
         relay_state: Some("\"><script>".into()),
         once,
     };
-    let go = scene.logout.answer(&demand, NOW).unwrap();
+    let go = scene.logout().answer(&demand, NOW).unwrap();
     let Go::Redirect(url) = &go else { panic!() };
     assert!(url.as_str().starts_with("https://idp.example/slo/done?SAMLResponse="), "{url}");
     let (decoded, root) = sent(&scene, &go);
@@ -265,15 +278,15 @@ fn our_answer_goes_where_answers_go() {
     let status = root.only(SAMLP, "Status").unwrap().unwrap().only(SAMLP, "StatusCode").unwrap().unwrap();
     assert_eq!(status.attribute("Value"), Some("urn:oasis:names:tc:SAML:2.0:status:Success"));
 
-    let mut logout = scene.logout;
-    logout.provider.slo.remove(1);
+    let mut scene = scene;
+    scene.provider.slo.remove(1);
     demand.relay_state = None;
-    let Go::Post { action, fields } = logout.answer(&demand, NOW).unwrap() else { panic!() };
+    let Go::Post { action, fields } = scene.logout().answer(&demand, NOW).unwrap() else { panic!() };
     assert_eq!((action.as_str(), fields.len()), ("https://idp.example/slo/post", 1));
     let xml = String::from_utf8(STANDARD.decode(&fields[0].1).unwrap()).unwrap();
     assert!(verified(&xml, &[scene.us.certificate.clone()], false).unwrap().starts_with("<samlp:LogoutResponse"));
-    logout.provider.slo.clear();
-    assert!(matches!(logout.answer(&demand, NOW), Err(Error::Misconfigured(_))));
+    scene.provider.slo.clear();
+    assert!(matches!(scene.logout().answer(&demand, NOW), Err(Error::Misconfigured(_))));
 }
 
 #[test]
@@ -291,14 +304,15 @@ fn the_answer_to_our_request() {
     };
     let (ours, success) = ("InResponseTo=\"_q\"", code("Success", ""));
     let refused = |xml: &str| {
-        both(&scene, Kind::Response, xml).map(|m| matches!(scene.logout.farewell_answered(&memo, &m, AT), Err(Error::Refused(_))))
+        both(&scene, Kind::Response, xml)
+            .map(|m| matches!(scene.logout().farewell_answered(&memo, &m, AT), Err(Error::Refused(_))))
     };
     let untrusted = |memo: &serde_json::Value, xml: &str| {
         both(&scene, Kind::Response, xml)
-            .map(|m| matches!(scene.logout.farewell_answered(memo, &m, AT), Err(Error::Untrusted(_))))
+            .map(|m| matches!(scene.logout().farewell_answered(memo, &m, AT), Err(Error::Untrusted(_))))
     };
     for message in both(&scene, Kind::Response, &answer(ours, &success)) {
-        scene.logout.farewell_answered(&memo, &message, AT).unwrap();
+        scene.logout().farewell_answered(&memo, &message, AT).unwrap();
     }
     for status in [
         code("Success", &code("PartialLogout", "")),
@@ -323,7 +337,7 @@ fn the_answer_to_our_request() {
         assert_eq!(untrusted(&memo, &answer(ours, &success)), [true, true], "{memo}");
     }
     let bare = answer(ours, &success).replace("{}", "");
-    assert!(scene.logout.farewell_answered(&memo, &form(Kind::Response, &bare), AT).is_err(), "unsigned");
+    assert!(scene.logout().farewell_answered(&memo, &form(Kind::Response, &bare), AT).is_err(), "unsigned");
 }
 
 #[test]
@@ -331,9 +345,9 @@ fn a_bomb_is_refused_even_if_it_is_signed() {
     let scene = scene();
     let xml = request(&scene, HONEST, ADA);
     let [honest, _] = both(&scene, Kind::Request, &xml);
-    assert!(scene.logout.requested(&honest, AT, NOW).is_ok());
+    assert!(scene.logout().requested(&honest, AT, NOW).is_ok());
     let large = xml.replace("{}", &" ".repeat(64 * 1024 * 1024));
     let query = redirect::encode(AT, Kind::Request, &large, None, Some(&credential(scene.idp))).unwrap();
-    let error = scene.logout.requested(&LogoutMessage::Redirect(query.query().unwrap().to_owned()), AT, NOW).unwrap_err();
+    let error = scene.logout().requested(&LogoutMessage::Redirect(query.query().unwrap().to_owned()), AT, NOW).unwrap_err();
     assert!(error.to_string().contains("bytes"), "{error}");
 }
