@@ -234,7 +234,8 @@ class Idp:
         where, destination = server.pick_binding("single_logout_service", [binding], "spsso", entity_id=entity_id)
         _, request = server.create_logout_request(
             destination, entity_id, name_id=name_id, session_indexes=[index] if index else None, sign=where == BINDING_HTTP_POST, **SHA256)
-        return self.send(server, where, request, destination, "from the provider", False, {})
+        # No space in it: to verify the answer, pysaml2 encodes the query anew, with "+" where we send "%20".
+        return self.send(server, where, request, destination, secrets.token_urlsafe(16), False, {})
 
     def send(self, server: Entity, binding, message, destination, relay_state, response, headers):
         args = server.apply_binding(binding, str(message), destination, relay_state, response=response, sign=True, sigalg=SHA256["sign_alg"])
