@@ -30,7 +30,9 @@ use crate::{
     clock::Clock,
     error::PageError,
     secret,
-    store::{self, Db, StoreError, departures::Departure, logins::Login, standing::Parties},
+    store::{
+        self, Db, StoreError, departures::Departure, logins::Login, provider_sessions::Row as ProviderSession, standing::Parties,
+    },
 };
 
 const SESSION_COOKIE: &str = "__Host-gatehouse";
@@ -210,16 +212,18 @@ impl Visit {
         self.session.insert(KEY, signed_in).await.map_err(session_error)
     }
 
-    /// Ends the session on the server, with the codes and token families that were issued in it.
+    /// Ends the session on the server, as [`end_sign_in`] does, whose answer it gives.
     ///
     /// # Errors
     /// When the database does not answer: then nothing may claim that the person is signed out.
-    pub async fn sign_out(&self, app: &App) -> Result<(), PageError> {
+    pub async fn sign_out(&self, app: &App) -> Result<Option<ProviderSession>, PageError> {
         let found: Option<SignedIn> = self.session.get(KEY).await.map_err(session_error)?;
-        if let Some(found) = found {
-            end_sign_in(app, &found.sid).await?;
-        }
-        self.forget().await
+        let rested_on = match found {
+            Some(found) => end_sign_in(app, &found.sid).await?,
+            None => None,
+        };
+        self.forget().await?;
+        Ok(rested_on)
     }
 
     /// Ends the sign-in named `sid`, whether its session's cookie came with this request or is another host's.
@@ -244,12 +248,18 @@ impl Visit {
     }
 }
 
-/// Ends everything that one sign-in gave: codes first, so that a redemption under way finds its family ended after it.
-async fn end_sign_in(app: &App, sid: &str) -> Result<(), PageError> {
+/// Ends everything that one sign-in gave, whoever asks for it: the person, a control plane, or the identity provider.
+/// Codes come first, so that a redemption under way finds its family ended after it. Gives the session at a provider that
+/// the sign-in rested on: to one caller only, who may end that one too.
+///
+/// # Errors
+/// When the database does not answer: then nothing may claim that the sign-in has ended.
+pub async fn end_sign_in(app: &App, sid: &str) -> Result<Option<ProviderSession>, PageError> {
+    let now = app.clock.now();
     store::codes::burn_of_sid(&app.db, sid).await?;
-    store::families::revoke_of_sid(&app.db, sid, app.clock.now()).await?;
+    store::families::revoke_of_sid(&app.db, sid, now).await?;
     store::sessions::delete_of_sid(&app.db, sid).await?;
-    Ok(())
+    Ok(store::provider_sessions::take(&app.db, sid, now).await?)
 }
 
 /// The binding cookie of a browser that had none: its value and the header that sets it.

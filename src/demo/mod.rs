@@ -3,7 +3,7 @@
 //! Three listeners, all on loopback: gatehouse itself (`http://localhost:8080`), a development identity provider, which is
 //! a second gatehouse (`http://127.0.0.1:8081`), and a small control plane (`http://localhost:8082`) that does what a
 //! real one does. `instance` makes the two gatehouses, `state` holds what is applied to them, `control_plane` is the
-//! third, with `hops` and `tokens` as its parts.
+//! third, with `hops` and `tokens` as its parts. `saml` makes the identity provider speak SAML too.
 //!
 //! The two gatehouses must differ in host, not only in port: browsers keep one jar of cookies for all ports of a host, and
 //! the `__Host-` cookies of one would push out the other's.
@@ -12,6 +12,7 @@ mod control_plane;
 mod hops;
 mod instance;
 pub mod page;
+mod saml;
 mod state;
 mod tokens;
 
@@ -127,7 +128,8 @@ pub async fn start(options: Options) -> Result<Demo, DemoError> {
     let app = instance::gatehouse(dir, &urls, idp_port, &idp_secret).await?;
     let routes = control_plane::routes(&urls, gatehouse_port, Clock::system())?;
 
-    let listeners = [(gatehouse, router::router(app.clone())), (idp, router::router(idp_app.clone())), (control_plane, routes)];
+    let idp_routes = router::router(idp_app.clone()).merge(saml::routes(&urls, idp_app.clone(), app.clone()));
+    let listeners = [(gatehouse, router::router(app.clone())), (idp, idp_routes), (control_plane, routes)];
     let servers = listeners.into_iter().map(|(listener, routes)| serve(listener, routes)).collect::<Result<_, _>>()?;
     let apps = [app, idp_app].into_iter().map(|app| (app.clone(), background::spawn(app))).collect();
     let state::Urls { gatehouse, identity_provider, control_plane } = urls;

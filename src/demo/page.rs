@@ -33,6 +33,8 @@ pub struct ControlPlane<'a> {
 pub struct Person<'a> {
     /// The address to type.
     pub email: &'a str,
+    /// Given and family name; the latter may be empty.
+    pub name: (&'a str, &'a str),
     /// The password, where there is one.
     pub password: Option<&'a str>,
     /// How they sign in, in a few words.
@@ -165,7 +167,8 @@ mod tests {
     use crate::markup::{HOSTILE, check};
 
     fn page(session: Option<Session<'_>>) -> String {
-        let people = [Person { email: HOSTILE, password: Some(HOSTILE), brief: HOSTILE, note: HOSTILE }];
+        let people =
+            [Person { email: HOSTILE, name: (HOSTILE, HOSTILE), password: Some(HOSTILE), brief: HOSTILE, note: HOSTILE }];
         let (sign_in, refresh, sign_out) = ("/demo/sign-in", "/demo/refresh", "/demo/sign-out");
         let page = ControlPlane {
             session,

@@ -16,18 +16,21 @@ pub const CLIENT: &str = "control-plane";
 pub const PEOPLE: [Person<'static>; 3] = [
     Person {
         email: "ada@demo.example",
+        name: ("Ada", "Lovelace"),
         password: Some("analytical-engine"),
         brief: "by password or single sign-on",
         note: "Signs in by password or by single sign-on, and is the same user either way.",
     },
     Person {
         email: "grace@demo.example",
+        name: ("Grace", "Hopper"),
         password: Some("nanosecond-wire"),
         brief: "by single sign-on only",
         note: "Known only to the identity provider: use single sign-on, and her account is made on the way.",
     },
     Person {
         email: "eve@demo.example",
+        name: ("Eve", ""),
         password: Some("man-in-the-middle"),
         brief: "deactivated: refused either way",
         note: "Deactivated: refused by password and by single sign-on.",

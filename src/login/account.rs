@@ -7,10 +7,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{
-    choose,
-    pages::{self, SignedOut},
-};
+use super::{choose, farewell, pages};
 use crate::{app::App, error::PageError, moment::Moment, page::PageForm, session::Visit, store};
 
 const FORM: &str = "account";
@@ -42,7 +39,9 @@ pub async fn show(State(app): State<App>, visit: Visit) -> Result<Response, Page
         action: "/account/sign-out",
         csrf: &visit.form_token(&app, FORM),
     };
-    Ok(page.into_response())
+    let mut response = page.into_response();
+    farewell::set_way(&app, &mut response, &who, None).await?;
+    Ok(response)
 }
 
 /// What the page's form sends.
@@ -54,6 +53,6 @@ pub struct SignOut {
 /// `POST /account/sign-out`
 pub async fn sign_out(State(app): State<App>, visit: Visit, PageForm(form): PageForm<SignOut>) -> Result<Response, PageError> {
     visit.check_form(&app, FORM, &form.csrf)?;
-    visit.sign_out(&app).await?;
-    Ok(SignedOut { way_on: None }.into_response())
+    let rested_on = visit.sign_out(&app).await?;
+    Ok(farewell::leave(&app, &visit, rested_on, None).await)
 }

@@ -61,6 +61,8 @@ pub async fn use_up(app: &App, connection: &Connection, once: &Once) -> Result<(
     Err(failed(connection, &connector::Error::Untrusted(cause)))
 }
 
+/// Where the provider says when its session ends (`SessionNotOnOrAfter`), ours ends no later. Refresh tokens that it has
+/// given go on: they are for the time when the person is away, and end by sign-out, single logout or revocation.
 async fn sign_in(
     app: &App,
     visit: &Visit,
@@ -96,7 +98,7 @@ async fn remember(app: &App, connection: &Connection, who: &SignedIn, session: &
         connection_id: connection.id.clone(),
         subject_hash: secret::digest(&session.subject),
         session_index: session.index.clone(),
-        detail_sealed: app.sealer.seal(&format!("provider-session/{}", who.sid), detail.as_bytes()),
+        detail_sealed: app.sealer.seal(&provider_sessions::Row::context(&who.sid), detail.as_bytes()),
         expires_at: who.until + app.settings.refresh_token_absolute_lifetime,
     };
     Ok(provider_sessions::insert(&app.db, &row).await?)

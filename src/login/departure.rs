@@ -23,8 +23,13 @@ use axum::http::StatusCode;
 /// # Errors
 /// A page, when the connection is not offered or its provider cannot be asked.
 pub async fn depart(app: &App, visit: &Visit, pending: &Pending, name: &str, hint: Option<&str>) -> Result<Response, PageError> {
-    let go = plan(app, visit, pending, name, hint).await?;
-    Ok(match go {
+    Ok(response(visit, plan(app, visit, pending, name, hint).await?))
+}
+
+/// Sends the browser off.
+#[must_use]
+pub fn response(visit: &Visit, go: Go) -> Response {
+    match go {
         Go::Redirect(url) => (
             visit.redirect_status(),
             [
@@ -41,7 +46,7 @@ pub async fn depart(app: &App, visit: &Visit, pending: &Pending, name: &str, hin
             set_policy(response.headers_mut(), &content_security_policy(&[action.as_str()], true));
             response
         }
-    })
+    }
 }
 
 /// Remembers a departure and says where the browser goes.

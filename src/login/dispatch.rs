@@ -39,9 +39,7 @@ impl Pending {
     /// A page of this login, under a policy that lets its forms end where the login may lead: at the client, whatever
     /// the scheme of its redirect URI, or at an identity provider.
     pub fn page(&self, app: &App, page: impl IntoResponse) -> Response {
-        let issuers = self.offered.iter().filter_map(|c| c.settings.oidc.as_ref()).map(|oidc| oidc.issuer.as_str());
-        let saml = self.offered.iter().filter_map(|c| c.settings.saml.as_ref());
-        let providers = issuers.chain(saml.filter_map(|s| s.sso_url.as_deref().or(s.metadata_url.as_deref())));
+        let providers = self.offered.iter().flat_map(|c| c.settings.leads_to());
         let leads_to: Vec<&str> =
             [self.login.request.target.redirect_uri.as_str(), app.issuer()].into_iter().chain(providers).collect();
         let mut response = page.into_response();

@@ -162,7 +162,8 @@ struct LogoutRequest {
 }
 
 /// `POST /api/svc/v1/oauth2/logout`: ends the sign-in that the refresh cookie belongs to: its token families and its
-/// session. The cookies go in any case.
+/// session. The cookies go in any case. The identity provider is not told: only a browser that travels there could, and
+/// this answers a script. A front end that wants it sends the browser to `/oauth2/logout` instead.
 pub async fn logout(State(app): State<App>, visit: Visit, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let request: LogoutRequest = read_json(&headers, &body)?;
     let tenant = find_tenant(&app, &request.tenant_name).await?;

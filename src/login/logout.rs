@@ -4,28 +4,14 @@
 
 use axum::{
     extract::{RawForm, State},
-    http::header,
+    http::StatusCode,
     response::{IntoResponse as _, Response},
 };
 
-use super::pages::{SignOut, SignedOut};
-use crate::{
-    app::App,
-    error::PageError,
-    oauth::{params::Params, redirect_uri::RedirectUri},
-    page::{content_security_policy, set_policy},
-    session::Visit,
-    store,
-};
-use axum::http::StatusCode;
+use super::{farewell, pages::SignOut};
+use crate::{app::App, error::PageError, oauth::params::Params, session::Visit, store};
 
 const FORM: &str = "logout";
-
-/// Where a sign-out leads.
-struct Way {
-    uri: RedirectUri,
-    state: Option<String>,
-}
 
 /// `GET` and `POST /oauth2/logout`
 pub async fn logout(State(app): State<App>, visit: Visit, RawForm(form): RawForm) -> Result<Response, PageError> {
@@ -36,10 +22,10 @@ pub async fn logout(State(app): State<App>, visit: Visit, RawForm(form): RawForm
         None => None,
     };
     let way = way(&app, &params, hint.as_ref().map(|h| h.client_id.as_str())).await?;
-    let Some(who) = visit.signed_in(&app, None).await? else { return Ok(leave(&visit, way)) };
+    let Some(who) = visit.signed_in(&app, None).await? else { return Ok(farewell::on(&visit, way)) };
     if hint.as_ref().is_some_and(|h| h.subject == who.user_id) {
-        visit.sign_out(&app).await?;
-        return Ok(leave(&visit, way));
+        let rested_on = visit.sign_out(&app).await?;
+        return Ok(farewell::leave(&app, &visit, rested_on, way).await);
     }
     let user = store::users::find(&app.db, &who.user_id).await?;
     let client_id = one("client_id").or(hint.as_ref().map(|h| h.client_id.as_str()));
@@ -52,9 +38,8 @@ pub async fn logout(State(app): State<App>, visit: Visit, RawForm(form): RawForm
         fields: &kept,
         stay: "/account",
     };
-    let leads_to: Vec<&str> = way.iter().map(|w| w.uri.as_str()).collect();
     let mut response = page.into_response();
-    set_policy(response.headers_mut(), &content_security_policy(&leads_to, false));
+    farewell::set_way(&app, &mut response, &who, way.as_deref()).await?;
     Ok(response)
 }
 
@@ -63,8 +48,8 @@ pub async fn confirm(State(app): State<App>, visit: Visit, RawForm(form): RawFor
     let params = read(&form)?;
     visit.check_form(&app, FORM, params.one("csrf").ok().flatten().unwrap_or_default())?;
     let way = way(&app, &params, None).await?;
-    visit.sign_out(&app).await?;
-    Ok(leave(&visit, way))
+    let rested_on = visit.sign_out(&app).await?;
+    Ok(farewell::leave(&app, &visit, rested_on, way).await)
 }
 
 fn read(form: &[u8]) -> Result<Params, PageError> {
@@ -74,7 +59,7 @@ fn read(form: &[u8]) -> Result<Params, PageError> {
 }
 
 /// The address to return to, when the request names one and the client has registered it.
-async fn way(app: &App, params: &Params, hinted_client: Option<&str>) -> Result<Option<Way>, PageError> {
+async fn way(app: &App, params: &Params, hinted_client: Option<&str>) -> Result<Option<String>, PageError> {
     let one = |name: &str| params.one(name).ok().flatten();
     let Some(named) = one("post_logout_redirect_uri") else { return Ok(None) };
     let client_id = match (hinted_client, one("client_id")) {
@@ -85,21 +70,10 @@ async fn way(app: &App, params: &Params, hinted_client: Option<&str>) -> Result<
     let registered = client.map(|c| c.settings.post_logout_redirect_uris).unwrap_or_default();
     let uri = registered.into_iter().find(|uri| uri.as_str() == named);
     let uri = uri.ok_or_else(|| bad_request("post_logout_redirect_uri is not registered for this client"))?;
-    Ok(Some(Way { uri, state: one("state").map(str::to_owned) }))
-}
-
-fn leave(visit: &Visit, way: Option<Way>) -> Response {
-    let no_store = (header::CACHE_CONTROL, "no-store");
-    match way {
-        Some(Way { uri, state }) => {
-            let location = match &state {
-                Some(state) => uri.with(&[("state", state)]),
-                None => uri.as_str().to_owned(),
-            };
-            (visit.redirect_status(), [no_store], [(header::LOCATION, location)]).into_response()
-        }
-        None => ([no_store], SignedOut { way_on: None }).into_response(),
-    }
+    Ok(Some(match one("state") {
+        Some(state) => uri.with(&[("state", state)]),
+        None => uri.as_str().to_owned(),
+    }))
 }
 
 fn bad_request(cause: impl std::fmt::Display) -> PageError {

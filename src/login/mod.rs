@@ -9,6 +9,10 @@
 //! POST /oauth2/callback    callback (SAML); without our cookies: repost, once
 //!                          → arrival: used once → policy::linking (link) → session id changes
 //!                          → dispatch again → consent, or respond: the code goes to the client
+//!
+//! GET  /oauth2/logout      logout: the sign-in ends → farewell: on to the client, or first to the provider
+//!      … the identity provider …
+//! GET  /saml/…/slo         single_logout: the way back, and where a provider itself demands that sign-ins end
 //! ```
 //! Steps never route to one another: each returns to `dispatch`. `hops` are the same journey for a control plane's front
 //! end; `direct` lands it without a code when the control plane and gatehouse share a host.
@@ -22,6 +26,7 @@ pub mod consent;
 pub mod departure;
 pub mod direct;
 pub mod dispatch;
+pub mod farewell;
 pub mod flow;
 pub mod hop_cookie;
 pub mod hops;
@@ -31,6 +36,7 @@ pub mod pages;
 pub mod password;
 pub mod repost;
 pub mod respond;
+pub mod single_logout;
 pub mod throttle;
 pub mod unsolicited;
 
@@ -47,6 +53,7 @@ pub fn routes() -> Router<App> {
         .route("/oauth2/authorize", get(authorize::authorize).post(authorize::authorize))
         .route("/oauth2/logout", get(logout::logout).post(logout::logout))
         .route("/oauth2/logout/confirm", post(logout::confirm))
+        .route("/saml/{tenant}/{connection}/slo", get(single_logout::single_logout).post(single_logout::single_logout))
         .route("/login/{login}", get(choose::show).post(choose::choose))
         .route("/login/{login}/password", get(password::show).post(password::submit))
         .route("/login/{login}/consent", post(consent::submit))

@@ -160,6 +160,8 @@ pub struct SignOut<'a> {
 pub struct SignedOut<'a> {
     /// A link on: its address and its words.
     pub way_on: Option<(&'a str, &'a str)>,
+    /// Whether the identity provider was asked to sign the person out, and did not say that it has.
+    pub remains: bool,
 }
 
 #[cfg(test)]
@@ -207,7 +209,8 @@ mod tests {
             ("consent", Consent { tenant: HOSTILE, client: HOSTILE, redirect_host: HOSTILE, permissions: &permissions, email: HOSTILE, action: HOSTILE, csrf: HOSTILE }.render()),
             ("signed in", SignedIn { name: HOSTILE, email: HOSTILE, tenant: HOSTILE, method: HOSTILE, since, idle_until, until, action: HOSTILE, csrf: HOSTILE }.render()),
             ("sign out", SignOut { email: HOSTILE, action: HOSTILE, csrf: HOSTILE, fields: &fields, stay: HOSTILE }.render()),
-            ("signed out", SignedOut { way_on }.render()),
+            ("signed out", SignedOut { way_on, remains: false }.render()),
+            ("signed out here only", SignedOut { way_on, remains: true }.render()),
         ];
         for (name, html) in pages {
             let html = html.unwrap();

@@ -161,6 +161,18 @@ impl Default for OidcSettings {
 }
 
 impl ConnectionSettings {
+    /// Addresses of the schemes that browsers leave by for this provider, for the policy of pages whose forms lead there.
+    /// What a metadata document names is not read here: it is `https:`, as of every provider but one on this machine.
+    #[must_use]
+    pub fn leads_to(&self) -> Vec<&str> {
+        let oidc = self.oidc.iter().map(|oidc| oidc.issuer.as_str());
+        let saml = self.saml.iter().flat_map(|saml| {
+            let urls = [&saml.metadata_url, &saml.sso_url, &saml.slo_url];
+            urls.into_iter().flatten().map(String::as_str).chain(["https:"])
+        });
+        oidc.chain(saml).collect()
+    }
+
     /// When the e-mail address may link: `verified` unless said otherwise.
     #[must_use]
     pub fn email_trust(&self) -> EmailTrust {

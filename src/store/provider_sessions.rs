@@ -20,6 +20,21 @@ pub struct Row {
     pub expires_at: i64,
 }
 
+impl Row {
+    /// The context that the detail of `sid` is sealed for.
+    #[must_use]
+    pub fn context(sid: &str) -> String {
+        format!("provider-session/{sid}")
+    }
+
+    /// Whether a demand that names these sessions (all of them when it names none) is for this one. A session whose name
+    /// was never told is among them: too much is ended rather than too little.
+    #[must_use]
+    pub fn is_named_by(&self, indexes: &[String]) -> bool {
+        indexes.is_empty() || self.session_index.as_ref().is_none_or(|index| indexes.contains(index))
+    }
+}
+
 /// Remembers one; a sign-in rests on one at most.
 ///
 /// # Errors

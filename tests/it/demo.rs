@@ -65,6 +65,19 @@ impl Walk {
         self.password(&page, who).await
     }
 
+    /// From gatehouse's sign-in page over the SAML identity provider.
+    async fn saml(&mut self, page: &Answer, (email, _): (&str, &str)) -> Answer {
+        let answer = self.browser.post(&page.url, &[("csrf", &page.csrf()), ("connection", "dev-saml")]).await;
+        let page = self.follow(answer).await;
+        assert!(page.url.starts_with(&self.demo.identity_provider) && page.body.contains("Who are you?"), "{}", page.body);
+        let form = self.browser.post(&page.url, &[("email", email)]).await;
+        let callback = format!("{}/oauth2/callback", self.demo.gatehouse);
+        assert!(form.body.contains(&format!("action=\"{callback}\"")), "{}", form.body);
+        let fields = ["SAMLResponse", "RelayState"].map(|name| (name, form.field(name).expect(name)));
+        let answer = self.browser.post(&callback, &fields.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
+        self.follow(answer).await
+    }
+
     /// Sends a form of the control plane's page.
     async fn press(&mut self, path: &str) -> Answer {
         let csrf = self.home().await.csrf();
@@ -141,6 +154,47 @@ async fn by_single_sign_on_to_the_same_user_or_a_new_one() {
 }
 
 #[tokio::test]
+async fn by_saml_to_the_same_user_or_a_new_one() {
+    let mut walk = Walk::begin().await;
+    let mut subjects = Vec::new();
+    let page = walk.sign_in().await;
+    let page = walk.single_sign_on(&page, ADA).await;
+    subjects.push(shown(&page, "sub"));
+    for who in [ADA, GRACE] {
+        let answer = walk.press("/sign-out").await;
+        let page = walk.follow(answer).await;
+        assert!(page.body.contains("You are signed out"), "by single logout too: {} {}", page.url, page.body);
+        let page = walk.sign_in().await;
+        let page = walk.saml(&page, who).await;
+        assert!(is_signed_in(&page, who.0), "{} {}", page.url, page.body);
+        subjects.push(shown(&page, "sub"));
+    }
+    assert_eq!(subjects[0], subjects[1], "linked by an address within the tenant's domains");
+    assert_ne!(subjects[0], subjects[2]);
+}
+
+#[tokio::test]
+async fn the_saml_provider_answers_signed_requests_of_this_gatehouse_alone() {
+    let mut walk = Walk::begin().await;
+    let idp = walk.demo.identity_provider.clone();
+    let metadata = walk.browser.get(&format!("{idp}/dev-saml/metadata")).await;
+    assert_eq!((metadata.status, metadata.header("content-type")), (200, Some("application/samlmetadata+xml")));
+    let page = walk.sign_in().await;
+    let departure = walk.browser.post(&page.url, &[("csrf", &page.csrf()), ("connection", "dev-saml")]).await;
+    let request = departure.location().unwrap().to_owned();
+    assert_eq!(walk.browser.get(&request).await.status, 200);
+    let unsigned = request.split("&SigAlg=").next().unwrap();
+    let changed = request.replace("RelayState=", "RelayState=x");
+    for forged in
+        [unsigned, &changed, &format!("{idp}/dev-saml/sign-on"), &request.replace("sign-on", "sign-off").replace("SigAlg", "Sig")]
+    {
+        assert_eq!(walk.browser.get(forged).await.status, 400, "{forged}");
+        assert_eq!(walk.browser.post(forged, &[("email", ADA.0)]).await.status / 100, 4, "{forged}");
+    }
+    assert_eq!(walk.browser.post(&request, &[("email", "mallory@demo.example")]).await.status, 400);
+}
+
+#[tokio::test]
 async fn the_deactivated_user_is_refused_either_way_and_can_start_over() {
     let mut walk = Walk::begin().await;
     let page = walk.sign_in().await;
@@ -154,6 +208,9 @@ async fn the_deactivated_user_is_refused_either_way_and_can_start_over() {
     assert_eq!(walk.token("accessToken"), None);
     let (_, rest) = refused.body.split_once("href=\"/login/").expect("a way back");
     let back = format!("{}/login/{}", walk.demo.gatehouse, rest.split_once('"').unwrap().0);
+    let page = walk.browser.get(&back).await;
+    let page = walk.saml(&page, EVE).await;
+    assert!(page.status == 403 && page.body.contains("Your account is deactivated"), "{}", page.body);
     let page = walk.browser.get(&back).await;
     let page = walk.single_sign_on(&page, GRACE).await;
     assert!(is_signed_in(&page, GRACE.0), "the identity provider keeps nobody signed in: {}", page.body);

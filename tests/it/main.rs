@@ -32,6 +32,7 @@ mod refresh;
 mod saml;
 mod saml_arrivals;
 mod saml_callback;
+mod saml_logout;
 mod saml_metadata;
 mod saml_provider;
 mod secrets;

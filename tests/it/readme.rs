@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gatehouse::{
     apply,
     config::{Environment, Settings},
@@ -106,7 +107,7 @@ fn every_setting_is_in_the_table_with_its_default() {
 
 #[test]
 fn the_settings_examples_are_good() {
-    for name in ["gatehouse.toml", "direct"] {
+    for name in ["gatehouse.toml", "direct", "direct-saml"] {
         let result = Settings::parse(name, &example(name), &Environment::new());
         assert!(result.is_ok(), "{name}: {:?}", result.err());
     }
@@ -116,10 +117,21 @@ fn the_settings_examples_are_good() {
 async fn the_declarative_examples_apply() {
     let world = World::with(Backend::Sqlite, "", &[]).await;
     let app = &world.app;
-    let env = |name: &str| ["OKTA_SECRET", "ADA_PASSWORD", "WEB_SECRET"].contains(&name).then(|| "a secret".to_owned());
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+    let base64 = STANDARD.encode(certificate.der());
+    let metadata = format!(
+        r#"<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://accounts.google.com/o/saml2?idpid=C01"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>{base64}</X509Certificate></X509Data></KeyInfo></KeyDescriptor><SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://accounts.google.com/o/saml2/idp?idpid=C01"/></IDPSSODescriptor></EntityDescriptor>"#
+    );
+    let env = |name: &str| match name {
+        "OKTA_SECRET" | "ADA_PASSWORD" | "WEB_SECRET" => Some("a secret".to_owned()),
+        "GOOGLE_METADATA" => Some(metadata.clone()),
+        "PARTNER_CERTIFICATE" => Some(certificate.pem()),
+        _ => None,
+    };
     let hashing =
         apply::Hashing { hash: |password| gatehouse::password::hash_now(password).ok(), verify: gatehouse::password::verify_now };
-    for name in ["acme.yaml", "whole.yaml"] {
+    for name in ["acme.yaml", "whole.yaml", "saml.yaml"] {
         let text = example(name);
         let file = apply::File { text: &text, origin: name, env: &env };
         for expected in [true, false] {
@@ -139,10 +151,8 @@ fn every_key_of_the_declarative_file_is_documented() {
         "src/apply/read/client.rs",
         "src/apply/read/people.rs",
     ]);
-    let text = text.split("fn read_saml").next().unwrap().to_owned() + text.split("pub fn read(context").last().unwrap();
     let mut keys = quoted_after(&marked(&text, "f."), "\u{1}\"");
     keys.extend(quoted_after(&text, "lifetime(&mut f, \""));
-    keys.retain(|k| k != "saml");
     let whole = example("whole.yaml");
     let missing: BTreeSet<&String> = keys.iter().filter(|key| !whole.contains(&format!("{key}:"))).collect();
     assert!(keys.len() > 40, "{keys:?}");
@@ -176,6 +186,24 @@ fn presets_are_as_the_program_has_them() {
         let groups = if m.groups.is_empty() { String::new() } else { format!("{} ", list(m.groups)) };
         let row = format!("| {} | {groups}|", cells.join(" | "));
         assert!(text.contains(&row), "the README lacks the row {row}");
+    }
+    for preset in PRESETS {
+        let Some(m) = preset.saml else { continue };
+        // Long names by their last part, as the README says below the table.
+        let short = |name: &&str| name.rsplit_once('/').map_or((*name).to_owned(), |(_, last)| format!("…/{last}"));
+        let list =
+            |names: &[&str]| list(&names.iter().map(short).collect::<Vec<_>>().iter().map(String::as_str).collect::<Vec<_>>());
+        let format = if m.name_id_format.is_empty() { "none".to_owned() } else { list(&[m.name_id_format]) };
+        let names = format!("{} / {}", list(m.given_name), list(m.family_name));
+        let row = format!(
+            "| {} |",
+            [list(&[preset.name]), format, list(m.unique_id), list(m.email), names, list(m.groups)].join(" | ")
+        );
+        assert!(text.contains(&row), "the README lacks the row {row}");
+        let uris = [m.unique_id, m.email, m.given_name, m.family_name, m.groups].concat();
+        for prefix in uris.iter().filter_map(|name| name.rsplit_once('/')).map(|(prefix, _)| prefix) {
+            assert!(text.contains(&format!("`{prefix}/…`")), "the README does not say what … stands for: {prefix}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! arrive: response: xml (scan, then one strict parse) → shape (what may stand where, before anything is believed)
 //!         → signature (verified by samael; gives back the very bytes that were signed) → encryption (if encrypted)
 //!         → conditions (for us, now, asked for, once) → attributes (who that is)
+//! logout: the ends of sessions, told by either side
 //! ```
 //! XML is read by libxml2 alone, the library that verifies: `xml` turns bytes into elements of our own, and claims are read
 //! only from elements made of bytes that a signature covers. samael makes and checks signatures and nothing else. All of it
@@ -18,9 +19,11 @@ mod encryption;
 #[cfg(test)]
 mod forge;
 mod instant;
+mod logout;
 pub mod metadata;
 pub mod names;
 mod open;
+mod parcel;
 pub mod redirect;
 pub mod request;
 pub mod response;
@@ -42,10 +45,14 @@ use serde_json::Value;
 use self::{
     conditions::Expected,
     credentials::{Credentials, Usage},
+    logout::Logout,
     metadata::Provider,
     response::Trust,
 };
-use super::{Arrival, Arrived, Connector, Departure, Deps, Error, Once, Wish, registry::StoredConnection};
+use super::{
+    Arrival, Arrived, Connector, Departure, Deps, Error, Go, LogoutMessage, LogoutRequested, Once, ProviderSession, Wish,
+    registry::StoredConnection,
+};
 use crate::policy::{connection::ConnectionSettings, identity::Identity, saml::SamlSettings};
 
 /// Signs people in at one SAML identity provider. It exists only with a provider that has a certificate.
@@ -91,6 +98,17 @@ impl Saml {
         let (opened, acs) = (Arc::clone(&self.0), acs.to_owned());
         let judged = tokio::task::spawn_blocking(move || opened.judge(memo.as_ref(), &response, &acs, now)).await;
         judged.unwrap_or_else(|e| Err(Error::Untrusted(format!("judging the answer did not end: {e}"))))
+    }
+
+    /// Does what single logout takes where it may block.
+    async fn log_out<T, F>(&self, now: i64, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(Logout<'_>) -> Result<T, Error> + Send + 'static,
+    {
+        self.0.in_time(now)?;
+        let opened = Arc::clone(&self.0);
+        request::off_thread(move || work(Logout::of(&opened))).await
     }
 }
 
@@ -193,4 +211,27 @@ impl Connector for Saml {
         }
         self.judged(None, arrival, redirect_uri, now).await
     }
+
+    async fn farewell(&self, session: &ProviderSession, state: &str, now: i64) -> Result<Option<Departure>, Error> {
+        let (session, state) = (session.clone(), state.to_owned());
+        self.log_out(now, move |logout| logout.farewell(&session, &state, now)).await
+    }
+
+    async fn farewell_answered(&self, memo: &Value, message: &LogoutMessage, at: &str, now: i64) -> Result<(), Error> {
+        let (memo, message, at) = (memo.clone(), message.clone(), at.to_owned());
+        self.log_out(now, move |logout| logout.farewell_answered(&memo, &message, &at)).await
+    }
+
+    async fn logout_requested(&self, message: &LogoutMessage, at: &str, now: i64) -> Result<LogoutRequested, Error> {
+        let (message, at) = (message.clone(), at.to_owned());
+        self.log_out(now, move |logout| logout.requested(&message, &at, now)).await
+    }
+
+    async fn logout_answer(&self, request: &LogoutRequested, now: i64) -> Result<Go, Error> {
+        let request = request.clone();
+        self.log_out(now, move |logout| logout.answer(&request, now)).await
+    }
 }
+
+#[cfg(test)]
+mod arrival_tests;

@@ -1,18 +1,14 @@
 //! How a sign-in begins: an `AuthnRequest` (SAML Core §3.4.1) that asks for one person, once, to be sent back to our
 //! callback. It has no `Subject`, which Entra takes for an error.
 
-use std::sync::Arc;
-
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
-use url::Url;
 
 use super::{
     super::{Departure, Error, Go, Wish},
-    credentials::{Credential, Credentials},
+    credentials::Credentials,
     metadata::{Endpoint, Provider},
-    redirect::{self, Kind},
-    sign,
+    parcel::Parcel,
+    redirect::Kind,
     write::{self, Out},
 };
 use crate::policy::{
@@ -55,7 +51,9 @@ pub async fn build(
         true => Some(credentials.signing(wish.now).ok_or_else(no_credential)?),
         false => None,
     };
-    let parcel = Parcel { id, xml, endpoint: endpoint.clone(), state: wish.state.to_owned(), credential };
+    let Endpoint { binding, location, .. } = endpoint.clone();
+    let relay_state = Some(wish.state.to_owned());
+    let parcel = Parcel { kind: Kind::Request, id, xml, binding, location, relay_state, credential };
     let mut go = off_thread(move || parcel.send()).await?;
     // Entra documents it; nobody else does.
     if let (Go::Redirect(url), Some(hint), true) = (&mut go, wish.login_hint, is_entra(settings)) {
@@ -127,34 +125,13 @@ fn message(saml: &SamlSettings, id: &str, entity_id: &str, to: &str, wish: &Wish
         .children(context))
 }
 
-/// A message with everything that sending takes.
-struct Parcel {
-    id: String,
-    xml: String,
-    endpoint: Endpoint,
-    state: String,
-    credential: Option<Arc<Credential>>,
-}
-
-impl Parcel {
-    fn send(self) -> Result<Go, Error> {
-        let credential = self.credential.as_deref();
-        if self.endpoint.binding == Binding::Redirect {
-            let url = redirect::encode(&self.endpoint.location, Kind::Request, &self.xml, Some(&self.state), credential)?;
-            return Ok(Go::Redirect(url));
-        }
-        let signed = credential.map(|credential| sign::enveloped(&self.xml, &self.id, credential)).transpose()?;
-        let wrong = |e| Error::Misconfigured(format!("the provider's address {:?} cannot be used: {e}", self.endpoint.location));
-        let action = Url::parse(&self.endpoint.location).map_err(wrong)?;
-        let message = STANDARD.encode(signed.unwrap_or(self.xml));
-        Ok(Go::Post { action, fields: vec![(Kind::Request.parameter(), message), ("RelayState", self.state)] })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use url::Url;
+
     use super::{
-        super::{certificate::Material, credentials::Usage},
+        super::{certificate::Material, credentials::Usage, redirect},
         *,
     };
 

@@ -1,6 +1,6 @@
 // A browser without a screen: cookies, redirects and HTML forms, as far as a sign-in needs them.
-// Like real browsers it counts localhost as a secure context, so Secure cookies travel over its plain http, and it
-// keeps cookies by host name, not by port.
+// Like real browsers it counts localhost as a secure context, so Secure cookies travel over its plain http, it keeps
+// cookies by host name, not by port, and when another site posts a form, SameSite=Lax cookies stay at home.
 import { parse } from 'node-html-parser';
 
 const MOST_HOPS = 25;
@@ -28,6 +28,7 @@ class Cookies {
       value: pair.slice(at + 1),
       path: attributes.get('path')?.startsWith('/') ? attributes.get('path') : url.pathname.replace(/\/[^/]*$/, '') || '/',
       secure: attributes.has('secure'),
+      lax: attributes.get('samesite')?.toLowerCase() === 'lax',
       expires: attributes.has('max-age')
         ? Date.now() + Number(attributes.get('max-age')) * 1000
         : attributes.has('expires') ? Date.parse(attributes.get('expires')) : Infinity,
@@ -39,10 +40,11 @@ class Cookies {
     else jar.set(key, cookie);
   }
 
-  for(url) {
+  /** Those that travel to `url`; `foreign`: with a form of another site. */
+  for(url, foreign = false) {
     const secure = url.protocol === 'https:' || ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
     return [...(this.#byHost.get(url.hostname)?.values() ?? [])]
-      .filter((c) => c.expires > Date.now() && (secure || !c.secure) && (c.path === '/' || url.pathname === c.path || url.pathname.startsWith(c.path.replace(/\/?$/, '/'))))
+      .filter((c) => c.expires > Date.now() && (secure || !c.secure) && !(foreign && c.lax) && (c.path === '/' || url.pathname === c.path || url.pathname.startsWith(c.path.replace(/\/?$/, '/'))))
       .sort((a, b) => b.path.length - a.path.length);
   }
 
@@ -83,6 +85,13 @@ export class Page {
       || form.buttons.some((b) => b.name === name && (value === undefined || b.value === value)));
   }
 
+  /** The form that a script of the page sends at once: by ours, or by a SAML provider's. */
+  selfSending() {
+    const [form] = this.forms();
+    const saml = form?.fields.has('SAMLRequest') || form?.fields.has('SAMLResponse');
+    return (saml || this.html.querySelector('script[src*=post]')) && form;
+  }
+
   /** For messages of failed tests. */
   describe() {
     return `${this.trail.join('\n')}\n${this.stopped ? `stopped at ${this.stopped}` : `${this.status} ${this.url}\n${this.text.trim()}`}`;
@@ -107,8 +116,9 @@ export class Browser {
     return this.#walk(new URL(url), { method: 'GET' }, follow);
   }
 
-  post(url, fields, { follow = true } = {}) {
-    return this.#walk(new URL(url), { method: 'POST', body: new URLSearchParams(fields) }, follow);
+  /** `from`: the page that has the form; without one, a page of the same origin. */
+  post(url, fields, { follow = true, from = null } = {}) {
+    return this.#walk(new URL(url), { method: 'POST', body: new URLSearchParams(fields) }, follow, from);
   }
 
   /** Fills in and sends a form of a page: `values` over what the form holds, `button` the [name, value] pressed. */
@@ -117,7 +127,7 @@ export class Browser {
     const fields = new Map(form.fields);
     for (const [name, value] of Object.entries(values)) fields.set(name, value);
     if (button) fields.set(...button);
-    if (form.method === 'post') return this.post(form.action, [...fields], options);
+    if (form.method === 'post') return this.post(form.action, [...fields], { from: page.url, ...options });
     const url = new URL(form.action);
     url.search = new URLSearchParams([...fields]).toString();
     return this.open(url, options);
@@ -127,16 +137,16 @@ export class Browser {
   async fetch(url, init = {}) {
     const target = new URL(url);
     const headers = new Headers(init.headers);
-    const cookies = this.cookies.for(target);
+    const foreign = init.method === 'POST' && headers.has('origin') && new URL(headers.get('origin')).hostname !== target.hostname;
+    const cookies = this.cookies.for(target, foreign);
     if (cookies.length && !headers.has('cookie')) headers.set('cookie', cookies.map((c) => `${c.name}=${c.value}`).join('; '));
     const response = await fetch(target, { ...init, headers, redirect: 'manual' });
     for (const header of response.headers.getSetCookie()) this.cookies.set(target, header);
     return response;
   }
 
-  async #walk(url, init, follow) {
+  async #walk(url, init, follow, from = null) {
     const trail = [];
-    let from = null;
     for (let hop = 0; hop < MOST_HOPS; hop += 1) {
       const headers = { accept: 'text/html' };
       if (init.method === 'POST') headers.origin = (from ?? url).origin;
@@ -146,7 +156,7 @@ export class Browser {
       const location = response.headers.get('location');
       if (!location || response.status < 300 || response.status > 399) {
         const page = new Page(url, response, body, trail);
-        const own = page.html.querySelector('script[src*=post]') && page.forms()[0];
+        const own = page.selfSending();
         if (!own || !follow) return page;
         if (this.#isOutside(own.action.href)) {
           page.stopped = own.action;

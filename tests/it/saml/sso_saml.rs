@@ -125,7 +125,7 @@ impl SamlSso {
     /// in. The cause is what the log says; it shows that the attack did not fail for another reason. Both are posted from
     /// our own origin at once: the way there is tested by itself.
     pub async fn refused_but_honest_passes(&self, name: &str, cause: &str, forge: impl FnOnce(&mut Message) -> String) {
-        let log = Log::down_to(tracing::Level::WARN);
+        let log = Log::capture();
         let (browser, answer) = self.post_directly(forge).await;
         assert_refused(name, &answer);
         let signed_in = browser.cookies.values().any(|cookies| cookies.contains_key("__Host-gatehouse"));
