@@ -63,6 +63,9 @@ impl Rounds {
         }
         if housekeeping {
             app.limiter.forget_quiet();
+            if let Err(e) = app.providers.measure().await {
+                tracing::error!(cause = %e, "providers' metadata cannot be counted");
+            }
             match store::sweep::sweep(&app.db, app.clock.now()).await {
                 Ok(0) => {}
                 Ok(rows) => tracing::debug!(rows, "expired rows swept"),

@@ -3,7 +3,7 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use metrics::{counter, histogram};
+use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 const BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
@@ -38,6 +38,13 @@ pub fn request(route: String, method: &'static str, status: u16, took: Duration)
 /// One finished attempt to sign in: `kind` is `password`, `oidc` or `saml`; `outcome` is `success` or why not.
 pub fn login(kind: &'static str, outcome: &'static str) {
     counter!("gatehouse_logins_total", "kind" => kind, "outcome" => outcome).increment(1);
+}
+
+/// How many SAML providers' metadata is in a `state` that an operator should look at: `held` or `failing`.
+pub fn provider_metadata(state: &'static str, count: i64) {
+    // Counts stay far below 2^53.
+    #[expect(clippy::cast_precision_loss, reason = "as said")]
+    gauge!("gatehouse_provider_metadata", "state" => state).set(count as f64);
 }
 
 /// One request to a grant: `outcome` is `issued` or the OAuth error code.

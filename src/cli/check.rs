@@ -8,7 +8,7 @@ use crate::{
     clock::Clock,
     config::Settings,
     seal::{SealError, Sealer},
-    store::{Db, meta},
+    store::{Db, meta, provider_metadata},
     tls::Certificate,
 };
 
@@ -27,7 +27,12 @@ pub async fn check(settings: &Settings) -> Result<(), Problems> {
         }
     };
     match database(settings, sealer.as_ref()).await {
-        Ok(word) => say(format!("database: {word}")),
+        Ok(word) => {
+            say(format!("database: {word}"));
+            if let Some(warning) = metadata_warning(settings).await {
+                say(warning);
+            }
+        }
         Err(problem) => problems.push(problem),
     }
     if let Some(path) = &settings.apply {
@@ -74,6 +79,22 @@ async fn database(settings: &Settings, sealer: Option<&Sealer>) -> Result<&'stat
         (Some(false), None) => Err(format!(
             "master_key (GATEHOUSE_MASTER_KEY): is missing, also in {}; this database was made with one",
             settings.keys_dir.display()
+        )),
+    }
+}
+
+/// What SAML providers publish and an operator should look at; nothing while the database has not been set up.
+async fn metadata_warning(settings: &Settings) -> Option<String> {
+    if sqlite_path(&settings.database_url).is_some_and(|path| !path.exists()) {
+        return None;
+    }
+    let db = Db::connect(&settings.database_url).await.ok()?;
+    let troubled = provider_metadata::troubled(&db).await;
+    db.close().await;
+    match troubled.ok()? {
+        (0, 0) => None,
+        (held, failing) => Some(format!(
+            "providers' metadata: {held} held for an operator's word, {failing} not renewed; see gatehouse connections list"
         )),
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     moment::{Moment, span},
     outbound::Outbound,
     policy::{connection::Protocol, saml::SamlSettings},
-    provider_metadata::{Outcome, Providers},
+    provider_metadata::{Outcome, Providers, belongs},
     store::{
         self, Db,
         connections::Connection,
@@ -104,7 +104,7 @@ fn word(connection: &Connection, row: Option<&Row>, now: i64) -> String {
     if saml.metadata_url.is_none() {
         return if saml.metadata_xml.is_some() { "given".into() } else { "by hand".into() };
     }
-    let Some(row) = row.filter(|row| !row.source.is_empty()) else { return "not fetched yet".into() };
+    let Some(row) = row.filter(|row| belongs(row, connection)) else { return "not fetched yet".into() };
     let provider = row.provider.as_deref().and_then(read);
     match (&row.held, &row.failure, provider) {
         (Some(_), ..) => "HELD: see connections show".into(),
@@ -202,7 +202,7 @@ impl Shown<'_> {
     }
 
     fn published(&self, out: &mut Lines) {
-        let Some(row) = self.row.as_ref().filter(|row| !row.source.is_empty()) else {
+        let Some(row) = self.row.as_ref().filter(|row| belongs(row, self.connection)) else {
             return out.line("fetched", "not yet; the first sign-in does it, or: gatehouse connections refresh");
         };
         match row.provider.as_deref().and_then(read) {

@@ -23,6 +23,7 @@ use crate::{
         Error,
         saml::metadata::{self, Certificate, Provider, change},
     },
+    metrics,
     outbound::Outbound,
     secret,
     store::{
@@ -39,6 +40,12 @@ const FAILED: i64 = 3;
 const ROUND: (i64, usize) = (64, 4);
 /// What an address is asked for.
 const ACCEPT: &str = "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1";
+
+/// Whether `row` is of what the settings of `connection` name now.
+#[must_use]
+pub fn belongs(row: &Row, connection: &Connection) -> bool {
+    Source::of(connection).is_some_and(|source| source.digest == row.source)
+}
 
 /// Knows the providers. Clones share everything.
 #[derive(Clone)]
@@ -139,6 +146,17 @@ impl Providers {
         Ok(provider.is_valid(self.0.clock.now()).then_some((row.version, provider)))
     }
 
+    /// Counts, for the metrics, what an operator should look at.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn measure(&self) -> Result<(), StoreError> {
+        let (held, failing) = rows::troubled(&self.0.db).await?;
+        metrics::provider_metadata("held", held);
+        metrics::provider_metadata("failing", failing);
+        Ok(())
+    }
+
     /// Fetches what is due, each by the one node that claims it. Failures are logged and stored.
     pub async fn refresh_due(&self) {
         let due = match rows::due(&self.0.db, self.0.clock.now(), ROUND.0).await {
@@ -166,7 +184,7 @@ impl Providers {
             Some(source) => drop(self.renew(&tenant.name, &connection, &source).await),
             // Its provider is described by other means now. The row keeps its version, which must never count anew.
             None => {
-                let retired = Row { source: String::new(), due_at: i64::MAX, ..row.clone() };
+                let retired = Row { source: String::new(), held: None, failure: None, due_at: i64::MAX, ..row.clone() };
                 rows::save(&self.0.db, Some(row), &retired).await?;
             }
         }

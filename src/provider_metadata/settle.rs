@@ -115,3 +115,70 @@ fn due(provider: &Provider, now: i64) -> i64 {
 fn written(provider: &Provider) -> Result<String, StoreError> {
     store::write_json("provider metadata", provider)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+    const A: &str = "MIIBdzCCAR2gAwIBAgIBATAKBggqhkjOPQQDAjAM";
+
+    fn document(entity_id: &str, valid_until: Option<i64>, cache_duration: Option<i64>) -> Provider {
+        Provider {
+            entity_id: entity_id.into(),
+            sso: vec![],
+            slo: vec![],
+            certificates: vec![A.into()],
+            wants_signed_requests: false,
+            valid_until,
+            cache_duration,
+        }
+    }
+
+    fn settled(seen: Option<&Row>, source: &str, result: Result<Provider, Error>) -> Settled {
+        settle(seen, "c", source, result, NOW).unwrap()
+    }
+
+    #[test]
+    fn when_to_fetch_again() {
+        for (valid_for, cache, expected) in [
+            (None, None, 86_400),
+            (None, Some(0), 3_600),
+            (None, Some(7_200), 7_200),
+            (None, Some(i64::MAX), 86_400),
+            (Some(7_200), None, 3_600),
+            (Some(3_600), Some(7_200), 1_800),
+            (Some(60), None, RETRY),
+            (Some(864_000), Some(7_200), 7_200),
+        ] {
+            let provider = document("x", valid_for.map(|s| NOW + s), cache);
+            assert_eq!(due(&provider, NOW) - NOW, expected, "{valid_for:?} {cache:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_takes_nothing_away_and_other_settings_do() {
+        let first = settled(None, "s", Ok(document("x", None, None))).row;
+        assert_eq!((first.version, first.failure.as_deref()), (1, None));
+        let failed = settled(Some(&first), "s", Err(Error::Unreachable("gone".into()))).row;
+        assert_eq!((failed.version, &failed.provider, failed.fetched_at), (1, &first.provider, Some(NOW)));
+        assert!(failed.failure.as_deref().unwrap().ends_with("gone") && failed.due_at == NOW + RETRY);
+        let other = settled(Some(&failed), "t", Err(Error::Unreachable("gone".into()))).row;
+        assert_eq!((other.version, &other.provider, other.source.as_str()), (1, &None, "t"));
+        let taken = settled(Some(&other), "t", Ok(document("y", None, None)));
+        assert_eq!((taken.row.version, taken.result.unwrap()), (2, Outcome::First(document("y", None, None))));
+    }
+
+    #[test]
+    fn what_no_key_vouches_for_is_held_and_counts_when_accepted() {
+        // The certificate cannot be read, so no key is common even to the same document.
+        let first = settled(None, "s", Ok(document("x", None, None))).row;
+        let held = settled(Some(&first), "s", Ok(document("x", Some(NOW + 1), None)));
+        assert!(matches!(held.result, Ok(Outcome::Held(Stranger::Keys, _))));
+        assert_eq!((held.row.version, &held.row.provider), (1, &first.provider));
+        let (accepted, _) = accept(&held.row, NOW + 2).unwrap().unwrap();
+        assert_eq!((accepted.version, accepted.provider, accepted.held), (2, held.row.held, None));
+        assert_eq!(accepted.changed_at, Some(NOW + 2));
+        assert_eq!(accept(&first, NOW).unwrap(), None);
+    }
+}

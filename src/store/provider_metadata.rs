@@ -59,6 +59,21 @@ pub async fn due(db: &Db, now: i64, limit: i64) -> Result<Vec<Row>> {
     .await
 }
 
+/// How many providers' metadata is held for an operator, and how many could not be fetched when last tried.
+///
+/// # Errors
+/// What the database says.
+pub async fn troubled(db: &Db) -> Result<(i64, i64)> {
+    #[derive(sqlx::FromRow)]
+    struct Troubled {
+        held: i64,
+        failing: i64,
+    }
+    let sql = "SELECT COUNT(held) AS held, COUNT(failure) AS failing FROM provider_metadata";
+    let found = db.optional::<Troubled>(sql, params![]).await?;
+    Ok(found.map_or((0, 0), |t| (t.held, t.failing)))
+}
+
 /// Claims a due row for one node: moves its `due_at` on; `false` when another node was first.
 ///
 /// # Errors

@@ -23,18 +23,18 @@ on_both!(every_state_on_every_path);
 /// `yes`: it goes through; `ask`: the person has to sign in; `no`: refused.
 #[rustfmt::skip]
 const TABLE: &str = "
-                        authorize bad-request page depart callback code refresh hop-begin hop-code hop-refresh userinfo introspect revoke accountacs begun unasked
-    nothing             yes       yes         yes  yes    yes      yes  yes     yes       yes      yes         yes      yes        yes    yesyes yes   yes
-    user-deactivated    ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    askno  yes   no
-    user-inactive-flag  ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    askno  yes   no
-    user-deleted        ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    askyes yes   yes
-    tenant-disabled     no        no          no   no     no       no   no      no        no       no          no       no         no     askno  no    no
-    client-disabled     no        no          no   no     no       no   no      no        no       no          no       no         no     yesno  no    no
-    connection-disabled ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    askno  no    no
-    login-off           ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    askno  no    no
-    connection-deleted  ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    askno  no    no
-    family-revoked      yes       yes         yes  yes    yes      yes  no      yes       yes      no          no       no         yes    yesyes yes   yes
-    signed-out          ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    askyes yes   yes
+                        authorize bad-request page depart callback code refresh hop-begin hop-code hop-refresh userinfo introspect revoke account acs begun unasked
+    nothing             yes       yes         yes  yes    yes      yes  yes     yes       yes      yes         yes      yes        yes    yes     yes yes   yes
+    user-deactivated    ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    ask     no  yes   no
+    user-inactive-flag  ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    ask     no  yes   no
+    user-deleted        ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    ask     yes yes   yes
+    tenant-disabled     no        no          no   no     no       no   no      no        no       no          no       no         no     ask     no  no    no
+    client-disabled     no        no          no   no     no       no   no      no        no       no          no       no         no     yes     no  no    no
+    connection-disabled ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask     no  no    no
+    login-off           ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask     no  no    no
+    connection-deleted  ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask     no  no    no
+    family-revoked      yes       yes         yes  yes    yes      yes  no      yes       yes      no          no       no         yes    yes     yes yes   yes
+    signed-out          ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    ask     yes yes   yes
 ";
 
 fn table() -> (Vec<&'static str>, Vec<(&'static str, Vec<&'static str>)>) {

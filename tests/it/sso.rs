@@ -140,10 +140,15 @@ impl io::Write for Line {
 
 impl Log {
     pub fn capture() -> Self {
+        Self::down_to(tracing::Level::TRACE)
+    }
+
+    /// No more than that: much that is logged costs more than what is tested.
+    pub fn down_to(level: tracing::Level) -> Self {
         let buffer: Arc<Mutex<Vec<u8>>> = Arc::default();
         let written = Arc::clone(&buffer);
         let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
+            .with_max_level(level)
             .with_ansi(false)
             .with_writer(move || Line(Arc::clone(&written)))
             .finish();

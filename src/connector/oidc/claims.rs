@@ -141,9 +141,8 @@ fn groups(settings: &ConnectionSettings, docs: &[&Claims]) -> Groups {
     for doc in docs {
         for name in settings.groups_claims() {
             if let Some(value) = find(doc, name) {
-                match listed(value, settings.groups_delimiter.as_deref()) {
-                    Some(sent) => return Groups::sent(sent, settings.groups_strip_slash),
-                    None => {}
+                if let Some(sent) = listed(value, settings.groups_delimiter.as_deref()) {
+                    return Groups::sent(sent, settings.groups_strip_slash);
                 }
             } else if is_elsewhere(doc, name) {
                 return Groups::TooMany;

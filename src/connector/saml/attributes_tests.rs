@@ -1,3 +1,5 @@
+//! What an assertion says about a person, by the habits of real providers.
+
 use super::*;
 use crate::{
     connector::{presets, saml::xml},

@@ -1,3 +1,5 @@
+//! One honest assertion, and each rule broken in turn.
+
 use super::*;
 use crate::connector::saml::xml;
 

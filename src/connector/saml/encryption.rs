@@ -14,7 +14,6 @@ use openssl::{
     pkey::{PKey, Private},
     pkey_ctx::PkeyCtx,
     rand::rand_bytes,
-    rsa::Padding,
     symm::{Cipher, Crypter, Mode, decrypt_aead},
 };
 
@@ -214,7 +213,7 @@ fn content_key(wrapped: &Wrapped, mask: &MdRef, key: &PKey<Private>, length: usi
 fn unwrap(wrapped: &Wrapped, mask: &MdRef, key: &PKey<Private>) -> Result<Vec<u8>, ErrorStack> {
     let mut context = PkeyCtx::new(key)?;
     context.decrypt_init()?;
-    context.set_rsa_padding(Padding::PKCS1_OAEP)?;
+    context.set_rsa_padding(openssl::rsa::Padding::PKCS1_OAEP)?;
     context.set_rsa_oaep_md(wrapped.digest)?;
     context.set_rsa_mgf1_md(mask)?;
     let mut unwrapped = Vec::new();

@@ -1,3 +1,7 @@
+//! Each algorithm opens, and nothing tells why another does not.
+
+use std::slice::from_ref;
+
 use super::*;
 use crate::connector::saml::{
     forge::{Sealed, credential},
@@ -41,8 +45,8 @@ fn cbc_only_under_a_signature() {
     let ours = Arc::new(credential());
     for cipher in [AES128_CBC, AES256_CBC] {
         let sealed = Sealed { cipher, ..Sealed::default() }.to(&ours, TEXT);
-        assert!(opened(&sealed, &[ours.clone()], false).unwrap_err().contains("AES-CBC"));
-        assert!(opened(&sealed, &[ours.clone()], true).is_ok());
+        assert!(opened(&sealed, from_ref(&ours), false).unwrap_err().contains("AES-CBC"));
+        assert!(opened(&sealed, from_ref(&ours), true).is_ok());
     }
 }
 
@@ -51,14 +55,14 @@ fn every_failure_is_the_same() {
     let ours = Arc::new(credential());
     let one = "the assertion cannot be decrypted";
     let foreign = Sealed::default().to(&credential(), TEXT);
-    assert!(opened(&foreign, &[ours.clone()], false).unwrap_err().starts_with(one));
+    assert!(opened(&foreign, from_ref(&ours), false).unwrap_err().starts_with(one));
     for cipher in [AES128_GCM, AES256_GCM, AES128_CBC, AES256_CBC] {
         let sealed = Sealed { cipher, ..Sealed::default() };
         let mut bytes = sealed.content(&[7; 32][..sealed.key_len()], TEXT.as_bytes());
         let whole = bytes.len();
         for length in [whole, whole - 1, whole - 8, whole - 16, 64, 48, 33, 32, 31, 28, 27, 17, 16, 13, 12, 11, 1, 0] {
             bytes.truncate(length);
-            let result = opened(&sealed.with(&ours, &[7; 32][..sealed.key_len()], &bytes), &[ours.clone()], true);
+            let result = opened(&sealed.with(&ours, &[7; 32][..sealed.key_len()], &bytes), from_ref(&ours), true);
             let cut_at_block = cipher.ends_with("cbc") && result.is_ok();
             assert!(length == whole || cut_at_block || result.unwrap_err().starts_with(one), "{cipher} {length}");
         }
@@ -69,16 +73,16 @@ fn every_failure_is_the_same() {
     for at in [0, 12, good.len() - 1] {
         let mut wrong = good.clone();
         wrong[at] ^= 1;
-        let result = opened(&sealed.with(&ours, &key[..sealed.key_len()], &wrong), &[ours.clone()], false);
+        let result = opened(&sealed.with(&ours, &key[..sealed.key_len()], &wrong), from_ref(&ours), false);
         assert!(result.unwrap_err().starts_with(one), "{at}");
     }
     for length in [0, 1, 15, 17, 24, 31, 33, 190] {
-        let result = opened(&sealed.with(&ours, &vec![7; length], &good), &[ours.clone()], false);
+        let result = opened(&sealed.with(&ours, &vec![7; length], &good), from_ref(&ours), false);
         assert!(result.unwrap_err().starts_with(one), "key of {length}");
     }
     let garbage = sealed.content(&key[..sealed.key_len()], b"\xff\xfe no text");
     assert!(
-        opened(&sealed.with(&ours, &key[..sealed.key_len()], &garbage), &[ours.clone()], false).unwrap_err().starts_with(one)
+        opened(&sealed.with(&ours, &key[..sealed.key_len()], &garbage), from_ref(&ours), false).unwrap_err().starts_with(one)
     );
 }
 
@@ -102,9 +106,9 @@ fn other_forms_are_refused_before_anything_is_decrypted() {
     ] {
         let changed = sealed.replacen(from, &to, 1);
         assert_ne!(changed, sealed);
-        let error = opened(&changed, &[ours.clone()], true).unwrap_err();
+        let error = opened(&changed, from_ref(&ours), true).unwrap_err();
         assert!(error.contains(cause), "{from} → {to}: {error}");
     }
     assert!(opened(&sealed, &[], true).unwrap_err().contains("no key"));
-    assert!(opened(&sealed, &[ours], false).is_ok());
+    assert!(opened(&sealed, from_ref(&ours), false).is_ok());
 }

@@ -10,7 +10,6 @@ use openssl::{
     nid::Nid,
     pkey::{PKey, Private},
     pkey_ctx::PkeyCtx,
-    rsa::{Padding, Rsa},
     symm::{Cipher, encrypt, encrypt_aead},
     x509::{X509, X509NameBuilder},
 };
@@ -32,7 +31,7 @@ pub struct Signer {
 
 impl Signer {
     pub fn rsa(bits: u32) -> Self {
-        Self::of(PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap())
+        Self::of(PKey::from_rsa(openssl::rsa::Rsa::generate(bits).unwrap()).unwrap())
     }
 
     pub fn ec() -> Self {
@@ -144,7 +143,7 @@ impl Sealed {
         let md = |name: Option<&str>| if matches!(name, Some(SHA256 | MGF1_SHA256)) { Md::sha256() } else { Md::sha1() };
         let mut context = PkeyCtx::new(&ours.key).unwrap();
         context.encrypt_init().unwrap();
-        context.set_rsa_padding(Padding::PKCS1_OAEP).unwrap();
+        context.set_rsa_padding(openssl::rsa::Padding::PKCS1_OAEP).unwrap();
         context.set_rsa_oaep_md(md(self.digest)).unwrap();
         context.set_rsa_mgf1_md(md(self.mask)).unwrap();
         let mut wrapped = Vec::new();

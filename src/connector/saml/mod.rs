@@ -232,3 +232,6 @@ impl Connector for Saml {
         self.log_out(now, move |logout| logout.answer(&request, now)).await
     }
 }
+
+#[cfg(test)]
+mod arrival_tests;

@@ -8,6 +8,7 @@ use super::{
     Opened,
     credentials::Credentials,
     metadata::{self, Endpoint, Provider},
+    sp_metadata::Addresses,
 };
 use crate::{
     connector::{Error, presets, registry::StoredConnection},
@@ -34,7 +35,7 @@ pub(super) fn open(connection: &StoredConnection<'_>, issuer: &str, credentials:
             "allow_sha1 is set: signatures over SHA-1 can be forged by whoever pays for a collision; let the provider sign with SHA-256"
         );
     }
-    let entity_id = format!("{}/saml/{}/{}/metadata", issuer.trim_end_matches('/'), connection.tenant, connection.name);
+    let entity_id = Addresses::entity_id(issuer, connection.tenant, connection.name);
     Ok(Opened { settings, saml, provider, certificates, entity_id, credentials: credentials.clone() })
 }
 

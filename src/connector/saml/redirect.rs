@@ -17,7 +17,11 @@ use openssl::{
 };
 use url::{Url, form_urlencoded};
 
-use super::{super::Error, credentials::Credential};
+use super::{
+    super::Error,
+    credentials::Credential,
+    names::{ECDSA_SHA256, ECDSA_SHA384, ECDSA_SHA512, RSA_SHA1, RSA_SHA256, RSA_SHA384, RSA_SHA512},
+};
 
 /// Longest query that is looked at, in bytes.
 const MAX_QUERY: usize = 64 * 1024;
@@ -26,7 +30,6 @@ const MAX_QUERY: usize = 64 * 1024;
 const MAX_MESSAGE: u64 = 512 * 1024;
 /// Longest `RelayState`, in bytes. The specification allows 80; some send more.
 const MAX_RELAY_STATE: usize = 1024;
-const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
 
 /// Whether a message asks or answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,13 +195,13 @@ impl Scheme {
     fn named(uri: &str, allow_sha1: bool) -> Result<Self, String> {
         let (key, digest) = match uri {
             RSA_SHA256 => (Id::RSA, MessageDigest::sha256()),
-            "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384" => (Id::RSA, MessageDigest::sha384()),
-            "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512" => (Id::RSA, MessageDigest::sha512()),
-            "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256" => (Id::EC, MessageDigest::sha256()),
-            "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384" => (Id::EC, MessageDigest::sha384()),
-            "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512" => (Id::EC, MessageDigest::sha512()),
-            "http://www.w3.org/2000/09/xmldsig#rsa-sha1" if allow_sha1 => (Id::RSA, MessageDigest::sha1()),
-            "http://www.w3.org/2000/09/xmldsig#rsa-sha1" => {
+            RSA_SHA384 => (Id::RSA, MessageDigest::sha384()),
+            RSA_SHA512 => (Id::RSA, MessageDigest::sha512()),
+            ECDSA_SHA256 => (Id::EC, MessageDigest::sha256()),
+            ECDSA_SHA384 => (Id::EC, MessageDigest::sha384()),
+            ECDSA_SHA512 => (Id::EC, MessageDigest::sha512()),
+            RSA_SHA1 if allow_sha1 => (Id::RSA, MessageDigest::sha1()),
+            RSA_SHA1 => {
                 return Err("it is signed over SHA-1: set the provider to SHA-256 (saml.allow_sha1 accepts it)".to_owned());
             }
             other => return Err(format!("its SigAlg {:?} is not accepted", other.chars().take(100).collect::<String>())),

@@ -1,3 +1,5 @@
+//! Answers of every shape, honest and wrapped.
+
 use std::{sync::LazyLock, time::Instant};
 
 use super::*;

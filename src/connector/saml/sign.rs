@@ -3,13 +3,13 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use samael::crypto::{Crypto, CryptoProvider as _};
 
-use super::{super::Error, credentials::Credential, write::Out};
+use super::{
+    super::Error,
+    credentials::Credential,
+    names::{DS, ENVELOPED, EXCLUSIVE, RSA_SHA256, SHA256},
+    write::Out,
+};
 
-const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
-const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
-const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
-const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
-const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
 /// The end of the element after which the schemas want the signature.
 const ISSUER_END: &str = "</saml:Issuer>";
 

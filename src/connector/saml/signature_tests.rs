@@ -1,3 +1,5 @@
+//! Signatures of every accepted and many refused forms, made with keys of our own.
+
 use super::*;
 use crate::connector::saml::forge::{Signer, template, template_with};
 

@@ -4,23 +4,15 @@
 use super::{
     certificate,
     credentials::{Credentials, Usage},
+    names::{AES128_GCM, AES256_GCM, DS, MD, OAEP_MGF1P, POST, REDIRECT, SAMLP},
     sign,
     write::{self, Out},
 };
 use crate::policy::{connection::ConnectionSettings, saml::SamlSettings};
 
-const MD: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
-const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
-const SAMLP: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
-const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
-const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
 /// What assertions may be encrypted with. AES-CBC is left out: without the integrity that GCM has, its padding tells an
 /// attacker about the content.
-const ENCRYPTION: [&str; 3] = [
-    "http://www.w3.org/2009/xmlenc11#aes256-gcm",
-    "http://www.w3.org/2009/xmlenc11#aes128-gcm",
-    "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p",
-];
+const ENCRYPTION: [&str; 3] = [AES256_GCM, AES128_GCM, OAEP_MGF1P];
 /// How long readers are asked to keep it: one day. A key is published far longer before its first use.
 const CACHE_DURATION: &str = "P1D";
 

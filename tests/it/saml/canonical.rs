@@ -26,6 +26,8 @@ pub struct Form {
     pub comments: bool,
     /// Prefixes that an exclusive form writes although they are not in use.
     pub prefixes: Vec<&'static str>,
+    /// Without the signatures that stand directly in the element.
+    pub unsigned: bool,
 }
 
 type Scope = BTreeMap<String, String>;
@@ -46,12 +48,27 @@ pub fn canonical(xml: &str, select: Select<'_>, form: &Form) -> String {
     let mut open: Vec<Open> = Vec::new();
     // The depth at which the selected element was opened.
     let mut inside: Option<usize> = None;
+    // The depth of a signature that is left out.
+    let mut skipped: Option<usize> = None;
     let mut out = String::new();
     loop {
         let at = usize::try_from(reader.buffer_position()).unwrap();
         let event = reader.read_event().unwrap_or_else(|e| panic!("{e} at {at} in {xml}"));
+        if let Some(depth) = skipped {
+            match event {
+                Event::Start(_) => skipped = Some(depth + 1),
+                Event::End(_) => skipped = (depth > 1).then(|| depth - 1),
+                _ => {}
+            }
+            continue;
+        }
         match event {
             Event::Start(start) => {
+                let direct = inside.is_some_and(|d| open.len() == d + 1);
+                if form.unsigned && direct && local(&text(start.name().as_ref())) == "Signature" {
+                    skipped = Some(1);
+                    continue;
+                }
                 let scope = scope(open.last().map(|o| &o.scope), &start);
                 if inside.is_none() && selected(select, &start, at) {
                     inside = Some(open.len());

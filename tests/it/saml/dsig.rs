@@ -181,7 +181,7 @@ impl Signer {
         let form = Form {
             inclusive: !self.canonicalization.contains("xml-exc-c14n"),
             comments: self.canonicalization.ends_with("WithComments"),
-            prefixes: Vec::new(),
+            ..Form::default()
         };
         let draft = format!("{before}{open}{signed_info}</ds:Signature>{after}");
         let bytes = canonical(&draft, Select::From("SignedInfo", before.len()), &form);
@@ -215,6 +215,24 @@ impl Signer {
              <ds:DigestValue>{digest}</ds:DigestValue></ds:Reference>",
             self.digest.uri()
         )
+    }
+
+    /// Whether the signature that begins at this byte holds for the first element of its reference's ID, as a verifier
+    /// without rules would see it.
+    pub fn verifies(&self, xml: &str, at: usize) -> Result<(), &'static str> {
+        let between = |from: &str, to: &str| Some(xml[at..].split_once(from)?.1.split_once(to)?.0);
+        let id = between("URI=\"#", "\"").ok_or("no reference")?;
+        let form = Form { unsigned: true, ..self.form.clone() };
+        let digest = self.digest.of(canonical(xml, Select::Id(id), &form).as_bytes());
+        if between("<ds:DigestValue>", "</ds:DigestValue>") != Some(&digest) {
+            return Err("digest");
+        }
+        let signed = canonical(xml, Select::From("SignedInfo", at), &Form::default());
+        let value = STANDARD.decode(between("<ds:SignatureValue>", "</ds:SignatureValue>").ok_or("no value")?);
+        let key = self.key.rsa.public_key_to_der().and_then(|der| PKey::public_key_from_der(&der)).unwrap();
+        let mut verifier = openssl::sign::Verifier::new(self.algorithm.digest(), &key).unwrap();
+        let good = verifier.verify_oneshot(&value.map_err(|_| "no base64")?, signed.as_bytes()).unwrap();
+        if good { Ok(()) } else { Err("value") }
     }
 
     /// The value of a signature over these bytes.

@@ -48,7 +48,7 @@ async fn an_id_has_one_spelling_and_one_owner() {
                 message.build()
             };
             let cause = if id.is_empty() { "" } else { "no XML name" };
-            world.refused_but_honest_passes(&format!("{id:?} {signs:?}"), cause, forge).await;
+            world.refuses(signs, &format!("{id:?}"), cause, forge).await;
         }
     }
 }
@@ -73,7 +73,7 @@ async fn a_reference_is_to_the_element_that_it_stands_in() {
                 message.signer.uri = uri.map(|u| u.replace("ID", id));
                 message.build()
             };
-            world.refused_but_honest_passes(&format!("{name}, {signs:?}"), "reference", forge).await;
+            world.refuses(signs, name, "reference", forge).await;
         }
         let forge = |message: &mut Message| {
             message.signs = signs;
@@ -83,7 +83,7 @@ async fn a_reference_is_to_the_element_that_it_stands_in() {
             });
             message.build()
         };
-        world.refused_but_honest_passes(&format!("no URI, {signs:?}"), "reference", forge).await;
+        world.refuses(signs, &format!("no URI"), "reference", forge).await;
     }
     // The assertion's signature covers the response, and the reverse.
     let other = |message: &mut Message| {
@@ -130,7 +130,7 @@ async fn there_is_one_reference_one_signed_info_one_signature() {
                 });
                 message.build()
             };
-            world.refused_but_honest_passes(&format!("{name}, {signs:?}"), "Reference", forge).await;
+            world.refuses(signs, name, "Reference", forge).await;
         }
         let forge = |message: &mut Message| {
             message.signs = signs;
@@ -140,7 +140,7 @@ async fn there_is_one_reference_one_signed_info_one_signature() {
             });
             message.build()
         };
-        world.refused_but_honest_passes(&format!("no reference, {signs:?}"), "Reference", forge).await;
+        world.refuses(signs, &format!("no reference"), "Reference", forge).await;
         // Digest tricks (S8): what is read first is not what was signed.
         let tricks: [(&str, fn(String) -> String); 5] = [
             ("two SignedInfo", |s| s.replacen("<ds:SignedInfo>", "<ds:SignedInfo></ds:SignedInfo><ds:SignedInfo>", 1)),
@@ -159,14 +159,14 @@ async fn there_is_one_reference_one_signed_info_one_signature() {
                 message.signer.signature = edit(trick);
                 message.build()
             };
-            world.refused_but_honest_passes(&format!("{name}, {signs:?}"), "", forge).await;
+            world.refuses(signs, name, "", forge).await;
         }
         let double = |message: &mut Message| {
             message.signs = signs;
             message.signer.signature = edit(|s| format!("{s}{s}"));
             message.build()
         };
-        world.refused_but_honest_passes(&format!("two signatures, {signs:?}"), "Signature", double).await;
+        world.refuses(signs, &format!("two signatures"), "Signature", double).await;
     }
     // Each of the two signatures refers to the other's element.
     let swapped = |message: &mut Message| {
@@ -203,7 +203,7 @@ async fn a_digest_of_nothing_signs_nothing() {
                 });
                 message.build()
             };
-            world.refused_but_honest_passes(&format!("a signed digest of {bytes:?}"), "changed after it was signed", forge).await;
+            world.refuses(signs, &format!("a signed digest of {bytes:?}"), "changed after it was signed", forge).await;
         }
     }
 }
@@ -264,7 +264,7 @@ async fn only_two_transforms_are_known() {
                 message.signer.transforms = Some(transforms.clone());
                 message.build()
             };
-            world.refused_but_honest_passes(&format!("{name}, {signs:?}"), "not accepted", forge).await;
+            world.refuses(signs, name, "not accepted", forge).await;
         }
     }
     for uri in ["http://www.w3.org/TR/2001/REC-xml-c14n-20010315", "http://www.w3.org/2001/10/xml-exc-c14n#WithComments", "urn:x"]

@@ -9,12 +9,15 @@
 mod canonical;
 mod conditions;
 pub mod dsig;
+mod encryption;
 mod honest;
 mod ids;
 pub mod keys;
 mod parsing;
 pub mod provider;
+mod replays;
 pub mod request;
+mod solicited;
 pub mod sso_saml;
 mod trust;
 mod wrapping;

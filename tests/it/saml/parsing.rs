@@ -100,7 +100,7 @@ async fn what_no_message_needs_is_refused_although_signed() {
                 message.name_id = name_id.to_owned();
                 message.build()
             };
-            world.refused_but_honest_passes(&format!("{name}, {signs:?}"), cause, forge).await;
+            world.refuses(signs, name, cause, forge).await;
         }
     }
 }
@@ -122,13 +122,13 @@ async fn a_split_name_is_never_read_as_its_prefix() {
                 message.about(long);
                 message.build().replace(long, split)
             };
-            world.refused_but_honest_passes(&format!("{name}, {signs:?}"), cause, forge).await;
+            world.refuses(signs, name, cause, forge).await;
             let forge = |message: &mut Message| {
                 message.signs = signs;
                 message.attribute("email", &[long]);
                 message.build().replace(long, split)
             };
-            world.refused_but_honest_passes(&format!("{name} in an attribute, {signs:?}"), cause, forge).await;
+            world.refuses(signs, &format!("{name} in an attribute"), cause, forge).await;
         }
     }
     for split in ["ada@acme.example<?x?>.evil.test", "ada@acme.example<x:y xmlns:x=\"u:x\"></x:y>.evil.test"] {
@@ -147,7 +147,7 @@ async fn a_split_name_is_never_read_as_its_prefix() {
 #[tokio::test]
 async fn a_name_is_its_namespace_and_not_its_prefix() {
     let world = SamlSso::new(Backend::Sqlite).await;
-    let rebound: [(&str, fn(&mut Message) -> String); 5] = [
+    let rebound: [(&str, fn(&mut Message) -> String); 4] = [
         ("the assertion's prefix rebound", |m| {
             m.assertion = edit(|a| a.replacen(&format!("xmlns:saml=\"{SAML}\""), "xmlns:saml=\"urn:evil\"", 1));
             m.build()
@@ -161,11 +161,13 @@ async fn a_name_is_its_namespace_and_not_its_prefix() {
             m.build()
         }),
         ("an undeclared prefix", |m| m.build().replace("<samlp:Status>", "<x:y/><samlp:Status>")),
-        ("the xml prefix rebound", |m| m.build().replace("<samlp:Status>", "<samlp:Status xmlns:xml=\"urn:evil\">")),
     ];
     for (name, forge) in rebound {
         world.refused_but_honest_passes(name, "", forge).await;
     }
+    // libxml2 passes such a declaration over, and so it means nothing.
+    let xml = |m: &mut Message| m.build().replace("<samlp:Status>", "<samlp:Status xmlns:xml=\"urn:evil\">");
+    assert_signed_in("the xml prefix rebound", &world.sign_in_with(&mut Browser::new(), xml).await);
     // Any prefix does, for it means nothing.
     let other = |m: &mut Message| {
         m.signs = Signs::Assertion;

@@ -44,7 +44,7 @@ impl AuthnRequest {
         Self::read(Way::Post, &action, xml, departure.field("RelayState").map(|s| html(&s)))
     }
 
-    fn redirected(location: &str) -> Self {
+    pub fn redirected(location: &str) -> Self {
         let url = Url::parse(location).unwrap();
         let parameter = |name: &str| url.query_pairs().find(|(n, _)| n == name).map(|(_, v)| v.into_owned());
         let deflated = parameter("SAMLRequest").unwrap_or_else(|| panic!("no request in {location}"));

@@ -4,10 +4,14 @@
 use std::ops::Deref;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use gatehouse::clock::Clock;
+use gatehouse::{
+    clock::Clock,
+    connector::{Arrived, Connector, Error, Go, Wish},
+    store,
+};
 
 use super::{
-    provider::{Message, Provider, encoded},
+    provider::{Message, Provider, Signs, encoded},
     request::{AuthnRequest, html},
 };
 use crate::{
@@ -121,7 +125,7 @@ impl SamlSso {
     /// in. The cause is what the log says; it shows that the attack did not fail for another reason. Both are posted from
     /// our own origin at once: the way there is tested by itself.
     pub async fn refused_but_honest_passes(&self, name: &str, cause: &str, forge: impl FnOnce(&mut Message) -> String) {
-        let log = Log::down_to(tracing::Level::WARN);
+        let log = Log::capture();
         let (browser, answer) = self.post_directly(forge).await;
         assert_refused(name, &answer);
         let signed_in = browser.cookies.values().any(|cookies| cookies.contains_key("__Host-gatehouse"));
@@ -132,6 +136,25 @@ impl SamlSso {
         drop(log);
         let (_, honest) = self.post_directly(|message| message.build()).await;
         assert_signed_in(name, &honest);
+    }
+
+    /// The same for one of several ways to sign: through the application for a signed response, and for the others by the
+    /// connector that the application uses, for what is around it is the same and takes most of the time.
+    pub async fn refuses(&self, signs: Signs, name: &str, cause: &str, forge: impl FnOnce(&mut Message) -> String) {
+        let name = format!("{name}, {signs:?}");
+        if signs == Signs::Response {
+            return self.refused_but_honest_passes(&name, cause, forge).await;
+        }
+        let tenant = store::tenants::find_by_name(&self.app.db, "acme").await.unwrap().unwrap();
+        let connection = store::connections::find_by_name(&self.app.db, &tenant.id, "corp").await.unwrap().unwrap();
+        let connector = self.app.connector("acme", &connection).await.unwrap();
+        let wrong = judged(self, &*connector, forge).await.expect_err(&name).to_string();
+        assert!(wrong.contains(cause), "{name}: refused for another cause than {cause:?}: {wrong}");
+        let honest = |message: &mut Message| {
+            message.signs = signs;
+            message.build()
+        };
+        judged(self, &*connector, honest).await.unwrap_or_else(|e| panic!("{name}: the honest twin: {e}"));
     }
 
     async fn post_directly(&self, forge: impl FnOnce(&mut Message) -> String) -> (Browser, Answer) {
@@ -156,6 +179,22 @@ impl SamlSso {
         let tokens = self.tokens_of(answer).await;
         self.userinfo(tokens["access_token"].as_str().unwrap()).await.json()["email"].as_str().unwrap_or_default().to_owned()
     }
+}
+
+/// What the connector says of a message.
+async fn judged(
+    world: &SamlSso,
+    connector: &dyn Connector,
+    forge: impl FnOnce(&mut Message) -> String,
+) -> Result<Arrived, Error> {
+    let acs = format!("{}/oauth2/callback", world.app.issuer());
+    let now = world.clock.now();
+    let wish = Wish { state: "s", redirect_uri: &acs, login_hint: None, force: false, select_account: false, max_age: None, now };
+    let departure = connector.depart(wish).await?;
+    let Go::Redirect(url) = &departure.go else { panic!("a redirect") };
+    let xml = forge(&mut world.idp.answer(&AuthnRequest::redirected(url.as_str()), now));
+    let arrival = [("SAMLResponse".to_owned(), encoded(&xml))].into();
+    connector.arrive(&departure.memo, &arrival, &acs, now).await
 }
 
 /// Posts as a page of another site does, and as our own page does then.

@@ -2,8 +2,6 @@
 //! XSW 1 to 8 as SAML Raider builds them, over a signed response, a signed assertion, and both; and a second assertion in
 //! every place that could hold one. Each document is checked to be one that a plain verifier still finds well signed.
 
-use samael::crypto::{Crypto, CryptoProvider as _, ReduceMode};
-
 use super::{
     dsig::{Signer, edit},
     provider::{Message, SAML, Signs, new_id},
@@ -13,13 +11,13 @@ use crate::world::Backend;
 
 const EVE: &str = "eve@acme.example";
 
-/// A plain verifier (no rules of ours) finds every signature in the document good, or does not look at all because an id
-/// occurs twice.
+/// A plain verifier, which looks up what each signature refers to and asks nothing else, finds every signature good: so
+/// whatever refuses the document does not do so for a broken signature.
 fn intact(name: &str, xml: &str) {
-    let certificate = Signer::default().certificate().to_vec().into();
-    let result = Crypto::reduce_xml_to_signed_with_allowed_algorithms(xml, &[certificate], ReduceMode::ValidateAndMark, None);
-    if let Err(e) = result {
-        panic!("{name}: the signature is broken, so refusing it would show nothing: {e:?}\n{xml}");
+    for at in xml.match_indices("<ds:Signature ").map(|(at, _)| at) {
+        if let Err(why) = Signer::default().verifies(xml, at) {
+            panic!("{name}: the signature is broken ({why}), so refusing it would show nothing:\n{xml}");
+        }
     }
 }
 
@@ -198,7 +196,7 @@ async fn two_assertions_under_one_signature_are_refused() {
             intact("signed Advice", &xml);
             xml
         };
-        world.refused_but_honest_passes(&format!("in a signed Advice, {signs:?}"), "", forge).await;
+        world.refuses(signs, &format!("in a signed Advice"), "", forge).await;
     }
 }
 
@@ -228,14 +226,14 @@ async fn a_moved_or_missing_signature_is_refused() {
             }
             xml
         };
-        world.refused_but_honest_passes(&format!("stripped, {signs:?}"), "not signed", stripped).await;
+        world.refuses(signs, &format!("stripped"), "is signed", stripped).await;
     }
     let half = |message: &mut Message| {
         message.signs = Signs::Both;
         let evil = evil(message);
         evil.finish(&cut(&message.finished_assertion()).1.replace("ada@", "eve@"))
     };
-    world.refused_but_honest_passes("unsigned within unsigned", "not signed", half).await;
+    world.refused_but_honest_passes("unsigned within unsigned", "is signed", half).await;
     let foreign = |message: &mut Message| {
         message.signer = Signer::of(super::keys::key(1));
         message.build()

@@ -77,17 +77,18 @@ impl Encryption {
             bytes.extend(encrypt(cipher, &key, Some(&iv), assertion.as_bytes()).unwrap());
         }
         let bytes = self.ciphertext.map_or(bytes.clone(), |change| change(bytes));
+        let id = super::provider::new_id();
         let (method, wrapped) = self.wrap(&key);
         let wrapped = self.wrapped.map_or(wrapped.clone(), |change| change(wrapped));
         let encrypted_key = format!(
-            "<xenc:EncryptedKey xmlns:xenc=\"{XENC}\" Id=\"_key\">{method}<xenc:CipherData><xenc:CipherValue>{}</xenc:CipherValue>\
+            "<xenc:EncryptedKey xmlns:xenc=\"{XENC}\" Id=\"{id}\">{method}<xenc:CipherData><xenc:CipherValue>{}</xenc:CipherValue>\
              </xenc:CipherData></xenc:EncryptedKey>",
             STANDARD.encode(wrapped)
         );
         let (inner, beside) = match self.beside {
             false => (encrypted_key, String::new()),
             true => {
-                (format!("<ds:RetrievalMethod Type=\"{XENC}EncryptedKey\" URI=\"#_key\"></ds:RetrievalMethod>"), encrypted_key)
+                (format!("<ds:RetrievalMethod Type=\"{XENC}EncryptedKey\" URI=\"#{id}\"></ds:RetrievalMethod>"), encrypted_key)
             }
         };
         format!(
