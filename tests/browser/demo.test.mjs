@@ -4,7 +4,7 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 
 import { inspect, launch } from './lib/chromium.mjs';
 import { startDemo } from './lib/demo.mjs';
-import { claims, password, people, singleSignOn, toSignIn } from './lib/walk.mjs';
+import { answerAs, claims, password, people, singleSignOn, toSaml, toSignIn } from './lib/walk.mjs';
 
 let browser;
 let demo;
@@ -93,6 +93,61 @@ test('the same person by password and by single sign-on is the same user', async
   assert.equal((await claims(page, /access token/i)).sub, sub);
 });
 
+test('sign in over SAML, posted from another site, and out again at both', async () => {
+  const posts = [];
+  page.on('request', (request) => request.method() === 'POST' && posts.push(request));
+  const visited = [];
+  page.on('request', (request) => request.isNavigationRequest() && visited.push(request.url().split('?')[0]));
+  await toSignIn(page, demo);
+  await toSaml(page, demo);
+  await look('8-saml-provider');
+  await answerAs(page, ssoOnly());
+  await signedIn();
+  const { email } = await claims(page, /access token/i);
+  assert.equal(email, ssoOnly().email);
+  // Chromium keeps Lax cookies at home when another site posts; the answer then goes round over a page of our own.
+  const callbacks = posts.filter((request) => request.url() === `${demo.gatehouse}/oauth2/callback`);
+  const cookies = await Promise.all(callbacks.map(async (request) => Boolean((await request.allHeaders()).cookie)));
+  assert.deepEqual(cookies, [false, true]);
+
+  // Signing out by gatehouse's own page: a form that ends, by redirects, at the provider and back.
+  await page.goto(`${demo.gatehouse}/account`);
+  await look('9-account-saml');
+  visited.length = 0;
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('heading', { name: /signed out/i }).waitFor();
+  await look('10-signed-out');
+  const slo = `${demo.gatehouse}/saml/demo/dev-saml/slo`;
+  assert.deepEqual(visited.filter((url) => /dev-saml/.test(url)), [`${demo.identityProvider}/dev-saml/sign-off`, slo]);
+  await page.goto(demo.url);
+  await page.getByText('Gatehouse ended this sign-in').waitFor();
+});
+
+test('two tabs of one browser sign in over SAML at once', async () => {
+  const other = await context.newPage();
+  for (const tab of [page, other]) {
+    await toSignIn(tab, demo);
+    await toSaml(tab, demo);
+  }
+  for (const tab of [other, page]) {
+    await answerAs(tab, withPassword());
+    await tab.getByText(/^Signed in as/).waitFor();
+  }
+});
+
+test('the same person by password and over SAML is the same user', async () => {
+  await toSignIn(page, demo);
+  await password(page, withPassword());
+  await signedIn();
+  const { sub } = await claims(page, /access token/i);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await toSignIn(page, demo);
+  await toSaml(page, demo);
+  await answerAs(page, withPassword());
+  await signedIn();
+  assert.equal((await claims(page, /access token/i)).sub, sub);
+});
+
 test('a wrong password is refused without saying what was wrong', async () => {
   await toSignIn(page, demo);
   await password(page, { email: withPassword().email, password: 'not the password' });
@@ -122,6 +177,12 @@ test('a deactivated person is refused, by password and by single sign-on', async
   await page.waitForURL(`${demo.gatehouse}/**`);
   await page.locator('.reference').waitFor();
   await look('7-deactivated-sso');
+  await refused();
+
+  await toSignIn(page, demo);
+  await toSaml(page, demo);
+  await answerAs(page, person);
+  await page.locator('.reference').waitFor();
   await refused();
 });
 

@@ -163,7 +163,7 @@ async fn by_saml_to_the_same_user_or_a_new_one() {
     for who in [ADA, GRACE] {
         let answer = walk.press("/sign-out").await;
         let page = walk.follow(answer).await;
-        assert!(page.body.contains("You are signed out"), "by single logout too: {} {}", page.url, page.body);
+        assert!(page.body.contains("You are signed out"), "{} {}", page.url, page.body);
         let page = walk.sign_in().await;
         let page = walk.saml(&page, who).await;
         assert!(is_signed_in(&page, who.0), "{} {}", page.url, page.body);

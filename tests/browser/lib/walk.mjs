@@ -26,6 +26,18 @@ export async function singleSignOn(page, demo, person, atProvider = async () => 
   await password(page, person);
 }
 
+/** From the sign-in page to the page of the SAML identity provider. */
+export async function toSaml(page, demo) {
+  await page.getByRole('button', { name: 'Sign in with SAML (development)' }).click();
+  await page.waitForURL(`${demo.identityProvider}/**`);
+  await page.getByRole('heading', { name: 'Who are you?' }).waitFor();
+}
+
+/** There, as this person: the answer is posted from the provider's site to gatehouse's. */
+export async function answerAs(page, { email }) {
+  await page.getByRole('button', { name: email }).click();
+}
+
 /** The people that the demo's page names: e-mail, password if they have one, and what the page says of them. */
 export async function people(page) {
   return page.locator('ul.people > li').evaluateAll((items) => items.map((item) => ({
