@@ -16,6 +16,7 @@ mod parsing;
 pub mod provider;
 mod replays;
 pub mod request;
+mod seeds;
 mod solicited;
 pub mod sso_saml;
 mod trust;
