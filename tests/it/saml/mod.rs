@@ -12,6 +12,7 @@ mod honest;
 mod ids;
 pub mod keys;
 mod metadata;
+mod mutants;
 mod parsing;
 pub mod provider;
 mod replays;

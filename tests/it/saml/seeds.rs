@@ -1,14 +1,22 @@
 //! The seeds of the fuzzers in fuzz/: honest documents of every shape, by keys that are made for nothing else. They are
 //! kept honest here; `GATEHOUSE_WRITE_SEEDS=1 cargo test --test it saml::seeds` writes them anew.
 
-use std::{fs, io::Write as _, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    io::Write as _,
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use gatehouse::connector::saml::{
-    conditions::Expected,
-    credentials::{Credential, Usage},
-    metadata, redirect,
-    response::{Trust, judge_xml},
+use gatehouse::connector::{
+    Error,
+    saml::{
+        conditions::Expected,
+        credentials::{Credential, Usage},
+        metadata, redirect,
+        response::{Trust, Verified, judge_xml},
+    },
 };
 use openssl::{pkey::PKey, x509::X509};
 
@@ -56,7 +64,7 @@ fn seeds(target: &str, write: impl FnOnce() -> Vec<(String, String)>) -> Vec<(St
     all.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap())).collect()
 }
 
-fn responses() -> Vec<(String, String)> {
+pub fn responses() -> Vec<(String, String)> {
     let idp = provider();
     let mut all = Vec::new();
     let honest = || {
@@ -87,34 +95,34 @@ fn responses() -> Vec<(String, String)> {
     all
 }
 
+/// What is made of a response by the keys of the seeds.
+pub fn believed(xml: &str) -> Result<Verified, Error> {
+    static KEYS: LazyLock<([Vec<u8>; 1], [Arc<Credential>; 1])> = LazyLock::new(|| {
+        let (key, certificate) = (private("ours"), certificate("ours"));
+        let ours = Credential { usage: Usage::Encrypt, key, certificate, created_at: 0, active_from: 0, expires_at: None };
+        ([self::certificate("provider")], [Arc::new(ours)])
+    });
+    let trust = Trust { certificates: &KEYS.0, allow_sha1: false, want_encrypted: false, decryption: &KEYS.1 };
+    let expected = Expected {
+        issuer: "https://idp.example/saml",
+        audience: AUDIENCE,
+        recipient: ACS,
+        request_id: Some("_request"),
+        skew: 120,
+        forced_at: None,
+        max_age: None,
+        contexts: &[],
+        now: START,
+    };
+    judge_xml(xml, &trust, &expected)
+}
+
 #[test]
 fn the_responses_are_believed() {
-    let trust_in = [certificate("provider")];
-    let ours = Credential {
-        usage: Usage::Encrypt,
-        key: private("ours"),
-        certificate: certificate("ours"),
-        created_at: 0,
-        active_from: 0,
-        expires_at: None,
-    };
-    let ours = [Arc::new(ours)];
     let all = seeds("saml_response", responses);
     assert!(all.len() >= 8, "{all:?}");
     for (name, xml) in all {
-        let trust = Trust { certificates: &trust_in, allow_sha1: false, want_encrypted: false, decryption: &ours };
-        let expected = Expected {
-            issuer: "https://idp.example/saml",
-            audience: AUDIENCE,
-            recipient: ACS,
-            request_id: Some("_request"),
-            skew: 120,
-            forced_at: None,
-            max_age: None,
-            contexts: &[],
-            now: START,
-        };
-        let verified = judge_xml(&xml, &trust, &expected).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let verified = believed(&xml).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(verified.id, "_assertion", "{name}");
     }
 }
