@@ -1,6 +1,6 @@
 # gatehouse: the everyday commands. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench fmt lint pictures release
+.PHONY: help run test bench guards fuzz fmt lint pictures release
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,14 @@ test: ## Run every check and test, on SQLite and PostgreSQL, with real peers and
 bench: ## Measure start, memory and size against their budgets and a floor measured in the same run
 	@scripts/setup test
 	@scripts/bench
+
+guards: ## Disable each guard of the SAML sign-in in turn: its tests must turn red (minutes; GUARDS="words" for some)
+	@scripts/setup test
+	@scripts/guards $(GUARDS)
+
+fuzz: ## Fuzz what reads SAML messages and metadata, each reader for FUZZ_SECONDS (60)
+	@scripts/setup build
+	@scripts/fuzz
 
 fmt: ## Format the code
 	@cargo fmt --all
