@@ -4,6 +4,7 @@ is localhost: another site, as a customer's provider is."""
 import html
 import http.cookies
 import secrets
+import shutil
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -125,7 +126,7 @@ class Idp:
             "key_file": signing.key,
             "cert_file": signing.certificate,
             "additional_cert_files": [k.certificate for k in self.published if k is not signing],
-            "xmlsec_binary": "/usr/bin/xmlsec1",
+            "xmlsec_binary": shutil.which("xmlsec1"),
             "delete_tmpfiles": True,
             "metadata": {"inline": self.service_providers},
             "service": {"idp": {
