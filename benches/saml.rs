@@ -124,6 +124,7 @@ fn expected() -> Expected<'static> {
         skew: 120,
         forced_at: None,
         max_age: None,
+        contexts: &[],
         now: NOW,
     }
 }
