@@ -61,6 +61,8 @@ pub async fn use_up(app: &App, connection: &Connection, once: &Once) -> Result<(
     Err(failed(connection, &connector::Error::Untrusted(cause)))
 }
 
+/// Where the provider says when its session ends (`SessionNotOnOrAfter`), ours ends no later. Refresh tokens that it has
+/// given go on: they are for the time when the person is away, and end by sign-out, single logout or revocation.
 async fn sign_in(
     app: &App,
     visit: &Visit,

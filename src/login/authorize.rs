@@ -63,12 +63,34 @@ pub async fn begin(
     tenant_id: &str,
     request: AuthorizeRequest,
 ) -> Result<(CookieJar, Login), PageError> {
-    if !app.limiter.allows(&visit.address) {
-        let explanation = "Too many sign-ins were begun from your network in the last minute.";
-        let cause = format!("address {} began more than {} sign-ins in a minute", visit.address, app.settings.sign_in_rate);
-        let page = PageError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_sign_ins", "Please wait a moment", explanation, cause);
-        return Err(page.advise("Wait a minute and try again."));
+    count(app, visit)?;
+    remember(app, visit, tenant_id, request).await
+}
+
+/// Counts a sign-in that begins.
+///
+/// # Errors
+/// A page, when the address has begun too many.
+pub fn count(app: &App, visit: &Visit) -> Result<(), PageError> {
+    if app.limiter.allows(&visit.address) {
+        return Ok(());
     }
+    let explanation = "Too many sign-ins were begun from your network in the last minute.";
+    let cause = format!("address {} began more than {} sign-ins in a minute", visit.address, app.settings.sign_in_rate);
+    let page = PageError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_sign_ins", "Please wait a moment", explanation, cause);
+    Err(page.advise("Wait a minute and try again."))
+}
+
+/// As [`begin`], for a sign-in that was counted.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn remember(
+    app: &App,
+    visit: &mut Visit,
+    tenant_id: &str,
+    request: AuthorizeRequest,
+) -> Result<(CookieJar, Login), PageError> {
     let mut jar = CookieJar::new();
     if visit.browsers.is_empty() {
         let (value, cookie) = bind_browser();

@@ -34,6 +34,8 @@ const RECENTLY: i64 = 60;
 /// # Errors
 /// A page.
 pub async fn begin(app: &App, visit: &mut Visit, answer: Params, own: Option<(String, String)>) -> Result<Response, PageError> {
+    // Nobody here has asked for it, so what it costs to read is counted before.
+    authorize::count(app, visit)?;
     let response = answer.one("SAMLResponse").ok().flatten().unwrap_or_default().to_owned();
     let said = unsolicited::read(response).await.map_err(|e| departure::page(&e).caused(e.to_string()))?;
     // It answers a request, so a sign-in has begun somewhere: here long ago, or in another browser.
@@ -61,7 +63,7 @@ pub async fn begin(app: &App, visit: &mut Visit, answer: Params, own: Option<(St
         Some(arrived.map_err(|e| failed(&connection, &e))?)
     };
     tracing::info!(tenant = tenant.name, connection = connection.name, client = client.id, "a sign-in begins at the provider");
-    let (jar, login) = authorize::begin(app, visit, &tenant.id, request).await?;
+    let (jar, login) = authorize::remember(app, visit, &tenant.id, request).await?;
     let pending = dispatch::load(app, login).await?;
     let response = match arrived {
         Some(arrived) => arrival::welcome(app, visit, pending, &connection, arrived).await?,

@@ -107,7 +107,7 @@ fn every_setting_is_in_the_table_with_its_default() {
 
 #[test]
 fn the_settings_examples_are_good() {
-    for name in ["gatehouse.toml", "direct"] {
+    for name in ["gatehouse.toml", "direct", "direct-saml"] {
         let result = Settings::parse(name, &example(name), &Environment::new());
         assert!(result.is_ok(), "{name}: {:?}", result.err());
     }

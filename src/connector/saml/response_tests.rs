@@ -1,6 +1,6 @@
 //! Answers of every shape, honest and wrapped.
 
-use std::{sync::LazyLock, time::Instant};
+use std::sync::LazyLock;
 
 use super::*;
 use crate::connector::saml::{
@@ -283,9 +283,9 @@ fn conditions_are_judged_on_what_is_signed_and_around_it() {
     }
 }
 
-/// Documents made to cost: none may take long, signed or not.
+/// Documents made to cost; the bench measures how little they do.
 #[test]
-fn hostile_documents_are_refused_soon() {
+fn documents_made_to_cost_are_refused() {
     let fill = |unit: &str| unit.repeat(250_000 / unit.len());
     let inside = |text: &str| {
         response("", &assertion("_a", "ada", &template("_a")).replace("<saml:Conditions ", &format!("{text}<saml:Conditions ")))
@@ -315,10 +315,6 @@ fn hostile_documents_are_refused_soon() {
         ("ids", inside(&(0..4_900).map(|n| format!("<x ID='_{n}'/>")).collect::<String>())),
         ("megabyte", "<a>".repeat(350_000)),
     ] {
-        let begun = Instant::now();
-        assert!(with(false, &xml).is_err(), "{name}");
-        // Far above what any takes, far below what a quadratic one would.
-        let taken = begun.elapsed();
-        assert!(taken.as_secs() < 5, "{name}: {taken:?}");
+        assert!(matches!(with(false, &xml), Err(Error::Untrusted(_))), "{name}");
     }
 }

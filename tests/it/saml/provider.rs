@@ -28,14 +28,13 @@ pub fn moment(at: i64) -> String {
 pub struct Provider {
     pub entity_id: String,
     pub sso_url: String,
-    pub slo_url: Option<String>,
     pub signer: Signer,
 }
 
 impl Provider {
     pub fn new(name: &str) -> Self {
         let base = format!("https://{name}.example/saml");
-        Self { sso_url: format!("{base}/sso"), slo_url: None, entity_id: base, signer: Signer::default() }
+        Self { sso_url: format!("{base}/sso"), entity_id: base, signer: Signer::default() }
     }
 
     /// The `saml:` part of a connection to it, by hand.

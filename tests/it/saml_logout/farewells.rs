@@ -38,7 +38,7 @@ async fn leave(scene: &Scene, person: &mut Person) -> Answer {
 }
 
 /// The sign-out of a fresh person, ended here already, and our request to the provider.
-async fn left(scene: &Scene) -> (Person, Ours) {
+pub(super) async fn left(scene: &Scene) -> (Person, Ours) {
     let mut ada = scene.person("ada@acme.example", Some("_s1")).await;
     let answer = leave(scene, &mut ada).await;
     scene.assert_ended("before anybody else is asked", &mut ada).await;
@@ -167,7 +167,7 @@ async fn an_answer_that_is_not_the_providers(backend: Backend) {
             assert!(page.body.contains("You are signed out here"), "{name}: {}", page.body);
             assert!(page.body.contains("href=\"https://app.example/bye?state=the+client%27s\""), "{name}: {}", page.body);
             let text = log.text();
-            let logged = text.lines().filter(|l| l.contains("signed out here")).next_back().unwrap_or_default();
+            let logged = text.lines().rfind(|l| l.contains("signed out here")).unwrap_or_default();
             assert!(logged.contains(cause), "{name}: {logged}");
         }
     }

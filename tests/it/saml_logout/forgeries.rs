@@ -4,7 +4,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
     Person, Scene, assert_refused,
-    message::{Demand, WAYS, Way, post, query},
+    farewells::left,
+    message::{Demand, Reply, WAYS, Way, post, query},
 };
 use crate::{
     browser::Browser,
@@ -32,7 +33,7 @@ on_both!(
 async fn ends_nothing(scene: &Scene, person: &mut Person, name: &str, cause: &str, log: &Log, answer: &crate::browser::Answer) {
     assert_refused(name, answer);
     let text = log.text();
-    let last = text.lines().filter(|l| l.contains("page error")).next_back().unwrap_or_default();
+    let last = text.lines().rfind(|l| l.contains("page error")).unwrap_or_default();
     assert!(last.contains(cause), "{name}: refused for another cause than {cause:?}: {last}");
     assert!(scene.is_alive(person).await, "{name}: it ended the session");
 }
@@ -223,6 +224,13 @@ async fn what_another_tenants_provider_says(backend: Backend) {
         assert_refused("ours at theirs", &ours.send(&mut browser, way).await);
     }
     the_honest_twin_ends_it(&scene, ada).await;
+
+    // What our browser carries back is an answer to us alone.
+    let (mut ada, request) = left(&scene).await;
+    let honest = Reply::to(&scene.idp, &scene.at(), &request, scene.clock.now());
+    let theirs = Reply { signer: foreign.signer.clone(), to: umbrella.clone(), destination: Some(umbrella), ..honest.clone() };
+    assert_refused("our RelayState at theirs", &theirs.send(&mut ada.browser, Way::Redirect).await);
+    assert!(honest.send(&mut ada.browser, Way::Redirect).await.location().is_some(), "it is not burnt");
 }
 
 async fn what_is_no_message(backend: Backend) {

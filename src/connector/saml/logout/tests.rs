@@ -79,7 +79,7 @@ fn session() -> ProviderSession {
 /// What was sent by a redirect, verified with our certificate.
 fn sent(scene: &Scene, go: &Go) -> (redirect::Decoded, Element) {
     let Go::Redirect(url) = go else { panic!("no redirect") };
-    let decoded = redirect::decode(url.query().unwrap(), &[scene.us.certificate.clone()], false).unwrap();
+    let decoded = redirect::decode(url.query().unwrap(), std::slice::from_ref(&scene.us.certificate), false).unwrap();
     let root = xml::parse(&decoded.xml).unwrap();
     (decoded, root)
 }
@@ -145,7 +145,7 @@ fn we_ask_only_where_it_is_wanted_and_taken() {
     assert_eq!(action.as_str(), "https://idp.example/slo/post");
     assert_eq!(fields[1], ("RelayState", "s".to_owned()));
     let xml = String::from_utf8(STANDARD.decode(&fields[0].1).unwrap()).unwrap();
-    assert!(verified(&xml, &[scene.us.certificate.clone()], false).unwrap().starts_with("<samlp:LogoutRequest"));
+    assert!(verified(&xml, std::slice::from_ref(&scene.us.certificate), false).unwrap().starts_with("<samlp:LogoutRequest"));
     let keyless = Logout { credentials: &Credentials::default(), ..scene.logout() };
     assert!(keyless.farewell(&session(), "s", NOW).is_err(), "never unsigned");
     scene.provider.slo[0].location = "javascript:alert(1)".into();
@@ -284,7 +284,7 @@ fn our_answer_goes_where_answers_go() {
     let Go::Post { action, fields } = scene.logout().answer(&demand, NOW).unwrap() else { panic!() };
     assert_eq!((action.as_str(), fields.len()), ("https://idp.example/slo/post", 1));
     let xml = String::from_utf8(STANDARD.decode(&fields[0].1).unwrap()).unwrap();
-    assert!(verified(&xml, &[scene.us.certificate.clone()], false).unwrap().starts_with("<samlp:LogoutResponse"));
+    assert!(verified(&xml, std::slice::from_ref(&scene.us.certificate), false).unwrap().starts_with("<samlp:LogoutResponse"));
     scene.provider.slo.clear();
     assert!(matches!(scene.logout().answer(&demand, NOW), Err(Error::Misconfigured(_))));
 }
