@@ -9,7 +9,7 @@ await mkdir(PICTURES, { recursive: true });
 const [browser, demo] = await Promise.all([launch(), startDemo()]);
 try {
   for (const colorScheme of ['light', 'dark']) {
-    const page = await browser.newPage({ viewport: { width: 960, height: 640 }, deviceScaleFactor: 1, colorScheme });
+    const page = await browser.newPage({ viewport: { width: 960, height: 690 }, deviceScaleFactor: 1, colorScheme });
     const picture = (name) => page.screenshot({ path: `${PICTURES}${name}-${colorScheme}.png`, animations: 'disabled' });
     await page.goto(demo.url);
     const cast = await people(page);

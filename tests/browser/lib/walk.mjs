@@ -20,7 +20,7 @@ export async function password(page, { email, password: secret }) {
 
 /** Over the connection of the demo. */
 export async function singleSignOn(page, demo, person, atProvider = async () => {}) {
-  await page.getByRole('button', { name: /development identity provider/ }).click();
+  await page.getByRole('button', { name: 'Sign in with OpenID (development)' }).click();
   await page.waitForURL(`${demo.identityProvider}/**`);
   await atProvider();
   await password(page, person);

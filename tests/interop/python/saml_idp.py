@@ -4,6 +4,7 @@ is localhost: another site, as a customer's provider is."""
 import html
 import http.cookies
 import secrets
+import shutil
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -125,7 +126,7 @@ class Idp:
             "key_file": signing.key,
             "cert_file": signing.certificate,
             "additional_cert_files": [k.certificate for k in self.published if k is not signing],
-            "xmlsec_binary": "/usr/bin/xmlsec1",
+            "xmlsec_binary": shutil.which("xmlsec1"),
             "delete_tmpfiles": True,
             "metadata": {"inline": self.service_providers},
             "service": {"idp": {
@@ -205,6 +206,16 @@ class Idp:
         self.sessions.append((entity_id, name_id, index))
         form = server.apply_binding(BINDING_HTTP_POST, str(response), args["destination"], relay_state, response=True)
         return 200, {"set-cookie": f"idp={login}; HttpOnly; Path=/"}, form["data"]
+
+    def tile(self, entity_id, login):
+        """An answer that nobody asked for, as behind a tile of the provider's portal: a page that posts it."""
+        server = self.server()
+        name_id = NameID(format=NAMEID_FORMAT_EMAILADDRESS, text=PEOPLE[login]["mail"])
+        _, destination = server.pick_binding("assertion_consumer_service", [BINDING_HTTP_POST], "spsso", entity_id=entity_id)
+        response = server.create_authn_response(
+            PEOPLE[login], None, destination, entity_id, userid=login, name_id=name_id,
+            authn={"class_ref": PASSWORDPROTECTEDTRANSPORT, "authn_auth": self.url}, sign_response=True, sign_assertion=True, **SHA256)
+        return server.apply_binding(BINDING_HTTP_POST, str(response), destination, "https://evil.example/", response=True)["data"]
 
     @staticmethod
     def only(args):

@@ -28,6 +28,7 @@ SHAPES = {
     "sha1-allowed": ({"sign": SHA1}, {"allow_sha1": True}),
     "signed-metadata": ({}, {}),
     "logout-by-form": ({}, {}),
+    "portal": ({}, {"idp_initiated": True, "idp_initiated_client": "app", "idp_initiated_url": f"{APP}/start"}),
 }
 OTHERS = {
     "sha1": ({"sign": SHA1}, {}),
@@ -178,6 +179,20 @@ def test_an_answer_is_good_once_and_in_its_own_browser(gatehouse):
     way.tokens(first)
     again = way.person.submit(page, "SAMLResponse", {})
     assert not isinstance(again, str) and 400 <= again.status_code < 500, "a second time"
+
+
+def test_a_tile_of_the_providers_portal_begins_a_sign_in_of_ours(gatehouse, idp):
+    def press(name):
+        person = Person()
+        return person, person.send(idp.url, idp.tile(f"{gatehouse.url}/saml/acme/{name}/metadata", "ada"))
+
+    _, page = press("both-signed")
+    assert page.status_code == 400, "off, unless the connection says otherwise"
+    asked = len(idp.requests)
+    person, page = press("portal")
+    assert len(idp.requests) == asked + 1 and "pending" in page.text, "the answer is not taken: we ask ourselves"
+    assert person.submit(page, "login", {"login": "ada"}) == f"{APP}/start"
+    assert is_signed_in(gatehouse, person)
 
 
 def test_our_metadata_is_what_pysaml2_expects(gatehouse, idp):
