@@ -3,7 +3,7 @@
 //!
 //!     cargo bench --profile dist --bench saml
 
-#![expect(missing_docs, clippy::print_stdout, reason = "a program that prints")]
+#![expect(clippy::print_stdout, reason = "a program that prints")]
 #![expect(clippy::unwrap_used, reason = "what fails here is to end the program")]
 
 use std::{
@@ -30,6 +30,10 @@ use openssl::{
     x509::{X509, X509NameBuilder},
 };
 use samael::crypto::{AllowedSignatureAlgorithm, CertificateDer, Crypto, CryptoProvider as _, ReduceMode};
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The connector may take this many times as long as the bare verification.
 const RATIO: f64 = 2.0;
