@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program that prints")]
 #![expect(clippy::unwrap_used, reason = "what fails here is to end the program")]
+#![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
 
 use std::{
     fs,
