@@ -89,7 +89,8 @@ fn element(node: RoNode, limits: Limits, depth: usize) -> Result<Element, XmlErr
     }
     absolute_namespaces(node)?;
     let (namespace, name) = named(node)?;
-    let mut read = Element { namespace, name, attributes: attributes(node)?, children: Vec::new() };
+    let attributes = attributes(node, &name)?;
+    let mut read = Element { namespace, name, attributes, children: Vec::new() };
     let mut next = node.get_first_child();
     while let Some(child) = next {
         match child.get_type() {
@@ -127,16 +128,32 @@ fn absolute_namespaces(node: RoNode) -> Result<(), XmlError> {
     Ok(())
 }
 
-fn attributes(node: RoNode) -> Result<Vec<Attribute>, XmlError> {
-    let names = node.get_properties();
-    // By name to one of them, and from there along the list: the map alone would hide one of two with the same local name.
-    let Some(mut first) = names.keys().next().and_then(|name| node.get_property_node(name)) else {
-        return if names.is_empty() { Ok(Vec::new()) } else { Err(XmlError("an attribute cannot be read".to_owned())) };
+/// Any attribute of an element: one is enough to walk from to all. By the name that the element usually has, else by a map
+/// of them all, which costs a lookup for each.
+fn any_attribute(node: RoNode, element: &str) -> Result<Option<RoNode>, XmlError> {
+    let usual = match element {
+        "Attribute" => "Name",
+        "AttributeValue" => "type",
+        "Response" | "Assertion" => "ID",
+        "Transform" | "CanonicalizationMethod" | "SignatureMethod" | "DigestMethod" => "Algorithm",
+        _ => "",
     };
+    if let Some(found) = Some(usual).filter(|name| !name.is_empty()).and_then(|name| node.get_property_node(name)) {
+        return Ok(Some(found));
+    }
+    let names = node.get_properties();
+    match names.keys().next().and_then(|name| node.get_property_node(name)) {
+        None if !names.is_empty() => Err(XmlError("an attribute cannot be read".to_owned())),
+        found => Ok(found),
+    }
+}
+
+fn attributes(node: RoNode, element: &str) -> Result<Vec<Attribute>, XmlError> {
+    let Some(mut first) = any_attribute(node, element)? else { return Ok(Vec::new()) };
     while let Some(before) = first.get_prev_sibling() {
         first = before;
     }
-    let mut found: Vec<Attribute> = Vec::with_capacity(names.len());
+    let mut found: Vec<Attribute> = Vec::new();
     let mut next = Some(first);
     while let Some(attribute) = next {
         let (namespace, name) = named(attribute)?;
