@@ -27,6 +27,14 @@ async fn an_id_has_one_spelling_and_one_owner() {
             world.refused_but_honest_passes(&format!("{more} {inner}"), "id", forge).await;
         }
     }
+    // An id of another spelling where there is no right one.
+    for id in ["Id=\"_x\"", "id=\"_x\"", "xml:id=\"_x\"", "samlp:ID=\"_x\""] {
+        let forge = |message: &mut Message| {
+            message.response = edit(move |r| r.replacen("<samlp:Status>", &format!("<samlp:Status {id}>"), 1));
+            message.build()
+        };
+        world.refused_but_honest_passes(id, "not the one of its standard", forge).await;
+    }
     let same = |message: &mut Message| {
         message.assertion_id = message.response_id.clone();
         message.signs = Signs::Response;

@@ -165,6 +165,16 @@ async fn a_name_is_its_namespace_and_not_its_prefix() {
     for (name, forge) in rebound {
         world.refused_but_honest_passes(name, "", forge).await;
     }
+    for name in ["Response", "Assertion", "EncryptedAssertion", "NameID", "Signature"] {
+        let forge = |m: &mut Message| {
+            let alike = format!("<e:{name} xmlns:e=\"urn:evil\"></e:{name}>");
+            m.response = edit(move |r| {
+                r.replacen("</saml:Issuer>", &format!("</saml:Issuer><samlp:Extensions>{alike}</samlp:Extensions>"), 1)
+            });
+            m.build()
+        };
+        world.refused_but_honest_passes(&format!("a look-alike {name}"), "means nothing", forge).await;
+    }
     // libxml2 passes such a declaration over, and so it means nothing.
     let xml = |m: &mut Message| m.build().replace("<samlp:Status>", "<samlp:Status xmlns:xml=\"urn:evil\">");
     assert_signed_in("the xml prefix rebound", &world.sign_in_with(&mut Browser::new(), xml).await);
