@@ -3,8 +3,9 @@
 //!
 //!     cargo bench --profile dist --bench saml
 
-#![expect(missing_docs, clippy::print_stdout, reason = "a program that prints")]
+#![expect(clippy::print_stdout, reason = "a program that prints")]
 #![expect(clippy::unwrap_used, reason = "what fails here is to end the program")]
+#![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
 
 use std::{
     fs,
@@ -30,6 +31,10 @@ use openssl::{
     x509::{X509, X509NameBuilder},
 };
 use samael::crypto::{AllowedSignatureAlgorithm, CertificateDer, Crypto, CryptoProvider as _, ReduceMode};
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The connector may take this many times as long as the bare verification.
 const RATIO: f64 = 2.0;

@@ -3,7 +3,6 @@
 
 use std::{ffi::c_int, sync::Once};
 
-use openssl::{pkey::Id, x509::X509};
 use samael::crypto::{AllowedSignatureAlgorithm, CertificateDer, Crypto, CryptoProvider, ReduceMode};
 
 use super::{
@@ -203,13 +202,16 @@ fn transformed(transforms: &Element) -> Result<(), String> {
     canonicalization(canonical, "Transform")
 }
 
-/// The certificates whose keys fit the signatures: xmlsec gives up at the first key of another kind.
+/// How a certificate names the kind of its key (`rsaEncryption`, `id-ecPublicKey`); neither stands anywhere else in it.
+const RSA_KEY: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const EC_KEY: &[u8] = &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+
+/// The certificates whose keys fit the signatures: xmlsec gives up at the first key of another kind. Certificates were
+/// read whole when the connection was opened; to decode one again only to see its kind takes as long as to verify with it.
 fn usable(certificates: &[Vec<u8>], methods: &[Methods<'_>]) -> Vec<CertificateDer> {
-    let fits = |der: &&Vec<u8>| {
-        let kind = X509::from_der(der).and_then(|certificate| certificate.public_key()).map(|key| key.id());
-        let wanted = |m: &Methods<'_>| if m.signature.contains("ecdsa") { Id::EC } else { Id::RSA };
-        kind.is_ok_and(|kind| methods.iter().any(|m| wanted(m) == kind))
-    };
+    let wanted = |m: &Methods<'_>| if m.signature.contains("ecdsa") { EC_KEY } else { RSA_KEY };
+    let has = |der: &[u8], oid: &[u8]| der.windows(oid.len()).any(|part| part == oid);
+    let fits = |der: &&Vec<u8>| methods.iter().any(|m| has(der, wanted(m)));
     certificates.iter().filter(fits).map(|der| CertificateDer::from(der.clone())).collect()
 }
 
