@@ -74,7 +74,9 @@ pub async fn accept(settings: &Settings, tenant: &str, connection: &str, fingerp
             connection.name,
             held.join(" ")
         ))),
-        Acceptance::Nothing => Err(one(format!("nothing is held for {}/{}: no metadata waits for a word", tenant.name, connection.name))),
+        Acceptance::Nothing => {
+            Err(one(format!("nothing is held for {}/{}: no metadata waits for a word", tenant.name, connection.name)))
+        }
         Acceptance::Done(change) => {
             say(told(&Outcome::Changed(change), &tenant.name, &connection.name));
             say("running nodes use it from their next sign-in on");
@@ -225,7 +227,10 @@ impl Shown<'_> {
         if let Some(held) = row.held.as_deref().and_then(read) {
             out.head("HELD: newer metadata that shares no key with the one in use, or names another entity id");
             self.provider(out, &held);
-            out.line("compare and accept", format!("gatehouse connections accept {} {} FINGERPRINT…", self.tenant.name, self.connection.name));
+            out.line(
+                "compare and accept",
+                format!("gatehouse connections accept {} {} FINGERPRINT…", self.tenant.name, self.connection.name),
+            );
         }
     }
 

@@ -246,12 +246,7 @@ impl Providers {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn accept(
-        &self,
-        tenant: &str,
-        connection: &Connection,
-        fingerprints: &[String],
-    ) -> Result<Acceptance, StoreError> {
+    pub async fn accept(&self, tenant: &str, connection: &Connection, fingerprints: &[String]) -> Result<Acceptance, StoreError> {
         let Some(seen) = rows::find(&self.0.db, &connection.id).await? else { return Ok(Acceptance::Nothing) };
         let (row, acceptance) = settle::accept(&seen, fingerprints, self.0.clock.now())?;
         if let (Some(row), Acceptance::Done(change)) = (row, &acceptance) {

@@ -197,9 +197,12 @@ mod tests {
         let held = settled(Some(&first), "s", Ok(document("x", Some(NOW + 1), None)));
         assert!(matches!(held.result, Ok(Outcome::Held(Stranger::Keys, _))));
         assert_eq!((held.row.version, &held.row.provider), (1, &first.provider));
-        let (accepted, _) = accept(&held.row, NOW + 2).unwrap().unwrap();
+        let (none, other) = accept(&held.row, &["AA:BB".into()], NOW + 2).unwrap();
+        assert_eq!((none, other), (None, Acceptance::Other(vec![])));
+        let (accepted, _) = accept(&held.row, &[], NOW + 2).unwrap();
+        let accepted = accepted.unwrap();
         assert_eq!((accepted.version, accepted.provider, accepted.held), (2, held.row.held, None));
         assert_eq!(accepted.changed_at, Some(NOW + 2));
-        assert_eq!(accept(&first, NOW).unwrap(), None);
+        assert_eq!(accept(&first, &[], NOW).unwrap(), (None, Acceptance::Nothing));
     }
 }

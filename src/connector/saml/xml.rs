@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn names_and_attributes_have_their_limits() {
-        let long = |n| format!("<a xmlns='u:{}'/>", "x".repeat(n - 2));
+        let long = |n: usize| format!("<a xmlns='u:{}'/>", "x".repeat(n - 2));
         assert!(parse(&long(256)).is_ok());
         assert!(parse(&long(257)).unwrap_err().0.contains("longer than 256 bytes"));
         assert!(parse_published(&long(257)).unwrap_err().0.contains("longer than 256 bytes"));
