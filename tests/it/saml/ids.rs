@@ -91,7 +91,7 @@ async fn a_reference_is_to_the_element_that_it_stands_in() {
             });
             message.build()
         };
-        world.refuses(signs, &format!("no URI"), "reference", forge).await;
+        world.refuses(signs, "no URI", "reference", forge).await;
     }
     // The assertion's signature covers the response, and the reverse.
     let other = |message: &mut Message| {
@@ -148,7 +148,7 @@ async fn there_is_one_reference_one_signed_info_one_signature() {
             });
             message.build()
         };
-        world.refuses(signs, &format!("no reference"), "Reference", forge).await;
+        world.refuses(signs, "no reference", "Reference", forge).await;
         // Digest tricks (S8): what is read first is not what was signed.
         let tricks: [(&str, fn(String) -> String); 5] = [
             ("two SignedInfo", |s| s.replacen("<ds:SignedInfo>", "<ds:SignedInfo></ds:SignedInfo><ds:SignedInfo>", 1)),
@@ -174,7 +174,7 @@ async fn there_is_one_reference_one_signed_info_one_signature() {
             message.signer.signature = edit(|s| format!("{s}{s}"));
             message.build()
         };
-        world.refuses(signs, &format!("two signatures"), "Signature", double).await;
+        world.refuses(signs, "two signatures", "Signature", double).await;
     }
     // Each of the two signatures refers to the other's element.
     let swapped = |message: &mut Message| {

@@ -196,7 +196,7 @@ async fn two_assertions_under_one_signature_are_refused() {
             intact("signed Advice", &xml);
             xml
         };
-        world.refuses(signs, &format!("in a signed Advice"), "", forge).await;
+        world.refuses(signs, "in a signed Advice", "", forge).await;
     }
 }
 
@@ -234,7 +234,7 @@ async fn a_moved_or_missing_signature_is_refused() {
             }
             xml
         };
-        world.refuses(signs, &format!("stripped"), "is signed", stripped).await;
+        world.refuses(signs, "stripped", "is signed", stripped).await;
     }
     let half = |message: &mut Message| {
         message.signs = Signs::Both;
