@@ -54,3 +54,7 @@ CREATE TABLE farewells (
     expires_at    BIGINT NOT NULL
 );
 CREATE INDEX farewells_by_expiry ON farewells (expires_at);
+CREATE INDEX farewells_by_connection ON farewells (connection_id);
+
+-- How many sign-ins of one browser wait for one provider.
+CREATE INDEX departures_by_browser ON departures (browser_hash, connection_id);

@@ -200,8 +200,10 @@ fn direct_state(direct: &DirectSettings) -> String {
         fields.extend(direct.email_claim.as_ref().map(|name| ("email_claim".to_owned(), json!(name))));
         let (protocol, part) = match &direct.provider {
             DirectProvider::Oidc(oidc) => ("oidc", direct_oidc(oidc)),
-            DirectProvider::Saml(DirectMetadata::Url(url)) => ("saml", json!({ "metadata_url": url })),
-            DirectProvider::Saml(DirectMetadata::Document(xml)) => ("saml", json!({ "metadata_xml": xml })),
+            DirectProvider::Saml(DirectMetadata::Url(url)) => ("saml", json!({ "metadata_url": url, "offer_encryption": false })),
+            DirectProvider::Saml(DirectMetadata::Document(xml)) => {
+                ("saml", json!({ "metadata_xml": xml, "offer_encryption": false }))
+            }
         };
         fields.insert("protocol".to_owned(), json!(protocol));
         fields.insert(protocol.to_owned(), part);
@@ -323,7 +325,7 @@ impl Inner {
         let secret = connection.secret_sealed.as_deref().map(|sealed| self.sealer.open_text(&context, sealed)).transpose();
         let secret = secret.map_err(|e| connector::Error::Misconfigured(format!("its client secret: {e}")))?;
         let provider = self.providers.current(tenant, connection).await?;
-        self.registry.get(&StoredConnection {
+        let stored = StoredConnection {
             id: &connection.id,
             version: connection.version,
             protocol: connection.protocol,
@@ -332,7 +334,8 @@ impl Inner {
             tenant,
             name: &connection.name,
             provider,
-        })
+        };
+        self.registry.get(stored).await
     }
 
     /// Judges an access token of ours for whatever audience: for those who ask *about* a token, not with it.

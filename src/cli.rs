@@ -121,7 +121,13 @@ enum Connections {
     ///
     /// Metadata that shares no signing key with the one in use, or names another entity id, has no effect before. Compare the
     /// fingerprints that `show` prints with those that the provider tells you by another way.
-    Accept(Named),
+    Accept {
+        #[command(flatten)]
+        named: Named,
+        /// The SHA-256 fingerprint of each certificate that the held metadata has
+        #[arg(required = true)]
+        fingerprints: Vec<String>,
+    },
 }
 
 #[derive(clap::Args)]
@@ -179,8 +185,8 @@ fn execute(cli: Cli) -> Result<(), Problems> {
             Command::Connections(Connections::Refresh(n)) => {
                 connections::refresh(&settings("error")?.0, &n.tenant, &n.connection).await
             }
-            Command::Connections(Connections::Accept(n)) => {
-                connections::accept(&settings("error")?.0, &n.tenant, &n.connection).await
+            Command::Connections(Connections::Accept { named: n, fingerprints }) => {
+                connections::accept(&settings("error")?.0, &n.tenant, &n.connection, &fingerprints).await
             }
             Command::Demo { dir, port, idp_port, control_plane_port } => {
                 let _logs = start_logs(LogFormat::Text, "warn");

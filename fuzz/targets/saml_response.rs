@@ -30,8 +30,7 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
 });
 
 fuzz_target!(|text: &str| {
-    let trust =
-        Trust { certificates: &KEYS.provider, allow_sha1: false, want_encrypted: false, decryption: &KEYS.ours };
+    let trust = Trust { certificates: &KEYS.provider, allow_sha1: false, want_encrypted: false, decryption: &KEYS.ours };
     let expected = Expected {
         issuer: "https://idp.example/saml",
         audience: "https://sso.example/saml/acme/corp/metadata",
@@ -59,11 +58,14 @@ fuzz_target!(|text: &str| {
 fn same(element: &Element) -> Element {
     let mut same = element.clone();
     same.attributes.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
-    same.children = element.children.iter().filter_map(|node| match node {
-        Node::Element(e) if e.is(DS, "Signature") => None,
-        Node::Element(e) => Some(Node::Element(same(e))),
-        text => Some(text.clone()),
-    }).collect();
+    same.children = element
+        .children
+        .iter()
+        .filter_map(|node| match node {
+            Node::Element(e) if e.is(DS, "Signature") => None,
+            Node::Element(e) => Some(Node::Element(self::same(e))),
+            text => Some(text.clone()),
+        })
+        .collect();
     same
 }
-

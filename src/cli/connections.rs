@@ -11,7 +11,7 @@ use crate::{
     moment::{Moment, span},
     outbound::Outbound,
     policy::{connection::Protocol, saml::SamlSettings},
-    provider_metadata::{Outcome, Providers, belongs},
+    provider_metadata::{Acceptance, Outcome, Providers, belongs},
     store::{
         self, Db,
         connections::Connection,
@@ -62,14 +62,22 @@ pub async fn refresh(settings: &Settings, tenant: &str, connection: &str) -> Res
 }
 
 /// Puts the held metadata of one connection in force.
-pub async fn accept(settings: &Settings, tenant: &str, connection: &str) -> Result<(), Problems> {
+pub async fn accept(settings: &Settings, tenant: &str, connection: &str, fingerprints: &[String]) -> Result<(), Problems> {
     let (db, _) = app::open_store(settings).await.map_err(one)?;
     let (tenant, connection) = find(&db, tenant, connection).await?;
-    let change = providers(settings, &db)?.accept(&tenant.name, &connection).await;
+    let change = providers(settings, &db)?.accept(&tenant.name, &connection, fingerprints).await;
     db.close().await;
     match change.map_err(one)? {
-        None => Err(one(format!("nothing is held for {}/{}: no metadata waits for a word", tenant.name, connection.name))),
-        Some(change) => {
+        Acceptance::Other(held) => Err(one(format!(
+            "what is held for {}/{} has other certificates than those named: {}; compare each with the provider's, and name all of them",
+            tenant.name,
+            connection.name,
+            held.join(" ")
+        ))),
+        Acceptance::Nothing => {
+            Err(one(format!("nothing is held for {}/{}: no metadata waits for a word", tenant.name, connection.name)))
+        }
+        Acceptance::Done(change) => {
             say(told(&Outcome::Changed(change), &tenant.name, &connection.name));
             say("running nodes use it from their next sign-in on");
             Ok(())
@@ -219,7 +227,10 @@ impl Shown<'_> {
         if let Some(held) = row.held.as_deref().and_then(read) {
             out.head("HELD: newer metadata that shares no key with the one in use, or names another entity id");
             self.provider(out, &held);
-            out.line("compare and accept", format!("gatehouse connections accept {} {}", self.tenant.name, self.connection.name));
+            out.line(
+                "compare and accept",
+                format!("gatehouse connections accept {} {} FINGERPRINT…", self.tenant.name, self.connection.name),
+            );
         }
     }
 
@@ -275,7 +286,7 @@ fn told(outcome: &Outcome, tenant: &str, connection: &str) -> Lines {
         Outcome::Held(why, provider) => {
             out.head(&format!("{tenant}/{connection}: HELD, the last metadata stays in use: {why}"));
             listed(&mut out, "certificate", &provider.signers());
-            out.line("compare and accept", format!("gatehouse connections accept {tenant} {connection}"));
+            out.line("compare and accept", format!("gatehouse connections accept {tenant} {connection} FINGERPRINT…"));
         }
     }
     out

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use super::{
     Connector, Deps, Error,
     oidc::Oidc,
-    saml::{Saml, metadata::Provider},
+    saml::{Saml, metadata::Provider, turn},
 };
 use crate::policy::connection::{ConnectionSettings, Protocol};
 
@@ -55,8 +55,11 @@ struct Open {
 struct Kept {
     version: (i64, i64),
     used: u64,
-    connector: Arc<dyn Connector>,
+    opened: Opened,
 }
+
+/// What opening gave: settings that cannot work are not tried again before they change.
+type Opened = Result<Arc<dyn Connector>, Error>;
 
 impl Registry {
     /// An empty one.
@@ -69,25 +72,55 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Misconfigured`] when the settings cannot work.
-    pub fn get(&self, connection: &StoredConnection<'_>) -> Result<Arc<dyn Connector>, Error> {
+    pub async fn get(&self, connection: StoredConnection<'_>) -> Opened {
+        let version = (connection.version, connection.provider.as_ref().map_or(0, |(version, _)| *version));
+        if let Some(opened) = self.kept(connection.id, version) {
+            return opened;
+        }
+        let id = connection.id.to_owned();
+        let opened = self.open(connection).await;
+        self.keep(id, version, opened.clone());
+        opened
+    }
+
+    async fn open(&self, connection: StoredConnection<'_>) -> Opened {
+        match connection.protocol {
+            Protocol::Oidc => Ok(Arc::new(Oidc::open(connection.settings, connection.secret, &self.deps)?)),
+            Protocol::Saml => {
+                // Its metadata may be a document to parse and verify.
+                let StoredConnection { id, version, protocol, tenant, name, .. } = connection;
+                let (id, tenant, name) = (id.to_owned(), tenant.to_owned(), name.to_owned());
+                let (settings, provider, deps) = (connection.settings.clone(), connection.provider, self.deps.clone());
+                let open = move || {
+                    let (settings, secret) = (&settings, None);
+                    let (id, tenant, name) = (id.as_str(), tenant.as_str(), name.as_str());
+                    Saml::open(&StoredConnection { id, version, protocol, settings, secret, tenant, name, provider }, &deps)
+                };
+                Ok(Arc::new(turn::take(open).await?))
+            }
+        }
+    }
+
+    fn kept(&self, id: &str, version: (i64, i64)) -> Option<Opened> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.uses += 1;
         let used = open.uses;
-        let version = (connection.version, connection.provider.as_ref().map_or(0, |(version, _)| *version));
-        if let Some(kept) = open.connectors.get_mut(connection.id).filter(|kept| kept.version == version) {
-            kept.used = used;
-            return Ok(Arc::clone(&kept.connector));
+        let kept = open.connectors.get_mut(id).filter(|kept| kept.version == version)?;
+        kept.used = used;
+        Some(kept.opened.clone())
+    }
+
+    fn keep(&self, id: String, version: (i64, i64), opened: Opened) {
+        // That too much is going on is nothing of the connection's.
+        if matches!(opened, Err(Error::Unreachable(_))) {
+            return;
         }
-        let connector: Arc<dyn Connector> = match connection.protocol {
-            Protocol::Oidc => Arc::new(Oidc::open(connection.settings, connection.secret.clone(), &self.deps)?),
-            Protocol::Saml => Arc::new(Saml::open(connection, &self.deps)?),
-        };
-        if open.connectors.len() >= CAPACITY && !open.connectors.contains_key(connection.id) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.connectors.len() >= CAPACITY && !open.connectors.contains_key(&id) {
             let oldest = open.connectors.iter().min_by_key(|(_, kept)| kept.used).map(|(id, _)| id.clone());
             oldest.and_then(|id| open.connectors.remove(&id));
         }
-        let kept = Kept { version, used, connector: Arc::clone(&connector) };
-        open.connectors.insert(connection.id.to_owned(), kept);
-        Ok(connector)
+        let used = open.uses;
+        open.connectors.insert(id, Kept { version, used, opened });
     }
 }

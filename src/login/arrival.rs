@@ -38,10 +38,12 @@ pub async fn welcome(
     }
     let user = link::user_of(app, &pending, connection, &identity).await.map_err(|e| another_way(e, &pending))?;
     require_active(app, &pending, &user, Some(connection)).await.map_err(|e| another_way(e, &pending))?;
-    let who = sign_in(app, visit, &pending, connection, &user, &identity).await?;
+    let who = signed_in(app, &pending, connection, &user, &identity);
+    // First what ends the session, then the session.
     if let Some(session) = session {
         remember(app, connection, &who, &session).await?;
     }
+    visit.sign_in(&who).await?;
     store::logins::prove(&app.db, &pending.login.id, &who.sid).await?;
     pending.login.proven_by = Some(who.sid.clone());
     crate::metrics::login(connection.protocol.as_str(), "success");
@@ -63,17 +65,10 @@ pub async fn use_up(app: &App, connection: &Connection, once: &Once) -> Result<(
 
 /// Where the provider says when its session ends (`SessionNotOnOrAfter`), ours ends no later. Refresh tokens that it has
 /// given go on: they are for the time when the person is away, and end by sign-out, single logout or revocation.
-async fn sign_in(
-    app: &App,
-    visit: &Visit,
-    pending: &Pending,
-    connection: &Connection,
-    user: &User,
-    identity: &Identity,
-) -> Result<SignedIn, PageError> {
+fn signed_in(app: &App, pending: &Pending, connection: &Connection, user: &User, identity: &Identity) -> SignedIn {
     let now = app.clock.now();
     let until = now + app.settings.session_absolute;
-    let signed_in = SignedIn {
+    SignedIn {
         sid: secret::random_id(),
         user_id: user.id.clone(),
         tenant_id: pending.tenant.id.clone(),
@@ -84,9 +79,7 @@ async fn sign_in(
         amr: String::new(),
         until: identity.session_until.map_or(until, |end| end.min(until)),
         seen_at: now,
-    };
-    visit.sign_in(&signed_in).await?;
-    Ok(signed_in)
+    }
 }
 
 /// Remembers the provider's session for as long as anything can rest on it: our session, and the refresh tokens that it

@@ -75,6 +75,7 @@ pub async fn plan(app: &App, visit: &Visit, pending: &Pending, name: &str, hint:
     let memo_sealed = app.sealer.seal(&format!("departure/{state_hash}"), departure.memo.to_string().as_bytes());
     let row = Departure { login_id: pending.login.id.clone(), connection_id: connection.id.clone(), memo_sealed };
     store::departures::insert(&app.db, &state_hash, &visit.browser_hash(), &row, app.clock.now()).await?;
+    store::departures::keep_newest(&app.db, &pending.login.id).await?;
     Ok(departure.go)
 }
 

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::{departure, farewell, pages::SignedOut};
+use super::{authorize, departure, farewell, pages::SignedOut};
 use crate::{
     app::App,
     connector::{self, Connector, LogoutMessage, saml::sp_metadata::Addresses},
@@ -32,6 +32,8 @@ pub async fn single_logout(
     Path((tenant, connection)): Path<(String, String)>,
     RawForm(form): RawForm,
 ) -> Result<Response, PageError> {
+    // Anybody may call, and each message costs a verification.
+    authorize::count(&app, &visit)?;
     let text = std::str::from_utf8(&form).map_err(|_| unreadable("the message is not UTF-8"))?;
     let params = Params::parse(text).and_then(|p| p.once_each().map(|()| p));
     let params = params.map_err(|e| unreadable(e.description))?;

@@ -82,7 +82,7 @@ pub struct SamlSettings {
     /// Where such a sign-in lands: on the origin of one of that client's redirect URIs.
     pub idp_initiated_url: Option<String>,
     /// Whether signatures over SHA-1 are accepted. Collisions of SHA-1 can be bought; this is for providers that cannot do
-    /// better, and each start warns of it.
+    /// better, and opening such a connection warns of it.
     pub allow_sha1: bool,
     /// Whether signing out here signs out at the provider too, where it offers that.
     pub single_logout: bool,

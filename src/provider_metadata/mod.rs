@@ -16,12 +16,12 @@ use moka::future::Cache;
 use tokio::sync::Mutex;
 use url::Url;
 
-pub use self::settle::Outcome;
+pub use self::settle::{Acceptance, Outcome};
 use crate::{
     clock::Clock,
     connector::{
         Error,
-        saml::metadata::{self, Certificate, Provider, change},
+        saml::metadata::{self, Certificate, Provider},
     },
     metrics,
     outbound::Outbound,
@@ -113,7 +113,7 @@ impl Providers {
         let error = match self.renew(tenant, connection, &source).await {
             Ok(Outcome::Held(why, _)) => Error::Misconfigured(format!(
                 "the provider's metadata in use is past its validUntil, and the one that came is held, because {why}; compare \
-                 its fingerprints with the provider's, then: gatehouse connections accept {tenant} {}",
+                 its fingerprints with the provider's, then: gatehouse connections accept {tenant} {} FINGERPRINT",
                 connection.name
             )),
             Ok(_) => match self.known(connection, &source).await? {
@@ -246,14 +246,16 @@ impl Providers {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn accept(&self, tenant: &str, connection: &Connection) -> Result<Option<change::Change>, StoreError> {
-        let Some(seen) = rows::find(&self.0.db, &connection.id).await? else { return Ok(None) };
-        let Some((row, change)) = settle::accept(&seen, self.0.clock.now())? else { return Ok(None) };
-        if !rows::save(&self.0.db, Some(&seen), &row).await? {
-            return Ok(None);
+    pub async fn accept(&self, tenant: &str, connection: &Connection, fingerprints: &[String]) -> Result<Acceptance, StoreError> {
+        let Some(seen) = rows::find(&self.0.db, &connection.id).await? else { return Ok(Acceptance::Nothing) };
+        let (row, acceptance) = settle::accept(&seen, fingerprints, self.0.clock.now())?;
+        if let (Some(row), Acceptance::Done(change)) = (row, &acceptance) {
+            if !rows::save(&self.0.db, Some(&seen), &row).await? {
+                return Ok(Acceptance::Nothing);
+            }
+            tell(tenant, &connection.name, &Outcome::Changed(change.clone()));
         }
-        tell(tenant, &connection.name, &Outcome::Changed(change.clone()));
-        Ok(Some(change))
+        Ok(acceptance)
     }
 }
 
@@ -282,7 +284,7 @@ fn tell(tenant: &str, connection: &str, outcome: &Outcome) {
                 cause = %why,
                 certificates,
                 "a provider's new metadata is held and the last one stays in use; compare its fingerprints with the provider's, \
-                 then run: gatehouse connections accept TENANT CONNECTION"
+                 then run: gatehouse connections accept TENANT CONNECTION FINGERPRINT"
             );
         }
     }

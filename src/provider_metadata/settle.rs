@@ -1,5 +1,7 @@
 //! What becomes of a document that came, or did not: pure, so that it can be seen whole.
 
+use std::collections::BTreeSet;
+
 use crate::{
     connector::{
         Error,
@@ -68,7 +70,8 @@ pub fn settle(
     let later = match result {
         Ok(later) => later,
         Err(error) => {
-            row.failure = Some(error.to_string());
+            // It may quote the document.
+            row.failure = Some(error.to_string().chars().take(1_000).collect());
             row.due_at = now.saturating_add(RETRY);
             return Ok(Settled { row, result: Err(error) });
         }
@@ -97,12 +100,30 @@ pub fn settle(
     Ok(Settled { row, result: Ok(outcome) })
 }
 
-/// The row with the held document in force, and what changes by that; nothing when none is held.
-pub fn accept(seen: &Row, now: i64) -> Result<Option<(Row, Change)>, StoreError> {
-    let (Some(held), Some(accepted)) = (&seen.held, &seen.provider) else { return Ok(None) };
-    let change = change::difference(&provider(accepted)?, &provider(held)?);
+/// What came of an operator's word for what is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acceptance {
+    /// Nothing is held.
+    Nothing,
+    /// Other certificates are held than those that the operator compared: these, by fingerprint.
+    Other(Vec<String>),
+    /// It is in force, and this is what changed.
+    Done(Change),
+}
+
+/// The row with the held document in force, when its certificates are those of `fingerprints` and no others: the document
+/// may have been exchanged since the operator looked at it.
+pub fn accept(seen: &Row, fingerprints: &[String], now: i64) -> Result<(Option<Row>, Acceptance), StoreError> {
+    let (Some(held), Some(accepted)) = (&seen.held, &seen.provider) else { return Ok((None, Acceptance::Nothing)) };
+    let next = provider(held)?;
+    let there: BTreeSet<String> = next.signers().into_iter().map(|c| c.fingerprint).collect();
+    let plain = |text: &String| text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_uppercase();
+    if there.iter().map(plain).collect::<BTreeSet<_>>() != fingerprints.iter().map(plain).collect() {
+        return Ok((None, Acceptance::Other(there.into_iter().collect())));
+    }
+    let change = change::difference(&provider(accepted)?, &next);
     let row = Row { version: seen.version + 1, provider: Some(held.clone()), held: None, changed_at: Some(now), ..seen.clone() };
-    Ok(Some((row, change)))
+    Ok((Some(row), Acceptance::Done(change)))
 }
 
 /// When to fetch again: after the document's cacheDuration, and while half of its validity is left.
@@ -176,9 +197,12 @@ mod tests {
         let held = settled(Some(&first), "s", Ok(document("x", Some(NOW + 1), None)));
         assert!(matches!(held.result, Ok(Outcome::Held(Stranger::Keys, _))));
         assert_eq!((held.row.version, &held.row.provider), (1, &first.provider));
-        let (accepted, _) = accept(&held.row, NOW + 2).unwrap().unwrap();
+        let (none, other) = accept(&held.row, &["AA:BB".into()], NOW + 2).unwrap();
+        assert_eq!((none, other), (None, Acceptance::Other(vec![])));
+        let (accepted, _) = accept(&held.row, &[], NOW + 2).unwrap();
+        let accepted = accepted.unwrap();
         assert_eq!((accepted.version, accepted.provider, accepted.held), (2, held.row.held, None));
         assert_eq!(accepted.changed_at, Some(NOW + 2));
-        assert_eq!(accept(&first, NOW).unwrap(), None);
+        assert_eq!(accept(&first, &[], NOW).unwrap(), (None, Acceptance::Nothing));
     }
 }

@@ -61,6 +61,23 @@ pub async fn asked(db: &Db, state_hash: &str, now: i64) -> Result<Option<Authori
     row.map(|(request,)| read_json("login", &request)).transpose()
 }
 
+/// Departures of one login that may wait for their answers; older ones are forgotten.
+pub const MOST: i64 = 8;
+
+/// Forgets all but the [`MOST`] newest departures of a login: whoever reloads a page for ever fills no table.
+///
+/// # Errors
+/// What the database says.
+pub async fn keep_newest(db: &Db, login_id: &str) -> Result<()> {
+    db.execute(
+        "DELETE FROM departures WHERE login_id = $1 AND state_hash NOT IN
+           (SELECT state_hash FROM departures WHERE login_id = $1 ORDER BY created_at DESC, state_hash LIMIT $2)",
+        params![login_id, MOST],
+    )
+    .await
+    .map(|_| ())
+}
+
 /// How many departures to a connection this browser made after `since`, which nothing has answered.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 // The npm package samlp as the upstream: each way it can sign and encrypt, a certificate that rolls over, single logout in
 // both directions; each time a complete sign-in of a downstream client. It takes our requests only when they are signed.
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
 import { Browser } from './lib/browser.mjs';
@@ -176,7 +177,7 @@ test('a certificate rolls over in the middle', async () => {
     provider.keys = [third]; // out of the blue: an operator must look
     assert.match(await refresh(), /HELD/);
     await assert.rejects(signedIn(), /not sent back/);
-    await node.run('connections', 'accept', 'acme', 'rolls');
+    await node.run('connections', 'accept', 'acme', 'rolls', new X509Certificate(third.cert).fingerprint256);
     await signedIn();
   } finally {
     await node.stop();

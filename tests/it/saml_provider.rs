@@ -208,7 +208,7 @@ async fn strangers_are_held(backend: Backend) {
     saml.publisher.publish(&Document::of(&[&ours]));
     saml.later(DAY).await;
     assert_eq!(saml.row().await.held, None, "what has gone by itself waits no more");
-    assert!(gatehouse(&saml.world, &["accept", "acme", "idp"]).await.1.contains("nothing is held"));
+    assert!(gatehouse(&saml.world, &["accept", "acme", "idp", "AA"]).await.1.contains("nothing is held"));
     saml.publisher.publish(&evil);
     let (code, out) = gatehouse(&saml.world, &["refresh", "acme", "idp"]).await;
     assert!(code == 0 && out.contains("HELD"), "{out}");
@@ -219,7 +219,13 @@ async fn strangers_are_held(backend: Backend) {
     for part in [&ours_url, "https://idp.example/sso", "https://evil.example/sso", "HELD", "ends 2030-12-31", "ends 2031-12-31"] {
         assert!(out.contains(part), "{part} in {out}");
     }
-    let (code, out) = gatehouse(&saml.world, &["accept", "acme", "idp"]).await;
+    let (code, out) = gatehouse(&saml.world, &["accept", "acme", "idp", "AA:BB"]).await;
+    assert!(code == 1 && out.contains("other certificates than those named"), "{out}");
+    assert_eq!(saml.certificates().await, [ours.clone()], "what was not looked at is not taken");
+    let fingerprint = out.split([' ', ';']).find(|word| word.len() == 95).unwrap_or_default().to_owned();
+    let (code, _) = gatehouse(&saml.world, &["accept", "acme", "idp", &fingerprint, "AA:BB"]).await;
+    assert_eq!(code, 1, "each certificate must be named, and no other");
+    let (code, out) = gatehouse(&saml.world, &["accept", "acme", "idp", &fingerprint.to_lowercase()]).await;
     assert!(code == 0 && out.contains("added") && out.contains("removed"), "{out}");
     assert_eq!(saml.leaves_for().await, "https://evil.example/sso", "an operator's word counts at once");
     assert_eq!(saml.certificates().await, [theirs]);

@@ -102,13 +102,18 @@ struct Sent<'a> {
 impl Sent<'_> {
     /// The values under that name; `None` when nothing is named so.
     fn values(&self, name: &str) -> Option<Vec<String>> {
+        let friendly = |a: &Attribute| a.friendly_name.as_deref().is_some_and(|f| f.eq_ignore_ascii_case(name));
+        self.named(name).or_else(|| self.single(friendly).map(|a| a.values.clone()))
+    }
+
+    /// The same without friendly names.
+    fn named(&self, name: &str) -> Option<Vec<String>> {
         if name == NAME_ID {
             return self.name_id.map(|id| vec![id.value.clone()]);
         }
         let exact = self.attributes.iter().find(|a| a.name == name);
         let found = exact.or_else(|| self.single(|a| a.name.eq_ignore_ascii_case(name)));
-        let friendly = |a: &Attribute| a.friendly_name.as_deref().is_some_and(|f| f.eq_ignore_ascii_case(name));
-        found.or_else(|| self.single(friendly)).map(|a| a.values.clone())
+        found.map(|a| a.values.clone())
     }
 
     fn single(&self, is: impl Fn(&Attribute) -> bool) -> Option<&Attribute> {
@@ -153,7 +158,8 @@ fn is_nil(value: &Element) -> bool {
 fn unique_id(settings: &ConnectionSettings, sent: &Sent<'_>) -> Result<String, String> {
     let names = settings.unique_id_claims();
     for name in &names {
-        let mut values = sent.values(name).unwrap_or_default();
+        // Who someone is must not hang on a label for people: `FriendlyName="id"` could be anybody's nickname.
+        let mut values = sent.named(name).unwrap_or_default();
         values.retain(|value| !value.is_empty());
         values.dedup();
         match &values[..] {

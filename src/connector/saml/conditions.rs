@@ -11,6 +11,9 @@ use crate::{
     policy::saml::MAX_SKEW,
 };
 
+/// Most seconds that an assertion may hold.
+const LONGEST: i64 = 7 * 86_400;
+
 /// Against what an answer is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
@@ -74,16 +77,14 @@ pub fn status(response: &Element) -> Result<(), Error> {
 }
 
 /// The response around an assertion. Where only the assertion is signed, anybody could have written this: what is there
-/// must be right, but nothing needs to be there.
+/// must be right, but Issuer and Destination need not be there.
 ///
 /// # Errors
 /// The first rule that is broken.
 pub fn response(response: &Element, signed: bool, expected: &Expected<'_>) -> Result<(), Wrong> {
     version(response)?;
     issued(response, expected)?;
-    if let Some(issuer) = response.only(SAML, "Issuer").map_err(|e| e.to_string())? {
-        from_provider(issuer, expected)?;
-    }
+    sent_by_provider(response, signed, expected)?;
     destination(response, signed, expected)?;
     response_to(response, expected)
 }
@@ -102,9 +103,11 @@ pub fn assertion(assertion: &Element, expected: &Expected<'_>) -> Result<Facts, 
     let ends_at = not_any_more(conditions, expected)?;
     for_us(conditions, expected)?;
     let confirmed_until = confirmed(needed(assertion, "Subject")?, expected)?;
+    let until = ends_at.max(confirmed_until);
+    not_for_ever(until, expected)?;
     let session = session(assertion, expected)?;
     // By the largest skew that the settings can be changed to: what is forgotten must stay too old.
-    Ok(Facts { until: ends_at.max(confirmed_until) + MAX_SKEW, ..session })
+    Ok(Facts { until: until + MAX_SKEW, ..session })
 }
 
 fn needed<'a>(element: &'a Element, name: &str) -> Result<&'a Element, Wrong> {
@@ -114,16 +117,26 @@ fn needed<'a>(element: &'a Element, name: &str) -> Result<&'a Element, Wrong> {
 
 fn version(element: &Element) -> Result<(), Wrong> {
     match element.attribute("Version") {
-        None | Some("2.0") => Ok(()),
-        Some(other) => Err(format!("the {} has version {other:?}; only SAML 2.0 is spoken", element.name)),
+        Some("2.0") => Ok(()),
+        other => Err(format!("the {} has version {:?}; only SAML 2.0 is spoken", element.name, other.unwrap_or_default())),
     }
 }
 
 fn issued(element: &Element, expected: &Expected<'_>) -> Result<(), Wrong> {
-    let Some(text) = element.attribute("IssueInstant") else { return Ok(()) };
+    let text = element.attribute("IssueInstant").ok_or_else(|| format!("the {} has no IssueInstant", element.name))?;
     match instant::parse("IssueInstant", text)? > expected.now + expected.skew {
         true => Err(format!("the {} was issued in the future ({text}); compare the clocks", element.name)),
         false => Ok(()),
+    }
+}
+
+/// A response that is signed, or holds an encrypted assertion, names its sender (Profiles §4.1.4.2).
+fn sent_by_provider(response: &Element, signed: bool, expected: &Expected<'_>) -> Result<(), Wrong> {
+    let encrypted = response.all(SAML, "EncryptedAssertion").next().is_some();
+    match response.only(SAML, "Issuer").map_err(|e| e.to_string())? {
+        Some(issuer) => from_provider(issuer, expected),
+        None if signed || encrypted => Err("the response has no Issuer, which a signed or encrypted one must have".to_owned()),
+        None => Ok(()),
     }
 }
 
@@ -194,6 +207,14 @@ fn not_any_more(element: &Element, expected: &Expected<'_>) -> Result<i64, Wrong
     match expected.now >= ends_at + expected.skew {
         true => Err(format!("the answer is too old: {name} ended at {text}")),
         false => Ok(ends_at),
+    }
+}
+
+/// What may be used once is remembered until it would be too old: an assertion for years would be kept for years.
+fn not_for_ever(until: i64, expected: &Expected<'_>) -> Result<(), Wrong> {
+    match until - expected.now > LONGEST {
+        true => Err("the assertion holds for longer than a week; let the provider issue it for minutes".to_owned()),
+        false => Ok(()),
     }
 }
 

@@ -32,6 +32,7 @@ mod shape;
 pub mod sign;
 pub mod signature;
 pub mod sp_metadata;
+pub mod turn;
 pub mod unsolicited;
 pub mod write;
 pub mod xml;
@@ -96,8 +97,7 @@ impl Saml {
         let missing = || Error::Untrusted("the browser brought no SAMLResponse".to_owned());
         let response = arrival.get("SAMLResponse").filter(|r| !r.is_empty()).ok_or_else(missing)?.clone();
         let (opened, acs) = (Arc::clone(&self.0), acs.to_owned());
-        let judged = tokio::task::spawn_blocking(move || opened.judge(memo.as_ref(), &response, &acs, now)).await;
-        judged.unwrap_or_else(|e| Err(Error::Untrusted(format!("judging the answer did not end: {e}"))))
+        turn::take(move || opened.judge(memo.as_ref(), &response, &acs, now)).await
     }
 
     /// Does what single logout takes where it may block.
@@ -108,7 +108,7 @@ impl Saml {
     {
         self.0.in_time(now)?;
         let opened = Arc::clone(&self.0);
-        request::off_thread(move || work(Logout::of(&opened))).await
+        turn::take(move || work(Logout::of(&opened))).await
     }
 }
 

@@ -7,20 +7,16 @@ use super::{
     super::{Departure, Error, Go, Wish},
     credentials::Credentials,
     metadata::{Endpoint, Provider},
+    names::{POST, SAML, SAMLP},
     parcel::Parcel,
     redirect::Kind,
+    turn,
     write::{self, Out},
 };
 use crate::policy::{
     connection::ConnectionSettings,
     saml::{Binding, SamlSettings},
 };
-
-/// The namespace of protocol messages.
-const SAMLP: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
-/// The namespace of assertions.
-const SAML: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
-const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
 
 /// Begins a sign-in at `provider`. `settings` are filled from their preset, `entity_id` is ours for this connection.
 ///
@@ -46,7 +42,9 @@ pub async fn build(
         "max_age": wish.max_age,
         "departed_at": wish.now,
     });
-    let xml = message(saml, &id, entity_id, &endpoint.location, wish, forced)?.to_xml();
+    // SAML knows no greatest age, and a provider that is not asked to force answers from a session of any age.
+    let force = forced || wish.max_age.is_some();
+    let xml = message(saml, &id, entity_id, &endpoint.location, wish, force)?.to_xml();
     let credential = match saml.sign_requests || provider.wants_signed_requests {
         true => Some(credentials.signing(wish.now).ok_or_else(no_credential)?),
         false => None,
@@ -54,21 +52,12 @@ pub async fn build(
     let Endpoint { binding, location, .. } = endpoint.clone();
     let relay_state = Some(wish.state.to_owned());
     let parcel = Parcel { kind: Kind::Request, id, xml, binding, location, relay_state, credential };
-    let mut go = off_thread(move || parcel.send()).await?;
+    let mut go = turn::take(move || parcel.send()).await?;
     // Entra documents it; nobody else does.
     if let (Go::Redirect(url), Some(hint), true) = (&mut go, wish.login_hint, is_entra(settings)) {
         url.query_pairs_mut().append_pair("login_hint", hint);
     }
     Ok(Departure { go, memo })
-}
-
-/// Runs what blocks (signing) where it may.
-///
-/// # Errors
-/// What `work` says; [`Error::Misconfigured`] when it did not end.
-pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|e| Err(Error::Misconfigured(format!("the message could not be made: {e}"))))
 }
 
 fn no_credential() -> Error {
@@ -99,7 +88,7 @@ fn endpoint<'p>(saml: &SamlSettings, provider: &'p Provider) -> Result<&'p Endpo
     })
 }
 
-fn message(saml: &SamlSettings, id: &str, entity_id: &str, to: &str, wish: &Wish<'_>, forced: bool) -> Result<Out, Error> {
+fn message(saml: &SamlSettings, id: &str, entity_id: &str, to: &str, wish: &Wish<'_>, force: bool) -> Result<Out, Error> {
     let format = saml.name_id_format_uri().map_err(Error::Misconfigured)?;
     let policy = format.map(|format| {
         let create = format.ends_with(":persistent").then_some("true");
@@ -117,7 +106,7 @@ fn message(saml: &SamlSettings, id: &str, entity_id: &str, to: &str, wish: &Wish
         .attribute("Version", "2.0")
         .attribute("IssueInstant", write::instant(wish.now))
         .attribute("Destination", to)
-        .attribute_if("ForceAuthn", forced.then_some("true"))
+        .attribute_if("ForceAuthn", force.then_some("true"))
         .attribute("ProtocolBinding", POST)
         .attribute("AssertionConsumerServiceURL", wish.redirect_uri)
         .child(Out::new("saml:Issuer").text(entity_id))

@@ -73,7 +73,7 @@ pub fn judge_xml(xml: &str, trust: &Trust<'_>, expected: &Expected<'_>) -> Resul
 }
 
 /// Causes quote the message, which anyone may have written at any length.
-fn untrusted(cause: impl ToString) -> Error {
+pub(super) fn untrusted(cause: impl ToString) -> Error {
     const MOST: usize = 1000;
     let mut cause = cause.to_string();
     if cause.len() > MOST {

@@ -1,9 +1,7 @@
 //! What an answer says of itself before anything of it is verified: enough to find the connection that may judge it.
 //! Nothing read here is believed.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
-use super::{names, xml, xml::Element};
+use super::{names, response, turn, xml, xml::Element};
 use crate::connector::Error;
 
 /// The unverified words of an answer.
@@ -20,18 +18,13 @@ pub struct Said {
 /// # Errors
 /// [`Error::Untrusted`] when it is no SAML response.
 pub async fn read(response: String) -> Result<Said, Error> {
-    let said = tokio::task::spawn_blocking(move || said(&response)).await;
-    said.map_err(|e| Error::Untrusted(format!("reading it failed: {e}")))?
+    turn::take(move || said(&response)).await
 }
 
 fn said(response: &str) -> Result<Said, Error> {
-    let untrusted = |cause: &str| Error::Untrusted(cause.to_owned());
-    let compact: String = response.split_ascii_whitespace().collect();
-    let bytes = STANDARD.decode(compact).map_err(|_| untrusted("SAMLResponse is no base64"))?;
-    let text = String::from_utf8(bytes).map_err(|_| untrusted("the response is not UTF-8"))?;
-    let root = xml::parse(&text).map_err(|e| Error::Untrusted(e.to_string()))?;
+    let root = xml::parse(&response::decoded(response)?).map_err(response::untrusted)?;
     if !root.is(names::SAMLP, "Response") {
-        return Err(untrusted("SAMLResponse holds no Response"));
+        return Err(response::untrusted("SAMLResponse holds no Response"));
     }
     let mut said = Said { audiences: Vec::new(), answers_a_request: root.attribute("InResponseTo").is_some() };
     for assertion in root.all(names::SAML, "Assertion") {
@@ -53,6 +46,8 @@ fn look(element: &Element, said: &mut Said) {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
     use super::*;
 
     fn read(inner: &str, attributes: &str) -> Result<Said, Error> {

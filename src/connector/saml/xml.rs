@@ -83,13 +83,16 @@ fn read(xml: &str, limits: Limits) -> Result<Element, XmlError> {
     element(root, limits, 0)
 }
 
+/// Most bytes of a namespace's name; those of SAML have fewer than 60.
+const LONGEST_NAMESPACE: usize = 256;
+
 fn element(node: RoNode, limits: Limits, depth: usize) -> Result<Element, XmlError> {
     if depth > limits.depth {
         return Err(XmlError(format!("elements are nested deeper than {}", limits.depth)));
     }
     absolute_namespaces(node)?;
     let (namespace, name) = named(node)?;
-    let attributes = attributes(node, &name)?;
+    let attributes = attributes(node, &name, limits)?;
     let mut read = Element { namespace, name, attributes, children: Vec::new() };
     let mut next = node.get_first_child();
     while let Some(child) = next {
@@ -121,11 +124,21 @@ fn absolute_namespaces(node: RoNode) -> Result<(), XmlError> {
     for declared in node.get_namespace_declarations() {
         let (prefix, uri) = (declared.get_prefix(), declared.get_href());
         let undone = uri.is_empty() && prefix.is_empty();
-        if !undone && !uri.contains(':') {
+        // It is told anew at each element that uses it, here and in canonical form: 50 kB of it would become gigabytes.
+        if uri.len() > LONGEST_NAMESPACE {
+            return Err(XmlError(format!("a namespace is longer than {LONGEST_NAMESPACE} bytes")));
+        }
+        if !undone && !has_scheme(&uri) {
             return Err(XmlError(format!("the namespace {uri:?} is not an absolute URI")));
         }
     }
     Ok(())
+}
+
+fn has_scheme(uri: &str) -> bool {
+    let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme);
+    let letter = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
+    letter && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
 /// Any attribute of an element: one is enough to walk from to all. By the name that the element usually has, else by a map
@@ -148,7 +161,7 @@ fn any_attribute(node: RoNode, element: &str) -> Result<Option<RoNode>, XmlError
     }
 }
 
-fn attributes(node: RoNode, element: &str) -> Result<Vec<Attribute>, XmlError> {
+fn attributes(node: RoNode, element: &str, limits: Limits) -> Result<Vec<Attribute>, XmlError> {
     let Some(mut first) = any_attribute(node, element)? else { return Ok(Vec::new()) };
     while let Some(before) = first.get_prev_sibling() {
         first = before;
@@ -159,6 +172,9 @@ fn attributes(node: RoNode, element: &str) -> Result<Vec<Attribute>, XmlError> {
         let (namespace, name) = named(attribute)?;
         if found.iter().any(|other| other.name == name) {
             return Err(XmlError(format!("an element has two attributes named {name:?}")));
+        }
+        if found.len() == limits.attributes {
+            return Err(XmlError(format!("an element has more than {} attributes", limits.attributes)));
         }
         found.push(Attribute { namespace, name, value: attribute.get_content() });
         next = attribute.get_next_sibling();
@@ -275,6 +291,8 @@ mod tests {
             "<a xmlns:x='u:x' b='1' x:b='2'/>",
             "<a xmlns:x='u:x' xmlns:y='u:x' x:b='1' y:b='2'/>",
             "<a xmlns='relative'/>",
+            "<a xmlns=' u:x'/>",
+            "<a xmlns='1:x'/>",
             "<x:a xmlns:x=''/>",
             "<a xmlns:x='./x'/>",
             "<a>\u{1}</a>",
@@ -283,6 +301,17 @@ mod tests {
         ] {
             assert!(parse(xml).is_err(), "{xml}: {:?}", parse(xml));
         }
+    }
+
+    #[test]
+    fn names_and_attributes_have_their_limits() {
+        let long = |n: usize| format!("<a xmlns='u:{}'/>", "x".repeat(n - 2));
+        assert!(parse(&long(256)).is_ok());
+        assert!(parse(&long(257)).unwrap_err().0.contains("longer than 256 bytes"));
+        assert!(parse_published(&long(257)).unwrap_err().0.contains("longer than 256 bytes"));
+        let wide = |n: usize| format!("<a{}/>", (0..n).map(|n| format!(" a{n}='='")).collect::<String>());
+        assert!(parse(&wide(64)).is_ok());
+        assert!(parse(&wide(65)).unwrap_err().0.contains("more than 64 attributes"));
     }
 
     #[test]

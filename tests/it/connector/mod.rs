@@ -175,19 +175,20 @@ async fn five_hundred_people_at_once_are_each_themselves() {
 async fn the_registry_opens_a_changed_connection_anew() {
     let mut world = World::new().await;
     let registry = Registry::new(world.deps.clone());
-    let stored = |world: &World, version| registry.get(&as_stored(world, &world.settings, version, Protocol::Oidc));
-    let first = stored(&world, 1).unwrap();
-    assert!(Arc::ptr_eq(&first, &stored(&world, 1).unwrap()));
+    let registry = &registry;
+    let stored = async |world: &World, version| registry.get(as_stored(world, &world.settings, version, Protocol::Oidc)).await;
+    let first = stored(&world, 1).await.unwrap();
+    assert!(Arc::ptr_eq(&first, &stored(&world, 1).await.unwrap()));
     world.oidc().client_id = "another".into();
-    assert!(Arc::ptr_eq(&first, &stored(&world, 1).unwrap()), "the same version is the same connector");
-    let second = stored(&world, 2).unwrap();
+    assert!(Arc::ptr_eq(&first, &stored(&world, 1).await.unwrap()), "the same version is the same connector");
+    let second = stored(&world, 2).await.unwrap();
     assert!(!Arc::ptr_eq(&first, &second));
     let departure = second.depart(world.wish("s")).await.unwrap();
     assert!(target(&departure).query_pairs().any(|(n, v)| n == "client_id" && v == "another"));
     world.oidc().issuer = "http://idp.example".into();
-    assert!(matches!(stored(&world, 3), Err(Error::Misconfigured(cause)) if cause.contains("https://")));
+    assert!(matches!(stored(&world, 3).await, Err(Error::Misconfigured(cause)) if cause.contains("https://")));
     let saml = StoredConnection { id: "c2", ..as_stored(&world, &world.settings, 1, Protocol::Saml) };
-    assert!(matches!(registry.get(&saml), Err(Error::Misconfigured(_))));
+    assert!(matches!(registry.get(saml).await, Err(Error::Misconfigured(_))));
 }
 
 fn as_stored<'a>(world: &World, settings: &'a ConnectionSettings, version: i64, protocol: Protocol) -> StoredConnection<'a> {

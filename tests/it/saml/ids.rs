@@ -27,6 +27,14 @@ async fn an_id_has_one_spelling_and_one_owner() {
             world.refused_but_honest_passes(&format!("{more} {inner}"), "id", forge).await;
         }
     }
+    // An id of another spelling where there is no right one.
+    for id in ["Id=\"_x\"", "id=\"_x\"", "xml:id=\"_x\"", "samlp:ID=\"_x\""] {
+        let forge = |message: &mut Message| {
+            message.response = edit(move |r| r.replacen("<samlp:Status>", &format!("<samlp:Status {id}>"), 1));
+            message.build()
+        };
+        world.refused_but_honest_passes(id, "not the one of its standard", forge).await;
+    }
     let same = |message: &mut Message| {
         message.assertion_id = message.response_id.clone();
         message.signs = Signs::Response;
@@ -83,7 +91,7 @@ async fn a_reference_is_to_the_element_that_it_stands_in() {
             });
             message.build()
         };
-        world.refuses(signs, &format!("no URI"), "reference", forge).await;
+        world.refuses(signs, "no URI", "reference", forge).await;
     }
     // The assertion's signature covers the response, and the reverse.
     let other = |message: &mut Message| {
@@ -140,7 +148,7 @@ async fn there_is_one_reference_one_signed_info_one_signature() {
             });
             message.build()
         };
-        world.refuses(signs, &format!("no reference"), "Reference", forge).await;
+        world.refuses(signs, "no reference", "Reference", forge).await;
         // Digest tricks (S8): what is read first is not what was signed.
         let tricks: [(&str, fn(String) -> String); 5] = [
             ("two SignedInfo", |s| s.replacen("<ds:SignedInfo>", "<ds:SignedInfo></ds:SignedInfo><ds:SignedInfo>", 1)),
@@ -166,7 +174,7 @@ async fn there_is_one_reference_one_signed_info_one_signature() {
             message.signer.signature = edit(|s| format!("{s}{s}"));
             message.build()
         };
-        world.refuses(signs, &format!("two signatures"), "Signature", double).await;
+        world.refuses(signs, "two signatures", "Signature", double).await;
     }
     // Each of the two signatures refers to the other's element.
     let swapped = |message: &mut Message| {

@@ -36,6 +36,7 @@ async fn a_doctype_is_refused_whatever_it_declares() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "what is measured is how long we take, not what time it is")]
 async fn bombs_are_refused_quickly() {
     let world = SamlSso::new(Backend::Sqlite).await;
     let laughs: String = (1..10).map(|i| format!("<!ENTITY l{i} \"{}\">", format!("&l{};", i - 1).repeat(10))).collect();
@@ -72,8 +73,8 @@ async fn bombs_are_refused_quickly() {
         let answer = world.deliver(&mut browser, &request, &xml).await;
         let took = begun.elapsed();
         assert_refused(name, &answer);
-        // Two requests and the encoding of the form, unoptimized; the bench holds the 50 ms.
-        assert!(took < Duration::from_millis(1500), "{name}: {took:?}");
+        // Unoptimized, and beside all other tests; the bench holds the 50 ms.
+        assert!(took < Duration::from_secs(5), "{name}: {took:?}");
     }
     assert_signed_in("honest", &world.sign_in(&mut Browser::new(), |_| {}).await);
 }
@@ -164,6 +165,16 @@ async fn a_name_is_its_namespace_and_not_its_prefix() {
     ];
     for (name, forge) in rebound {
         world.refused_but_honest_passes(name, "", forge).await;
+    }
+    for name in ["Response", "Assertion", "EncryptedAssertion", "NameID", "Signature"] {
+        let forge = |m: &mut Message| {
+            let alike = format!("<e:{name} xmlns:e=\"urn:evil\"></e:{name}>");
+            m.response = edit(move |r| {
+                r.replacen("</saml:Issuer>", &format!("</saml:Issuer><samlp:Extensions>{alike}</samlp:Extensions>"), 1)
+            });
+            m.build()
+        };
+        world.refused_but_honest_passes(&format!("a look-alike {name}"), "means nothing", forge).await;
     }
     // libxml2 passes such a declaration over, and so it means nothing.
     let xml = |m: &mut Message| m.build().replace("<samlp:Status>", "<samlp:Status xmlns:xml=\"urn:evil\">");

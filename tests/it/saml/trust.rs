@@ -131,7 +131,7 @@ async fn the_algorithm_does_not_choose_the_key() {
     let ecdsa = Signer::with(Algorithm::EcdsaSha256, Digest::Sha256);
     for signs in EVERYWHERE {
         let forge = bent(signs, ecdsa.clone());
-        world.refuses(signs, &format!("ECDSA for RSA"), "not by any of the provider's certificates", forge).await;
+        world.refuses(signs, "ECDSA for RSA", "not by any of the provider's certificates", forge).await;
     }
 }
 

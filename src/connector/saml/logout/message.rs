@@ -1,13 +1,11 @@
 //! What holds for every logout message that comes in, whatever it says: who signed it, who sent it, for whom.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
 use super::{
     super::{
         super::{Error, LogoutMessage},
         names::{SAML, SAMLP},
         redirect::{self, Kind},
-        signature,
+        response, signature,
         xml::{self, Element},
     },
     Logout,
@@ -38,15 +36,13 @@ impl Logout<'_> {
             }
             LogoutMessage::Post(form) => {
                 let message = form.get(kind.parameter()).ok_or_else(|| untrusted(format!("it has no {}", kind.parameter())))?;
-                let compact: String = message.split_ascii_whitespace().collect();
-                let text = STANDARD.decode(compact).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-                let text = text.ok_or_else(|| untrusted(format!("{} is not UTF-8 in base64", kind.parameter())))?;
+                let text = response::decoded(message)?;
                 let signed = signature::verified(&text, self.certificates, self.allow_sha1).map_err(untrusted)?;
                 let relay_state = form.get("RelayState").cloned();
                 if relay_state.as_ref().is_some_and(|state| state.len() > MAX_RELAY_STATE) {
                     return Err(untrusted(format!("RelayState is longer than {MAX_RELAY_STATE} bytes")));
                 }
-                Ok(Opened { root: xml::parse(&signed).map_err(untrusted)?, relay_state })
+                Ok(Opened { root: xml::parse_signed(&signed).map_err(untrusted)?, relay_state })
             }
         }
     }
@@ -75,5 +71,5 @@ impl Logout<'_> {
 
 /// A message that is not believed.
 pub(super) fn untrusted(cause: impl std::fmt::Display) -> Error {
-    Error::Untrusted(format!("the logout message: {cause}"))
+    response::untrusted(format!("the logout message: {cause}"))
 }
