@@ -38,11 +38,14 @@ fn saml(idp: &Signer, sso: bool, saml: SamlSettings) -> Saml {
     }))
 }
 
+const AT: &str = "2027-01-15T08:00:00Z";
+
 fn arrival(idp: &Signer, in_response_to: &str) -> Arrival {
     let to = Some(in_response_to).filter(|id| !id.is_empty()).map(|id| format!("InResponseTo=\"{id}\"")).unwrap_or_default();
     let xml = format!(
-        "<samlp:Response xmlns:samlp=\"{SAMLP}\" xmlns:saml=\"{SAML}\" ID=\"_r\" Version=\"2.0\" Destination=\"{ACS}\" {to}>{}\
-         <samlp:Status><samlp:StatusCode Value=\"{SUCCESS}\"/></samlp:Status><saml:Assertion ID=\"_a\" Version=\"2.0\">\
+        "<samlp:Response xmlns:samlp=\"{SAMLP}\" xmlns:saml=\"{SAML}\" ID=\"_r\" Version=\"2.0\" IssueInstant=\"{AT}\" \
+         Destination=\"{ACS}\" {to}><saml:Issuer>https://idp.test</saml:Issuer>{}\
+         <samlp:Status><samlp:StatusCode Value=\"{SUCCESS}\"/></samlp:Status><saml:Assertion ID=\"_a\" Version=\"2.0\" IssueInstant=\"{AT}\">\
          <saml:Issuer>https://idp.test</saml:Issuer><saml:Subject><saml:NameID>ada</saml:NameID>\
          <saml:SubjectConfirmation Method=\"{BEARER}\"><saml:SubjectConfirmationData Recipient=\"{ACS}\" \
          NotOnOrAfter=\"2027-01-15T08:05:00Z\" {to}/></saml:SubjectConfirmation></saml:Subject>\

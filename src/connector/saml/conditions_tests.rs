@@ -53,7 +53,6 @@ fn an_honest_assertion_holds() {
         changed("<s:Issuer>", &format!("<s:Issuer Format=\"{ENTITY}\">")),
         changed("</s:Conditions>", restricted),
         changed(" NotBefore=\"2027-01-15T07:59:00Z\"", ""),
-        changed(" IssueInstant=\"2027-01-15T08:00:00Z\"", ""),
         changed(
             "<s:SubjectConfirmation ",
             "<s:SubjectConfirmation Method=\"urn:oasis:names:tc:SAML:2.0:cm:holder-of-key\"/><s:SubjectConfirmation ",
@@ -70,6 +69,14 @@ fn each_broken_rule_is_named() {
     let second = "<s:AudienceRestriction><s:Audience>https://other.test</s:Audience></s:AudienceRestriction></s:Conditions>";
     for (from, to, cause) in [
         ("Version=\"2.0\"", "Version=\"1.1\"", "version"),
+        (" Version=\"2.0\"", "", "version"),
+        (" IssueInstant=\"2027-01-15T08:00:00Z\"", "", "no IssueInstant"),
+        (
+            "InResponseTo=\"_req\"/></s:SubjectConfirmation></s:Subject>\
+             <s:Conditions NotBefore=\"2027-01-15T07:59:00Z\" NotOnOrAfter=\"2027-01-15T08:10:00Z\"",
+            "InResponseTo=\"_req\"/></s:SubjectConfirmation></s:Subject><s:Conditions NotOnOrAfter=\"2027-01-22T08:00:01Z\"",
+            "longer than a week",
+        ),
         ("IssueInstant=\"2027-01-15T08:00:00Z\"", "IssueInstant=\"2027-01-15T08:02:01Z\"", "future"),
         ("IssueInstant=\"2027-01-15T08:00:00Z\"", "IssueInstant=\"yesterday\"", "no time"),
         ("<s:Issuer>https://idp.test</s:Issuer>", "", "no Issuer"),
@@ -180,33 +187,36 @@ fn around(attributes: &str, inside: &str) -> Element {
 
 #[test]
 fn a_response_says_where_it_belongs_or_nothing() {
-    let here = "Destination=\"https://sp.test/callback\"";
+    let head = "Version=\"2.0\" IssueInstant=\"2027-01-15T08:00:00Z\"";
+    let there = format!("{head} Destination=\"https://sp.test/callback\"");
+    let us = "<s:Issuer>https://idp.test</s:Issuer>";
     for (attributes, inside, unsigned, signed) in [
-        ("", "", true, false),
-        (here, "", true, true),
-        (
-            &format!("{here} Version=\"2.0\" IssueInstant=\"2027-01-15T08:00:00Z\" InResponseTo=\"_req\""),
-            "<s:Issuer>https://idp.test</s:Issuer>",
-            true,
-            true,
-        ),
-        ("Destination=\"\"", "", false, false),
-        ("Destination=\"https://sp.test/Callback\"", "", false, false),
-        ("Destination=\"https://other.test/callback\"", "", false, false),
-        (&format!("{here} InResponseTo=\"_x\""), "", false, false),
-        (&format!("{here} InResponseTo=\"\""), "", false, false),
-        (&format!("{here} Version=\"2.1\""), "", false, false),
-        (&format!("{here} IssueInstant=\"2027-01-15T09:00:00Z\""), "", false, false),
-        (here, "<s:Issuer>https://evil.test</s:Issuer>", false, false),
-        (here, "<s:Issuer>https://idp.test</s:Issuer><s:Issuer>https://idp.test</s:Issuer>", false, false),
+        (head.to_owned(), "", true, false),
+        (head.to_owned(), us, true, false),
+        (there.clone(), "", true, false),
+        (there.clone(), us, true, true),
+        (there.clone(), "<s:EncryptedAssertion/>", false, false),
+        (there.clone(), &format!("{us}<s:EncryptedAssertion/>"), true, true),
+        (format!("{there} InResponseTo=\"_req\""), us, true, true),
+        (format!("{head} Destination=\"\""), us, false, false),
+        (format!("{head} Destination=\"https://sp.test/Callback\""), us, false, false),
+        (format!("{head} Destination=\"https://other.test/callback\""), us, false, false),
+        (format!("{there} InResponseTo=\"_x\""), us, false, false),
+        (format!("{there} InResponseTo=\"\""), us, false, false),
+        (there.replace("2.0", "2.1"), us, false, false),
+        (there.replace("Version=\"2.0\"", ""), us, false, false),
+        (there.replace("T08:", "T09:"), us, false, false),
+        (there.replace("IssueInstant=\"2027-01-15T08:00:00Z\"", ""), us, false, false),
+        (there.clone(), "<s:Issuer>https://evil.test</s:Issuer>", false, false),
+        (there.clone(), &us.repeat(2), false, false),
     ] {
-        let element = around(attributes, inside);
+        let element = around(&attributes, inside);
         assert_eq!(response(&element, false, &expected()).is_ok(), unsigned, "{attributes} {inside}");
         assert_eq!(response(&element, true, &expected()).is_ok(), signed, "{attributes} {inside}");
     }
     let unsolicited = Expected { request_id: None, ..expected() };
-    assert!(response(&around(here, ""), true, &unsolicited).is_ok());
-    assert!(response(&around("InResponseTo=\"_req\"", ""), false, &unsolicited).is_err());
+    assert!(response(&around(&there, us), true, &unsolicited).is_ok());
+    assert!(response(&around(&format!("{head} InResponseTo=\"_req\""), us), false, &unsolicited).is_err());
 }
 
 #[test]

@@ -209,9 +209,9 @@ mod tests {
         }
         assert!(!xml.contains("Subject"), "Entra refuses it");
         assert_eq!(memo["forced"], true);
-        for (max_age, forced) in [(Some(0), true), (Some(300), false), (None, false)] {
+        for (max_age, asked, forced) in [(Some(0), true, true), (Some(300), true, false), (None, false, false)] {
             let (_, xml, memo) = redirected(&settings("okta", saml.clone()), &Wish { max_age, ..wish() }).await;
-            assert_eq!((xml.contains("ForceAuthn"), memo["forced"].as_bool()), (forced, Some(forced)), "{max_age:?}");
+            assert_eq!((xml.contains("ForceAuthn"), memo["forced"].as_bool()), (asked, Some(forced)), "{max_age:?}");
             assert_eq!(memo["max_age"].as_i64(), max_age);
         }
     }

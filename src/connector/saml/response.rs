@@ -117,6 +117,7 @@ fn is_signed(element: &Element) -> bool {
 fn signed_response(xml: &str, root: &Element, trust: &Trust<'_>, expected: &Expected<'_>) -> Result<Element, Error> {
     let response = verified(xml, root, trust)?;
     shape::is_response(&response).map_err(untrusted)?;
+    conditions::status(&response)?;
     conditions::response(&response, true, expected).map_err(untrusted)?;
     Ok(response)
 }

@@ -41,7 +41,6 @@ mod tests {
     #[tokio::test]
     async fn what_does_not_end_frees_its_turn() {
         for _ in 0..3 * AT_ONCE {
-            #[expect(clippy::panic, reason = "this is what is tested")]
             let ended: Result<(), Error> = take(|| panic!("as a defect of a library would")).await;
             assert!(matches!(ended, Err(Error::Unreachable(_))));
         }
