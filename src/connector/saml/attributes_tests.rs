@@ -146,3 +146,11 @@ fn an_address_is_taken_only_from_what_looks_like_one() {
     assert_eq!(person(&okta, ADA, "").unwrap().email, None, "a persistent NameID is no address");
     assert_eq!(person(&okta, "<s:NameID>ada@corp.example</s:NameID>", "").unwrap().email.as_deref(), Some("ada@corp.example"));
 }
+
+#[test]
+fn a_label_for_people_names_nobody() {
+    let okta = settings("okta");
+    let labelled = "<s:Attribute Name=\"nickname\" FriendlyName=\"ID\"><s:AttributeValue>00u1</s:AttributeValue></s:Attribute>";
+    assert_eq!(person(&okta, "<s:NameID>eve</s:NameID>", labelled).unwrap().subject, "eve");
+    assert_eq!(person(&okta, "<s:NameID>eve</s:NameID>", &attribute("ID", &["00u1"])).unwrap().subject, "00u1");
+}

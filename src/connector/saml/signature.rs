@@ -25,6 +25,9 @@ const ALLOWED: [AllowedSignatureAlgorithm; 6] = [
     AllowedSignatureAlgorithm::EcdsaSha512,
 ];
 
+/// Most prefixes that a canonicalisation may name.
+const MAX_PREFIXES: usize = 16;
+
 /// Why a signature does not count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
@@ -73,6 +76,7 @@ pub(super) fn verify(
     allow_sha1: bool,
 ) -> Result<(String, Element), SignatureError> {
     shape::ids(root).map_err(SignatureError::Form)?;
+    grows_little(root).map_err(SignatureError::Form)?;
     let signatures = shape::signatures(root).map_err(SignatureError::Form)?;
     let mut methods = Vec::new();
     for (parent, signature) in &signatures {
@@ -147,8 +151,27 @@ fn canonicalization(element: &Element, name: &str) -> Result<(), String> {
     }
     match inside(element)?[..] {
         [] => Ok(()),
-        [prefixes] if prefixes.is(EXCLUSIVE, "InclusiveNamespaces") && prefixes.children.is_empty() => Ok(()),
+        [prefixes] if prefixes.is(EXCLUSIVE, "InclusiveNamespaces") && prefixes.children.is_empty() => few_prefixes(prefixes),
         _ => Err(format!("{name} may hold nothing but InclusiveNamespaces")),
+    }
+}
+
+/// Each of them is looked up at each element, from it up to the root, before any signature is verified.
+fn few_prefixes(prefixes: &Element) -> Result<(), String> {
+    let list = prefixes.attribute("PrefixList").unwrap_or_default();
+    match list.len() <= 512 && list.split_ascii_whitespace().count() <= MAX_PREFIXES {
+        true => Ok(()),
+        false => Err(format!("InclusiveNamespaces names more than {MAX_PREFIXES} prefixes")),
+    }
+}
+
+/// In canonical form a namespace is declared wherever it is used: what is hashed (and kept) could be a thousand times
+/// what was sent, and all of it is made before any signature is verified.
+fn grows_little(root: &Element) -> Result<(), String> {
+    let used = |e: &Element| e.namespace.len() + e.attributes.iter().map(|a| a.namespace.len()).sum::<usize>();
+    match root.descendants().iter().map(|e| used(e)).sum::<usize>() <= Limits::SIGNED.size {
+        true => Ok(()),
+        false => Err("its namespaces make it too large in canonical form".to_owned()),
     }
 }
 

@@ -147,3 +147,36 @@ fn the_key_that_a_message_brings_along_is_not_believed() {
     assert_eq!(verified(&xml, &[honest.certificate], false), Err(SignatureError::Invalid));
     assert!(verified(&xml, &[evil.certificate], false).is_ok());
 }
+
+#[test]
+fn few_prefixes_are_looked_up() {
+    let signer = Signer::rsa(2048);
+    let plain = format!("<ds:Transform Algorithm=\"{EXCLUSIVE}\"/>");
+    let signed = |prefixes: &str| {
+        let list = format!("<i:InclusiveNamespaces xmlns:i=\"{EXCLUSIVE}\" PrefixList=\"{prefixes}\"/>");
+        let transform = format!("<ds:Transform Algorithm=\"{EXCLUSIVE}\">{list}</ds:Transform>");
+        let asked = template("_a").replace(&plain, &transform);
+        assert!(asked.contains(prefixes));
+        verified(&signer.fill(&message(&asked)), std::slice::from_ref(&signer.certificate), false)
+    };
+    assert!(signed(&["z"; 16].join(" ")).is_ok());
+    for many in [["z"; 17].join(" "), "z".repeat(513)] {
+        let refused = signed(&many);
+        assert!(matches!(&refused, Err(SignatureError::Form(why)) if why.contains("prefixes")), "{refused:?}");
+    }
+}
+
+/// A canonical form declares a namespace wherever it is used: 54 kB would become 2 MB, and the longest gigabytes.
+#[test]
+fn what_would_grow_beyond_measure_is_refused_before_it_does() {
+    let signer = Signer::rsa(2048);
+    let long = |elements: usize| {
+        let uri = format!("u:{}", "x".repeat(254));
+        let inside = "<a:b/>".repeat(elements);
+        let xml = message(&template("_a")).replace("<p:x>", &format!("<a:c xmlns:a=\"{uri}\">{inside}</a:c><p:x>"));
+        verified(&signer.fill(&xml), std::slice::from_ref(&signer.certificate), false)
+    };
+    assert!(long(1_000).is_ok());
+    let refused = long(9_000);
+    assert!(matches!(&refused, Err(SignatureError::Form(why)) if why.contains("too large")), "{refused:?}");
+}
