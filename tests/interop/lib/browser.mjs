@@ -134,10 +134,9 @@ export class Browser {
   }
 
   /** One request with this browser's cookies and nothing followed: what a page's own fetch() would do. */
-  async fetch(url, init = {}) {
+  async fetch(url, { foreign = false, ...init } = {}) {
     const target = new URL(url);
     const headers = new Headers(init.headers);
-    const foreign = init.method === 'POST' && headers.has('origin') && new URL(headers.get('origin')).hostname !== target.hostname;
     const cookies = this.cookies.for(target, foreign);
     if (cookies.length && !headers.has('cookie')) headers.set('cookie', cookies.map((c) => `${c.name}=${c.value}`).join('; '));
     const response = await fetch(target, { ...init, headers, redirect: 'manual' });
@@ -150,7 +149,8 @@ export class Browser {
     for (let hop = 0; hop < MOST_HOPS; hop += 1) {
       const headers = { accept: 'text/html' };
       if (init.method === 'POST') headers.origin = (from ?? url).origin;
-      const response = await this.fetch(url, { ...init, headers });
+      const foreign = init.method === 'POST' && from !== null && from.hostname !== url.hostname;
+      const response = await this.fetch(url, { ...init, headers, foreign });
       const body = await response.text();
       trail.push(`${init.method} ${url.origin}${url.pathname} ${response.status}`);
       const location = response.headers.get('location');

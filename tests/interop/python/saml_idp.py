@@ -1,10 +1,12 @@
 """pysaml2 as somebody else's SAML identity provider: a real server on a free port. It listens on 127.0.0.1 while gatehouse
 is localhost: another site, as a customer's provider is."""
 
+import hashlib
 import html
 import http.cookies
 import secrets
 import shutil
+import ssl
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,6 +48,10 @@ class Key:
     def text(self):
         with open(self.certificate, encoding="ascii") as file:
             return file.read()
+
+    def fingerprint(self):
+        """As the provider's people tell it by another way."""
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(self.text())).digest().hex(":").upper()
 
 
 class Encrypting(Server):

@@ -236,7 +236,7 @@ def test_a_certificate_rolls_over_in_the_middle(tmp_path_factory):
         idp.published = [third]  # out of the blue: an operator must look
         assert "HELD" in refresh()
         refused(Way(gatehouse, "rolls"), "signature is not by any of the provider's certificates")
-        gatehouse.run("connections", "accept", "acme", "rolls")
+        gatehouse.run("connections", "accept", "acme", "rolls", third.fingerprint())
         Way(gatehouse, "rolls").complete()
     finally:
         gatehouse.stop()
