@@ -29,7 +29,7 @@ const MAX_QUERY: usize = 64 * 1024;
 /// CVE-2023-26483).
 const MAX_MESSAGE: u64 = 512 * 1024;
 /// Longest `RelayState`, in bytes. The specification allows 80; some send more.
-const MAX_RELAY_STATE: usize = 1024;
+pub(super) const MAX_RELAY_STATE: usize = 1024;
 
 /// Whether a message asks or answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -60,7 +60,8 @@ pub async fn build(
     Ok(Departure { go, memo })
 }
 
-fn no_credential() -> Error {
+/// The error of a message that must be signed and cannot be.
+pub(super) fn no_credential() -> Error {
     Error::Misconfigured("there is no SAML signing key yet; `gatehouse keys rotate --saml sign` makes one".to_owned())
 }
 

@@ -4,15 +4,12 @@ use super::{
     super::{
         super::{Error, LogoutMessage},
         names::{SAML, SAMLP},
-        redirect::{self, Kind},
+        redirect::{self, Kind, MAX_RELAY_STATE},
         response, signature,
         xml::{self, Element},
     },
     Logout,
 };
-
-/// Longest `RelayState` that is carried back, in bytes.
-const MAX_RELAY_STATE: usize = 1024;
 
 /// A message as the provider signed it.
 pub(super) struct Opened {

@@ -16,6 +16,7 @@ use super::{
     names::{SAML, SAMLP},
     parcel::Parcel,
     redirect::Kind,
+    request::no_credential,
     write::{self, Out},
 };
 use crate::policy::saml::Binding;
@@ -86,9 +87,7 @@ impl<'a> Logout<'a> {
         now: i64,
     ) -> Result<Go, Error> {
         let credential = self.credentials.signing(now);
-        let credential = credential.ok_or_else(|| {
-            Error::Misconfigured("there is no SAML signing key yet; `gatehouse keys rotate --saml sign` makes one".to_owned())
-        })?;
+        let credential = credential.ok_or_else(no_credential)?;
         let (binding, location) = to;
         let parcel = Parcel {
             kind,

@@ -18,6 +18,9 @@ use crate::{
 
 /// Most signing certificates of a provider: each that does not fit costs a verification at every sign-in.
 const MOST_CERTIFICATES: usize = 16;
+/// Most certificates that are decoded to find them, the same ones again and their issuers' included: two megabytes of
+/// repetitions would take seconds.
+const MOST_LOOKED_AT: usize = 8 * MOST_CERTIFICATES;
 /// Most entities that are looked through; the documents of whole federations are not for a connection.
 const MOST_ENTITIES: usize = 1_000;
 
@@ -184,7 +187,7 @@ fn endpoints(role: &Element, kind: &str) -> Result<Vec<Endpoint>, String> {
 /// Bare keys (KeyValue, KeyName) name no certificate and are passed by. What has expired is still a key that the provider
 /// names, so it is accepted and warned of.
 fn certificates(role: &Element, entity_id: &str, now: i64) -> Result<Vec<String>, String> {
-    let (mut found, mut passed) = (Vec::<String>::new(), Vec::new());
+    let (mut found, mut passed, mut looked_at) = (Vec::<String>::new(), Vec::new(), 0);
     for descriptor in role.all(MD, "KeyDescriptor") {
         match descriptor.attribute("use") {
             None | Some("signing") => {}
@@ -197,6 +200,10 @@ fn certificates(role: &Element, entity_id: &str, now: i64) -> Result<Vec<String>
         let before = found.len();
         let groups = descriptor.all(DS, "KeyInfo").flat_map(|info| info.all(DS, "X509Data"));
         for group in groups {
+            looked_at += group.all(DS, "X509Certificate").count();
+            if looked_at > MOST_LOOKED_AT {
+                return Err(format!("it repeats certificates: more than {MOST_LOOKED_AT} stand in it"));
+            }
             for (der, certificate) in leaves(group, &mut passed)? {
                 if certificate.not_after < now {
                     let (fingerprint, subject) = (&certificate.fingerprint, &certificate.subject);

@@ -213,6 +213,9 @@ fn no_signing_certificate_no_provider() {
     let (one, other) = (fresh(), fresh());
     let keys = bare.to_owned() + &key("signing", &weak) + &key("", &one) + &key("signing", &other) + &key("signing", &one);
     assert_eq!(parse(&entity("a", "", &(keys + &sso))).unwrap().certificates, [one, other], "with and without use, once each");
+    let again = key("", &fresh());
+    assert_eq!(parse(&entity("a", "", &(again.repeat(128) + &sso))).unwrap().certificates.len(), 1);
+    refused(&entity("a", "", &(again.repeat(129) + &sso)), "repeats certificates");
     refused(&entity("a", "", &((0..17).map(|_| key("", &fresh())).collect::<String>() + &sso)), "more than 16");
 }
 
