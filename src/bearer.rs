@@ -34,7 +34,8 @@ pub async fn access_token(app: &App, headers: &HeaderMap) -> Result<(AccessClaim
 /// # Errors
 /// When the database does not answer.
 pub async fn require_living(app: &App, claims: &AccessClaims) -> Result<Result<Family, String>, ApiError> {
-    let Some(family) = store::families::find(&app.db, &claims.fam).await? else { return Ok(Err("its family is gone".into())) };
+    let Some(family) = &claims.fam else { return Ok(Err("it is no user's".into())) };
+    let Some(family) = store::families::find(&app.db, family).await? else { return Ok(Err("its family is gone".into())) };
     if family.user_id != claims.sub || family.client_id != claims.client_id {
         return Ok(Err("its family is not its own".into()));
     }

@@ -39,3 +39,4 @@ pub mod store;
 pub mod suggest;
 pub mod tls;
 pub mod token;
+pub mod trust;

@@ -32,6 +32,7 @@ const FRONT: &[&str] = &[
     "saml_keys",
     "provider_metadata",
     "background",
+    "trust",
 ];
 
 /// Each door; no door knows another.

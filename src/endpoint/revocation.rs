@@ -15,7 +15,7 @@ pub async fn revoke(State(app): State<App>, Caller { client, params }: Caller) -
     let token = params.required("token", "token is missing")?;
     let now = app.clock.now();
     let family = match app.own_access_token(token).await {
-        Ok(claims) => Some((claims.client_id, claims.fam)),
+        Ok(claims) => claims.fam.map(|family| (claims.client_id, family)),
         Err(_) => refresh_token::read(&app.grants(), token).await.map(|c| (c.client_id, c.family)),
     };
     if let Some((_, family)) = family.filter(|(owner, _)| *owner == client.id) {

@@ -16,6 +16,31 @@ pub struct Standing {
     pub connection: Option<bool>,
     /// Whether the token family still lives.
     pub family: Option<bool>,
+    /// Whether the trusted issuer, or the connection that serves as one, is enabled.
+    pub issuer: Option<bool>,
+    /// Whether the external identity or virtual account is enabled.
+    pub principal: Option<bool>,
+    /// Whether the site behind forward auth is enabled.
+    pub site: Option<bool>,
+}
+
+impl Standing {
+    /// The tenant's state alone.
+    #[must_use]
+    pub fn of_tenant(enabled: bool) -> Self {
+        let none = None;
+        Self {
+            tenant: enabled,
+            client: none,
+            user: none,
+            password: none,
+            connection: none,
+            family: none,
+            issuer: none,
+            principal: none,
+            site: none,
+        }
+    }
 }
 
 /// What is switched off. The text is for the log; the person and the client learn less.
@@ -34,6 +59,12 @@ pub enum Refusal {
     ConnectionDisabled,
     #[error("the token family has ended")]
     FamilyEnded,
+    #[error("the trusted issuer is disabled")]
+    IssuerDisabled,
+    #[error("the external identity or virtual account is disabled")]
+    PrincipalDisabled,
+    #[error("the site is disabled")]
+    SiteDisabled,
     #[error("what the request stands on no longer exists")]
     Gone,
 }
@@ -51,6 +82,9 @@ pub fn judge(standing: Standing) -> Result<(), Refusal> {
         s if off(s.password) => Err(Refusal::PasswordsOff),
         s if off(s.connection) => Err(Refusal::ConnectionDisabled),
         s if off(s.family) => Err(Refusal::FamilyEnded),
+        s if off(s.issuer) => Err(Refusal::IssuerDisabled),
+        s if off(s.principal) => Err(Refusal::PrincipalDisabled),
+        s if off(s.site) => Err(Refusal::SiteDisabled),
         _ => Ok(()),
     }
 }
@@ -62,14 +96,27 @@ mod tests {
     #[test]
     fn one_thing_off_is_enough() {
         let yes = Some(true);
-        let on = Standing { tenant: true, client: yes, user: yes, password: yes, connection: yes, family: yes };
+        let on = Standing {
+            tenant: true,
+            client: yes,
+            user: yes,
+            password: yes,
+            connection: yes,
+            family: yes,
+            issuer: yes,
+            principal: yes,
+            site: yes,
+        };
         assert_eq!(judge(on), Ok(()));
-        assert_eq!(judge(Standing { client: None, user: None, password: None, connection: None, family: None, ..on }), Ok(()));
+        assert_eq!(judge(Standing::of_tenant(true)), Ok(()));
         assert_eq!(judge(Standing { tenant: false, ..on }), Err(Refusal::TenantDisabled));
         assert_eq!(judge(Standing { client: Some(false), ..on }), Err(Refusal::ClientDisabled));
         assert_eq!(judge(Standing { user: Some(false), ..on }), Err(Refusal::UserDeactivated));
         assert_eq!(judge(Standing { password: Some(false), ..on }), Err(Refusal::PasswordsOff));
         assert_eq!(judge(Standing { connection: Some(false), ..on }), Err(Refusal::ConnectionDisabled));
         assert_eq!(judge(Standing { family: Some(false), ..on }), Err(Refusal::FamilyEnded));
+        assert_eq!(judge(Standing { issuer: Some(false), ..on }), Err(Refusal::IssuerDisabled));
+        assert_eq!(judge(Standing { principal: Some(false), ..on }), Err(Refusal::PrincipalDisabled));
+        assert_eq!(judge(Standing { site: Some(false), ..on }), Err(Refusal::SiteDisabled));
     }
 }

@@ -1,10 +1,17 @@
 //! Who someone is and what they may do. Pure: every rule is a function of values, tested as a table.
 //!
 //! `identity` (what a connection says) → `linking` (which user that is) → `access` (may they pass, on this path, now).
+//! A foreign token: `trusted_issuer` (whose tokens) → `claim_rules` (what they must say) → `principal` (who that is) →
+//! `role` (what they may do), and `site` for the services behind forward auth.
 
 pub mod access;
+pub mod claim_rules;
 pub mod connection;
 pub mod email;
 pub mod identity;
 pub mod linking;
+pub mod principal;
+pub mod role;
 pub mod saml;
+pub mod site;
+pub mod trusted_issuer;

@@ -75,7 +75,7 @@ pub async fn save(on: impl Into<On<'_>>, client: &Client, now: i64) -> Result<bo
     let settings = serde_json::to_string(&client.settings).map_err(|e| StoreError::Corrupt("client settings", e.to_string()))?;
     let c = client;
     let params = params![&c.id, &c.tenant_id, &c.name, &c.secret_fingerprint, c.trusted, c.enabled, &settings, now];
-    Ok(on.into().execute(sql, params).await? > 0)
+    Ok(on.into().alter(sql, params).await? > 0)
 }
 
 /// Deletes it with its codes and token families; whether it was there.
@@ -83,5 +83,5 @@ pub async fn save(on: impl Into<On<'_>>, client: &Client, now: i64) -> Result<bo
 /// # Errors
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, client_id: &str) -> Result<bool> {
-    Ok(on.into().execute("DELETE FROM clients WHERE id = $1", params![client_id]).await? > 0)
+    Ok(on.into().alter("DELETE FROM clients WHERE id = $1", params![client_id]).await? > 0)
 }

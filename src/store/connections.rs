@@ -153,7 +153,7 @@ pub async fn save(on: impl Into<On<'_>>, connection: &Connection) -> Result<bool
         &c.secret_sealed,
         c.created_at,
     ];
-    Ok(on.into().execute(sql, params).await? > 0)
+    Ok(on.into().publish(sql, params).await? > 0)
 }
 
 /// Deletes it with its identities; whether it was there.
@@ -161,5 +161,5 @@ pub async fn save(on: impl Into<On<'_>>, connection: &Connection) -> Result<bool
 /// # Errors
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
-    Ok(on.into().execute("DELETE FROM connections WHERE id = $1", params![id]).await? > 0)
+    Ok(on.into().publish("DELETE FROM connections WHERE id = $1", params![id]).await? > 0)
 }

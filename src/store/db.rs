@@ -1,9 +1,15 @@
-//! Two databases, one SQL: an enum over sqlx's native pools with three verbs, alone or in a transaction.
+//! Two databases, one SQL: sqlx's native pools behind a few verbs, alone or in a transaction.
 //!
 //! Not `sqlx::Any`: it cannot read BOOLEAN on SQLite. SQLite has one writing connection and several reading ones; a
 //! write through [`Db::execute`] while a [`Tx`] is open waits for it, so what belongs to a transaction goes through it.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use sqlx::{
     Arguments as _, FromRow, PgPool, Postgres, Sqlite, SqlitePool,
@@ -81,24 +87,31 @@ macro_rules! params {
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
-/// The database.
+/// The database. Clones share its connections.
 #[derive(Clone, Debug)]
-pub enum Db {
-    /// Embedded: one file, one writer, several readers.
-    Sqlite {
-        /// The only connection that writes.
-        writer: SqlitePool,
-        /// Connections that read.
-        reader: SqlitePool,
-    },
+pub struct Db {
+    pools: Pools,
+    revision: Arc<AtomicU64>,
+}
+
+#[derive(Clone, Debug)]
+enum Pools {
+    /// Embedded: one file, one connection that writes, several that read.
+    Sqlite { writer: SqlitePool, reader: SqlitePool },
     /// For several nodes.
     Postgres(PgPool),
 }
 
 /// An open transaction: `commit`, or drop to roll back.
 #[derive(Debug)]
-#[expect(missing_docs, reason = "as Db")]
-pub enum Tx {
+pub struct Tx {
+    open: Open,
+    revision: Arc<AtomicU64>,
+    changed: bool,
+}
+
+#[derive(Debug)]
+enum Open {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
@@ -128,14 +141,30 @@ impl Db {
             // any wait, that it is busy.
             let writer = while_busy(|| writer.clone().connect_with(options.clone())).await?;
             let reader = SqlitePoolOptions::new().max_connections(4).min_connections(0).acquire_timeout(WAIT);
-            Ok(Self::Sqlite { writer, reader: reader.connect_lazy_with(options.read_only(true)) })
+            Ok(Self::over(Pools::Sqlite { writer, reader: reader.connect_lazy_with(options.read_only(true)) }))
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let options: PgConnectOptions = url.parse()?;
             let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(WAIT);
-            Ok(Self::Postgres(pool.connect_with(options.application_name("gatehouse")).await?))
+            Ok(Self::over(Pools::Postgres(pool.connect_with(options.application_name("gatehouse")).await?)))
         } else {
             Err(StoreError::UnknownScheme)
         }
+    }
+
+    fn over(pools: Pools) -> Self {
+        Self { pools, revision: Arc::default() }
+    }
+
+    /// Grows whenever this node has changed something that decisions are made of: whoever remembers a decision compares it.
+    /// Changes of other nodes do not show here.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision.load(Ordering::SeqCst)
+    }
+
+    /// Notes that something has changed that decisions are made of.
+    pub fn changed(&self) {
+        self.revision.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Brings the schema up to date, under a lock so that processes starting together do not race: on PostgreSQL sqlx
@@ -146,14 +175,14 @@ impl Db {
     /// When a migration fails.
     pub async fn migrate(&self) -> Result<()> {
         let migrator = Migrator::with_migrations(migrations());
-        match self {
-            Self::Sqlite { writer, .. } => {
+        match &self.pools {
+            Pools::Sqlite { writer, .. } => {
                 let mut tx = while_busy(|| writer.begin_with("BEGIN IMMEDIATE")).await?;
                 // As `run`, whose future is not `Send` with a borrowed connection.
                 migrator.run_direct(None, &mut *tx, false).await?;
                 tx.commit().await?;
             }
-            Self::Postgres(pool) => migrator.run(pool).await?,
+            Pools::Postgres(pool) => migrator.run(pool).await?,
         }
         Ok(())
     }
@@ -163,10 +192,11 @@ impl Db {
     /// # Errors
     /// When the database is busy or gone.
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-        })
+        let open = match &self.pools {
+            Pools::Sqlite { writer, .. } => Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Open::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { open, revision: Arc::clone(&self.revision), changed: false })
     }
 
     /// Runs a statement; the number of rows it changed.
@@ -174,9 +204,9 @@ impl Db {
     /// # Errors
     /// What the database says.
     pub async fn execute(&self, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
-        Ok(match self {
-            Self::Sqlite { writer, .. } => lite(sql, params)?.execute(writer).await?.rows_affected(),
-            Self::Postgres(pool) => pg(sql, params)?.execute(pool).await?.rows_affected(),
+        Ok(match &self.pools {
+            Pools::Sqlite { writer, .. } => lite(sql, params)?.execute(writer).await?.rows_affected(),
+            Pools::Postgres(pool) => pg(sql, params)?.execute(pool).await?.rows_affected(),
         })
     }
 
@@ -185,11 +215,11 @@ impl Db {
     /// # Errors
     /// What the database says.
     pub async fn optional<T: Row>(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<T>> {
-        Ok(match self {
-            Self::Sqlite { reader, .. } => {
+        Ok(match &self.pools {
+            Pools::Sqlite { reader, .. } => {
                 lite(sql, params)?.fetch_optional(reader).await?.map(|r| T::from_row(&r)).transpose()?
             }
-            Self::Postgres(pool) => pg(sql, params)?.fetch_optional(pool).await?.map(|r| T::from_row(&r)).transpose()?,
+            Pools::Postgres(pool) => pg(sql, params)?.fetch_optional(pool).await?.map(|r| T::from_row(&r)).transpose()?,
         })
     }
 
@@ -198,12 +228,12 @@ impl Db {
     /// # Errors
     /// What the database says.
     pub async fn all<T: Row>(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<T>> {
-        match self {
-            Self::Sqlite { reader, .. } => {
+        match &self.pools {
+            Pools::Sqlite { reader, .. } => {
                 let rows = lite(sql, params)?.fetch_all(reader).await?;
                 rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
             }
-            Self::Postgres(pool) => {
+            Pools::Postgres(pool) => {
                 let rows = pg(sql, params)?.fetch_all(pool).await?;
                 rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
             }
@@ -215,22 +245,22 @@ impl Db {
     /// # Errors
     /// What the database says.
     pub async fn change<T: Row>(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<T>> {
-        Ok(match self {
-            Self::Sqlite { writer, .. } => {
+        Ok(match &self.pools {
+            Pools::Sqlite { writer, .. } => {
                 lite(sql, params)?.fetch_optional(writer).await?.map(|r| T::from_row(&r)).transpose()?
             }
-            Self::Postgres(pool) => pg(sql, params)?.fetch_optional(pool).await?.map(|r| T::from_row(&r)).transpose()?,
+            Pools::Postgres(pool) => pg(sql, params)?.fetch_optional(pool).await?.map(|r| T::from_row(&r)).transpose()?,
         })
     }
 
     /// Closes every connection; on SQLite this folds the WAL into the file.
     pub async fn close(&self) {
-        match self {
-            Self::Sqlite { writer, reader } => {
+        match &self.pools {
+            Pools::Sqlite { writer, reader } => {
                 reader.close().await;
                 writer.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Pools::Postgres(pool) => pool.close().await,
         }
     }
 }
@@ -241,9 +271,9 @@ impl Tx {
     /// # Errors
     /// What the database says.
     pub async fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
-        Ok(match self {
-            Self::Sqlite(tx) => lite(sql, params)?.execute(&mut **tx).await?.rows_affected(),
-            Self::Postgres(tx) => pg(sql, params)?.execute(&mut **tx).await?.rows_affected(),
+        Ok(match &mut self.open {
+            Open::Sqlite(tx) => lite(sql, params)?.execute(&mut **tx).await?.rows_affected(),
+            Open::Postgres(tx) => pg(sql, params)?.execute(&mut **tx).await?.rows_affected(),
         })
     }
 
@@ -252,9 +282,9 @@ impl Tx {
     /// # Errors
     /// What the database says.
     pub async fn optional<T: Row>(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<T>> {
-        Ok(match self {
-            Self::Sqlite(tx) => lite(sql, params)?.fetch_optional(&mut **tx).await?.map(|r| T::from_row(&r)).transpose()?,
-            Self::Postgres(tx) => pg(sql, params)?.fetch_optional(&mut **tx).await?.map(|r| T::from_row(&r)).transpose()?,
+        Ok(match &mut self.open {
+            Open::Sqlite(tx) => lite(sql, params)?.fetch_optional(&mut **tx).await?.map(|r| T::from_row(&r)).transpose()?,
+            Open::Postgres(tx) => pg(sql, params)?.fetch_optional(&mut **tx).await?.map(|r| T::from_row(&r)).transpose()?,
         })
     }
 
@@ -263,16 +293,21 @@ impl Tx {
     /// # Errors
     /// What the database says.
     pub async fn all<T: Row>(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<T>> {
-        match self {
-            Self::Sqlite(tx) => {
+        match &mut self.open {
+            Open::Sqlite(tx) => {
                 let rows = lite(sql, params)?.fetch_all(&mut **tx).await?;
                 rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
             }
-            Self::Postgres(tx) => {
+            Open::Postgres(tx) => {
                 let rows = pg(sql, params)?.fetch_all(&mut **tx).await?;
                 rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
             }
         }
+    }
+
+    /// As [`Db::changed`], once the transaction is committed.
+    pub fn changed(&mut self) {
+        self.changed = true;
     }
 
     /// Makes the changes real.
@@ -280,9 +315,12 @@ impl Tx {
     /// # Errors
     /// What the database says.
     pub async fn commit(self) -> Result<()> {
-        match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+        match self.open {
+            Open::Sqlite(tx) => tx.commit().await?,
+            Open::Postgres(tx) => tx.commit().await?,
+        }
+        if self.changed {
+            self.revision.fetch_add(1, Ordering::SeqCst);
         }
         Ok(())
     }
@@ -340,5 +378,5 @@ macro_rules! migrations {
 
 /// The one series of migrations. They only add; a file that has been released is never changed.
 fn migrations() -> Vec<Migration> {
-    migrations![1 "0001_init.sql", 2 "0002_saml.sql"]
+    migrations![1 "0001_init.sql", 2 "0002_saml.sql", 3 "0003_trust.sql"]
 }

@@ -6,7 +6,10 @@
 //! [`RACE`] seconds the same token is a race: it is refused, and the family lives. Any other use of an old token is a
 //! replay and ends the family (RFC 9700 §4.14.2).
 
-use super::db::{Db, Result, Tx};
+use super::{
+    db::{Db, Result, Tx},
+    on::On,
+};
 use crate::params;
 
 /// Seconds after a rotation in which the previous token counts as racing.
@@ -127,8 +130,8 @@ pub async fn rotate(db: &Db, id: &str, client_id: &str, old: &str, new: &str, no
     if retried == 1 {
         return Ok(Rotation::Rotated);
     }
-    let replayed = db
-        .execute(
+    let replayed = On::from(db)
+        .alter(
             "UPDATE families SET revoked_at = $4
              WHERE id = $1 AND client_id = $2 AND revoked_at IS NULL
                AND (previous_hash IS NULL OR previous_hash <> $3 OR rotated_at <= $5)",
@@ -155,7 +158,8 @@ struct Living {
 /// # Errors
 /// What the database says.
 pub async fn revoke(db: &Db, id: &str, now: i64) -> Result<bool> {
-    let n = db.execute("UPDATE families SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", params![id, now]).await?;
+    let sql = "UPDATE families SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    let n = On::from(db).alter(sql, params![id, now]).await?;
     Ok(n == 1)
 }
 
@@ -164,5 +168,6 @@ pub async fn revoke(db: &Db, id: &str, now: i64) -> Result<bool> {
 /// # Errors
 /// What the database says.
 pub async fn revoke_of_sid(db: &Db, sid: &str, now: i64) -> Result<u64> {
-    db.execute("UPDATE families SET revoked_at = $2 WHERE sid = $1 AND revoked_at IS NULL", params![sid, now]).await
+    let sql = "UPDATE families SET revoked_at = $2 WHERE sid = $1 AND revoked_at IS NULL";
+    On::from(db).alter(sql, params![sid, now]).await
 }

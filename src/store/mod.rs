@@ -4,6 +4,7 @@
 //! PostgreSQL read alike; every change that must happen once is one conditional statement on one row whose
 //! affected-row count is the verdict; ids and times come from the caller.
 
+pub mod catalogue;
 pub mod clients;
 pub mod codes;
 pub mod connections;
@@ -16,18 +17,24 @@ pub mod farewells;
 pub mod identities;
 pub mod keys;
 pub mod logins;
+pub mod mappings;
 pub mod meta;
 pub mod on;
+pub mod principals;
 pub mod provider_metadata;
 pub mod provider_sessions;
 pub mod replays;
+pub mod resources;
 pub mod saml_keys;
 pub mod sessions;
+pub mod site_sessions;
+pub mod sites;
 pub mod standing;
 pub mod sweep;
 pub mod teams;
 pub mod tenants;
 pub mod throttles;
+pub mod trusted_issuers;
 pub mod users;
 
 pub use db::{Db, StoreError};

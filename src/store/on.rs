@@ -35,6 +35,36 @@ impl On<'_> {
         }
     }
 
+    /// As [`On::execute`], where decisions are made of what is changed: who remembers one on this node forgets it
+    /// ([`Db::revision`]).
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn alter(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
+        let rows = self.execute(sql, params).await?;
+        if rows > 0 {
+            match self {
+                Self::Db(db) => db.changed(),
+                Self::Tx(tx) => tx.changed(),
+            }
+        }
+        Ok(rows)
+    }
+
+    /// As [`On::alter`], where every node keeps what is changed in memory: each reads it anew (`store::catalogue`).
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn publish(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
+        let rows = self.alter(sql, params).await?;
+        if rows > 0 {
+            let bump = "INSERT INTO revisions (name, value) VALUES ('catalogue', 1) \
+                        ON CONFLICT (name) DO UPDATE SET value = revisions.value + 1";
+            self.execute(bump, &[]).await?;
+        }
+        Ok(rows)
+    }
+
     /// As [`Db::optional`].
     ///
     /// # Errors

@@ -73,11 +73,11 @@ pub async fn require(db: &Db, parties: Parties<'_>, now: i64) -> Result<std::res
         return Ok(Err(Refusal::Gone));
     }
     Ok(judge(Standing {
-        tenant: row.tenant,
         client: row.client,
         user: row.person,
         password: (parties.user_id.is_some() && parties.connection_id.is_none()).then_some(row.password_login),
         connection: row.connection,
         family: row.family,
+        ..Standing::of_tenant(row.tenant)
     }))
 }

@@ -25,6 +25,7 @@ pub async fn sweep(db: &Db, now: i64) -> Result<u64> {
         ("DELETE FROM saml_keys WHERE expires_at <= $1", past),
         ("DELETE FROM provider_sessions WHERE expires_at <= $1", now),
         ("DELETE FROM farewells WHERE expires_at <= $1", now),
+        ("DELETE FROM site_sessions WHERE expires_at <= $1", now),
     ] {
         gone += db.execute(sql, params![before]).await?;
     }

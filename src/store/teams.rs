@@ -49,7 +49,7 @@ pub async fn of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Team>> 
 pub async fn save(on: impl Into<On<'_>>, team: &Team) -> Result<()> {
     let sql = "INSERT INTO teams (id, tenant_id, name, created_at) VALUES ($1, $2, $3, $4) \
                ON CONFLICT (id) DO UPDATE SET name = excluded.name";
-    on.into().execute(sql, params![&team.id, &team.tenant_id, &team.name, team.created_at]).await?;
+    on.into().publish(sql, params![&team.id, &team.tenant_id, &team.name, team.created_at]).await?;
     Ok(())
 }
 
@@ -58,7 +58,7 @@ pub async fn save(on: impl Into<On<'_>>, team: &Team) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
-    Ok(on.into().execute("DELETE FROM teams WHERE id = $1", params![id]).await? > 0)
+    Ok(on.into().publish("DELETE FROM teams WHERE id = $1", params![id]).await? > 0)
 }
 
 /// The user ids of its members, sorted.
@@ -79,7 +79,7 @@ pub async fn members(on: impl Into<On<'_>>, team_id: &str) -> Result<Vec<String>
 /// When team or user do not exist.
 pub async fn add_member(on: impl Into<On<'_>>, team_id: &str, user_id: &str) -> Result<bool> {
     let sql = "INSERT INTO team_members (team_id, user_id) VALUES ($1, $2) ON CONFLICT (team_id, user_id) DO NOTHING";
-    Ok(on.into().execute(sql, params![team_id, user_id]).await? > 0)
+    Ok(on.into().alter(sql, params![team_id, user_id]).await? > 0)
 }
 
 /// Takes a user out; whether they were in it.
@@ -88,5 +88,5 @@ pub async fn add_member(on: impl Into<On<'_>>, team_id: &str, user_id: &str) -> 
 /// What the database says.
 pub async fn remove_member(on: impl Into<On<'_>>, team_id: &str, user_id: &str) -> Result<bool> {
     let sql = "DELETE FROM team_members WHERE team_id = $1 AND user_id = $2";
-    Ok(on.into().execute(sql, params![team_id, user_id]).await? > 0)
+    Ok(on.into().alter(sql, params![team_id, user_id]).await? > 0)
 }

@@ -113,7 +113,7 @@ pub async fn save(on: impl Into<On<'_>>, tenant: &Tenant) -> Result<()> {
         t.refresh_token_lifetime,
         t.created_at,
     ];
-    on.into().execute(sql, params).await?;
+    on.into().publish(sql, params).await?;
     Ok(())
 }
 
@@ -122,7 +122,7 @@ pub async fn save(on: impl Into<On<'_>>, tenant: &Tenant) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
-    Ok(on.into().execute("DELETE FROM tenants WHERE id = $1", params![id]).await? > 0)
+    Ok(on.into().publish("DELETE FROM tenants WHERE id = $1", params![id]).await? > 0)
 }
 
 /// Makes declarative changes wait for one another: of two transactions that call this, the second goes on when the

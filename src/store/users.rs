@@ -151,7 +151,7 @@ pub async fn declared(on: impl Into<On<'_>>, tenant_id: &str) -> Result<HashSet<
 pub async fn update(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
     let sql = "UPDATE users SET name = $2, email_proven = $3, admin = $4, updated_at = $5 WHERE id = $1";
     let params = params![&user.id, &user.name, user.email_proven, user.admin, user.updated_at];
-    Ok(on.into().execute(sql, params).await? > 0)
+    Ok(on.into().alter(sql, params).await? > 0)
 }
 
 /// Takes over the name that the provider sends now, if it is another one.
@@ -178,7 +178,7 @@ pub async fn set_password(on: impl Into<On<'_>>, id: &str, hash: Option<&str>, n
 /// What the database says.
 pub async fn activate(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<bool> {
     let sql = "UPDATE users SET active = TRUE, updated_at = $2 WHERE id = $1 AND NOT active";
-    Ok(on.into().execute(sql, params![id, now]).await? > 0)
+    Ok(on.into().alter(sql, params![id, now]).await? > 0)
 }
 
 /// Shuts a user out: the flag, then every session, code and token family, together. The one way to deactivate; whether
@@ -188,7 +188,7 @@ pub async fn activate(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<bool>
 /// What the database says.
 pub async fn deactivate(tx: &mut Tx, id: &str, now: i64) -> Result<bool> {
     let sql = "UPDATE users SET active = FALSE, updated_at = $2 WHERE id = $1 AND active";
-    let changed = tx.execute(sql, params![id, now]).await? > 0;
+    let changed = On::from(&mut *tx).alter(sql, params![id, now]).await? > 0;
     end_access(tx, id, now).await?;
     Ok(changed)
 }
@@ -201,7 +201,7 @@ pub async fn end_access(tx: &mut Tx, id: &str, now: i64) -> Result<()> {
     tx.execute("DELETE FROM sessions WHERE user_id = $1", params![id]).await?;
     tx.execute("DELETE FROM codes WHERE user_id = $1 AND redeemed_at IS NULL", params![id]).await?;
     let sql = "UPDATE families SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";
-    tx.execute(sql, params![id, now]).await?;
+    On::from(tx).alter(sql, params![id, now]).await?;
     Ok(())
 }
 
@@ -210,5 +210,5 @@ pub async fn end_access(tx: &mut Tx, id: &str, now: i64) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
-    Ok(on.into().execute("DELETE FROM users WHERE id = $1", params![id]).await? > 0)
+    Ok(on.into().alter("DELETE FROM users WHERE id = $1", params![id]).await? > 0)
 }

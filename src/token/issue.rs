@@ -9,7 +9,7 @@ use super::{
     claims::Audience,
     ring::{KeyRing, SignError},
 };
-use crate::{oauth::client::SigningAlg, secret};
+use crate::{oauth::client::SigningAlg, policy::principal::Kind, secret};
 
 /// What one authorization says about user, client and request: all that its tokens are made of.
 #[derive(Clone, Copy, Debug)]
@@ -88,13 +88,44 @@ pub struct AccessClaims {
     pub scope: String,
     /// The tenant's name.
     pub tenant: String,
-    /// The token family's id: it dies with its family.
-    pub fam: String,
-    pub auth_time: i64,
+    /// The token family's id: a user's token dies with its family.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fam: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_verified: Option<bool>,
+    /// Whom it acts as when that is no user, the best first: it has this or `fam`, never both.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acts_as: Vec<Actor>,
+    /// The token that it was exchanged for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// A principal or team that a token acts as, while it stands as it did when the token was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// What kind.
+    pub kind: Kind,
+    /// The row's id.
+    pub id: String,
+    /// The mapping that led here, and its version then; none for client credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<(String, i64)>,
+}
+
+/// The foreign token that one of ours was exchanged for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Its issuer.
+    pub iss: String,
+    /// Its subject.
+    pub sub: String,
+    /// The trusted issuer or connection here, by row id.
+    pub source: String,
 }
 
 /// The claims of our refresh token.
@@ -161,8 +192,10 @@ pub fn access(ring: &KeyRing, spec: &IssueSpec<'_>, now: i64) -> Result<Issued, 
         jti: secret::random_id(),
         scope: spec.scope.to_owned(),
         tenant: spec.tenant.to_owned(),
-        fam: spec.family.to_owned(),
-        auth_time: spec.auth_time,
+        fam: Some(spec.family.to_owned()),
+        auth_time: Some(spec.auth_time),
+        acts_as: Vec::new(),
+        origin: None,
         email: spec.email.map(str::to_owned),
         email_verified: spec.email.map(|_| spec.email_verified),
     };

@@ -1,5 +1,9 @@
-//! Whose bearer tokens are accepted: a table from issuer to keys and rules. Our own issuer is one entry of it, so own and
-//! foreign tokens run the same lines.
+//! Whose bearer tokens are accepted: our own issuer and every trusted one, as sources of one table, so own and foreign
+//! tokens run the same lines.
+//!
+//! A token is judged by the sources that its `iss` names; a caller narrows them with a [`Scope`]. The first that accepts
+//! decides. A token without readable claims (opaque) can only be asked about, and only at the introspection endpoints of
+//! a tenant that the scope names: it is not shown to strangers.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,23 +15,49 @@ use super::{
     ring::KeyRing,
     rules::{AudienceRule, Rules},
     unverified::{HARD_LIMIT, Unverified},
-    verify::{verify, verify_read},
+    verify::verify_read,
 };
 
-/// How the tokens of one issuer are judged.
+/// An issuer whose tokens are accepted.
 #[derive(Clone)]
-pub struct Entry {
+pub struct Source {
+    /// Names it to the caller, unique over all; our own has none.
+    pub id: String,
+    /// The id of the tenant that trusts it.
+    pub tenant: String,
     /// Its keys.
     pub keys: Arc<dyn KeySource>,
     /// What must hold.
     pub rules: Arc<Rules>,
 }
 
+/// What narrows a judgement.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scope<'a> {
+    /// Only sources of this tenant (and our own tokens, whose tenant the caller compares).
+    pub tenant: Option<&'a str>,
+    /// Only these foreign sources, by id.
+    pub sources: Option<&'a [String]>,
+    /// Whom our own tokens must be for, instead of us.
+    pub audience: Option<&'a str>,
+}
+
+/// A token that was accepted.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The foreign source that accepted it; `None`: it is ours.
+    pub source: Option<String>,
+    /// What it says.
+    pub claims: Claims,
+}
+
 /// The table. Clones share it.
 #[derive(Clone)]
 pub struct Validator {
     own: String,
-    entries: Arc<HashMap<String, Entry>>,
+    ring: KeyRing,
+    rules: Arc<Rules>,
+    sources: Arc<HashMap<String, Vec<Source>>>,
 }
 
 impl Validator {
@@ -36,32 +66,49 @@ impl Validator {
     #[must_use]
     pub fn new(issuer: &str, ring: KeyRing, audience: AudienceRule, leeway: i64) -> Self {
         let rules = Arc::new(Rules::own_access(issuer, audience, leeway));
-        let entry = Entry { keys: Arc::new(ring), rules };
-        Self { own: issuer.to_owned(), entries: Arc::new(HashMap::from([(issuer.to_owned(), entry)])) }
+        Self { own: issuer.to_owned(), ring, rules, sources: Arc::default() }
     }
 
-    /// The same table and the tokens of a foreign issuer. Our own entry cannot be replaced.
+    /// The same for our own tokens, and these foreign sources in place of the ones it has. A source that names our own
+    /// issuer is left out.
     #[must_use]
-    pub fn trusting(&self, issuer: &str, entry: Entry) -> Self {
-        let mut entries = (*self.entries).clone();
-        if issuer != self.own {
-            entries.insert(issuer.to_owned(), entry);
+    pub fn with_sources(&self, sources: impl IntoIterator<Item = Source>) -> Self {
+        let mut table: HashMap<String, Vec<Source>> = HashMap::new();
+        for source in sources {
+            let super::rules::Issuer::OneOf(names) = &source.rules.issuer else { continue };
+            for name in names.iter().filter(|name| **name != self.own) {
+                table.entry(name.clone()).or_default().push(source.clone());
+            }
         }
-        Self { own: self.own.clone(), entries: Arc::new(entries) }
+        Self { sources: Arc::new(table), ..self.clone() }
     }
 
-    /// Judges a bearer token of any accepted issuer; `now` is unix seconds.
+    /// Judges a bearer token; `now` is unix seconds.
     ///
     /// # Errors
-    /// [`Invalid`] for the first rule that does not hold, [`Invalid::Issuer`] for an issuer that is not in the table.
-    pub async fn validate(&self, token: &str, now: i64) -> Result<Claims, Invalid> {
+    /// [`Invalid`] for the first rule that does not hold, [`Invalid::Issuer`] for an issuer that no source has.
+    pub async fn validate(&self, token: &str, scope: &Scope<'_>, now: i64) -> Result<Accepted, Invalid> {
         let unverified = Unverified::read(token, HARD_LIMIT)?;
-        let issuer = unverified.issuer().unwrap_or_default();
-        let entry = self.entries.get(issuer).ok_or_else(|| Invalid::Issuer {
-            found: issuer.to_owned(),
-            expected: if self.entries.len() == 1 { self.own.clone() } else { "an accepted issuer".to_owned() },
+        let issuer = unverified.issuer().unwrap_or_default().to_owned();
+        if issuer == self.own {
+            let claims = match scope.audience {
+                None => verify_read(unverified, &self.ring, &self.rules, now).await?,
+                Some(name) => {
+                    let rules = Rules { audience: AudienceRule::Contains(vec![name.to_owned()]), ..(*self.rules).clone() };
+                    verify_read(unverified, &self.ring, &rules, now).await?
+                }
+            };
+            return Ok(Accepted { source: None, claims });
+        }
+        let within = |source: &&Source| {
+            scope.tenant.is_none_or(|tenant| source.tenant == tenant) && scope.sources.is_none_or(|ids| ids.contains(&source.id))
+        };
+        let source = self.sources.get(&issuer).and_then(|all| all.iter().find(within)).ok_or_else(|| Invalid::Issuer {
+            found: issuer.clone(),
+            expected: if self.sources.is_empty() { self.own.clone() } else { "an accepted issuer".to_owned() },
         })?;
-        verify_read(unverified, &*entry.keys, &entry.rules, now).await
+        let claims = verify_read(unverified, &*source.keys, &source.rules, now).await?;
+        Ok(Accepted { source: Some(source.id.clone()), claims })
     }
 
     /// Judges an access token of our own; `now` is unix seconds. Whether its user, client and family still live is for
@@ -70,8 +117,7 @@ impl Validator {
     /// # Errors
     /// [`Invalid`] for the first rule that does not hold.
     pub async fn validate_access(&self, token: &str, now: i64) -> Result<AccessClaims, Invalid> {
-        let entry = self.entries.get(&self.own).ok_or_else(|| Invalid::Keys("our own entry is missing".to_owned()))?;
-        verify(token, &*entry.keys, &entry.rules, now).await?.read()
+        verify_read(Unverified::read(token, HARD_LIMIT)?, &self.ring, &self.rules, now).await?.read()
     }
 }
 
@@ -86,6 +132,7 @@ mod tests {
             jwks::Inline,
             rules::Issuer,
             testing::Forge,
+            verify::verify,
         },
         *,
     };
@@ -104,8 +151,8 @@ mod tests {
         let assertion = json!({"iss": own::ISSUER, "sub": own::ISSUER, "aud": own::ISSUER, "exp": 400, "iat": 100, "jti": "j"});
         let assertion = ring.sign(SigningAlg::RS256, "JWT", &assertion, 100).unwrap();
         let claims = validator.validate_access(&access, 200).await.unwrap();
-        assert_eq!((claims.sub.as_str(), claims.fam.as_str(), claims.aud.names()), ("user-1", "fam-1", &audience[..]));
-        assert_eq!(validator.validate(&access, 200).await.unwrap().alg(), Alg::ES256);
+        assert_eq!((claims.sub.as_str(), claims.fam.as_deref().unwrap(), claims.aud.names()), ("user-1", "fam-1", &audience[..]));
+        assert_eq!(validator.validate(&access, &Scope::default(), 200).await.unwrap().claims.alg(), Alg::ES256);
         for (name, token) in [("refresh", &refresh), ("id", &id), ("assertion", &assertion)] {
             assert!(matches!(validator.validate_access(token, 200).await, Err(Invalid::Type { .. })), "{name}");
         }
@@ -129,7 +176,9 @@ mod tests {
     async fn an_issuer_is_judged_by_its_own_keys_and_rules() {
         let forge = Forge::new(SigningAlg::ES256, Some("ES256-1"));
         let keys = Arc::new(Inline::new(&Forge::jwks(&[&forge])).unwrap());
-        let foreign = |issuer: &str| Entry {
+        let foreign = |issuer: &str| Source {
+            id: issuer.to_owned(),
+            tenant: "acme".to_owned(),
             keys: keys.clone(),
             rules: Arc::new(Rules::bearer(
                 Issuer::OneOf(vec![issuer.to_owned()]),
@@ -139,19 +188,18 @@ mod tests {
             )),
         };
         let validator = Validator::new(own::ISSUER, own::ring(), AudienceRule::Any, 60)
-            .trusting("https://idp.test", foreign("https://idp.test"))
-            .trusting(own::ISSUER, foreign(own::ISSUER));
+            .with_sources([foreign("https://idp.test"), foreign(own::ISSUER)]);
         let header = r#"{"alg":"ES256","kid":"ES256-1","typ":"at+jwt"}"#;
         let claims = |iss: &str| {
             json!({"iss": iss, "sub": "s", "aud": "api", "exp": 500, "iat": 1, "jti": "j", "client_id": "c", "tenant": "acme",
                 "fam": "f", "auth_time": 1})
             .to_string()
         };
-        validator.validate(&forge.sign(header, &claims("https://idp.test")), 100).await.unwrap();
-        let own_name = validator.validate(&forge.sign(header, &claims(own::ISSUER)), 100).await;
-        assert_eq!(own_name.unwrap_err(), Invalid::Signature, "the same kid, another issuer's key");
+        validator.validate(&forge.sign(header, &claims("https://idp.test")), &Scope::default(), 100).await.unwrap();
+        let own_name = validator.validate(&forge.sign(header, &claims(own::ISSUER)), &Scope::default(), 100).await;
+        assert_eq!(own_name.map(|_| ()).unwrap_err(), Invalid::Signature, "the same kid, another issuer's key");
         for stranger in ["https://evil.test", "https://idp.test/", ""] {
-            let error = validator.validate(&forge.sign(header, &claims(stranger)), 100).await.unwrap_err();
+            let error = validator.validate(&forge.sign(header, &claims(stranger)), &Scope::default(), 100).await.unwrap_err();
             assert_eq!(error.to_string(), "Invalid issuer");
         }
     }

@@ -1,0 +1,94 @@
+//! What an operator says about a site, a service behind forward auth: where it is, who may pass, what it is told.
+
+use serde::{Deserialize, Serialize};
+
+use super::{claim_rules::ClaimRule, role::Role};
+
+/// The name among a site's issuers that stands for our own tokens.
+pub const OURSELVES: &str = "gatehouse";
+
+/// A resource by kind and name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ResourceName {
+    /// Its kind (`type` outside), like `model`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// How browsers sign in to a site ("Enable Login").
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Login {
+    /// Over us, as this client of the tenant.
+    Client(String),
+    /// At this trusted issuer, by its OAuth client settings.
+    Issuer(String),
+}
+
+/// How the site learns who is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForwardMethod {
+    /// `Remote-User`, `Remote-Email`, `Remote-Name`, `Remote-Groups`.
+    #[default]
+    Headers,
+    /// The claims as JSON in one header (`X-User-Claims`).
+    ClaimsHeader,
+    /// The claims in a short-lived JWT of ours (`X-User-JWT`).
+    JwtHeader,
+    /// The token as it came (`Authorization`).
+    Bearer,
+    /// Not at all.
+    None,
+}
+
+/// Identity forwarding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Forwarding {
+    /// How.
+    pub method: ForwardMethod,
+    /// The one header of `claims_header` and `jwt_header`, when not the usual one.
+    pub header_name: Option<String>,
+    /// Claims that are told besides who it is; empty: the usual ones.
+    pub include_claims: Vec<String>,
+    /// Seconds that the JWT lives.
+    pub jwt_expiry_seconds: i64,
+}
+
+impl Default for Forwarding {
+    fn default() -> Self {
+        Self { method: ForwardMethod::Headers, header_name: None, include_claims: Vec::new(), jwt_expiry_seconds: 300 }
+    }
+}
+
+/// The settings of a site, as stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SiteSettings {
+    /// Its hosts in lower case, with the port where it is not the scheme's own.
+    pub hosts: Vec<String>,
+    /// The beginnings of its paths; empty: all.
+    pub paths: Vec<String>,
+    /// Beginnings of paths that anybody may reach.
+    pub public_paths: Vec<String>,
+    /// Whose tokens are accepted: trusted issuers by name, [`OURSELVES`] for our own.
+    pub issuers: Vec<String>,
+    /// What the claims must be.
+    pub claims: Vec<ClaimRule>,
+    /// The resource on which a role must be held.
+    pub resource: Option<ResourceName>,
+    /// That role.
+    pub role: Option<Role>,
+    /// How browsers sign in; `None`: they do not.
+    pub login: Option<Login>,
+    /// The site's own name in `aud` (RFC 8707, RFC 9728 `resource`), an absolute URL; our tokens must be for it. `None`:
+    /// they must be for us.
+    pub audience: Option<String>,
+    /// Scopes that our tokens must have, and that the protected-resource metadata names.
+    pub scopes: Vec<String>,
+    /// What the site is told.
+    pub identity: Forwarding,
+}

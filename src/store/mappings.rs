@@ -1,0 +1,115 @@
+//! Which tokens act as a principal or belong to a team.
+
+use super::{db::Result, on::On, read_json, write_json};
+use crate::{params, policy::claim_rules::ClaimRule};
+
+/// Where the tokens come from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// A trusted issuer, by row id.
+    Issuer(String),
+    /// A connection that is not offered for sign-in, by row id.
+    Connection(String),
+}
+
+/// Where they lead.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// An external identity or virtual account, by row id.
+    Principal(String),
+    /// A team, by row id.
+    Team(String),
+}
+
+/// A mapping.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mapping {
+    /// Row id.
+    pub id: String,
+    /// Whose it is.
+    pub tenant_id: String,
+    /// From where.
+    pub source: Source,
+    /// To whom.
+    pub target: Target,
+    /// What the claims must be; none: any valid token of the source.
+    pub claims: Vec<ClaimRule>,
+    /// Grows with each change of claims or source.
+    pub version: i64,
+    /// Unix seconds.
+    pub created_at: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: String,
+    tenant_id: String,
+    principal_id: Option<String>,
+    team_id: Option<String>,
+    issuer_id: Option<String>,
+    connection_id: Option<String>,
+    claims: String,
+    version: i64,
+    created_at: i64,
+}
+
+impl Stored {
+    fn read(self) -> Result<Option<Mapping>> {
+        let source = self.issuer_id.map(Source::Issuer).or(self.connection_id.map(Source::Connection));
+        let target = self.principal_id.map(Target::Principal).or(self.team_id.map(Target::Team));
+        let (Some(source), Some(target)) = (source, target) else { return Ok(None) };
+        let claims = read_json("mapping claims", &self.claims)?;
+        let Self { id, tenant_id, version, created_at, .. } = self;
+        Ok(Some(Mapping { id, tenant_id, source, target, claims, version, created_at }))
+    }
+}
+
+/// All of a tenant, in the order they were made.
+///
+/// # Errors
+/// What the database says; `Corrupt` for unreadable claims.
+pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Mapping>> {
+    let sql = "SELECT * FROM mappings WHERE tenant_id = $1 ORDER BY created_at, id";
+    on.into().all::<Stored>(sql, params![tenant_id]).await?.into_iter().filter_map(|row| row.read().transpose()).collect()
+}
+
+/// All there are, in the order they were made.
+///
+/// # Errors
+/// As [`of_tenant`].
+pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Mapping>> {
+    let sql = "SELECT * FROM mappings ORDER BY created_at, id";
+    on.into().all::<Stored>(sql, &[]).await?.into_iter().filter_map(|row| row.read().transpose()).collect()
+}
+
+/// Inserts, or updates source and claims of the row of this id, whose version grows.
+///
+/// # Errors
+/// A conflict when the principal has another mapping.
+pub async fn save(on: impl Into<On<'_>>, mapping: &Mapping) -> Result<()> {
+    let sql = "INSERT INTO mappings (id, tenant_id, principal_id, team_id, issuer_id, connection_id, claims, version, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8) \
+               ON CONFLICT (id) DO UPDATE SET issuer_id = excluded.issuer_id, connection_id = excluded.connection_id, \
+                 claims = excluded.claims, version = mappings.version + 1";
+    let claims = write_json("mapping claims", &mapping.claims)?;
+    let (issuer, connection) = match &mapping.source {
+        Source::Issuer(id) => (Some(id.as_str()), None),
+        Source::Connection(id) => (None, Some(id.as_str())),
+    };
+    let (principal, team) = match &mapping.target {
+        Target::Principal(id) => (Some(id.as_str()), None),
+        Target::Team(id) => (None, Some(id.as_str())),
+    };
+    let m = mapping;
+    let params = params![&m.id, &m.tenant_id, principal, team, issuer, connection, &claims, m.created_at];
+    on.into().publish(sql, params).await?;
+    Ok(())
+}
+
+/// Deletes it; whether it was there.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    Ok(on.into().publish("DELETE FROM mappings WHERE id = $1", params![id]).await? > 0)
+}

@@ -1,0 +1,97 @@
+//! External identities and virtual accounts.
+
+use super::{
+    db::{Result, StoreError},
+    on::On,
+};
+use crate::{params, policy::principal::Kind};
+
+/// An external identity or a virtual account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// Row id.
+    pub id: String,
+    /// Whose it is.
+    pub tenant_id: String,
+    /// [`Kind::ExternalIdentity`] or [`Kind::VirtualAccount`].
+    pub kind: Kind,
+    /// Unique within the tenant and kind.
+    pub name: String,
+    /// Whether anyone may act as it.
+    pub enabled: bool,
+    /// Unix seconds.
+    pub created_at: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: String,
+    tenant_id: String,
+    kind: String,
+    name: String,
+    enabled: bool,
+    created_at: i64,
+}
+
+impl Stored {
+    fn read(self) -> Result<Principal> {
+        let Self { id, tenant_id, kind, name, enabled, created_at } = self;
+        let kind = Kind::parse(&kind).ok_or(StoreError::Corrupt("principal kind", kind))?;
+        Ok(Principal { id, tenant_id, kind, name, enabled, created_at })
+    }
+}
+
+/// By row id.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(on: impl Into<On<'_>>, id: &str) -> Result<Option<Principal>> {
+    on.into().optional::<Stored>("SELECT * FROM principals WHERE id = $1", params![id]).await?.map(Stored::read).transpose()
+}
+
+/// By kind and name within a tenant.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_by_name(on: impl Into<On<'_>>, tenant_id: &str, kind: Kind, name: &str) -> Result<Option<Principal>> {
+    let sql = "SELECT * FROM principals WHERE tenant_id = $1 AND kind = $2 AND name = $3";
+    on.into().optional::<Stored>(sql, params![tenant_id, kind.as_str(), name]).await?.map(Stored::read).transpose()
+}
+
+/// All of a tenant and kind, in the order they were made.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str, kind: Kind) -> Result<Vec<Principal>> {
+    let sql = "SELECT * FROM principals WHERE tenant_id = $1 AND kind = $2 ORDER BY created_at, id";
+    on.into().all::<Stored>(sql, params![tenant_id, kind.as_str()]).await?.into_iter().map(Stored::read).collect()
+}
+
+/// All there are, in the order they were made.
+///
+/// # Errors
+/// What the database says.
+pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Principal>> {
+    let sql = "SELECT * FROM principals ORDER BY created_at, id";
+    on.into().all::<Stored>(sql, &[]).await?.into_iter().map(Stored::read).collect()
+}
+
+/// Inserts, or switches the row of this id on or off: kind, tenant and name never change.
+///
+/// # Errors
+/// A conflict when another one of the tenant and kind has the name.
+pub async fn save(on: impl Into<On<'_>>, principal: &Principal) -> Result<()> {
+    let sql = "INSERT INTO principals (id, tenant_id, kind, name, enabled, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
+               ON CONFLICT (id) DO UPDATE SET enabled = excluded.enabled";
+    let p = principal;
+    on.into().publish(sql, params![&p.id, &p.tenant_id, p.kind.as_str(), &p.name, p.enabled, p.created_at]).await?;
+    Ok(())
+}
+
+/// Deletes it with its mapping and every role it holds; whether it was there.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    Ok(on.into().publish("DELETE FROM principals WHERE id = $1", params![id]).await? > 0)
+}

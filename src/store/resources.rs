@@ -1,0 +1,167 @@
+//! Named things of the platform, and who holds which role on them.
+
+use super::{
+    db::{Result, StoreError},
+    on::On,
+};
+use crate::{params, policy::role::Role};
+
+/// A resource.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Resource {
+    /// Row id.
+    pub id: String,
+    /// Whose it is.
+    pub tenant_id: String,
+    /// Its kind (`type` outside).
+    pub kind: String,
+    /// Unique within tenant and kind.
+    pub name: String,
+    /// Unix seconds.
+    pub created_at: i64,
+}
+
+/// Who holds a role, by row id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Holder {
+    User(String),
+    Team(String),
+    /// An external identity or virtual account.
+    Principal(String),
+}
+
+impl Holder {
+    /// The row's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::User(id) | Self::Team(id) | Self::Principal(id) => id,
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Held {
+    user_id: Option<String>,
+    team_id: Option<String>,
+    principal_id: Option<String>,
+    role: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct HeldOn {
+    kind: String,
+    name: String,
+    role: String,
+}
+
+fn role(name: String) -> Result<Role> {
+    Role::parse(&name).ok_or(StoreError::Corrupt("role", name))
+}
+
+/// By kind and name within a tenant.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(on: impl Into<On<'_>>, tenant_id: &str, kind: &str, name: &str) -> Result<Option<Resource>> {
+    let sql = "SELECT * FROM resources WHERE tenant_id = $1 AND kind = $2 AND name = $3";
+    on.into().optional(sql, params![tenant_id, kind, name]).await
+}
+
+/// All of a tenant, in the order they were made.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Resource>> {
+    on.into().all("SELECT * FROM resources WHERE tenant_id = $1 ORDER BY created_at, id", params![tenant_id]).await
+}
+
+/// Inserts it.
+///
+/// # Errors
+/// A conflict when there is one of this kind and name.
+pub async fn insert(on: impl Into<On<'_>>, resource: &Resource) -> Result<()> {
+    let sql = "INSERT INTO resources (id, tenant_id, kind, name, created_at) VALUES ($1, $2, $3, $4, $5)";
+    let r = resource;
+    on.into().alter(sql, params![&r.id, &r.tenant_id, &r.kind, &r.name, r.created_at]).await?;
+    Ok(())
+}
+
+/// Deletes it with every role on it; whether it was there.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    Ok(on.into().alter("DELETE FROM resources WHERE id = $1", params![id]).await? > 0)
+}
+
+/// Everyone who holds a role on it.
+///
+/// # Errors
+/// What the database says.
+pub async fn collaborators(on: impl Into<On<'_>>, resource_id: &str) -> Result<Vec<(Holder, Role)>> {
+    let sql = "SELECT user_id, team_id, principal_id, role FROM collaborators WHERE resource_id = $1 ORDER BY holder";
+    let mut all = Vec::new();
+    for row in on.into().all::<Held>(sql, params![resource_id]).await? {
+        let holder = row.user_id.map(Holder::User).or(row.team_id.map(Holder::Team)).or(row.principal_id.map(Holder::Principal));
+        if let Some(holder) = holder {
+            all.push((holder, role(row.role)?));
+        }
+    }
+    Ok(all)
+}
+
+/// Gives `holder` the role, in place of one that it held; whether anything changed.
+///
+/// # Errors
+/// When resource or holder do not exist.
+pub async fn give(on: impl Into<On<'_>>, resource_id: &str, holder: &Holder, role: Role) -> Result<bool> {
+    let sql = "INSERT INTO collaborators (resource_id, holder, user_id, team_id, principal_id, role) \
+               VALUES ($1, $2, $3, $4, $5, $6) \
+               ON CONFLICT (resource_id, holder) DO UPDATE SET role = excluded.role \
+               WHERE collaborators.role <> excluded.role";
+    let (user, team, principal) = match holder {
+        Holder::User(id) => (Some(id.as_str()), None, None),
+        Holder::Team(id) => (None, Some(id.as_str()), None),
+        Holder::Principal(id) => (None, None, Some(id.as_str())),
+    };
+    Ok(on.into().alter(sql, params![resource_id, holder.id(), user, team, principal, role.as_str()]).await? > 0)
+}
+
+/// Takes every role on the resource from `holder`; whether it held one.
+///
+/// # Errors
+/// What the database says.
+pub async fn take(on: impl Into<On<'_>>, resource_id: &str, holder: &str) -> Result<bool> {
+    let sql = "DELETE FROM collaborators WHERE resource_id = $1 AND holder = $2";
+    Ok(on.into().alter(sql, params![resource_id, holder]).await? > 0)
+}
+
+/// Every role that `holder` holds: kind and name of the resource, and the role. What is lost when it is deleted.
+///
+/// # Errors
+/// What the database says.
+pub async fn held_by(on: impl Into<On<'_>>, holder: &str) -> Result<Vec<(String, String, Role)>> {
+    let sql = "SELECT r.kind, r.name, c.role FROM collaborators c JOIN resources r ON r.id = c.resource_id \
+               WHERE c.holder = $1 ORDER BY r.kind, r.name";
+    let rows = on.into().all::<HeldOn>(sql, params![holder]).await?;
+    rows.into_iter().map(|row| Ok((row.kind, row.name, role(row.role)?))).collect()
+}
+
+/// The strongest role that any of `holders` holds on a resource of the tenant; `None` also when there is no such
+/// resource.
+///
+/// # Errors
+/// What the database says.
+pub async fn strongest(on: impl Into<On<'_>>, tenant_id: &str, kind: &str, name: &str, holders: &[&str]) -> Result<Option<Role>> {
+    let sql = "SELECT c.role FROM collaborators c JOIN resources r ON r.id = c.resource_id \
+               WHERE r.tenant_id = $1 AND r.kind = $2 AND r.name = $3 AND c.holder = $4";
+    let mut on = on.into();
+    let mut best = None;
+    for holder in holders {
+        let found = on.optional::<(String,)>(sql, params![tenant_id, kind, name, *holder]).await?;
+        best = best.max(found.map(|(name,)| role(name)).transpose()?);
+    }
+    Ok(best)
+}

@@ -1,0 +1,105 @@
+//! Sites: the services behind forward auth.
+
+use super::{db::Result, on::On, read_json, write_json};
+use crate::{params, policy::site::SiteSettings};
+
+/// A site.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    /// Row id.
+    pub id: String,
+    /// Whose it is.
+    pub tenant_id: String,
+    /// Unique within the tenant.
+    pub name: String,
+    /// Whether anybody passes.
+    pub enabled: bool,
+    /// The rest.
+    pub settings: SiteSettings,
+    /// Unix seconds.
+    pub created_at: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: String,
+    tenant_id: String,
+    name: String,
+    enabled: bool,
+    settings: String,
+    created_at: i64,
+}
+
+impl Stored {
+    fn read(self) -> Result<Site> {
+        let Self { id, tenant_id, name, enabled, settings, created_at } = self;
+        let settings = read_json("site settings", &settings)?;
+        Ok(Site { id, tenant_id, name, enabled, settings, created_at })
+    }
+}
+
+/// By its name within a tenant.
+///
+/// # Errors
+/// What the database says; `Corrupt` for unreadable settings.
+pub async fn find_by_name(on: impl Into<On<'_>>, tenant_id: &str, name: &str) -> Result<Option<Site>> {
+    let sql = "SELECT * FROM sites WHERE tenant_id = $1 AND name = $2";
+    on.into().optional::<Stored>(sql, params![tenant_id, name]).await?.map(Stored::read).transpose()
+}
+
+/// All of a tenant, in the order they were made.
+///
+/// # Errors
+/// As [`find_by_name`].
+pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Site>> {
+    let sql = "SELECT * FROM sites WHERE tenant_id = $1 ORDER BY created_at, id";
+    on.into().all::<Stored>(sql, params![tenant_id]).await?.into_iter().map(Stored::read).collect()
+}
+
+/// All there are, in the order they were made.
+///
+/// # Errors
+/// As [`find_by_name`].
+pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Site>> {
+    on.into().all::<Stored>("SELECT * FROM sites ORDER BY created_at, id", &[]).await?.into_iter().map(Stored::read).collect()
+}
+
+/// The id of the site that has a place.
+///
+/// # Errors
+/// What the database says.
+pub async fn at(on: impl Into<On<'_>>, host: &str, path: &str) -> Result<Option<String>> {
+    let sql = "SELECT site_id FROM site_places WHERE host = $1 AND path = $2";
+    Ok(on.into().optional::<(String,)>(sql, params![host, path]).await?.map(|(id,)| id))
+}
+
+/// Inserts, or updates the row of this id, with its places: each host with each path, `/` for all.
+///
+/// # Errors
+/// A conflict when another site has the name or one of the places.
+pub async fn save(tx: &mut super::db::Tx, site: &Site) -> Result<()> {
+    let sql = "INSERT INTO sites (id, tenant_id, name, enabled, settings, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
+               ON CONFLICT (id) DO UPDATE SET name = excluded.name, enabled = excluded.enabled, settings = excluded.settings";
+    let s = site;
+    let settings = write_json("site settings", &s.settings)?;
+    let params = params![&s.id, &s.tenant_id, &s.name, s.enabled, &settings, s.created_at];
+    On::from(&mut *tx).publish(sql, params).await?;
+    tx.execute("DELETE FROM site_places WHERE site_id = $1", params![&s.id]).await?;
+    let everywhere = ["/".to_owned()];
+    let paths = if s.settings.paths.is_empty() { &everywhere[..] } else { &s.settings.paths };
+    for host in &s.settings.hosts {
+        for path in paths {
+            let sql = "INSERT INTO site_places (host, path, site_id) VALUES ($1, $2, $3)";
+            tx.execute(sql, params![host, path, &s.id]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes it with its sessions; whether it was there.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    Ok(on.into().publish("DELETE FROM sites WHERE id = $1", params![id]).await? > 0)
+}

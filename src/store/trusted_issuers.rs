@@ -1,0 +1,101 @@
+//! Foreign issuers whose tokens a tenant accepts.
+
+use super::{db::Result, on::On, read_json, write_json};
+use crate::{params, policy::trusted_issuer::IssuerSettings};
+
+/// A trusted issuer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrustedIssuer {
+    /// Row id.
+    pub id: String,
+    /// Whose it is.
+    pub tenant_id: String,
+    /// Unique within the tenant.
+    pub name: String,
+    /// Whether its tokens are accepted.
+    pub enabled: bool,
+    /// The rest.
+    pub settings: IssuerSettings,
+    /// `IssuerSecrets` as JSON, sealed.
+    pub secrets_sealed: Option<String>,
+    /// Unix seconds.
+    pub created_at: i64,
+}
+
+impl TrustedIssuer {
+    /// The context that its secrets are sealed for.
+    #[must_use]
+    pub fn secrets_context(id: &str) -> String {
+        format!("trusted_issuer/{id}")
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: String,
+    tenant_id: String,
+    name: String,
+    enabled: bool,
+    settings: String,
+    secrets_sealed: Option<String>,
+    created_at: i64,
+}
+
+impl Stored {
+    fn read(self) -> Result<TrustedIssuer> {
+        let Self { id, tenant_id, name, enabled, settings, secrets_sealed, created_at } = self;
+        let settings = read_json("trusted issuer settings", &settings)?;
+        Ok(TrustedIssuer { id, tenant_id, name, enabled, settings, secrets_sealed, created_at })
+    }
+}
+
+/// By its name within a tenant.
+///
+/// # Errors
+/// What the database says; `Corrupt` for unreadable settings.
+pub async fn find_by_name(on: impl Into<On<'_>>, tenant_id: &str, name: &str) -> Result<Option<TrustedIssuer>> {
+    let sql = "SELECT * FROM trusted_issuers WHERE tenant_id = $1 AND name = $2";
+    on.into().optional::<Stored>(sql, params![tenant_id, name]).await?.map(Stored::read).transpose()
+}
+
+/// All of a tenant, in the order they were made.
+///
+/// # Errors
+/// As [`find_by_name`].
+pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<TrustedIssuer>> {
+    let sql = "SELECT * FROM trusted_issuers WHERE tenant_id = $1 ORDER BY created_at, id";
+    on.into().all::<Stored>(sql, params![tenant_id]).await?.into_iter().map(Stored::read).collect()
+}
+
+/// All there are, in the order they were made.
+///
+/// # Errors
+/// As [`find_by_name`].
+pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<TrustedIssuer>> {
+    let sql = "SELECT * FROM trusted_issuers ORDER BY created_at, id";
+    on.into().all::<Stored>(sql, &[]).await?.into_iter().map(Stored::read).collect()
+}
+
+/// Inserts, or updates the row of this id.
+///
+/// # Errors
+/// A conflict when another issuer of the tenant has the name.
+pub async fn save(on: impl Into<On<'_>>, issuer: &TrustedIssuer) -> Result<()> {
+    let sql = "INSERT INTO trusted_issuers (id, tenant_id, name, enabled, settings, secrets_sealed, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7) \
+               ON CONFLICT (id) DO UPDATE SET name = excluded.name, enabled = excluded.enabled, \
+                 settings = excluded.settings, secrets_sealed = excluded.secrets_sealed";
+    let i = issuer;
+    let settings = write_json("trusted issuer settings", &i.settings)?;
+    let params = params![&i.id, &i.tenant_id, &i.name, i.enabled, &settings, &i.secrets_sealed, i.created_at];
+    on.into().publish(sql, params).await?;
+    Ok(())
+}
+
+/// Deletes it with the mappings that lead from it; whether it was there.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    Ok(on.into().publish("DELETE FROM trusted_issuers WHERE id = $1", params![id]).await? > 0)
+}
