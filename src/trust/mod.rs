@@ -7,6 +7,7 @@
 //! Changes take effect at once on the node that made them, and within [`STALE`] seconds on the others.
 
 pub mod bearer;
+pub mod sites;
 
 pub use bearer::{Bearer, Denied, Team};
 
