@@ -34,6 +34,7 @@ use crate::{
         validator::Validator,
         verify,
     },
+    trust::Trust,
 };
 
 /// Why the application cannot start.
@@ -80,15 +81,17 @@ pub struct Inner {
     /// The database.
     pub db: Db,
     /// The master key.
-    pub sealer: Sealer,
+    pub sealer: Arc<Sealer>,
     /// Our signing keys.
     pub ring: KeyRing,
     /// Our keys and certificates towards SAML providers.
     pub credentials: Credentials,
     /// Held while those are made.
     pub saml_keys: tokio::sync::Mutex<()>,
-    /// Judges bearer tokens.
+    /// Judges bearer tokens of our own.
     pub validator: Validator,
+    /// Judges every bearer token, and says who its bearer is.
+    pub trust: Trust,
     /// Key sets of clients and providers.
     pub key_sets: KeySets,
     /// The SAML providers whose metadata is at a URL.
@@ -119,6 +122,7 @@ impl App {
     /// The first thing that does not work.
     pub async fn new(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let (db, sealer) = open_store(&settings).await?;
+        let sealer = Arc::new(sealer);
         let now = clock.now();
         let policy = rotation_policy(&settings);
         if let Some(jwks) = &settings.jwks {
@@ -133,6 +137,8 @@ impl App {
         let key_sets = KeySets::new(Arc::new(outbound.clone()), 1_000, FLOOR);
         let credentials = Credentials::default();
         let providers = Providers::new(db.clone(), outbound.clone(), clock.clone());
+        let validator = Validator::new(&issuer, ring.clone(), AudienceRule::Contains(vec![issuer.clone()]), settings.clock_skew);
+        let trust = Trust::new(db.clone(), Arc::clone(&sealer), key_sets.clone(), outbound.clone(), validator.clone());
         let deps = Deps {
             issuer: issuer.clone(),
             outbound,
@@ -141,7 +147,8 @@ impl App {
             credentials: credentials.clone(),
         };
         let app = Self(Arc::new(Inner {
-            validator: Validator::new(&issuer, ring.clone(), AudienceRule::Contains(vec![issuer.clone()]), settings.clock_skew),
+            validator,
+            trust,
             key_sets,
             providers,
             passwords: Passwords::new()?,

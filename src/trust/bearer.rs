@@ -83,6 +83,9 @@ pub enum Denied {
     /// The database does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What is kept in memory is too old, and cannot be read anew; the text is for the log.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 impl From<Denied> for ApiError {
@@ -92,6 +95,7 @@ impl From<Denied> for ApiError {
             Denied::NotActive(cause) => Self::new(error(Code::InvalidToken, "Token is not active"), cause),
             Denied::Ambiguous => Self::new(error(Code::InvalidRequest, denied.to_string()), ""),
             Denied::Store(e) => e.into(),
+            Denied::Unavailable(cause) => Self::unavailable(cause),
         }
     }
 }

@@ -1,0 +1,360 @@
+//! What a forward-auth decision costs over HTTP (`GET /auth/request`, as nginx asks it), beside an empty axum handler and
+//! the bare verification of the same signature in the same run. One thread serves and asks over one kept-alive
+//! connection, so times are whole: socket, HTTP, decision.
+//!
+//!     cargo bench --profile dist --bench forward
+
+#![expect(clippy::print_stdout, reason = "a program that prints")]
+#![expect(clippy::unwrap_used, reason = "what fails here is to end the program")]
+#![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
+
+use std::{fmt::Write as _, hint::black_box, net::SocketAddr, process::ExitCode, time::Instant};
+
+use axum::{Router, http::StatusCode, routing::get};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use gatehouse::{
+    app::App,
+    clock::Clock,
+    config::{Environment, Settings},
+    oauth::client::SigningAlg,
+    policy::{
+        claim_rules::{ClaimRule, MatchType},
+        email::Email,
+        principal::Kind,
+        trusted_issuer::IssuerSettings,
+    },
+    router, secret,
+    store::{
+        self,
+        families::Family,
+        mappings::{Mapping, Source, Target},
+        principals::Principal,
+        trusted_issuers::TrustedIssuer,
+    },
+    token::{
+        KeyMaterial, KeyRing, SigningKey, Validity,
+        issue::{self, IssueSpec},
+    },
+};
+use jsonwebtoken::{Algorithm, DecodingKey, jwk::JwkSet};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A warm decision may cost this many times an empty handler.
+const WARM: f64 = 1.4;
+/// A cold one the empty handler and this many times the bare verification.
+const COLD: f64 = 1.5;
+/// What 100 000 external identities may add to a warm decision.
+const CROWD: f64 = 1.1;
+const ISSUERS: usize = 1_000;
+const IDENTITIES: usize = 100_000;
+const ROUNDS: usize = 15;
+const BATCH: usize = 200;
+const NOW: i64 = 1_800_000_000;
+const PLATFORM: &str = "https://sso.example.com";
+const SITE: &str = "https://app.example.com/page";
+const ALGS: [SigningAlg; 3] = [SigningAlg::RS256, SigningAlg::ES256, SigningAlg::EdDSA];
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let foreign = ring();
+    let small = Deployment::start(&foreign, 1, 1).await;
+    let large = Deployment::start(&foreign, ISSUERS, IDENTITIES).await;
+    let empty = serve(Router::new().route("/auth/request", get(|| async { StatusCode::OK }))).await;
+    let mut report = Report::default();
+    for alg in ALGS {
+        for (whose, token) in [("own", small.own(alg)), ("foreign", small.foreign(&foreign, alg, 0))] {
+            let one = request(&token);
+            let [floor, warm] = best([(empty, std::slice::from_ref(&one)), (small.address, std::slice::from_ref(&one))]).await;
+            let name = format!("warm, {whose} token, {}", alg.as_str());
+            report.row(warm / floor, WARM, &name, &format!("{warm:.1} us; empty handler {floor:.1} us"));
+        }
+    }
+    for alg in ALGS {
+        for whose in ["own", "foreign"] {
+            let tokens: Vec<String> = (0..ROUNDS * BATCH)
+                .map(|n| if whose == "own" { small.own(alg) } else { small.foreign(&foreign, alg, n) })
+                .collect();
+            let keys = if whose == "own" { &small.app.ring } else { &foreign };
+            let bare = bare(&tokens[..BATCH], &keys.jwks(NOW).json, alg);
+            let requests: Vec<Vec<u8>> = tokens.iter().map(|token| request(token)).collect();
+            let [floor, cold] = best([(empty, &requests), (small.address, &requests)]).await;
+            let allowed = floor + COLD * bare;
+            let name = format!("cold, {whose} token, {}", alg.as_str());
+            let measured = format!("{cold:.1} us; empty {floor:.1} us, bare verification {bare:.1} us");
+            report.row(cold / allowed, 1.0, &name, &measured);
+        }
+    }
+    for alg in ALGS {
+        let requests = [&small, &large].map(|deployment| request(&deployment.foreign(&foreign, alg, 0)));
+        let [few, many] =
+            best([(small.address, std::slice::from_ref(&requests[0])), (large.address, std::slice::from_ref(&requests[1]))])
+                .await;
+        let name = format!("warm, {IDENTITIES} identities, {}", alg.as_str());
+        report.row(many / few, CROWD, &name, &format!("{many:.1} us; with one identity {few:.1} us"));
+    }
+    ExitCode::from(u8::from(report.broken > 0))
+}
+
+#[derive(Default)]
+struct Report {
+    broken: u32,
+}
+
+impl Report {
+    fn row(&mut self, ratio: f64, budget: f64, name: &str, measured: &str) {
+        let kept = ratio <= budget;
+        println!("{}  {name:<34} {ratio:.2}x  {measured:<62} budget {budget}x", if kept { "kept  " } else { "BROKEN" });
+        self.broken += u32::from(!kept);
+    }
+}
+
+/// Asks both by turns, so that whatever else the machine does falls on both; the best turn of each counts. Microseconds
+/// for one request.
+async fn best(targets: [(SocketAddr, &[Vec<u8>]); 2]) -> [f64; 2] {
+    let mut streams = [TcpStream::connect(targets[0].0).await.unwrap(), TcpStream::connect(targets[1].0).await.unwrap()];
+    for stream in &streams {
+        stream.set_nodelay(true).unwrap();
+    }
+    let mut best = [f64::MAX; 2];
+    for round in 0..ROUNDS {
+        for (at, (_, requests)) in targets.iter().enumerate() {
+            let began = Instant::now();
+            for n in 0..BATCH {
+                let request = &requests[(round * BATCH + n) % requests.len()];
+                ask(&mut streams[at], request).await;
+            }
+            best[at] = best[at].min(began.elapsed().as_secs_f64() * 1e6 / BATCH as f64);
+        }
+    }
+    best
+}
+
+/// Sends a request and reads its answer, which has no body.
+async fn ask(stream: &mut TcpStream, request: &[u8]) {
+    stream.write_all(request).await.unwrap();
+    let mut buffer = [0; 8192];
+    let mut length = 0;
+    while !buffer[..length].ends_with(b"\r\n\r\n") {
+        let read = stream.read(&mut buffer[length..]).await.unwrap();
+        assert!(read > 0, "the connection was closed");
+        length += read;
+    }
+    let answer = &buffer[..length];
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(answer));
+}
+
+fn request(token: &str) -> Vec<u8> {
+    let mut text = String::from("GET /auth/request HTTP/1.1\r\nHost: sso.example.com\r\n");
+    let _ = write!(text, "X-Original-URL: {SITE}\r\nX-Original-Method: GET\r\nAuthorization: Bearer {token}\r\n\r\n");
+    text.into_bytes()
+}
+
+/// Microseconds of verifying one token's signature with keys parsed before, and nothing else.
+fn bare(tokens: &[String], jwks: &str, alg: SigningAlg) -> f64 {
+    let algorithm = match alg {
+        SigningAlg::RS256 => Algorithm::RS256,
+        SigningAlg::ES256 => Algorithm::ES256,
+        SigningAlg::EdDSA => Algorithm::EdDSA,
+    };
+    let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(tokens[0].split('.').next().unwrap()).unwrap()).unwrap();
+    let set: JwkSet = serde_json::from_str(jwks).unwrap();
+    let key = DecodingKey::from_jwk(set.find(header["kid"].as_str().unwrap()).unwrap()).unwrap();
+    let mut best = f64::MAX;
+    for _ in 0..ROUNDS {
+        let began = Instant::now();
+        for token in tokens {
+            let (message, signature) = token.rsplit_once('.').unwrap();
+            assert!(jsonwebtoken::crypto::verify(black_box(signature), message.as_bytes(), &key, algorithm).unwrap());
+        }
+        best = best.min(began.elapsed().as_secs_f64() * 1e6 / tokens.len() as f64);
+    }
+    best
+}
+
+fn ring() -> KeyRing {
+    let validity = Validity { generation: 1, imported: false, created_at: 0, active_from: 0, expires_at: None };
+    KeyRing::new(ALGS.map(|alg| SigningKey::new(&KeyMaterial::generate(alg).unwrap(), validity).unwrap()).into())
+}
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move {
+        axum::serve(axum::serve::ListenerExt::tap_io(listener, |io| drop(io.set_nodelay(true))), service).await
+    });
+    address
+}
+
+/// gatehouse with a site, a user, and as many trusted issuers and external identities as asked for.
+struct Deployment {
+    app: App,
+    address: SocketAddr,
+    user: String,
+    family: String,
+    identities: usize,
+    issuers: usize,
+    #[expect(dead_code, reason = "holds the database")]
+    folder: tempfile::TempDir,
+}
+
+impl Deployment {
+    async fn start(foreign: &KeyRing, issuers: usize, identities: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut env = Environment::new();
+        for (name, value) in [
+            ("PUBLIC_URL", PLATFORM.to_owned()),
+            ("DATABASE_URL", format!("sqlite://{}", folder.path().join("gatehouse.db").display())),
+            ("KEYS_DIR", folder.path().join("keys").display().to_string()),
+            ("TRUSTED_PROXIES", "127.0.0.1".to_owned()),
+        ] {
+            env.insert(format!("GATEHOUSE_{name}"), value);
+        }
+        let app = App::new(Settings::load(None, &env).unwrap(), Clock::manual(NOW)).await.unwrap();
+        let state = r#"
+tenants:
+- name: acme
+  clients:
+  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example.com/cb"], trusted: true}
+  users:
+  - {email: ada@acme.example, name: Ada}
+"#;
+        app.apply(state, "bench", &|_| None).await.unwrap();
+        let tenant = store::tenants::find_by_name(&app.db, "acme").await.unwrap().unwrap();
+        let email = Email::parse("ada@acme.example").unwrap();
+        let user = store::users::find_by_email(&app.db, &tenant.id, &email).await.unwrap().unwrap().id;
+        let family = family(&app, &tenant.id, &user).await;
+        trust(&app, &tenant.id, foreign, issuers, identities).await;
+        let names: Vec<String> = (0..issuers).map(|n| format!("issuer-{n}")).chain(["gatehouse".to_owned()]).collect();
+        site(&app, &tenant.id, json!({"hosts": ["app.example.com"], "issuers": names})).await;
+        let address = serve(router::router(app.clone())).await;
+        Self { app, address, user, family, identities, issuers, folder }
+    }
+
+    fn own(&self, alg: SigningAlg) -> String {
+        let audience = [PLATFORM.to_owned()];
+        let spec = IssueSpec {
+            issuer: PLATFORM,
+            subject: &self.user,
+            client_id: "web",
+            tenant: "acme",
+            family: &self.family,
+            audience: &audience,
+            scope: "openid email",
+            auth_time: NOW,
+            amr: "pwd",
+            email: Some("ada@acme.example"),
+            email_verified: true,
+            name: None,
+            groups: None,
+            teams: None,
+            nonce: None,
+            session: None,
+            access_alg: alg,
+            id_alg: alg,
+            access_lifetime: 3600,
+            refresh_lifetime: 3600,
+        };
+        issue::access(&self.app.ring, &spec, NOW).unwrap().token
+    }
+
+    /// A token of one of the issuers that one of the identities matches.
+    fn foreign(&self, ring: &KeyRing, alg: SigningAlg, n: usize) -> String {
+        let identity = n % self.identities;
+        let claims = json!({
+            "iss": format!("https://issuer-{}.example", identity % self.issuers),
+            "sub": format!("repo:acme/{n}"),
+            "aud": "https://api.acme.example",
+            "repository_id": identity.to_string(),
+            "ref": "refs/heads/main",
+            "email": "ci@acme.example",
+            "iat": NOW,
+            "exp": NOW + 3600,
+            "jti": secret::random_id(),
+        });
+        ring.sign(alg, "JWT", &claims, NOW).unwrap()
+    }
+}
+
+async fn family(app: &App, tenant: &str, user: &str) -> String {
+    let id = secret::random_id();
+    let family = Family {
+        id: id.clone(),
+        tenant_id: tenant.to_owned(),
+        client_id: "web".to_owned(),
+        user_id: user.to_owned(),
+        connection_id: None,
+        sid: None,
+        scope: "openid email".to_owned(),
+        resources: "[]".to_owned(),
+        auth_time: NOW,
+        amr: "pwd".to_owned(),
+        current_hash: None,
+        created_at: NOW,
+        expires_at: NOW + 3600,
+    };
+    let mut tx = app.db.begin().await.unwrap();
+    store::families::insert(&mut tx, &family).await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+async fn trust(app: &App, tenant: &str, foreign: &KeyRing, issuers: usize, identities: usize) {
+    let jwks: Value = serde_json::from_str(&foreign.jwks(NOW).json).unwrap();
+    let mut tx = app.db.begin().await.unwrap();
+    for n in 0..issuers {
+        let settings = IssuerSettings {
+            issuer: Some(format!("https://issuer-{n}.example")),
+            audience: vec!["https://api.acme.example".to_owned()],
+            jwks: Some(jwks.clone()),
+            ..IssuerSettings::default()
+        };
+        let (id, name) = (format!("i{n}"), format!("issuer-{n}"));
+        let (tenant_id, created_at) = (tenant.to_owned(), NOW);
+        let issuer = TrustedIssuer { id, tenant_id, name, enabled: true, settings, secrets_sealed: None, created_at };
+        store::trusted_issuers::save(&mut tx, &issuer).await.unwrap();
+    }
+    for n in 0..identities {
+        let (id, tenant_id, kind, name) = (format!("p{n}"), tenant.to_owned(), Kind::ExternalIdentity, format!("identity-{n}"));
+        let principal = Principal { id: id.clone(), tenant_id, kind, name, enabled: true, created_at: NOW };
+        store::principals::save(&mut tx, &principal).await.unwrap();
+        let rule =
+            |claim: &str, value: &str, match_type| ClaimRule { claim: claim.to_owned(), values: vec![value.into()], match_type };
+        let mapping = Mapping {
+            id: format!("m{n}"),
+            tenant_id: tenant.to_owned(),
+            source: Source::Issuer(format!("i{}", n % issuers)),
+            target: Target::Principal(id),
+            claims: vec![
+                rule("repository_id", &n.to_string(), MatchType::Exact),
+                rule("email", "*@acme.example", MatchType::Glob),
+            ],
+            version: 1,
+            created_at: NOW,
+        };
+        store::mappings::save(&mut tx, &mapping).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+async fn site(app: &App, tenant: &str, settings: Value) {
+    let site = store::sites::Site {
+        id: "site".to_owned(),
+        tenant_id: tenant.to_owned(),
+        name: "app".to_owned(),
+        enabled: true,
+        settings: serde_json::from_value(settings).unwrap(),
+        created_at: NOW,
+    };
+    let mut tx = app.db.begin().await.unwrap();
+    store::sites::save(&mut tx, &site).await.unwrap();
+    tx.commit().await.unwrap();
+}
