@@ -1,0 +1,52 @@
+//! Where a claim is.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+/// A claim by its literal name, which may hold dots or be a URL; else by its dotted path, whose parts may hold dots
+/// themselves, the longest first; by JSON pointer (RFC 6901) when the name begins with `/`. `null` counts as absent.
+#[must_use]
+pub fn find<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    match claims.get(name) {
+        Some(value) => Some(value),
+        None if name.starts_with('/') => follow(claims, name),
+        None => descend(claims, name),
+    }
+    .filter(|value| !value.is_null())
+}
+
+/// Whether `name` can name a claim.
+pub fn is_name(name: &str) -> bool {
+    let pointer_escapes = || name.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    (1..=512).contains(&name.len()) && !name.chars().any(char::is_control) && (!name.starts_with('/') || pointer_escapes())
+}
+
+/// Each object of the claims is reached by at most one way of cutting the path, so this ends after one look at each.
+fn descend<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    path.rmatch_indices('.').find_map(|(dot, _)| {
+        let inner = claims.get(&path[..dot])?.as_object()?;
+        let rest = &path[dot + 1..];
+        inner.get(rest).or_else(|| descend(inner, rest))
+    })
+}
+
+fn follow<'a>(claims: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value> {
+    let mut steps = pointer.split('/').skip(1);
+    let first = claims.get(unescaped(steps.next()?).as_ref())?;
+    steps.try_fold(first, |value, step| match value {
+        Value::Object(inner) => inner.get(unescaped(step).as_ref()),
+        Value::Array(items) => items.get(index(step)?),
+        _ => None,
+    })
+}
+
+fn unescaped(step: &str) -> Cow<'_, str> {
+    if step.contains('~') { step.replace("~1", "/").replace("~0", "~").into() } else { step.into() }
+}
+
+/// An index has one spelling: no sign, no leading zero.
+fn index(step: &str) -> Option<usize> {
+    let plain = step.bytes().all(|b| b.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
+    step.parse().ok().filter(|_| plain)
+}

@@ -1,0 +1,59 @@
+//! Patterns for texts. Both kinds must match the whole text, and take time linear in it whatever they look like.
+
+use regex::{Regex, RegexBuilder};
+
+/// Longest pattern in bytes.
+const LONGEST: usize = 1024;
+/// Most bytes that an expression may take once compiled.
+const LARGEST: usize = 256 * 1024;
+
+/// Compiles an expression.
+pub fn expression(text: &str) -> Result<Regex, String> {
+    if text.len() > LONGEST {
+        return Err(format!("has an expression of more than {LONGEST} characters"));
+    }
+    let build = |text: &str| RegexBuilder::new(text).size_limit(LARGEST).nest_limit(32).build();
+    let unusable = |e: regex::Error| match e {
+        regex::Error::CompiledTooBig(_) => format!("has the expression {text:?}, which is too large: repeat less"),
+        // The last line says what, those before draw it.
+        e => format!("has an unusable expression {text:?}: {}", e.to_string().lines().last().unwrap_or_default().trim()),
+    };
+    // By itself first: `a)|(b` would be an expression only between our parentheses, and leave them.
+    build(text).map_err(unusable)?;
+    build(&format!(r"\A(?:{text})\z")).map_err(unusable)
+}
+
+/// Whether a pattern with `*` can be used.
+pub fn check_glob(text: &str) -> Result<(), String> {
+    match text {
+        "" => Err("has an empty pattern".to_owned()),
+        _ if text.len() > LONGEST => Err(format!("has a pattern of more than {LONGEST} characters")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the whole text matches the pattern, in which each `*` stands for any number of characters that separate
+/// nothing: `*@acme.example` takes one address of that domain and no second `@`, no line break, no path.
+///
+/// What stands between two `*` is taken where it first occurs. A later occurrence could serve no better: were what the next
+/// `*` has to skip then forbidden to it, so it would be to the one before.
+pub fn glob(pattern: &str, text: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let Some(mut rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let Some(last) = pieces.next_back() else { return rest.is_empty() };
+    for piece in pieces {
+        let Some(at) = rest.find(piece).filter(|at| is_wild(&rest[..*at])) else { return false };
+        rest = &rest[at + piece.len()..];
+    }
+    rest.strip_suffix(last).is_some_and(is_wild)
+}
+
+/// Whether `*` may stand for it.
+fn is_wild(text: &str) -> bool {
+    text.chars().all(|c| !matches!(c, '/' | ':' | '@') && !c.is_whitespace() && !c.is_control() && !is_unseen(c))
+}
+
+/// Characters that no one sees, or that turn the text around them.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
