@@ -159,7 +159,7 @@ async fn verify_assertion(app: &App, client: &Client, jwt: &str) -> Result<Resul
             Err(e) => return Ok(Err(format!("the client's jwks is unusable: {e}"))),
         },
         (None, Some(uri)) => match url::Url::parse(uri) {
-            Ok(uri) => Box::new(app.key_sets.keys(&uri).await),
+            Ok(uri) => Box::new(app.key_sets.keys(&uri)),
             Err(e) => return Ok(Err(format!("the client's jwks_uri is unusable: {e}"))),
         },
         (None, None) => return Ok(Err("the client has neither jwks nor jwks_uri".to_owned())),

@@ -6,6 +6,7 @@
 pub mod caller;
 pub mod client_auth;
 pub mod discovery;
+pub mod forward;
 pub mod health;
 pub mod introspection;
 pub mod revocation;
@@ -39,6 +40,7 @@ pub fn routes() -> Router<App> {
         .route("/oauth2/introspect", post(introspection::introspect))
         .route("/oauth2/revoke", post(revocation::revoke))
         .layer(cors)
+        .merge(forward::routes())
         .route("/saml/{tenant}/{connection}/metadata", get(saml::metadata))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

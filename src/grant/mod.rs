@@ -17,7 +17,10 @@ use crate::{
     },
     policy::access::Refusal,
     store::{Db, StoreError, families::Family, standing, standing::Parties},
-    token::ring::KeyRing,
+    token::{
+        issue::{Actor, Origin},
+        ring::KeyRing,
+    },
 };
 
 /// What grants stand on.
@@ -35,6 +38,20 @@ pub struct Grants<'a> {
     pub leeway: i64,
     /// Unix seconds.
     pub now: i64,
+}
+
+/// A foreign token that has been judged good: whoever presents it acts as these principals. Grants cannot judge one
+/// themselves; the endpoint asks `trust`.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Whom it maps to, the best first; empty when to nobody.
+    pub acts_as: Vec<Actor>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// The e-mail address that it gives.
+    pub email: Option<String>,
+    /// When it ends (unix seconds), if it says so.
+    pub expires_at: Option<i64>,
 }
 
 /// What holds unless the tenant or the client says otherwise.

@@ -45,6 +45,44 @@ pub enum GrantType {
     AuthorizationCode,
     /// A refresh token.
     RefreshToken,
+    /// The client's own secret or key: it acts as its virtual account.
+    ClientCredentials,
+    /// A trusted issuer's token, to be exchanged for one of ours (RFC 8693).
+    #[serde(alias = "urn:ietf:params:oauth:grant-type:token-exchange")]
+    TokenExchange,
+    /// The same token, presented as an assertion (RFC 7523 §2.1).
+    #[serde(alias = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
+    JwtBearer,
+}
+
+impl GrantType {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials, Self::TokenExchange, Self::JwtBearer];
+
+    /// The `grant_type` of a request.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        }
+    }
+
+    /// From the `grant_type` of a request.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|g| g.as_str() == name)
+    }
+
+    /// Whether it gives a token that acts as a principal instead of a user.
+    #[must_use]
+    pub fn gives_principal(self) -> bool {
+        matches!(self, Self::ClientCredentials | Self::TokenExchange | Self::JwtBearer)
+    }
 }
 
 /// How a client proves who it is at the token endpoint (OpenID Connect Core §9).
@@ -91,6 +129,8 @@ pub struct ClientSettings {
     pub access_token_lifetime: Option<i64>,
     /// Seconds a refresh token lives from its issue, when not the tenant's.
     pub refresh_token_lifetime: Option<i64>,
+    /// The virtual account of its tenant, by name, that it acts as with `client_credentials`.
+    pub virtual_account: Option<String>,
 }
 
 impl Default for ClientSettings {
@@ -108,6 +148,7 @@ impl Default for ClientSettings {
             id_token_alg: None,
             access_token_lifetime: None,
             refresh_token_lifetime: None,
+            virtual_account: None,
         }
     }
 }

@@ -1,7 +1,10 @@
-//! Ids that may be used once, remembered until they could not be valid anyway.
+//! Ids that may be used once, and those of our tokens that were revoked, remembered until they could not be valid anyway.
 
-use super::db::{Db, Result};
-use crate::params;
+use super::{
+    db::{Db, Result},
+    on::On,
+};
+use crate::{params, secret};
 
 /// Uses an id; `true` the first time only, on any node and after any restart. An id whose row has expired may be used
 /// again: whatever carried it is no longer valid then.
@@ -17,4 +20,27 @@ pub async fn take(db: &Db, id_hash: &str, expires_at: i64, now: i64) -> Result<b
         )
         .await?;
     Ok(n == 1)
+}
+
+/// Ends one of our access tokens before its time: those without a family have nothing else that could be ended.
+///
+/// # Errors
+/// What the database says.
+pub async fn revoke_token(db: &Db, jti: &str, expires_at: i64) -> Result<()> {
+    let sql = "INSERT INTO replays (id_hash, expires_at) VALUES ($1, $2) ON CONFLICT (id_hash) DO NOTHING";
+    On::from(db).alter(sql, params![&revoked(jti), expires_at]).await?;
+    Ok(())
+}
+
+/// Whether one of our access tokens without a family was revoked ([`revoke_token`]).
+///
+/// # Errors
+/// What the database says.
+pub async fn is_revoked(db: &Db, jti: &str) -> Result<bool> {
+    let sql = "SELECT expires_at FROM replays WHERE id_hash = $1";
+    Ok(db.optional::<(i64,)>(sql, params![&revoked(jti)]).await?.is_some())
+}
+
+fn revoked(jti: &str) -> String {
+    secret::digest(&format!("revoked/{jti}"))
 }

@@ -96,6 +96,23 @@ pub enum Invalid {
     /// The signature is not that of the issuer's key.
     #[error("JWT validation failed")]
     Signature,
+    /// A claim is not what the issuer's settings ask for.
+    #[error("JWT validation failed")]
+    Value {
+        /// Its name.
+        claim: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The issuer says that the token does not hold.
+    #[error("Token is not active")]
+    NotActive(String),
+    /// The issuer could not be asked about the token, or gave no usable answer.
+    #[error("Introspection failed")]
+    Introspection(String),
+    /// Sources of several tenants accept it, and the caller named none.
+    #[error("several tenants accept this token; name one with tenant=")]
+    Ambiguous,
 }
 
 impl Invalid {
@@ -122,6 +139,10 @@ impl Invalid {
             Self::NotYet { claim, ahead, leeway } => {
                 format!("{claim} is {ahead} s ahead of this clock; clock skew allowance is {leeway} s")
             }
+            Self::Value { claim, cause } => format!("{claim}: {cause}"),
+            Self::NotActive(cause) => cause.clone(),
+            Self::Introspection(cause) => format!("the issuer could not be asked about the token: {cause}"),
+            Self::Ambiguous => "issuers of several tenants accept the token, and the request names none".to_owned(),
             Self::Signature => "the signature does not verify with the issuer's key".to_owned(),
         }
     }

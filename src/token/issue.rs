@@ -56,6 +56,33 @@ pub struct IssueSpec<'a> {
     pub refresh_lifetime: i64,
 }
 
+/// What an access token that acts as a principal is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct PrincipalSpec<'a> {
+    /// Our issuer.
+    pub issuer: &'a str,
+    /// Names it to others: the row id of the best principal.
+    pub subject: &'a str,
+    /// The client it is issued to.
+    pub client_id: &'a str,
+    /// The tenant's name.
+    pub tenant: &'a str,
+    /// Whom it is for.
+    pub audience: &'a [String],
+    /// What was granted, separated by spaces.
+    pub scope: &'a str,
+    /// Whom it acts as, the best first; never empty.
+    pub acts_as: &'a [Actor],
+    /// The token that it is exchanged for.
+    pub origin: Option<&'a Origin>,
+    /// The e-mail address that the exchanged token gave.
+    pub email: Option<&'a str>,
+    /// Signs it.
+    pub alg: SigningAlg,
+    /// Lifetime in seconds.
+    pub lifetime: i64,
+}
+
 /// A token as it goes out.
 #[derive(Clone)]
 pub struct Issued {
@@ -203,6 +230,32 @@ pub fn access(ring: &KeyRing, spec: &IssueSpec<'_>, now: i64) -> Result<Issued, 
     Ok(Issued { token, jti: claims.jti, expires_at: claims.exp })
 }
 
+/// Issues an access token that acts as a principal at `now` (unix seconds).
+///
+/// # Errors
+/// When no key of its algorithm signs.
+pub fn principal_access(ring: &KeyRing, spec: &PrincipalSpec<'_>, now: i64) -> Result<Issued, SignError> {
+    let claims = AccessClaims {
+        iss: spec.issuer.to_owned(),
+        sub: spec.subject.to_owned(),
+        aud: Audience::of(spec.audience),
+        client_id: spec.client_id.to_owned(),
+        exp: now.saturating_add(spec.lifetime),
+        iat: now,
+        jti: secret::random_id(),
+        scope: spec.scope.to_owned(),
+        tenant: spec.tenant.to_owned(),
+        fam: None,
+        auth_time: None,
+        acts_as: spec.acts_as.to_vec(),
+        origin: spec.origin.cloned(),
+        email: spec.email.map(str::to_owned),
+        email_verified: None,
+    };
+    let token = ring.sign(spec.alg, "at+jwt", &claims, now)?;
+    Ok(Issued { token, jti: claims.jti, expires_at: claims.exp })
+}
+
 /// Issues a refresh token at `now` (unix seconds), for our token endpoint alone. Its `jti` is the caller's: its hash is
 /// the family's current one before the token goes out.
 ///
@@ -264,87 +317,4 @@ pub fn at_hash(alg: SigningAlg, access_token: &str) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use serde_json::{Value, json};
-
-    use super::{super::testing, *};
-
-    pub(crate) const ISSUER: &str = "https://gate.example";
-
-    pub(crate) fn ring() -> KeyRing {
-        KeyRing::new(SigningAlg::ALL.map(|alg| testing::key(alg, 1, 0, 0, None)).into())
-    }
-
-    pub(crate) fn spec(audience: &[String]) -> IssueSpec<'_> {
-        IssueSpec {
-            issuer: ISSUER,
-            subject: "user-1",
-            client_id: "cp",
-            tenant: "acme",
-            family: "fam-1",
-            audience,
-            scope: "openid email",
-            auth_time: 90,
-            amr: "pwd",
-            email: Some("ada@acme.example"),
-            email_verified: true,
-            name: None,
-            groups: None,
-            teams: None,
-            nonce: Some("n"),
-            session: None,
-            access_alg: SigningAlg::ES256,
-            id_alg: SigningAlg::RS256,
-            access_lifetime: 86_400,
-            refresh_lifetime: 604_800,
-        }
-    }
-
-    fn parts(token: &str) -> (Value, Value) {
-        let mut parts = token.split('.').map(|p| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(p).unwrap_or_default()));
-        let mut next = || parts.next().unwrap().unwrap();
-        (next(), next())
-    }
-
-    #[test]
-    fn tokens_hold_exactly_what_is_promised() {
-        let ring = ring();
-        let audience = ["https://api.example".to_owned()];
-        let spec = spec(&audience);
-        let access = access(&ring, &spec, 100).unwrap();
-        let (header, claims) = parts(&access.token);
-        assert_eq!(header, json!({"typ": "at+jwt", "alg": "ES256", "kid": "ES256-1"}));
-        assert_eq!(
-            claims,
-            json!({"iss": ISSUER, "sub": "user-1", "aud": "https://api.example", "client_id": "cp", "exp": 86_500, "iat": 100,
-                "jti": access.jti, "scope": "openid email", "tenant": "acme", "fam": "fam-1", "auth_time": 90,
-                "email": "ada@acme.example", "email_verified": true})
-        );
-        let refresh = refresh(&ring, &spec, "jti-1", 100).unwrap();
-        let (header, claims) = parts(&refresh.token);
-        assert_eq!(header["typ"], "refresh+jwt");
-        assert_eq!(
-            claims,
-            json!({"iss": ISSUER, "sub": "user-1", "aud": ISSUER, "client_id": "cp", "exp": 604_900, "iat": 100,
-                "jti": refresh.jti, "fam": "fam-1"})
-        );
-        let groups = ["sre".to_owned()];
-        let spec = IssueSpec { groups: Some(&groups), session: Some("sid-1"), ..spec };
-        let (header, claims) = parts(&id(&ring, &spec, Some(&access.token), 100).unwrap().token);
-        assert_eq!(header, json!({"typ": "JWT", "alg": "RS256", "kid": "RS256-1"}));
-        assert_eq!(
-            claims,
-            json!({"iss": ISSUER, "sub": "user-1", "aud": "cp", "azp": "cp", "exp": 86_500, "iat": 100, "auth_time": 90,
-                "nonce": "n", "at_hash": at_hash(SigningAlg::RS256, &access.token), "sid": "sid-1", "amr": ["pwd"],
-                "email": "ada@acme.example", "email_verified": true, "groups": ["sre"], "tenant": "acme"})
-        );
-        assert!(!format!("{access:?}").contains(&access.token));
-    }
-
-    #[test]
-    fn at_hash_is_that_of_the_standard() {
-        // OpenID Connect Core A.3: this access token and this at_hash.
-        assert_eq!(at_hash(SigningAlg::RS256, "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"), "77QmUPtjPfzWtF2AnpK9RQ");
-        assert_eq!(at_hash(SigningAlg::EdDSA, "x").len(), 43);
-    }
-}
+pub(super) mod tests;

@@ -1,8 +1,9 @@
 //! The keys of other issuers: fetched from a URL and kept, or given inline.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex as SyncMutex, PoisonError, Weak,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -24,6 +25,8 @@ pub const KEY_LIMIT: usize = 100;
 pub const FRESH: i64 = 24 * 3600;
 /// Keys whose issuer cannot be reached are used for this long after they were last fetched, in seconds.
 pub const LAST_GOOD: i64 = 7 * 24 * 3600;
+/// How long before they are due keys in use are fetched in the background, in seconds.
+const AHEAD: i64 = 120;
 /// Seconds between two fetches of one URL, whatever tokens ask for.
 pub const FLOOR: i64 = 60;
 
@@ -120,7 +123,8 @@ fn max_age(answer: &Fetched) -> Option<i64> {
 struct Known {
     keys: Vec<Arc<PublicKey>>,
     fetched_at: i64,
-    fresh_until: i64,
+    /// How long the answer's headers call it fresh, in seconds.
+    max_age: Option<i64>,
     /// Why the last fetch gave nothing.
     failure: Option<String>,
 }
@@ -131,6 +135,8 @@ struct Shared {
     floor: i64,
     known: ArcSwap<Known>,
     tried_at: AtomicI64,
+    /// When the keys are due for those who have asked for them since they were fetched; `MAX`: nobody has.
+    due_at: AtomicI64,
     gate: Arc<Mutex<()>>,
 }
 
@@ -143,33 +149,74 @@ struct Shared {
 /// fetch, garbage or an empty set
 /// leaves the last good keys in place.
 #[derive(Clone)]
-pub struct RemoteKeys(Arc<Shared>);
+pub struct RemoteKeys {
+    shared: Arc<Shared>,
+    max_age: i64,
+}
 
 impl RemoteKeys {
     /// Keys behind `url`, fetched by `fetch` at most once per `floor` seconds ([`FLOOR`]).
     #[must_use]
     pub fn new(url: Url, fetch: Arc<dyn FetchKeys>, floor: i64) -> Self {
-        let (known, tried_at) = (ArcSwap::default(), AtomicI64::new(i64::MIN));
-        Self(Arc::new(Shared { url, fetch, floor: floor.max(1), known, tried_at, gate: Arc::default() }))
+        let (tried_at, due_at) = (AtomicI64::new(i64::MIN), AtomicI64::new(i64::MAX));
+        let shared =
+            Shared { url, fetch, floor: floor.max(1), known: ArcSwap::default(), tried_at, due_at, gate: Arc::default() };
+        Self { shared: Arc::new(shared), max_age: FRESH }
+    }
+
+    /// The same keys, but none that were fetched more than `max_age` seconds ago (at least the floor, at most
+    /// [`LAST_GOOD`]).
+    #[must_use]
+    pub fn within(self, max_age: i64) -> Self {
+        Self { max_age, ..self }
+    }
+
+    /// Until when `known` is fresh: as long as its sender says and this holder allows.
+    fn fresh_until(&self, known: &Known) -> i64 {
+        let seconds = known.max_age.map_or(self.max_age, |sent| sent.min(self.max_age));
+        known.fetched_at.saturating_add(seconds.clamp(self.shared.floor.min(FRESH), LAST_GOOD))
+    }
+
+    /// Fetches if somebody who uses the keys would soon have to wait for that.
+    async fn refresh_due(&self, now: i64) {
+        if self.usable(now).is_none() || self.shared.due_at.load(Ordering::Relaxed) > now.saturating_add(AHEAD) {
+            return;
+        }
+        let seen = self.shared.known.load_full();
+        if self.refresh(now, false, &seen).await && !Arc::ptr_eq(&seen, &self.shared.known.load_full()) {
+            self.free();
+        }
+    }
+
+    /// Somebody uses the keys, and they are good for them until then.
+    fn note_due(&self, fresh_until: i64) {
+        if fresh_until < self.shared.due_at.load(Ordering::Relaxed) {
+            self.shared.due_at.fetch_min(fresh_until, Ordering::Relaxed);
+        }
+    }
+
+    /// Lets the next fetch happen within the floor.
+    fn free(&self) {
+        self.shared.tried_at.store(i64::MIN, Ordering::SeqCst);
     }
 
     fn usable(&self, now: i64) -> Option<Arc<Known>> {
-        let known = self.0.known.load_full();
+        let known = self.shared.known.load_full();
         (!known.keys.is_empty() && now < known.fetched_at.saturating_add(LAST_GOOD)).then_some(known)
     }
 
     fn cooling(&self, now: i64) -> bool {
-        let since = now.saturating_sub(self.0.tried_at.load(Ordering::SeqCst));
-        since.saturating_abs() < self.0.floor
+        let since = now.saturating_sub(self.shared.tried_at.load(Ordering::SeqCst));
+        since.saturating_abs() < self.shared.floor
     }
 
     /// Fetches unless that was tried within the floor, or by somebody else since `seen` was known; whether it did. Who can
     /// `wait` does so for a fetch under way; others go on.
     async fn refresh(&self, now: i64, wait: bool, seen: &Arc<Known>) -> bool {
-        if self.cooling(now) && self.0.gate.try_lock().is_ok() {
+        if self.cooling(now) && self.shared.gate.try_lock().is_ok() {
             return false;
         }
-        let gate = Arc::clone(&self.0.gate);
+        let gate = Arc::clone(&self.shared.gate);
         let guard = if wait {
             gate.lock_owned().await
         } else {
@@ -178,11 +225,11 @@ impl RemoteKeys {
                 Err(_) => return false,
             }
         };
-        if self.cooling(now) || !Arc::ptr_eq(seen, &self.0.known.load_full()) {
+        if self.cooling(now) || !Arc::ptr_eq(seen, &self.shared.known.load_full()) {
             return false;
         }
-        self.0.tried_at.store(now, Ordering::SeqCst);
-        let shared = Arc::clone(&self.0);
+        self.shared.tried_at.store(now, Ordering::SeqCst);
+        let shared = Arc::clone(&self.shared);
         // Of its own, so that a caller who hangs up does not take the fetch along and leave only the floor.
         let task = tokio::spawn(async move {
             let answer = match shared.fetch.fetch(&shared.url).await {
@@ -192,20 +239,20 @@ impl RemoteKeys {
             let before = shared.known.load_full();
             let known = match answer {
                 Ok((keys, max_age)) => {
-                    let fresh = max_age.unwrap_or(FRESH).clamp(shared.floor.min(FRESH), FRESH);
-                    Known { keys, fetched_at: now, fresh_until: now.saturating_add(fresh), failure: None }
+                    shared.due_at.store(i64::MAX, Ordering::Relaxed);
+                    Known { keys, fetched_at: now, max_age, failure: None }
                 }
                 Err(why) => {
                     tracing::warn!(url = %shared.url, cause = %why, kept = before.keys.len(), "key set could not be fetched");
-                    let Known { keys, fetched_at, fresh_until, .. } = &*before;
-                    Known { keys: keys.clone(), fetched_at: *fetched_at, fresh_until: *fresh_until, failure: Some(why) }
+                    let Known { keys, fetched_at, max_age, .. } = &*before;
+                    Known { keys: keys.clone(), fetched_at: *fetched_at, max_age: *max_age, failure: Some(why) }
                 }
             };
             shared.known.store(Arc::new(known));
             drop(guard);
         });
         if task.await.is_err() {
-            tracing::error!(url = %self.0.url, "fetching a key set was broken off");
+            tracing::error!(url = %self.shared.url, "fetching a key set was broken off");
         }
         true
     }
@@ -214,54 +261,92 @@ impl RemoteKeys {
 #[async_trait]
 impl KeySource for RemoteKeys {
     async fn find(&self, wanted: &Wanted<'_>, now: i64) -> Result<Vec<Arc<PublicKey>>, String> {
-        let seen = self.0.known.load_full();
+        let seen = self.shared.known.load_full();
         let known = self.usable(now);
         let found = known.as_ref().map(|known| choose(&known.keys, wanted)).unwrap_or_default();
-        let fresh = known.is_some_and(|known| now < known.fresh_until);
+        let fresh_until = known.map_or(i64::MIN, |known| self.fresh_until(&known));
+        let fresh = now < fresh_until;
         if fresh && !found.is_empty() {
+            self.note_due(fresh_until);
             return Ok(found);
         }
         let fetched = self.refresh(now, found.is_empty(), &seen).await;
         match self.usable(now) {
             Some(known) => {
                 let chosen = choose(&known.keys, wanted);
-                if fetched && !fresh && !chosen.is_empty() && now < known.fresh_until {
-                    self.0.tried_at.store(i64::MIN, Ordering::SeqCst);
+                if fetched && !fresh && !chosen.is_empty() && now < self.fresh_until(&known) {
+                    self.free();
                 }
                 Ok(chosen)
             }
-            None => Err(self.0.known.load().failure.clone().unwrap_or_else(|| "no keys have been fetched yet".to_owned())),
+            None => Err(self.shared.known.load().failure.clone().unwrap_or_else(|| "no keys have been fetched yet".to_owned())),
         }
     }
 
     async fn renew(&self, now: i64) -> bool {
-        let before = self.0.known.load_full();
+        let before = self.shared.known.load_full();
         self.refresh(now, true, &before).await;
-        !Arc::ptr_eq(&before, &self.0.known.load_full())
+        !Arc::ptr_eq(&before, &self.shared.known.load_full())
     }
 }
 
-/// The key sets in use, each fetched once for all connections and issuers that name its URL; a set that nobody has used
-/// for two days, or the least used of too many, is forgotten.
+/// The key sets in use, each fetched once for all connections, clients and issuers that name its URL.
 #[derive(Clone)]
 pub struct KeySets {
     fetch: Arc<dyn FetchKeys>,
     floor: i64,
-    sets: moka::future::Cache<Url, RemoteKeys>,
+    /// Keeps a set that nobody holds until it has not been asked for in two days, or is the least used of too many.
+    recent: moka::sync::Cache<Url, RemoteKeys>,
+    /// All sets that somebody holds.
+    held: Arc<SyncMutex<HashMap<Url, Weak<Shared>>>>,
 }
 
 impl KeySets {
-    /// At most `capacity` sets, each fetched at most once per `floor` seconds ([`FLOOR`]).
+    /// Keeps at most `capacity` sets that nobody holds; each is fetched at most once per `floor` seconds ([`FLOOR`]).
     #[must_use]
     pub fn new(fetch: Arc<dyn FetchKeys>, capacity: u64, floor: i64) -> Self {
         let idle = Duration::from_secs(2 * 24 * 3600);
-        Self { fetch, floor, sets: moka::future::Cache::builder().max_capacity(capacity).time_to_idle(idle).build() }
+        let recent = moka::sync::Cache::builder().max_capacity(capacity).time_to_idle(idle).build();
+        Self { fetch, floor, recent, held: Arc::default() }
     }
 
     /// The keys behind `url`; nothing is fetched yet.
-    pub async fn keys(&self, url: &Url) -> RemoteKeys {
-        let new = async { RemoteKeys::new(url.clone(), Arc::clone(&self.fetch), self.floor) };
-        self.sets.get_with(url.clone(), new).await
+    #[must_use]
+    pub fn keys(&self, url: &Url) -> RemoteKeys {
+        self.recent.get(url).unwrap_or_else(|| {
+            let keys = self.find_or_make(url);
+            self.recent.insert(url.clone(), keys.clone());
+            keys
+        })
+    }
+
+    /// The keys behind `url` for somebody who holds on to them, and takes none that were fetched more than `max_age` seconds
+    /// ago. Others who share the set keep their own bound.
+    #[must_use]
+    pub fn kept(&self, url: &Url, max_age: i64) -> RemoteKeys {
+        self.keys(url).within(max_age)
+    }
+
+    /// Fetches the sets in use that are about to be due, so that no request waits for it; for a background round.
+    pub async fn refresh_due(&self, now: i64) {
+        let held: Vec<RemoteKeys> = self.all();
+        futures_util::future::join_all(held.iter().map(|keys| keys.refresh_due(now))).await;
+    }
+
+    fn all(&self) -> Vec<RemoteKeys> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.values().filter_map(Weak::upgrade).map(|shared| RemoteKeys { shared, max_age: FRESH }).collect()
+    }
+
+    fn find_or_make(&self, url: &Url) -> RemoteKeys {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = held.get(url).and_then(Weak::upgrade) {
+            return RemoteKeys { shared, max_age: FRESH };
+        }
+        let keys = RemoteKeys::new(url.clone(), Arc::clone(&self.fetch), self.floor);
+        held.retain(|_, shared| shared.strong_count() > 0);
+        held.insert(url.clone(), Arc::downgrade(&keys.shared));
+        keys
     }
 }
 

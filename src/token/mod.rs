@@ -12,6 +12,7 @@
 
 pub mod alg;
 pub mod claims;
+pub mod introspection;
 pub mod invalid;
 pub mod issue;
 mod json;
@@ -22,6 +23,8 @@ pub mod material;
 pub mod ring;
 pub mod rotation;
 pub mod rules;
+pub mod source;
+pub mod steps;
 #[cfg(test)]
 mod testing;
 pub mod unverified;
@@ -36,5 +39,7 @@ pub use keys::{SigningKey, Validity};
 pub use material::{KeyMaterial, import_jwks};
 pub use ring::KeyRing;
 pub use rules::Rules;
-pub use validator::Validator;
+pub use source::Source;
+pub use steps::Step;
+pub use validator::{Accepted, Scope, Validator};
 pub use verify::verify;

@@ -1,6 +1,7 @@
 //! What must hold for a token of one kind from one issuer.
 
 use super::alg::Alg;
+use crate::policy::claim_rules::ClaimRules;
 
 /// Media types (RFC 7515 §4.1.9, without `application/`) of JWTs that are never ID tokens or bearer tokens: refresh
 /// tokens of ours, and what other specifications have typed explicitly.
@@ -72,10 +73,14 @@ pub struct Rules {
     pub audience: AudienceRule,
     /// Its `typ`.
     pub typ: TypeRule,
-    /// Claims that must be there (not null) besides the subject and, as [`Expiry`] has it, `exp`.
+    /// Claims that must be there (not null) besides the subject and, as [`Expiry`] has it, `exp`; by name or path.
     pub required: Vec<String>,
-    /// The claim that names the subject: a string of 1 to 255 characters. `None`: not asked for.
+    /// What further claims must be; judged after the signature.
+    pub values: ClaimRules,
+    /// The claim that names the subject, by name or path: a string of 1 to 255 characters. `None`: not asked for.
     pub subject: Option<String>,
+    /// Whether a whole number, which stands for its decimal digits, names the subject too.
+    pub numeric_subject: bool,
     /// What becomes of `exp`.
     pub expiry: Expiry,
     /// How far ahead `exp` may lie, in seconds, for tokens that must be remembered until then.
@@ -100,7 +105,9 @@ impl Rules {
             audience,
             typ,
             required: Vec::new(),
+            values: ClaimRules::default(),
             subject: Some("sub".to_owned()),
+            numeric_subject: false,
             expiry: Expiry::Required,
             longest: None,
             leeway,

@@ -11,30 +11,20 @@ use super::{
     claims::Claims,
     invalid::Invalid,
     issue::AccessClaims,
-    jwk::KeySource,
     ring::KeyRing,
     rules::{AudienceRule, Rules},
+    source::{Proof, Source},
+    steps::{Step, Trail},
     unverified::{HARD_LIMIT, Unverified},
     verify::verify_read,
 };
 
-/// An issuer whose tokens are accepted.
-#[derive(Clone)]
-pub struct Source {
-    /// Names it to the caller, unique over all; our own has none.
-    pub id: String,
-    /// The id of the tenant that trusts it.
-    pub tenant: String,
-    /// Its keys.
-    pub keys: Arc<dyn KeySource>,
-    /// What must hold.
-    pub rules: Arc<Rules>,
-}
-
 /// What narrows a judgement.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scope<'a> {
-    /// Only sources of this tenant (and our own tokens, whose tenant the caller compares).
+    /// Only sources of this tenant, and our own tokens, whose tenant the caller compares. Where there is but one tenant the
+    /// caller names it. Without it only those sources are asked that are named by `iss` and need nobody's word: a token
+    /// is never shown to an endpoint of a tenant that it may not be meant for.
     pub tenant: Option<&'a str>,
     /// Only these foreign sources, by id.
     pub sources: Option<&'a [String]>,
@@ -49,6 +39,12 @@ pub struct Accepted {
     pub source: Option<String>,
     /// What it says.
     pub claims: Claims,
+    /// Whom it is about: the claim that the source's settings name.
+    pub subject: String,
+    /// Until when (unix seconds) the judgement may be kept, as far as the source goes: `i64::MAX` where a signature was
+    /// verified, which stays so until `exp`; for introspection the time for which its answer may be kept, `now` when it is
+    /// to be asked each time.
+    pub keep_until: i64,
 }
 
 /// The table. Clones share it.
@@ -86,9 +82,21 @@ impl Validator {
     /// Judges a bearer token; `now` is unix seconds.
     ///
     /// # Errors
-    /// [`Invalid`] for the first rule that does not hold, [`Invalid::Issuer`] for an issuer that no source has.
+    /// [`Invalid`] for the first rule that does not hold, [`Invalid::Issuer`] for an issuer that no source has,
+    /// [`Invalid::Ambiguous`] where no tenant is named and sources of several accept it.
     pub async fn validate(&self, token: &str, scope: &Scope<'_>, now: i64) -> Result<Accepted, Invalid> {
-        let unverified = Unverified::read(token, HARD_LIMIT)?;
+        self.judge(token, scope, now, &mut Trail::default()).await
+    }
+
+    /// The same judgement, and what it looked at.
+    pub async fn explain(&self, token: &str, scope: &Scope<'_>, now: i64) -> (Vec<Step>, Result<Accepted, Invalid>) {
+        let mut trail = Trail::told();
+        let outcome = self.judge(token, scope, now, &mut trail).await;
+        (trail.into_steps(), outcome)
+    }
+
+    async fn judge(&self, token: &str, scope: &Scope<'_>, now: i64, trail: &mut Trail) -> Result<Accepted, Invalid> {
+        let unverified = trail.check("shape", Unverified::read(token, HARD_LIMIT), |_| "a JWT".to_owned())?;
         let issuer = unverified.issuer().unwrap_or_default().to_owned();
         if issuer == self.own {
             let claims = match scope.audience {
@@ -98,7 +106,8 @@ impl Validator {
                     verify_read(unverified, &self.ring, &rules, now).await?
                 }
             };
-            return Ok(Accepted { source: None, claims });
+            let subject = claims.text("sub").unwrap_or_default().to_owned();
+            return Ok(Accepted { source: None, claims, subject, keep_until: i64::MAX });
         }
         let within = |source: &&Source| {
             scope.tenant.is_none_or(|tenant| source.tenant == tenant) && scope.sources.is_none_or(|ids| ids.contains(&source.id))
@@ -107,8 +116,10 @@ impl Validator {
             found: issuer.clone(),
             expected: if self.sources.is_empty() { self.own.clone() } else { "an accepted issuer".to_owned() },
         })?;
-        let claims = verify_read(unverified, &*source.keys, &source.rules, now).await?;
-        Ok(Accepted { source: Some(source.id.clone()), claims })
+        let Proof::Keys(keys) = &source.proof else { return Err(Invalid::Introspection("not finished".to_owned())) };
+        let claims = verify_read(unverified, &**keys, &source.rules, now).await?;
+        let subject = claims.text("sub").unwrap_or_default().to_owned();
+        Ok(Accepted { source: Some(source.id.clone()), claims, subject, keep_until: i64::MAX })
     }
 
     /// Judges an access token of our own; `now` is unix seconds. Whether its user, client and family still live is for
@@ -176,16 +187,9 @@ mod tests {
     async fn an_issuer_is_judged_by_its_own_keys_and_rules() {
         let forge = Forge::new(SigningAlg::ES256, Some("ES256-1"));
         let keys = Arc::new(Inline::new(&Forge::jwks(&[&forge])).unwrap());
-        let foreign = |issuer: &str| Source {
-            id: issuer.to_owned(),
-            tenant: "acme".to_owned(),
-            keys: keys.clone(),
-            rules: Arc::new(Rules::bearer(
-                Issuer::OneOf(vec![issuer.to_owned()]),
-                AudienceRule::Contains(vec!["api".into()]),
-                vec![Alg::ES256],
-                60,
-            )),
+        let foreign = |issuer: &str| {
+            let (issuers, audience) = (Issuer::OneOf(vec![issuer.to_owned()]), AudienceRule::Contains(vec!["api".into()]));
+            Source::with_keys(issuer, "acme", keys.clone(), Rules::bearer(issuers, audience, vec![Alg::ES256], 60))
         };
         let validator = Validator::new(own::ISSUER, own::ring(), AudienceRule::Any, 60)
             .with_sources([foreign("https://idp.test"), foreign(own::ISSUER)]);

@@ -7,7 +7,10 @@ use crate::{
     oauth::error::{Code, error},
     policy::principal::Principal,
     store::{StoreError, families::Family},
-    token::{Invalid, issue::AccessClaims},
+    token::{
+        Invalid,
+        issue::{AccessClaims, Actor},
+    },
 };
 
 /// A team by row id and name.
@@ -30,6 +33,9 @@ pub struct Bearer {
     pub principals: Vec<Principal>,
     /// The teams it belongs to.
     pub teams: Vec<Team>,
+    /// The same principals and teams as a token exchanged for this one names them, with the mapping that led to each and
+    /// its version: empty for a user's token.
+    pub acts_as: Vec<Actor>,
     /// The user's id, or the unique id that the foreign issuer gave: it names the person.
     pub subject: String,
     /// The e-mail address, if known.

@@ -1,29 +1,236 @@
-//! The services behind forward auth, found by host and path.
+//! The sites (services behind forward auth) as they are kept in memory: found by host and path, their rules compiled.
 
-use crate::store::sites::Site;
+use std::{collections::HashMap, sync::Arc};
 
-/// All sites of the deployment.
+use crate::{
+    policy::{
+        claim_rules::ClaimRules,
+        identity_header,
+        place::{self, Path},
+        site::SiteSettings,
+    },
+    store,
+};
+
+/// A site, ready to judge by.
+#[derive(Debug)]
+pub struct Site {
+    /// Row id.
+    pub id: String,
+    /// Whose it is.
+    pub tenant_id: String,
+    /// Unique within the tenant.
+    pub name: String,
+    /// Whether anybody passes.
+    pub enabled: bool,
+    /// What the operator says.
+    pub settings: SiteSettings,
+    /// What the claims must be.
+    pub rules: ClaimRules,
+    /// The headers that tell it who is there, in lower case.
+    pub headers: Vec<String>,
+    /// Why its settings cannot work: then nobody passes.
+    pub broken: Option<String>,
+}
+
+impl Site {
+    fn new(site: store::sites::Site) -> Self {
+        let store::sites::Site { id, tenant_id, name, enabled, settings, .. } = site;
+        let rules = ClaimRules::compile(&settings.claims);
+        let headers = identity_header::names(&settings.identity);
+        let bad =
+            headers.iter().find_map(|name| identity_header::check(name).err().map(|why| format!("the header {name} {why}")));
+        let broken = rules.as_ref().err().cloned().or(bad);
+        Self { rules: rules.unwrap_or_default(), headers, broken, id, tenant_id, name, enabled, settings }
+    }
+
+    /// Whether anybody may reach the path.
+    fn is_public(&self, path: &str) -> bool {
+        self.settings.public_paths.iter().any(|prefix| place::holds(prefix, path))
+    }
+}
+
+/// What is found at an address.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// A site, and whether this path of it is open to anybody.
+    Site {
+        /// The site.
+        site: Arc<Site>,
+        /// Whether anybody may reach the path.
+        public: bool,
+    },
+    /// None: no site has the host, or none of the host's has the path.
+    Unknown,
+    /// The host has rules that depend on the path, and servers read this path differently.
+    Ambiguous,
+}
+
+#[derive(Debug, Default)]
+struct Host {
+    /// Beginnings of paths, the longest first.
+    places: Vec<(String, Arc<Site>)>,
+}
+
+impl Host {
+    fn at(&self, path: &str) -> Option<(&Arc<Site>, bool)> {
+        let (_, site) = self.places.iter().find(|(prefix, _)| place::holds(prefix, path))?;
+        Some((site, site.is_public(path)))
+    }
+
+    /// The one site of a host where the path makes no difference.
+    fn whole(&self) -> Option<&Arc<Site>> {
+        match self.places.as_slice() {
+            [(prefix, site)] if prefix == "/" && site.settings.public_paths.is_empty() => Some(site),
+            _ => None,
+        }
+    }
+
+    /// The same host for an application that takes `/Admin` for `/admin`.
+    fn folded(&self, path: &str) -> Option<(&Arc<Site>, bool)> {
+        let path = path.to_lowercase();
+        let below = |prefix: &String| place::holds(&prefix.to_lowercase(), &path);
+        let (_, site) = self.places.iter().find(|(prefix, _)| below(prefix))?;
+        Some((site, site.settings.public_paths.iter().any(below)))
+    }
+}
+
+/// Every site, by host.
 #[derive(Debug, Default)]
 pub struct Sites {
-    sites: Vec<Site>,
+    hosts: HashMap<String, Host>,
 }
 
 impl Sites {
-    /// From the stored ones.
+    /// Of what is stored. A site whose settings cannot work stays, and refuses everybody.
     #[must_use]
-    pub fn build(sites: Vec<Site>) -> Self {
-        Self { sites }
+    pub fn build(stored: Vec<store::sites::Site>) -> Self {
+        let mut hosts: HashMap<String, Host> = HashMap::new();
+        for site in stored.into_iter().map(|site| Arc::new(Site::new(site))) {
+            if let Some(why) = &site.broken {
+                tracing::error!(site = site.name, why, "a site's settings cannot work: nobody passes");
+            }
+            let everywhere = ["/".to_owned()];
+            let paths = if site.settings.paths.is_empty() { &everywhere[..] } else { &site.settings.paths };
+            for name in &site.settings.hosts {
+                let places = &mut hosts.entry(name.to_ascii_lowercase()).or_default().places;
+                places.extend(paths.iter().map(|path| (path.clone(), Arc::clone(&site))));
+            }
+        }
+        for host in hosts.values_mut() {
+            host.places.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.trim_end_matches('/').len()));
+        }
+        Self { hosts }
     }
 
-    /// How many there are.
+    /// The site at an address: `host` as [`place::host`] gives it, `target` the request's path with its query.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.sites.len()
+    pub fn find(&self, host: &str, target: &str) -> Found {
+        let Some(host) = self.hosts.get(host) else { return Found::Unknown };
+        if let Some(site) = host.whole() {
+            return Found::Site { site: Arc::clone(site), public: false };
+        }
+        let Path::Plain(path) = Path::read(target) else { return Found::Ambiguous };
+        let same = |a: &Option<(&Arc<Site>, bool)>, b: &Option<(&Arc<Site>, bool)>| match (a, b) {
+            (Some((a, a_public)), Some((b, b_public))) => Arc::ptr_eq(a, b) && a_public == b_public,
+            (None, None) => true,
+            _ => false,
+        };
+        let found = host.at(&path);
+        if !same(&found, &host.folded(&path)) {
+            return Found::Ambiguous;
+        }
+        found.map_or(Found::Unknown, |(site, public)| Found::Site { site: Arc::clone(site), public })
     }
 
-    /// Whether there is none.
+    /// The sites of a host, each once.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.sites.is_empty()
+    pub fn at_host(&self, host: &str) -> Vec<Arc<Site>> {
+        let mut sites: Vec<Arc<Site>> = Vec::new();
+        for (_, site) in self.hosts.get(host).map(|host| host.places.as_slice()).unwrap_or_default() {
+            if !sites.iter().any(|known| known.id == site.id) {
+                sites.push(Arc::clone(site));
+            }
+        }
+        sites
+    }
+
+    /// By row id.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<Arc<Site>> {
+        self.hosts.values().flat_map(|host| &host.places).find(|(_, site)| site.id == id).map(|(_, site)| Arc::clone(site))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(name: &str, hosts: &[&str], paths: &[&str], public: &[&str]) -> store::sites::Site {
+        let texts = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        let settings =
+            SiteSettings { hosts: texts(hosts), paths: texts(paths), public_paths: texts(public), ..SiteSettings::default() };
+        let (id, tenant_id) = (format!("id-{name}"), "acme".to_owned());
+        store::sites::Site { id, tenant_id, name: name.to_owned(), enabled: true, settings, created_at: 0 }
+    }
+
+    fn found(sites: &Sites, host: &str, target: &str) -> String {
+        match sites.find(host, target) {
+            Found::Site { site, public } => format!("{}{}", site.name, if public { " public" } else { "" }),
+            Found::Unknown => "unknown".to_owned(),
+            Found::Ambiguous => "ambiguous".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_longest_path_decides_and_doubt_refuses() {
+        let sites = Sites::build(vec![
+            stored("wiki", &["app.example"], &[], &["/health"]),
+            stored("admin", &["app.example"], &["/admin", "/ops/"], &[]),
+            stored("deep", &["app.example"], &["/admin/deep"], &["/admin/deep/open"]),
+            stored("plain", &["plain.example", "second.example:8443"], &[], &[]),
+            stored("part", &["part.example"], &["/api"], &[]),
+        ]);
+        for (host, target, site) in [
+            ("app.example", "/", "wiki"),
+            ("app.example", "/health?x", "wiki public"),
+            ("app.example", "/healthy", "wiki"),
+            ("app.example", "/admin", "admin"),
+            ("app.example", "/admin/x", "admin"),
+            ("app.example", "/%61dmin/x", "admin"),
+            ("app.example", "/administrator", "wiki"),
+            ("app.example", "/ops", "admin"),
+            ("app.example", "/admin/deep", "deep"),
+            ("app.example", "/admin/deep/open/1", "deep public"),
+            ("app.example", "/health/../admin", "ambiguous"),
+            ("app.example", "/health/..%2fadmin", "ambiguous"),
+            ("app.example", "/health;/../admin", "ambiguous"),
+            ("app.example", "//admin", "ambiguous"),
+            ("app.example", "/.//admin", "ambiguous"),
+            ("app.example", "/x?next=/../admin", "wiki"),
+            ("app.example", "/Admin", "ambiguous"),
+            ("app.example", "/HEALTH", "ambiguous"),
+            ("app.example", "/Wiki", "wiki"),
+            ("plain.example", "/a/../b//c;d", "plain"),
+            ("second.example:8443", "/", "plain"),
+            ("second.example", "/", "unknown"),
+            ("part.example", "/api/1", "part"),
+            ("part.example", "/", "unknown"),
+            ("part.example", "/x/..%2fapi", "ambiguous"),
+            ("evil.example", "/", "unknown"),
+        ] {
+            assert_eq!(found(&sites, host, target), site, "{host} {target}");
+        }
+        assert_eq!(sites.at_host("app.example").len(), 3);
+        assert_eq!(sites.by_id("id-part").unwrap().name, "part");
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_known() {
+        let mut site = stored("bad", &["bad.example"], &[], &[]);
+        site.settings.identity.method = crate::policy::site::ForwardMethod::JwtHeader;
+        site.settings.identity.header_name = Some("Connection".into());
+        let Found::Site { site, .. } = Sites::build(vec![site]).find("bad.example", "/") else { panic!("it is found") };
+        assert!(site.broken.as_ref().unwrap().contains("connection"));
     }
 }

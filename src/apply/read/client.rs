@@ -17,8 +17,15 @@ use crate::{
     policy::connection::url_problem,
 };
 
-const GRANTS: [(&str, GrantType); 2] =
-    [("authorization_code", GrantType::AuthorizationCode), ("refresh_token", GrantType::RefreshToken)];
+const GRANTS: [(&str, GrantType); 7] = [
+    ("authorization_code", GrantType::AuthorizationCode),
+    ("refresh_token", GrantType::RefreshToken),
+    ("client_credentials", GrantType::ClientCredentials),
+    ("token_exchange", GrantType::TokenExchange),
+    ("jwt_bearer", GrantType::JwtBearer),
+    ("urn:ietf:params:oauth:grant-type:token-exchange", GrantType::TokenExchange),
+    ("urn:ietf:params:oauth:grant-type:jwt-bearer", GrantType::JwtBearer),
+];
 const METHODS: [(&str, ClientAuth); 4] = [
     ("client_secret_basic", ClientAuth::ClientSecretBasic),
     ("client_secret_post", ClientAuth::ClientSecretPost),
@@ -49,6 +56,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
         id_token_alg: f.choice("id_token_alg", &algs),
         access_token_lifetime: lifetime(&mut f, "access_token_lifetime"),
         refresh_token_lifetime: lifetime(&mut f, "refresh_token_lifetime"),
+        virtual_account: f.value("virtual_account"),
         auth: authentication(context, node.at, method, has_secret, has_keys),
         jwks,
         jwks_uri: jwks_uri.map(|t| t.value),
@@ -59,6 +67,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
     if wanted.is_empty() && settings.grant_types.contains(&GrantType::AuthorizationCode) {
         context.problem(node.at, "a client with the grant authorization_code needs redirect_uris");
     }
+    client_credentials(context, node.at, &settings);
     let id = id?;
     let name = name.unwrap_or_else(|| id.value.clone());
     Some(ClientFile { at: id.at, id: id.value, name, secret: secret.map(|s| s.value), trusted, enabled, settings })
@@ -85,6 +94,18 @@ fn authentication(context: &Context<'_>, at: At, method: Option<ClientAuth>, sec
         (false, true) => ClientAuth::PrivateKeyJwt,
         (false, false) => ClientAuth::None,
     })
+}
+
+/// Who has only to name itself would act as the account (RFC 6749 §4.4: confidential clients only).
+fn client_credentials(context: &Context<'_>, at: At, settings: &ClientSettings) {
+    let granted = settings.grant_types.contains(&GrantType::ClientCredentials);
+    let wrong = match (granted, &settings.virtual_account) {
+        (true, None) => "the grant client_credentials needs virtual_account: the name of the one that the client acts as",
+        (false, Some(_)) => "virtual_account needs client_credentials in grant_types",
+        (true, Some(_)) if settings.auth == ClientAuth::None => "the grant client_credentials needs a secret, jwks or jwks_uri",
+        _ => return,
+    };
+    context.problem(at, wrong);
 }
 
 fn valid_id(context: &Context<'_>, id: &Text) -> bool {

@@ -118,9 +118,15 @@ pub(crate) fn explain(what: &str, invalid: &Invalid) -> Error {
         Invalid::Algorithm { .. } => "change the algorithm at the provider or the connection's allowed_algs",
         Invalid::UnknownKey(_) => "if the provider has just changed its keys, try again in a minute; else check its jwks_uri",
         Invalid::Signature => "it was altered, or signed with another provider's key; check the jwks_uri",
-        Invalid::Missing(_) | Invalid::Claim { .. } | Invalid::Malformed(_) | Invalid::Type { .. } => {
-            "the provider breaks OpenID Connect Core §2; its configuration must change"
-        }
+        // The last four are said of bearer tokens only.
+        Invalid::Missing(_)
+        | Invalid::Claim { .. }
+        | Invalid::Malformed(_)
+        | Invalid::Type { .. }
+        | Invalid::Value { .. }
+        | Invalid::NotActive(_)
+        | Invalid::Introspection(_)
+        | Invalid::Ambiguous => "the provider breaks OpenID Connect Core §2; its configuration must change",
     };
     Error::Untrusted(format!("{what}: {}; {fix}", invalid.detail()))
 }
