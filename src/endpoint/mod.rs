@@ -3,6 +3,8 @@
 //!
 //! `caller` reads the form and lets `client_auth` say who the client is, `bearer` says what an access token is worth; each endpoint is one file.
 
+pub mod access;
+pub mod body;
 pub mod caller;
 pub mod client_auth;
 pub mod discovery;
@@ -13,6 +15,7 @@ pub mod revocation;
 pub mod saml;
 pub mod token;
 pub mod userinfo;
+pub mod whoami;
 
 use axum::{
     Router,
@@ -23,7 +26,8 @@ use tower_http::cors::{Any, CorsLayer};
 
 use crate::app::App;
 
-/// Everything a client in a browser may call from its own origin: no cookies are read here, so any origin may.
+/// Everything a client in a browser may call from its own origin. Any origin may: a browser sends no cookies along, and
+/// shows the answer to none that it was sent with.
 pub fn routes() -> Router<App> {
     let cors = CorsLayer::new()
         .allow_origin(Any)
@@ -39,6 +43,8 @@ pub fn routes() -> Router<App> {
         .route("/oauth2/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
         .route("/oauth2/introspect", post(introspection::introspect))
         .route("/oauth2/revoke", post(revocation::revoke))
+        .route("/api/v1/whoami", get(whoami::whoami))
+        .route("/api/v1/access/check", post(access::check))
         .layer(cors)
         .merge(forward::routes())
         .route("/saml/{tenant}/{connection}/metadata", get(saml::metadata))

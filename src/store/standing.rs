@@ -98,6 +98,8 @@ pub struct Footing {
     pub email_proven: bool,
     /// The user's name.
     pub name: Option<String>,
+    /// What is on and what is off.
+    pub state: Standing,
     /// Whether everything is on.
     pub standing: std::result::Result<(), Refusal>,
 }
@@ -142,19 +144,16 @@ pub async fn of_family(db: &Db, family_id: &str, now: i64) -> Result<Option<Foot
         .await?;
     Ok(row.map(|row| {
         let over = row.family.connection_id.is_some();
-        let standing = if over && row.connection.is_none() {
-            Err(Refusal::Gone)
-        } else {
-            judge(Standing {
-                client: Some(row.client),
-                user: Some(row.person),
-                password: (!over).then_some(row.password_login),
-                connection: row.connection,
-                family: Some(row.living),
-                ..Standing::of_tenant(row.tenant)
-            })
+        let state = Standing {
+            client: Some(row.client),
+            user: Some(row.person),
+            password: (!over).then_some(row.password_login),
+            connection: row.connection,
+            family: Some(row.living),
+            ..Standing::of_tenant(row.tenant)
         };
+        let standing = if over && row.connection.is_none() { Err(Refusal::Gone) } else { judge(state) };
         let (email, email_proven, name, tenant) = (row.email, row.email_proven, row.user_name, row.tenant_name);
-        Footing { family: row.family, tenant, email, email_proven, name, standing }
+        Footing { family: row.family, tenant, email, email_proven, name, state, standing }
     }))
 }

@@ -50,11 +50,8 @@ pub(super) fn bearer(catalogue: &Catalogue, issuer: &Issuer, vouched: Vouched, n
         mappings = ?principals.iter().chain(&teams).map(|c| (&c.mapping, &c.target.name)).collect::<Vec<_>>(),
         "whom a foreign token acts as"
     );
-    let actor = |c: &&Candidate| Actor {
-        kind: c.target.kind,
-        id: c.target.id.clone(),
-        mapping: Some((c.mapping.clone(), c.version)),
-    };
+    let actor =
+        |c: &&Candidate| Actor { kind: c.target.kind, id: c.target.id.clone(), mapping: Some((c.mapping.clone(), c.version)) };
     let text = |name: &str| find(&claims, name).and_then(Value::as_str).map(str::to_owned);
     Ok(Bearer {
         tenant_id: tenant.id.clone(),

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 pub use bearer::{Bearer, Denied, Team};
 pub use freshness::Trust;
+pub use own::is_of;
 use serde_json::{Map, Value};
 
 use self::{
@@ -28,7 +29,7 @@ use crate::{
     app::App,
     policy::{claim_rules::find, role::Role, site::ResourceName},
     store::{self, StoreError},
-    token::{Accepted, Invalid, Scope, unverified::Unverified},
+    token::{Accepted, Invalid, Scope, issue::AccessClaims, unverified::Unverified},
 };
 
 /// Seconds after which a node notices what another has changed.
@@ -47,26 +48,22 @@ pub async fn judge(app: &App, token: &str, scope: &Scope<'_>) -> Result<Bearer, 
     bearer_of(app, &catalogue, accepted, &scope, now).await
 }
 
-async fn bearer_of(
-    app: &App,
-    catalogue: &Catalogue,
-    accepted: Accepted,
-    scope: &Scope<'_>,
-    now: i64,
-) -> Result<Bearer, Denied> {
+async fn bearer_of(app: &App, catalogue: &Catalogue, accepted: Accepted, scope: &Scope<'_>, now: i64) -> Result<Bearer, Denied> {
     let Accepted { source, claims, subject, keep_until } = accepted;
-    let Some(source) = source else {
-        let bearer = own::bearer(app, catalogue, claims, now).await?;
-        return match scope.tenant {
-            Some(tenant) if tenant != bearer.tenant_id => {
-                Err(Denied::NotActive(format!("it is of tenant {}, and another one was asked for", bearer.tenant)))
-            }
-            _ => Ok(bearer),
-        };
-    };
+    let Some(source) = source else { return own::bearer(app, catalogue, claims.read()?, scope.tenant, now).await };
     let issuer = catalogue.issuer(&source).ok_or_else(|| Denied::NotActive("its issuer is gone".to_owned()))?;
     let (expires_at, claims) = (claims.number("exp"), claims.into_members());
     foreign::bearer(catalogue, issuer, Vouched { claims, subject, expires_at, keep_until }, now)
+}
+
+/// The bearer of an access token of ours that was judged already, for whatever audience: for those who ask *about* a token.
+///
+/// # Errors
+/// What it stands on that is off or gone.
+pub async fn of_own(app: &App, own: AccessClaims) -> Result<Bearer, Denied> {
+    let now = app.clock.now();
+    let catalogue = app.trust.catalogue(now).await?;
+    own::bearer(app, &catalogue, own, None, now).await
 }
 
 /// The bearer that a user's token of this family would have: for cookies that stand for a family.
@@ -82,7 +79,12 @@ pub async fn of_family(app: &App, family_id: &str, tenant_id: &str) -> Result<Be
 ///
 /// # Errors
 /// Why nobody is let in with them.
-pub async fn of_claims(app: &App, issuer_id: &str, claims: Map<String, Value>, expires_at: Option<i64>) -> Result<Bearer, Denied> {
+pub async fn of_claims(
+    app: &App,
+    issuer_id: &str,
+    claims: Map<String, Value>,
+    expires_at: Option<i64>,
+) -> Result<Bearer, Denied> {
     let now = app.clock.now();
     if expires_at.is_some_and(|at| at <= now) {
         return Err(Denied::NotActive("the sign-in has ended".to_owned()));

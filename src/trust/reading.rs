@@ -89,8 +89,7 @@ pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, n
     let mut problems = Vec::new();
     let tenants: HashMap<String, Tenant> = rows.tenants.into_iter().map(|t| (t.id.clone(), tenant(t))).collect();
     let principals: HashMap<String, (Known, i64)> = rows.principals.into_iter().map(|p| (p.id.clone(), known(p))).collect();
-    let teams: HashMap<String, Team> =
-        rows.teams.into_iter().map(|t| (t.id.clone(), Team { id: t.id, name: t.name })).collect();
+    let teams: HashMap<String, Team> = rows.teams.into_iter().map(|t| (t.id.clone(), Team { id: t.id, name: t.name })).collect();
     let mut leads = HashMap::new();
     let mut candidates: HashMap<String, Vec<Candidate>> = HashMap::new();
     for mapping in rows.mappings {
@@ -225,9 +224,7 @@ fn open(said: Said, tenant: &Tenant, candidates: Vec<Candidate>, old: Option<&Ar
             Some(old) => Ok(old.sources.clone()),
             None => all_settings
                 .iter()
-                .map(|settings| {
-                    Source::of(&id, &tenant_id, settings, secrets.clone(), &openers.key_sets, &openers.outbound)
-                })
+                .map(|settings| Source::of(&id, &tenant_id, settings, secrets.clone(), &openers.key_sets, &openers.outbound))
                 .collect(),
         };
         match opened {
