@@ -11,6 +11,7 @@ pub mod discovery;
 pub mod forward;
 pub mod health;
 pub mod introspection;
+pub mod protected_resource;
 pub mod revocation;
 pub mod saml;
 pub mod token;
@@ -20,15 +21,16 @@ pub mod whoami;
 use axum::{
     Router,
     http::{HeaderName, Method, header},
+    middleware,
     routing::{get, post},
 };
 use tower_http::cors::{Any, CorsLayer};
 
-use crate::app::App;
+use crate::{app::App, oauth::protected_resource::WELL_KNOWN};
 
 /// Everything a client in a browser may call from its own origin. Any origin may: a browser sends no cookies along, and
 /// shows the answer to none that it was sent with.
-pub fn routes() -> Router<App> {
+pub fn routes(app: &App) -> Router<App> {
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST])
@@ -45,6 +47,9 @@ pub fn routes() -> Router<App> {
         .route("/oauth2/revoke", post(revocation::revoke))
         .route("/api/v1/whoami", get(whoami::whoami))
         .route("/api/v1/access/check", post(access::check))
+        .route(WELL_KNOWN, get(protected_resource::metadata))
+        .route(&format!("{WELL_KNOWN}/{{*resource}}"), get(protected_resource::metadata))
+        .layer(middleware::map_response_with_state(app.clone(), protected_resource::point_the_way))
         .layer(cors)
         .merge(forward::routes())
         .route("/saml/{tenant}/{connection}/metadata", get(saml::metadata))
