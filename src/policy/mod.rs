@@ -1,8 +1,8 @@
 //! Who someone is and what they may do. Pure: every rule is a function of values, tested as a table.
 //!
 //! `identity` (what a connection says) → `linking` (which user that is) → `access` (may they pass, on this path, now).
-//! A foreign token: `trusted_issuer` (whose tokens) → `claim_rules` (what they must say) → `principal` (who that is) →
-//! `role` (what they may do), and `site` for the services behind forward auth.
+//! A foreign token: `trusted_issuer` (whose tokens) → `claim_rules` (what they must say) → `mapping` (which mapping counts) →
+//! `principal` (who that is) → `role` (what they may do), and `site` for the services behind forward auth.
 
 pub mod access;
 pub mod claim_rules;
@@ -11,6 +11,7 @@ pub mod email;
 pub mod identity;
 pub mod identity_header;
 pub mod linking;
+pub mod mapping;
 pub mod place;
 pub mod principal;
 pub mod role;

@@ -104,7 +104,13 @@ struct Compiled {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Anchor<'a> {
     pub claim: &'a str,
-    pub values: &'a [Value],
+    values: &'a [Value],
+}
+
+impl<'a> Anchor<'a> {
+    pub fn texts(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.values.iter().filter_map(Value::as_str)
+    }
 }
 
 impl ClaimRules {

@@ -1,0 +1,168 @@
+//! From a token's claims to whom it acts as: which of an issuer's mappings hold, and which of those counts.
+//!
+//! With 100 000 mappings a token is not compared with each: most name a text that a claim must have (a repository, a client,
+//! a subject), so each waits under one such text, the rarest it names, and only those whose text the token has are tried.
+//! `explanation` tells operators what was decided here, and decides nothing itself.
+
+mod explanation;
+
+#[cfg(test)]
+mod tests;
+
+use std::{cmp::Reverse, collections::HashMap};
+
+use serde_json::{Map, Value};
+
+use super::{
+    claim_rules::{ClaimRules, Verdict, find, words},
+    principal::{Kind, Principal},
+    trusted_issuer::Matching,
+};
+
+/// A mapping of an issuer, ready to judge.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The mapping's row id.
+    pub mapping: String,
+    /// The mapping's version.
+    pub version: i64,
+    /// To whom it leads; a [`Kind::Team`] is only belonged to.
+    pub target: Principal,
+    /// Whether that one is switched on.
+    pub enabled: bool,
+    /// What the claims must be; none: a fallback that every token of the issuer fulfils.
+    pub rules: ClaimRules,
+    /// When the mapping was made (unix seconds).
+    pub created_at: i64,
+}
+
+/// All mappings of one issuer.
+#[derive(Clone, Debug)]
+pub struct Mapper {
+    /// The oldest first.
+    candidates: Vec<Candidate>,
+    matching: Matching,
+    waiting: Waiting,
+    /// Those that wait for no text.
+    others: Vec<usize>,
+}
+
+/// By claim, then by text: which candidates wait for it.
+type Waiting = HashMap<String, HashMap<String, Vec<usize>>>;
+
+/// Whom a token acts as.
+#[derive(Clone, Debug, Default)]
+pub struct Matched<'a> {
+    /// The best first; all of them are switched on.
+    pub principals: Vec<&'a Candidate>,
+    /// The teams that it belongs to besides.
+    pub teams: Vec<&'a Candidate>,
+    /// The one that the token would act as, were it not switched off. Then there are no principals and the token is to be
+    /// refused: no weaker mapping takes its place.
+    pub disabled: Option<&'a Candidate>,
+}
+
+/// One mapping in an explanation.
+#[derive(Clone, Debug)]
+pub struct Considered<'a> {
+    /// The mapping.
+    pub candidate: &'a Candidate,
+    /// Each of its rules.
+    pub verdicts: Vec<Verdict>,
+    /// Whether all of them hold.
+    pub matched: bool,
+    /// How many of them hold. Of those that match, the most wins.
+    pub score: usize,
+    /// Whether the token acts as this one, or belongs to it.
+    pub chosen: bool,
+    /// Why, in words.
+    pub note: String,
+}
+
+impl Mapper {
+    /// Prepares the mappings of one issuer.
+    #[must_use]
+    pub fn new(mut candidates: Vec<Candidate>, matching: Matching) -> Self {
+        candidates.sort_by(|a, b| (a.created_at, &a.mapping).cmp(&(b.created_at, &b.mapping)));
+        let (waiting, others) = index(&candidates);
+        Self { candidates, matching, waiting, others }
+    }
+
+    /// Whom a token with these claims acts as.
+    #[must_use]
+    pub fn matches(&self, claims: &Map<String, Value>) -> Matched<'_> {
+        self.choose(&self.holding(claims))
+    }
+
+    /// Everything that [`Mapper::matches`] weighs, in words: those that match first, and of them the best.
+    #[must_use]
+    pub fn explain(&self, claims: &Map<String, Value>) -> Vec<Considered<'_>> {
+        let holding = self.holding(claims);
+        explanation::explain(&self.candidates, &holding, &self.choose(&holding), self.matching, claims)
+    }
+
+    /// Of those that match (the oldest first), the ones that count.
+    fn choose<'a>(&self, holding: &[&'a Candidate]) -> Matched<'a> {
+        let (mut teams, mut principals): (Vec<_>, Vec<_>) = holding.iter().partition(|c| c.target.kind == Kind::Team);
+        // The sort is stable: of equals, the one made first.
+        principals.sort_by_key(|c: &&Candidate| Reverse(c.rules.len()));
+        let first = principals.first().copied();
+        if self.matching == Matching::Best {
+            principals.truncate(1);
+        }
+        principals.retain(|c| c.enabled);
+        teams.retain(|c: &&Candidate| c.enabled);
+        let disabled = first.filter(|_| principals.is_empty());
+        Matched { principals, teams, disabled }
+    }
+
+    /// Those whose rules all hold, the oldest first.
+    fn holding(&self, claims: &Map<String, Value>) -> Vec<&Candidate> {
+        let mut found = self.others.clone();
+        for (claim, texts) in &self.waiting {
+            let mut look = |text: &str| found.extend(texts.get(text).into_iter().flatten());
+            match find(claims, claim) {
+                Some(Value::String(text)) => {
+                    look(text);
+                    if text.contains(' ') {
+                        words(text).for_each(look);
+                    }
+                }
+                Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).for_each(look),
+                _ => {}
+            }
+        }
+        // One that takes any of several texts may have been found by each.
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().filter_map(|i| self.candidates.get(i)).filter(|c| c.rules.hold(claims)).collect()
+    }
+}
+
+/// Who waits for which text, and who for none. Of several rules the one is taken whose texts the fewest others name:
+/// 100 000 mappings may share an organisation and differ in a repository.
+fn index(candidates: &[Candidate]) -> (Waiting, Vec<usize>) {
+    let mut named: HashMap<(&str, &str), usize> = HashMap::new();
+    for anchor in candidates.iter().flat_map(|c| c.rules.anchors()) {
+        for text in anchor.texts() {
+            *named.entry((anchor.claim, text)).or_default() += 1;
+        }
+    }
+    let mut waiting = Waiting::new();
+    let mut others = Vec::new();
+    for (i, candidate) in candidates.iter().enumerate() {
+        let rarest = candidate.rules.anchors().min_by_key(|anchor| {
+            let crowd = anchor.texts().filter_map(|text| named.get(&(anchor.claim, text)));
+            crowd.sum::<usize>()
+        });
+        let Some(anchor) = rarest else {
+            others.push(i);
+            continue;
+        };
+        let by_text = waiting.entry(anchor.claim.to_owned()).or_default();
+        for text in anchor.texts() {
+            by_text.entry(text.to_owned()).or_default().push(i);
+        }
+    }
+    (waiting, others)
+}

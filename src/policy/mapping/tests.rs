@@ -1,0 +1,180 @@
+use serde_json::json;
+
+use super::*;
+use crate::policy::claim_rules::shorthand;
+
+fn candidate(name: &str, kind: Kind, claims: &Value, created_at: i64) -> Candidate {
+    let rules: Vec<_> = claims.as_object().unwrap().iter().map(|(claim, value)| shorthand(claim, value).unwrap()).collect();
+    Candidate {
+        mapping: format!("m-{name}"),
+        version: 1,
+        target: Principal { kind, name: name.to_owned(), id: format!("p-{name}") },
+        enabled: true,
+        rules: ClaimRules::compile(&rules).unwrap(),
+        created_at,
+    }
+}
+
+fn identity(name: &str, claims: Value, created_at: i64) -> Candidate {
+    candidate(name, Kind::ExternalIdentity, &claims, created_at)
+}
+
+fn off(candidate: Candidate) -> Candidate {
+    Candidate { enabled: false, ..candidate }
+}
+
+fn map(claims: Value) -> Map<String, Value> {
+    claims.as_object().unwrap().clone()
+}
+
+fn names(list: &[&Candidate]) -> Vec<String> {
+    list.iter().map(|c| c.target.name.clone()).collect()
+}
+
+#[test]
+fn the_most_rules_win_and_of_equals_the_oldest() {
+    let all = || {
+        vec![
+            // Not in the order of their age, as no list need be.
+            identity("younger", json!({"org": "acme", "repo": ["a", "b"]}), 30),
+            identity("older", json!({"org": "acme", "ref": "main"}), 20),
+            identity("fallback", json!({}), 10),
+            identity("other", json!({"org": "beta"}), 5),
+            candidate("sre", Kind::Team, &json!({"org": "acme"}), 1),
+            candidate("dev", Kind::Team, &json!({"org": "beta"}), 1),
+        ]
+    };
+    let best = Mapper::new(all(), Matching::Best);
+    let union = Mapper::new(all(), Matching::All);
+    for (claims, winners, teams) in [
+        (json!({"org": "acme", "repo": "a", "ref": "main"}), &["older", "younger", "fallback"][..], &["sre"][..]),
+        (json!({"org": "acme", "repo": ["x", "b", "a"]}), &["younger", "fallback"], &["sre"]),
+        (json!({"org": ["acme", "beta"]}), &["other", "fallback"], &["sre", "dev"]),
+        (json!({"org": "acme beta"}), &["fallback"], &[]),
+        (json!({}), &["fallback"], &[]),
+    ] {
+        let claims = map(claims);
+        assert_eq!(names(&union.matches(&claims).principals), winners, "{claims:?}");
+        assert_eq!(names(&best.matches(&claims).principals), winners[..1], "{claims:?}");
+        let found = best.matches(&claims).teams;
+        assert_eq!(found.len(), teams.len(), "{claims:?}");
+        assert!(teams.iter().all(|t| names(&found).contains(&(*t).to_owned())), "{claims:?}");
+        assert!(best.matches(&claims).disabled.is_none());
+    }
+}
+
+#[test]
+fn a_disabled_best_match_is_no_reason_to_try_a_weaker_one() {
+    let token = map(json!({"org": "acme", "repo": "a"}));
+    let close = || identity("close", json!({"org": "acme", "repo": "a"}), 1);
+    let loose = || identity("loose", json!({"org": "acme"}), 1);
+    for (candidates, matching, expected, disabled) in [
+        (vec![close(), loose()], Matching::Best, &["close"][..], None),
+        (vec![off(close()), loose()], Matching::Best, &[], Some("close")),
+        (vec![close(), off(loose())], Matching::Best, &["close"], None),
+        (vec![off(close()), loose()], Matching::All, &["loose"], None),
+        (vec![off(close()), off(loose())], Matching::All, &[], Some("close")),
+    ] {
+        let mapper = Mapper::new(candidates, matching);
+        let matched = mapper.matches(&token);
+        assert_eq!(names(&matched.principals), expected);
+        assert_eq!(matched.disabled.map(|c| c.target.name.as_str()), disabled);
+        let refused = mapper.explain(&token)[0].note.ends_with("it is the best match, so the token is refused");
+        assert_eq!(refused, disabled.is_some());
+    }
+    let nobody = Mapper::new(vec![off(close())], Matching::Best);
+    assert!(nobody.matches(&Map::new()).disabled.is_none());
+}
+
+#[test]
+fn the_explanation_says_what_was_decided_and_why() {
+    let candidates = vec![
+        identity("late", json!({"a": "1", "b": "2", "c": "3"}), 3),
+        identity("early", json!({"a": "1", "b": "2", "d": "4"}), 2),
+        identity("loose", json!({"a": "1"}), 1),
+        identity("miss", json!({"a": "1", "b": "x", "c": "3"}), 1),
+        off(identity("off", json!({"z": "1"}), 1)),
+        identity("all", json!({}), 9),
+        candidate("sre", Kind::Team, &json!({"b": "2"}), 1),
+    ];
+    let token = map(json!({"a": "1", "b": "2", "c": "3", "d": "4"}));
+    let mapper = Mapper::new(candidates, Matching::Best);
+    let told: Vec<_> = mapper
+        .explain(&token)
+        .into_iter()
+        .map(|c| (c.candidate.target.name.clone(), c.matched, c.score, c.chosen, c.note))
+        .collect();
+    let expected = [
+        ("early", true, 3, true, "3 rules hold; tie with late, which was made later; the token acts as this one"),
+        ("late", true, 3, false, "3 rules hold; tie with early, which was made earlier and wins"),
+        ("loose", true, 1, false, "1 rule holds; early matches more closely: 3 rules hold"),
+        ("sre", true, 1, true, "1 rule holds; the token belongs to this team"),
+        ("all", true, 0, false, "no rules: every token of this issuer matches; early matches more closely: 3 rules hold"),
+        ("miss", false, 2, false, "2 of 3 rules hold"),
+        ("off", false, 0, false, "its 1 rule does not hold; disabled"),
+    ];
+    for (told, (name, matched, score, chosen, note)) in told.iter().zip(expected) {
+        assert_eq!(*told, (name.to_owned(), matched, score, chosen, note.to_owned()));
+    }
+    assert_eq!(told.len(), expected.len());
+}
+
+/// The index may only leave out those that would not match anyway.
+#[test]
+fn the_index_finds_whoever_a_look_at_each_would_find() {
+    let texts = ["a", "b", "a b", "c", ""];
+    let kinds = ["is", "exact", "contains", "containsAll", "glob", "regex"];
+    let mut candidates = Vec::new();
+    for (i, (kind, text)) in kinds.iter().flat_map(|k| texts.iter().map(move |t| (k, t))).enumerate() {
+        for (j, values) in [json!([text]), json!([text, "c"]), json!([text, 5])].into_iter().enumerate() {
+            let rule = |claim: &str, values| json!({claim: {"values": values, "match_type": kind}});
+            for (k, claims) in [rule("x", &values), rule("y", &json!([text]))].iter().enumerate() {
+                let rules: Result<Vec<_>, _> = claims.as_object().unwrap().iter().map(|(c, v)| shorthand(c, v)).collect();
+                let Ok(rules) = ClaimRules::compile(&rules.unwrap()) else { continue };
+                let named = identity(&format!("{i}-{j}-{k}"), json!({}), 1);
+                candidates.push(Candidate { rules, ..named });
+            }
+        }
+    }
+    let claims = [
+        json!("a"),
+        json!("a b"),
+        json!("b  c"),
+        json!(["a"]),
+        json!(["a", "c"]),
+        json!([["a"]]),
+        json!(5),
+        json!([5, "b"]),
+        json!(""),
+        json!(null),
+    ];
+    let mut seen = 0;
+    for x in &claims {
+        for y in &claims {
+            let token = map(json!({"x": x, "y": y}));
+            let mut naive: Vec<_> = candidates.iter().filter(|c| c.rules.hold(&token)).map(|c| c.target.name.clone()).collect();
+            let mapper = Mapper::new(candidates.clone(), Matching::All);
+            let mut found = names(&mapper.matches(&token).principals);
+            naive.sort();
+            found.sort();
+            assert_eq!(found, naive, "{token:?}");
+            seen += found.len();
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
+
+#[test]
+fn many_mappings_cost_no_more_than_few() {
+    let many = |count: i64| {
+        let of = |i: i64| identity(&format!("i{i}"), json!({"org": "acme", "repository_id": i.to_string(), "ref": "main"}), i);
+        Mapper::new((0..count).map(of).collect(), Matching::Best)
+    };
+    let token = map(json!({"org": "acme", "repository_id": "77", "ref": "main", "sub": "x"}));
+    let mapper = many(20_000);
+    assert!(mapper.others.is_empty());
+    // What is counted is work, not time: one text leads to one candidate.
+    let largest = mapper.waiting.values().flat_map(HashMap::values).map(Vec::len).max();
+    assert_eq!((mapper.waiting.len(), largest), (1, Some(1)));
+    assert_eq!(names(&mapper.matches(&token).principals), ["i77"]);
+}
