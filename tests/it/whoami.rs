@@ -218,6 +218,6 @@ async fn header_or_cookie(backend: Backend) {
         assert_eq!(send(&cookie, Some(header)).await, "401 Invalid authorization header format", "{header}");
     }
     let missing = Browser::new().get(&format!("{url}?access_token={token}")).await;
-    assert_eq!(missing.header("www-authenticate"), Some("Bearer realm=\"gatehouse\""));
+    assert!(missing.header("www-authenticate").unwrap().starts_with("Bearer realm=\"gatehouse\""));
     assert_eq!(named(&missing), "401 Missing Authorization header", "never in the query");
 }
