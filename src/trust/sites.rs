@@ -53,7 +53,7 @@ pub struct Accepts {
 
 impl Accepts {
     fn of(site: &Site, catalogue: &Catalogue) -> Self {
-        let mut accepts = Self::default();
+        let mut accepts = Self { own: site.settings.issuers.is_empty(), ..Self::default() };
         for name in &site.settings.issuers {
             if name == OURSELVES {
                 accepts.own = true;

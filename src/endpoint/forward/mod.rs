@@ -65,7 +65,7 @@ async fn ask(app: &App, dialect: Dialect, parts: Parts, read: fn(Parts) -> Resul
         return sign_in::visit(app, &question).await;
     }
     let verdict = decide::decide(app, &question).await;
-    respond::respond(app, dialect, &question, verdict)
+    respond::respond(dialect, &question, verdict)
 }
 
 /// The proxy is not set up as it must be; its operator reads the log.

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::{decide::Verdict, question::Question};
 use crate::{
-    app::App,
     error::PageError,
+    oauth::protected_resource::metadata_url,
     policy::{
         identity_header::{CLAIMS, JWT, SEPARATE},
         site::ForwardMethod,
@@ -35,7 +35,7 @@ pub enum Dialect {
 }
 
 /// Answers.
-pub fn respond(app: &App, dialect: Dialect, question: &Question, verdict: Verdict) -> Response {
+pub fn respond(dialect: Dialect, question: &Question, verdict: Verdict) -> Response {
     let mut response = match verdict {
         Verdict::Pass { site, told, token } => {
             let mut response = StatusCode::OK.into_response();
@@ -49,16 +49,14 @@ pub fn respond(app: &App, dialect: Dialect, question: &Question, verdict: Verdic
             }
             response
         }
-        Verdict::Unknown(site) if site.settings.login.is_some() && is_navigation(question) => {
-            sign_in(app, dialect, question, &site)
-        }
-        Verdict::Unknown(site) => unauthorized(app, &site, question, None),
+        Verdict::Unknown(site) if site.settings.login.is_some() && is_navigation(question) => sign_in(dialect, question, &site),
+        Verdict::Unknown(site) => unauthorized(&site, None),
         Verdict::Invalid(site, text, cause) => {
             tracing::info!(site = site.name, text, cause, "forward auth: refused");
-            unauthorized(app, &site, question, Some(&text))
+            unauthorized(&site, Some(&text))
         }
         Verdict::Scope(site) => {
-            let challenge = challenge(app, &site, question, Some(("insufficient_scope", "the token lacks a scope")));
+            let challenge = challenge(&site, Some(("insufficient_scope", "the token lacks a scope")));
             let body = json!({"error": "insufficient_scope", "error_description": "the token lacks a scope", "scope": site.settings.scopes.join(" ")});
             (StatusCode::FORBIDDEN, [(header::WWW_AUTHENTICATE, challenge)], Json(body)).into_response()
         }
@@ -92,12 +90,12 @@ pub fn is_navigation(question: &Question) -> bool {
 }
 
 /// Sends a browser to the sign-in, which brings it back to where it wanted to go.
-fn sign_in(app: &App, dialect: Dialect, question: &Question, site: &Site) -> Response {
+fn sign_in(dialect: Dialect, question: &Question, site: &Site) -> Response {
     let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("rd", &question.target).finish();
     let start = question.beside(&format!("{START}?{query}"));
-    let Ok(location) = HeaderValue::try_from(start) else { return unauthorized(app, site, question, None) };
+    let Ok(location) = HeaderValue::try_from(start) else { return unauthorized(site, None) };
     let to = (header::LOCATION, location.clone());
-    let challenge = (header::WWW_AUTHENTICATE, challenge(app, site, question, None));
+    let challenge = (header::WWW_AUTHENTICATE, challenge(site, None));
     match (dialect, &question.method) {
         // nginx makes an error of a redirect; its configuration makes one of this.
         (Dialect::Request, _) => (StatusCode::UNAUTHORIZED, [to, (LOGIN_URL, location), challenge]).into_response(),
@@ -107,8 +105,8 @@ fn sign_in(app: &App, dialect: Dialect, question: &Question, site: &Site) -> Res
     }
 }
 
-fn unauthorized(app: &App, site: &Site, question: &Question, invalid: Option<&str>) -> Response {
-    let challenge = challenge(app, site, question, invalid.map(|text| ("invalid_token", text)));
+fn unauthorized(site: &Site, invalid: Option<&str>) -> Response {
+    let challenge = challenge(site, invalid.map(|text| ("invalid_token", text)));
     let (code, text) = invalid.map_or(("unauthorized", "Missing Authorization header"), |text| ("invalid_token", text));
     let body = Json(json!({"error": code, "error_description": text}));
     (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], body).into_response()
@@ -126,7 +124,7 @@ fn forbidden(question: &Question, cause: String) -> Response {
 }
 
 /// RFC 6750 §3 and RFC 9728 §5.1: what is wrong, and where a client learns how to get a token.
-fn challenge(app: &App, site: &Site, question: &Question, wrong: Option<(&str, &str)>) -> HeaderValue {
+fn challenge(site: &Site, wrong: Option<(&str, &str)>) -> HeaderValue {
     let mut text = String::from("Bearer realm=\"gatehouse\"");
     if let Some((code, description)) = wrong {
         let description: String = description.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
@@ -135,7 +133,9 @@ fn challenge(app: &App, site: &Site, question: &Question, wrong: Option<(&str, &
     if !site.settings.scopes.is_empty() {
         text.push_str(&format!(", scope=\"{}\"", site.settings.scopes.join(" ")));
     }
-    let _ = (app, question);
+    if let Some(url) = site.settings.audience.as_deref().and_then(metadata_url) {
+        text.push_str(&format!(", resource_metadata=\"{url}\""));
+    }
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 
