@@ -37,7 +37,7 @@ pub fn router(app: App) -> Router {
         .merge(login::answers().layer(RequestBodyLimitLayer::new(ANSWER_LIMIT)))
         .layer(session::layer(&app))
         .layer(middleware::map_response(session::take_cookie_back));
-    let others = Router::new().merge(endpoint::routes()).merge(assets::routes()).fallback(not_found);
+    let others = Router::new().merge(endpoint::routes(&app)).merge(assets::routes()).fallback(not_found);
     others
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .merge(people)

@@ -10,7 +10,10 @@ use serde_json::json;
 
 use crate::{
     app::App,
-    oauth::{client::SigningAlg, scope},
+    oauth::{
+        client::{GrantType, SigningAlg},
+        scope,
+    },
     signing::JWKS_MAX_AGE,
 };
 
@@ -34,7 +37,7 @@ pub async fn metadata(State(app): State<App>) -> Response {
         "end_session_endpoint": at("/oauth2/logout"),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "form_post"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": GrantType::ALL.map(GrantType::as_str),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algs,
         "scopes_supported": scope::STANDARD,

@@ -1,5 +1,6 @@
-//! `POST /oauth2/revoke` (RFC 7009): either token of a family ends the family, for the client that holds it. An unknown
-//! token, or another client's, gets the same 200 and changes nothing.
+//! `POST /oauth2/revoke` (RFC 7009): either token of a family ends the family, for the client that holds it; a token that
+//! acts as a principal has no family and ends alone. An unknown token, or another client's, gets the same 200 and changes
+//! nothing.
 
 use axum::{
     extract::State,
@@ -15,10 +16,17 @@ pub async fn revoke(State(app): State<App>, Caller { client, params }: Caller) -
     let token = params.required("token", "token is missing")?;
     let now = app.clock.now();
     let family = match app.own_access_token(token).await {
-        Ok(claims) => claims.fam.map(|family| (claims.client_id, family)),
-        Err(_) => refresh_token::read(&app.grants(), token).await.map(|c| (c.client_id, c.family)),
+        Ok(claims) if claims.client_id != client.id => None,
+        Ok(claims) if claims.fam.is_none() => {
+            // Remembered for as long as anybody's clock may take the token for good.
+            let until = claims.exp + app.settings.clock_skew;
+            store::replays::revoke_token(&app.db, &claims.jti, until).await?;
+            None
+        }
+        Ok(claims) => claims.fam,
+        Err(_) => refresh_token::read(&app.grants(), token).await.filter(|c| c.client_id == client.id).map(|c| c.family),
     };
-    if let Some((_, family)) = family.filter(|(owner, _)| *owner == client.id) {
+    if let Some(family) = family {
         store::families::revoke(&app.db, &family, now).await?;
     }
     Ok((StatusCode::OK, [(header::CACHE_CONTROL, "no-store")]).into_response())

@@ -12,36 +12,51 @@ use super::caller::Caller;
 use crate::{
     app::App,
     error::ApiError,
-    grant::{self, GrantError, authorization_code::Redemption, refresh_token::Turn},
+    grant::{
+        self, GrantError, Subject, authorization_code::Redemption, jwt_bearer::Assertion, principal::Wanted, refresh_token::Turn,
+        subject::Unjudged, token_exchange::Exchange,
+    },
     oauth::{
-        client::Client,
+        client::{Client, GrantType},
         error::{Code, error},
         params::Params,
     },
+    token::{claims::Audience, issue::Origin, validator::Scope},
+    trust::{self, Denied},
 };
 
 /// Handles a token request.
 pub async fn token(State(app): State<App>, Caller { client, params }: Caller) -> Result<Response, ApiError> {
-    let minted = match params.required("grant_type", "grant_type is missing")? {
-        "authorization_code" => redeem(&app, &client, &params).await?,
-        "refresh_token" => refresh(&app, &client, &params).await?,
-        _ => return Err(error(Code::UnsupportedGrantType, "grant_type must be authorization_code or refresh_token").into()),
+    let minted = match GrantType::from_name(params.required("grant_type", "grant_type is missing")?) {
+        Some(GrantType::AuthorizationCode) => redeem(&app, &client, &params).await?,
+        Some(GrantType::RefreshToken) => refresh(&app, &client, &params).await?,
+        Some(GrantType::ClientCredentials) => act(&app, &client, &params).await?,
+        Some(GrantType::TokenExchange) => exchange(&app, &client, &params).await?,
+        Some(GrantType::JwtBearer) => accept(&app, &client, &params).await?,
+        None => return Err(unsupported()),
     };
     let mut answer = json!({
         "token_type": "Bearer",
         "access_token": minted.access_token,
         "expires_in": minted.expires_in,
-        "scope": minted.scope.to_string(),
     });
     if let Some(object) = answer.as_object_mut() {
-        if let Some(token) = minted.refresh_token {
-            object.insert("refresh_token".into(), token.into());
-        }
-        if let Some(token) = minted.id_token {
-            object.insert("id_token".into(), token.into());
+        let scope = Some(minted.scope.to_string()).filter(|scope| !scope.is_empty());
+        for (name, value) in [
+            ("scope", scope),
+            ("refresh_token", minted.refresh_token),
+            ("id_token", minted.id_token),
+            ("issued_token_type", minted.issued_token_type.map(str::to_owned)),
+        ] {
+            object.extend(value.map(|value| (name.to_owned(), value.into())));
         }
     }
     Ok(([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(answer)).into_response())
+}
+
+fn unsupported() -> ApiError {
+    let names = GrantType::ALL.map(GrantType::as_str).join(", ");
+    error(Code::UnsupportedGrantType, format!("grant_type must be one of {names}")).into()
 }
 
 async fn redeem(app: &App, client: &Client, params: &Params) -> Result<grant::Minted, ApiError> {
@@ -66,11 +81,69 @@ async fn refresh(app: &App, client: &Client, params: &Params) -> Result<grant::M
     Ok(grant::refresh_token::rotate(&app.grants(), client, &turn).await?)
 }
 
+async fn act(app: &App, client: &Client, params: &Params) -> Result<grant::Minted, ApiError> {
+    let audience = params.all("resource");
+    let wanted = Wanted { scope: params.one("scope")?, audience: &audience };
+    Ok(grant::client_credentials::act(&app.grants(), client, wanted).await?)
+}
+
+async fn exchange(app: &App, client: &Client, params: &Params) -> Result<grant::Minted, ApiError> {
+    let audience = [params.all("resource"), params.all("audience")].concat();
+    let exchange = Exchange {
+        subject_token: params.required("subject_token", "subject_token is missing")?,
+        subject_token_type: params.required("subject_token_type", "subject_token_type is missing")?,
+        requested_token_type: params.one("requested_token_type")?,
+        has_actor: params.one("actor_token")?.is_some() || params.one("actor_token_type")?.is_some(),
+        wanted: Wanted { scope: params.one("scope")?, audience: &audience },
+    };
+    let judged = judge(app, client, exchange.subject_token);
+    Ok(grant::token_exchange::exchange(&app.grants(), client, &exchange, judged).await?)
+}
+
+async fn accept(app: &App, client: &Client, params: &Params) -> Result<grant::Minted, ApiError> {
+    let audience = params.all("resource");
+    let assertion = Assertion {
+        assertion: params.required("assertion", "assertion is missing")?,
+        wanted: Wanted { scope: params.one("scope")?, audience: &audience },
+    };
+    let judged = judge(app, client, assertion.assertion);
+    Ok(grant::jwt_bearer::accept(&app.grants(), client, &assertion, judged).await?)
+}
+
+/// Who the bearer of a foreign token is, in the client's own tenant: another's issuers are none of its business (Dex
+/// GHSA-7qjx-gp9h-65qj).
+async fn judge(app: &App, client: &Client, token: &str) -> Result<Subject, Unjudged> {
+    let scope = Scope { tenant: Some(&client.tenant_id), ..Scope::default() };
+    let bearer = trust::judge(app, token, &scope).await.map_err(|denied| match denied {
+        Denied::Invalid(invalid) => Unjudged::Refused { text: invalid.to_string(), cause: invalid.detail() },
+        Denied::NotActive(cause) => Unjudged::Refused { text: "Token is not active".to_owned(), cause },
+        Denied::Ambiguous => Unjudged::Refused { text: denied.to_string(), cause: String::new() },
+        Denied::Store(e) => Unjudged::Store(e),
+        Denied::Unavailable(cause) => Unjudged::Unavailable(cause),
+    })?;
+    let foreign = |text: &str| Unjudged::Refused { text: text.to_owned(), cause: String::new() };
+    let source = bearer.source.filter(|_| bearer.own.is_none());
+    let source = source.ok_or_else(|| foreign("tokens of this issuer are not exchanged"))?;
+    if bearer.tenant_id != client.tenant_id {
+        return Err(foreign("Invalid issuer"));
+    }
+    let audience = bearer.claims.get("aud").cloned().and_then(|aud| serde_json::from_value::<Audience>(aud).ok());
+    Ok(Subject {
+        acts_as: bearer.acts_as,
+        origin: Origin { iss: bearer.issuer, sub: bearer.subject, source },
+        email: bearer.email,
+        expires_at: bearer.expires_at,
+        jti: bearer.claims.get("jti").and_then(|jti| jti.as_str()).map(str::to_owned),
+        audience: audience.map(|aud| aud.names().to_vec()).unwrap_or_default(),
+    })
+}
+
 impl From<GrantError> for ApiError {
     fn from(e: GrantError) -> Self {
         match e {
             GrantError::Refused { error, cause } => Self::new(error, cause),
             GrantError::Store(e) => e.into(),
+            GrantError::Unavailable(cause) => Self::unavailable(cause),
             GrantError::Sign(cause) => Self::new(error(Code::ServerError, "the tokens could not be signed"), cause),
         }
     }

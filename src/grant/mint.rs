@@ -47,6 +47,8 @@ pub struct Minted {
     pub refresh_expires_in: Option<i64>,
     /// OpenID Connect.
     pub id_token: Option<String>,
+    /// What the access token is called in the answer to a token exchange (RFC 8693 §2.2.1).
+    pub issued_token_type: Option<&'static str>,
 }
 
 /// Signs.
@@ -107,6 +109,7 @@ pub async fn mint(g: &Grants<'_>, client: &Client, m: &Mint<'_>) -> Result<Minte
         refresh_expires_in: refresh.as_ref().map(|r| r.expires_at - g.now),
         refresh_token: refresh.map(|r| r.token),
         id_token,
+        issued_token_type: None,
     })
 }
 

@@ -2,13 +2,21 @@
 //! response; the endpoint (and the control-plane hops) authenticate the client, ask here, and answer.
 //!
 //! `authorization_code` redeems a code and opens a token family; `refresh_token` rotates within one; both end in
-//! `mint`, which signs. Whether tenant, client, user and connection are still switched on is asked at every grant.
+//! `mint`, which signs. `client_credentials` acts as a virtual account; `token_exchange` and `jwt_bearer` take a trusted
+//! issuer's token, judged as a `subject`; these end in `principal`. Whether tenant, client, user, connection and account
+//! are still switched on is asked at every grant.
 
 pub mod authorization_code;
+pub mod client_credentials;
+pub mod jwt_bearer;
 pub mod mint;
+pub mod principal;
 pub mod refresh_token;
+pub mod subject;
+pub mod token_exchange;
 
 pub use mint::Minted;
+pub use subject::Subject;
 
 use crate::{
     oauth::{
@@ -17,10 +25,7 @@ use crate::{
     },
     policy::access::Refusal,
     store::{Db, StoreError, families::Family, standing, standing::Parties},
-    token::{
-        issue::{Actor, Origin},
-        ring::KeyRing,
-    },
+    token::ring::KeyRing,
 };
 
 /// What grants stand on.
@@ -38,20 +43,6 @@ pub struct Grants<'a> {
     pub leeway: i64,
     /// Unix seconds.
     pub now: i64,
-}
-
-/// A foreign token that has been judged good: whoever presents it acts as these principals. Grants cannot judge one
-/// themselves; the endpoint asks `trust`.
-#[derive(Clone, Debug)]
-pub struct Subject {
-    /// Whom it maps to, the best first; empty when to nobody.
-    pub acts_as: Vec<Actor>,
-    /// Where it came from.
-    pub origin: Origin,
-    /// The e-mail address that it gives.
-    pub email: Option<String>,
-    /// When it ends (unix seconds), if it says so.
-    pub expires_at: Option<i64>,
 }
 
 /// What holds unless the tenant or the client says otherwise.
@@ -83,6 +74,9 @@ pub enum GrantError {
     /// The database does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Something else that the grant stands on cannot be had now; the text is for the log.
+    #[error("{0}")]
+    Unavailable(String),
     /// The tokens could not be signed.
     #[error("signing: {0}")]
     Sign(String),
@@ -93,7 +87,7 @@ impl GrantError {
     fn label(&self) -> &'static str {
         match self {
             Self::Refused { error, .. } => error.code.as_str(),
-            Self::Store(_) => Code::TemporarilyUnavailable.as_str(),
+            Self::Store(_) | Self::Unavailable(_) => Code::TemporarilyUnavailable.as_str(),
             Self::Sign(_) => Code::ServerError.as_str(),
         }
     }

@@ -78,6 +78,7 @@ pub async fn land(app: &App, visit: &Visit, pending: Pending, who: &SignedIn) ->
             PageError::new(StatusCode::FORBIDDEN, "switched_off", "Sign-in is switched off", explanation, cause)
         }
         GrantError::Store(e) => e.into(),
+        GrantError::Unavailable(cause) => PageError::unavailable(cause),
         GrantError::Sign(cause) => PageError::internal(cause),
     })?;
     let location = target.with(&[("userState", "Authenticated")]);

@@ -9,5 +9,6 @@ pub mod client;
 pub mod error;
 pub mod params;
 pub mod pkce;
+pub mod protected_resource;
 pub mod redirect_uri;
 pub mod scope;

@@ -1,6 +1,9 @@
 //! Parameters of a query or a form: each at most once (RFC 6749 §3.1 and §3.2), an empty value is an absent one.
 
-use super::error::{Code, OAuthError, error};
+use super::{
+    client::GrantType,
+    error::{Code, OAuthError, error},
+};
 
 /// Decoded name and value pairs in the order they came.
 #[derive(Clone, Debug, Default)]
@@ -40,20 +43,23 @@ impl Params {
         self.one(name)?.ok_or(error(Code::InvalidRequest, missing))
     }
 
-    /// All values of `name`; only `resource` may be repeated (RFC 8707 §2).
+    /// All values of `name`; only `resource` may be repeated (RFC 8707 §2), and `audience` in a token exchange (RFC 8693
+    /// §2.1).
     #[must_use]
     pub fn all(&self, name: &str) -> Vec<&str> {
         self.0.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect()
     }
 
-    /// Refuses any repeated parameter but `resource`.
+    /// Refuses any repeated parameter but those of [`Params::all`].
     ///
     /// # Errors
     /// `invalid_request` when one is repeated.
     pub fn once_each(&self) -> Result<(), OAuthError> {
+        let exchange = self.0.iter().any(|(n, v)| n == "grant_type" && v == GrantType::TokenExchange.as_str());
+        let several = |name: &str| name == "resource" || (exchange && name == "audience");
         let mut seen = std::collections::HashSet::new();
         for (name, _) in &self.0 {
-            if name != "resource" && !seen.insert(name) {
+            if !several(name) && !seen.insert(name) {
                 return Err(error(Code::InvalidRequest, "a parameter is repeated"));
             }
         }

@@ -61,7 +61,9 @@ async fn userinfo_gives_what_the_scopes_allow(backend: Backend) {
     let url = format!("{}/oauth2/userinfo", world.url);
     let missing = Browser::new().get(&url).await;
     assert_eq!((missing.status, text(&missing.json(), "error_description")), (401, "Missing Authorization header"));
-    assert_eq!(missing.header("www-authenticate"), Some("Bearer realm=\"gatehouse\""));
+    let challenge =
+        format!("Bearer realm=\"gatehouse\", resource_metadata=\"{}/.well-known/oauth-protected-resource\"", world.url);
+    assert_eq!(missing.header("www-authenticate"), Some(challenge.as_str()));
     for (value, description) in [
         ("Basic abc", "Invalid authorization header format"),
         ("Bearer", "Invalid authorization header format"),

@@ -1,0 +1,127 @@
+//! `GET /.well-known/oauth-protected-resource` (RFC 9728): where a client gets tokens for what it was refused at. One
+//! document for our own API, and one for each site that has an audience of its own, on the site's host (the proxy routes
+//! the path here): an MCP client that comes to a site without a token finds its way to us by it.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Json,
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::{
+    app::App,
+    error::ApiError,
+    oauth::{
+        protected_resource::{WELL_KNOWN, metadata_url},
+        scope,
+    },
+    policy::{place, site::OURSELVES},
+    trust::{catalogue::Catalogue, sites::Site},
+};
+
+/// Handles a request at the well-known path, with or without the path of a resource behind it.
+pub async fn metadata(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+    let host = host(&app, &request);
+    let catalogue = app.trust.catalogue(app.clock.now()).await?;
+    let document = host.and_then(|host| document(&app, &catalogue, &host, request.uri().path()));
+    let cache = [(header::CACHE_CONTROL, "public, max-age=300")];
+    Ok(match document {
+        Some(document) => (cache, Json(document)).into_response(),
+        None => {
+            let body = json!({"error": "not_found", "error_description": "no protected resource is known at this address"});
+            (StatusCode::NOT_FOUND, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+        }
+    })
+}
+
+/// The host that was asked, as sites are looked up by. What is forwarded counts from our own proxies only.
+fn host(app: &App, request: &Request) -> Option<String> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
+    let trusted = peer.is_some_and(|ip| app.settings.trusted_proxies.iter().any(|net| net.contains(&ip)));
+    let forwarded = |name: &str| once(request.headers(), &HeaderName::try_from(name).ok()?).filter(|_| trusted);
+    let scheme = forwarded("x-forwarded-proto").unwrap_or(app.settings.public_url.scheme());
+    let named = forwarded("x-forwarded-host").or_else(|| own_host(request.uri(), request.headers()))?;
+    place::host(scheme, named)
+}
+
+fn own_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    uri.authority().map(axum::http::uri::Authority::as_str).or_else(|| once(headers, &header::HOST))
+}
+
+/// A header that is there once.
+fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut lines = headers.get_all(name).iter();
+    let line = lines.next().filter(|_| lines.next().is_none())?;
+    line.to_str().ok()
+}
+
+fn document(app: &App, catalogue: &Catalogue, host: &str, path: &str) -> Option<Value> {
+    if leads_to(app.issuer(), host).is_some_and(|own| own == path || path == WELL_KNOWN) {
+        let scopes: Vec<&str> = scope::STANDARD.into_iter().filter(|s| *s != "offline_access").collect();
+        return Some(json!({
+            "resource": app.issuer(),
+            "authorization_servers": [app.issuer()],
+            "scopes_supported": scopes,
+            "bearer_methods_supported": ["header"],
+            "resource_name": "gatehouse",
+        }));
+    }
+    let sites = catalogue.sites.at_host(host);
+    let open = |site: &&Arc<Site>| site.enabled && catalogue.tenant(&site.tenant_id).is_some_and(|tenant| tenant.enabled);
+    let known = sites.iter().filter(open).filter_map(|site| {
+        let resource = site.settings.audience.as_deref()?;
+        Some((site, resource, leads_to(resource, host)?))
+    });
+    let known: Vec<_> = known.collect();
+    let exact = known.iter().find(|(.., own)| own == path);
+    // Clients that do not know the resource's path ask the host alone: an answer only where there is no choice.
+    let only = known.first().filter(|_| path == WELL_KNOWN && known.len() == 1);
+    let (site, resource, _) = exact.or(only)?;
+    let mut document = json!({
+        "resource": resource,
+        "authorization_servers": authorization_servers(app, catalogue, site),
+        "bearer_methods_supported": ["header"],
+        "resource_name": site.name,
+    });
+    if let Some(object) = document.as_object_mut().filter(|_| !site.settings.scopes.is_empty()) {
+        object.insert("scopes_supported".to_owned(), site.settings.scopes.clone().into());
+    }
+    Some(document)
+}
+
+/// The path of a resource's metadata, if that is on `host`.
+fn leads_to(resource: &str, host: &str) -> Option<String> {
+    let url = Url::parse(&metadata_url(resource)?).ok()?;
+    let own = place::host(url.scheme(), url.authority())?;
+    (own == host).then(|| url.path().to_owned())
+}
+
+/// Us, and whoever else's tokens the site takes.
+fn authorization_servers(app: &App, catalogue: &Catalogue, site: &Site) -> Vec<String> {
+    let foreign = |name: &String| catalogue.issuer_by_name(&site.tenant_id, name).and_then(|i| i.settings.issuer.clone());
+    let ours = |name: &String| (name == OURSELVES).then(|| app.issuer().to_owned());
+    let names = &site.settings.issuers;
+    if names.is_empty() {
+        vec![app.issuer().to_owned()]
+    } else {
+        names.iter().filter_map(|n| ours(n).or_else(|| foreign(n))).collect()
+    }
+}
+
+/// Tells whoever is refused by our own API where its metadata is (RFC 9728 §5.1).
+pub async fn point_the_way(State(app): State<App>, mut response: Response) -> Response {
+    let challenge = response.headers().get(header::WWW_AUTHENTICATE).and_then(|v| v.to_str().ok());
+    let Some(challenge) = challenge.filter(|c| c.starts_with("Bearer ") && !c.contains("resource_metadata=")) else {
+        return response;
+    };
+    let Some(url) = metadata_url(app.issuer()) else { return response };
+    if let Ok(value) = HeaderValue::try_from(format!("{challenge}, resource_metadata=\"{url}\"")) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}
