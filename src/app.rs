@@ -14,6 +14,7 @@ use crate::{
         registry::{Registry, StoredConnection},
         saml::credentials::Credentials,
     },
+    endpoint::forward::remembered::Decisions,
     grant::{Defaults, Grants},
     limit::Limiter,
     outbound::{Outbound, OutboundError},
@@ -92,6 +93,10 @@ pub struct Inner {
     pub validator: Validator,
     /// Judges every bearer token, and says who its bearer is.
     pub trust: Trust,
+    /// The way to other servers.
+    pub outbound: Outbound,
+    /// Forward auth's decisions, kept.
+    pub decisions: Decisions,
     /// Key sets of clients and providers.
     pub key_sets: KeySets,
     /// The SAML providers whose metadata is at a URL.
@@ -141,7 +146,7 @@ impl App {
         let trust = Trust::new(db.clone(), Arc::clone(&sealer), key_sets.clone(), outbound.clone(), validator.clone());
         let deps = Deps {
             issuer: issuer.clone(),
-            outbound,
+            outbound: outbound.clone(),
             key_sets: key_sets.clone(),
             ring: ring.clone(),
             credentials: credentials.clone(),
@@ -149,6 +154,8 @@ impl App {
         let app = Self(Arc::new(Inner {
             validator,
             trust,
+            outbound,
+            decisions: Decisions::default(),
             key_sets,
             providers,
             passwords: Passwords::new()?,

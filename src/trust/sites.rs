@@ -1,15 +1,19 @@
 //! The sites (services behind forward auth) as they are kept in memory: found by host and path, their rules compiled.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use crate::{
     policy::{
         claim_rules::ClaimRules,
         identity_header,
         place::{self, Path},
-        site::SiteSettings,
+        site::{OURSELVES, SiteSettings},
     },
-    store,
+    secret, store,
+    trust::catalogue::Catalogue,
 };
 
 /// A site, ready to judge by.
@@ -29,8 +33,54 @@ pub struct Site {
     pub rules: ClaimRules,
     /// The headers that tell it who is there, in lower case.
     pub headers: Vec<String>,
+    /// The name of its session cookie: two sites may share a host, and neither is to end the other's sessions.
+    pub cookie: String,
     /// Why its settings cannot work: then nobody passes.
     pub broken: Option<String>,
+    accepts: OnceLock<(i64, Arc<Accepts>)>,
+}
+
+/// Whose tokens a site accepts, by row id.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Accepts {
+    /// Whether our own.
+    pub own: bool,
+    /// Those whose tokens come in `Authorization`.
+    pub bearer: Vec<String>,
+    /// Those whose tokens come in a header of their own (in lower case).
+    pub headers: Vec<(String, Vec<String>)>,
+}
+
+impl Accepts {
+    fn of(site: &Site, catalogue: &Catalogue) -> Self {
+        let mut accepts = Self { own: site.settings.issuers.is_empty(), ..Self::default() };
+        for name in &site.settings.issuers {
+            if name == OURSELVES {
+                accepts.own = true;
+                continue;
+            }
+            let Some(issuer) = catalogue.issuer_by_name(&site.tenant_id, name) else {
+                tracing::warn!(site = site.name, issuer = name, "a site names an issuer that there is none of");
+                continue;
+            };
+            let Some(key) = issuer.settings.header_key.as_ref().map(|key| key.to_ascii_lowercase()) else {
+                accepts.bearer.push(issuer.id.clone());
+                continue;
+            };
+            match accepts.headers.iter_mut().find(|(name, _)| *name == key) {
+                _ if key == "authorization" => accepts.bearer.push(issuer.id.clone()),
+                Some((_, ids)) => ids.push(issuer.id.clone()),
+                None => accepts.headers.push((key, vec![issuer.id.clone()])),
+            }
+        }
+        accepts
+    }
+
+    /// The sources of a header.
+    #[must_use]
+    pub fn from_header(&self, name: &str) -> &[String] {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, ids)| ids.as_slice()).unwrap_or_default()
+    }
 }
 
 impl Site {
@@ -41,7 +91,18 @@ impl Site {
         let bad =
             headers.iter().find_map(|name| identity_header::check(name).err().map(|why| format!("the header {name} {why}")));
         let broken = rules.as_ref().err().cloned().or(bad);
-        Self { rules: rules.unwrap_or_default(), headers, broken, id, tenant_id, name, enabled, settings }
+        let digest: String = secret::digest(&id).chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+        let cookie = format!("__Host-gatehouse-site-{digest}");
+        let rules = rules.unwrap_or_default();
+        Self { rules, headers, cookie, broken, id, tenant_id, name, enabled, settings, accepts: OnceLock::new() }
+    }
+
+    /// Whose tokens it accepts, by the catalogue that it was found in.
+    #[must_use]
+    pub fn accepts(&self, catalogue: &Catalogue) -> Arc<Accepts> {
+        let resolve = || Arc::new(Accepts::of(self, catalogue));
+        let (version, accepts) = self.accepts.get_or_init(|| (catalogue.version, resolve()));
+        if *version == catalogue.version { Arc::clone(accepts) } else { resolve() }
     }
 
     /// Whether anybody may reach the path.

@@ -12,6 +12,7 @@ use oauth2::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::{metadata::Provider, response::refusal, signed::client_assertion};
 use crate::{
@@ -49,6 +50,58 @@ impl Method {
 pub(crate) struct Tokens {
     pub id_token: String,
     pub access_token: Option<SecretString>,
+}
+
+/// The same, where no ID token need be among it.
+pub struct Received {
+    /// OpenID Connect.
+    pub id_token: Option<String>,
+    /// RFC 6749 §5.1.
+    pub access_token: Option<SecretString>,
+}
+
+/// A code to redeem at an issuer of which only the token endpoint is known.
+pub struct CodeExchange<'a> {
+    /// Where.
+    pub token_endpoint: &'a str,
+    /// Our id there.
+    pub client_id: &'a str,
+    /// What proves it.
+    pub secret: Option<&'a SecretString>,
+    /// The code.
+    pub code: &'a str,
+    /// PKCE.
+    pub verifier: &'a str,
+    /// As in the authorization request.
+    pub redirect_uri: &'a str,
+}
+
+/// Redeems a code at an issuer whose browsers we sign in without a connection of ours; `now` is unix seconds.
+///
+/// # Errors
+/// When it refuses, cannot be reached, or answers nothing usable.
+pub async fn exchange_code(
+    outbound: &Outbound,
+    ring: &KeyRing,
+    exchange: &CodeExchange<'_>,
+    now: i64,
+) -> Result<Received, Error> {
+    let endpoint = Url::parse(exchange.token_endpoint);
+    let endpoint = endpoint.map_err(|e| Error::Misconfigured(format!("the token endpoint is no URL: {e}")))?;
+    let provider = Provider {
+        issuer: String::new(),
+        authorization_endpoint: endpoint.clone(),
+        userinfo_endpoint: None,
+        jwks_uri: endpoint.clone(),
+        token_endpoint: endpoint,
+        auth_methods: None,
+        promises_iss: false,
+        takes_requests: None,
+    };
+    let oidc = OidcSettings { client_id: exchange.client_id.to_owned(), ..OidcSettings::default() };
+    let CodeExchange { secret, code, verifier, redirect_uri, .. } = *exchange;
+    let redemption = Redemption { oidc: &oidc, secret, provider: &provider, ring, outbound, code, verifier, redirect_uri, now };
+    Exchange::default().receive(&redemption).await
 }
 
 /// Redeems codes at one provider, and remembers how it wants to be spoken to.
@@ -108,6 +161,12 @@ impl Exchange {
     /// # Errors
     /// When the provider refuses, cannot be reached, or answers nothing usable.
     pub(crate) async fn redeem(&self, redemption: &Redemption<'_>) -> Result<Tokens, Error> {
+        let Received { id_token, access_token } = self.receive(redemption).await?;
+        let missing = "the token endpoint sent no id_token; do the connection's scopes hold openid?";
+        Ok(Tokens { id_token: id_token.ok_or_else(|| Error::Unreachable(missing.to_owned()))?, access_token })
+    }
+
+    async fn receive(&self, redemption: &Redemption<'_>) -> Result<Received, Error> {
         let worked = self.worked.load(Ordering::Relaxed);
         let oidc = redemption.oidc;
         let advertised = redemption.provider.auth_methods.as_deref();
@@ -151,7 +210,7 @@ fn order(setting: TokenAuth, advertised: Option<&[String]>, has_secret: bool) ->
     }
 }
 
-async fn ask(redemption: &Redemption<'_>, method: Method) -> Result<Tokens, Failure> {
+async fn ask(redemption: &Redemption<'_>, method: Method) -> Result<Received, Failure> {
     let Redemption { oidc, provider, outbound, .. } = *redemption;
     let token_url = TokenUrl::new(provider.token_endpoint.to_string());
     let redirect = RedirectUrl::new(redemption.redirect_uri.to_owned());
@@ -183,10 +242,8 @@ async fn ask(redemption: &Redemption<'_>, method: Method) -> Result<Tokens, Fail
         _ => Failure::Unreadable("the token endpoint's answer is not a token response (RFC 6749 §5.1)"),
     })?;
     let access_token = Some(answer.access_token().secret()).filter(|t| !t.is_empty());
-    let Some(id_token) = answer.extra_fields().id_token.clone().filter(|t| !t.is_empty()) else {
-        return Err(Failure::Unreadable("the token endpoint sent no id_token; do the connection's scopes hold openid?"));
-    };
-    Ok(Tokens { id_token, access_token: access_token.map(|t| SecretString::from(t.clone())) })
+    let id_token = answer.extra_fields().id_token.clone().filter(|t| !t.is_empty());
+    Ok(Received { id_token, access_token: access_token.map(|t| SecretString::from(t.clone())) })
 }
 
 /// Puts an answer into the form that oauth2 reads: numbers that came as text, lists, members that are null, media types.

@@ -23,6 +23,7 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+pub use self::exchange::{CodeExchange, Received, exchange_code};
 use self::{
     claims::{Claims, Gap, Kind},
     discovery::Discovery,

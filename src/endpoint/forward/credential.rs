@@ -1,0 +1,107 @@
+//! What a request proves itself with. Exactly one credential is taken, and nothing that came beside it is looked at: a
+//! second one would reach the site unjudged.
+
+use axum::http::{HeaderMap, header};
+
+use crate::{policy::identity_header::alike, session::only_cookie, trust::sites::Site};
+
+/// The cookie of the control-plane hops.
+pub const ACCESS_COOKIE: &str = "accessToken";
+
+/// One credential.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// A bearer token in `Authorization`.
+    Bearer(String),
+    /// A token in the header that an issuer has for it.
+    Header {
+        /// In lower case.
+        name: String,
+        /// The token.
+        token: String,
+    },
+    /// The cookie of a browser that has signed in to the site.
+    Session(String),
+    /// The access token in the cookie of the control-plane hops.
+    Cookie(String),
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind())
+    }
+}
+
+impl Credential {
+    /// In a word.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Bearer(_) => "bearer",
+            Self::Header { .. } => "header",
+            Self::Session(_) => "session",
+            Self::Cookie(_) => "cookie",
+        }
+    }
+
+    /// Whether the caller said it with this request, and is to hear what is wrong with it. A cookie that has ended is as
+    /// good as none.
+    #[must_use]
+    pub fn is_said(&self) -> bool {
+        matches!(self, Self::Bearer(_) | Self::Header { .. })
+    }
+}
+
+/// Why there is no telling what a request proves itself with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unclear {
+    /// `Authorization` holds no bearer token, and nothing else does.
+    #[error("Invalid authorization header format")]
+    Scheme,
+    /// Several at once.
+    #[error("the request carries several credentials")]
+    Several,
+}
+
+/// The credential of a request; `keys` are the headers, in lower case, that the site's issuers have for their tokens.
+///
+/// # Errors
+/// When there is more than one that the caller said, or one that is none.
+pub fn find(headers: &HeaderMap, keys: &[String], site: &Site) -> Result<Option<Credential>, Unclear> {
+    let mut said = None;
+    let mut foreign_scheme = false;
+    let mut lines = headers.get_all(header::AUTHORIZATION).iter();
+    if let Some(line) = lines.next() {
+        if lines.next().is_some() {
+            return Err(Unclear::Several);
+        }
+        match bearer(line.to_str().unwrap_or_default()) {
+            Some(token) => said = Some(Credential::Bearer(token.to_owned())),
+            None => foreign_scheme = true,
+        }
+    }
+    for name in keys {
+        for (sent, value) in headers.iter().filter(|(sent, _)| alike(sent.as_str(), name)) {
+            let text = value.to_str().unwrap_or_default().trim();
+            let token = bearer(text).unwrap_or(text).to_owned();
+            if said.is_some() || sent.as_str() != name {
+                return Err(Unclear::Several);
+            }
+            said = Some(Credential::Header { name: name.clone(), token });
+        }
+    }
+    if said.is_some() {
+        return Ok(said);
+    }
+    if foreign_scheme {
+        return Err(Unclear::Scheme);
+    }
+    let cookie = |name: &str| only_cookie(headers, name).filter(|value| !value.is_empty());
+    let session = cookie(&site.cookie).map(Credential::Session);
+    Ok(session.or_else(|| cookie(ACCESS_COOKIE).map(Credential::Cookie)))
+}
+
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
+}

@@ -1,0 +1,244 @@
+//! May this request pass? One decision for all dialects, and the only place that lets anybody through.
+//!
+//! Which site → is it switched on → does the request forge an identity → is the path public → what does the request prove
+//! itself with → does that hold (`trust`) → may its bearer come here.
+
+use std::sync::Arc;
+
+use super::{
+    credential::{self, Credential, Unclear},
+    identity::{self, Headers},
+    question::Question,
+    remembered::{Decisions, Kept},
+    spoof,
+};
+use crate::{
+    app::App,
+    policy::access::{self, Standing},
+    store,
+    token::validator::Scope,
+    trust::{
+        self, Bearer, Denied, STALE,
+        catalogue::Catalogue,
+        sites::{Accepts, Found, Site},
+    },
+};
+
+/// What comes of a question.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It passes, and the site is told this; `token` goes with it where the site takes tokens as they came.
+    Pass {
+        /// The site.
+        site: Arc<Site>,
+        /// Who is there.
+        told: Arc<Kept>,
+        /// What proved it.
+        token: Option<String>,
+    },
+    /// Nobody has said who they are.
+    Unknown(Arc<Site>),
+    /// What was said does not hold: the promised text, and the cause for the log.
+    Invalid(Arc<Site>, String, String),
+    /// The token is good, but was not given for this.
+    Scope(Arc<Site>),
+    /// It is known who this is, or it does not matter: they do not pass. The cause is for the log.
+    Forbidden(String),
+    /// There is no telling now; the cause is for the log.
+    Unavailable(String),
+}
+
+/// Decides.
+pub async fn decide(app: &App, question: &Question) -> Verdict {
+    let now = app.clock.now();
+    // Before anything is read: what changes meanwhile makes the decision stale.
+    let revision = app.db.revision();
+    let catalogue = match app.trust.catalogue(now).await {
+        Ok(catalogue) => catalogue,
+        Err(e) => return Verdict::Unavailable(e.to_string()),
+    };
+    let (site, public) = match catalogue.sites.find(&question.host, &question.target) {
+        Found::Site { site, public } => (site, public),
+        Found::Unknown => return Verdict::Forbidden(format!("no site is at {}{}", question.host, question.path())),
+        Found::Ambiguous => {
+            let path = question.path();
+            return Verdict::Forbidden(format!("servers read the path {path} differently, and rules of its host depend on it"));
+        }
+    };
+    if let Err(cause) = open(&catalogue, &site) {
+        return Verdict::Forbidden(cause);
+    }
+    if let Some(copy) = spoof::find(&question.headers, &site.headers) {
+        return Verdict::Forbidden(format!("the request brings the identity header {copy} itself"));
+    }
+    if public {
+        let told = Kept { headers: identity::nobody(&site), until: now, revision, version: catalogue.version };
+        return Verdict::Pass { site, told: Arc::new(told), token: None };
+    }
+    let accepts = site.accepts(&catalogue);
+    let keys: Vec<String> = accepts.headers.iter().map(|(name, _)| name.clone()).collect();
+    let credential = match credential::find(&question.headers, &keys, &site) {
+        Ok(Some(credential)) => credential,
+        Ok(None) => return Verdict::Unknown(site),
+        Err(unclear @ Unclear::Scheme) => return Verdict::Invalid(site, unclear.to_string(), String::new()),
+        Err(unclear @ Unclear::Several) => return Verdict::Invalid(site, unclear.to_string(), String::new()),
+    };
+    let key = Decisions::key(&site, &question.host, &credential);
+    if let Some(told) = app.decisions.get(&key, &catalogue, revision, now).await {
+        let token = token_of(&site, &credential);
+        return Verdict::Pass { site, told, token };
+    }
+    match judge(app, question, &site, &accepts, &credential).await {
+        Ok((headers, until)) => {
+            let told = Arc::new(Kept { headers, until, revision, version: catalogue.version });
+            app.decisions.keep(key, Arc::clone(&told)).await;
+            let token = token_of(&site, &credential);
+            Verdict::Pass { site, told, token }
+        }
+        Err(Refusal::Denied(Denied::Store(e))) => Verdict::Unavailable(e.to_string()),
+        Err(Refusal::Denied(Denied::Unavailable(cause))) => Verdict::Unavailable(cause),
+        // A cookie that has ended is as good as none: the browser may sign in anew.
+        Err(Refusal::Denied(_) | Refusal::Gone) if !credential.is_said() => Verdict::Unknown(site),
+        Err(Refusal::Denied(denied)) => {
+            let (text, cause) = said(denied);
+            Verdict::Invalid(site, text, cause)
+        }
+        Err(Refusal::Gone) => Verdict::Unknown(site),
+        Err(Refusal::Scope) => Verdict::Scope(site),
+        Err(Refusal::Forbidden(cause)) => Verdict::Forbidden(cause),
+    }
+}
+
+/// Is the site switched on, and its tenant?
+///
+/// # Errors
+/// What is off, for the log.
+pub fn open(catalogue: &Catalogue, site: &Site) -> Result<(), String> {
+    if let Some(why) = &site.broken {
+        return Err(format!("the site {} cannot work: {why}", site.name));
+    }
+    let tenant = catalogue.tenant(&site.tenant_id).ok_or("the site's tenant is gone")?;
+    let standing = Standing { site: Some(site.enabled), ..Standing::of_tenant(tenant.enabled) };
+    access::judge(standing).map_err(|refusal| format!("{}: {refusal}", site.name))
+}
+
+/// Why somebody does not pass.
+enum Refusal {
+    /// What they said does not hold.
+    Denied(Denied),
+    /// There is no such session.
+    Gone,
+    /// It was not given for this.
+    Scope,
+    /// They may not.
+    Forbidden(String),
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+/// Judges a credential: what the site is told, and until when that may be kept.
+async fn judge(
+    app: &App,
+    question: &Question,
+    site: &Site,
+    accepts: &Accepts,
+    credential: &Credential,
+) -> Result<(Headers, i64), Refusal> {
+    let now = app.clock.now();
+    let scope =
+        |sources| Scope { tenant: Some(&site.tenant_id), sources: Some(sources), audience: site.settings.audience.as_deref() };
+    let (bearer, mut until) = match credential {
+        Credential::Bearer(token) => (trust::judge(app, token, &scope(&accepts.bearer)).await?, i64::MAX),
+        Credential::Header { name, token } => {
+            let bearer = trust::judge(app, token, &scope(accepts.from_header(name))).await?;
+            if bearer.source.is_none() {
+                return Err(Denied::NotActive("a token of ours in the header of another issuer".to_owned()).into());
+            }
+            (bearer, i64::MAX)
+        }
+        Credential::Cookie(token) => (trust::judge(app, token, &scope(&[])).await?, i64::MAX),
+        Credential::Session(cookie) => session(app, site, cookie).await?,
+    };
+    may_come(app, site, accepts, &bearer).await?;
+    let headers = identity::headers(app, site, &bearer, &question.beside("")).await.map_err(Refusal::Forbidden)?;
+    // Roles and teams are read anew as often as everything else that another node may change.
+    until = until.min(bearer.fresh_until).min(now + STALE).min(bearer.expires_at.unwrap_or(i64::MAX));
+    Ok((headers, until.min(now + identity::lifetime(site) / 2)))
+}
+
+/// The bearer behind a browser's session with the site, and when the session ends.
+async fn session(app: &App, site: &Site, cookie: &str) -> Result<(Bearer, i64), Refusal> {
+    let id_hash = crate::secret::digest(cookie);
+    let found = store::site_sessions::find(&app.db, &id_hash, &site.id, app.clock.now()).await;
+    let session = found.map_err(Denied::from)?.ok_or(Refusal::Gone)?;
+    let bearer = match (&session.family_id, &session.issuer_id, &session.claims_sealed) {
+        (Some(family), ..) => trust::of_family(app, family, &site.tenant_id).await?,
+        (None, Some(issuer), Some(sealed)) => {
+            let context = store::site_sessions::SiteSession::context(&id_hash);
+            let claims = app.sealer.open(&context, sealed).map_err(|_| Refusal::Gone)?;
+            let claims = serde_json::from_slice(&claims).map_err(|_| Refusal::Gone)?;
+            trust::of_claims(app, issuer, claims, Some(session.expires_at)).await?
+        }
+        _ => return Err(Refusal::Gone),
+    };
+    Ok((bearer, session.expires_at))
+}
+
+/// Whether the bearer of a token that holds may come to this site.
+async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer) -> Result<(), Refusal> {
+    let settings = &site.settings;
+    let no = |why: &str| {
+        Err(Refusal::Forbidden(format!("{} does not let {} of {} in: {why}", site.name, bearer.subject, bearer.issuer)))
+    };
+    if bearer.tenant_id != site.tenant_id {
+        return no("another tenant");
+    }
+    let accepted = match &bearer.source {
+        None => accepts.own,
+        Some(source) => accepts.bearer.contains(source) || accepts.headers.iter().any(|(_, ids)| ids.contains(source)),
+    };
+    if !accepted {
+        return no("the issuer is none of the site's");
+    }
+    if bearer.source.is_none() {
+        let scope = bearer.own.as_ref().map(|own| own.scope.as_str()).or(bearer.family.as_ref().map(|f| f.scope.as_str()));
+        let given: Vec<&str> = scope.unwrap_or_default().split(' ').collect();
+        if !settings.scopes.iter().all(|wanted| given.contains(&wanted.as_str())) {
+            return Err(Refusal::Scope);
+        }
+    }
+    if !site.rules.hold(&bearer.claims) {
+        return no("the claims are not as its rules have them");
+    }
+    let Some(resource) = &settings.resource else { return Ok(()) };
+    let held = trust::role_on(app, bearer, resource).await.map_err(Denied::from)?;
+    let needed = settings.role.unwrap_or(crate::policy::role::Role::Viewer);
+    if held.is_none_or(|held| held < needed) {
+        return no(&format!("the role {} on {} {} is needed", needed.as_str(), resource.kind, resource.name));
+    }
+    Ok(())
+}
+
+/// What the caller is told, and what the log is.
+fn said(denied: Denied) -> (String, String) {
+    match denied {
+        Denied::Invalid(invalid) => (invalid.to_string(), invalid.detail()),
+        Denied::NotActive(cause) => ("Token is not active".to_owned(), cause),
+        other => ("JWT validation failed".to_owned(), other.to_string()),
+    }
+}
+
+/// The token for a site that takes it as it came.
+fn token_of(site: &Site, credential: &Credential) -> Option<String> {
+    if site.settings.identity.method != crate::policy::site::ForwardMethod::Bearer {
+        return None;
+    }
+    match credential {
+        Credential::Bearer(token) | Credential::Header { token, .. } | Credential::Cookie(token) => Some(token.clone()),
+        Credential::Session(_) => None,
+    }
+}

@@ -1,0 +1,208 @@
+//! What a site is told about who is there, as ready header values.
+//!
+//! Whatever a token says goes into a header only in characters that every server reads alike: anything else, and `%`, is
+//! percent-encoded, so that two people never look the same and nothing breaks out of its header.
+
+use axum::http::{HeaderName, HeaderValue};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    app::App,
+    oauth::client::SigningAlg,
+    policy::{identity_header::SEPARATE, principal::Kind, site::ForwardMethod},
+    store,
+    trust::{Bearer, sites::Site},
+};
+
+/// `typ` of the JWT: it is no access token, and is never taken for one.
+pub const JWT_TYPE: &str = "identity+jwt";
+/// Longest value of a header; proxies have room for about twice as much in all.
+const LONGEST: usize = 6 * 1024;
+/// Claims that are told when the operator names none.
+const USUAL: [&str; 4] = ["email", "email_verified", "name", "groups"];
+
+/// Headers as they go out.
+pub type Headers = Vec<(HeaderName, HeaderValue)>;
+
+/// The headers of a request that nobody stands behind: all there, all empty, so that no copy of the client's survives.
+#[must_use]
+pub fn nobody(site: &Site) -> Headers {
+    site.headers.iter().filter_map(|name| Some((HeaderName::try_from(name).ok()?, HeaderValue::from_static("")))).collect()
+}
+
+/// The headers that tell who the bearer is; `host` is the one that was asked for.
+///
+/// # Errors
+/// In words for the log: when it does not fit into a header, or cannot be signed.
+pub async fn headers(app: &App, site: &Site, bearer: &Bearer, at: &str) -> Result<Headers, String> {
+    let forwarding = &site.settings.identity;
+    let values = match forwarding.method {
+        ForwardMethod::Headers => separate(app, site, bearer).await?,
+        ForwardMethod::ClaimsHeader => {
+            let mut claims = told(app, site, bearer).await?;
+            claims.insert("iss".to_owned(), bearer.issuer.clone().into());
+            vec![ascii(&Value::Object(claims))]
+        }
+        ForwardMethod::JwtHeader => vec![signed(app, site, told(app, site, bearer).await?, bearer, at)?],
+        ForwardMethod::Bearer | ForwardMethod::None => Vec::new(),
+    };
+    let named = site.headers.iter().zip(values);
+    named
+        .map(|(name, value)| {
+            if value.len() > LONGEST {
+                return Err(format!(
+                    "what the site is to be told does not fit into {name} ({} bytes); name fewer include_claims",
+                    value.len()
+                ));
+            }
+            let unfit = |_| format!("{name} cannot be sent");
+            Ok((
+                HeaderName::try_from(name).map_err(|_| format!("{name} is no header"))?,
+                HeaderValue::try_from(value).map_err(unfit)?,
+            ))
+        })
+        .collect()
+}
+
+/// In the order of [`SEPARATE`].
+async fn separate(app: &App, site: &Site, bearer: &Bearer) -> Result<Vec<String>, String> {
+    let user = match bearer.principal() {
+        Some(principal) => principal.name,
+        // A subject means something only together with its issuer.
+        None if site.settings.issuers.len() > 1 => format!("{}/{}", issuer_name(app, bearer).await?, bearer.subject),
+        None => bearer.subject.clone(),
+    };
+    let name = name(app, bearer).await?;
+    let teams: Vec<String> = bearer.teams.iter().map(|team| safe(&team.name, b",")).collect();
+    let values = [safe(&user, b""), safe(bearer.email.as_deref().unwrap_or_default(), b""), safe(&name, b""), teams.join(",")];
+    debug_assert_eq!(values.len(), SEPARATE.len());
+    Ok(values.into())
+}
+
+async fn issuer_name(app: &App, bearer: &Bearer) -> Result<String, String> {
+    let catalogue = app.trust.catalogue(app.clock.now()).await.map_err(|e| e.to_string())?;
+    let issuer = bearer.source.as_deref().and_then(|id| catalogue.issuer(id));
+    Ok(issuer.map_or_else(|| bearer.issuer.clone(), |issuer| issuer.name.clone()))
+}
+
+/// The person's name: the token's, or the one we know.
+async fn name(app: &App, bearer: &Bearer) -> Result<String, String> {
+    if let Some(name) = bearer.claims.get("name").and_then(Value::as_str) {
+        return Ok(name.to_owned());
+    }
+    let Some(family) = &bearer.family else { return Ok(String::new()) };
+    let user = store::users::find(&app.db, &family.user_id).await.map_err(|e| e.to_string())?;
+    Ok(user.and_then(|user| user.name).unwrap_or_default())
+}
+
+/// Claims for the site: those it wants of the token's, and who we say it is, which no claim of the token replaces.
+async fn told(app: &App, site: &Site, bearer: &Bearer) -> Result<Map<String, Value>, String> {
+    let wanted = &site.settings.identity.include_claims;
+    let wanted: Vec<&str> = if wanted.is_empty() { USUAL.to_vec() } else { wanted.iter().map(String::as_str).collect() };
+    let mut claims = Map::new();
+    for name in wanted {
+        let value = match crate::policy::claim_rules::find(&bearer.claims, name) {
+            Some(value) => value.clone(),
+            None if name == "email" => bearer.email.clone().into(),
+            None if name == "name" => Some(self::name(app, bearer).await?).filter(|name| !name.is_empty()).into(),
+            None => Value::Null,
+        };
+        if !value.is_null() {
+            claims.insert(name.to_owned(), value);
+        }
+    }
+    claims.insert("sub".to_owned(), bearer.subject.clone().into());
+    claims.insert("tenant".to_owned(), bearer.tenant.clone().into());
+    claims.insert("teams".to_owned(), bearer.teams.iter().map(|team| team.name.clone()).collect());
+    claims.remove("principal");
+    if let Some(principal) = bearer.principals.first().filter(|p| p.kind != Kind::Team) {
+        let principal = json!({"kind": principal.kind.as_str(), "name": principal.name, "id": principal.id});
+        claims.insert("principal".to_owned(), principal);
+    }
+    Ok(claims)
+}
+
+/// A JWT of ours that says the same, for this site alone and for a short time.
+fn signed(app: &App, site: &Site, mut claims: Map<String, Value>, bearer: &Bearer, at: &str) -> Result<String, String> {
+    let now = app.clock.now();
+    let end = now + lifetime(site);
+    for (name, value) in [
+        ("iss", Value::from(app.issuer())),
+        ("aud", site.settings.audience.as_deref().unwrap_or(at).into()),
+        ("iat", now.into()),
+        ("nbf", now.into()),
+        ("exp", bearer.expires_at.map_or(end, |token| end.min(token.max(now + 1))).into()),
+        ("jti", crate::secret::random_id().into()),
+        ("idp", bearer.issuer.clone().into()),
+    ] {
+        claims.insert(name.to_owned(), value);
+    }
+    app.ring.sign(SigningAlg::RS256, JWT_TYPE, &claims, now).map_err(|e| e.to_string())
+}
+
+/// Seconds that a site's JWT lives.
+#[must_use]
+pub fn lifetime(site: &Site) -> i64 {
+    site.settings.identity.jwt_expiry_seconds.clamp(1, 86_400)
+}
+
+/// Text for a header; `also` are further characters that mean something there.
+fn safe(text: &str, also: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let edges = text.trim_matches(' ').len() != text.len();
+    for byte in text.bytes() {
+        let plain = (0x20..0x7f).contains(&byte) && byte != b'%' && !also.contains(&byte) && !(edges && byte == b' ');
+        if plain {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.extend(
+                [byte >> 4, byte & 15].into_iter().filter_map(|d| char::from_digit(d.into(), 16)).map(|d| d.to_ascii_uppercase()),
+            );
+        }
+    }
+    out
+}
+
+/// JSON in ASCII: what is beyond is escaped as JSON escapes it.
+fn ascii(value: &Value) -> String {
+    let mut out = String::new();
+    let mut units = [0; 2];
+    for c in value.to_string().chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            out.push(c);
+        } else {
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_safe_and_never_the_same_for_two_people() {
+        for (text, value) in [
+            ("ada@acme.example", "ada@acme.example"),
+            ("Ada Lovelace", "Ada Lovelace"),
+            (" ada", "%20ada"),
+            ("ada\r\nX-Admin: 1", "ada%0D%0AX-Admin: 1"),
+            ("Jürgen", "J%C3%BCrgen"),
+            ("J%C3%BCrgen", "J%25C3%25BCrgen"),
+            ("a\u{0}b", "a%00b"),
+        ] {
+            assert_eq!(safe(text, b""), value);
+        }
+        assert_eq!(safe("a,b", b","), "a%2Cb");
+    }
+
+    #[test]
+    fn json_is_ascii_and_stays_what_it_was() {
+        let value = json!({"name": "Jürgen \u{1f600}\u{7f}\n\"", "n": 1});
+        let text = ascii(&value);
+        assert!(text.bytes().all(|b| (0x20..0x7f).contains(&b)), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
+}

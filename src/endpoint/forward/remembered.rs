@@ -1,0 +1,74 @@
+//! Decisions that let somebody pass, kept so that the next request costs no database, network or signature.
+//!
+//! The key is a digest of the whole credential, of where it stood, and of the site: the same token may pass at one site
+//! and not at another (Oathkeeper CVE-2026-33496). What is kept falls with the next change that this node makes or hears of,
+//! and in any case after [`crate::trust::STALE`] seconds or with the token. Refusals are not kept: whoever is given a
+//! role passes at once.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+
+use super::{credential::Credential, identity::Headers};
+use crate::trust::{catalogue::Catalogue, sites::Site};
+
+/// Most decisions kept.
+const MOST: u64 = 100_000;
+
+/// A decision, and until when it may be repeated.
+#[derive(Debug)]
+pub struct Kept {
+    /// What the site is told.
+    pub headers: Headers,
+    /// Unix seconds.
+    pub until: i64,
+    /// What this node had changed by then.
+    pub revision: u64,
+    /// The catalogue that it was made by.
+    pub version: i64,
+}
+
+/// Names a decision.
+pub type Key = [u8; 32];
+
+/// What is kept. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Decisions(moka::future::Cache<Key, Arc<Kept>>);
+
+impl Default for Decisions {
+    fn default() -> Self {
+        Self(moka::future::Cache::new(MOST))
+    }
+}
+
+impl Decisions {
+    /// The name of the decision about a credential at a site.
+    #[must_use]
+    pub fn key(site: &Site, host: &str, credential: &Credential) -> Key {
+        let mut context = digest::Context::new(&digest::SHA256);
+        let (place, token) = match credential {
+            Credential::Header { name, token } => (name.as_str(), token),
+            Credential::Bearer(token) | Credential::Session(token) | Credential::Cookie(token) => ("", token),
+        };
+        for part in [credential.kind(), place, &site.id, host] {
+            context.update(part.as_bytes());
+            context.update(&[0]);
+        }
+        context.update(token.as_bytes());
+        let mut key = Key::default();
+        key.copy_from_slice(context.finish().as_ref());
+        key
+    }
+
+    /// The decision, if it still stands at `now` (unix seconds).
+    pub async fn get(&self, key: &Key, catalogue: &Catalogue, revision: u64, now: i64) -> Option<Arc<Kept>> {
+        let kept = self.0.get(key).await?;
+        let stands = now < kept.until && kept.revision == revision && kept.version == catalogue.version;
+        stands.then_some(kept)
+    }
+
+    /// Keeps a decision.
+    pub async fn keep(&self, key: Key, kept: Arc<Kept>) {
+        self.0.insert(key, kept).await;
+    }
+}

@@ -1,0 +1,151 @@
+//! The answers, as each dialect's proxy understands them. Only [`Verdict::Pass`] becomes a 200, and nothing else is 2xx.
+
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+
+use super::{decide::Verdict, question::Question};
+use crate::{
+    error::PageError,
+    oauth::protected_resource::metadata_url,
+    policy::{
+        identity_header::{CLAIMS, JWT, SEPARATE},
+        site::ForwardMethod,
+    },
+    trust::sites::Site,
+};
+
+/// Where the site's browsers sign in, on the site's own host.
+pub const START: &str = "/.gatehouse/start";
+const LOGIN_URL: HeaderName = HeaderName::from_static("x-gatehouse-login-url");
+const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
+
+/// Whose answer it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Traefik, Caddy, HAProxy.
+    Forward,
+    /// nginx.
+    Request,
+    /// Envoy.
+    Envoy,
+}
+
+/// Answers.
+pub fn respond(dialect: Dialect, question: &Question, verdict: Verdict) -> Response {
+    let mut response = match verdict {
+        Verdict::Pass { site, told, token } => {
+            let mut response = StatusCode::OK.into_response();
+            let headers = response.headers_mut();
+            headers.extend(told.headers.iter().cloned());
+            if let Some(token) = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok()) {
+                headers.insert(header::AUTHORIZATION, token);
+            }
+            if dialect == Dialect::Envoy {
+                headers.insert(TO_REMOVE, to_remove(&site));
+            }
+            response
+        }
+        Verdict::Unknown(site) if site.settings.login.is_some() && is_navigation(question) => sign_in(dialect, question, &site),
+        Verdict::Unknown(site) => unauthorized(&site, None),
+        Verdict::Invalid(site, text, cause) => {
+            tracing::info!(site = site.name, text, cause, "forward auth: refused");
+            unauthorized(&site, Some(&text))
+        }
+        Verdict::Scope(site) => {
+            let challenge = challenge(&site, Some(("insufficient_scope", "the token lacks a scope")));
+            let body = json!({"error": "insufficient_scope", "error_description": "the token lacks a scope", "scope": site.settings.scopes.join(" ")});
+            (StatusCode::FORBIDDEN, [(header::WWW_AUTHENTICATE, challenge)], Json(body)).into_response()
+        }
+        Verdict::Forbidden(cause) => forbidden(question, cause),
+        Verdict::Unavailable(cause) => {
+            tracing::error!(cause, "forward auth: cannot decide");
+            let body = json!({"error": "temporarily_unavailable", "error_description": "try again later"});
+            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+        }
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A browser that goes to a page, and may be sent elsewhere. A script, an API client or an MCP client is not: it would follow
+/// the redirect and take the sign-in page for an answer.
+#[must_use]
+pub fn is_navigation(question: &Question) -> bool {
+    let holds = |name: &str, part: &str| question.header(name).is_some_and(|value| value.to_ascii_lowercase().contains(part));
+    let form = holds("content-type", "application/x-www-form-urlencoded") || holds("content-type", "multipart/form-data");
+    let page = match question.method {
+        Method::GET | Method::HEAD => true,
+        Method::POST => form && holds("sec-fetch-mode", "navigate"),
+        _ => false,
+    };
+    page && holds("accept", "text/html")
+        && !question.headers.contains_key(header::AUTHORIZATION)
+        && !question.headers.contains_key("x-requested-with")
+        && !question.headers.contains_key(header::SEC_WEBSOCKET_KEY)
+        && question.header("sec-fetch-mode").is_none_or(|mode| mode == "navigate")
+}
+
+/// Sends a browser to the sign-in, which brings it back to where it wanted to go.
+fn sign_in(dialect: Dialect, question: &Question, site: &Site) -> Response {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("rd", &question.target).finish();
+    let start = question.beside(&format!("{START}?{query}"));
+    let Ok(location) = HeaderValue::try_from(start) else { return unauthorized(site, None) };
+    let to = (header::LOCATION, location.clone());
+    let challenge = (header::WWW_AUTHENTICATE, challenge(site, None));
+    match (dialect, &question.method) {
+        // nginx makes an error of a redirect; its configuration makes one of this.
+        (Dialect::Request, _) => (StatusCode::UNAUTHORIZED, [to, (LOGIN_URL, location), challenge]).into_response(),
+        (_, &Method::GET | &Method::HEAD) => (StatusCode::FOUND, [to]).into_response(),
+        // A form must not be sent again to the sign-in page.
+        _ => (StatusCode::SEE_OTHER, [to]).into_response(),
+    }
+}
+
+fn unauthorized(site: &Site, invalid: Option<&str>) -> Response {
+    let challenge = challenge(site, invalid.map(|text| ("invalid_token", text)));
+    let (code, text) = invalid.map_or(("unauthorized", "Missing Authorization header"), |text| ("invalid_token", text));
+    let body = Json(json!({"error": code, "error_description": text}));
+    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], body).into_response()
+}
+
+fn forbidden(question: &Question, cause: String) -> Response {
+    if is_navigation(question) {
+        let explanation = "You may not open this page, or there is none at this address.";
+        let page = PageError::new(StatusCode::FORBIDDEN, "forward_auth", "No access", explanation, cause);
+        return page.advise("If you should have access, ask your administrator.").into_response();
+    }
+    tracing::warn!(cause, "forward auth: forbidden");
+    let body = Json(json!({"error": "access_denied", "error_description": "Access denied"}));
+    (StatusCode::FORBIDDEN, body).into_response()
+}
+
+/// RFC 6750 §3 and RFC 9728 §5.1: what is wrong, and where a client learns how to get a token.
+fn challenge(site: &Site, wrong: Option<(&str, &str)>) -> HeaderValue {
+    let mut text = String::from("Bearer realm=\"gatehouse\"");
+    if let Some((code, description)) = wrong {
+        let description: String = description.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
+        text.push_str(&format!(", error=\"{code}\", error_description=\"{description}\""));
+    }
+    if !site.settings.scopes.is_empty() {
+        text.push_str(&format!(", scope=\"{}\"", site.settings.scopes.join(" ")));
+    }
+    if let Some(url) = site.settings.audience.as_deref().and_then(metadata_url) {
+        text.push_str(&format!(", resource_metadata=\"{url}\""));
+    }
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
+}
+
+/// The identity headers that are not this site's, and the credential where the site is told in another way: Envoy takes
+/// them out of the request.
+fn to_remove(site: &Site) -> HeaderValue {
+    let all = SEPARATE.into_iter().chain([CLAIMS, JWT]);
+    let mut names: Vec<&str> = all.filter(|name| !site.headers.iter().any(|own| own == name)).collect();
+    if !matches!(site.settings.identity.method, ForwardMethod::Bearer | ForwardMethod::None) {
+        names.push("authorization");
+    }
+    HeaderValue::try_from(names.join(",")).unwrap_or(HeaderValue::from_static(""))
+}

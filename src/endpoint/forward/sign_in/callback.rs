@@ -1,0 +1,203 @@
+//! `GET /.gatehouse/callback`: the browser comes back with a code. Only the one that began, to the site it began at; the
+//! code is redeemed by us, and the browser is given an opaque cookie of this site alone.
+
+use std::sync::Arc;
+
+use axum::{
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use axum_extra::extract::cookie::CookieJar;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value};
+
+use super::{
+    super::{decide, question::Question},
+    start::{CALLBACK, broken, issuer},
+    under_way::{self, UnderWay},
+    way_on,
+};
+use crate::{
+    app::App,
+    connector::oidc::{CodeExchange, exchange_code},
+    error::PageError,
+    grant::{self, GrantError, authorization_code::Redemption},
+    oauth::params::Params,
+    policy::site::Login,
+    secret,
+    session::{host_cookie, only_cookie},
+    store::{self, site_sessions::SiteSession},
+    token::validator::Scope,
+    trust::{
+        self,
+        catalogue::{Catalogue, Issuer},
+        sites::Site,
+    },
+};
+
+/// Ends a sign-in.
+///
+/// # Errors
+/// A page that says to start again.
+pub async fn callback(app: &App, question: &Question, catalogue: &Catalogue) -> Result<Response, PageError> {
+    let params = Params::parse(question.query()).and_then(|params| params.once_each().map(|()| params));
+    let params = params.map_err(|e| refused(e.description.into_owned()))?;
+    let one = |name: &str| params.one(name).ok().flatten();
+    let state = one("state").ok_or_else(|| refused("no state"))?;
+    let under_way = UnderWay::find(app, state, &question.headers);
+    let under_way = under_way.ok_or_else(|| refused("this browser has no sign-in of this state under way"))?;
+    let site = site(catalogue, question, &under_way)?;
+    if let Some(code) = one("error") {
+        let said: String = code.chars().filter(char::is_ascii_graphic).take(64).collect();
+        return Err(refused(format!("the sign-in was refused: {said}")).way_on(again(&under_way), "Try again"));
+    }
+    let code = one("code").ok_or_else(|| refused("neither code nor error"))?;
+    let session = match &site.settings.login {
+        Some(Login::Client(client)) => {
+            // RFC 9207: ours always says whose it is.
+            if one("iss") != Some(app.issuer()) {
+                return Err(refused("iss is not ours"));
+            }
+            Session::of_family(redeem_own(app, question, &site, client, code, &under_way).await?)
+        }
+        Some(Login::Issuer(name)) => {
+            let issuer = issuer(catalogue, &site, name)?;
+            if let (Some(said), Some(expected)) = (one("iss"), &issuer.settings.issuer)
+                && said != expected
+            {
+                return Err(refused("iss is another issuer"));
+            }
+            Session::of_issuer(&issuer, redeem_foreign(app, question, &site, &issuer, code, &under_way).await?)
+        }
+        None => return Err(refused("the site has no login any more")),
+    };
+    let cookie = session.store(app, question, &site).await?;
+    let jar = CookieJar::new().add(host_cookie(site.cookie.clone(), cookie)).add(under_way::forget(state));
+    Ok((StatusCode::SEE_OTHER, jar, [(header::LOCATION, under_way.rd)]).into_response())
+}
+
+/// The site that the sign-in began at, if it is here and switched on.
+fn site(catalogue: &Catalogue, question: &Question, under_way: &UnderWay) -> Result<Arc<Site>, PageError> {
+    let here = catalogue.sites.at_host(&question.host).into_iter().find(|site| site.id == under_way.site);
+    let site = here.filter(|_| under_way.host == question.host).ok_or_else(|| refused("the sign-in began at another site"))?;
+    decide::open(catalogue, &site).map_err(refused)?;
+    Ok(site)
+}
+
+/// The family of the tokens that our code gave; the tokens themselves go no further.
+async fn redeem_own(
+    app: &App,
+    question: &Question,
+    site: &Site,
+    client: &str,
+    code: &str,
+    under_way: &UnderWay,
+) -> Result<String, PageError> {
+    let client = store::clients::find(&app.db, client).await?.filter(|client| client.tenant_id == site.tenant_id);
+    let client = client.ok_or_else(|| broken(format!("the login client of {} is none of its tenant's", site.name)))?;
+    let redirect_uri = question.beside(CALLBACK);
+    let verifiers = [under_way.verifier.as_str()];
+    let redemption = Redemption { code, redirect_uri: Some(&redirect_uri), verifiers: &verifiers, resources: &[] };
+    let minted = grant::authorization_code::redeem(&app.grants(), &client, &redemption).await.map_err(|e| match e {
+        GrantError::Refused { cause, .. } => refused(cause),
+        GrantError::Store(e) => e.into(),
+        GrantError::Unavailable(cause) => PageError::unavailable(cause),
+        GrantError::Sign(cause) => PageError::internal(cause),
+    })?;
+    let claims = app.own_access_token(&minted.access_token).await.map_err(|e| PageError::internal(e.detail()))?;
+    claims.fam.ok_or_else(|| PageError::internal("a code gave a token without a family"))
+}
+
+/// What the issuer says about the person, by a token that is judged as any other of its tokens.
+async fn redeem_foreign(
+    app: &App,
+    question: &Question,
+    site: &Site,
+    issuer: &Issuer,
+    code: &str,
+    under_way: &UnderWay,
+) -> Result<Map<String, Value>, PageError> {
+    let client = issuer.settings.oauth_client.as_ref().ok_or_else(|| broken("the issuer has no oauth_client"))?;
+    let secret = issuer.secrets.oauth_client.clone().map(SecretString::from);
+    let redirect_uri = question.beside(CALLBACK);
+    let exchange = CodeExchange {
+        token_endpoint: &client.token_endpoint,
+        client_id: &client.client_id,
+        secret: secret.as_ref(),
+        code,
+        verifier: &under_way.verifier,
+        redirect_uri: &redirect_uri,
+    };
+    let received = exchange_code(&app.outbound, &app.ring, &exchange, app.clock.now()).await;
+    let received = received.map_err(|e| refused(format!("{}: {e}", issuer.name)))?;
+    let sources = [issuer.id.clone()];
+    let scope = Scope { tenant: Some(&site.tenant_id), sources: Some(&sources), audience: None };
+    let mut why = format!("{} gave no token", issuer.name);
+    if let Some(token) = &received.id_token {
+        match trust::judge(app, token, &scope).await {
+            // A token of another sign-in, put in place of this one's, would not know the nonce.
+            Ok(bearer) if bearer.claims.get("nonce").and_then(Value::as_str) == Some(&under_way.nonce) => {
+                return Ok(bearer.claims);
+            }
+            Ok(_) => return Err(refused(format!("the ID token of {} is for another sign-in (nonce)", issuer.name))),
+            Err(e) => why = format!("the ID token of {}: {e}", issuer.name),
+        }
+    }
+    if let Some(token) = &received.access_token {
+        match trust::judge(app, token.expose_secret(), &scope).await {
+            Ok(bearer) if bearer.source.is_some() => return Ok(bearer.claims),
+            Ok(_) => why.push_str("; it gave a token of ours"),
+            Err(e) => why.push_str(&format!("; its access token: {e}")),
+        }
+    }
+    Err(refused(why))
+}
+
+/// A session that is about to begin.
+struct Session {
+    family: Option<String>,
+    issuer: Option<String>,
+    claims: Option<Map<String, Value>>,
+}
+
+impl Session {
+    fn of_family(family: String) -> Self {
+        Self { family: Some(family), issuer: None, claims: None }
+    }
+
+    fn of_issuer(issuer: &Issuer, claims: Map<String, Value>) -> Self {
+        Self { family: None, issuer: Some(issuer.id.clone()), claims: Some(claims) }
+    }
+
+    /// Stores it in place of the one that the browser had here; the cookie's value.
+    async fn store(self, app: &App, question: &Question, site: &Site) -> Result<String, PageError> {
+        if let Some(old) = only_cookie(&question.headers, &site.cookie) {
+            store::site_sessions::delete(&app.db, &secret::digest(&old)).await?;
+        }
+        let now = app.clock.now();
+        let cookie = secret::random();
+        let id_hash = secret::digest(&cookie);
+        let context = SiteSession::context(&id_hash);
+        let claims_sealed = self.claims.map(|claims| app.sealer.seal(&context, Value::Object(claims).to_string().as_bytes()));
+        let session = SiteSession {
+            id_hash,
+            site_id: site.id.clone(),
+            family_id: self.family,
+            issuer_id: self.issuer,
+            claims_sealed,
+            created_at: now,
+            expires_at: now + app.settings.session_absolute,
+        };
+        store::site_sessions::insert(&app.db, &session).await?;
+        Ok(cookie)
+    }
+}
+
+fn again(under_way: &UnderWay) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("rd", &under_way.rd).finish();
+    format!("{}?{query}", super::super::respond::START)
+}
+
+fn refused(cause: impl Into<String>) -> PageError {
+    way_on(PageError::no_login().caused(cause))
+}

@@ -1,0 +1,51 @@
+//! Headers by which a client tries to tell the site itself who it is.
+//!
+//! Proxies replace them by the answer's, if they are told to: nginx and Caddy keep what nobody replaced, and many
+//! applications take `Remote_User` for `Remote-User` (oauth2-proxy CVE-2026-64484, Traefik CVE-2026-54763). So a request that
+//! brings a copy in any spelling goes nowhere; an honest client has no reason to send one.
+
+use axum::http::{HeaderMap, header};
+
+use crate::policy::identity_header::alike;
+
+/// The name of a header in the request that an application could take for one of `names` (in lower case); also one that a
+/// proxy would drop after we have set it, because `Connection` lists it (Oathkeeper GHSA-w9mr-28mw-j8hg).
+#[must_use]
+pub fn find(headers: &HeaderMap, names: &[String]) -> Option<String> {
+    let copy = headers.keys().find(|sent| names.iter().any(|name| alike(sent.as_str(), name)));
+    if let Some(copy) = copy {
+        return Some(copy.as_str().to_owned());
+    }
+    let options = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let mut options = options.flat_map(|line| line.split(',')).map(str::trim);
+    options
+        .find(|option| names.iter().any(|name| alike(option, name)))
+        .map(|option| format!("Connection: {}", option.to_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn copies_in_any_spelling_are_found() {
+        let names = ["remote-user".to_owned(), "x-user-jwt".to_owned()];
+        for (sent, value, found) in [
+            ("Remote-User", "eve", true),
+            ("REMOTE_USER", "eve", true),
+            ("remote_user", "", true),
+            ("x-user_jwt", "a.b.c", true),
+            ("connection", "close, Remote-User", true),
+            ("connection", "x_user-jwt", true),
+            ("connection", "keep-alive, Upgrade", false),
+            ("x-remote-user", "eve", false),
+            ("remote-users", "eve", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::try_from(sent).unwrap(), HeaderValue::from_static(value));
+            assert_eq!(find(&headers, &names).is_some(), found, "{sent}: {value}");
+        }
+    }
+}
