@@ -153,7 +153,10 @@ async fn a_workload_token_becomes_one_of_ours(backend: Backend) {
     let url = format!("{}/oauth2/introspect", world.url);
     let form = [("token", text(&for_deploy, "access_token"))];
     let told = Browser::new().post_as(&url, "deployer", Some("deployer-secret"), &form).await.json();
-    assert_eq!((&told["active"], &told["principal"]["name"], &told["scope"]), (&json!(true), &json!("ci-runner"), &json!("deploy")));
+    assert_eq!(
+        (&told["active"], &told["principal"]["name"], &told["scope"]),
+        (&json!(true), &json!("ci-runner"), &json!("deploy"))
+    );
     assert_eq!(told["origin"], json!({"iss": world.idp.issuer(), "sub": "repo:octo-org/octo-repo:ref:refs/heads/main"}));
     let told = Browser::new().post_as(&url, "web", Some("web-secret"), &form).await.json();
     assert_eq!(told, json!({"active": false}), "it is not for that client");
@@ -188,7 +191,8 @@ async fn an_assertion_made_for_us_is_good_once(backend: Backend) {
     let world = world(backend).await;
     let endpoint = format!("{}/oauth2/token", world.url);
     let issuer = world.issuer("acme", "idp").await;
-    let settings = IssuerSettings { audience: vec![API.to_owned(), world.url.clone(), endpoint.clone()], ..issuer.settings.clone() };
+    let settings =
+        IssuerSettings { audience: vec![API.to_owned(), world.url.clone(), endpoint.clone()], ..issuer.settings.clone() };
     trusted_issuers::save(&world.app.db, &TrustedIssuer { settings, ..issuer }).await.unwrap();
     let other = world.second_node().await;
     for aud in [json!(world.url), json!([endpoint, API])] {
@@ -273,7 +277,10 @@ async fn the_request_must_be_one_we_understand(backend: Backend) {
     for (more, description) in [
         (vec![("subject_token", "")], "subject_token is missing"),
         (vec![("subject_token_type", "")], "subject_token_type is missing"),
-        (vec![("actor_token", token.as_str()), ("actor_token_type", JWT)], "actor_token is not supported: send the subject_token alone"),
+        (
+            vec![("actor_token", token.as_str()), ("actor_token_type", JWT)],
+            "actor_token is not supported: send the subject_token alone",
+        ),
         (vec![("actor_token_type", JWT)], "actor_token is not supported: send the subject_token alone"),
         (vec![("subject_token_type", JWT), ("subject_token", "opaque")], "the subject_token is not a JWT"),
         (
