@@ -47,6 +47,7 @@ mod starts;
 mod store;
 mod tokens;
 mod trust;
+mod trust_matrix;
 mod trusted;
 mod whoami;
 mod world;
