@@ -17,6 +17,7 @@ mod databases;
 mod demo;
 mod direct;
 mod failures;
+mod forward;
 mod hops;
 mod idp;
 mod imported_keys;
