@@ -32,7 +32,7 @@ pub fn spawn(app: App) -> JoinHandle<()> {
             let mut ticks = interval(Duration::from_secs(POLL));
             loop {
                 ticks.tick().await;
-                app.providers.refresh_due().await;
+                tokio::join!(app.providers.refresh_due(), app.key_sets.refresh_due(app.clock.now()));
             }
         };
         tokio::join!(own, providers);

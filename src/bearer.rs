@@ -1,29 +1,84 @@
-//! A bearer token of ours in the `Authorization` header: judged by the validator, then asked whether everything it
-//! stands on is still switched on. Only the header is read: a token in a query leaks into logs (RFC 6750 §5.3).
+//! The bearer token of a request: from the `Authorization` header or, where a browser calls, from the cookie that the
+//! control-plane hops have set. Never from the query, which leaks into logs (RFC 6750 §5.3).
+//!
+//! The cookie is sent by browsers whoever made them call. That is harmless as long as what it opens only reads, answers no
+//! other origin, and is `SameSite=Lax`: whatever changes something must ask for more than this.
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::{
     app::App,
     error::ApiError,
-    oauth::error::{Code, OAuthError, error},
-    store::{self, families::Family, standing::Parties},
-    token::issue::AccessClaims,
+    oauth::{
+        error::{Code, OAuthError, error},
+        params::Params,
+    },
+    session::only_cookie,
+    store::{self, families::Family},
+    token::{Scope, issue::AccessClaims},
+    trust::{self, Bearer},
 };
 
-/// The living access token of a request, and the family it belongs to.
+/// The cookie with a user's access token.
+pub const COOKIE: &str = "accessToken";
+
+/// Who calls: by a token of ours or of a trusted issuer, in the header or the cookie. The tenant may be named by the query
+/// (`tenant`). A token that maps to nobody is refused.
 ///
 /// # Errors
-/// `invalid_token` with the promised text; `invalid_request` when the header is missing or of another scheme.
-pub async fn access_token(app: &App, headers: &HeaderMap) -> Result<(AccessClaims, Family), ApiError> {
+/// `invalid_token` with the promised text; `invalid_request` when there is no token, or two; `access_denied` for nobody.
+pub async fn required(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Bearer, ApiError> {
+    let params = Params::parse(query.unwrap_or_default())?;
+    let named = params.one("tenant")?;
+    let token = credential(headers)?;
+    // A tenant that does not exist trusts nobody: its name tells a stranger no more than another's.
+    let tenant = match named {
+        Some(name) => Some(app.trust.catalogue(app.clock.now()).await?.tenant_by_name(name).map(|t| t.id.clone())),
+        None => None,
+    };
+    let tenant = tenant.as_ref().map(|found| found.as_deref().unwrap_or_default());
+    let bearer = trust::judge(app, &token, &Scope { tenant, ..Scope::default() }).await?;
+    if bearer.principals.is_empty() && bearer.teams.is_empty() {
+        let cause = format!("{} of issuer {} in tenant {} matches no mapping", bearer.subject, bearer.issuer, bearer.tenant);
+        let nobody = ApiError::new(error(Code::AccessDenied, "the token maps to no identity"), cause);
+        return Err(ApiError { status: StatusCode::FORBIDDEN, ..nobody });
+    }
+    Ok(bearer)
+}
+
+/// The token of a request. Header and cookie may both be there if they say the same (RFC 6750 §2).
+///
+/// # Errors
+/// `invalid_request` with the promised text.
+pub fn credential(headers: &HeaderMap) -> Result<String, ApiError> {
+    let cookie = only_cookie(headers, COOKIE).filter(|token| !token.is_empty());
+    let header = match in_header(headers) {
+        Ok(header) => header,
+        Err(e) if headers.contains_key(header::AUTHORIZATION) => return Err(e),
+        Err(e) => return cookie.ok_or(e),
+    };
+    if cookie.is_some_and(|cookie| cookie != header) {
+        return Err(error(Code::InvalidRequest, "the header and the cookie hold different tokens").into());
+    }
+    Ok(header.to_owned())
+}
+
+fn in_header(headers: &HeaderMap) -> Result<&str, ApiError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, more) = (values.next(), values.next());
-    let Some(value) = value.filter(|_| more.is_none()) else {
-        return Err(missing("Missing Authorization header"));
-    };
+    let value = value.ok_or_else(|| missing("Missing Authorization header"))?;
     let token = value.to_str().ok().and_then(|v| v.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let Some((_, token)) = token else { return Err(missing("Invalid authorization header format")) };
-    let claims = app.validator.validate_access(token.trim(), app.clock.now()).await;
+    let token = token.map(|(_, token)| token.trim()).filter(|token| !token.is_empty() && more.is_none());
+    token.ok_or_else(|| missing("Invalid authorization header format"))
+}
+
+/// The living access token of a user in the header, and the family it belongs to.
+///
+/// # Errors
+/// As [`required`], for tokens of ours alone.
+pub async fn access_token(app: &App, headers: &HeaderMap) -> Result<(AccessClaims, Family), ApiError> {
+    let token = in_header(headers)?;
+    let claims = app.validator.validate_access(token, app.clock.now()).await;
     let claims = claims.map_err(|e| ApiError::new(error(Code::InvalidToken, e.to_string()), e.detail()))?;
     let family = require_living(app, &claims).await?.map_err(|cause| ApiError::new(not_active(), cause))?;
     Ok((claims, family))
@@ -35,19 +90,12 @@ pub async fn access_token(app: &App, headers: &HeaderMap) -> Result<(AccessClaim
 /// When the database does not answer.
 pub async fn require_living(app: &App, claims: &AccessClaims) -> Result<Result<Family, String>, ApiError> {
     let Some(family) = &claims.fam else { return Ok(Err("it is no user's".into())) };
-    let Some(family) = store::families::find(&app.db, family).await? else { return Ok(Err("its family is gone".into())) };
-    if family.user_id != claims.sub || family.client_id != claims.client_id {
+    let footing = store::standing::of_family(&app.db, family, app.clock.now()).await?;
+    let Some(footing) = footing else { return Ok(Err("its family, or what that stands on, is gone".into())) };
+    if !trust::is_of(claims, &footing) {
         return Ok(Err("its family is not its own".into()));
     }
-    let parties = Parties {
-        tenant_id: &family.tenant_id,
-        client_id: Some(&family.client_id),
-        user_id: Some(&family.user_id),
-        connection_id: family.connection_id.as_deref(),
-        family_id: Some(&family.id),
-    };
-    let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
-    Ok(standing.map(|()| family).map_err(|refusal| refusal.to_string()))
+    Ok(footing.standing.map(|()| footing.family).map_err(|refusal| refusal.to_string()))
 }
 
 fn not_active() -> OAuthError {
@@ -56,7 +104,7 @@ fn not_active() -> OAuthError {
 
 fn missing(description: &'static str) -> ApiError {
     let mut e = ApiError::new(error(Code::InvalidRequest, description), "");
-    e.status = axum::http::StatusCode::UNAUTHORIZED;
+    e.status = StatusCode::UNAUTHORIZED;
     e.challenge = Some("Bearer realm=\"gatehouse\"");
     e
 }

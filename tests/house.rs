@@ -41,9 +41,9 @@ const DOORS: &[&str] = &["login", "endpoint", "admin", "scim"];
 /// A room, and which others it may import beside itself. The longest matching name wins, so a file can be stricter
 /// than its folder.
 const ROOMS: &[(&str, &[&str])] = &[
-    // Pure: no async, no database, no HTTP. Digests are as pure as comparison.
+    // Pure: no async, no database, no HTTP. Digests are as pure as comparison, and so is reading `30m`.
     ("oauth", &["policy", "secret"]),
-    ("policy", &["oauth", "secret"]),
+    ("policy", &["oauth", "secret", "moment"]),
     ("login::flow", &["oauth", "policy"]),
     ("scim::filter", &["oauth", "policy"]),
     // They touch one thing each.
@@ -51,7 +51,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("token", &["oauth", "policy", "clock", "secret", "seal", "outbound", "metrics"]),
     ("connector", &["oauth", "policy", "token", "clock", "secret", "seal", "outbound", "metrics"]),
     ("grant", &["oauth", "policy", "store", "token", "clock", "secret", "seal", "metrics"]),
-    ("apply", &["oauth", "policy", "store", "connector", "clock", "secret", "seal", "password", "suggest", "moment"]),
+    // Of `token` only what reads a key set, so that a file's unusable keys are a problem of their line.
+    ("apply", &["oauth", "policy", "store", "token", "connector", "clock", "secret", "seal", "password", "suggest", "moment"]),
     // Leaves hang on nothing but leaves.
     ("clock", &[]),
     ("secret", &[]),

@@ -4,9 +4,14 @@ use super::yaml::At;
 use crate::{
     oauth::client::ClientSettings,
     policy::{
+        claim_rules::ClaimRule,
         connection::{ConnectionSettings, Protocol},
         email::Email,
         identity::Provisioning,
+        principal::Kind,
+        role::Role,
+        site::{ResourceName, SiteSettings},
+        trusted_issuer::{IssuerSecrets, IssuerSettings},
     },
 };
 
@@ -21,9 +26,13 @@ pub struct TenantFile {
     pub access_token_lifetime: Option<i64>,
     pub refresh_token_lifetime: Option<i64>,
     pub connections: Vec<ConnectionFile>,
+    pub trusted_issuers: Vec<IssuerFile>,
+    pub principals: Vec<PrincipalFile>,
     pub clients: Vec<ClientFile>,
     pub users: Vec<UserFile>,
     pub teams: Vec<TeamFile>,
+    pub resources: Vec<ResourceFile>,
+    pub sites: Vec<SiteFile>,
 }
 
 pub struct ConnectionFile {
@@ -60,4 +69,62 @@ pub struct UserFile {
 pub struct TeamFile {
     pub name: String,
     pub members: Vec<(At, Email)>,
+    /// Whose bearers belong to it.
+    pub tokens: Vec<TokensFile>,
+}
+
+pub struct IssuerFile {
+    pub at: At,
+    pub name: String,
+    pub enabled: Option<bool>,
+    pub settings: IssuerSettings,
+    pub secrets: IssuerSecrets,
+}
+
+/// An external identity or a virtual account.
+pub struct PrincipalFile {
+    pub at: At,
+    pub kind: Kind,
+    pub name: String,
+    pub enabled: Option<bool>,
+    /// The tokens that act as it; none: a virtual account that only its client acts as.
+    pub tokens: Option<TokensFile>,
+}
+
+/// Which tokens lead to somebody.
+pub struct TokensFile {
+    /// Where the issuer stands.
+    pub at: At,
+    /// A trusted issuer or connection by name.
+    pub issuer: String,
+    pub claims: Vec<ClaimRule>,
+}
+
+pub struct ResourceFile {
+    pub at: At,
+    pub name: ResourceName,
+    pub collaborators: Vec<CollaboratorFile>,
+}
+
+pub struct CollaboratorFile {
+    pub at: At,
+    pub kind: Kind,
+    pub name: String,
+    pub role: Role,
+}
+
+pub struct SiteFile {
+    pub at: At,
+    pub name: String,
+    pub enabled: Option<bool>,
+    pub settings: SiteSettings,
+    /// Where its hosts, issuers, resource and login stand.
+    pub places: SitePlaces,
+}
+
+pub struct SitePlaces {
+    pub hosts: At,
+    pub issuers: At,
+    pub resource: At,
+    pub login: At,
 }

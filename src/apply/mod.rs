@@ -13,14 +13,19 @@
 //! of users those whom a file once made. Users whom a sign-in made stay, also when a file has named them since: nobody
 //! wrote them down, so their absence says nothing. To shut one out, name them with `active: false`.
 
+mod clear;
 mod desired;
 mod execute;
+mod issuers;
 mod nouns;
 mod passwords;
 mod people;
 mod plan;
+mod principals;
 mod read;
 mod reader;
+mod resources;
+mod sites;
 mod yaml;
 
 #[cfg(test)]

@@ -7,18 +7,18 @@ use super::{
 };
 use crate::{
     oauth::client::Client,
-    policy::saml::SamlSettings,
+    policy::{principal::Kind, saml::SamlSettings},
     secret,
     store::{
         StoreError, clients,
         connections::{self, Connection},
-        domains,
+        domains, principals,
         tenants::{self, Tenant},
     },
 };
 
 /// How a changed secret is shown.
-const SECRET: &str = "(secret)";
+pub const SECRET: &str = "(secret)";
 
 impl Work<'_> {
     pub async fn tenant(&mut self, file: &TenantFile) -> Result<Tenant> {
@@ -159,6 +159,12 @@ impl Work<'_> {
             enabled: file.enabled.unwrap_or(old.as_ref().is_none_or(|o| o.enabled)),
             settings: file.settings.clone(),
         };
+        if let Some(account) = &new.settings.virtual_account
+            && principals::find_by_name(&mut *self.tx, &tenant.id, Kind::VirtualAccount, account).await?.is_none()
+        {
+            let text = format!("{account} is no virtual account of tenant {}; add it under virtual_accounts", tenant.name);
+            self.problem(file.at, text);
+        }
         let name = format!("client {}", new.id);
         let Some(old) = old else {
             clients::save(&mut *self.tx, &new, self.now).await?;

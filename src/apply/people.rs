@@ -120,11 +120,13 @@ impl Work<'_> {
         for id in wanted.iter().filter(|w| !members.contains(w)) {
             changed |= teams::add_member(&mut *self.tx, &team.id, id).await?;
         }
+        let remapped = self.belonging(tenant, &team.id, &file.tokens).await?;
         let name = format!("team {}/{}", tenant.name, file.name);
         if is_new {
             self.plan.add(Action::Create, name, Vec::new());
         } else {
-            self.plan.compare(name, if changed { vec!["members".into()] } else { Vec::new() });
+            let fields = [("members", changed), ("tokens", remapped)];
+            self.plan.compare(name, fields.into_iter().filter(|(_, is)| *is).map(|(field, _)| field.to_owned()).collect());
         }
         Ok(())
     }

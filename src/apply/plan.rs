@@ -28,7 +28,8 @@ pub struct Line {
     pub action: Action,
     /// Its kind and name: `connection acme/okta`.
     pub name: String,
-    /// The fields that change, as the file spells them, never their values; of [`Action::Spare`] the addresses.
+    /// The fields that change, as the file spells them, never their values; of [`Action::Spare`] the addresses, of
+    /// [`Action::Delete`] the roles that are lost with it.
     pub fields: Vec<String>,
 }
 
@@ -37,6 +38,8 @@ pub struct Line {
 pub struct Plan {
     /// The lines.
     pub lines: Vec<Line>,
+    /// What the file leaves open on purpose, and its operator should read again.
+    pub warnings: Vec<String>,
 }
 
 impl Plan {
@@ -48,6 +51,10 @@ impl Plan {
 
     pub(super) fn add(&mut self, action: Action, name: String, fields: Vec<String>) {
         self.lines.push(Line { action, name, fields });
+    }
+
+    pub(super) fn warn(&mut self, text: String) {
+        self.warnings.push(text);
     }
 
     /// An update, or nothing changed.
@@ -68,11 +75,15 @@ impl fmt::Display for Plan {
             match action {
                 Action::Create => writeln!(f, "+ {name}")?,
                 Action::Update => writeln!(f, "~ {name} ({})", fields.join(", "))?,
-                Action::Delete => writeln!(f, "- {name}")?,
+                Action::Delete if fields.is_empty() => writeln!(f, "- {name}")?,
+                Action::Delete => writeln!(f, "- {name} (loses {})", fields.join(", "))?,
                 Action::Keep => writeln!(f, "- {name} (kept: use --prune)")?,
                 Action::Spare => writeln!(f, "- {name} (kept: made by sign-ins: {})", fields.join(", "))?,
                 Action::Unchanged => {}
             }
+        }
+        for warning in &self.warnings {
+            writeln!(f, "! {warning}")?;
         }
         if self.changes() == 0 {
             return f.write_str("no changes");
@@ -103,11 +114,15 @@ fn compare(prefix: &str, old: &Value, new: &Value, fields: &mut Vec<String>) {
     let names = new.keys().chain(old.keys().filter(|k| !new.contains_key(*k)));
     for name in names {
         let (was, is) = (old.get(name).unwrap_or(absent), new.get(name).unwrap_or(absent));
-        let parts = ["oidc", "saml"].contains(&name.as_str()) && was.is_object() && is.is_object();
-        match parts {
-            true => compare(&format!("{name}."), was, is, fields),
-            false if was != is => fields.push(format!("{prefix}{}", spelling(name))),
-            false => {}
+        let parts = was.is_object() && is.is_object();
+        match name.as_str() {
+            "oidc" | "saml" | "oauth_client" | "identity" if parts => compare(&format!("{name}."), was, is, fields),
+            // The file has these keys flat.
+            "introspection" if parts => compare("introspection_", was, is, fields),
+            _ if was == is => {}
+            _ if prefix == "introspection_" && name == "content" => fields.push("introspection_content_type".to_owned()),
+            _ if prefix == "introspection_" => fields.push(format!("{prefix}{name}")),
+            _ => fields.push(format!("{prefix}{}", spelling(name))),
         }
     }
 }
@@ -116,6 +131,9 @@ fn compare(prefix: &str, old: &Value, new: &Value, fields: &mut Vec<String>) {
 fn spelling(stored: &str) -> &str {
     match stored {
         "auth" => "token_endpoint_auth_method",
+        "matching" => "match",
+        "introspection" => "introspection_endpoint",
+        "required_claims" | "include_claims" => stored,
         _ => stored.strip_suffix("_claims").map_or(stored, |_| stored.trim_end_matches('s')),
     }
 }
@@ -132,6 +150,11 @@ mod tests {
         let mut found = differences(&old, &new);
         found.sort();
         assert_eq!(found, ["email_claim", "oidc.scopes", "token_endpoint_auth_method"]);
+        let nested = serde_json::json!({"introspection": {"auth": 1, "content": 1}, "required_claims": 1, "matching": 1});
+        let other = serde_json::json!({"introspection": {"auth": 2, "content": 2}, "required_claims": 2, "matching": 2});
+        let mut found = differences(&nested, &other);
+        found.sort();
+        assert_eq!(found, ["introspection_auth", "introspection_content_type", "match", "required_claims"]);
         let gone = serde_json::json!({"oidc": null});
         assert_eq!(differences(&serde_json::json!({"oidc": {"a": 1}}), &gone), ["oidc"]);
     }
@@ -144,8 +167,11 @@ mod tests {
         plan.add(Action::Create, "user acme/ada@acme.example".into(), vec![]);
         plan.compare("connection acme/okta".into(), vec!["oidc.scopes".into(), "button_text".into()]);
         plan.add(Action::Keep, "client old".into(), vec![]);
+        plan.add(Action::Delete, "external identity acme/ci".into(), vec!["viewer on model gpt".into()]);
+        plan.warn("careful".into());
         let text = "+ user acme/ada@acme.example\n~ connection acme/okta (oidc.scopes, button_text)\n\
-                    - client old (kept: use --prune)\n1 created, 1 updated, 0 deleted";
+                    - client old (kept: use --prune)\n- external identity acme/ci (loses viewer on model gpt)\n! careful\n\
+                    1 created, 1 updated, 1 deleted";
         assert_eq!(plan.to_string(), text);
     }
 }

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde_json::Value;
+
 use super::yaml::{At, Key, Kind, Node};
 use crate::suggest;
 
@@ -95,6 +97,23 @@ impl<'a> Context<'a> {
                 None
             }
         }
+    }
+
+    /// What is kept as JSON, its texts expanded.
+    pub fn json(&self, node: &Node) -> Option<Value> {
+        match &node.kind {
+            Kind::Text(raw) => self.expand(node.at, raw).map(Value::String),
+            Kind::List(items) => items.iter().map(|item| self.json(item)).collect(),
+            Kind::Map(_) => {
+                self.entries(node, "a mapping").into_iter().map(|(key, v)| Some((key.name.clone(), self.json(v)?))).collect()
+            }
+            _ => Some(node.to_json()),
+        }
+    }
+
+    /// The entries of a mapping whose keys the file chooses; nothing else when it is none.
+    pub fn entries<'n>(&self, node: &'n Node, what: &str) -> Vec<(&'n Key, &'n Node)> {
+        Fields::of(self, node, what).map(|fields| fields.entries).unwrap_or_default()
     }
 
     /// A secret: text, or `{file: path}` relative to the folder of the YAML file, whose last line end is cut.

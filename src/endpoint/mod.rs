@@ -3,6 +3,8 @@
 //!
 //! `caller` reads the form and lets `client_auth` say who the client is, `bearer` says what an access token is worth; each endpoint is one file.
 
+pub mod access;
+pub mod body;
 pub mod caller;
 pub mod client_auth;
 pub mod discovery;
@@ -14,6 +16,7 @@ pub mod revocation;
 pub mod saml;
 pub mod token;
 pub mod userinfo;
+pub mod whoami;
 
 use axum::{
     Router,
@@ -25,7 +28,8 @@ use tower_http::cors::{Any, CorsLayer};
 
 use crate::{app::App, oauth::protected_resource::WELL_KNOWN};
 
-/// Everything a client in a browser may call from its own origin: no cookies are read here, so any origin may.
+/// Everything a client in a browser may call from its own origin. Any origin may: a browser sends no cookies along, and
+/// shows the answer to none that it was sent with.
 pub fn routes(app: &App) -> Router<App> {
     let cors = CorsLayer::new()
         .allow_origin(Any)
@@ -41,6 +45,8 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/oauth2/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
         .route("/oauth2/introspect", post(introspection::introspect))
         .route("/oauth2/revoke", post(revocation::revoke))
+        .route("/api/v1/whoami", get(whoami::whoami))
+        .route("/api/v1/access/check", post(access::check))
         .route(WELL_KNOWN, get(protected_resource::metadata))
         .route(&format!("{WELL_KNOWN}/{{*resource}}"), get(protected_resource::metadata))
         .layer(middleware::map_response_with_state(app.clone(), protected_resource::point_the_way))

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::claim_rules::ClaimRule;
+use super::{
+    claim_rules::{ClaimRule, MatchType},
+    connection::{ConnectionSettings, OidcSettings},
+};
 
 /// Seconds that fetched keys are good for when the settings name nothing.
 pub const CACHE_MAX_AGE: i64 = 86_400;
@@ -139,6 +142,50 @@ impl Default for IssuerSettings {
     }
 }
 
+impl IssuerSettings {
+    /// What a connection that is not offered for sign-in means as an issuer (the "SSO FQN" of older configurations): its
+    /// tokens are for our client there, and its keys are the ones that sign people in. `settings` are those that the
+    /// preset has filled. Several where the connection lets in several Entra directories, none where it is not OpenID
+    /// Connect or names a shared Entra endpoint without a directory.
+    #[must_use]
+    pub fn of_connection(settings: &ConnectionSettings) -> Vec<Self> {
+        let Some(oidc) = &settings.oidc else { return Vec::new() };
+        let first = |names: Vec<&str>| names.first().map_or_else(String::new, |&name| name.to_owned());
+        let one = |issuer: String| Self {
+            issuer: Some(issuer),
+            audience: vec![oidc.client_id.clone()],
+            jwks_uri: oidc.jwks_uri.clone().filter(|_| !oidc.discover),
+            algorithms: oidc.allowed_algs().into_iter().map(str::to_owned).collect(),
+            claim_values: restrictions(oidc),
+            unique_id_claim: first(settings.unique_id_claims()),
+            email_claim: first(settings.email_claims()),
+            clock_tolerance: oidc.skew(),
+            ..Self::default()
+        };
+        issuers(oidc, settings.preset.as_deref()).into_iter().map(one).collect()
+    }
+}
+
+/// The issuers that tokens name: the configured one; for Entra's shared endpoints one for each directory.
+fn issuers(oidc: &OidcSettings, preset: Option<&str>) -> Vec<String> {
+    let entra = preset.is_some_and(|name| name.eq_ignore_ascii_case("entra"));
+    let shared = ["/common/", "/organizations/"].into_iter().find(|part| entra && oidc.issuer.contains(part));
+    let Some(part) = shared else { return vec![oidc.issuer.clone()] };
+    let directory = |id: &String| oidc.issuer.replacen(part, &format!("/{}/", id.to_ascii_lowercase()), 1);
+    oidc.allowed_tenants.iter().map(directory).collect()
+}
+
+/// Who is kept out at sign-in is kept out with a token too.
+fn restrictions(oidc: &OidcSettings) -> Vec<ClaimRule> {
+    let rule = |claim: &str, values: &[String]| ClaimRule {
+        claim: claim.to_owned(),
+        values: values.iter().map(|value| value.to_ascii_lowercase().into()).collect(),
+        match_type: MatchType::Exact,
+    };
+    let lists = [("tid", &oidc.allowed_tenants), ("hd", &oidc.hosted_domains)];
+    lists.into_iter().filter(|(_, values)| !values.is_empty()).map(|(claim, values)| rule(claim, values)).collect()
+}
+
 /// What we prove ourselves with to an issuer; stored sealed.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -152,5 +199,47 @@ pub struct IssuerSecrets {
 impl std::fmt::Debug for IssuerSecrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("IssuerSecrets(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(preset: &str, oidc: OidcSettings) -> ConnectionSettings {
+        ConnectionSettings { preset: Some(preset.into()), oidc: Some(oidc), ..ConnectionSettings::default() }
+    }
+
+    #[test]
+    fn a_connection_is_an_issuer_of_tokens_for_its_client() {
+        let oidc = OidcSettings {
+            issuer: "https://idp.example".into(),
+            client_id: "ours".into(),
+            jwks_uri: Some("https://idp.example/keys".into()),
+            hosted_domains: vec!["Acme.example".into()],
+            skew: Some(10),
+            ..OidcSettings::default()
+        };
+        let settings = ConnectionSettings { unique_id_claims: vec!["oid".into()], ..connection("custom", oidc.clone()) };
+        let [issuer] = &IssuerSettings::of_connection(&settings)[..] else { panic!() };
+        assert_eq!((issuer.issuer.as_deref(), &issuer.audience[..]), (Some("https://idp.example"), &["ours".to_owned()][..]));
+        assert_eq!((issuer.unique_id_claim.as_str(), issuer.email_claim.as_str(), issuer.clock_tolerance), ("oid", "email", 10));
+        assert_eq!(issuer.jwks_uri, None, "the discovery document says where the keys are");
+        assert_eq!(issuer.claim_values[0].values, ["acme.example"]);
+        let by_hand = connection("custom", OidcSettings { discover: false, ..oidc });
+        assert_eq!(IssuerSettings::of_connection(&by_hand)[0].jwks_uri.as_deref(), Some("https://idp.example/keys"));
+        assert!(IssuerSettings::of_connection(&ConnectionSettings::default()).is_empty(), "SAML");
+    }
+
+    #[test]
+    fn a_shared_endpoint_is_one_issuer_for_each_directory() {
+        let directories = ["AAAA", "bbbb"].map(str::to_owned).to_vec();
+        let issuer = "https://login.example/common/v2.0".to_owned();
+        let shared = OidcSettings { issuer, allowed_tenants: directories, ..OidcSettings::default() };
+        let all = IssuerSettings::of_connection(&connection("entra", shared.clone()));
+        let names: Vec<_> = all.iter().filter_map(|i| i.issuer.as_deref()).collect();
+        assert_eq!(names, ["https://login.example/aaaa/v2.0", "https://login.example/bbbb/v2.0"]);
+        let nobody = OidcSettings { allowed_tenants: Vec::new(), ..shared };
+        assert!(IssuerSettings::of_connection(&connection("entra", nobody)).is_empty());
     }
 }

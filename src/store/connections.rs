@@ -115,6 +115,16 @@ pub async fn offered(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Conne
     rows.into_iter().map(Connection::try_from).collect()
 }
 
+/// Those of OpenID Connect that are not offered for sign-in: they serve as issuers of tokens. Enabled or not.
+///
+/// # Errors
+/// As [`find`].
+pub async fn serving(on: impl Into<On<'_>>) -> Result<Vec<Connection>> {
+    let sql = "SELECT * FROM connections WHERE protocol = 'oidc' AND NOT login_enabled ORDER BY created_at, id";
+    let rows = on.into().all::<Stored>(sql, &[]).await?;
+    rows.into_iter().map(Connection::try_from).collect()
+}
+
 /// Whether any connection speaks `protocol`, whatever its state.
 ///
 /// # Errors

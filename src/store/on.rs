@@ -56,13 +56,16 @@ impl On<'_> {
     /// # Errors
     /// What the database says.
     pub async fn publish(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
-        let rows = self.alter(sql, params).await?;
-        if rows > 0 {
-            let bump = "INSERT INTO revisions (name, value) VALUES ('catalogue', 1) \
-                        ON CONFLICT (name) DO UPDATE SET value = revisions.value + 1";
-            self.execute(bump, &[]).await?;
+        match self {
+            Self::Tx(tx) => publish(tx, sql, params).await,
+            Self::Db(db) => {
+                // One transaction: a change whose version nobody sees would never reach the other nodes.
+                let mut tx = db.begin().await?;
+                let rows = publish(&mut tx, sql, params).await?;
+                tx.commit().await?;
+                Ok(rows)
+            }
         }
-        Ok(rows)
     }
 
     /// As [`Db::optional`].
@@ -86,4 +89,15 @@ impl On<'_> {
             Self::Tx(tx) => tx.all(sql, params).await,
         }
     }
+}
+
+async fn publish(tx: &mut Tx, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
+    let rows = tx.execute(sql, params).await?;
+    if rows > 0 {
+        let bump = "INSERT INTO revisions (name, value) VALUES ('catalogue', 1) \
+                    ON CONFLICT (name) DO UPDATE SET value = revisions.value + 1";
+        tx.execute(bump, &[]).await?;
+        tx.changed();
+    }
+    Ok(rows)
 }

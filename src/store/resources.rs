@@ -1,7 +1,9 @@
 //! Named things of the platform, and who holds which role on them.
 
+use std::collections::HashMap;
+
 use super::{
-    db::{Result, StoreError},
+    db::{Param, Result, StoreError},
     on::On,
 };
 use crate::{params, policy::role::Role};
@@ -149,19 +151,76 @@ pub async fn held_by(on: impl Into<On<'_>>, holder: &str) -> Result<Vec<(String,
     rows.into_iter().map(|row| Ok((row.kind, row.name, role(row.role)?))).collect()
 }
 
+/// Most holders that one statement asks about, and most resources.
+const HOLDERS: usize = 16;
+const RESOURCES: usize = 20;
+
+#[derive(sqlx::FromRow)]
+struct Strong {
+    kind: String,
+    name: String,
+    role: String,
+}
+
 /// The strongest role that any of `holders` holds on a resource of the tenant; `None` also when there is no such
 /// resource.
 ///
 /// # Errors
 /// What the database says.
 pub async fn strongest(on: impl Into<On<'_>>, tenant_id: &str, kind: &str, name: &str, holders: &[&str]) -> Result<Option<Role>> {
-    let sql = "SELECT c.role FROM collaborators c JOIN resources r ON r.id = c.resource_id \
-               WHERE r.tenant_id = $1 AND r.kind = $2 AND r.name = $3 AND c.holder = $4";
+    let sql = "SELECT c.role FROM resources r JOIN collaborators c ON c.resource_id = r.id \
+               WHERE r.tenant_id = $1 AND r.kind = $2 AND r.name = $3 AND c.holder IN \
+                 ($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
     let mut on = on.into();
     let mut best = None;
-    for holder in holders {
-        let found = on.optional::<(String,)>(sql, params![tenant_id, kind, name, *holder]).await?;
-        best = best.max(found.map(|(name,)| role(name)).transpose()?);
+    for holders in holders.chunks(HOLDERS) {
+        let mut params = vec![Param::from(tenant_id), Param::from(kind), Param::from(name)];
+        params.extend(padded(holders, HOLDERS).map(|holder| Param::from(*holder)));
+        for (found,) in on.all::<(String,)>(sql, &params).await? {
+            best = best.max(Some(role(found)?));
+        }
     }
     Ok(best)
+}
+
+/// As [`strongest`], for many resources by kind and name: in their order.
+///
+/// # Errors
+/// What the database says.
+pub async fn strongest_each(
+    on: impl Into<On<'_>>,
+    tenant_id: &str,
+    resources: &[(&str, &str)],
+    holders: &[&str],
+) -> Result<Vec<Option<Role>>> {
+    // VALUES makes each resource a look-up in the index, which a row of ORs does not on SQLite.
+    let sql = "WITH asked (kind, name) AS (VALUES \
+                 ($18, $19), ($20, $21), ($22, $23), ($24, $25), ($26, $27), ($28, $29), ($30, $31), ($32, $33), ($34, $35), \
+                 ($36, $37), ($38, $39), ($40, $41), ($42, $43), ($44, $45), ($46, $47), ($48, $49), ($50, $51), ($52, $53), \
+                 ($54, $55), ($56, $57)) \
+               SELECT r.kind, r.name, c.role FROM asked \
+               JOIN resources r ON r.tenant_id = $1 AND r.kind = asked.kind AND r.name = asked.name \
+               JOIN collaborators c ON c.resource_id = r.id AND c.holder IN \
+                 ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+    let mut on = on.into();
+    let mut best: HashMap<(String, String), Role> = HashMap::new();
+    for holders in holders.chunks(HOLDERS) {
+        for resources in resources.chunks(RESOURCES) {
+            let mut params = vec![Param::from(tenant_id)];
+            params.extend(padded(holders, HOLDERS).map(|holder| Param::from(*holder)));
+            let pairs = padded(resources, RESOURCES).flat_map(|(kind, name)| [*kind, *name]);
+            params.extend(pairs.map(Param::from));
+            for row in on.all::<Strong>(sql, &params).await? {
+                let found = role(row.role)?;
+                best.entry((row.kind, row.name)).and_modify(|held| *held = found.max(*held)).or_insert(found);
+            }
+        }
+    }
+    let of = |(kind, name): &(&str, &str)| best.get(&((*kind).to_owned(), (*name).to_owned())).copied();
+    Ok(resources.iter().map(of).collect())
+}
+
+/// As many as a statement has places for: the last once more for each that is free.
+fn padded<T>(some: &[T], places: usize) -> impl Iterator<Item = &T> {
+    some.iter().chain(some.last().into_iter().flat_map(|last| std::iter::repeat(last))).take(places)
 }

@@ -73,6 +73,40 @@ pub async fn at(on: impl Into<On<'_>>, host: &str, path: &str) -> Result<Option<
     Ok(on.into().optional::<(String,)>(sql, params![host, path]).await?.map(|(id,)| id))
 }
 
+/// A place of a site, and whose site that is.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Place {
+    /// The beginning of its paths.
+    pub path: String,
+    /// The site's row id.
+    pub site_id: String,
+    /// The site's name.
+    pub site: String,
+    /// The row id of the site's tenant.
+    pub tenant_id: String,
+    /// That tenant's name.
+    pub tenant: String,
+}
+
+/// Every place of a host.
+///
+/// # Errors
+/// What the database says.
+pub async fn at_host(on: impl Into<On<'_>>, host: &str) -> Result<Vec<Place>> {
+    let sql = "SELECT p.path, p.site_id, s.name AS site, s.tenant_id, t.name AS tenant FROM site_places p \
+               JOIN sites s ON s.id = p.site_id JOIN tenants t ON t.id = s.tenant_id WHERE p.host = $1 ORDER BY p.path";
+    on.into().all(sql, params![host]).await
+}
+
+/// Gives up the places of a site, so that another one can have them before it is saved anew.
+///
+/// # Errors
+/// What the database says.
+pub async fn give_up(on: impl Into<On<'_>>, id: &str) -> Result<()> {
+    on.into().publish("DELETE FROM site_places WHERE site_id = $1", params![id]).await?;
+    Ok(())
+}
+
 /// Inserts, or updates the row of this id, with its places: each host with each path, `/` for all.
 ///
 /// # Errors

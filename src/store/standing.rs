@@ -1,7 +1,10 @@
 //! Is everything that a request stands on still switched on? The rows are read here, the rule is `policy::access`;
 //! every path calls [`require`].
 
-use super::db::{Db, Result};
+use super::{
+    db::{Db, Result},
+    families::Family,
+};
 use crate::{
     params,
     policy::access::{Refusal, Standing, judge},
@@ -79,5 +82,78 @@ pub async fn require(db: &Db, parties: Parties<'_>, now: i64) -> Result<std::res
         connection: row.connection,
         family: row.family,
         ..Standing::of_tenant(row.tenant)
+    }))
+}
+
+/// A token family with whom and what it stands on, read by one statement.
+#[derive(Clone, Debug)]
+pub struct Footing {
+    /// The family.
+    pub family: Family,
+    /// The tenant's name.
+    pub tenant: String,
+    /// The user's e-mail address.
+    pub email: String,
+    /// Whether the address is proven.
+    pub email_proven: bool,
+    /// The user's name.
+    pub name: Option<String>,
+    /// What is on and what is off.
+    pub state: Standing,
+    /// Whether everything is on.
+    pub standing: std::result::Result<(), Refusal>,
+}
+
+#[derive(sqlx::FromRow)]
+struct FootingRow {
+    #[sqlx(flatten)]
+    family: Family,
+    tenant_name: String,
+    email: String,
+    email_proven: bool,
+    user_name: Option<String>,
+    tenant: bool,
+    password_login: bool,
+    client: bool,
+    person: bool,
+    connection: Option<bool>,
+    living: bool,
+}
+
+/// The footing of a token family at `now` (unix seconds); `None` when it, its user, its client or its tenant is gone.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_family(db: &Db, family_id: &str, now: i64) -> Result<Option<Footing>> {
+    let row: Option<FootingRow> = db
+        .optional(
+            "SELECT f.id, f.tenant_id, f.client_id, f.user_id, f.connection_id, f.sid, f.scope, f.resources, f.auth_time, f.amr,
+                    f.current_hash, f.created_at, f.expires_at,
+                    t.name AS tenant_name, t.enabled AS tenant, t.password_login,
+                    u.email, u.email_proven, u.name AS user_name, u.active AS person, c.enabled AS client,
+                    k.enabled AND k.login_enabled AS connection,
+                    f.revoked_at IS NULL AND f.expires_at > $2 AS living
+             FROM families f
+             JOIN tenants t ON t.id = f.tenant_id
+             JOIN users u ON u.id = f.user_id AND u.tenant_id = t.id
+             JOIN clients c ON c.id = f.client_id AND c.tenant_id = t.id
+             LEFT JOIN connections k ON k.id = f.connection_id AND k.tenant_id = t.id
+             WHERE f.id = $1",
+            params![family_id, now],
+        )
+        .await?;
+    Ok(row.map(|row| {
+        let over = row.family.connection_id.is_some();
+        let state = Standing {
+            client: Some(row.client),
+            user: Some(row.person),
+            password: (!over).then_some(row.password_login),
+            connection: row.connection,
+            family: Some(row.living),
+            ..Standing::of_tenant(row.tenant)
+        };
+        let standing = if over && row.connection.is_none() { Err(Refusal::Gone) } else { judge(state) };
+        let (email, email_proven, name, tenant) = (row.email, row.email_proven, row.user_name, row.tenant_name);
+        Footing { family: row.family, tenant, email, email_proven, name, state, standing }
     }))
 }

@@ -32,6 +32,15 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Tea
     on.into().all("SELECT * FROM teams WHERE tenant_id = $1 ORDER BY created_at, id", params![tenant_id]).await
 }
 
+/// Those that tokens can belong to.
+///
+/// # Errors
+/// What the database says.
+pub async fn mapped(on: impl Into<On<'_>>) -> Result<Vec<Team>> {
+    let sql = "SELECT * FROM teams WHERE id IN (SELECT team_id FROM mappings WHERE team_id IS NOT NULL) ORDER BY created_at, id";
+    on.into().all(sql, &[]).await
+}
+
 /// Those that a user is in.
 ///
 /// # Errors

@@ -5,21 +5,26 @@ use serde_json::{Map, Value};
 
 use super::{alg::Alg, invalid::Invalid};
 
-/// Verified claims. Only `verify` makes them.
+/// Verified claims. Only `verify` and the introspection of a token make them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claims {
     members: Map<String, Value>,
-    alg: Alg,
+    alg: Option<Alg>,
 }
 
 impl Claims {
-    pub(super) fn new(members: Map<String, Value>, alg: Alg) -> Self {
-        Self { members, alg }
+    pub(super) fn signed(members: Map<String, Value>, alg: Alg) -> Self {
+        Self { members, alg: Some(alg) }
     }
 
-    /// The algorithm of the signature: the one that `at_hash` is computed with.
+    pub(super) fn told(members: Map<String, Value>) -> Self {
+        Self { members, alg: None }
+    }
+
+    /// The algorithm of the signature, the one that `at_hash` is computed with; `None` for what an introspection endpoint
+    /// has told.
     #[must_use]
-    pub fn alg(&self) -> Alg {
+    pub fn alg(&self) -> Option<Alg> {
         self.alg
     }
 

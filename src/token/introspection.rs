@@ -1,19 +1,239 @@
-//! Tokens that only their issuer can read: its introspection endpoint is asked (RFC 7662).
+//! Tokens whose issuer is asked (RFC 7662): opaque ones, and those that an issuer may revoke at any time. What it answers
+//! is judged by the same rules as the claims of a signed token.
 
-use crate::{outbound::Outbound, policy::trusted_issuer::Introspection};
+use std::{sync::Arc, time::Duration};
 
-/// Asks one endpoint.
-pub struct Introspector {
-    _id: String,
+use async_trait::async_trait;
+use aws_lc_rs::digest::{self, digest};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderValue, Request, Response, header};
+use moka::future::Cache;
+use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
+use url::{Url, form_urlencoded};
+
+use super::{
+    invalid::Invalid,
+    json,
+    rules::Issuer,
+    steps::Trail,
+    verify::{Demand, judge_claims, judge_values},
+};
+use crate::{
+    outbound::Outbound,
+    policy::trusted_issuer::{Introspection, IntrospectionAuth, IntrospectionContent},
+};
+
+/// Answers that are kept for one issuer.
+const KEPT: u64 = 10_000;
+/// Longest time that a "no" is kept, in seconds: a token may become good.
+const NO_FOR: i64 = 10;
+/// Questions to one issuer under way at a time: a flood of made-up tokens waits here, not at the issuer.
+const AT_ONCE: usize = 64;
+/// What kinds of token an answer may say it is about that are never bearer tokens.
+const OTHER_KINDS: [&str; 3] = ["refresh", "refresh_token", "refresh+jwt"];
+
+/// How an issuer is asked. The only reason for a trait: tests count and script the answers.
+#[async_trait]
+pub(super) trait Ask: Send + Sync {
+    async fn ask(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, String>;
+}
+
+#[async_trait]
+impl Ask for Outbound {
+    async fn ask(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, String> {
+        self.send("introspection", request).await.map_err(|e| e.to_string())
+    }
+}
+
+/// What an issuer told of a token that holds.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) claims: Map<String, Value>,
+    /// Until when that may be kept (unix seconds).
+    pub(super) keep_until: i64,
+}
+
+/// What an issuer said of a token, and until when that may be repeated.
+#[derive(Clone)]
+struct Answer {
+    said: Result<Arc<Map<String, Value>>, Invalid>,
+    until: i64,
+}
+
+/// Asks one introspection endpoint.
+pub(super) struct Introspector {
+    id: String,
+    endpoint: Url,
+    authorization: Option<HeaderValue>,
+    /// What goes into the body beside the token.
+    credentials: Vec<(&'static str, String)>,
+    content: IntrospectionContent,
+    max_age: i64,
+    /// By a digest of the source and the whole token; there is none unless answers may be kept.
+    answers: Option<Cache<[u8; 32], Answer>>,
+    at_once: Semaphore,
+    ask: Arc<dyn Ask>,
 }
 
 impl Introspector {
-    /// One that asks as `settings` say.
-    ///
-    /// # Errors
-    /// In words, when the settings cannot work.
-    pub fn new(id: &str, settings: &Introspection, secret: Option<String>, outbound: &Outbound) -> Result<Self, String> {
-        let _ = (settings, secret, outbound);
-        Ok(Self { _id: id.to_owned() })
+    /// One that asks as `settings` say; `id` names the source.
+    pub(super) fn new(id: &str, settings: &Introspection, secret: Option<String>, ask: Arc<dyn Ask>) -> Result<Self, String> {
+        let endpoint = Url::parse(&settings.endpoint).map_err(|e| format!("the introspection endpoint is no URL ({e})"))?;
+        let (authorization, credentials) = credentials(settings, secret)?;
+        let max_age = settings.cache_max_age.max(0);
+        let answers = || {
+            let live = Duration::from_secs(u64::try_from(max_age.max(NO_FOR)).unwrap_or(0));
+            Cache::builder().max_capacity(KEPT).time_to_live(live).build()
+        };
+        Ok(Self {
+            id: id.to_owned(),
+            endpoint,
+            authorization,
+            credentials,
+            content: settings.content,
+            max_age,
+            answers: (max_age > 0).then(answers),
+            at_once: Semaphore::new(AT_ONCE),
+            ask,
+        })
+    }
+
+    /// Judges `token` by what its issuer says of it.
+    pub(super) async fn judge(&self, token: &str, demand: &Demand<'_>, trail: &mut Trail) -> Result<Told, Invalid> {
+        let answer = self.answer(token, demand).await;
+        let claims = trail.check("introspection", answer.said, |_| "the issuer says that the token is active".to_owned())?;
+        judge_claims(&claims, demand, trail)?;
+        judge_values(&claims, &demand.rules.values, trail)?;
+        Ok(Told { claims: Arc::unwrap_or_clone(claims), keep_until: answer.until })
+    }
+
+    /// What the issuer says, asked once for all who ask at the same time, and kept if the settings allow that. Claims are
+    /// judged anew at each use: the rules may ask for more than they did.
+    async fn answer(&self, token: &str, demand: &Demand<'_>) -> Answer {
+        let Some(answers) = &self.answers else { return self.fetch(token, demand).await };
+        let now = demand.now;
+        let entry = answers.entry(self.key(token));
+        // A clock that was set back does not prolong anything.
+        let over = |kept: &Answer| !(now..=now.saturating_add(self.max_age.max(NO_FOR))).contains(&(kept.until - 1));
+        entry.or_insert_with_if(self.fetch(token, demand), over).await.into_value()
+    }
+
+    /// The whole token and whose endpoint it is: no other token, and no other issuer or tenant, finds the answer.
+    fn key(&self, token: &str) -> [u8; 32] {
+        let whole = [self.id.as_bytes(), b"\0", token.as_bytes()].concat();
+        let mut key = [0; 32];
+        key.copy_from_slice(digest(&digest::SHA256, &whole).as_ref());
+        key
+    }
+
+    async fn fetch(&self, token: &str, demand: &Demand<'_>) -> Answer {
+        let now = demand.now;
+        let said = match self.at_once.acquire().await {
+            Ok(_one_of_few) => self.send(token).await,
+            Err(_) => Err(Invalid::Introspection("the gate is closed".to_owned())),
+        };
+        if let Err(Invalid::Introspection(cause)) = &said {
+            tracing::warn!(source = %self.id, endpoint = %self.endpoint, %cause, "an issuer could not be asked about a token");
+        }
+        match said.and_then(|answer| read(answer, demand)) {
+            Ok(claims) => {
+                let exp = claims.get("exp").and_then(Value::as_i64).unwrap_or(i64::MAX);
+                Answer { said: Ok(Arc::new(claims)), until: now.saturating_add(self.max_age).min(exp) }
+            }
+            Err(no @ Invalid::NotActive(_)) => Answer { said: Err(no), until: now.saturating_add(self.max_age.min(NO_FOR)) },
+            Err(failed) => Answer { said: Err(failed), until: now },
+        }
+    }
+
+    async fn send(&self, token: &str) -> Result<Response<Vec<u8>>, Invalid> {
+        let failed = |cause: String| Invalid::Introspection(cause);
+        let (media, body) = self.body(token);
+        let mut request = Request::post(self.endpoint.as_str())
+            .header(header::CONTENT_TYPE, media)
+            .header(header::ACCEPT, "application/json")
+            .body(body)
+            .map_err(|e| failed(e.to_string()))?;
+        request.headers_mut().extend(self.authorization.clone().map(|value| (header::AUTHORIZATION, value)));
+        self.ask.ask(request).await.map_err(failed)
+    }
+
+    fn body(&self, token: &str) -> (&'static str, Vec<u8>) {
+        let members = || [("token", token), ("token_type_hint", "access_token")].into_iter();
+        let own = || self.credentials.iter().map(|(name, value)| (*name, value.as_str()));
+        match self.content {
+            IntrospectionContent::Form => {
+                let mut form = form_urlencoded::Serializer::new(String::new());
+                form.extend_pairs(members().chain(own()));
+                ("application/x-www-form-urlencoded", form.finish().into_bytes())
+            }
+            IntrospectionContent::Json => {
+                let object: Map<String, Value> =
+                    members().chain(own()).map(|(name, value)| (name.to_owned(), json!(value))).collect();
+                ("application/json", Value::Object(object).to_string().into_bytes())
+            }
+        }
     }
 }
+
+type Credentials = (Option<HeaderValue>, Vec<(&'static str, String)>);
+
+fn credentials(settings: &Introspection, secret: Option<String>) -> Result<Credentials, String> {
+    let id = || settings.client_id.clone().ok_or("the introspection endpoint needs a client id with this authentication");
+    let secret = || secret.clone().ok_or("the introspection endpoint needs a client secret with this authentication");
+    let sensitive = |text: String| {
+        let mut value = HeaderValue::try_from(text).map_err(|_| "the introspection secret cannot stand in a header")?;
+        value.set_sensitive(true);
+        Ok::<_, String>(Some(value))
+    };
+    match settings.auth {
+        IntrospectionAuth::ClientSecretBasic => {
+            // Each half in form encoding (RFC 6749 §2.3.1).
+            let encoded = |text: String| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            let pair = format!("{}:{}", encoded(id()?), encoded(secret()?));
+            Ok((sensitive(format!("Basic {}", STANDARD.encode(pair)))?, Vec::new()))
+        }
+        IntrospectionAuth::ClientSecretPost => Ok((None, vec![("client_id", id()?), ("client_secret", secret()?)])),
+        IntrospectionAuth::Bearer => Ok((sensitive(format!("Bearer {}", secret()?))?, Vec::new())),
+        IntrospectionAuth::None => Ok((None, settings.client_id.clone().map(|id| ("client_id", id)).into_iter().collect())),
+    }
+}
+
+/// The claims of an answer that says yes: a JSON object (not a JWT, RFC 9701) whose `active` is `true` and nothing like
+/// it.
+fn read(answer: Response<Vec<u8>>, demand: &Demand<'_>) -> Result<Map<String, Value>, Invalid> {
+    let failed = |cause: String| Err(Invalid::Introspection(cause));
+    if answer.status() != http::StatusCode::OK {
+        return failed(format!("the endpoint answered {}", answer.status().as_u16()));
+    }
+    let media = answer.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if media.to_ascii_lowercase().contains("jwt") {
+        return failed("the endpoint answered with a JWT; let it answer with plain JSON".to_owned());
+    }
+    let mut claims = match json::object(answer.body()) {
+        Ok(claims) => claims,
+        Err(why) => return failed(format!("the answer {why}")),
+    };
+    match claims.remove("active") {
+        Some(Value::Bool(true)) => {}
+        Some(Value::Bool(false)) => return Err(Invalid::NotActive("the issuer says that the token is not active".to_owned())),
+        _ => return failed("the answer has no active that is true or false".to_owned()),
+    }
+    for name in ["token_type", "token_use", "typ"] {
+        let kind = claims.get(name).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+        if OTHER_KINDS.contains(&kind.as_str()) {
+            return Err(Invalid::NotActive(format!("the issuer says by {name} that the token is no access token")));
+        }
+    }
+    // The endpoint speaks for its issuer; only another one may not stand there.
+    if let Issuer::OneOf(names) = &demand.rules.issuer
+        && let [issuer] = names.as_slice()
+        && claims.get("iss").is_none_or(Value::is_null)
+    {
+        claims.insert("iss".to_owned(), json!(issuer));
+    }
+    Ok(claims)
+}
+
+#[cfg(test)]
+mod tests;

@@ -148,6 +148,25 @@ impl Invalid {
     }
 }
 
+impl Invalid {
+    /// How far the token came: of several refusals the one that tells most is that of the latest rule.
+    pub(super) fn reach(&self) -> u8 {
+        match self {
+            Self::Malformed(_) => 0,
+            Self::Algorithm { .. } | Self::Type { .. } => 1,
+            Self::Issuer { .. } => 2,
+            Self::Audience { .. } | Self::Party { .. } => 3,
+            Self::Missing(_) => 4,
+            Self::Expired { .. } | Self::TooOld { .. } | Self::NotYet { .. } => 5,
+            Self::Claim { .. } => 6,
+            Self::UnknownKey(_) | Self::Keys(_) | Self::Introspection(_) => 7,
+            Self::Signature | Self::NotActive(_) => 8,
+            Self::Value { .. } => 9,
+            Self::Ambiguous => 10,
+        }
+    }
+}
+
 /// A value out of a token: quoted, escaped, at most 200 characters.
 pub(super) fn shown(value: &str) -> String {
     let short: String = value.chars().take(200).collect();

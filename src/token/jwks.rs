@@ -16,7 +16,10 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::jwk::{KeySource, PublicKey, Wanted, choose};
+use super::{
+    discovered::{self, DiscoveredKeys},
+    jwk::{KeySource, PublicKey, Wanted, choose},
+};
 use crate::outbound::{Fetched, Outbound};
 
 /// At most this many keys of a set are kept.
@@ -84,20 +87,20 @@ pub struct Document {
     pub max_age: Option<i64>,
 }
 
-/// How a key set is fetched. The only reason for a trait: tests count and script the answers.
+/// How a key set, or the document that leads to it, is fetched. The only reason for a trait: tests count and script the answers.
 #[async_trait]
 pub trait FetchKeys: Send + Sync {
-    /// Fetches the document.
+    /// Fetches the document; `purpose` is the metric's label.
     ///
     /// # Errors
     /// In words.
-    async fn fetch(&self, url: &Url) -> Result<Document, String>;
+    async fn fetch(&self, purpose: &'static str, url: &Url) -> Result<Document, String>;
 }
 
 #[async_trait]
 impl FetchKeys for Outbound {
-    async fn fetch(&self, url: &Url) -> Result<Document, String> {
-        let answer = self.get("jwks", url, "application/jwk-set+json, application/json").await.map_err(|e| e.to_string())?;
+    async fn fetch(&self, purpose: &'static str, url: &Url) -> Result<Document, String> {
+        let answer = self.get(purpose, url, "application/jwk-set+json, application/json").await.map_err(|e| e.to_string())?;
         if !answer.is_success() {
             return Err(format!("{} answered {}", answer.host, answer.status));
         }
@@ -232,7 +235,7 @@ impl RemoteKeys {
         let shared = Arc::clone(&self.shared);
         // Of its own, so that a caller who hangs up does not take the fetch along and leave only the floor.
         let task = tokio::spawn(async move {
-            let answer = match shared.fetch.fetch(&shared.url).await {
+            let answer = match shared.fetch.fetch("jwks", &shared.url).await {
                 Ok(document) => read_keys(&document.body).map(|keys| (keys, document.max_age)),
                 Err(why) => Err(why),
             };
@@ -299,6 +302,8 @@ pub struct KeySets {
     recent: moka::sync::Cache<Url, RemoteKeys>,
     /// All sets that somebody holds.
     held: Arc<SyncMutex<HashMap<Url, Weak<Shared>>>>,
+    /// The discovery documents that somebody holds, by issuer.
+    documents: Arc<SyncMutex<HashMap<String, Weak<discovered::Document>>>>,
 }
 
 impl KeySets {
@@ -307,7 +312,7 @@ impl KeySets {
     pub fn new(fetch: Arc<dyn FetchKeys>, capacity: u64, floor: i64) -> Self {
         let idle = Duration::from_secs(2 * 24 * 3600);
         let recent = moka::sync::Cache::builder().max_capacity(capacity).time_to_idle(idle).build();
-        Self { fetch, floor, recent, held: Arc::default() }
+        Self { fetch, floor, recent, held: Arc::default(), documents: Arc::default() }
     }
 
     /// The keys behind `url`; nothing is fetched yet.
@@ -325,6 +330,24 @@ impl KeySets {
     #[must_use]
     pub fn kept(&self, url: &Url, max_age: i64) -> RemoteKeys {
         self.keys(url).within(max_age)
+    }
+
+    /// The keys that the discovery document of `issuer` leads to, otherwise as [`KeySets::kept`].
+    ///
+    /// # Errors
+    /// In words, when the issuer is no URL.
+    pub fn discovered(&self, issuer: &str, max_age: i64) -> Result<DiscoveredKeys, String> {
+        let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        let document = match documents.get(issuer).and_then(Weak::upgrade) {
+            Some(document) => document,
+            None => {
+                let document = Arc::new(discovered::Document::new(issuer, Arc::clone(&self.fetch), self.floor)?);
+                documents.retain(|_, document| document.strong_count() > 0);
+                documents.insert(issuer.to_owned(), Arc::downgrade(&document));
+                document
+            }
+        };
+        Ok(DiscoveredKeys::new(document, self.clone(), max_age))
     }
 
     /// Fetches the sets in use that are about to be due, so that no request waits for it; for a background round.

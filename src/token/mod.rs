@@ -12,6 +12,7 @@
 
 pub mod alg;
 pub mod claims;
+pub mod discovered;
 pub mod introspection;
 pub mod invalid;
 pub mod issue;
@@ -20,6 +21,7 @@ pub mod jwk;
 pub mod jwks;
 pub mod keys;
 pub mod material;
+mod presented;
 pub mod ring;
 pub mod rotation;
 pub mod rules;

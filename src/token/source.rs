@@ -6,10 +6,14 @@ use url::Url;
 
 use super::{
     alg::Alg,
-    introspection::Introspector,
+    introspection::{Introspector, Told},
+    invalid::Invalid,
     jwk::KeySource,
     jwks::{Inline, KeySets},
-    rules::{AudienceRule, Issuer, Rules},
+    presented::Presented,
+    rules::{AudienceRule, Expiry, Issuer, Rules},
+    steps::Trail,
+    verify::{self, Demand},
 };
 use crate::{
     outbound::Outbound,
@@ -38,6 +42,14 @@ pub(super) enum Proof {
     Introspection(Arc<Introspector>),
 }
 
+/// What showed that a token is the issuer's.
+pub(super) enum Proven {
+    /// A signature with this algorithm.
+    Signed(Alg),
+    /// An answer of its introspection endpoint.
+    Told(Told),
+}
+
 impl Source {
     /// A source by what is stored of it. `id` is unique over all tenants, `tenant` the id of the one that trusts it. Nothing
     /// is fetched yet.
@@ -52,19 +64,44 @@ impl Source {
         key_sets: &KeySets,
         outbound: &Outbound,
     ) -> Result<Self, String> {
+        let mut rules = rules(settings)?;
         let proof = match &settings.introspection {
             Some(introspection) => {
-                Proof::Introspection(Arc::new(Introspector::new(id, introspection, secrets.introspection, outbound)?))
+                // The answer need not say until when (RFC 7662 §2.2): it is what holds now.
+                rules.expiry = Expiry::IfPresent;
+                let ask = Arc::new(outbound.clone());
+                Proof::Introspection(Arc::new(Introspector::new(id, introspection, secrets.introspection, ask)?))
             }
             None => Proof::Keys(keys(settings, key_sets)?),
         };
-        Ok(Self { id: id.to_owned(), tenant: tenant.to_owned(), proof, rules: Arc::new(rules(settings)?) })
+        Ok(Self { id: id.to_owned(), tenant: tenant.to_owned(), proof, rules: Arc::new(rules) })
+    }
+
+    /// Judges a token by this source's means. An introspection endpoint is asked by nothing but a token that could hold: one
+    /// that reads as a JWT and has expired is refused without a call.
+    pub(super) async fn judge(&self, token: &Presented<'_>, demand: &Demand<'_>, trail: &mut Trail) -> Result<Proven, Invalid> {
+        match (&self.proof, token.jwt()) {
+            (Proof::Keys(keys), Ok(jwt)) => verify::judge(jwt, &**keys, demand, trail).await.map(Proven::Signed),
+            (Proof::Keys(_), Err(invalid)) => Err(invalid.clone()),
+            (Proof::Introspection(endpoint), jwt) => {
+                if let Ok(jwt) = jwt {
+                    trail.check("size", jwt.refuse_larger(demand.rules.limit), |()| String::new())?;
+                    trail.check("times", verify::judge_times(&jwt.claims, demand.rules, demand.now), |()| "fit".to_owned())?;
+                }
+                endpoint.judge(token.text(), demand, trail).await.map(Proven::Told)
+            }
+        }
     }
 
     /// A source whose keys and rules the caller has made.
     #[must_use]
     pub fn with_keys(id: &str, tenant: &str, keys: Arc<dyn KeySource>, rules: Rules) -> Self {
         Self { id: id.to_owned(), tenant: tenant.to_owned(), proof: Proof::Keys(keys), rules: Arc::new(rules) }
+    }
+
+    /// Whether its tokens are asked about.
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(self.proof, Proof::Introspection(_))
     }
 
     /// Names it to the caller, unique over all; our own has an empty one.
@@ -94,7 +131,10 @@ fn keys(settings: &IssuerSettings, key_sets: &KeySets) -> Result<Arc<dyn KeySour
         let url = Url::parse(uri).map_err(|e| format!("jwks_uri is no URL ({e})"))?;
         return Ok(Arc::new(key_sets.kept(&url, settings.cache_max_age)));
     }
-    Err("it has neither jwks nor jwks_uri".to_owned())
+    let Some(issuer) = &settings.issuer else {
+        return Err("an issuer that may be anyone needs jwks or jwks_uri: there is nothing to discover them by".to_owned());
+    };
+    key_sets.discovered(issuer, settings.cache_max_age).map(|keys| Arc::new(keys) as Arc<dyn KeySource>)
 }
 
 fn rules(settings: &IssuerSettings) -> Result<Rules, String> {
@@ -107,6 +147,7 @@ fn rules(settings: &IssuerSettings) -> Result<Rules, String> {
         required: settings.required_claims.clone(),
         values: ClaimRules::compile(&settings.claim_values)?,
         subject: Some(settings.unique_id_claim.clone()),
+        numeric_subject: true,
         max_age: settings.max_token_age,
         try_each_key: true,
         key_issuer: true,

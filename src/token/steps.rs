@@ -26,12 +26,12 @@ impl Trail {
         Self(Some(Vec::new()))
     }
 
-    /// A step that was right; nothing is put into words unless somebody asked.
-    pub(super) fn right(&mut self, what: &str, detail: impl FnOnce() -> String) {
-        self.step(what, true, detail);
+    /// Whether anybody wants to know.
+    pub(super) fn is_told(&self) -> bool {
+        self.0.is_some()
     }
 
-    /// Any step.
+    /// A step; nothing is put into words unless somebody asked.
     pub(super) fn step(&mut self, what: &str, passed: bool, detail: impl FnOnce() -> String) {
         let Some(steps) = &mut self.0 else { return };
         steps.push(Step { what: what.to_owned(), passed, detail: detail() });

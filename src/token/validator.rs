@@ -11,12 +11,12 @@ use super::{
     claims::Claims,
     invalid::Invalid,
     issue::AccessClaims,
+    presented::Presented,
     ring::KeyRing,
-    rules::{AudienceRule, Rules},
-    source::{Proof, Source},
+    rules::{AudienceRule, Issuer, Rules},
+    source::{Proven, Source},
     steps::{Step, Trail},
-    unverified::{HARD_LIMIT, Unverified},
-    verify::verify_read,
+    verify::{Demand, subject},
 };
 
 /// What narrows a judgement.
@@ -48,12 +48,21 @@ pub struct Accepted {
 }
 
 /// The table. Clones share it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Validator {
-    own: String,
-    ring: KeyRing,
-    rules: Arc<Rules>,
-    sources: Arc<HashMap<String, Vec<Source>>>,
+    issuer: String,
+    own: Source,
+    foreign: Arc<Foreign>,
+}
+
+/// Foreign sources, each in the order they were given in.
+#[derive(Debug, Default)]
+struct Foreign {
+    by_issuer: HashMap<String, Vec<Source>>,
+    /// Those that take tokens of anyone, by tenant.
+    of_anyone: HashMap<String, Vec<Source>>,
+    /// Those that can be asked about any token, by tenant.
+    asked: HashMap<String, Vec<Source>>,
 }
 
 impl Validator {
@@ -61,22 +70,29 @@ impl Validator {
     /// allowed, in seconds.
     #[must_use]
     pub fn new(issuer: &str, ring: KeyRing, audience: AudienceRule, leeway: i64) -> Self {
-        let rules = Arc::new(Rules::own_access(issuer, audience, leeway));
-        Self { own: issuer.to_owned(), ring, rules, sources: Arc::default() }
+        let own = Source::with_keys("", "", Arc::new(ring), Rules::own_access(issuer, audience, leeway));
+        Self { issuer: issuer.to_owned(), own, foreign: Arc::default() }
     }
 
-    /// The same for our own tokens, and these foreign sources in place of the ones it has. A source that names our own
-    /// issuer is left out.
+    /// The same for our own tokens, and these foreign sources in place of the ones it has; where several of a tenant accept
+    /// a token, the first of them has it. One that names our own issuer never gets a token.
     #[must_use]
     pub fn with_sources(&self, sources: impl IntoIterator<Item = Source>) -> Self {
-        let mut table: HashMap<String, Vec<Source>> = HashMap::new();
+        let mut foreign = Foreign::default();
         for source in sources {
-            let super::rules::Issuer::OneOf(names) = &source.rules.issuer else { continue };
-            for name in names.iter().filter(|name| **name != self.own) {
-                table.entry(name.clone()).or_default().push(source.clone());
+            match &source.rules.issuer {
+                Issuer::OneOf(names) => {
+                    for name in names {
+                        foreign.by_issuer.entry(name.clone()).or_default().push(source.clone());
+                    }
+                }
+                Issuer::Any => foreign.of_anyone.entry(source.tenant.clone()).or_default().push(source.clone()),
+            }
+            if source.is_asked() {
+                foreign.asked.entry(source.tenant.clone()).or_default().push(source);
             }
         }
-        Self { sources: Arc::new(table), ..self.clone() }
+        Self { foreign: Arc::new(foreign), ..self.clone() }
     }
 
     /// Judges a bearer token; `now` is unix seconds.
@@ -96,30 +112,87 @@ impl Validator {
     }
 
     async fn judge(&self, token: &str, scope: &Scope<'_>, now: i64, trail: &mut Trail) -> Result<Accepted, Invalid> {
-        let unverified = trail.check("shape", Unverified::read(token, HARD_LIMIT), |_| "a JWT".to_owned())?;
-        let issuer = unverified.issuer().unwrap_or_default().to_owned();
-        if issuer == self.own {
-            let claims = match scope.audience {
-                None => verify_read(unverified, &self.ring, &self.rules, now).await?,
-                Some(name) => {
-                    let rules = Rules { audience: AudienceRule::Contains(vec![name.to_owned()]), ..(*self.rules).clone() };
-                    verify_read(unverified, &self.ring, &rules, now).await?
-                }
-            };
-            let subject = claims.text("sub").unwrap_or_default().to_owned();
-            return Ok(Accepted { source: None, claims, subject, keep_until: i64::MAX });
-        }
-        let within = |source: &&Source| {
-            scope.tenant.is_none_or(|tenant| source.tenant == tenant) && scope.sources.is_none_or(|ids| ids.contains(&source.id))
-        };
-        let source = self.sources.get(&issuer).and_then(|all| all.iter().find(within)).ok_or_else(|| Invalid::Issuer {
-            found: issuer.clone(),
-            expected: if self.sources.is_empty() { self.own.clone() } else { "an accepted issuer".to_owned() },
+        let token = Presented::new(token);
+        let candidates = trail.check("who may judge it", self.candidates(&token, scope), |found| match found.len() {
+            1 => "one issuer".to_owned(),
+            several => format!("{several} issuers"),
         })?;
-        let Proof::Keys(keys) = &source.proof else { return Err(Invalid::Introspection("not finished".to_owned())) };
-        let claims = verify_read(unverified, &**keys, &source.rules, now).await?;
-        let subject = claims.text("sub").unwrap_or_default().to_owned();
-        Ok(Accepted { source: Some(source.id.clone()), claims, subject, keep_until: i64::MAX })
+        let asked_for = scope.audience.map(|name| AudienceRule::Contains(vec![name.to_owned()]));
+        let mut winner: Option<(&Source, Proven)> = None;
+        let mut refused: Option<Invalid> = None;
+        for source in candidates {
+            if winner.as_ref().is_some_and(|(first, _)| first.tenant == source.tenant) {
+                continue;
+            }
+            trail.step("source", true, || source.id.clone());
+            let audience = asked_for.as_ref().filter(|_| self.is_own(source)).unwrap_or(&source.rules.audience);
+            match source.judge(&token, &Demand { rules: &source.rules, audience, now }, trail).await {
+                Ok(_) if winner.is_some() => return Err(Invalid::Ambiguous),
+                Ok(proven) => winner = Some((source, proven)),
+                Err(invalid) if refused.as_ref().is_none_or(|before| before.reach() < invalid.reach()) => refused = Some(invalid),
+                Err(_) => {}
+            }
+        }
+        match winner {
+            Some((source, proven)) => self.accept(token, source, proven),
+            None => Err(refused.unwrap_or(Invalid::Signature)),
+        }
+    }
+
+    fn accept(&self, token: Presented<'_>, source: &Source, proven: Proven) -> Result<Accepted, Invalid> {
+        let (claims, keep_until) = match proven {
+            Proven::Signed(alg) => (Claims::signed(token.into_jwt()?.claims, alg), i64::MAX),
+            Proven::Told(told) => (Claims::told(told.claims), told.keep_until),
+        };
+        let subject = subject(claims.members(), &source.rules)?.unwrap_or_default().into_owned();
+        Ok(Accepted { source: (!self.is_own(source)).then(|| source.id.clone()), claims, subject, keep_until })
+    }
+
+    fn is_own(&self, source: &Source) -> bool {
+        std::ptr::eq(source, &raw const self.own)
+    }
+
+    /// The sources that may judge a token, in the order in which they do.
+    fn candidates(&self, token: &Presented<'_>, scope: &Scope<'_>) -> Result<Vec<&Source>, Invalid> {
+        let jwt = match token.jwt() {
+            Ok(jwt) => jwt,
+            Err(invalid) => return self.asked_about_opaque(token, scope).ok_or_else(|| invalid.clone()),
+        };
+        let issuer = jwt.issuer();
+        if issuer == Some(self.issuer.as_str()) {
+            return Ok(vec![&self.own]);
+        }
+        let named = scope.pick(issuer.and_then(|issuer| self.foreign.by_issuer.get(issuer)));
+        // Where an issuer is asked about its tokens they are not judged by keys beside: its word may be that one is revoked.
+        let asked: Vec<&Source> = named.iter().copied().filter(|source| source.is_asked()).collect();
+        let found: Vec<&Source> = match scope.tenant {
+            Some(_) if !asked.is_empty() => asked,
+            Some(tenant) => named.into_iter().chain(scope.pick(self.foreign.of_anyone.get(tenant))).collect(),
+            None => named.into_iter().filter(|source| asked.iter().all(|other| other.tenant != source.tenant)).collect(),
+        };
+        if found.is_empty() { Err(self.unknown(issuer.unwrap_or_default(), scope)) } else { Ok(found) }
+    }
+
+    /// The sources that can be asked about a token which is no JWT.
+    fn asked_about_opaque(&self, token: &Presented<'_>, scope: &Scope<'_>) -> Option<Vec<&Source>> {
+        let found = scope.pick(self.foreign.asked.get(scope.tenant?));
+        (!found.is_empty() && token.may_be_asked_about()).then_some(found)
+    }
+
+    /// No source has the issuer; the detail names one that looks like it.
+    fn unknown(&self, found: &str, scope: &Scope<'_>) -> Invalid {
+        let alike = |name: &str| name.trim_end_matches('/').eq_ignore_ascii_case(found.trim_end_matches('/'));
+        let names = || std::iter::once(&self.issuer).chain(self.foreign.by_issuer.keys());
+        let similar = names().find(|name| alike(name) && (scope.tenant.is_some() || name.as_str() != found));
+        let expected = match similar {
+            Some(name) if name != found => name.clone(),
+            Some(_) => "a source of the tenant named".to_owned(),
+            None if self.foreign.by_issuer.contains_key(found) => {
+                "the tenant to be named, whose issuer is asked about it".to_owned()
+            }
+            None => "an issuer that is trusted here".to_owned(),
+        };
+        Invalid::Issuer { found: found.to_owned(), expected }
     }
 
     /// Judges an access token of our own; `now` is unix seconds. Whether its user, client and family still live is for
@@ -128,7 +201,20 @@ impl Validator {
     /// # Errors
     /// [`Invalid`] for the first rule that does not hold.
     pub async fn validate_access(&self, token: &str, now: i64) -> Result<AccessClaims, Invalid> {
-        verify_read(Unverified::read(token, HARD_LIMIT)?, &self.ring, &self.rules, now).await?.read()
+        let token = Presented::new(token);
+        token.jwt().map_err(Clone::clone)?;
+        let proven = self.own.judge(&token, &Demand::of(&self.own.rules, now), &mut Trail::default()).await?;
+        self.accept(token, &self.own, proven)?.claims.read()
+    }
+}
+
+impl Scope<'_> {
+    fn pick<'s>(&self, sources: Option<&'s Vec<Source>>) -> Vec<&'s Source> {
+        let within = |source: &&Source| {
+            let tenant = self.tenant.is_none_or(|tenant| source.tenant == tenant);
+            tenant && self.sources.is_none_or(|ids| ids.contains(&source.id))
+        };
+        sources.map_or_else(Vec::new, |all| all.iter().filter(within).collect())
     }
 }
 
@@ -141,7 +227,6 @@ mod tests {
             Alg,
             issue::{self, tests as own},
             jwks::Inline,
-            rules::Issuer,
             testing::Forge,
             verify::verify,
         },
@@ -163,7 +248,7 @@ mod tests {
         let assertion = ring.sign(SigningAlg::RS256, "JWT", &assertion, 100).unwrap();
         let claims = validator.validate_access(&access, 200).await.unwrap();
         assert_eq!((claims.sub.as_str(), claims.fam.as_deref().unwrap(), claims.aud.names()), ("user-1", "fam-1", &audience[..]));
-        assert_eq!(validator.validate(&access, &Scope::default(), 200).await.unwrap().claims.alg(), Alg::ES256);
+        assert_eq!(validator.validate(&access, &Scope::default(), 200).await.unwrap().claims.alg(), Some(Alg::ES256));
         for (name, token) in [("refresh", &refresh), ("id", &id), ("assertion", &assertion)] {
             assert!(matches!(validator.validate_access(token, 200).await, Err(Invalid::Type { .. })), "{name}");
         }

@@ -1,7 +1,7 @@
 //! The core that judges every JWT. What costs nothing is checked first, and the issuer is asked for keys only by a token
 //! that is right in everything but its signature: a flood of foreign or expired tokens causes no call.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -11,8 +11,10 @@ use super::{
     invalid::{Invalid, shown},
     jwk::{KeySource, PublicKey, Wanted},
     rules::{AudienceRule, Expiry, Issuer, Rules, TypeRule},
+    steps::Trail,
     unverified::Unverified,
 };
+use crate::policy::claim_rules::{ClaimRules, find};
 
 /// The last second of the year 9999: no honest time lies behind it.
 const LATEST: i64 = 253_402_300_799;
@@ -20,35 +22,68 @@ const SUBJECT_LIMIT: usize = 255;
 /// How many keys a token without a `kid` may be tried with.
 const TRIES: usize = 16;
 
+/// What a token is judged by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Demand<'a> {
+    pub(super) rules: &'a Rules,
+    /// Whom it must be for: the rules' own, unless the request asks for another.
+    pub(super) audience: &'a AudienceRule,
+    /// Unix seconds.
+    pub(super) now: i64,
+}
+
+impl<'a> Demand<'a> {
+    pub(super) fn of(rules: &'a Rules, now: i64) -> Self {
+        Self { rules, audience: &rules.audience, now }
+    }
+}
+
 /// Judges `token` by `rules` with the keys of its issuer. `now` is unix seconds.
 ///
 /// # Errors
 /// [`Invalid`] for the first rule that does not hold.
 pub async fn verify(token: &str, keys: &dyn KeySource, rules: &Rules, now: i64) -> Result<Claims, Invalid> {
-    verify_read(Unverified::read(token, rules.limit)?, keys, rules, now).await
+    let token = Unverified::read(token, rules.limit)?;
+    let alg = judge(&token, keys, &Demand::of(rules, now), &mut Trail::default()).await?;
+    Ok(Claims::signed(token.claims, alg))
 }
 
 /// As [`verify`], for a token that has been taken apart to see whose it is.
-///
-/// # Errors
-/// As [`verify`].
-pub async fn verify_read(token: Unverified<'_>, keys: &dyn KeySource, rules: &Rules, now: i64) -> Result<Claims, Invalid> {
-    token.refuse_larger(rules.limit)?;
-    let alg = judge_header(&token, rules)?;
-    let kid = token.kid()?;
-    judge_claims(&token.claims, rules, now)?;
-    let wanted = Wanted { kid, alg };
-    let mut found = keys.find(&wanted, now).await.map_err(Invalid::Keys)?;
-    let mut good = judge_signature(&token, &wanted, &found, rules);
-    if good.is_err() && !found.is_empty() && keys.renew(now).await {
-        found = keys.find(&wanted, now).await.map_err(Invalid::Keys)?;
-        good = judge_signature(&token, &wanted, &found, rules);
-    }
-    let key = good?;
+pub(super) async fn judge(
+    token: &Unverified<'_>,
+    keys: &dyn KeySource,
+    demand: &Demand<'_>,
+    trail: &mut Trail,
+) -> Result<Alg, Invalid> {
+    let rules = demand.rules;
+    trail.check("size", token.refuse_larger(rules.limit), |()| format!("at most {} bytes", rules.limit))?;
+    let alg = trail.check("algorithm and type", judge_header(token, rules), |alg| format!("alg is {alg}"))?;
+    let kid = trail.check("kid", token.kid(), |kid| kid.map_or("the token names no key".to_owned(), shown))?;
+    judge_claims(&token.claims, demand, trail)?;
+    let key = trail.check("signature", prove(token, &Wanted { kid, alg }, keys, demand).await, |key| {
+        format!("verifies with {}", key.kid().map_or("a key without kid".to_owned(), |kid| format!("key {}", shown(kid))))
+    })?;
     if rules.key_issuer {
-        judge_key_issuer(&key, &token.claims)?;
+        trail.check("issuer of the key", judge_key_issuer(&key, &token.claims), |()| "fits".to_owned())?;
     }
-    Ok(Claims::new(token.claims, alg))
+    judge_values(&token.claims, &rules.values, trail)?;
+    Ok(alg)
+}
+
+/// The key that signed.
+async fn prove(
+    token: &Unverified<'_>,
+    wanted: &Wanted<'_>,
+    keys: &dyn KeySource,
+    demand: &Demand<'_>,
+) -> Result<Arc<PublicKey>, Invalid> {
+    let mut found = keys.find(wanted, demand.now).await.map_err(Invalid::Keys)?;
+    let good = judge_signature(token, wanted, &found, demand.rules);
+    if good.is_ok() || found.is_empty() || !keys.renew(demand.now).await {
+        return good;
+    }
+    found = keys.find(wanted, demand.now).await.map_err(Invalid::Keys)?;
+    judge_signature(token, wanted, &found, demand.rules)
 }
 
 fn judge_header(token: &Unverified<'_>, rules: &Rules) -> Result<Alg, Invalid> {
@@ -92,30 +127,60 @@ fn judge_key_issuer(key: &PublicKey, claims: &Map<String, Value>) -> Result<(), 
     if expected == text("iss") { Ok(()) } else { Err(Invalid::Issuer { found: text("iss").to_owned(), expected }) }
 }
 
-fn judge_claims(claims: &Map<String, Value>, rules: &Rules, now: i64) -> Result<(), Invalid> {
-    judge_issuer(claims, rules)?;
-    judge_audience(claims, &rules.audience)?;
-    let absent = |name: &str| claims.get(name).is_none_or(Value::is_null);
+/// What claims say of issuer, audience, time and subject, and whether the required ones are there.
+pub(super) fn judge_claims(claims: &Map<String, Value>, demand: &Demand<'_>, trail: &mut Trail) -> Result<(), Invalid> {
+    let rules = demand.rules;
+    let text = |name: &str| claims.get(name).map_or("absent".to_owned(), |value| shown(&value.to_string()));
+    trail.check("issuer", judge_issuer(claims, rules), |()| text("iss"))?;
+    trail.check("audience", judge_audience(claims, demand.audience), |()| text("aud"))?;
+    trail.check("required claims", judge_presence(claims, rules), |()| rules.required.join(", "))?;
+    trail.check("times", judge_times(claims, rules, demand.now), |()| format!("exp is {}", text("exp")))?;
+    trail.check("subject", subject(claims, rules), |name| name.as_deref().map_or("not asked for".to_owned(), shown))?;
+    Ok(())
+}
+
+fn judge_presence(claims: &Map<String, Value>, rules: &Rules) -> Result<(), Invalid> {
     let exp = (rules.expiry != Expiry::IfPresent).then_some("exp");
     let always = rules.subject.iter().map(String::as_str).chain(exp).chain(rules.max_age.map(|_| "iat"));
     let mut missing: Vec<String> = Vec::new();
     for name in always.chain(rules.required.iter().map(String::as_str)) {
-        if absent(name) && !missing.iter().any(|m| m == name) {
+        if find(claims, name).is_none_or(Value::is_null) && !missing.iter().any(|m| m == name) {
             missing.push(name.to_owned());
         }
     }
-    if !missing.is_empty() {
-        return Err(Invalid::Missing(missing));
-    }
-    judge_times(claims, rules, now)?;
-    let Some(name) = &rules.subject else { return Ok(()) };
-    match claims.get(name).and_then(Value::as_str) {
-        Some(subject) if (1..=SUBJECT_LIMIT).contains(&subject.chars().count()) => Ok(()),
+    if missing.is_empty() { Ok(()) } else { Err(Invalid::Missing(missing)) }
+}
+
+/// Whom the token is about; `None` where the rules do not ask.
+pub(super) fn subject<'a>(claims: &'a Map<String, Value>, rules: &Rules) -> Result<Option<Cow<'a, str>>, Invalid> {
+    let Some(name) = &rules.subject else { return Ok(None) };
+    match find(claims, name) {
+        Some(Value::String(text)) if (1..=SUBJECT_LIMIT).contains(&text.chars().count()) => Ok(Some(Cow::Borrowed(text))),
+        Some(Value::Number(number)) if rules.numeric_subject && (number.is_i64() || number.is_u64()) => {
+            Ok(Some(Cow::Owned(number.to_string())))
+        }
         _ => {
-            let cause = format!("is not a string of 1 to {SUBJECT_LIMIT} characters");
-            Err(Invalid::Claim { name: name.clone(), cause })
+            let or = if rules.numeric_subject { " or a whole number" } else { "" };
+            Err(Invalid::Claim { name: name.clone(), cause: format!("is not a string of 1 to {SUBJECT_LIMIT} characters{or}") })
         }
     }
+}
+
+/// What further claims must be. Judged last: what is asked of them is nobody's business who cannot sign.
+pub(super) fn judge_values(claims: &Map<String, Value>, values: &ClaimRules, trail: &mut Trail) -> Result<(), Invalid> {
+    let held = values.hold(claims);
+    if held && !trail.is_told() {
+        return Ok(());
+    }
+    let mut failed = None;
+    for verdict in values.judge(claims) {
+        trail.step(&format!("claim {}", verdict.claim), verdict.passed, || verdict.why.clone());
+        if !verdict.passed && failed.is_none() {
+            failed = Some(Invalid::Value { claim: verdict.claim, cause: verdict.why });
+        }
+    }
+    let unnamed = || Invalid::Value { claim: "a claim".to_owned(), cause: "is not what is asked for".to_owned() };
+    if held { Ok(()) } else { Err(failed.unwrap_or_else(unnamed)) }
 }
 
 fn judge_issuer(claims: &Map<String, Value>, rules: &Rules) -> Result<(), Invalid> {
@@ -163,7 +228,7 @@ fn judge_audience(claims: &Map<String, Value>, rule: &AudienceRule) -> Result<()
     }
 }
 
-fn judge_times(claims: &Map<String, Value>, rules: &Rules, now: i64) -> Result<(), Invalid> {
+pub(super) fn judge_times(claims: &Map<String, Value>, rules: &Rules, now: i64) -> Result<(), Invalid> {
     let (exp, nbf, iat) = (instant(claims, "exp")?, instant(claims, "nbf")?, instant(claims, "iat")?);
     let leeway = rules.leeway.max(0);
     let enforced = rules.expiry != Expiry::MayHavePassed;

@@ -79,7 +79,7 @@ impl Bearer {
 pub enum Denied {
     /// The token does not hold.
     #[error(transparent)]
-    Invalid(#[from] Invalid),
+    Invalid(Invalid),
     /// It holds, but what it stands on is switched off or gone; the text is for the log.
     #[error("{0}")]
     NotActive(String),
@@ -92,6 +92,15 @@ pub enum Denied {
     /// What is kept in memory is too old, and cannot be read anew; the text is for the log.
     #[error("{0}")]
     Unavailable(String),
+}
+
+impl From<Invalid> for Denied {
+    fn from(invalid: Invalid) -> Self {
+        match invalid {
+            Invalid::Ambiguous => Self::Ambiguous,
+            invalid => Self::Invalid(invalid),
+        }
+    }
 }
 
 impl From<Denied> for ApiError {

@@ -1,14 +1,24 @@
-//! What every node keeps in memory of tenants, issuers, principals, mappings and sites.
+//! What every node keeps in memory of tenants, issuers, principals, mappings and sites: one consistent reading, never
+//! changed; the next one takes its place (`freshness`). `reading` makes it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
-use super::sites::Sites;
+use super::{Team, sites::Sites};
 use crate::{
     policy::{
         access::Refusal,
+        claim_rules::ClaimRules,
+        mapping::Mapper,
+        principal::Principal,
         trusted_issuer::{IssuerSecrets, IssuerSettings},
     },
-    token::Validator,
+    token::{Source, Validator},
 };
 
 /// A tenant as far as tokens go.
@@ -23,7 +33,6 @@ pub struct Tenant {
 }
 
 /// A trusted issuer, or a connection that serves as one.
-#[derive(Clone, Debug)]
 pub struct Issuer {
     /// Row id of the trusted issuer or connection.
     pub id: String,
@@ -37,40 +46,65 @@ pub struct Issuer {
     pub off: Option<Refusal>,
     /// Why its tokens cannot be judged, for operators.
     pub problem: Option<String>,
-    /// What was said of it.
+    /// What was said of it; a connection for several directories has one for each, and the first stands here.
     pub settings: IssuerSettings,
     /// What we prove ourselves with there.
     pub secrets: IssuerSecrets,
+    /// What its claims must be, for claims that were verified before.
+    pub values: ClaimRules,
+    /// Whom its tokens act as, and which teams they belong to.
+    pub mapper: Mapper,
+    pub(super) all_settings: Vec<IssuerSettings>,
+    pub(super) sources: Vec<Source>,
 }
 
-/// One consistent reading. Never changed: a new reading takes its place.
+/// An external identity or virtual account, switched on or not.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Who.
+    pub principal: Principal,
+    /// Whose, by row id.
+    pub tenant_id: String,
+    /// Whether anyone may act as it.
+    pub enabled: bool,
+}
+
+/// Where a mapping leads, and its version.
+#[derive(Clone, Debug)]
+pub struct Lead {
+    /// The issuer's row id.
+    pub issuer: String,
+    /// The principal's or team's row id.
+    pub target: String,
+    /// Grows with each change.
+    pub version: i64,
+}
+
+/// One consistent reading.
 pub struct Catalogue {
     /// The version of the stored catalogue that was read.
     pub version: i64,
-    /// When it was last known to be current (unix seconds).
-    pub checked_at: i64,
     /// Judges tokens of ours and of every enabled issuer of an enabled tenant.
     pub validator: Validator,
     /// The services behind forward auth.
     pub sites: Arc<Sites>,
-    tenants: HashMap<String, Tenant>,
-    tenant_ids: HashMap<String, String>,
-    issuers: HashMap<String, Arc<Issuer>>,
+    pub(super) checked_at: AtomicI64,
+    pub(super) tenants: HashMap<String, Tenant>,
+    pub(super) tenant_ids: HashMap<String, String>,
+    pub(super) issuers: HashMap<String, Arc<Issuer>>,
+    pub(super) named: HashMap<(String, String), Arc<Issuer>>,
+    pub(super) principals: HashMap<String, Known>,
+    pub(super) teams: HashMap<String, Team>,
+    pub(super) leads: HashMap<String, Lead>,
+    /// What was left out and why, for the log.
+    pub(super) problems: Vec<String>,
 }
 
 impl Catalogue {
-    /// With nobody in it.
+    /// When it was last known to be current (unix seconds).
     #[must_use]
-    pub fn empty(validator: Validator) -> Self {
-        Self {
-            version: 0,
-            checked_at: i64::MIN,
-            validator,
-            sites: Arc::default(),
-            tenants: HashMap::new(),
-            tenant_ids: HashMap::new(),
-            issuers: HashMap::new(),
-        }
+    pub fn checked_at(&self) -> i64 {
+        self.checked_at.load(Ordering::SeqCst)
     }
 
     /// A tenant by row id.
@@ -91,10 +125,40 @@ impl Catalogue {
         self.issuers.get(id)
     }
 
-    /// Those of a tenant called `name`: a trusted issuer before a connection of the same name.
+    /// The one of a tenant called `name`: a trusted issuer before a connection of the same name.
     #[must_use]
     pub fn issuer_by_name(&self, tenant_id: &str, name: &str) -> Option<&Arc<Issuer>> {
-        let named = self.issuers.values().filter(|i| i.tenant_id == tenant_id && i.name == name);
-        named.min_by_key(|i| i.connection)
+        self.named.get(&(tenant_id.to_owned(), name.to_owned()))
+    }
+
+    /// An external identity or virtual account by row id.
+    #[must_use]
+    pub fn principal(&self, id: &str) -> Option<&Known> {
+        self.principals.get(id)
+    }
+
+    /// A team that tokens can belong to, by row id.
+    #[must_use]
+    pub fn team(&self, id: &str) -> Option<&Team> {
+        self.teams.get(id)
+    }
+
+    /// Where a mapping leads, by its row id.
+    #[must_use]
+    pub fn lead(&self, mapping: &str) -> Option<&Lead> {
+        self.leads.get(mapping)
+    }
+
+    /// Every issuer, for who must look at all.
+    pub fn issuers(&self) -> impl Iterator<Item = &Arc<Issuer>> {
+        self.issuers.values()
+    }
+}
+
+/// In the log, whose it is and what it is called.
+impl std::fmt::Display for Issuer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = if self.connection { "connection" } else { "trusted issuer" };
+        write!(f, "{kind} {}", self.name)
     }
 }

@@ -1,67 +1,69 @@
 //! Who a token's bearer is: the one place where a token, of ours or foreign, becomes a [`Bearer`].
 //!
-//! [`judge`] → the validator (`token::validator`) says whether the token holds → `catalogue`, kept in memory, says whose
-//! issuer that is and whom the claims map to → `policy::access` says whether all of it is switched on. The bearer
+//! [`judge`] → `freshness` gives the `catalogue`, kept in memory → its validator (`token::validator`) says whether the
+//! token holds → `own` or `foreign` say whom it acts as, and `policy::access` whether all of it is switched on. The bearer
 //! endpoints, forward auth, token exchange and `explain` all come through here.
 //!
 //! Changes take effect at once on the node that made them, and within [`STALE`] seconds on the others.
 
 pub mod bearer;
 pub mod catalogue;
+mod foreign;
+pub mod freshness;
+mod own;
+mod reading;
 pub mod sites;
 
 use std::sync::Arc;
 
 pub use bearer::{Bearer, Denied, Team};
+pub use freshness::Trust;
+pub use own::is_of;
 use serde_json::{Map, Value};
 
-use self::catalogue::{Catalogue, Issuer};
+use self::{
+    catalogue::{Catalogue, Issuer},
+    foreign::Vouched,
+};
 use crate::{
     app::App,
-    outbound::Outbound,
-    policy::{role::Role, site::ResourceName},
-    seal::Sealer,
-    store::{self, Db, StoreError},
-    token::{Validator, jwks::KeySets, validator::Scope},
+    policy::{claim_rules::find, role::Role, site::ResourceName},
+    store::{self, StoreError},
+    token::{Accepted, Invalid, Scope, issue::AccessClaims, unverified::Unverified},
 };
 
 /// Seconds after which a node notices what another has changed.
 pub const STALE: i64 = 5;
-
-/// What trust stands on, and what is kept of the database.
-pub struct Trust {
-    db: Db,
-    sealer: Arc<Sealer>,
-    key_sets: KeySets,
-    outbound: Outbound,
-    own: Validator,
-}
-
-impl Trust {
-    /// Reads nothing yet: the first token does.
-    #[must_use]
-    pub fn new(db: Db, sealer: Arc<Sealer>, key_sets: KeySets, outbound: Outbound, own: Validator) -> Self {
-        Self { db, sealer, key_sets, outbound, own }
-    }
-
-    /// The catalogue as it is at `now` (unix seconds), at most [`STALE`] seconds old. Costs no call while it is fresh.
-    ///
-    /// # Errors
-    /// When it is not fresh and the database does not answer.
-    pub async fn catalogue(&self, _now: i64) -> Result<Arc<Catalogue>, Denied> {
-        let _ = (&self.db, &self.sealer, &self.key_sets, &self.outbound);
-        Ok(Arc::new(Catalogue::empty(self.own.clone())))
-    }
-}
 
 /// Judges a bearer token, of ours or foreign.
 ///
 /// # Errors
 /// Why nobody is let in with it.
 pub async fn judge(app: &App, token: &str, scope: &Scope<'_>) -> Result<Bearer, Denied> {
-    let catalogue = app.trust.catalogue(app.clock.now()).await?;
-    let accepted = catalogue.validator.validate(token, scope, app.clock.now()).await?;
-    Err(Denied::NotActive(format!("not finished: {:?}", accepted.source)))
+    let now = app.clock.now();
+    let catalogue = app.trust.catalogue(now).await?;
+    let scope = catalogue.narrowed(scope);
+    let accepted = catalogue.validator.validate(token, &scope, now).await;
+    let accepted = accepted.map_err(|invalid| catalogue.reason(token, &scope, invalid))?;
+    bearer_of(app, &catalogue, accepted, &scope, now).await
+}
+
+async fn bearer_of(app: &App, catalogue: &Catalogue, accepted: Accepted, scope: &Scope<'_>, now: i64) -> Result<Bearer, Denied> {
+    let Accepted { source, claims, subject, keep_until } = accepted;
+    let Some(source) = source else { return own::bearer(app, catalogue, claims.read()?, scope.tenant, now).await };
+    let issuer = catalogue.issuer(&source).ok_or_else(|| Denied::NotActive("its issuer is gone".to_owned()))?;
+    let (expires_at, claims) = (claims.number("exp"), claims.into_members());
+    foreign::bearer(catalogue, issuer, Vouched { claims, subject, expires_at, keep_until }, now)
+}
+
+/// The bearer of an access token of ours that was judged already, for whatever audience: for those who ask *about* a token.
+///
+/// # Errors
+/// What it stands on that is off or gone.
+pub async fn of_own(app: &App, own: AccessClaims) -> Result<Bearer, Denied> {
+    let now = app.clock.now();
+    let catalogue = app.trust.catalogue(now).await?;
+    own::bearer(app, &catalogue, own, None, now).await
 }
 
 /// The bearer that a user's token of this family would have: for cookies that stand for a family.
@@ -69,8 +71,7 @@ pub async fn judge(app: &App, token: &str, scope: &Scope<'_>) -> Result<Bearer, 
 /// # Errors
 /// Why nobody is let in with it.
 pub async fn of_family(app: &App, family_id: &str, tenant_id: &str) -> Result<Bearer, Denied> {
-    let _ = (app, family_id, tenant_id);
-    Err(Denied::NotActive("not finished".to_owned()))
+    own::of_family(app, family_id, tenant_id, app.clock.now()).await
 }
 
 /// The bearer of claims that a trusted issuer (by row id) gave, when they were verified before: for cookies that stand
@@ -84,8 +85,22 @@ pub async fn of_claims(
     claims: Map<String, Value>,
     expires_at: Option<i64>,
 ) -> Result<Bearer, Denied> {
-    let _ = (app, issuer_id, claims, expires_at);
-    Err(Denied::NotActive("not finished".to_owned()))
+    let now = app.clock.now();
+    if expires_at.is_some_and(|at| at <= now) {
+        return Err(Denied::NotActive("the sign-in has ended".to_owned()));
+    }
+    let catalogue = app.trust.catalogue(now).await?;
+    let gone = |what: &str| Denied::NotActive(what.to_owned());
+    let issuer = catalogue.issuer(issuer_id).ok_or_else(|| gone("its issuer is trusted no longer"))?;
+    // The issuer may have been edited since.
+    let named = claims.get("iss").and_then(Value::as_str);
+    let is_theirs = issuer.all_settings.iter().any(|s| s.issuer.is_none() || s.issuer.as_deref() == named);
+    if !is_theirs || !issuer.values.hold(&claims) {
+        return Err(gone("its claims are not what the issuer's settings ask for now"));
+    }
+    let subject = find(&claims, &issuer.settings.unique_id_claim);
+    let subject = subject.and_then(Value::as_str).ok_or_else(|| gone("its claims name no subject"))?.to_owned();
+    foreign::bearer(&catalogue, issuer, Vouched { claims, subject, expires_at, keep_until: i64::MAX }, now)
 }
 
 /// A tenant's trusted issuer, or connection that serves as one, by its name.
@@ -102,4 +117,33 @@ pub async fn issuer_by_name(app: &App, tenant_id: &str, name: &str) -> Result<Op
 /// What the database says.
 pub async fn role_on(app: &App, bearer: &Bearer, resource: &ResourceName) -> Result<Option<Role>, StoreError> {
     store::resources::strongest(&app.db, &bearer.tenant_id, &resource.kind, &resource.name, &bearer.holders()).await
+}
+
+impl Catalogue {
+    /// The scope with the one tenant that there is, where none is named: then an opaque token is no stranger's.
+    fn narrowed<'a>(&'a self, scope: &Scope<'a>) -> Scope<'a> {
+        let mut tenants = self.tenants.keys();
+        let only = tenants.next().filter(|_| tenants.next().is_none());
+        Scope { tenant: scope.tenant.or(only.map(String::as_str)), ..*scope }
+    }
+
+    /// Why nobody is let in with a token that was refused: an issuer that is switched off, or cannot work, is asked nothing,
+    /// so its tokens are unknown to the validator.
+    fn reason(&self, token: &str, scope: &Scope<'_>, invalid: Invalid) -> Denied {
+        let Invalid::Issuer { .. } = &invalid else { return invalid.into() };
+        let Ok(unverified) = Unverified::read(token, crate::token::unverified::HARD_LIMIT) else { return invalid.into() };
+        let within = |issuer: &&Arc<Issuer>| {
+            scope.tenant.is_none_or(|tenant| tenant == issuer.tenant_id)
+                && scope.sources.is_none_or(|ids| ids.contains(&issuer.id))
+                && issuer.all_settings.iter().any(|s| s.issuer.as_deref() == unverified.issuer())
+        };
+        let named: Vec<_> = self.issuers().filter(within).collect();
+        if let Some((issuer, off)) = named.iter().find_map(|issuer| Some((issuer, issuer.off?))) {
+            return Denied::NotActive(format!("{issuer}: {off}"));
+        }
+        match named.iter().find_map(|issuer| Some((issuer, issuer.problem.as_ref()?))) {
+            Some((issuer, problem)) => Denied::Invalid(Invalid::Keys(format!("{issuer} cannot work: {problem}"))),
+            None => invalid.into(),
+        }
+    }
 }

@@ -43,4 +43,6 @@ mod sso;
 mod starts;
 mod store;
 mod tokens;
+mod trusted;
+mod whoami;
 mod world;

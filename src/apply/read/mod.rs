@@ -1,16 +1,23 @@
 //! From the tree to what is asked for; one file per noun. Everything wrong is noted, whatever can be read is kept.
 
+mod claims;
 mod client;
 mod connection;
+mod issuer;
 mod later;
 mod people;
+mod principal;
 mod provider;
+mod resource;
+mod site;
 mod tenant;
+
+use std::collections::HashMap;
 
 use super::{
     desired::TenantFile,
     reader::{Context, Fields},
-    yaml::{At, Node},
+    yaml::{At, Kind, Node},
 };
 
 /// The whole file. An empty one asks for nothing.
@@ -31,18 +38,35 @@ pub fn read(context: &Context<'_>, text: &str) -> Vec<TenantFile> {
     twice(context, "tenant", tenants.iter().map(|t| (t.at, t.name.as_str())));
     twice(context, "domain", tenants.iter().flat_map(|t| t.domains.iter().map(|(at, d)| (*at, d.as_str()))));
     twice(context, "client", tenants.iter().flat_map(|t| t.clients.iter().map(|c| (c.at, c.id.as_str()))));
+    site::judge_places(context, &tenants);
     tenants
 }
 
 /// Names each name that stands more than once, at every place but the first.
 pub(super) fn twice<'n>(context: &Context<'_>, noun: &str, names: impl Iterator<Item = (At, &'n str)>) {
-    let mut seen: Vec<(At, &str)> = Vec::new();
+    let mut seen: HashMap<&str, At> = HashMap::new();
     for (at, name) in names {
-        match seen.iter().find(|(_, n)| *n == name) {
-            Some((first, _)) => {
-                context.problem(at, format!("{noun} {name} stands in the file twice, first in line {}", first.line))
+        match seen.get(name) {
+            Some(first) => {
+                context.problem(at, format!("{noun} {name} stands in the file twice, first in line {}", first.line));
             }
-            None => seen.push((at, name)),
+            None => {
+                seen.insert(name, at);
+            }
         }
+    }
+}
+
+/// Where `field` stands in the mapping `node`; the mapping itself, when it is missing.
+pub(super) fn place(node: &Node, field: &str) -> At {
+    let Kind::Map(entries) = &node.kind else { return node.at };
+    entries.iter().find(|(key, _)| key.name == field).map_or(node.at, |(_, value)| value.at)
+}
+
+/// Notes each problem at the setting whose name it begins with.
+pub(super) fn note(context: &Context<'_>, node: &Node, problems: Vec<String>) {
+    for text in problems {
+        let field = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+        context.problem(place(node, field), text);
     }
 }

@@ -1,9 +1,9 @@
 //! `users:` and `teams:`.
 
-use super::twice;
+use super::{claims, twice};
 use crate::{
     apply::{
-        desired::{TeamFile, UserFile},
+        desired::{TeamFile, TokensFile, UserFile},
         reader::{Context, Fields, Text},
         yaml::{At, Node},
     },
@@ -25,6 +25,7 @@ pub fn team(context: &Context<'_>, node: &Node) -> Option<(At, TeamFile)> {
     let mut f = Fields::of(context, node, "a team")?;
     let name = f.required_text("name");
     let members: Vec<(At, Email)> = f.texts("members").into_iter().filter_map(|t| Some((t.at, address(context, &t)?))).collect();
+    let tokens = f.list("tokens").into_iter().filter_map(|n| tokens(context, n)).collect();
     f.finish();
     twice(context, "member", members.iter().map(|(at, m)| (*at, m.as_str())));
     let name = name?;
@@ -32,7 +33,19 @@ pub fn team(context: &Context<'_>, node: &Node) -> Option<(At, TeamFile)> {
         context.problem(name.at, "a team's name must be 1 to 128 bytes without control characters");
         return None;
     }
-    Some((name.at, TeamFile { name: name.value, members }))
+    Some((name.at, TeamFile { name: name.value, members, tokens }))
+}
+
+/// Tokens whose bearers belong to a team.
+fn tokens(context: &Context<'_>, node: &Node) -> Option<TokensFile> {
+    let mut f = Fields::of(context, node, "an entry of tokens")?;
+    let named = f.has("issuer");
+    let tokens = claims::tokens(&mut f);
+    f.finish();
+    if !named {
+        context.problem(node.at, "an entry of tokens needs issuer: whose tokens belong to the team?");
+    }
+    tokens
 }
 
 fn address(context: &Context<'_>, text: &Text) -> Option<Email> {

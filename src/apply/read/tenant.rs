@@ -1,6 +1,6 @@
 //! `- name: acme …`: a tenant and all it owns.
 
-use super::{client, connection, later, people, twice};
+use super::{client, connection, issuer, later, people, principal, resource, site, twice};
 use crate::{
     apply::{
         desired::TenantFile,
@@ -8,7 +8,7 @@ use crate::{
         yaml::{Kind, Node},
     },
     moment::seconds,
-    policy::{email::normal_domain, identity::Provisioning},
+    policy::{email::normal_domain, identity::Provisioning, principal::Kind as Who},
 };
 
 pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
@@ -35,11 +35,24 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
     for (connection, client) in connections.iter().flat_map(|c| clients.iter().map(move |client| (c, client))) {
         connection::judge_landing(context, connection, client);
     }
+    let trusted_issuers: Vec<_> = f.list("trusted_issuers").into_iter().filter_map(|n| issuer::read(context, n)).collect();
+    let identities = f.list("external_identities").into_iter().filter_map(|n| principal::read(context, n, Who::ExternalIdentity));
+    let identities: Vec<_> = identities.collect();
+    let accounts = f.list("virtual_accounts").into_iter().filter_map(|n| principal::read(context, n, Who::VirtualAccount));
+    let accounts: Vec<_> = accounts.collect();
+    let resources: Vec<_> = f.list("resources").into_iter().filter_map(|n| resource::read(context, n)).collect();
+    let sites: Vec<_> = f.list("sites").into_iter().filter_map(|n| site::read(context, n)).collect();
     later::refuse(&mut f);
     f.finish();
     twice(context, "connection", connections.iter().map(|c| (c.at, c.name.as_str())));
     twice(context, "user", users.iter().map(|u| (u.at, u.email.as_str())));
     twice(context, "team", teams.iter().map(|(at, t)| (*at, t.name.as_str())));
+    twice(context, "trusted issuer", trusted_issuers.iter().map(|i| (i.at, i.name.as_str())));
+    twice(context, "external identity", identities.iter().map(|p| (p.at, p.name.as_str())));
+    twice(context, "virtual account", accounts.iter().map(|p| (p.at, p.name.as_str())));
+    let labels: Vec<_> = resources.iter().map(|r| (r.at, format!("{} {}", r.name.kind, r.name.name))).collect();
+    twice(context, "resource", labels.iter().map(|(at, label)| (*at, label.as_str())));
+    twice(context, "site", sites.iter().map(|s| (s.at, s.name.as_str())));
     let name = name?;
     Some(TenantFile {
         at: name.at,
@@ -52,9 +65,13 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
         access_token_lifetime,
         refresh_token_lifetime,
         connections,
+        trusted_issuers,
+        principals: identities.into_iter().chain(accounts).collect(),
         clients,
         users,
         teams: teams.into_iter().map(|(_, team)| team).collect(),
+        resources,
+        sites,
     })
 }
 
@@ -75,15 +92,20 @@ fn domain(context: &Context<'_>, text: &Text) -> Option<(crate::apply::yaml::At,
     Some((text.at, domain?))
 }
 
-/// Seconds, or a number with s, m, h or d; at most ten years.
+/// As [`span`], of one second at least.
 pub(super) fn lifetime(f: &mut Fields<'_, '_>, name: &'static str) -> Option<i64> {
+    span(f, name, 1)
+}
+
+/// Seconds, or a number with s, m, h or d; at most ten years.
+pub(super) fn span(f: &mut Fields<'_, '_>, name: &'static str, least: i64) -> Option<i64> {
     let node = f.take(name)?;
     let value = match &node.kind {
         Kind::Int(x) => Some(*x),
         Kind::Text(_) => seconds(&f.context.text(node, name)?.value),
         _ => None,
     };
-    let value = value.filter(|s| (1..=10 * 366 * 86_400).contains(s));
+    let value = value.filter(|s| (least..=10 * 366 * 86_400).contains(s));
     if value.is_none() {
         f.context.problem(node.at, format!("{name} must be seconds, or a number with s, m, h or d, like 15m, 24h or 7d"));
     }

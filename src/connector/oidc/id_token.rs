@@ -143,9 +143,10 @@ fn judge_nonce(claims: &Claims, nonce: &str) -> Result<(), String> {
 fn judge_at_hash(claims: &Claims, access_token: &str) -> Result<(), String> {
     let Some(found) = claims.get("at_hash").filter(|v| !v.is_null()) else { return Ok(()) };
     let algorithm = match claims.alg() {
-        Alg::RS256 | Alg::PS256 | Alg::ES256 => &digest::SHA256,
-        Alg::RS384 | Alg::PS384 | Alg::ES384 => &digest::SHA384,
-        Alg::RS512 | Alg::PS512 | Alg::EdDSA => &digest::SHA512,
+        Some(Alg::RS256 | Alg::PS256 | Alg::ES256) => &digest::SHA256,
+        Some(Alg::RS384 | Alg::PS384 | Alg::ES384) => &digest::SHA384,
+        Some(Alg::RS512 | Alg::PS512 | Alg::EdDSA) => &digest::SHA512,
+        None => return Err("the ID token has no signature that at_hash could be computed with".to_owned()),
     };
     let whole = digest::digest(algorithm, access_token.as_bytes());
     let half = &whole.as_ref()[..whole.as_ref().len() / 2];

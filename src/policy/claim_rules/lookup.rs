@@ -17,6 +17,7 @@ pub fn find<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value>
 }
 
 /// Whether `name` can name a claim.
+#[must_use]
 pub fn is_name(name: &str) -> bool {
     let pointer_escapes = || name.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
     (1..=512).contains(&name.len()) && !name.chars().any(char::is_control) && (!name.starts_with('/') || pointer_escapes())

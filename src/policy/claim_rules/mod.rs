@@ -15,7 +15,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
-pub use lookup::find;
+pub use lookup::{find, is_name};
 pub use shorthand::{rule, shorthand, value_list};
 
 /// How a claim is compared with the values of a rule.

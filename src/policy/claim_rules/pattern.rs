@@ -13,10 +13,11 @@ pub fn expression(text: &str) -> Result<Regex, String> {
         return Err(format!("has an expression of more than {LONGEST} characters"));
     }
     let build = |text: &str| RegexBuilder::new(text).size_limit(LARGEST).nest_limit(32).build();
+    // Without its text, which may have come out of the environment.
     let unusable = |e: regex::Error| match e {
-        regex::Error::CompiledTooBig(_) => format!("has the expression {text:?}, which is too large: repeat less"),
+        regex::Error::CompiledTooBig(_) => "has an expression that is too large: repeat less".to_owned(),
         // The last line says what, those before draw it.
-        e => format!("has an unusable expression {text:?}: {}", e.to_string().lines().last().unwrap_or_default().trim()),
+        e => format!("has an unusable expression: {}", e.to_string().lines().last().unwrap_or_default().trim()),
     };
     // By itself first: `a)|(b` would be an expression only between our parentheses, and leave them.
     build(text).map_err(unusable)?;

@@ -34,7 +34,7 @@ impl Script {
 
 #[async_trait]
 impl FetchKeys for Script {
-    async fn fetch(&self, _url: &Url) -> Result<Document, String> {
+    async fn fetch(&self, _purpose: &'static str, _url: &Url) -> Result<Document, String> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let _held = self.gate.acquire().await.unwrap();
         self.answer.lock().unwrap().clone()

@@ -65,7 +65,7 @@ impl Idp {
 async fn the_honest_token_passes_in_all_its_spellings() {
     let idp = Idp::new();
     let good = idp.judge(&header(), &claims(), &id_rules()).await.unwrap();
-    assert_eq!((good.text("sub"), good.number("exp"), good.alg()), (Some("s"), Some(NOW + 300), Alg::ES256));
+    assert_eq!((good.text("sub"), good.number("exp"), good.alg()), (Some("s"), Some(NOW + 300), Some(Alg::ES256)));
     for header in [
         without(&header(), "typ"),
         without(&header(), "kid"),

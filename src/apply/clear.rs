@@ -1,0 +1,156 @@
+//! What the file no longer names: it goes, or is listed.
+
+use std::collections::HashSet;
+
+use super::{
+    desired::TenantFile,
+    execute::{Result, Work},
+    plan::Action,
+};
+use crate::{
+    policy::principal::Kind,
+    store::{clients, connections, domains, principals, resources, sites, teams, tenants::Tenant, trusted_issuers, users},
+};
+
+/// How many of those who are kept are named.
+const NAMED: usize = 10;
+
+/// What an external identity or virtual account is called in plans and problems.
+pub fn noun(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ExternalIdentity => "external identity",
+        Kind::VirtualAccount => "virtual account",
+        Kind::Team => "team",
+        Kind::User => "user",
+    }
+}
+
+impl Work<'_> {
+    /// What the file no longer names goes with `--prune` and is listed without; `lost` is what goes with it.
+    pub fn goes(&mut self, name: String, lost: Vec<String>) -> bool {
+        let (action, lost) = if self.prune { (Action::Delete, lost) } else { (Action::Keep, Vec::new()) };
+        self.plan.add(action, name, lost);
+        self.prune
+    }
+
+    /// Every role that somebody holds, in words.
+    async fn roles(&mut self, holder: &str) -> Result<Vec<String>> {
+        let held = resources::held_by(&mut *self.tx, holder).await?;
+        Ok(held.into_iter().map(|(kind, name, role)| format!("{} on {kind} {name}", role.as_str())).collect())
+    }
+
+    /// External identities first: whoever reads the plan sees who loses what before what is lost.
+    pub async fn clear(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
+        self.clear_principals(tenant, file).await?;
+        self.clear_sites(tenant, file).await?;
+        for x in connections::of_tenant(&mut *self.tx, &tenant.id).await? {
+            let named = file.connections.iter().any(|f| f.name == x.name);
+            if !named && self.goes(format!("connection {}/{}", tenant.name, x.name), Vec::new()) {
+                connections::delete(&mut *self.tx, &x.id).await?;
+            }
+        }
+        for x in trusted_issuers::of_tenant(&mut *self.tx, &tenant.id).await? {
+            let named = file.trusted_issuers.iter().any(|f| f.name == x.name);
+            if !named && self.goes(format!("trusted issuer {}/{}", tenant.name, x.name), Vec::new()) {
+                trusted_issuers::delete(&mut *self.tx, &x.id).await?;
+            }
+        }
+        for x in clients::of_tenant(&mut *self.tx, &tenant.id).await? {
+            let named = file.clients.iter().any(|f| f.id == x.id);
+            if !named && self.goes(format!("client {}", x.id), Vec::new()) {
+                clients::delete(&mut *self.tx, &x.id).await?;
+            }
+        }
+        for x in teams::of_tenant(&mut *self.tx, &tenant.id).await? {
+            if file.teams.iter().any(|f| f.name == x.name) {
+                continue;
+            }
+            let lost = self.roles(&x.id).await?;
+            if self.goes(format!("team {}/{}", tenant.name, x.name), lost) {
+                teams::delete(&mut *self.tx, &x.id).await?;
+            }
+        }
+        self.clear_users(tenant, file).await?;
+        for x in resources::of_tenant(&mut *self.tx, &tenant.id).await? {
+            let named = file.resources.iter().any(|f| f.name.kind == x.kind && f.name.name == x.name);
+            if !named && self.goes(format!("resource {}/{} {}", tenant.name, x.kind, x.name), Vec::new()) {
+                resources::delete(&mut *self.tx, &x.id).await?;
+            }
+        }
+        self.clear_domains(tenant, file).await
+    }
+
+    async fn clear_principals(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
+        let named: HashSet<(Kind, &str)> = file.principals.iter().map(|f| (f.kind, f.name.as_str())).collect();
+        for kind in [Kind::ExternalIdentity, Kind::VirtualAccount] {
+            for x in principals::of_tenant(&mut *self.tx, &tenant.id, kind).await? {
+                if named.contains(&(kind, x.name.as_str())) {
+                    continue;
+                }
+                let lost = self.roles(&x.id).await?;
+                if self.goes(format!("{} {}/{}", noun(kind), tenant.name, x.name), lost) {
+                    principals::delete(&mut *self.tx, &x.id).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Places that a site gives up may be another's in the same file.
+    async fn clear_sites(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
+        for x in sites::of_tenant(&mut *self.tx, &tenant.id).await? {
+            match file.sites.iter().find(|f| f.name == x.name) {
+                Some(f) if f.settings.hosts != x.settings.hosts || f.settings.paths != x.settings.paths => {
+                    sites::give_up(&mut *self.tx, &x.id).await?;
+                }
+                Some(_) => {}
+                None => {
+                    if self.goes(format!("site {}/{}", tenant.name, x.name), Vec::new()) {
+                        sites::delete(&mut *self.tx, &x.id).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Users whom sign-ins made stay: nobody wrote them down, so a file that lacks them says nothing.
+    async fn clear_users(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
+        let declared = users::declared(&mut *self.tx, &tenant.id).await?;
+        let mut others = Vec::new();
+        for x in users::of_tenant(&mut *self.tx, &tenant.id).await? {
+            if file.users.iter().any(|f| f.email == x.email) {
+                continue;
+            }
+            if !declared.contains(&x.id) {
+                others.push(x.email.as_str().to_owned());
+                continue;
+            }
+            let lost = self.roles(&x.id).await?;
+            if self.goes(format!("user {}/{}", tenant.name, x.email.as_str()), lost) {
+                users::delete(&mut *self.tx, &x.id).await?;
+            }
+        }
+        if self.prune && !others.is_empty() {
+            let noun = if others.len() == 1 { "user" } else { "users" };
+            let name = format!("{} {noun} of tenant {}", others.len(), tenant.name);
+            if others.len() > NAMED {
+                others.truncate(NAMED);
+                others.push("…".into());
+            }
+            self.plan.add(Action::Spare, name, others);
+        }
+        Ok(())
+    }
+
+    /// Domains that this tenant gives up may be another's in the same file. They count as a change further down.
+    async fn clear_domains(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
+        let old = domains::of_tenant(&mut *self.tx, &tenant.id).await?;
+        let kept: Vec<String> = old.iter().filter(|d| file.domains.iter().any(|(_, f)| f == *d)).cloned().collect();
+        if kept.len() < old.len() {
+            domains::set(&mut *self.tx, &tenant.id, &kept).await?;
+            self.gave_up.push(tenant.id.clone());
+        }
+        Ok(())
+    }
+}

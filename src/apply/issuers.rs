@@ -1,0 +1,147 @@
+//! Trusted issuers, and what is named as one.
+
+use super::{
+    desired::{IssuerFile, TenantFile},
+    execute::{Result, Work},
+    nouns::SECRET,
+    plan::{Action, differences, differs},
+};
+use crate::{
+    policy::{connection::Protocol, principal::Kind, trusted_issuer::IssuerSecrets},
+    secret,
+    store::{
+        StoreError, connections,
+        mappings::{self, Source, Target},
+        principals, teams,
+        tenants::Tenant,
+        trusted_issuers::{self, TrustedIssuer},
+    },
+    suggest,
+};
+
+impl Work<'_> {
+    pub async fn issuer(&mut self, tenant: &Tenant, file: &IssuerFile) -> Result {
+        let old = trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, &file.name).await?;
+        let id = old.as_ref().map_or_else(|| secret::row_id(self.now), |o| o.id.clone());
+        let context = TrustedIssuer::secrets_context(&id);
+        let was = self.opened(old.as_ref(), &context)?;
+        let same = was == file.secrets;
+        let kept = old.as_ref().filter(|_| same).and_then(|o| o.secrets_sealed.clone());
+        let new = TrustedIssuer {
+            tenant_id: tenant.id.clone(),
+            name: file.name.clone(),
+            enabled: file.enabled.unwrap_or(old.as_ref().is_none_or(|o| o.enabled)),
+            settings: file.settings.clone(),
+            secrets_sealed: match kept {
+                Some(kept) => Some(kept),
+                None => self.sealed(&file.secrets, &context)?,
+            },
+            created_at: old.as_ref().map_or(self.now, |o| o.created_at),
+            id,
+        };
+        let name = format!("trusted issuer {}/{}", tenant.name, new.name);
+        for warning in new.settings.warnings() {
+            self.plan.warn(format!("{name} {warning}"));
+        }
+        let Some(old) = old else {
+            trusted_issuers::save(&mut *self.tx, &new).await?;
+            self.plan.add(Action::Create, name, Vec::new());
+            return Ok(());
+        };
+        let mut fields = Vec::new();
+        differs(&mut fields, "enabled", &old.enabled, &new.enabled);
+        fields.extend(differences(&old.settings, &new.settings));
+        let secrets = [
+            ("introspection_client_secret", &was.introspection, &file.secrets.introspection),
+            ("oauth_client.client_secret", &was.oauth_client, &file.secrets.oauth_client),
+        ];
+        for (field, was, is) in secrets {
+            differs(&mut fields, &format!("{field} {SECRET}"), was, is);
+        }
+        if self.plan.compare(name, fields) {
+            trusted_issuers::save(&mut *self.tx, &new).await?;
+        }
+        Ok(())
+    }
+
+    fn opened(&self, issuer: Option<&TrustedIssuer>, context: &str) -> Result<IssuerSecrets> {
+        const WHAT: &str = "trusted issuer secrets";
+        let Some(sealed) = issuer.and_then(|o| o.secrets_sealed.as_deref()) else { return Ok(IssuerSecrets::default()) };
+        let json = self.sealer.open_text(context, sealed).map_err(|e| StoreError::Sealed(WHAT, e))?;
+        serde_json::from_str(&json).map_err(|e| StoreError::Corrupt(WHAT, e.to_string()))
+    }
+
+    fn sealed(&self, secrets: &IssuerSecrets, context: &str) -> Result<Option<String>> {
+        if *secrets == IssuerSecrets::default() {
+            return Ok(None);
+        }
+        let json = serde_json::to_string(secrets).map_err(|e| StoreError::Corrupt("trusted issuer secrets", e.to_string()))?;
+        Ok(Some(self.sealer.seal(context, json.as_bytes())))
+    }
+
+    /// What tokens come from: a trusted issuer, or a connection that is not offered for sign-in; else why not.
+    pub async fn source(&mut self, tenant: &Tenant, name: &str) -> Result<std::result::Result<Source, String>> {
+        if let Some(issuer) = trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, name).await? {
+            return Ok(Ok(Source::Issuer(issuer.id)));
+        }
+        let Some(connection) = connections::find_by_name(&mut *self.tx, &tenant.id, name).await? else {
+            let known = trusted_issuers::of_tenant(&mut *self.tx, &tenant.id).await?;
+            let hint = suggest::hint(name, known.iter().map(|i| i.name.as_str()));
+            return Ok(Err(format!("{name} is no trusted issuer of tenant {}{hint}; add it under trusted_issuers", tenant.name)));
+        };
+        Ok(match connection {
+            c if c.protocol == Protocol::Saml => {
+                Err(format!("connection {name} speaks SAML, which has no bearer tokens; name a trusted issuer"))
+            }
+            c if c.login_enabled => Err(format!(
+                "connection {name} is offered for sign-in, so it is no issuer of bearer tokens; set login_enabled: false on it, or \
+                 name a trusted issuer"
+            )),
+            c => Ok(Source::Connection(c.id)),
+        })
+    }
+
+    /// Whoever has no claims acts for every token of the issuer; where that issuer takes tokens of anyone or for anyone, that
+    /// would be everybody.
+    pub async fn fallbacks(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
+        let issuers = trusted_issuers::of_tenant(&mut *self.tx, &tenant.id).await?;
+        let open: Vec<&TrustedIssuer> =
+            issuers.iter().filter(|i| !i.settings.pins_issuer() || !i.settings.pins_audience()).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        for mapping in mappings::of_tenant(&mut *self.tx, &tenant.id).await?.iter().filter(|m| m.claims.is_empty()) {
+            let Some(issuer) = open.iter().find(|i| mapping.source == Source::Issuer(i.id.clone())) else { continue };
+            let (kind, name) = match &mapping.target {
+                Target::Team(id) => {
+                    let team = teams::of_tenant(&mut *self.tx, &tenant.id).await?.into_iter().find(|t| t.id == *id);
+                    (Kind::Team, team.map(|t| t.name).unwrap_or_default())
+                }
+                Target::Principal(id) => match principals::find(&mut *self.tx, id).await? {
+                    Some(principal) => (principal.kind, principal.name),
+                    None => continue,
+                },
+            };
+            let written = file.trusted_issuers.iter().find(|f| f.name == issuer.name).map(|f| f.at);
+            let at = tokens_at(file, kind, &name, &issuer.name).or(written).unwrap_or(file.at);
+            let what = if issuer.settings.pins_issuer() { "audience" } else { "issuer" };
+            let noun = super::clear::noun(kind);
+            self.problem(
+                at,
+                format!(
+                    "{noun} {name} has no claims, and trusted issuer {} takes any {what}: too many tokens would match; name \
+                     claims, or the {what} of the issuer",
+                    issuer.name
+                ),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Where the file says which tokens lead to somebody.
+fn tokens_at(file: &TenantFile, kind: Kind, name: &str, issuer: &str) -> Option<super::yaml::At> {
+    let principals = file.principals.iter().filter(|p| p.kind == kind && p.name == name).filter_map(|p| p.tokens.as_ref());
+    let teams = file.teams.iter().filter(|t| kind == Kind::Team && t.name == name).flat_map(|t| &t.tokens);
+    principals.chain(teams).find(|t| t.issuer == issuer && t.claims.is_empty()).map(|t| t.at)
+}

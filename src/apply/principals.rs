@@ -1,0 +1,171 @@
+//! External identities and virtual accounts, and which tokens lead to them and to teams.
+
+use std::collections::HashMap;
+
+use super::{
+    clear::noun,
+    desired::{PrincipalFile, TokensFile},
+    execute::{Result, Work},
+    plan::{Action, differs},
+};
+use crate::{
+    policy::principal::Kind,
+    secret,
+    store::{
+        mappings::{self, Mapping, Source, Target},
+        principals::{self, Principal},
+        tenants::Tenant,
+    },
+};
+
+/// What the names of issuers stand for, or why they stand for nothing.
+type Sources = HashMap<String, std::result::Result<Source, String>>;
+
+impl Work<'_> {
+    pub async fn principals(&mut self, tenant: &Tenant, files: &[PrincipalFile]) -> Result {
+        if files.is_empty() {
+            return Ok(());
+        }
+        // There may be very many: they are read at once.
+        let mut known: HashMap<(Kind, String), Principal> = HashMap::new();
+        for kind in [Kind::ExternalIdentity, Kind::VirtualAccount] {
+            let all = principals::of_tenant(&mut *self.tx, &tenant.id, kind).await?;
+            known.extend(all.into_iter().map(|p| ((kind, p.name.clone()), p)));
+        }
+        let mut mapped: HashMap<Target, Mapping> = HashMap::new();
+        mapped.extend(mappings::of_tenant(&mut *self.tx, &tenant.id).await?.into_iter().map(|m| (m.target.clone(), m)));
+        let mut sources = Sources::new();
+        for file in files {
+            let wanted = match &file.tokens {
+                Some(tokens) => match self.found(tenant, tokens, &mut sources).await? {
+                    Some(source) => Some((tokens, source)),
+                    None => continue,
+                },
+                None => None,
+            };
+            let old = known.get(&(file.kind, file.name.clone()));
+            let mapping = old.and_then(|old| mapped.get(&Target::Principal(old.id.clone())));
+            self.principal(tenant, file, old, mapping, wanted).await?;
+        }
+        Ok(())
+    }
+
+    async fn principal(
+        &mut self,
+        tenant: &Tenant,
+        file: &PrincipalFile,
+        old: Option<&Principal>,
+        mapping: Option<&Mapping>,
+        wanted: Option<(&TokensFile, Source)>,
+    ) -> Result {
+        let name = format!("{} {}/{}", noun(file.kind), tenant.name, file.name);
+        let new = Principal {
+            id: old.map_or_else(|| secret::row_id(self.now), |o| o.id.clone()),
+            tenant_id: tenant.id.clone(),
+            kind: file.kind,
+            name: file.name.clone(),
+            enabled: file.enabled.unwrap_or(old.is_none_or(|o| o.enabled)),
+            created_at: old.map_or(self.now, |o| o.created_at),
+        };
+        let mut fields = Vec::new();
+        if let (Some(mapping), Some((tokens, source))) = (mapping, &wanted) {
+            if mapping.source != *source && file.kind == Kind::ExternalIdentity {
+                self.problem(
+                    tokens.at,
+                    format!(
+                        "of an external identity only the claims can be changed, not the issuer; delete it (gatehouse identities \
+                         delete {} {}) and apply again",
+                        tenant.name, file.name
+                    ),
+                );
+                return Ok(());
+            }
+            differs(&mut fields, "issuer", &mapping.source, source);
+            differs(&mut fields, "claims", &mapping.claims, &tokens.claims);
+        } else if mapping.is_some() || wanted.is_some() {
+            fields.push("issuer".to_owned());
+        }
+        let remapped = !fields.is_empty();
+        if let Some(old) = old {
+            differs(&mut fields, "enabled", &old.enabled, &new.enabled);
+        }
+        if old != Some(&new) {
+            principals::save(&mut *self.tx, &new).await?;
+        }
+        if remapped {
+            self.remap(tenant, Target::Principal(new.id.clone()), mapping, wanted).await?;
+        }
+        match old {
+            None => self.plan.add(Action::Create, name, Vec::new()),
+            Some(_) => {
+                self.plan.compare(name, fields);
+            }
+        }
+        Ok(())
+    }
+
+    async fn remap(
+        &mut self,
+        tenant: &Tenant,
+        target: Target,
+        old: Option<&Mapping>,
+        wanted: Option<(&TokensFile, Source)>,
+    ) -> Result {
+        let Some((tokens, source)) = wanted else {
+            if let Some(old) = old {
+                mappings::delete(&mut *self.tx, &old.id).await?;
+            }
+            return Ok(());
+        };
+        let mapping = Mapping {
+            id: old.map_or_else(|| secret::row_id(self.now), |o| o.id.clone()),
+            tenant_id: tenant.id.clone(),
+            source,
+            target,
+            claims: tokens.claims.clone(),
+            version: old.map_or(1, |o| o.version),
+            created_at: old.map_or(self.now, |o| o.created_at),
+        };
+        mappings::save(&mut *self.tx, &mapping).await
+    }
+
+    /// The source that the file names; nothing when that is a problem, which is noted.
+    async fn found(&mut self, tenant: &Tenant, tokens: &TokensFile, sources: &mut Sources) -> Result<Option<Source>> {
+        if !sources.contains_key(&tokens.issuer) {
+            let source = self.source(tenant, &tokens.issuer).await?;
+            sources.insert(tokens.issuer.clone(), source);
+        }
+        match sources.get(&tokens.issuer) {
+            Some(Ok(source)) => Ok(Some(source.clone())),
+            Some(Err(why)) => {
+                self.problem(tokens.at, why.clone());
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Makes the tokens that belong to a team those of the file; whether anything changed.
+    pub async fn belonging(&mut self, tenant: &Tenant, team_id: &str, files: &[TokensFile]) -> Result<bool> {
+        let target = Target::Team(team_id.to_owned());
+        let mut old = mappings::of_tenant(&mut *self.tx, &tenant.id).await?;
+        old.retain(|m| m.target == target);
+        let mut sources = Sources::new();
+        let mut new = Vec::new();
+        for tokens in files {
+            let Some(source) = self.found(tenant, tokens, &mut sources).await? else { continue };
+            match old.iter().position(|m| m.source == source && m.claims == tokens.claims) {
+                Some(same) => drop(old.swap_remove(same)),
+                None => new.push((tokens, source)),
+            }
+        }
+        let changed = !old.is_empty() || !new.is_empty();
+        for mapping in &old {
+            mappings::delete(&mut *self.tx, &mapping.id).await?;
+        }
+        for (tokens, source) in new {
+            self.remap(tenant, target.clone(), None, Some((tokens, source))).await?;
+        }
+        Ok(changed)
+    }
+}

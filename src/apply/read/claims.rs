@@ -1,0 +1,42 @@
+//! `claims:` of external identities, virtual accounts, teams and sites, and `claim_values:` of trusted issuers.
+
+use crate::{
+    apply::{
+        desired::TokensFile,
+        reader::{Context, Fields},
+        yaml::{Kind, Node},
+    },
+    policy::claim_rules::{ClaimRule, ClaimRules, shorthand},
+};
+
+/// What claims must be, sorted by claim: the order in which the file has them means nothing.
+pub fn read(context: &Context<'_>, node: &Node, what: &str) -> Vec<ClaimRule> {
+    let read = |(key, value)| {
+        let rule = rule(context, key, value);
+        rule.map_err(|why| context.problem(value.at, format!("{what}: {why}"))).ok().flatten()
+    };
+    let mut rules: Vec<ClaimRule> =
+        context.entries(node, what).into_iter().map(|(key, value)| (key.name.as_str(), value)).filter_map(read).collect();
+    rules.sort_by(|a, b| a.claim.cmp(&b.claim));
+    rules
+}
+
+/// Nothing where the value's own problem has been noted already.
+fn rule(context: &Context<'_>, claim: &str, value: &Node) -> Result<Option<ClaimRule>, String> {
+    let Some(json) = context.json(value) else { return Ok(None) };
+    let rule = shorthand(claim, &json)?;
+    ClaimRules::compile(std::slice::from_ref(&rule))?;
+    Ok(Some(rule))
+}
+
+/// `issuer:` and `claims:`: which tokens lead to somebody.
+pub fn tokens(f: &mut Fields<'_, '_>) -> Option<TokensFile> {
+    let claims = f.take("claims").map(|node| (node, read(f.context, node, "claims")));
+    let Some(issuer) = f.text("issuer") else {
+        if let Some((node, _)) = claims.filter(|(node, _)| matches!(&node.kind, Kind::Map(entries) if !entries.is_empty())) {
+            f.context.problem(node.at, "claims need an issuer: whose tokens have them?");
+        }
+        return None;
+    };
+    Some(TokensFile { at: issuer.at, issuer: issuer.value, claims: claims.map(|(_, rules)| rules).unwrap_or_default() })
+}

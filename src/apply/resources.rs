@@ -1,0 +1,81 @@
+//! Resources, and who holds which role on them.
+
+use super::{
+    clear::noun,
+    desired::{CollaboratorFile, ResourceFile},
+    execute::{Result, Work},
+    plan::Action,
+};
+use crate::{
+    policy::{email::Email, principal::Kind},
+    secret,
+    store::{
+        principals,
+        resources::{self, Holder, Resource},
+        teams,
+        tenants::Tenant,
+        users,
+    },
+};
+
+impl Work<'_> {
+    pub async fn resource(&mut self, tenant: &Tenant, file: &ResourceFile) -> Result {
+        let (kind, name) = (&file.name.kind, &file.name.name);
+        let old = resources::find(&mut *self.tx, &tenant.id, kind, name).await?;
+        let is_new = old.is_none();
+        let resource = match old {
+            Some(resource) => resource,
+            None => {
+                let (kind, name) = (kind.clone(), name.clone());
+                let id = secret::row_id(self.now);
+                let resource = Resource { id, tenant_id: tenant.id.clone(), kind, name, created_at: self.now };
+                resources::insert(&mut *self.tx, &resource).await?;
+                resource
+            }
+        };
+        let mut wanted = Vec::new();
+        for collaborator in &file.collaborators {
+            if let Some(holder) = self.holder(tenant, collaborator).await? {
+                wanted.push((holder, collaborator.role));
+            }
+        }
+        let held = resources::collaborators(&mut *self.tx, &resource.id).await?;
+        let mut changed = false;
+        for (holder, _) in held.iter().filter(|(holder, _)| !wanted.iter().any(|(w, _)| w == holder)) {
+            changed |= resources::take(&mut *self.tx, &resource.id, holder.id()).await?;
+        }
+        for (holder, role) in &wanted {
+            changed |= resources::give(&mut *self.tx, &resource.id, holder, *role).await?;
+        }
+        let label = format!("resource {}/{kind} {name}", tenant.name);
+        if is_new {
+            self.plan.add(Action::Create, label, Vec::new());
+        } else {
+            self.plan.compare(label, if changed { vec!["collaborators".to_owned()] } else { Vec::new() });
+        }
+        Ok(())
+    }
+
+    async fn holder(&mut self, tenant: &Tenant, file: &CollaboratorFile) -> Result<Option<Holder>> {
+        let tx = &mut *self.tx;
+        let found = match file.kind {
+            Kind::User => match Email::parse(&file.name) {
+                Some(email) => users::find_by_email(tx, &tenant.id, &email).await?.map(|user| Holder::User(user.id)),
+                None => None,
+            },
+            Kind::Team => teams::find_by_name(tx, &tenant.id, &file.name).await?.map(|team| Holder::Team(team.id)),
+            kind => principals::find_by_name(tx, &tenant.id, kind, &file.name).await?.map(|p| Holder::Principal(p.id)),
+        };
+        if found.is_none() {
+            let under = match file.kind {
+                Kind::User => "users",
+                Kind::Team => "teams",
+                Kind::ExternalIdentity => "external_identities",
+                Kind::VirtualAccount => "virtual_accounts",
+            };
+            let text = format!("{} is no {} of tenant {}; add it under {under}", file.name, noun(file.kind), tenant.name);
+            self.problem(file.at, text);
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,141 @@
+//! Sites, and what they refer to.
+
+use super::{
+    desired::SiteFile,
+    execute::{Result, Work},
+    plan::{Action, differences, differs},
+};
+use crate::{
+    oauth::{
+        client::{Client, GrantType},
+        redirect_uri::RedirectUri,
+    },
+    policy::site::{Login, OURSELVES},
+    secret,
+    store::{
+        clients, resources,
+        sites::{self, Site},
+        tenants::Tenant,
+        trusted_issuers,
+    },
+};
+
+impl Work<'_> {
+    pub async fn site(&mut self, tenant: &Tenant, file: &SiteFile) -> Result {
+        let old = sites::find_by_name(&mut *self.tx, &tenant.id, &file.name).await?;
+        let new = Site {
+            id: old.as_ref().map_or_else(|| secret::row_id(self.now), |o| o.id.clone()),
+            tenant_id: tenant.id.clone(),
+            name: file.name.clone(),
+            enabled: file.enabled.unwrap_or(old.as_ref().is_none_or(|o| o.enabled)),
+            settings: file.settings.clone(),
+            created_at: old.as_ref().map_or(self.now, |o| o.created_at),
+        };
+        let free = self.place_is_free(&new, file).await?;
+        self.references(tenant, file).await?;
+        if !free {
+            return Ok(());
+        }
+        let name = format!("site {}/{}", tenant.name, new.name);
+        let Some(old) = old else {
+            sites::save(self.tx, &new).await?;
+            self.plan.add(Action::Create, name, Vec::new());
+            return Ok(());
+        };
+        let mut fields = Vec::new();
+        differs(&mut fields, "enabled", &old.enabled, &new.enabled);
+        fields.extend(differences(&old.settings, &new.settings));
+        if self.plan.compare(name, fields) {
+            sites::save(self.tx, &new).await?;
+        }
+        Ok(())
+    }
+
+    /// No two sites share a place, and no two tenants a host: whoever serves one path of a host can read the cookies of all.
+    async fn place_is_free(&mut self, site: &Site, file: &SiteFile) -> Result<bool> {
+        let everywhere = ["/".to_owned()];
+        let paths = if site.settings.paths.is_empty() { &everywhere[..] } else { &site.settings.paths };
+        let mut free = true;
+        for host in &site.settings.hosts {
+            for place in sites::at_host(&mut *self.tx, host).await?.iter().filter(|p| p.site_id != site.id) {
+                let owner = format!("site {} of tenant {}", place.site, place.tenant);
+                let text = match place.tenant_id == site.tenant_id {
+                    true if !paths.contains(&place.path) => continue,
+                    true => format!("{host}{} is the place of {owner}; choose another host or path", place.path),
+                    false => format!("host {host} is that of {owner}; sites of two tenants share no host"),
+                };
+                free = false;
+                self.problem(file.places.hosts, text);
+            }
+        }
+        Ok(free)
+    }
+
+    /// What the site names must be there, and be fit for it.
+    async fn references(&mut self, tenant: &Tenant, file: &SiteFile) -> Result {
+        let (settings, at) = (&file.settings, &file.places);
+        for name in settings.issuers.iter().filter(|name| *name != OURSELVES) {
+            if let Err(why) = self.source(tenant, name).await? {
+                self.problem(at.issuers, why);
+            }
+        }
+        if let Some(resource) = &settings.resource
+            && resources::find(&mut *self.tx, &tenant.id, &resource.kind, &resource.name).await?.is_none()
+        {
+            let (kind, name) = (&resource.kind, &resource.name);
+            self.problem(at.resource, format!("{kind} {name} is no resource of tenant {}; add it under resources", tenant.name));
+        }
+        match &settings.login {
+            None => {}
+            Some(Login::Client(id)) => {
+                match clients::find(&mut *self.tx, id).await?.filter(|client| client.tenant_id == tenant.id) {
+                    Some(client) => {
+                        for text in unfit(&client, file) {
+                            self.problem(at.login, text);
+                        }
+                    }
+                    None => {
+                        self.problem(at.login, format!("{id} is no client of tenant {}; add it under clients", tenant.name));
+                    }
+                }
+            }
+            Some(Login::Issuer(name)) => {
+                let issuer = trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, name).await?;
+                if !issuer.is_some_and(|issuer| issuer.settings.oauth_client.is_some()) {
+                    let text = format!(
+                        "browsers cannot sign in at {name}: it must be a trusted issuer of tenant {} with oauth_client",
+                        tenant.name
+                    );
+                    self.problem(at.login, text);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why browsers could not sign in to the site over this client.
+fn unfit(client: &Client, file: &SiteFile) -> Vec<String> {
+    let (id, settings) = (&client.id, &file.settings);
+    let mut found = Vec::new();
+    if !client.may(GrantType::AuthorizationCode) {
+        found.push(format!("client {id} cannot sign anybody in; add authorization_code to its grant_types"));
+    }
+    for callback in settings.callbacks().iter().filter(|uri| !lands(client, uri)) {
+        found.push(format!("client {id} lacks the redirect URI of this site; add {callback} to its redirect_uris"));
+    }
+    if let Some(audience) = settings.audience.as_ref().filter(|audience| !client.settings.resources.contains(audience)) {
+        found.push(format!("client {id} gets no tokens for this site; add its audience {audience} to the client's resources"));
+    }
+    for scope in settings.scopes.iter().filter(|scope| !client.settings.scopes.has(scope)) {
+        found.push(format!("client {id} may not ask for the scope {scope} that this site needs; add it to the client's scopes"));
+    }
+    found
+}
+
+/// On this machine itself http will do.
+fn lands(client: &Client, callback: &str) -> bool {
+    let plain = callback.replacen("https://", "http://", 1);
+    let is = |uri: &RedirectUri| uri.as_str() == callback || uri.as_str() == plain;
+    client.settings.redirect_uris.iter().any(is)
+}

@@ -1,0 +1,157 @@
+//! Keys of an issuer that only its discovery document tells the place of (OpenID Connect Discovery §4, RFC 8414).
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use arc_swap::ArcSwapOption;
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::{
+    json,
+    jwk::{KeySource, PublicKey, Wanted},
+    jwks::{FRESH, FetchKeys, KeySets, RemoteKeys},
+};
+
+/// A document that was good.
+#[derive(Debug, PartialEq, Eq)]
+struct Known {
+    jwks_uri: Url,
+    fresh_until: i64,
+}
+
+/// What is known of an issuer's document, for all who trust the issuer.
+pub(super) struct Document {
+    issuer: String,
+    url: Url,
+    fetch: Arc<dyn FetchKeys>,
+    floor: i64,
+    known: ArcSwapOption<Known>,
+    failure: ArcSwapOption<String>,
+    tried_at: AtomicI64,
+    gate: Mutex<()>,
+}
+
+impl Document {
+    pub(super) fn new(issuer: &str, fetch: Arc<dyn FetchKeys>, floor: i64) -> Result<Self, String> {
+        let address = format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(issuer));
+        let url = Url::parse(&address).ok().filter(|url| url.has_host() && url.query().is_none() && url.fragment().is_none());
+        let url = url.ok_or_else(|| {
+            format!("the issuer {issuer:?} is no URL whose discovery document could name its keys; give jwks_uri or jwks")
+        })?;
+        let (known, failure) = (ArcSwapOption::empty(), ArcSwapOption::empty());
+        let (tried_at, gate) = (AtomicI64::new(i64::MIN), Mutex::default());
+        Ok(Self { issuer: issuer.to_owned(), url, fetch, floor, known, failure, tried_at, gate })
+    }
+
+    fn cooling(&self, now: i64) -> bool {
+        now.saturating_sub(self.tried_at.load(Ordering::SeqCst)).saturating_abs() < self.floor
+    }
+
+    /// Where the keys are. Only who asks for the first time, or for keys that are not where they were, waits for the
+    /// document; one that has become old is used while the next is fetched.
+    async fn jwks_uri(self: &Arc<Self>, now: i64) -> Result<Url, String> {
+        let Some(known) = self.known.load_full() else { return self.look_again(None, now).await };
+        if known.fresh_until <= now && !self.cooling(now) {
+            let (document, before) = (Arc::clone(self), known.jwks_uri.clone());
+            tokio::spawn(async move { document.look_again(Some(&before), now).await });
+        }
+        Ok(known.jwks_uri.clone())
+    }
+
+    /// Fetches the document, unless it was tried within the floor or somebody else has just found another place than
+    /// `before`.
+    async fn look_again(self: &Arc<Self>, before: Option<&Url>, now: i64) -> Result<Url, String> {
+        let _only_one = self.gate.lock().await;
+        let known = self.known.load_full().map(|known| known.jwks_uri.clone());
+        if known.as_ref() == before && !self.cooling(now) {
+            self.tried_at.store(now, Ordering::SeqCst);
+            let document = Arc::clone(self);
+            // Of its own, so that a caller who hangs up does not take the fetch along and leave only the floor.
+            let task = tokio::spawn(async move { document.fetch(now).await });
+            task.await.map_err(|_| "fetching the discovery document was broken off")?;
+        }
+        match (self.known.load_full(), self.failure.load_full()) {
+            (Some(known), _) => Ok(known.jwks_uri.clone()),
+            (None, Some(failure)) => Err((*failure).clone()),
+            (None, None) => Err("the discovery document has not been fetched yet".to_owned()),
+        }
+    }
+
+    async fn fetch(&self, now: i64) {
+        let answer = self.fetch.fetch("discovery", &self.url).await;
+        let read = answer.and_then(|answer| Ok((read(&self.issuer, &answer.body)?, answer.max_age)));
+        match read {
+            Ok((jwks_uri, max_age)) => {
+                let fresh = max_age.unwrap_or(FRESH).clamp(self.floor.min(FRESH), FRESH);
+                self.known.store(Some(Arc::new(Known { jwks_uri, fresh_until: now.saturating_add(fresh) })));
+                self.failure.store(None);
+            }
+            Err(why) => {
+                let why = format!("{}: {why}", self.url);
+                tracing::warn!(cause = %why, "a trusted issuer's discovery document could not be used");
+                self.failure.store(Some(Arc::new(why)));
+            }
+        }
+    }
+}
+
+/// The address of the keys, if the document is that of this issuer: one that names another could put its keys in place of
+/// the issuer's (OpenID Connect Discovery §4.3).
+fn read(issuer: &str, body: &[u8]) -> Result<Url, String> {
+    let document = json::object(body).map_err(|why| format!("the discovery document {why}"))?;
+    let text = |name: &str| document.get(name).and_then(Value::as_str);
+    if text("issuer") != Some(issuer) {
+        return Err(format!("the discovery document names another issuer than {issuer:?}"));
+    }
+    let jwks_uri = text("jwks_uri").ok_or("the discovery document has no jwks_uri")?;
+    Url::parse(jwks_uri).map_err(|_| "the discovery document's jwks_uri is no URL".to_owned())
+}
+
+/// The keys that an issuer's discovery document leads to.
+pub struct DiscoveredKeys {
+    document: Arc<Document>,
+    key_sets: KeySets,
+    max_age: i64,
+    /// Where they last were, and they: whoever is in use is not forgotten.
+    held: ArcSwapOption<(Url, RemoteKeys)>,
+}
+
+impl DiscoveredKeys {
+    pub(super) fn new(document: Arc<Document>, key_sets: KeySets, max_age: i64) -> Self {
+        Self { document, key_sets, max_age, held: ArcSwapOption::empty() }
+    }
+
+    fn at(&self, place: &Url) -> RemoteKeys {
+        if let Some(held) = self.held.load().as_ref().filter(|held| held.0 == *place) {
+            return held.1.clone();
+        }
+        let keys = self.key_sets.kept(place, self.max_age);
+        self.held.store(Some(Arc::new((place.clone(), keys.clone()))));
+        keys
+    }
+}
+
+#[async_trait]
+impl KeySource for DiscoveredKeys {
+    async fn find(&self, wanted: &Wanted<'_>, now: i64) -> Result<Vec<Arc<PublicKey>>, String> {
+        let place = self.document.jwks_uri(now).await?;
+        let found = self.at(&place).find(wanted, now).await;
+        if found.is_ok() {
+            return found;
+        }
+        let moved = self.document.look_again(Some(&place), now).await?;
+        if moved == place { found } else { self.at(&moved).find(wanted, now).await }
+    }
+
+    async fn renew(&self, now: i64) -> bool {
+        match self.document.jwks_uri(now).await {
+            Ok(place) => self.at(&place).renew(now).await,
+            Err(_) => false,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What came as a bearer token: a JWT taken apart, or something that only its issuer can read.
+
+use super::{
+    invalid::Invalid,
+    unverified::{HARD_LIMIT, Unverified},
+};
+
+/// Largest token that an introspection endpoint is asked about, in bytes.
+const OPAQUE_LIMIT: usize = 16 * 1024;
+
+/// A token, decoded once for all sources that may judge it.
+pub(super) struct Presented<'a> {
+    text: &'a str,
+    jwt: Result<Unverified<'a>, Invalid>,
+}
+
+impl<'a> Presented<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, jwt: Unverified::read(text, HARD_LIMIT) }
+    }
+
+    pub(super) fn text(&self) -> &'a str {
+        self.text
+    }
+
+    pub(super) fn jwt(&self) -> Result<&Unverified<'a>, &Invalid> {
+        self.jwt.as_ref()
+    }
+
+    pub(super) fn into_jwt(self) -> Result<Unverified<'a>, Invalid> {
+        self.jwt
+    }
+
+    /// Whether its issuer can be asked about it: it reads as a JWT, or is in the form of a bearer token (RFC 6750 §2.1) and
+    /// no JWT at all. What is nearly a JWT is refused here: a damaged token of one issuer is not shown to another.
+    pub(super) fn may_be_asked_about(&self) -> bool {
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
+        let fits = (1..=OPAQUE_LIMIT).contains(&self.text.len()) && self.text.bytes().all(token);
+        fits && (self.jwt.is_ok() || !(self.text.starts_with("eyJ") && self.text.split('.').count() == 3))
+    }
+}

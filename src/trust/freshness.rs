@@ -1,0 +1,116 @@
+//! Keeps the catalogue current: at once on the node that changed something, within [`STALE`] seconds on the others, and
+//! never beyond that. Who cannot know whether it is current is told so, and decides nothing.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::Mutex;
+
+use super::{
+    STALE,
+    bearer::Denied,
+    catalogue::Catalogue,
+    reading::{self, Openers},
+};
+use crate::{
+    outbound::Outbound,
+    seal::Sealer,
+    store::{self, Db, StoreError},
+    token::{Validator, jwks::KeySets},
+};
+
+/// What trust stands on, and what is kept of the database. Clones share it.
+#[derive(Clone)]
+pub struct Trust(Arc<Shared>);
+
+struct Shared {
+    db: Db,
+    openers: Openers,
+    kept: ArcSwapOption<Kept>,
+    /// Counts attempts to become current.
+    attempts: AtomicU64,
+    /// Held while one is under way; why the last one failed.
+    gate: Arc<Mutex<Option<String>>>,
+}
+
+struct Kept {
+    catalogue: Arc<Catalogue>,
+    /// [`Db::revision`] before it was known to be current.
+    revision: u64,
+}
+
+impl Trust {
+    /// Reads nothing yet: the first token does.
+    #[must_use]
+    pub fn new(db: Db, sealer: Arc<Sealer>, key_sets: KeySets, outbound: Outbound, own: Validator) -> Self {
+        let openers = Openers { sealer, key_sets, outbound, own };
+        let (kept, attempts, gate) = (ArcSwapOption::empty(), AtomicU64::new(0), Arc::default());
+        Self(Arc::new(Shared { db, openers, kept, attempts, gate }))
+    }
+
+    /// The catalogue as it is at `now` (unix seconds), at most [`STALE`] seconds old. Costs no call while it is fresh, and
+    /// one for all who ask when it is not.
+    ///
+    /// # Errors
+    /// When it is not fresh and the database does not answer.
+    pub async fn catalogue(&self, now: i64) -> Result<Arc<Catalogue>, Denied> {
+        if let Some(catalogue) = self.0.fresh(now) {
+            return Ok(catalogue);
+        }
+        let seen = self.0.attempts.load(Ordering::SeqCst);
+        let mut gate = Arc::clone(&self.0.gate).lock_owned().await;
+        if let Some(catalogue) = self.0.fresh(now) {
+            return Ok(catalogue);
+        }
+        // Who waited for an attempt that failed does not wait for another one.
+        if let Some(cause) = gate.as_ref().filter(|_| self.0.attempts.load(Ordering::SeqCst) != seen) {
+            return Err(Denied::Unavailable(cause.clone()));
+        }
+        let shared = Arc::clone(&self.0);
+        // Of its own, so that a caller who hangs up does not take the reading along.
+        let task = tokio::spawn(async move {
+            let outcome = shared.renew(now).await.map_err(|e| e.to_string());
+            shared.attempts.fetch_add(1, Ordering::SeqCst);
+            *gate = outcome.as_ref().err().cloned();
+            outcome
+        });
+        let outcome = task.await.unwrap_or_else(|e| Err(format!("reading the catalogue was broken off: {e}")));
+        outcome.map_err(Denied::Unavailable)
+    }
+}
+
+impl Shared {
+    fn fresh(&self, now: i64) -> Option<Arc<Catalogue>> {
+        let kept = self.kept.load();
+        let kept = kept.as_ref().filter(|kept| kept.revision == self.db.revision())?;
+        let age = now.saturating_sub(kept.catalogue.checked_at());
+        (0..STALE).contains(&age).then(|| Arc::clone(&kept.catalogue))
+    }
+
+    /// Asks for the version, and reads everything where it is another one.
+    async fn renew(&self, now: i64) -> Result<Arc<Catalogue>, StoreError> {
+        let revision = self.db.revision();
+        let before = self.kept.load_full().map(|kept| Arc::clone(&kept.catalogue));
+        if let Some(catalogue) = before.as_ref().filter(|before| before.checked_at() <= now)
+            && store::catalogue::version(&self.db).await? == catalogue.version
+        {
+            catalogue.checked_at.store(now, Ordering::SeqCst);
+            let catalogue = Arc::clone(catalogue);
+            self.kept.store(Some(Arc::new(Kept { catalogue: Arc::clone(&catalogue), revision })));
+            return Ok(catalogue);
+        }
+        let rows = reading::read(&self.db).await?;
+        let (openers, old) = (self.openers.clone(), before.clone());
+        let built = tokio::task::spawn_blocking(move || reading::build(rows, old.as_deref(), &openers, now)).await;
+        let built = built.map_err(|e| StoreError::Corrupt("catalogue", format!("building it was broken off: {e}")))?;
+        for problem in reading::new_problems(&built, before.as_deref()) {
+            tracing::warn!(problem, "left out of who is trusted");
+        }
+        let catalogue = Arc::new(built);
+        self.kept.store(Some(Arc::new(Kept { catalogue: Arc::clone(&catalogue), revision })));
+        Ok(catalogue)
+    }
+}

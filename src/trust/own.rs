@@ -1,0 +1,224 @@
+//! The bearers of our own tokens: users, whose tokens stand on their family, and principals, whose tokens stand on the
+//! mappings that led to them.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    STALE, Team,
+    bearer::{Bearer, Denied},
+    catalogue::{Catalogue, Issuer},
+};
+use crate::{
+    app::App,
+    policy::{
+        access::{Refusal, Standing, judge},
+        principal::{Kind, Principal},
+        trusted_issuer::Matching,
+    },
+    store::{
+        self,
+        standing::{Footing, Parties},
+    },
+    token::issue::{AccessClaims, Actor, Origin},
+};
+
+/// The bearer of an access token of ours that holds, for the tenant (by row id) that is asked for, if one is.
+pub(super) async fn bearer(
+    app: &App,
+    catalogue: &Catalogue,
+    own: AccessClaims,
+    tenant: Option<&str>,
+    now: i64,
+) -> Result<Bearer, Denied> {
+    // First of all: what becomes of another tenant's tokens is nobody's business here.
+    let theirs = catalogue.tenant_by_name(&own.tenant).map(|t| t.id.as_str());
+    if tenant.is_some() && tenant != theirs {
+        return Err(Denied::NotActive("it is of another tenant than was asked for".to_owned()));
+    }
+    let claims = match serde_json::to_value(&own) {
+        Ok(Value::Object(claims)) => claims,
+        _ => return Err(Denied::NotActive("its claims are unreadable".to_owned())),
+    };
+    match own.fam.clone() {
+        Some(family) => of_user(app, &family, own, claims, now).await,
+        None => of_principal(app, catalogue, own, claims, now).await,
+    }
+}
+
+async fn of_user(app: &App, family: &str, own: AccessClaims, claims: Map<String, Value>, now: i64) -> Result<Bearer, Denied> {
+    let footing = footing(app, family, now).await?;
+    if !is_of(&own, &footing) {
+        return Err(Denied::NotActive("its family is not its own".to_owned()));
+    }
+    let expires_at = own.exp;
+    let bearer = user(app, footing, claims, Some(expires_at), now).await?;
+    Ok(Bearer { own: Some(own), ..bearer })
+}
+
+/// Whether a token is of the family that it names.
+pub fn is_of(own: &AccessClaims, footing: &Footing) -> bool {
+    let family = &footing.family;
+    family.user_id == own.sub && family.client_id == own.client_id && footing.tenant == own.tenant
+}
+
+/// The bearer of a family, as of a token that it would have now.
+pub(super) async fn of_family(app: &App, family: &str, tenant_id: &str, now: i64) -> Result<Bearer, Denied> {
+    let footing = footing(app, family, now).await?;
+    let f = &footing.family;
+    if f.tenant_id != tenant_id {
+        return Err(Denied::NotActive("its family is another tenant's".to_owned()));
+    }
+    let claims = json!({
+        "iss": app.issuer(),
+        "sub": f.user_id,
+        "client_id": f.client_id,
+        "scope": f.scope,
+        "tenant": footing.tenant,
+        "auth_time": f.auth_time,
+        "email": footing.email,
+        "email_verified": footing.email_proven,
+        "name": footing.name,
+    });
+    let Value::Object(mut claims) = claims else { return Err(Denied::NotActive("no claims".to_owned())) };
+    claims.retain(|_, value| !value.is_null());
+    let expires_at = f.expires_at;
+    user(app, footing, claims, Some(expires_at), now).await
+}
+
+async fn footing(app: &App, family: &str, now: i64) -> Result<Footing, Denied> {
+    let footing = store::standing::of_family(&app.db, family, now).await?;
+    let footing = footing.ok_or_else(|| Denied::NotActive("its family, or what that stands on, is gone".to_owned()))?;
+    footing.standing.map_err(|refusal| Denied::NotActive(refusal.to_string()))?;
+    Ok(footing)
+}
+
+async fn user(
+    app: &App,
+    footing: Footing,
+    claims: Map<String, Value>,
+    expires_at: Option<i64>,
+    now: i64,
+) -> Result<Bearer, Denied> {
+    let Footing { family, tenant, email, .. } = footing;
+    let teams = store::teams::of_user(&app.db, &family.user_id).await?;
+    Ok(Bearer {
+        tenant_id: family.tenant_id.clone(),
+        tenant,
+        principals: vec![Principal { kind: Kind::User, name: email.clone(), id: family.user_id.clone() }],
+        teams: teams.into_iter().map(|t| Team { id: t.id, name: t.name }).collect(),
+        acts_as: Vec::new(),
+        subject: family.user_id.clone(),
+        email: Some(email),
+        issuer: app.issuer().to_owned(),
+        source: None,
+        claims,
+        own: None,
+        family: Some(family),
+        expires_at,
+        fresh_until: (now + STALE).min(expires_at.unwrap_or(i64::MAX)),
+    })
+}
+
+async fn of_principal(
+    app: &App,
+    catalogue: &Catalogue,
+    own: AccessClaims,
+    claims: Map<String, Value>,
+    now: i64,
+) -> Result<Bearer, Denied> {
+    let gone = |what: &str| Denied::NotActive(what.to_owned());
+    let tenant = catalogue.tenant_by_name(&own.tenant).ok_or_else(|| gone("its tenant is gone"))?;
+    let parties = Parties::of_client(&tenant.id, &own.client_id);
+    let standing = store::standing::require(&app.db, parties, now).await?;
+    standing.map_err(|refusal| Denied::NotActive(refusal.to_string()))?;
+    if store::replays::is_revoked(&app.db, &own.jti).await? {
+        return Err(gone("it was revoked"));
+    }
+    let issuer = match &own.origin {
+        Some(Origin { source, .. }) => {
+            let issuer = catalogue.issuer(source).filter(|i| i.tenant_id == tenant.id);
+            let issuer = issuer.ok_or_else(|| gone("the issuer of the token it was exchanged for is trusted no longer"))?;
+            stand(issuer.off)?;
+            Some(issuer)
+        }
+        None => None,
+    };
+    let standing = Standings { catalogue, tenant_id: &tenant.id, issuer: issuer.map(|i| &**i) };
+    let (mut principals, mut teams, mut acts_as) = (Vec::new(), Vec::new(), Vec::new());
+    for actor in &own.acts_as {
+        match standing.of(actor) {
+            Ok(Stands::Principal(principal)) => principals.push(principal),
+            Ok(Stands::Team(team)) => teams.push(team),
+            // As with the token it was exchanged for: nobody becomes somebody lesser because the best match is switched off.
+            Err(cause) if actor.kind != Kind::Team && standing.best_alone() => return Err(Denied::NotActive(cause)),
+            Err(cause) => {
+                tracing::debug!(actor = actor.id, cause, "drops out of whom a token acts as");
+                continue;
+            }
+        }
+        acts_as.push(actor.clone());
+    }
+    if acts_as.is_empty() {
+        return Err(gone("nothing is left of whom it acts as"));
+    }
+    Ok(Bearer {
+        tenant_id: tenant.id.clone(),
+        tenant: tenant.name.clone(),
+        principals,
+        teams,
+        acts_as,
+        subject: own.origin.as_ref().map_or_else(|| own.sub.clone(), |origin| origin.sub.clone()),
+        email: own.email.clone(),
+        issuer: own.origin.as_ref().map_or_else(|| own.iss.clone(), |origin| origin.iss.clone()),
+        source: own.origin.as_ref().map(|origin| origin.source.clone()),
+        claims,
+        expires_at: Some(own.exp),
+        fresh_until: (catalogue.checked_at().min(now) + STALE).min(own.exp),
+        family: None,
+        own: Some(own),
+    })
+}
+
+fn stand(off: Option<Refusal>) -> Result<(), Denied> {
+    off.map_or(Ok(()), |refusal| Err(Denied::NotActive(refusal.to_string())))
+}
+
+/// Whom an actor of a token is, as long as it stands as it did when the token was made.
+enum Stands {
+    Principal(Principal),
+    Team(Team),
+}
+
+struct Standings<'a> {
+    catalogue: &'a Catalogue,
+    tenant_id: &'a str,
+    /// The issuer of the token that it was exchanged for.
+    issuer: Option<&'a Issuer>,
+}
+
+impl Standings<'_> {
+    fn of(&self, actor: &Actor) -> Result<Stands, String> {
+        match (&actor.mapping, self.issuer) {
+            (Some((mapping, version)), Some(issuer)) => {
+                let lead = self.catalogue.lead(mapping).ok_or("the mapping that led to it is gone")?;
+                if lead.version != *version || lead.issuer != issuer.id || lead.target != actor.id {
+                    return Err("the mapping that led to it has changed".to_owned());
+                }
+            }
+            (None, None) if actor.kind == Kind::VirtualAccount => {}
+            _ => return Err("it does not say what led to it".to_owned()),
+        }
+        if actor.kind == Kind::Team {
+            let team = self.catalogue.team(&actor.id).ok_or("the team is gone")?;
+            return Ok(Stands::Team(team.clone()));
+        }
+        let known = self.catalogue.principal(&actor.id);
+        let known = known.filter(|k| k.tenant_id == self.tenant_id && k.principal.kind == actor.kind).ok_or("it is gone")?;
+        judge(Standing { principal: Some(known.enabled), ..Standing::of_tenant(true) }).map_err(|refusal| refusal.to_string())?;
+        Ok(Stands::Principal(known.principal.clone()))
+    }
+
+    fn best_alone(&self) -> bool {
+        self.issuer.is_none_or(|issuer| issuer.settings.matching == Matching::Best)
+    }
+}
