@@ -40,7 +40,7 @@ async fn who_passes_and_who_does_not(backend: Backend) {
         ("an unknown issuer", "app.example", &wrong_issuer, 401),
         ("another audience", "app.example", &wrong_audience, 401),
         ("expired", "app.example", &expired, 401),
-        ("another tenant's", "app.example", &other_tenant, 403),
+        ("another tenant's", "app.example", &other_tenant, 401),
         ("no role", "model.example", &own, 403),
         ("a site that is off", "off.example", &own, 403),
         ("an unknown host", "evil.example", &own, 403),

@@ -137,7 +137,7 @@ async fn two_tabs_end_where_they_began(backend: Backend) {
     assert_eq!(landed.location(), Some("https://app.example/first"));
     assert_eq!(visitor.ask(&world, Dialect::Forward, "app.example", "/").await.status, 200);
     for n in 0..8 {
-        visitor.depart(&world, "app.example", &format!("/{n}")).await;
+        visitor.visit(&world, &format!("https://app.example/.gatehouse/start?rd=/{n}"), &[]).await;
     }
     assert!(visitor.site.len() <= 6, "the header stays small: {}", visitor.site.len());
 }
