@@ -91,6 +91,8 @@ fn state(idp: &Idp) -> String {
   - {{client_id: {name}, secret: s, redirect_uris: ["https://{name}.example/cb"], trusted: true}}
   - {{client_id: {name}-ci, secret: s, grant_types: [token_exchange, jwt_bearer]}}
   - {{client_id: {name}-batch, secret: s, grant_types: [client_credentials], virtual_account: batch}}
+  virtual_accounts:
+  - {{name: batch}}
   users:
   - {{email: ada@{name}.example, name: Ada, password: "correct horse"}}
 "#,
@@ -166,7 +168,7 @@ impl<'a> Row<'a> {
         let legacy = connections::find_by_name(db, &tenant, "legacy").await.unwrap().unwrap();
         let partner = principal(Kind::ExternalIdentity, "partner").await;
         map(Source::Connection(legacy.id), &partner, &[("azp", "partner")]).await;
-        let account = principal(Kind::VirtualAccount, "batch").await;
+        let account = principals::find_by_name(db, &tenant, Kind::VirtualAccount, "batch").await.unwrap().unwrap();
         let user = users::of_tenant(db, &tenant).await.unwrap().remove(0).id;
         let team = new();
         teams::save(db, &Team { id: team.clone(), tenant_id: tenant.clone(), name: "sre".into(), created_at: now })
