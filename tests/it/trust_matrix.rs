@@ -208,9 +208,12 @@ impl<'a> Row<'a> {
         let form = [("grant_type", "authorization_code"), ("code", code.as_str()), ("redirect_uri", redirect.as_str())];
         let tokens = Browser::new().post_as(&format!("{}/oauth2/token", world.url), name, Some("s"), &form).await;
         let own = text(&tokens.json(), "access_token").to_owned();
-        let cookie = secret::random();
+        let value = secret::random();
+        let catalogue = world.app.trust.catalogue(now).await.unwrap();
+        let at = catalogue.sites.at_host(&format!("{name}.site.example"));
+        let cookie = format!("{}={value}", at.first().unwrap().cookie);
         let session = SiteSession {
-            id_hash: secret::digest(&cookie),
+            id_hash: secret::digest(&value),
             site_id: site.id.clone(),
             family_id: Some(text(&decode(&own).1, "fam").to_owned()),
             issuer_id: None,
@@ -345,7 +348,7 @@ impl<'a> Row<'a> {
             }
             "forward-own" => self.forward(node, ("authorization", &format!("Bearer {}", self.own))).await,
             "forward-foreign" => self.forward(node, ("authorization", &format!("Bearer {}", self.foreign))).await,
-            "forward-cookie" => self.forward(node, ("cookie", &format!("__Host-gatehouse-site={}", self.cookie))).await,
+            "forward-cookie" => self.forward(node, ("cookie", &self.cookie)).await,
             other => panic!("no such path: {other}"),
         }
     }
