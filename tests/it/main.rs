@@ -46,5 +46,6 @@ mod starts;
 mod store;
 mod tokens;
 mod trusted;
+mod vectors;
 mod whoami;
 mod world;
