@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
+mod access;
 mod apply;
 mod assertions;
 mod attacks;
@@ -19,6 +20,7 @@ mod demo;
 mod direct;
 mod exchange;
 mod failures;
+mod forward;
 mod hops;
 mod idp;
 mod imported_keys;
@@ -45,6 +47,7 @@ mod sso;
 mod starts;
 mod store;
 mod tokens;
+mod trust;
 mod trusted;
 mod vectors;
 mod whoami;
