@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
+mod access;
 mod apply;
 mod assertions;
 mod attacks;
@@ -45,6 +46,7 @@ mod sso;
 mod starts;
 mod store;
 mod tokens;
+mod trust;
 mod trusted;
 mod whoami;
 mod world;
