@@ -20,6 +20,7 @@ mod demo;
 mod direct;
 mod exchange;
 mod failures;
+mod forward;
 mod hops;
 mod idp;
 mod imported_keys;
