@@ -50,5 +50,6 @@ mod tokens;
 mod trust;
 mod trust_matrix;
 mod trusted;
+mod vectors;
 mod whoami;
 mod world;
