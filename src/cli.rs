@@ -2,6 +2,7 @@
 
 mod check;
 mod connections;
+mod identities;
 mod keys;
 
 use std::{
@@ -71,6 +72,9 @@ enum Command {
     /// Connections: what to tell their providers, and what the providers say of themselves
     #[command(subcommand)]
     Connections(Connections),
+    /// External identities: whom tokens of trusted issuers act as
+    #[command(subcommand)]
+    Identities(Identities),
     /// See it work: gatehouse, an identity provider and a control plane on this machine, with people to sign in as
     ///
     /// Listens on loopback alone, keeps its files in one folder, and reads no settings. RUST_LOG sets what is logged
@@ -127,6 +131,27 @@ enum Connections {
         /// The SHA-256 fingerprint of each certificate that the held metadata has
         #[arg(required = true)]
         fingerprints: Vec<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Identities {
+    /// List external identities with their issuers and claims
+    List {
+        /// Only those of this tenant
+        tenant: Option<String>,
+    },
+    /// Delete one with every role it holds
+    ///
+    /// Prints the roles and asks; where there is no terminal to ask at, nothing is deleted without --yes.
+    Delete {
+        /// The tenant's name
+        tenant: String,
+        /// The external identity's name
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -187,6 +212,10 @@ fn execute(cli: Cli) -> Result<(), Problems> {
             }
             Command::Connections(Connections::Accept { named: n, fingerprints }) => {
                 connections::accept(&settings("error")?.0, &n.tenant, &n.connection, &fingerprints).await
+            }
+            Command::Identities(Identities::List { tenant }) => identities::list(&settings("warn")?.0, tenant.as_deref()).await,
+            Command::Identities(Identities::Delete { tenant, name, yes }) => {
+                identities::delete(&settings("warn")?.0, &tenant, &name, yes).await
             }
             Command::Demo { dir, port, idp_port, control_plane_port } => {
                 let _logs = start_logs(LogFormat::Text, "warn");

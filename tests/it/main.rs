@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
 mod apply;
+mod apply_trust;
 mod assertions;
 mod attacks;
 mod authorize;
