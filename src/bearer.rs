@@ -75,11 +75,14 @@ fn in_header(headers: &HeaderMap) -> Result<&str, ApiError> {
 /// The living access token of a user in the header, and the family it belongs to.
 ///
 /// # Errors
-/// As [`required`], for tokens of ours alone.
+/// As [`required`], for tokens of ours alone; `insufficient_scope` for one that acts as a principal.
 pub async fn access_token(app: &App, headers: &HeaderMap) -> Result<(AccessClaims, Family), ApiError> {
     let token = in_header(headers)?;
     let claims = app.validator.validate_access(token, app.clock.now()).await;
     let claims = claims.map_err(|e| ApiError::new(error(Code::InvalidToken, e.to_string()), e.detail()))?;
+    if claims.fam.is_none() {
+        return Err(ApiError::new(error(Code::InsufficientScope, "the access token is not a user's"), "it acts as a principal"));
+    }
     let family = require_living(app, &claims).await?.map_err(|cause| ApiError::new(not_active(), cause))?;
     Ok((claims, family))
 }

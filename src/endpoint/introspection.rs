@@ -1,5 +1,6 @@
 //! `POST /oauth2/introspect` (RFC 7662): a client learns about tokens that are its own or meant for it, and of any
-//! other only that it is not active.
+//! other only that it is not active. A token that acts as a principal is active while that stands as it did when the
+//! token was made.
 
 use axum::{
     Json,
@@ -12,7 +13,6 @@ use serde_json::{Value, json};
 use super::caller::Caller;
 use crate::{
     app::App,
-    bearer,
     error::ApiError,
     grant::refresh_token,
     oauth::{
@@ -20,6 +20,8 @@ use crate::{
         error::{Code, error},
     },
     store::{self, standing::Parties},
+    token::validator::Scope,
+    trust::{self, Denied},
 };
 
 /// Handles an introspection request.
@@ -43,9 +45,16 @@ async fn access(app: &App, client: &Client, token: &str) -> Result<Option<Value>
     let Ok(claims) = app.own_access_token(token).await else { return Ok(None) };
     let names = claims.aud.names();
     let meant = claims.client_id == client.id || names.iter().any(|a| *a == client.id || client.settings.resources.contains(a));
-    if !meant || bearer::require_living(app, &claims).await?.is_err() || !same_tenant(app, client, &claims.tenant).await? {
+    if !meant {
         return Ok(None);
     }
+    let audience = names.first().map(String::as_str);
+    let scope = Scope { tenant: Some(&client.tenant_id), audience, ..Scope::default() };
+    let bearer = match trust::judge(app, token, &scope).await {
+        Ok(bearer) => bearer,
+        Err(e @ (Denied::Store(_) | Denied::Unavailable(_))) => return Err(e.into()),
+        Err(_) => return Ok(None),
+    };
     let mut answer = json!({
         "active": true,
         "token_type": "Bearer",
@@ -53,21 +62,22 @@ async fn access(app: &App, client: &Client, token: &str) -> Result<Option<Value>
         "sub": claims.sub,
         "aud": claims.aud,
         "client_id": claims.client_id,
-        "scope": claims.scope,
         "exp": claims.exp,
         "iat": claims.iat,
         "jti": claims.jti,
         "tenant": claims.tenant,
     });
-    if let (Some(email), Some(object)) = (claims.email, answer.as_object_mut()) {
-        object.insert("username".into(), email.into());
+    let Some(object) = answer.as_object_mut() else { return Ok(None) };
+    let scope = Some(claims.scope).filter(|scope| !scope.is_empty());
+    object.extend(scope.map(|scope| ("scope".to_owned(), scope.into())));
+    object.extend(claims.email.map(|email| ("username".to_owned(), email.into())));
+    if claims.fam.is_none() {
+        let named = bearer.principal().map(|p| json!({"kind": p.kind.as_str(), "name": p.name, "id": p.id}));
+        object.insert("principal".to_owned(), named.into());
+        let origin = claims.origin.map(|origin| json!({"iss": origin.iss, "sub": origin.sub}));
+        object.extend(origin.map(|origin| ("origin".to_owned(), origin)));
     }
     Ok(Some(answer))
-}
-
-async fn same_tenant(app: &App, client: &Client, tenant: &str) -> Result<bool, ApiError> {
-    let own = store::tenants::find(&app.db, &client.tenant_id).await?;
-    Ok(own.is_some_and(|t| t.name == tenant))
 }
 
 async fn refresh(app: &App, client: &Client, token: &str) -> Result<Option<Value>, ApiError> {

@@ -38,9 +38,9 @@ pub(super) struct Document {
 
 impl Document {
     pub(super) fn new(issuer: &str, fetch: Arc<dyn FetchKeys>, floor: i64) -> Result<Self, String> {
+        let named = Url::parse(issuer).ok().filter(|url| url.has_host() && url.query().is_none() && url.fragment().is_none());
         let address = format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(issuer));
-        let url = Url::parse(&address).ok().filter(|url| url.has_host() && url.query().is_none() && url.fragment().is_none());
-        let url = url.ok_or_else(|| {
+        let url = named.and_then(|_| Url::parse(&address).ok()).ok_or_else(|| {
             format!("the issuer {issuer:?} is no URL whose discovery document could name its keys; give jwks_uri or jwks")
         })?;
         let (known, failure) = (ArcSwapOption::empty(), ArcSwapOption::empty());
@@ -152,6 +152,120 @@ impl KeySource for DiscoveredKeys {
         match self.document.jwks_uri(now).await {
             Ok(place) => self.at(&place).renew(now).await,
             Err(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::HashMap,
+        sync::{Mutex as SyncMutex, atomic::AtomicUsize},
+    };
+
+    use serde_json::json;
+
+    use super::{
+        super::{Alg, jwks, jwks::FLOOR, testing::Forge},
+        *,
+    };
+    use crate::oauth::client::SigningAlg;
+
+    const NOW: i64 = 1_800_000_000;
+    const PLACE: &str = "https://idp.test/t/.well-known/openid-configuration";
+
+    #[derive(Default)]
+    struct Web {
+        pages: SyncMutex<HashMap<String, Vec<u8>>>,
+        calls: AtomicUsize,
+    }
+
+    impl Web {
+        fn put(&self, place: &str, page: impl Into<Vec<u8>>) {
+            self.pages.lock().unwrap().insert(place.to_owned(), page.into());
+        }
+
+        fn document(&self, issuer: &str, jwks_uri: &str) {
+            self.put(PLACE, json!({"issuer": issuer, "jwks_uri": jwks_uri}).to_string());
+        }
+
+        fn calls(&self) -> usize {
+            self.calls.load(Ordering::SeqCst)
+        }
+    }
+
+    #[async_trait]
+    impl FetchKeys for Web {
+        async fn fetch(&self, _purpose: &'static str, url: &Url) -> Result<jwks::Document, String> {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            let page = self.pages.lock().unwrap().get(url.as_str()).cloned();
+            page.map(|body| jwks::Document { body, max_age: None }).ok_or_else(|| "answered 404".to_owned())
+        }
+    }
+
+    async fn has(keys: &DiscoveredKeys, kid: &str, now: i64) -> Result<bool, String> {
+        keys.find(&Wanted { kid: Some(kid), alg: Alg::ES256 }, now).await.map(|found| !found.is_empty())
+    }
+
+    fn set(kid: &str) -> Vec<u8> {
+        Forge::jwks(&[&Forge::new(SigningAlg::ES256, Some(kid))])
+    }
+
+    #[tokio::test]
+    async fn the_document_leads_to_the_keys_and_is_kept() {
+        let web = Arc::new(Web::default());
+        web.document("https://idp.test/t/", "https://keys.test/1");
+        web.put("https://keys.test/1", set("a"));
+        let sets = KeySets::new(web.clone(), 10, FLOOR);
+        let keys = sets.discovered("https://idp.test/t/", FRESH).unwrap();
+        for n in 0..100 {
+            assert!(has(&keys, "a", NOW + n).await.unwrap());
+        }
+        let again = sets.discovered("https://idp.test/t/", FRESH).unwrap();
+        assert!(has(&again, "a", NOW + 100).await.unwrap());
+        assert_eq!(web.calls(), 2, "one document and one set, for all who trust the issuer");
+        // The keys have moved: found when they are no longer where they were.
+        web.document("https://idp.test/t/", "https://keys.test/2");
+        web.pages.lock().unwrap().remove("https://keys.test/1");
+        web.put("https://keys.test/2", set("b"));
+        assert!(has(&keys, "b", NOW + jwks::LAST_GOOD).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_document_of_another_issuer_leads_nowhere() {
+        let web = Arc::new(Web::default());
+        web.put("https://keys.test/1", set("a"));
+        let sets = KeySets::new(web.clone(), 10, FLOOR);
+        let keys = sets.discovered("https://idp.test/t", FRESH).unwrap();
+        let mut now = NOW;
+        for (name, page) in [
+            ("another", json!({"issuer": "https://evil.test", "jwks_uri": "https://keys.test/1"}).to_string()),
+            ("a slash", json!({"issuer": "https://idp.test/t/", "jwks_uri": "https://keys.test/1"}).to_string()),
+            ("case", json!({"issuer": "https://IDP.test/t", "jwks_uri": "https://keys.test/1"}).to_string()),
+            ("none", json!({"jwks_uri": "https://keys.test/1"}).to_string()),
+            ("a list", json!({"issuer": ["https://idp.test/t"], "jwks_uri": "https://keys.test/1"}).to_string()),
+            ("no keys", json!({"issuer": "https://idp.test/t"}).to_string()),
+            ("a page", "<html>".to_owned()),
+        ] {
+            web.put(PLACE, page);
+            let before = web.calls();
+            for n in 0..50 {
+                has(&keys, "a", now + n).await.unwrap_err();
+            }
+            assert_eq!(web.calls(), before + 1, "{name}: one fetch per floor");
+            now += FLOOR;
+        }
+        web.document("https://idp.test/t", "https://keys.test/1");
+        assert!(has(&keys, "a", now).await.unwrap(), "the honest document");
+        web.document("https://evil.test", "https://evil.test/keys");
+        assert!(has(&keys, "a", now + FRESH).await.unwrap(), "a bad one replaces no good one");
+    }
+
+    #[test]
+    fn an_issuer_that_is_no_address_has_no_document() {
+        let sets = KeySets::new(Arc::new(Web::default()), 10, FLOOR);
+        for issuer in ["", "acme", "urn:acme", "https://", "https://idp.test?x=1", "https://idp.test#x"] {
+            assert!(sets.discovered(issuer, FRESH).is_err(), "{issuer}");
         }
     }
 }

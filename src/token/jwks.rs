@@ -108,16 +108,25 @@ impl FetchKeys for Outbound {
     }
 }
 
-/// The freshness that `Cache-Control` grants (RFC 9111 §5.2.2), less the time already spent in caches.
+/// The freshness that `Cache-Control`, else `Expires` grants (RFC 9111 §4.2.1, §5.2.2), less the time already spent in
+/// caches; an `Expires` that is no date lies in the past (§5.3).
 fn max_age(answer: &Fetched) -> Option<i64> {
     let text = |name| answer.headers.get(name).and_then(|v| v.to_str().ok());
-    let directives = text(header::CACHE_CONTROL)?.to_ascii_lowercase();
-    let mut directives = directives.split(',').map(str::trim);
-    let age: i64 = text(header::AGE).and_then(|v| v.trim().parse().ok()).unwrap_or(0);
-    if directives.clone().any(|d| matches!(d, "no-store" | "no-cache")) {
+    let directives = answer.headers.get_all(header::CACHE_CONTROL).iter().filter_map(|v| v.to_str().ok());
+    let directives: Vec<String> = directives.flat_map(|v| v.split(',')).map(|d| d.trim().to_ascii_lowercase()).collect();
+    if directives.iter().any(|d| matches!(d.as_str(), "no-store" | "no-cache")) {
         return Some(0);
     }
-    let seconds: i64 = directives.find_map(|d| d.strip_prefix("max-age="))?.trim_matches('"').parse().ok()?;
+    let seconds = match directives.iter().find_map(|d| d.strip_prefix("max-age=")) {
+        Some(seconds) => seconds.trim_matches('"').parse().ok()?,
+        None => {
+            let expires = text(header::EXPIRES)?;
+            let sent = httpdate::parse_http_date(text(header::DATE)?).ok()?;
+            let left = httpdate::parse_http_date(expires).ok().and_then(|at| at.duration_since(sent).ok());
+            left.map_or(0, |left| i64::try_from(left.as_secs()).unwrap_or(i64::MAX))
+        }
+    };
+    let age: i64 = text(header::AGE).and_then(|v| v.trim().parse().ok()).unwrap_or(0);
     Some(seconds.saturating_sub(age.max(0)).max(0))
 }
 
@@ -186,7 +195,7 @@ impl RemoteKeys {
             return;
         }
         let seen = self.shared.known.load_full();
-        if self.refresh(now, false, &seen).await && !Arc::ptr_eq(&seen, &self.shared.known.load_full()) {
+        if self.refresh(now, false, &seen).await && self.shared.known.load().failure.is_none() {
             self.free();
         }
     }

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{
     alg::Alg,
-    introspection::{Introspector, Told},
+    introspection::{Ask, Introspector, Told},
     invalid::Invalid,
     jwk::KeySource,
     jwks::{Inline, KeySets},
@@ -64,16 +64,25 @@ impl Source {
         key_sets: &KeySets,
         outbound: &Outbound,
     ) -> Result<Self, String> {
-        let mut rules = rules(settings)?;
-        let proof = match &settings.introspection {
-            Some(introspection) => {
-                // The answer need not say until when (RFC 7662 §2.2): it is what holds now.
-                rules.expiry = Expiry::IfPresent;
-                let ask = Arc::new(outbound.clone());
-                Proof::Introspection(Arc::new(Introspector::new(id, introspection, secrets.introspection, ask)?))
-            }
-            None => Proof::Keys(keys(settings, key_sets)?),
-        };
+        match &settings.introspection {
+            Some(_) => Self::asking(id, tenant, settings, secrets, Arc::new(outbound.clone())),
+            None => Ok(Self::with_keys(id, tenant, keys(settings, key_sets)?, rules(settings)?)),
+        }
+    }
+
+    /// One whose tokens are asked about.
+    pub(super) fn asking(
+        id: &str,
+        tenant: &str,
+        settings: &IssuerSettings,
+        secrets: IssuerSecrets,
+        ask: Arc<dyn Ask>,
+    ) -> Result<Self, String> {
+        let introspection = settings.introspection.as_ref().ok_or("it has no introspection endpoint")?;
+        let endpoint = Introspector::new(id, introspection, secrets.introspection, ask)?;
+        // The answer need not say until when (RFC 7662 §2.2): it is what holds now.
+        let rules = Rules { expiry: Expiry::IfPresent, ..rules(settings)? };
+        let proof = Proof::Introspection(Arc::new(endpoint));
         Ok(Self { id: id.to_owned(), tenant: tenant.to_owned(), proof, rules: Arc::new(rules) })
     }
 

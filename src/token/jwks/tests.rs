@@ -1,5 +1,6 @@
 use std::sync::{Mutex as SyncMutex, atomic::AtomicUsize};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use tokio::sync::Semaphore;
 
 use super::{
@@ -207,18 +208,29 @@ async fn cache_headers_shorten_but_never_below_the_floor() {
 }
 
 #[test]
-fn reads_cache_control() {
-    let age = |value: &str, age: &str| {
+fn reads_cache_control_and_expires() {
+    let read = |lines: &[(&str, &str)]| {
         let mut headers = http::HeaderMap::new();
-        headers.insert(header::CACHE_CONTROL, value.parse().unwrap());
-        headers.insert(header::AGE, age.parse().unwrap());
+        for (name, value) in lines {
+            headers.append(http::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+        }
         max_age(&Fetched { host: String::new(), status: 200, headers, body: Vec::new() })
     };
+    let age = |value: &str, age: &str| read(&[("cache-control", value), ("age", age)]);
     assert_eq!(age("public, Max-Age=3600, must-revalidate", "600"), Some(3000));
     assert_eq!(age("max-age=10", "600"), Some(0));
     assert_eq!(age("max-age=3600, no-store", "0"), Some(0));
     assert_eq!(age("private", "0"), None);
     assert_eq!(age("max-age=soon", "x"), None);
+    assert_eq!(read(&[("cache-control", "max-age=60"), ("cache-control", "no-cache")]), Some(0));
+    let (date, hour) = (("date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("expires", "Sun, 06 Nov 1994 09:49:37 GMT"));
+    assert_eq!(read(&[date, hour]), Some(3600));
+    assert_eq!(read(&[date, hour, ("age", "600")]), Some(3000));
+    assert_eq!(read(&[date, hour, ("cache-control", "max-age=60")]), Some(60), "max-age goes before Expires");
+    for past in ["0", "-1", "Sun, 06 Nov 1994 07:49:37 GMT"] {
+        assert_eq!(read(&[date, ("expires", past)]), Some(0), "{past}");
+    }
+    assert_eq!((read(&[hour]), read(&[date])), (None, None));
 }
 
 #[test]
@@ -245,4 +257,91 @@ async fn sets_are_shared_by_url() {
     assert!(has(&sets.keys(&url), "a", NOW).await.unwrap());
     assert!(has(&sets.keys(&url), "a", NOW).await.unwrap());
     assert_eq!(script.calls(), 1);
+}
+
+#[tokio::test]
+async fn each_holder_keeps_its_own_bound_on_age() {
+    let script = Script::new(&Forge::jwks(&[&forge("a")]));
+    let sets = KeySets::new(script.clone(), 10, FLOOR);
+    let url = Url::parse("https://idp.test/jwks").unwrap();
+    let (short, long, week) = (sets.kept(&url, 300), sets.kept(&url, FRESH), sets.kept(&url, 30 * FRESH));
+    for keys in [&short, &long, &week] {
+        assert!(has(keys, "a", NOW).await.unwrap());
+    }
+    assert_eq!(script.calls(), 1, "shared");
+    script.set(Ok(&Forge::jwks(&[&forge("b")])));
+    for keys in [&long, &week] {
+        assert!(has(keys, "a", NOW + 300).await.unwrap());
+    }
+    assert!(has(&short, "a", NOW + 299).await.unwrap());
+    assert_eq!(script.calls(), 1);
+    assert!(!has(&short, "a", NOW + 300).await.unwrap(), "the bound of one is not loosened by the others");
+    assert_eq!(script.calls(), 2);
+    for (keys, age) in [(&long, FRESH), (&week, LAST_GOOD)] {
+        let script = script.clone();
+        let fetched = NOW + 300;
+        script.set(Err("down"));
+        assert!(has(keys, "b", fetched + age - 1).await.unwrap());
+        let calls = script.calls();
+        assert_eq!(has(keys, "b", fetched + age).await.is_ok(), age < LAST_GOOD);
+        assert_eq!(script.calls(), calls + 1, "due after {age} s");
+    }
+}
+
+#[tokio::test]
+async fn sets_in_use_are_fetched_before_they_are_due() {
+    let script = Script::new(&Forge::jwks(&[&forge("a")]));
+    let sets = KeySets::new(script.clone(), 10, FLOOR);
+    let url = Url::parse("https://idp.test/jwks").unwrap();
+    let (held, idle) = (sets.kept(&url, 3_600), sets.kept(&Url::parse("https://other.test/jwks").unwrap(), 3_600));
+    assert!(has(&held, "a", NOW).await.unwrap() && has(&idle, "a", NOW).await.unwrap());
+    assert!(has(&held, "a", NOW + 1).await.unwrap());
+    sets.refresh_due(NOW + 3_600 - AHEAD - 1).await;
+    assert_eq!(script.calls(), 2, "not due");
+    script.set(Ok(&Forge::jwks(&[&forge("b")])));
+    sets.refresh_due(NOW + 3_600 - AHEAD).await;
+    assert_eq!(script.calls(), 3, "only what somebody has used since it was fetched");
+    assert!(has(&held, "b", NOW + 3_600 - AHEAD).await.unwrap());
+    assert_eq!(script.calls(), 3, "no request waited for that");
+    script.set(Err("down"));
+    for round in 0..24 {
+        sets.refresh_due(NOW + 7_080 + round * 5).await;
+    }
+    assert_eq!(script.calls(), 3 + 2, "the floor holds for the background too");
+    assert!(has(&held, "b", NOW + 7_080).await.unwrap());
+    drop((held, idle));
+    let again = sets.kept(&url, 3_600);
+    assert!(has(&again, "b", NOW + 7_080).await.unwrap(), "a table built anew finds the keys");
+}
+
+#[tokio::test]
+async fn a_flood_of_made_up_kids_slows_no_good_token() {
+    let good = forge("a");
+    let script = Script::new(&Forge::jwks(&[&good]));
+    let keys = remote(&script);
+    let rules = Arc::new(Rules::id_token(Issuer::OneOf(vec!["i".to_owned()]), "us", vec![Alg::ES256], 60));
+    let claims = format!(r#"{{"iss":"i","sub":"s","aud":"us","iat":{NOW},"exp":{}}}"#, NOW + 3_000);
+    let honest = good.sign(r#"{"alg":"ES256","kid":"a"}"#, &claims);
+    verify(&honest, &keys, &rules, NOW).await.unwrap();
+    let held = script.gate.acquire().await.unwrap();
+    let mut flood = tokio::task::JoinSet::new();
+    for n in 0..10_000 {
+        let (keys, rules) = (keys.clone(), rules.clone());
+        let (_, rest) = honest.split_once('.').unwrap();
+        let token = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"ES256","kid":"x{n}"}}"#)));
+        flood.spawn(async move { verify(&token, &keys, &rules, NOW + 1).await.unwrap_err() });
+    }
+    while script.calls() < 2 {
+        tokio::task::yield_now().await;
+    }
+    // The issuer hangs, and all that were made up wait; good tokens go through.
+    for _ in 0..100 {
+        verify(&honest, &keys, &rules, NOW + 1).await.unwrap();
+    }
+    assert_eq!(script.calls(), 2);
+    drop(held);
+    assert!(flood.join_all().await.iter().all(|error| matches!(error, Invalid::UnknownKey(_))));
+    assert_eq!(script.calls(), 2, "one fetch for ten thousand");
+    verify(&honest, &keys, &rules, NOW + FLOOR).await.unwrap();
+    assert_eq!(script.calls(), 2);
 }
