@@ -126,6 +126,16 @@ impl App {
     /// # Errors
     /// The first thing that does not work.
     pub async fn new(settings: Settings, clock: Clock) -> Result<Self, StartError> {
+        let app = Self::open(settings, clock).await?;
+        app.apply_configured_state().await?;
+        Ok(app)
+    }
+
+    /// The same on the state that there is.
+    ///
+    /// # Errors
+    /// The first thing that does not work.
+    pub async fn open(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let (db, sealer) = open_store(&settings).await?;
         let sealer = Arc::new(sealer);
         let now = clock.now();
@@ -151,7 +161,7 @@ impl App {
             ring: ring.clone(),
             credentials: credentials.clone(),
         };
-        let app = Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             validator,
             trust,
             outbound,
@@ -170,9 +180,7 @@ impl App {
             db,
             clock,
             settings,
-        }));
-        app.apply_configured_state().await?;
-        Ok(app)
+        })))
     }
 
     async fn apply_configured_state(&self) -> Result<(), StartError> {

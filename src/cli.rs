@@ -4,6 +4,7 @@ mod check;
 mod connections;
 mod identities;
 mod keys;
+mod token;
 
 use std::{
     fmt::Display,
@@ -23,7 +24,9 @@ use crate::{
     connector::saml::credentials::Usage,
     demo,
     oauth::client::SigningAlg,
-    password, serve,
+    password,
+    policy::role::Role,
+    serve,
 };
 
 /// An SSO broker and authorization server: OpenID Connect in, signed tokens out.
@@ -75,6 +78,9 @@ enum Command {
     /// External identities: whom tokens of trusted issuers act as
     #[command(subcommand)]
     Identities(Identities),
+    /// Tokens: what one is worth here, and why
+    #[command(subcommand)]
+    Token(Token),
     /// See it work: gatehouse, an identity provider and a control plane on this machine, with people to sign in as
     ///
     /// Listens on loopback alone, keeps its files in one folder, and reads no settings. RUST_LOG sets what is logged
@@ -155,6 +161,30 @@ enum Identities {
     },
 }
 
+#[derive(Subcommand)]
+enum Token {
+    /// Show every step that judges a token, every rule, and who its bearer is
+    ///
+    /// By the same lines that decide. Ends with 0 when the bearer is let in (and holds the role that was asked about), with 1
+    /// when not.
+    Explain {
+        /// Judge it for this tenant, as requests with ?tenant= are
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
+        /// Also whether its bearer may do something with this resource
+        #[arg(long, value_name = "TYPE/NAME")]
+        resource: Option<String>,
+        /// The role on it: viewer, editor or manager
+        #[arg(long, value_parser = role, requires = "resource")]
+        role: Option<Role>,
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+        /// The token, better given on the standard input: other users of this machine can read command lines
+        token: Option<String>,
+    },
+}
+
 #[derive(clap::Args)]
 struct Named {
     /// The tenant's name
@@ -217,6 +247,10 @@ fn execute(cli: Cli) -> Result<(), Problems> {
             Command::Identities(Identities::Delete { tenant, name, yes }) => {
                 identities::delete(&settings("warn")?.0, &tenant, &name, yes).await
             }
+            Command::Token(Token::Explain { tenant, resource, role, json, token }) => {
+                let asked = token::Asked { token, tenant, resource, role, json };
+                token::explain(settings("warn")?.0, asked).await
+            }
             Command::Demo { dir, port, idp_port, control_plane_port } => {
                 let _logs = start_logs(LogFormat::Text, "warn");
                 demo::run(demo::Options { dir, port, idp_port, control_plane_port }).await.map_err(one)
@@ -248,6 +282,10 @@ fn variable(name: &str) -> Option<String> {
 
 fn algorithm(name: &str) -> Result<SigningAlg, String> {
     SigningAlg::from_name(name).ok_or_else(|| format!("must be one of {}", SigningAlg::ALL.map(SigningAlg::as_str).join(", ")))
+}
+
+fn role(name: &str) -> Result<Role, String> {
+    Role::parse(name).ok_or_else(|| format!("must be one of {}", Role::ALL.map(Role::as_str).join(", ")))
 }
 
 fn usage(name: &str) -> Result<Usage, String> {

@@ -100,7 +100,7 @@ impl Work<'_> {
             }
             Some(Login::Issuer(name)) => {
                 let issuer = trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, name).await?;
-                if !issuer.is_some_and(|issuer| issuer.settings.oauth_client.is_some()) {
+                if issuer.is_none_or(|issuer| issuer.settings.oauth_client.is_none()) {
                     let text = format!(
                         "browsers cannot sign in at {name}: it must be a trusted issuer of tenant {} with oauth_client",
                         tenant.name

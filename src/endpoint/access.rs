@@ -1,10 +1,11 @@
-//! `POST /api/v1/access/check`: whether the bearer of a token may do something with a resource.
+//! `POST /api/v1/access/check`: whether the bearer of a token may do something with a resource; `POST
+//! /api/v1/access/explain`: an administrator learns the same about a token, and why.
 
 use axum::{
     Json,
     body::Bytes,
     extract::{RawQuery, State},
-    http::{HeaderMap, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
@@ -16,8 +17,9 @@ use crate::{
     bearer,
     error::ApiError,
     oauth::error::{Code, error},
-    policy::role::Role,
+    policy::{role::Role, site::ResourceName},
     store,
+    trust::{self, explain::Question},
 };
 
 /// Most checks in one request.
@@ -74,6 +76,47 @@ pub async fn check(
     let results: Vec<Value> = checks.iter().zip(held).map(|(one, held)| result(one.role, held)).collect();
     let answer = if many { json!({ "results": results }) } else { results.into_iter().next().unwrap_or_default() };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Explanation {
+    token: String,
+    tenant: Option<String>,
+    resource: Option<Resource>,
+    role: Option<Role>,
+}
+
+/// Explains a token to an administrator of the tenant that it is judged for. It is not logged.
+pub async fn explain(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+    let bearer = bearer::required(&app, &headers, None).await?;
+    let user = match &bearer.family {
+        Some(family) => store::users::find(&app.db, &family.user_id).await?,
+        None => None,
+    };
+    if !user.is_some_and(|user| user.admin && user.active) {
+        return Err(forbidden("only an administrator of the tenant may ask this", &bearer.subject));
+    }
+    let request: Explanation = body::read(&headers, &body)?;
+    if request.tenant.as_ref().is_some_and(|tenant| *tenant != bearer.tenant) {
+        return Err(forbidden("an administrator may ask this for the own tenant alone", &bearer.subject));
+    }
+    if request.role.is_some() && request.resource.is_none() {
+        return Err(error(Code::InvalidRequest, "role needs a resource").into());
+    }
+    let resource = request.resource.map(|r| ResourceName { kind: r.r#type, name: r.name });
+    let question = Question {
+        token: request.token.trim(),
+        tenant: Some(&bearer.tenant_id),
+        about: resource.as_ref().map(|resource| (resource, request.role)),
+    };
+    let report = trust::explain::explain(&app, question).await?;
+    tracing::info!(by = bearer.subject, tenant = bearer.tenant, allowed = report.allowed, "a token was explained");
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(report)).into_response())
+}
+
+fn forbidden(why: &'static str, who: &str) -> ApiError {
+    ApiError { status: StatusCode::FORBIDDEN, ..ApiError::new(error(Code::AccessDenied, why), format!("asked by {who}")) }
 }
 
 /// Each role includes the lower ones.

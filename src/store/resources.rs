@@ -151,6 +151,17 @@ pub async fn held_by(on: impl Into<On<'_>>, holder: &str) -> Result<Vec<(String,
     rows.into_iter().map(|row| Ok((row.kind, row.name, role(row.role)?))).collect()
 }
 
+/// At most `most` of them.
+///
+/// # Errors
+/// What the database says.
+pub async fn some_held_by(on: impl Into<On<'_>>, holder: &str, most: usize) -> Result<Vec<(String, String, Role)>> {
+    let sql = "SELECT r.kind, r.name, c.role FROM collaborators c JOIN resources r ON r.id = c.resource_id \
+               WHERE c.holder = $1 ORDER BY r.kind, r.name LIMIT $2";
+    let rows = on.into().all::<HeldOn>(sql, params![holder, i64::try_from(most).unwrap_or(i64::MAX)]).await?;
+    rows.into_iter().map(|row| Ok((row.kind, row.name, role(row.role)?))).collect()
+}
+
 /// Most holders that one statement asks about, and most resources.
 const HOLDERS: usize = 16;
 const RESOURCES: usize = 20;

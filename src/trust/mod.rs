@@ -8,10 +8,12 @@
 
 pub mod bearer;
 pub mod catalogue;
+pub mod explain;
 mod foreign;
 pub mod freshness;
 mod own;
 mod reading;
+pub mod report;
 pub mod sites;
 
 use std::sync::Arc;

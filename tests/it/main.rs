@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
+mod access;
 mod apply;
 mod apply_trust;
 mod assertions;
@@ -20,6 +21,7 @@ mod demo;
 mod direct;
 mod exchange;
 mod failures;
+mod forward;
 mod hops;
 mod idp;
 mod imported_keys;
@@ -46,6 +48,7 @@ mod sso;
 mod starts;
 mod store;
 mod tokens;
+mod trust;
 mod trusted;
 mod whoami;
 mod world;

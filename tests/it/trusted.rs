@@ -7,7 +7,7 @@ use gatehouse::{
         claim_rules::{ClaimRule, shorthand},
         principal::Kind,
         role::Role,
-        trusted_issuer::{IssuerSecrets, IssuerSettings},
+        trusted_issuer::IssuerSettings,
     },
     secret,
     store::{
@@ -87,14 +87,6 @@ impl Trusted {
     pub async fn issuer(&self, tenant: &str, name: &str) -> TrustedIssuer {
         let tenant = self.tenant_id(tenant).await;
         trusted_issuers::find_by_name(&self.app.db, &tenant, name).await.unwrap().expect(name)
-    }
-
-    /// Gives an issuer its secrets.
-    pub async fn give_secrets(&self, issuer: &TrustedIssuer, secrets: &IssuerSecrets) {
-        let text = serde_json::to_string(secrets).unwrap();
-        let sealed = self.app.sealer.seal(&TrustedIssuer::secrets_context(&issuer.id), text.as_bytes());
-        let issuer = TrustedIssuer { secrets_sealed: Some(sealed), ..issuer.clone() };
-        trusted_issuers::save(&self.app.db, &issuer).await.unwrap();
     }
 
     /// An external identity of acme that tokens of `idp` with these claims act as: its row id.

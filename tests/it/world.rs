@@ -117,11 +117,16 @@ impl World {
 
     /// A second node on the same database, keys and clock, behind the same public URL.
     pub async fn second_node(&self) -> Self {
+        self.second_node_with(&[]).await
+    }
+
+    /// The same with extra settings.
+    pub async fn second_node_with(&self, settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("keys")).unwrap();
         std::fs::copy(self.dir.path().join("keys/master.key"), dir.path().join("keys/master.key")).unwrap();
         let database = self.app.settings.database_url.clone();
-        Self::node(dir, &database, self.clock.clone(), Some(self.url.clone()), &[]).await
+        Self::node(dir, &database, self.clock.clone(), Some(self.url.clone()), settings).await
     }
 
     async fn node(dir: TempDir, database: &str, clock: Clock, public_url: Option<String>, settings: &[(&str, &str)]) -> Self {

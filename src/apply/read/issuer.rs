@@ -64,7 +64,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<IssuerFile> {
         pins(&mut f, &mut settings);
     } else {
         // What jwt_validation names could not be read, so nothing is missing.
-        ["issuer", "audience"].map(|key| f.take(key));
+        let _ = (f.take("issuer"), f.take("audience"));
     }
     introspection(&mut f, node, &mut settings, &mut secrets);
     settings.unique_id_claim = f.value("unique_id_claim").unwrap_or_else(|| "sub".to_owned());

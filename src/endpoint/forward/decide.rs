@@ -16,7 +16,7 @@ use crate::{
     app::App,
     policy::access::{self, Standing},
     store,
-    token::validator::Scope,
+    token::{Invalid, validator::Scope},
     trust::{
         self, Bearer, Denied, STALE,
         catalogue::Catalogue,
@@ -202,7 +202,8 @@ async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer) ->
         Some(source) => accepts.bearer.contains(source) || accepts.headers.iter().any(|(_, ids)| ids.contains(source)),
     };
     if !accepted {
-        return no("the issuer is none of the site's");
+        let expected = "an issuer of the site".to_owned();
+        return Err(Denied::Invalid(Invalid::Issuer { found: bearer.issuer.clone(), expected }).into());
     }
     if bearer.source.is_none() {
         let scope = bearer.own.as_ref().map(|own| own.scope.as_str()).or(bearer.family.as_ref().map(|f| f.scope.as_str()));

@@ -10,7 +10,10 @@ use serde_json::json;
 use super::{decide::Verdict, question::Question};
 use crate::{
     error::PageError,
-    oauth::protected_resource::metadata_url,
+    oauth::{
+        error::{Code, error},
+        protected_resource::{Challenge, metadata_url},
+    },
     policy::{
         identity_header::{CLAIMS, JWT, SEPARATE},
         site::ForwardMethod,
@@ -56,7 +59,7 @@ pub fn respond(dialect: Dialect, question: &Question, verdict: Verdict) -> Respo
             unauthorized(&site, Some(&text))
         }
         Verdict::Scope(site) => {
-            let challenge = challenge(&site, Some(("insufficient_scope", "the token lacks a scope")));
+            let challenge = challenge(&site, Some((Code::InsufficientScope, "the token lacks a scope")));
             let body = json!({"error": "insufficient_scope", "error_description": "the token lacks a scope", "scope": site.settings.scopes.join(" ")});
             (StatusCode::FORBIDDEN, [(header::WWW_AUTHENTICATE, challenge)], Json(body)).into_response()
         }
@@ -106,7 +109,7 @@ fn sign_in(dialect: Dialect, question: &Question, site: &Site) -> Response {
 }
 
 fn unauthorized(site: &Site, invalid: Option<&str>) -> Response {
-    let challenge = challenge(site, invalid.map(|text| ("invalid_token", text)));
+    let challenge = challenge(site, invalid.map(|text| (Code::InvalidToken, text)));
     let (code, text) = invalid.map_or(("unauthorized", "Missing Authorization header"), |text| ("invalid_token", text));
     let body = Json(json!({"error": code, "error_description": text}));
     (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], body).into_response()
@@ -124,18 +127,11 @@ fn forbidden(question: &Question, cause: String) -> Response {
 }
 
 /// RFC 6750 §3 and RFC 9728 §5.1: what is wrong, and where a client learns how to get a token.
-fn challenge(site: &Site, wrong: Option<(&str, &str)>) -> HeaderValue {
-    let mut text = String::from("Bearer realm=\"gatehouse\"");
-    if let Some((code, description)) = wrong {
-        let description: String = description.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
-        text.push_str(&format!(", error=\"{code}\", error_description=\"{description}\""));
-    }
-    if !site.settings.scopes.is_empty() {
-        text.push_str(&format!(", scope=\"{}\"", site.settings.scopes.join(" ")));
-    }
-    if let Some(url) = site.settings.audience.as_deref().and_then(metadata_url) {
-        text.push_str(&format!(", resource_metadata=\"{url}\""));
-    }
+fn challenge(site: &Site, wrong: Option<(Code, &str)>) -> HeaderValue {
+    let wrong = wrong.map(|(code, text)| error(code, text.to_owned()));
+    let url = site.settings.audience.as_deref().and_then(metadata_url);
+    let scope = site.settings.scopes.join(" ");
+    let text = Challenge { error: wrong.as_ref(), scope: Some(&scope), resource_metadata: url.as_deref() }.to_string();
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 

@@ -1,0 +1,144 @@
+//! `gatehouse token …`: what a token is worth here, and why.
+
+use std::{fmt::Write as _, io::Read as _};
+
+use super::{Problems, one, say};
+use crate::{
+    app::App,
+    clock::Clock,
+    config::Settings,
+    policy::{role::Role, site::ResourceName},
+    trust::{
+        explain::{Question, explain as explain_token},
+        report::{Report, Weighed},
+    },
+};
+
+/// What is asked about a token.
+pub struct Asked {
+    /// The token; `-` or nothing: it is read from the standard input.
+    pub token: Option<String>,
+    /// The tenant's name.
+    pub tenant: Option<String>,
+    /// `type/name` of a resource.
+    pub resource: Option<String>,
+    /// A role on it.
+    pub role: Option<Role>,
+    /// As JSON.
+    pub json: bool,
+}
+
+/// Prints everything about a token.
+pub async fn explain(settings: Settings, asked: Asked) -> Result<(), Problems> {
+    let resource = asked.resource.as_deref().map(resource).transpose()?;
+    let token = match asked.token.filter(|token| token != "-") {
+        Some(token) => token,
+        None => read()?,
+    };
+    let token = token.trim();
+    let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
+    if token.is_empty() {
+        return Err(one("there is no token: give it on the standard input"));
+    }
+    let app = App::open(settings, Clock::system()).await.map_err(one)?;
+    let catalogue = app.trust.catalogue(app.clock.now()).await.map_err(one)?;
+    let tenant = match &asked.tenant {
+        Some(name) => Some(catalogue.tenant_by_name(name).ok_or_else(|| one(format!("there is no tenant {name}")))?.id.clone()),
+        None => None,
+    };
+    let about = resource.as_ref().map(|resource| (resource, asked.role));
+    let report = explain_token(&app, Question { token, tenant: tenant.as_deref(), about }).await.map_err(one)?;
+    app.db.close().await;
+    if asked.json {
+        say(serde_json::to_string_pretty(&report).map_err(one)?);
+    } else {
+        say(text(&report).trim_end());
+    }
+    if report.allowed { Ok(()) } else { Err(one(format!("refused: {}", report.error.unwrap_or_default()))) }
+}
+
+fn read() -> Result<String, Problems> {
+    let mut token = String::new();
+    let most = 128 * 1024;
+    std::io::stdin().take(most).read_to_string(&mut token).map_err(|e| one(format!("the token cannot be read: {e}")))?;
+    Ok(token)
+}
+
+fn resource(text: &str) -> Result<ResourceName, Problems> {
+    let (kind, name) = text.split_once('/').ok_or_else(|| one("--resource must be TYPE/NAME, for example model/gpt"))?;
+    Ok(ResourceName { kind: kind.to_owned(), name: name.to_owned() })
+}
+
+fn text(report: &Report) -> String {
+    let mut out = String::new();
+    for step in &report.steps {
+        line(&mut out, step.passed, &step.what, &plain(&step.detail));
+    }
+    for footing in &report.standing {
+        line(&mut out, footing.on, &footing.what, if footing.on { "on" } else { "off or gone" });
+    }
+    if !report.mappings.is_empty() {
+        out.push_str("\nMappings, the closest first\n");
+        report.mappings.iter().for_each(|mapping| weighed(&mut out, mapping));
+    }
+    if report.more_mappings > 0 {
+        let _ = writeln!(out, "  … and {} more", report.more_mappings);
+    }
+    out.push('\n');
+    let mut fact = |name: &str, value: &str| {
+        let _ = writeln!(out, "{name:<12}{value}");
+    };
+    if let Some(issuer) = &report.issuer {
+        fact("issuer", &format!("{} {}", issuer.kind.replace('_', " "), issuer.name));
+    }
+    for (name, value) in [("tenant", &report.tenant), ("subject", &report.subject), ("email", &report.email)] {
+        if let Some(value) = value {
+            fact(name, &plain(value));
+        }
+    }
+    for principal in &report.principals {
+        fact("acts as", &format!("{} {} ({})", principal.kind.as_str().replace('_', " "), principal.name, principal.id));
+    }
+    if !report.teams.is_empty() {
+        fact("teams", &report.teams.join(", "));
+    }
+    for held in &report.roles {
+        fact("role", &format!("{} on {}/{} (by {})", held.role.as_str(), held.resource.kind, held.resource.name, held.by));
+    }
+    if report.more_roles {
+        fact("role", "… and more");
+    }
+    if let Some(access) = &report.access {
+        let asked = access.asked.map_or("any role", Role::as_str);
+        let held = access.role.map_or("none", Role::as_str);
+        fact("asked", &format!("{asked} on {}/{}; held: {held}", access.resource.kind, access.resource.name));
+    }
+    fact("decision", if report.allowed { "allowed" } else { "refused" });
+    if let Some(error) = &report.error {
+        fact("told", error);
+    }
+    if let Some(cause) = &report.cause {
+        fact("because", &plain(cause));
+    }
+    out
+}
+
+fn line(out: &mut String, passed: bool, what: &str, detail: &str) {
+    let mark = if passed { "ok  " } else { "FAIL" };
+    let _ = writeln!(out, "{mark} {what:<20} {detail}");
+}
+
+fn weighed(out: &mut String, mapping: &Weighed) {
+    let mark = if mapping.chosen { "->" } else { "  " };
+    let kind = mapping.target.kind.as_str().replace('_', " ");
+    let _ = writeln!(out, "{mark} {kind} {}: {}", mapping.target.name, plain(&mapping.note));
+    for rule in &mapping.rules {
+        let mark = if rule.passed { "ok  " } else { "FAIL" };
+        let _ = writeln!(out, "     {mark} {}: {}", rule.claim, plain(&rule.why));
+    }
+}
+
+/// What a token says cannot write to the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}

@@ -1,0 +1,210 @@
+//! Explains a token to an operator by the lines that enforce: the same validator, the same mapper, the same judgement of
+//! what is switched on. What is looked up besides is only shown, and decides nothing.
+
+use serde_json::{Map, Value};
+
+use super::{
+    bearer::{Bearer, Denied},
+    bearer_of,
+    catalogue::{Catalogue, Issuer},
+    report::{Access, Footing, Held, Report, Source, Weighed},
+    role_on,
+};
+use crate::{
+    app::App,
+    error::ApiError,
+    policy::{access::Standing, role::Role, site::ResourceName},
+    store,
+    token::{Accepted, Scope, Step, issue::AccessClaims},
+};
+
+/// Most mappings and roles that are shown.
+const MOST: usize = 50;
+
+/// What an operator asks.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    /// The token.
+    pub token: &'a str,
+    /// The tenant, by row id.
+    pub tenant: Option<&'a str>,
+    /// A resource, and the role that is wanted on it.
+    pub about: Option<(&'a ResourceName, Option<Role>)>,
+}
+
+/// Explains a token.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn explain(app: &App, question: Question<'_>) -> Result<Report, Denied> {
+    let now = app.clock.now();
+    let catalogue = app.trust.catalogue(now).await?;
+    let scope = Scope { tenant: question.tenant, ..Scope::default() };
+    let scope = catalogue.narrowed(&scope);
+    let (steps, outcome) = catalogue.validator.explain(question.token, &scope, now).await;
+    let mut report = Report { steps: steps.into_iter().map(|step| named(step, &catalogue)).collect(), ..Report::default() };
+    let judged = match outcome {
+        Ok(accepted) => {
+            shed_light(app, &catalogue, &accepted, &scope, &mut report).await?;
+            bearer_of(app, &catalogue, accepted, &scope, now).await
+        }
+        Err(invalid) => Err(catalogue.reason(question.token, &scope, invalid)),
+    };
+    match judged {
+        Ok(bearer) => tell(app, bearer, question.about, &mut report).await?,
+        Err(denied @ (Denied::Store(_) | Denied::Unavailable(_))) => return Err(denied),
+        Err(denied) => {
+            let told = ApiError::from(denied);
+            report.error = Some(told.error.description.into_owned());
+            report.cause = Some(told.cause).filter(|cause| !cause.is_empty());
+        }
+    }
+    Ok(report)
+}
+
+/// A source by its name instead of its id.
+fn named(step: Step, catalogue: &Catalogue) -> Step {
+    if step.what != "source" {
+        return step;
+    }
+    let detail = match catalogue.issuer(&step.detail) {
+        Some(issuer) => {
+            let tenant = catalogue.tenant(&issuer.tenant_id).map_or("", |tenant| tenant.name.as_str());
+            format!("{issuer} of tenant {tenant}")
+        }
+        None => "gatehouse itself".to_owned(),
+    };
+    Step { detail, ..step }
+}
+
+/// What an accepted token stands on, and what its claims were compared with.
+async fn shed_light(
+    app: &App,
+    catalogue: &Catalogue,
+    accepted: &Accepted,
+    scope: &Scope<'_>,
+    report: &mut Report,
+) -> Result<(), Denied> {
+    let issuer = accepted.source.as_ref().and_then(|id| catalogue.issuer(id));
+    if let Some(issuer) = issuer {
+        let kind = if issuer.connection { "connection" } else { "trusted_issuer" };
+        report.issuer = Some(Source { kind, name: issuer.name.clone() });
+        if let Some(tenant) = catalogue.tenant(&issuer.tenant_id) {
+            report.tenant = Some(tenant.name.clone());
+            report.standing.push(Footing { what: "tenant".to_owned(), on: tenant.enabled });
+        }
+        report.standing.push(Footing { what: "issuer".to_owned(), on: issuer.off.is_none() });
+        weigh(issuer, accepted.claims.members(), report);
+        return Ok(());
+    }
+    report.issuer = Some(Source { kind: "gatehouse", name: app.issuer().to_owned() });
+    let Ok(own) = accepted.claims.clone().read::<AccessClaims>() else { return Ok(()) };
+    let tenant = catalogue.tenant_by_name(&own.tenant);
+    // What another tenant's token stands on is not shown.
+    if scope.tenant.is_some_and(|id| tenant.is_none_or(|tenant| tenant.id != id)) {
+        return Ok(());
+    }
+    report.tenant = Some(own.tenant.clone());
+    match &own.fam {
+        Some(family) => {
+            let footing = store::standing::of_family(&app.db, family, app.clock.now()).await?;
+            report.standing = footing.map_or_else(Vec::new, |footing| footings(footing.state));
+        }
+        None => actors(catalogue, &own, report),
+    }
+    Ok(())
+}
+
+fn footings(state: Standing) -> Vec<Footing> {
+    let all = [
+        ("tenant", Some(state.tenant)),
+        ("client", state.client),
+        ("user", state.user),
+        ("password sign-in", state.password),
+        ("connection", state.connection),
+        ("token family", state.family),
+    ];
+    all.into_iter().filter_map(|(what, on)| Some(Footing { what: what.to_owned(), on: on? })).collect()
+}
+
+/// What a token that was exchanged, or given for client credentials, acts as.
+fn actors(catalogue: &Catalogue, own: &AccessClaims, report: &mut Report) {
+    if let Some(tenant) = catalogue.tenant_by_name(&own.tenant) {
+        report.standing.push(Footing { what: "tenant".to_owned(), on: tenant.enabled });
+    }
+    if let Some(origin) = &own.origin {
+        let on = catalogue.issuer(&origin.source).is_some_and(|issuer| issuer.off.is_none());
+        report.standing.push(Footing { what: "issuer of the token it was exchanged for".to_owned(), on });
+    }
+    for actor in &own.acts_as {
+        if let Some(known) = catalogue.principal(&actor.id) {
+            let what = format!("{} {}", known.principal.kind.as_str(), known.principal.name);
+            report.standing.push(Footing { what, on: known.enabled });
+        }
+        if let Some((mapping, version)) = &actor.mapping {
+            let on = catalogue.lead(mapping).is_some_and(|lead| lead.version == *version);
+            report.standing.push(Footing { what: "the mapping that led to it, unchanged".to_owned(), on });
+        }
+    }
+}
+
+fn weigh(issuer: &Issuer, claims: &Map<String, Value>, report: &mut Report) {
+    let all = issuer.mapper.explain(claims);
+    report.more_mappings = all.len().saturating_sub(MOST);
+    for one in all.into_iter().take(MOST) {
+        if one.chosen || (one.matched && !one.candidate.enabled) {
+            let what = format!("{} {}", one.candidate.target.kind.as_str(), one.candidate.target.name);
+            report.standing.push(Footing { what, on: one.candidate.enabled });
+        }
+        report.mappings.push(Weighed {
+            target: one.candidate.target.clone(),
+            enabled: one.candidate.enabled,
+            matched: one.matched,
+            score: one.score,
+            chosen: one.chosen,
+            note: one.note,
+            rules: one.verdicts,
+        });
+    }
+}
+
+/// Who it is, and what it may do.
+async fn tell(
+    app: &App,
+    bearer: Bearer,
+    about: Option<(&ResourceName, Option<Role>)>,
+    report: &mut Report,
+) -> Result<(), Denied> {
+    report.allowed = bearer.principal().is_some();
+    if !report.allowed {
+        report.error = Some("the token maps to no identity".to_owned());
+        report.cause = Some("no mapping of its issuer matches its claims".to_owned());
+    }
+    if let Some((resource, asked)) = about {
+        let role = role_on(app, &bearer, resource).await?;
+        let allowed = role.is_some_and(|role| asked.is_none_or(|asked| role >= asked));
+        if report.allowed && !allowed {
+            report.error = Some("the role is not held".to_owned());
+        }
+        report.allowed &= allowed;
+        report.access = Some(Access { resource: resource.clone(), asked, role, allowed });
+    }
+    let principals = bearer.principals.iter().map(|p| (&p.id, &p.name));
+    for (id, name) in principals.chain(bearer.teams.iter().map(|t| (&t.id, &t.name))) {
+        let held = store::resources::some_held_by(&app.db, id, MOST + 1).await?;
+        report.roles.extend(held.into_iter().map(|(kind, resource, role)| Held {
+            resource: ResourceName { kind, name: resource },
+            role,
+            by: name.clone(),
+        }));
+    }
+    report.more_roles = report.roles.len() > MOST;
+    report.roles.truncate(MOST);
+    report.principal = bearer.principal();
+    report.tenant = Some(bearer.tenant);
+    report.subject = Some(bearer.subject);
+    report.email = bearer.email;
+    report.principals = bearer.principals;
+    report.teams = bearer.teams.into_iter().map(|team| team.name).collect();
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Decisions that are kept: they cost nothing, they are this site's and this credential's, and they fall with what they
+//! stand on.
+
+use gatehouse::{policy::role::Role, store::resources::Holder};
+use serde_json::json;
+
+use super::{API, Dialect, Guarded, PROXIES, foreign};
+use crate::{
+    on_both,
+    world::{Backend, World},
+};
+
+on_both!(
+    a_kept_decision_asks_nobody,
+    one_token_at_two_sites_is_two_decisions,
+    what_is_taken_away_is_gone_at_once,
+    another_node_hears_of_it_in_time,
+    a_decision_does_not_outlive_its_token
+);
+
+async fn status(world: &Guarded, host: &str, token: &str) -> u16 {
+    let value = format!("Bearer {token}");
+    world.ask(Dialect::Request, host, "/", &[API, ("authorization", &value)]).await.status
+}
+
+async fn a_kept_decision_asks_nobody(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let (own, okta) = (world.own().await, foreign(json!({})));
+    for token in [&own, &okta] {
+        assert_eq!(status(&world, "app.example", token).await, 200);
+    }
+    // Nothing can be read any more, and no key is at hand.
+    world.app.db.close().await;
+    world.app.ring.replace(Vec::new());
+    for _ in 0..3 {
+        for token in [&own, &okta] {
+            assert_eq!(status(&world, "app.example", token).await, 200);
+        }
+    }
+    // The twin: what has not been decided cannot be, and an old answer is never given.
+    assert_ne!(status(&world, "app.example", &world_less(&own)).await, 200);
+    world.clock.advance(6);
+    for token in [&own, &okta] {
+        assert_eq!(status(&world, "app.example", token).await, 503);
+    }
+}
+
+/// The same token, said otherwise.
+fn world_less(token: &str) -> String {
+    token[..token.len() - 2].to_owned()
+}
+
+async fn one_token_at_two_sites_is_two_decisions(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    world.site("ours", json!({"hosts": ["ours.example"]})).await;
+    world.site("secret", json!({"hosts": ["secret.example"], "issuers": ["okta"], "claims": [{"claim": "sub", "values": ["chief"], "match_type": "exact"}]})).await;
+    let token = foreign(json!({}));
+    for _ in 0..2 {
+        assert_eq!(status(&world, "app.example", &token).await, 200);
+        assert_eq!(status(&world, "secret.example", &token).await, 403);
+        assert_eq!(status(&world, "ours.example", &token).await, 401);
+    }
+    // The same text in another place is another credential.
+    let value = format!("accessToken={token}");
+    let answer = world.ask(Dialect::Request, "app.example", "/", &[API, ("cookie", &value)]).await;
+    assert_eq!(answer.status, 401);
+}
+
+async fn with_role(world: &Guarded) -> (String, Holder) {
+    let resource = world.resource().await;
+    let settings = json!({"hosts": ["model.example"], "resource": {"type": "model", "name": "gpt"}, "role": "viewer"});
+    world.site("model", settings).await;
+    let holder = Holder::User(world.user("ada@acme.example").await);
+    world.give(&resource, holder.clone(), Role::Viewer).await;
+    (resource, holder)
+}
+
+async fn what_is_taken_away_is_gone_at_once(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let (resource, holder) = with_role(&world).await;
+    let own = world.own().await;
+    assert_eq!(status(&world, "model.example", &own).await, 200);
+    assert!(gatehouse::store::resources::take(&world.app.db, &resource, holder.id()).await.unwrap());
+    assert_eq!(status(&world, "model.example", &own).await, 403);
+    world.give(&resource, holder, Role::Viewer).await;
+    assert_eq!(status(&world, "model.example", &own).await, 200, "and back at once");
+    // Settings of the site.
+    assert_eq!(status(&world, "app.example", &own).await, 200);
+    world.site("app", json!({"hosts": ["app.example"], "issuers": ["okta"]})).await;
+    assert_eq!(status(&world, "app.example", &own).await, 401);
+    world.site_of(&world.tenant, "app", json!({"hosts": ["app.example"]}), false).await;
+    assert_eq!(status(&world, "app.example", &own).await, 403);
+    world.site("app", json!({"hosts": ["app.example"]})).await;
+    assert_eq!(status(&world, "app.example", &own).await, 200);
+    // The family of the token.
+    let family = crate::world::decode(&own).1["fam"].as_str().unwrap().to_owned();
+    gatehouse::store::families::revoke(&world.app.db, &family, world.clock.now()).await.unwrap();
+    assert_eq!(status(&world, "app.example", &own).await, 401);
+}
+
+async fn another_node_hears_of_it_in_time(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let (resource, holder) = with_role(&world).await;
+    let second = Guarded { world: second_node(&world).await, tenant: world.tenant.clone() };
+    let own = world.own().await;
+    let sites = ["model.example", "app.example"];
+    for host in sites {
+        assert_eq!(status(&second, host, &own).await, 200, "{host}");
+    }
+    assert!(gatehouse::store::resources::take(&world.app.db, &resource, holder.id()).await.unwrap());
+    world.site("app", json!({"hosts": ["app.example"], "issuers": ["okta"]})).await;
+    world.clock.advance(5);
+    assert_eq!(status(&second, "model.example", &own).await, 403);
+    assert_eq!(status(&second, "app.example", &own).await, 401);
+}
+
+/// A second node that believes the same proxies.
+async fn second_node(world: &World) -> World {
+    world.second_node_with(&[PROXIES]).await
+}
+
+async fn a_decision_does_not_outlive_its_token(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    world.okta(json!({"clock_tolerance": 0})).await;
+    let token = foreign(json!({"exp": crate::world::START + 3}));
+    assert_eq!(status(&world, "app.example", &token).await, 200);
+    world.clock.advance(2);
+    assert_eq!(status(&world, "app.example", &token).await, 200);
+    world.clock.advance(1);
+    assert_eq!(status(&world, "app.example", &token).await, 401);
+}

@@ -1,0 +1,93 @@
+//! What a request proves itself with: one credential, from where the site's issuers have it, and nothing unjudged beside it.
+
+use serde_json::json;
+
+use super::{API, BROWSER, DIALECTS, Guarded, foreign};
+use crate::{on_both, world::Backend};
+
+on_both!(one_credential_is_taken, tokens_come_in_the_header_of_their_issuer, claims_are_as_the_site_has_them);
+
+async fn one_credential_is_taken(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let good = format!("Bearer {}", world.own().await);
+    let cookie = format!("accessToken={}", world.own().await);
+    for (name, headers, status) in [
+        ("as it should be", vec![("authorization", good.as_str())], 200),
+        ("the scheme in any case", vec![("authorization", &good.replace("Bearer", "bEARER"))], 200),
+        ("twice", vec![("authorization", good.as_str()), ("authorization", good.as_str())], 401),
+        ("with another", vec![("authorization", good.as_str()), ("authorization", "Basic YTpi")], 401),
+        ("another scheme", vec![("authorization", "Basic YTpi")], 401),
+        ("another scheme beside a good cookie", vec![("authorization", "Basic YTpi"), ("cookie", &cookie)], 401),
+        ("a bad token beside a good cookie", vec![("authorization", "Bearer x.y.z"), ("cookie", &cookie)], 401),
+        ("nothing", vec![("authorization", "Bearer ")], 401),
+        ("a cookie twice", vec![("cookie", &format!("{cookie}; {cookie}"))], 401),
+        ("a cookie", vec![("cookie", cookie.as_str())], 200),
+    ] {
+        let mut all = vec![API];
+        all.extend(headers);
+        assert_eq!(world.status("app.example", "/", &all).await, status, "{name}");
+    }
+    // A token in the query is none: queries are logged.
+    let target = format!("/?access_token={}", good.replace("Bearer ", ""));
+    assert_eq!(world.status("app.example", &target, &[API]).await, 401);
+}
+
+async fn tokens_come_in_the_header_of_their_issuer(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    world.okta(json!({"header_key": "X-Okta-Token"})).await;
+    let token = foreign(json!({}));
+    let (bearer, own) = (format!("Bearer {token}"), format!("Bearer {}", world.own().await));
+    let raw_own = own.replace("Bearer ", "");
+    for (name, headers, status) in [
+        ("bare", vec![("x-okta-token", token.as_str())], 200),
+        ("with the scheme", vec![("x-okta-token", bearer.as_str())], 200),
+        ("in Authorization", vec![("authorization", bearer.as_str())], 401),
+        ("spelled otherwise", vec![("x_okta_token", token.as_str())], 401),
+        ("twice", vec![("x-okta-token", token.as_str()), ("x-okta-token", token.as_str())], 401),
+        ("in both spellings", vec![("x-okta-token", token.as_str()), ("x_okta_token", "other")], 401),
+        ("beside ours", vec![("authorization", own.as_str()), ("x-okta-token", token.as_str())], 401),
+        ("beside what is the application's", vec![("authorization", "Basic YTpi"), ("x-okta-token", token.as_str())], 200),
+        ("ours in it", vec![("x-okta-token", raw_own.as_str())], 401),
+        ("ours alone", vec![("authorization", own.as_str())], 200),
+    ] {
+        let mut all = vec![API];
+        all.extend(headers);
+        assert_eq!(world.status("app.example", "/", &all).await, status, "{name}");
+    }
+}
+
+async fn claims_are_as_the_site_has_them(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let rules = json!([
+        {"claim": "email", "values": ["*@customer.example"], "match_type": "glob"},
+        {"claim": "groups", "values": ["eng", "ops"], "match_type": "contains"},
+    ]);
+    world.site("strict", json!({"hosts": ["strict.example"], "issuers": ["okta", "gatehouse"], "claims": rules})).await;
+    for (claims, status) in [
+        (json!({}), 200),
+        (json!({"groups": ["x", "ops"]}), 200),
+        (json!({"email": "ada@evil.example"}), 403),
+        (json!({"email": "ada@customer.example.evil.example"}), 403),
+        (json!({"email": ["ada@customer.example"]}), 403),
+        (json!({"email": null}), 403),
+        (json!({"groups": ["engineering"]}), 403),
+        (json!({"groups": []}), 403),
+    ] {
+        let value = format!("Bearer {}", foreign(claims.clone()));
+        assert_eq!(world.status("strict.example", "/", &[API, ("authorization", &value)]).await, status, "{claims}");
+    }
+    // They hold for our own tokens too.
+    let own = format!("Bearer {}", world.own().await);
+    assert_eq!(world.status("strict.example", "/", &[API, ("authorization", &own)]).await, 403);
+    let rules = json!([{"claim": "email", "values": ["*@acme.example"], "match_type": "glob"}]);
+    world.site("strict", json!({"hosts": ["strict.example"], "claims": rules})).await;
+    assert_eq!(world.status("strict.example", "/", &[API, ("authorization", &own)]).await, 200);
+    // A browser that is known and may not gets a page, and is not sent round in circles.
+    world.site("strict", json!({"hosts": ["strict.example"], "claims": [{"claim": "sub", "values": ["x"], "match_type": "exact"}], "login": {"client": "portal"}})).await;
+    for dialect in DIALECTS {
+        let cookie = own.replace("Bearer ", "accessToken=");
+        let answer = world.ask(dialect, "strict.example", "/", &[BROWSER, ("cookie", &cookie)]).await;
+        assert_eq!((answer.status, answer.location()), (403, None));
+        assert!(answer.body.contains("No access"), "{}", answer.body);
+    }
+}

@@ -1,0 +1,155 @@
+//! What a site is told about who is there, by each method.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as B64};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
+use serde_json::{Value, json};
+
+use super::{API, DIALECTS, Guarded, bearer, foreign};
+use crate::{
+    browser::{Answer, Browser},
+    on_both,
+    world::{Backend, START, decode},
+};
+
+on_both!(
+    separate_headers,
+    claims_in_one_header,
+    a_jwt_that_is_verified_with_our_keys_and_is_no_bearer_token,
+    the_token_as_it_came,
+    values_cannot_leave_their_header
+);
+
+async fn told(world: &Guarded, host: &str, token: &str) -> Answer {
+    let (header, value) = bearer(token);
+    let mut answers = Vec::new();
+    for dialect in DIALECTS {
+        let answer = world.ask(dialect, host, "/", &[API, (header, &value)]).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{dialect:?}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!(answer.cookie_lines(), [""; 0], "nothing is renewed on the way");
+        answers.push(answer);
+    }
+    answers.remove(0)
+}
+
+async fn separate_headers(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let identity =
+        |answer: &Answer| ["user", "email", "name", "groups"].map(|n| answer.header(&format!("remote-{n}")).unwrap().to_owned());
+    let answer = told(&world, "app.example", &world.own().await).await;
+    let [user, email, name, groups] = identity(&answer);
+    assert_eq!((user.as_str(), email.as_str(), name.as_str()), ("ada@acme.example", "ada@acme.example", "Ada"));
+    let mut groups: Vec<&str> = groups.split(',').collect();
+    groups.sort_unstable();
+    assert_eq!(groups, ["on%2C call", "sre"]);
+    // A subject that is mapped to nobody is named with its issuer, where there are several.
+    let answer = told(&world, "app.example", &foreign(json!({"sub": "ada@acme.example"}))).await;
+    assert_eq!(identity(&answer), ["okta/ada@acme.example", "ada@customer.example", "Ada of Okta", ""]);
+    world.external_identity("ci-runner", "repo:acme").await;
+    let answer = told(&world, "app.example", &foreign(json!({"sub": "repo:acme"}))).await;
+    assert_eq!(identity(&answer)[0], "ci-runner");
+    world.site("alone", json!({"hosts": ["alone.example"], "issuers": ["okta"]})).await;
+    assert_eq!(identity(&told(&world, "alone.example", &foreign(json!({}))).await)[0], "00u1");
+}
+
+async fn claims_in_one_header(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let site = |more: Value| {
+        let mut identity = json!({"method": "claims_header"});
+        identity.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"hosts": ["claims.example"], "issuers": ["okta"], "identity": identity})
+    };
+    world.site("claims", site(json!({}))).await;
+    let read = |answer: &Answer, name: &str| serde_json::from_str::<Value>(answer.header(name).unwrap()).unwrap();
+    let token = foreign(json!({"name": "Jürgen \u{1f600}", "secret": "x"}));
+    let claims = read(&told(&world, "claims.example", &token).await, "x-user-claims");
+    let expected = json!({
+        "sub": "00u1", "iss": super::OKTA, "email": "ada@customer.example", "name": "Jürgen \u{1f600}", "groups": ["eng"],
+        "tenant": "acme", "teams": [],
+    });
+    assert_eq!(claims, expected);
+    world
+        .site("claims", site(json!({"header_name": "X-Who", "include_claims": ["groups", "missing", "tenant", "principal"]})))
+        .await;
+    world.external_identity("ci-runner", "repo:acme").await;
+    let forged = foreign(json!({"sub": "repo:acme", "tenant": "other", "principal": "root", "teams": ["admins"]}));
+    let answer = told(&world, "claims.example", &forged).await;
+    assert!(answer.header("x-user-claims").is_none());
+    let principal = json!({"kind": "external_identity", "name": "ci-runner", "id": "principal-ci-runner"});
+    let expected =
+        json!({"sub": "repo:acme", "iss": super::OKTA, "groups": ["eng"], "tenant": "acme", "teams": [], "principal": principal});
+    assert_eq!(read(&answer, "x-who"), expected, "no claim takes the place of what we say");
+    // More than fits into a header is refused, not cut.
+    let groups: Vec<String> = (0..800).map(|n| format!("group-{n}")).collect();
+    let (header, value) = bearer(&foreign(json!({"groups": groups})));
+    assert_eq!(world.status("claims.example", "/", &[API, (header, &value)]).await, 403);
+}
+
+async fn a_jwt_that_is_verified_with_our_keys_and_is_no_bearer_token(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let identity = json!({"method": "jwt_header", "include_claims": ["groups", "iss", "exp", "aud"], "jwt_expiry_seconds": 120});
+    world.site("jwt", json!({"hosts": ["jwt.example"], "issuers": ["gatehouse", "okta"], "identity": identity})).await;
+    let answer = told(&world, "jwt.example", &foreign(json!({}))).await;
+    let jwt = answer.header("x-user-jwt").unwrap();
+    let (header, claims) = decode(jwt);
+    assert_eq!((&header["typ"], &header["alg"]), (&json!("identity+jwt"), &json!("RS256")));
+    assert_eq!((&claims["iss"], &claims["aud"]), (&json!(world.url), &json!("https://jwt.example")));
+    assert_eq!((&claims["sub"], &claims["idp"], &claims["groups"]), (&json!("00u1"), &json!(super::OKTA), &json!(["eng"])));
+    assert_eq!((&claims["iat"], &claims["exp"]), (&json!(START), &json!(START + 120)));
+    // Verified by another library, as the site would.
+    let jwks = Browser::new().get(&format!("{}/oauth2/jwks", world.url)).await.json();
+    let set: JwkSet = serde_json::from_value(jwks).unwrap();
+    let key = DecodingKey::from_jwk(set.find(header["kid"].as_str().unwrap()).unwrap()).unwrap();
+    let mut rules = Validation::new(Algorithm::RS256);
+    rules.set_audience(&["https://jwt.example"]);
+    rules.validate_exp = false;
+    rules.validate_nbf = false;
+    let (signed, signature) = jwt.rsplit_once('.').unwrap();
+    assert!(jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key, Algorithm::RS256).unwrap());
+    let changed = format!("{}.{}", decode_header(signed), B64.encode(json!({"sub": "eve"}).to_string()));
+    assert!(!jsonwebtoken::crypto::verify(signature, changed.as_bytes(), &key, Algorithm::RS256).unwrap());
+    // It proves nothing to us.
+    let (name, value) = bearer(jwt);
+    assert_eq!(world.status("jwt.example", "/", &[API, (name, &value)]).await, 401);
+    assert_eq!(world.userinfo(jwt).await.status, 401);
+    // The site's own name, when it has one.
+    let site = json!({"hosts": ["jwt.example"], "issuers": ["okta"], "audience": "https://jwt.example/api", "identity": {"method": "jwt_header"}});
+    world.site("jwt", site).await;
+    let answer = told(&world, "jwt.example", &foreign(json!({}))).await;
+    let (_, claims) = decode(answer.header("x-user-jwt").unwrap());
+    assert_eq!((&claims["aud"], &claims["exp"]), (&json!("https://jwt.example/api"), &json!(START + 300)));
+    // It does not outlive the token that it speaks of.
+    let answer = told(&world, "jwt.example", &foreign(json!({"exp": START + 30}))).await;
+    assert_eq!(decode(answer.header("x-user-jwt").unwrap()).1["exp"], json!(START + 30));
+}
+
+fn decode_header(signed: &str) -> &str {
+    signed.split('.').next().unwrap()
+}
+
+async fn the_token_as_it_came(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    world.site("raw", json!({"hosts": ["raw.example"], "identity": {"method": "bearer"}})).await;
+    world.site("mute", json!({"hosts": ["mute.example"], "identity": {"method": "none"}})).await;
+    let token = world.own().await;
+    for _ in 0..2 {
+        let answer = told(&world, "raw.example", &token).await;
+        assert_eq!(answer.header("authorization"), Some(format!("Bearer {token}").as_str()), "also from memory");
+    }
+    let answer = told(&world, "mute.example", &token).await;
+    for name in ["authorization", "remote-user", "x-user-claims", "x-user-jwt"] {
+        assert_eq!(answer.header(name), None, "{name}");
+    }
+    let cookie = format!("accessToken={token}");
+    let answer = world.ask(DIALECTS[0], "raw.example", "/", &[API, ("cookie", &cookie)]).await;
+    assert_eq!(answer.header("authorization"), Some(format!("Bearer {token}").as_str()));
+}
+
+async fn values_cannot_leave_their_header(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let evil = json!({"sub": "a\r\nRemote-User: root", "email": "é@x\u{0}", "name": "a%0d\u{7f}"});
+    let answer = told(&world, "app.example", &foreign(evil)).await;
+    assert_eq!(answer.header("remote-user"), Some("okta/a%0D%0ARemote-User: root"));
+    assert_eq!(answer.header("remote-email"), Some("%C3%A9@x%00"));
+    assert_eq!(answer.header("remote-name"), Some("a%250d%7F"));
+}

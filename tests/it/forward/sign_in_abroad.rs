@@ -1,0 +1,129 @@
+//! A site whose browsers sign in at a trusted issuer itself, by an OAuth client of ours there ("Enable Login").
+
+use gatehouse::{policy::trusted_issuer::IssuerSecrets, store};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{Dialect, Guarded, PROXIES, STATE, sign_in::Visitor};
+use crate::{
+    idp::{CLIENT_ID, CLIENT_SECRET, Idp, change},
+    on_both,
+    world::{Backend, World},
+};
+
+on_both!(the_whole_way, what_the_issuer_says_is_judged, the_session_ends_with_the_issuer);
+
+async fn abroad(backend: Backend) -> (Guarded, Idp) {
+    let world = World::with(backend, STATE, &[PROXIES]).await;
+    let idp = Idp::start(world.clock.clone()).await;
+    let world = Guarded::bare(world).await;
+    issuer(&world, &idp, true).await;
+    let rules = json!([{"claim": "email", "values": ["*@acme.example"], "match_type": "glob"}]);
+    world
+        .site("app", json!({"hosts": ["app.example"], "issuers": ["abroad"], "claims": rules, "login": {"issuer": "abroad"}}))
+        .await;
+    (world, idp)
+}
+
+async fn issuer(world: &Guarded, idp: &Idp, enabled: bool) {
+    let at = |path: &str| format!("{}{path}", idp.issuer());
+    let settings: Value = json!({
+        "issuer": idp.issuer(), "audience": [CLIENT_ID], "jwks_uri": at("/jwks"),
+        "oauth_client": {
+            "client_id": CLIENT_ID, "authorization_endpoint": at("/authorize"), "token_endpoint": at("/token"),
+            "scopes": ["openid", "email"],
+        },
+    });
+    let secrets = IssuerSecrets { oauth_client: Some(CLIENT_SECRET.to_owned()), ..IssuerSecrets::default() };
+    let id = "issuer-abroad".to_owned();
+    let context = store::trusted_issuers::TrustedIssuer::secrets_context(&id);
+    let sealed = world.app.sealer.seal(&context, serde_json::to_string(&secrets).unwrap().as_bytes());
+    let issuer = store::trusted_issuers::TrustedIssuer {
+        id,
+        tenant_id: world.tenant.clone(),
+        name: "abroad".into(),
+        enabled,
+        settings: serde_json::from_value(settings).unwrap(),
+        secrets_sealed: Some(sealed),
+        created_at: 0,
+    };
+    let mut tx = world.app.db.begin().await.unwrap();
+    store::trusted_issuers::save(&mut tx, &issuer).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn callback(world: &Guarded, idp: &Idp, visitor: &mut Visitor) -> String {
+    let authorize = visitor.depart(world, "app.example", "/page").await;
+    assert!(authorize.starts_with(idp.issuer()), "{authorize}");
+    idp.visit(&Url::parse(&authorize).unwrap()).await.0.into()
+}
+
+async fn the_whole_way(backend: Backend) {
+    let (world, idp) = abroad(backend).await;
+    let mut visitor = Visitor::default();
+    let callback = callback(&world, &idp, &mut visitor).await;
+    let landed = visitor.visit(&world, &callback, &[]).await;
+    assert_eq!((landed.status, landed.location()), (303, Some("https://app.example/page")), "{}", landed.body);
+    let answer = visitor.ask(&world, Dialect::Envoy, "app.example", "/page").await;
+    assert_eq!((answer.status, answer.header("remote-user")), (200, Some("idp|ada")), "{}", answer.body);
+    assert_eq!(answer.header("remote-email"), Some("ada@acme.example"));
+    let seen = idp.seen("/token");
+    assert_eq!(seen.len(), 1);
+    assert!(seen[0].form.contains_key("code_verifier"), "{:?}", seen[0]);
+    // What the issuer said is stored sealed, and the cookie only as a digest.
+    let rows = world.app.db.all::<(String, String)>("SELECT id_hash, claims_sealed FROM site_sessions", &[]).await.unwrap();
+    assert!(!rows[0].1.contains("ada") && visitor.site.iter().all(|(_, value)| *value != rows[0].0));
+    // Sign-out has a page of its own: there is no session of ours.
+    let answer = visitor.visit(&world, "https://app.example/.gatehouse/sign-out", &[]).await;
+    assert_eq!(answer.status, 401, "never 2xx, which some proxies take for an allow");
+    assert!(visitor.site.is_empty());
+    assert_eq!(visitor.ask(&world, Dialect::Forward, "app.example", "/").await.status, 302);
+}
+
+async fn what_the_issuer_says_is_judged(backend: Backend) {
+    let (world, idp) = abroad(backend).await;
+    let faults: Vec<(&str, crate::idp::Knobs)> = vec![
+        (
+            "another nonce",
+            crate::idp::Knobs { claims: change(|c: &mut Value| c["nonce"] = "other".into()), ..Default::default() },
+        ),
+        (
+            "another audience",
+            crate::idp::Knobs { claims: change(|c: &mut Value| c["aud"] = "other".into()), ..Default::default() },
+        ),
+        (
+            "another issuer",
+            crate::idp::Knobs { claims: change(|c: &mut Value| c["iss"] = "https://evil.example".into()), ..Default::default() },
+        ),
+        ("a wrong key", crate::idp::Knobs { signing: crate::idp::Signing::WrongKey, ..Default::default() }),
+        ("no signature", crate::idp::Knobs { signing: crate::idp::Signing::None("none"), ..Default::default() }),
+    ];
+    for (name, knobs) in faults {
+        idp.turn(|k| *k = knobs.clone());
+        let mut visitor = Visitor::default();
+        let callback = callback(&world, &idp, &mut visitor).await;
+        let answer = visitor.visit(&world, &callback, &[]).await;
+        assert!(answer.status == 400 && answer.location().is_none(), "{name}: {} {}", answer.status, answer.body);
+        assert!(!visitor.site.iter().any(|(cookie, _)| cookie.contains("site")), "{name}");
+    }
+    idp.turn(|k| *k = crate::idp::Knobs::default());
+    // Who may not come is signed in, and stays outside.
+    idp.person(|p| p["email"] = "eve@evil.example".into());
+    let mut visitor = Visitor::default();
+    let callback = callback(&world, &idp, &mut visitor).await;
+    assert_eq!(visitor.visit(&world, &callback, &[]).await.status, 303);
+    assert_eq!(visitor.ask(&world, Dialect::Forward, "app.example", "/").await.status, 403);
+}
+
+async fn the_session_ends_with_the_issuer(backend: Backend) {
+    let (world, idp) = abroad(backend).await;
+    let mut visitor = Visitor::default();
+    let callback = callback(&world, &idp, &mut visitor).await;
+    assert_eq!(visitor.visit(&world, &callback, &[]).await.status, 303);
+    assert_eq!(visitor.ask(&world, Dialect::Forward, "app.example", "/").await.status, 200);
+    issuer(&world, &idp, false).await;
+    let answer = visitor.ask(&world, Dialect::Forward, "app.example", "/").await;
+    assert_eq!(answer.status, 302);
+    let start = Url::parse(answer.location().unwrap()).unwrap();
+    assert_eq!(visitor.visit(&world, start.as_str(), &[]).await.status, 403, "nobody signs in there any more");
+}

@@ -1,0 +1,70 @@
+//! Identity headers that the client sends itself never reach a site (threats H3).
+
+use serde_json::json;
+
+use super::{API, DIALECTS, Dialect, Guarded, bearer};
+use crate::{on_both, world::Backend};
+
+on_both!(copies_of_identity_headers_go_nowhere, every_identity_header_is_answered, envoy_is_told_what_to_remove);
+
+async fn copies_of_identity_headers_go_nowhere(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    world.site("jwt", json!({"hosts": ["jwt.example"], "identity": {"method": "jwt_header"}})).await;
+    world
+        .site("claims", json!({"hosts": ["claims.example"], "identity": {"method": "claims_header", "header_name": "X-Who"}}))
+        .await;
+    world.site("open", json!({"hosts": ["open.example"], "public_paths": ["/"]})).await;
+    let (header, value) = bearer(&world.own().await);
+    for (host, copies) in [
+        ("app.example", &["remote-user", "Remote_User", "REMOTE-EMAIL", "remote_groups", "Remote-Name"][..]),
+        ("open.example", &["remote-user", "Remote_User"]),
+        ("jwt.example", &["x-user-jwt", "X_User_JWT", "x-user_jwt"]),
+        ("claims.example", &["x-who", "X_WHO"]),
+    ] {
+        assert_eq!(world.status(host, "/", &[API, (header, &value)]).await, 200, "{host}");
+        for copy in copies {
+            assert_eq!(world.status(host, "/", &[API, (header, &value), (copy, "eve")]).await, 403, "{host} {copy}");
+            assert_eq!(world.status(host, "/", &[API, (header, &value), (copy, "")]).await, 403, "{host} empty {copy}");
+            let twice = [API, (header, value.as_str()), (copy, "eve"), (copy, "ada@acme.example")];
+            assert_eq!(world.status(host, "/", &twice).await, 403, "{host} {copy} twice");
+        }
+    }
+    // What is no identity header of the site is none of its business.
+    assert_eq!(world.status("jwt.example", "/", &[API, (header, &value), ("x-who", "x")]).await, 200);
+    // A header that the proxy would drop after we have set it.
+    let connection = ("connection", "close, Remote-User");
+    for dialect in DIALECTS {
+        let answer = world.ask(dialect, "app.example", "/", &[API, (header, &value), connection]).await;
+        assert_eq!(answer.status, 403, "{dialect:?}");
+    }
+}
+
+async fn every_identity_header_is_answered(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    world.site("open", json!({"hosts": ["open.example"], "public_paths": ["/open"]})).await;
+    for dialect in DIALECTS {
+        let answer = world.ask(dialect, "open.example", "/open", &[API]).await;
+        assert_eq!(answer.status, 200);
+        for name in ["remote-user", "remote-email", "remote-name", "remote-groups"] {
+            assert_eq!(answer.header(name), Some(""), "{dialect:?} {name}");
+        }
+        let token = bearer(&super::foreign(json!({"email": null, "name": null})));
+        let answer = world.ask(dialect, "app.example", "/", &[API, (token.0, &token.1)]).await;
+        assert_eq!((answer.header("remote-user"), answer.header("remote-email")), (Some("okta/00u1"), Some("")));
+        assert_eq!((answer.header("remote-name"), answer.header("remote-groups")), (Some(""), Some("")));
+    }
+}
+
+async fn envoy_is_told_what_to_remove(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    world.site("raw", json!({"hosts": ["raw.example"], "identity": {"method": "bearer"}})).await;
+    let (header, value) = bearer(&world.own().await);
+    let ask = async |dialect, host| {
+        let answer = world.ask(dialect, host, "/", &[API, (header, &value)]).await;
+        answer.header("x-envoy-auth-headers-to-remove").map(str::to_owned)
+    };
+    assert_eq!(ask(Dialect::Envoy, "app.example").await.as_deref(), Some("x-user-claims,x-user-jwt,authorization"));
+    let all = "remote-user,remote-email,remote-name,remote-groups,x-user-claims,x-user-jwt";
+    assert_eq!(ask(Dialect::Envoy, "raw.example").await.as_deref(), Some(all));
+    assert_eq!(ask(Dialect::Forward, "app.example").await, None);
+}

@@ -1,0 +1,224 @@
+//! Foreign tokens as real issuers make them, what refused ones are told, and how fast changes are noticed.
+
+use gatehouse::{
+    policy::{claim_rules::shorthand, principal::Kind, trusted_issuer::IssuerSettings},
+    store::{mappings::Source, principals, trusted_issuers},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    idp::Signing,
+    on_both,
+    sso::Log,
+    trusted::{API, Trusted, foreign_token, named},
+    world::{Backend, World, text},
+};
+
+on_both!(
+    tokens_of_real_issuers,
+    refused_tokens_are_told_the_promised_text,
+    an_issuer_that_cannot_work_is_left_out,
+    changes_are_noticed_at_once_here_and_soon_elsewhere,
+    nothing_is_asked_while_it_is_fresh,
+    without_a_database_nobody_is_let_in
+);
+
+async fn tokens_of_real_issuers(backend: Backend) {
+    let world = Trusted::new(backend).await;
+    let now = world.clock.now();
+    let jwks = format!("{}/jwks", world.idp.issuer());
+    let github = json!({"repository_id": "456789", "ref": "refs/heads/main"});
+    #[rustfmt::skip]
+    let shapes: [(&str, &str, &[&str], &str, Value, Value, Value); 8] = [
+        ("okta", "https://acme.okta.com/oauth2/default", &["api://default"], "uid",
+         json!({"cid": "0oa1", "uid": "00u1", "scp": ["openid", "api"], "sub": "ada@acme.example", "aud": "api://default"}),
+         json!({"cid": "0oa1", "scp": "api"}), json!({"cid": "0oa2"})),
+        ("auth0", "https://acme.eu.auth0.com/", &["https://api.acme.example"], "sub",
+         json!({"azp": "cl", "gty": "client-credentials", "scope": "read:x", "sub": "cl@clients", "aud": ["https://api.acme.example", "https://acme.eu.auth0.com/userinfo"]}),
+         json!({"azp": "cl"}), json!({"azp": "cl2"})),
+        ("entra-v2", "https://login.microsoftonline.com/6d3e/v2.0", &["11aa"], "oid",
+         json!({"oid": "o-1", "tid": "6d3e", "azp": "app-1", "roles": ["Task.Run"], "ver": "2.0", "sub": "s", "aud": "11aa"}),
+         json!({"tid": "6d3e", "roles": "Task.Run"}), json!({"roles": ["Other"]})),
+        ("entra-v1", "https://sts.windows.net/6d3e/", &["api://app"], "oid",
+         json!({"oid": "o-1", "tid": "6d3e", "appid": "app-1", "ver": "1.0", "sub": "s", "aud": "api://app"}),
+         json!({"appid": "app-1"}), json!({"appid": "app-2"})),
+        ("cognito", "https://cognito-idp.eu-west-1.amazonaws.com/pool", &[], "sub",
+         json!({"client_id": "c1", "token_use": "access", "scope": "gh/run", "cognito:groups": ["ops"], "aud": null}),
+         json!({"token_use": "access", "client_id": ["c1"]}), json!({"token_use": "id"})),
+        ("github", "https://token.actions.githubusercontent.com", &["https://gh.example"], "sub",
+         json!({"repository": "acme/api", "repository_id": "456789", "ref": "refs/heads/main", "sub": "repo:acme/api:ref:refs/heads/main", "aud": "https://gh.example"}),
+         github, json!({"ref": "refs/pull/1/merge"})),
+        ("google-sa", "https://accounts.google.com", &["https://gh.example"], "sub",
+         json!({"sub": "1045", "email": "ci@proj.iam.gserviceaccount.com", "email_verified": true, "azp": "1045", "aud": "https://gh.example"}),
+         json!({"email": "ci@proj.iam.gserviceaccount.com", "email_verified": true}), json!({"email_verified": "true"})),
+        ("kubernetes", "https://kubernetes.default.svc.cluster.local", &["gatehouse"], "sub",
+         json!({"sub": "system:serviceaccount:prod:runner", "aud": ["gatehouse"], "kubernetes.io": {"namespace": "prod", "serviceaccount": {"name": "runner"}}}),
+         json!({"sub": "system:serviceaccount:prod:runner", "kubernetes.io.serviceaccount.name": "runner"}),
+         json!({"kubernetes.io": {"namespace": "prod", "serviceaccount": {"name": "other"}}})),
+    ];
+    for (name, issuer, audience, subject, claims, rules, other) in shapes {
+        let trusted = world
+            .trust("acme", name, |settings| {
+                *settings = IssuerSettings {
+                    issuer: Some(issuer.to_owned()),
+                    audience: audience.iter().map(|&a| a.to_owned()).collect(),
+                    jwks_uri: Some(jwks.clone()),
+                    unique_id_claim: subject.to_owned(),
+                    ..IssuerSettings::default()
+                }
+            })
+            .await;
+        let source = Source::Issuer(trusted.id);
+        world.principal(Kind::ExternalIdentity, &format!("by-{name}"), Some((source, rules))).await;
+        let token = |more: &Value| {
+            let mut all = claims.clone();
+            all["iss"] = issuer.into();
+            all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            foreign_token(&world.idp, now, all)
+        };
+        let answer = world.whoami(&token(&json!({}))).await;
+        assert_eq!(named(&answer), format!("by-{name}"));
+        assert_eq!(answer.json()["subject"], claims.get(subject).unwrap_or(&json!("caller-1")).clone(), "{name}");
+        assert_eq!(world.name(&token(&other)).await, "403 the token maps to no identity", "{name}");
+        let slash = if issuer.ends_with('/') { issuer.trim_end_matches('/').to_owned() } else { format!("{issuer}/") };
+        assert_eq!(world.name(&token(&json!({"iss": slash}))).await, "401 Invalid issuer", "{name}: byte for byte");
+    }
+    // A Kubernetes token of a secret: neither audience nor end.
+    let legacy = json!({"iss": "kubernetes/serviceaccount", "aud": null, "exp": null});
+    assert_eq!(world.name(&world.token(legacy)).await, "401 Invalid issuer");
+}
+
+async fn refused_tokens_are_told_the_promised_text(backend: Backend) {
+    let world = Trusted::new(backend).await;
+    world.identity("caller", json!({})).await;
+    let mut issuer = world.issuer("acme", "idp").await;
+    issuer.settings.required_claims = vec!["sub".to_owned(), "groups".to_owned()];
+    issuer.settings.claim_values = vec![shorthand("hd", &json!("acme.example")).unwrap()];
+    issuer.settings.max_token_age = Some(3000);
+    trusted_issuers::save(&world.app.db, &issuer).await.unwrap();
+    let now = world.clock.now();
+    let token = |claims: Value| {
+        let mut all = json!({"groups": ["x"], "hd": "acme.example"});
+        all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+        world.token(all)
+    };
+    assert_eq!(world.name(&token(json!({}))).await, "caller", "the honest twin");
+    for (claims, told) in [
+        (json!({"iss": "https://evil.example"}), "Invalid issuer"),
+        (json!({"iss": format!("{}/", world.idp.issuer())}), "Invalid issuer"),
+        (json!({"aud": "elsewhere"}), "Invalid audience"),
+        (json!({"aud": format!("{API}/")}), "Invalid audience"),
+        (json!({"groups": null}), "Missing required claims: groups"),
+        (json!({"sub": null, "groups": null}), "Missing required claims: sub, groups"),
+        (json!({"exp": null}), "Missing required claims: exp"),
+        (json!({"exp": now - 61}), "Token is expired"),
+        (json!({"iat": now - 3061}), "Token is expired"),
+        (json!({"nbf": now + 61}), "Token is not yet valid"),
+        (json!({"exp": "9999999999"}), "JWT validation failed"),
+        (json!({"hd": "evil.example"}), "JWT validation failed"),
+        (json!({"hd": null}), "JWT validation failed"),
+    ] {
+        let answer = world.whoami(&token(claims.clone())).await;
+        assert_eq!(named(&answer), format!("401 {told}"), "{claims}");
+        assert_eq!(text(&answer.json(), "error"), "invalid_token");
+        let challenge = answer.header("www-authenticate").unwrap();
+        let expected = format!("Bearer error=\"invalid_token\", error_description=\"{told}\"");
+        assert!(challenge.starts_with(&expected), "{challenge}");
+    }
+    for signing in [Signing::WrongKey, Signing::Altered, Signing::None("none"), Signing::None("nOnE"), Signing::HmacOfPublicKey] {
+        world.idp.turn(|knobs| knobs.signing = signing);
+        assert_eq!(world.name(&token(json!({}))).await, "401 JWT validation failed", "{signing:?}");
+    }
+    world.idp.turn(|knobs| knobs.signing = Signing::Rs256);
+    let log = Log::down_to(tracing::Level::INFO);
+    let good = token(json!({}));
+    let evil = token(json!({"aud": "elsewhere"}));
+    world.whoami(&evil).await;
+    assert!(log.text().contains("audience is") && log.text().contains("elsewhere"), "{}", log.text());
+    assert!(!log.text().contains(&evil) && !log.text().contains(&good));
+    drop(log);
+    // Keys that cannot be had, without any that were.
+    let down = world.trust("acme", "down", |s| s.issuer = Some("https://down.example".to_owned())).await;
+    let mut settings = down.settings.clone();
+    settings.jwks_uri = Some(format!("{}/nothing", world.idp.issuer()));
+    trusted_issuers::save(&world.app.db, &trusted_issuers::TrustedIssuer { settings, ..down }).await.unwrap();
+    assert_eq!(world.name(&token(json!({"iss": "https://down.example"}))).await, "401 JWKS fetch failed");
+    assert_eq!(world.name(&good).await, "caller", "nobody else notices");
+}
+
+async fn an_issuer_that_cannot_work_is_left_out(backend: Backend) {
+    let world = Trusted::new(backend).await;
+    world.identity("caller", json!({})).await;
+    let log = Log::down_to(tracing::Level::INFO);
+    world
+        .trust("acme", "broken", |s| {
+            s.issuer = Some("https://broken.example".to_owned());
+            s.algorithms = vec!["HS256".to_owned()];
+        })
+        .await;
+    assert_eq!(world.name(&world.token(json!({}))).await, "caller");
+    assert!(log.text().contains("trusted issuer broken of tenant acme cannot judge tokens"), "{}", log.text());
+    let answer = world.whoami(&world.token(json!({"iss": "https://broken.example"}))).await;
+    assert_eq!(answer.status, 401);
+    assert!(log.text().contains("HS256"), "the reason, for operators: {}", log.text());
+    // And an issuer that is switched off, or whose tenant is.
+    let off = trusted_issuers::TrustedIssuer { enabled: false, ..world.issuer("acme", "idp").await };
+    trusted_issuers::save(&world.app.db, &off).await.unwrap();
+    assert_eq!(world.name(&world.token(json!({}))).await, "401 Token is not active");
+    let fetched = world.idp.seen("/jwks").len();
+    world.clock.advance(200);
+    world.whoami(&world.token(json!({}))).await;
+    assert_eq!(world.idp.seen("/jwks").len(), fetched, "what is off is asked nothing");
+    assert!(trusted_issuers::delete(&world.app.db, &off.id).await.unwrap());
+    assert_eq!(world.name(&world.token(json!({}))).await, "401 Invalid issuer");
+}
+
+async fn changes_are_noticed_at_once_here_and_soon_elsewhere(backend: Backend) {
+    let world = Trusted::new(backend).await;
+    let caller = world.identity("caller", json!({})).await;
+    let there = world.second_node().await;
+    let on = async |node: &World, token: &str| {
+        let bearer = format!("Bearer {token}");
+        let url = format!("{}/api/v1/whoami", node.url);
+        named(&crate::browser::Browser::new().get_with(&url, &[("authorization", &bearer)]).await)
+    };
+    let token = world.token(json!({}));
+    assert_eq!((on(&world, &token).await, on(&there, &token).await), ("caller".to_owned(), "caller".to_owned()));
+    let row = principals::find(&world.app.db, &caller).await.unwrap().unwrap();
+    let off = principals::Principal { enabled: false, ..row.clone() };
+    principals::save(&world.app.db, &off).await.unwrap();
+    assert_eq!(on(&world, &token).await, "401 Token is not active", "at once");
+    world.clock.advance(4);
+    assert_eq!(on(&there, &token).await, "caller", "still within the bound");
+    world.clock.advance(1);
+    assert_eq!(on(&there, &token).await, "401 Token is not active", "and not beyond");
+    // The other way round.
+    assert_eq!(on(&world, &token).await, "401 Token is not active");
+    principals::save(&there.app.db, &row).await.unwrap();
+    assert_eq!((on(&there, &token).await, on(&world, &token).await.len()), ("caller".to_owned(), 23));
+    world.clock.advance(5);
+    assert_eq!(on(&world, &token).await, "caller");
+}
+
+async fn nothing_is_asked_while_it_is_fresh(backend: Backend) {
+    let world = Trusted::new(backend).await;
+    world.identity("caller", json!({})).await;
+    let token = world.token(json!({}));
+    assert_eq!(world.name(&token).await, "caller");
+    world.app.db.close().await;
+    world.clock.advance(4);
+    assert_eq!(world.name(&token).await, "caller", "no call at all");
+}
+
+async fn without_a_database_nobody_is_let_in(backend: Backend) {
+    let world = Trusted::new(backend).await;
+    world.identity("caller", json!({})).await;
+    let token = world.token(json!({}));
+    assert_eq!(world.name(&token).await, "caller");
+    world.app.db.close().await;
+    world.clock.advance(5);
+    for _ in 0..2 {
+        let answer = world.whoami(&token).await;
+        assert_eq!((answer.status, text(&answer.json(), "error")), (503, "temporarily_unavailable"), "and not an old answer");
+    }
+}
