@@ -132,7 +132,7 @@ async fn the_declarative_examples_apply() {
     };
     let hashing =
         apply::Hashing { hash: |password| gatehouse::password::hash_now(password).ok(), verify: gatehouse::password::verify_now };
-    for name in ["acme.yaml", "whole.yaml", "saml.yaml", "trust.yaml"] {
+    for name in ["acme.yaml", "whole.yaml", "saml.yaml", "trust.yaml", "machines.yaml"] {
         let text = example(name);
         let file = apply::File { text: &text, origin: name, env: &env };
         for expected in [true, false] {
@@ -244,7 +244,7 @@ fn links_lead_somewhere() {
 
 #[test]
 fn the_numbers_are_the_programs() {
-    use gatehouse::{background, login::throttle, saml_keys, serve, signing, store};
+    use gatehouse::{background, grant, login::throttle, saml_keys, serve, signing, store};
     let text = readme();
     let (race, grace) = (store::families::RACE, store::families::GRACE);
     for words in [
@@ -263,6 +263,7 @@ fn the_numbers_are_the_programs() {
         format!("leaves the metadata {} day after its last use", saml_keys::SIGNING_RETIRES_AFTER / 86_400),
         format!("is read for {} days more", saml_keys::DECRYPTION_RETIRES_AFTER / 86_400),
         format!("gives requests under way {} seconds", serve::GRACE.as_secs()),
+        format!("The token lives {} minutes, or the client's", grant::principal::LIFETIME / 60),
     ] {
         assert!(text.contains(&words), "the README does not say: {words}");
     }
