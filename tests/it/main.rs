@@ -49,5 +49,6 @@ mod store;
 mod tokens;
 mod trust;
 mod trusted;
+mod vectors;
 mod whoami;
 mod world;
