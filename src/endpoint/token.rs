@@ -113,7 +113,7 @@ async fn accept(app: &App, client: &Client, params: &Params) -> Result<grant::Mi
 /// Who the bearer of a foreign token is, in the client's own tenant: another's issuers are none of its business (Dex
 /// GHSA-7qjx-gp9h-65qj).
 async fn judge(app: &App, client: &Client, token: &str) -> Result<Subject, Unjudged> {
-    let scope = Scope { tenant: Some(&client.tenant_id), ..Scope::default() };
+    let scope = Scope { tenant: Some(client.tenant_id.as_str()), ..Scope::default() };
     let bearer = trust::judge(app, token, &scope).await.map_err(|denied| match denied {
         Denied::Invalid(invalid) => Unjudged::Refused { text: invalid.to_string(), cause: invalid.detail() },
         Denied::NotActive(cause) => Unjudged::Refused { text: "Token is not active".to_owned(), cause },
@@ -124,15 +124,17 @@ async fn judge(app: &App, client: &Client, token: &str) -> Result<Subject, Unjud
     let foreign = |text: &str| Unjudged::Refused { text: text.to_owned(), cause: String::new() };
     let source = bearer.source.filter(|_| bearer.own.is_none());
     let source = source.ok_or_else(|| foreign("tokens of this issuer are not exchanged"))?;
-    if bearer.tenant_id != client.tenant_id {
-        return Err(foreign("Invalid issuer"));
-    }
+    let catalogue = app.trust.catalogue(app.clock.now()).await.map_err(|e| Unjudged::Unavailable(e.to_string()))?;
+    // Where the operator says how old a token may be, nothing that is made of one may be older.
+    let oldest = catalogue.issuer(&source).and_then(|issuer| issuer.settings.max_token_age);
+    let issued_at = bearer.claims.get("iat").and_then(serde_json::Value::as_i64);
+    let too_old_at = issued_at.zip(oldest).map(|(at, age)| at.saturating_add(age));
     let audience = bearer.claims.get("aud").cloned().and_then(|aud| serde_json::from_value::<Audience>(aud).ok());
     Ok(Subject {
         acts_as: bearer.acts_as,
         origin: Origin { iss: bearer.issuer, sub: bearer.subject, source },
         email: bearer.email,
-        expires_at: bearer.expires_at,
+        expires_at: [bearer.expires_at, too_old_at].into_iter().flatten().min(),
         jti: bearer.claims.get("jti").and_then(|jti| jti.as_str()).map(str::to_owned),
         audience: audience.map(|aud| aud.names().to_vec()).unwrap_or_default(),
     })

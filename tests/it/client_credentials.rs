@@ -36,18 +36,25 @@ async fn world(backend: Backend) -> Trusted {
         r#"
 tenants:
 - name: acme
+  virtual_accounts: [{{name: batch}}, {{name: nobody}}]
   clients:
   - {{client_id: batch, secret: batch-secret, grant_types: [client_credentials], virtual_account: batch, scopes: [jobs:read, jobs:write]}}
   - {{client_id: keyed, jwks: {keys}, grant_types: [client_credentials], virtual_account: batch, resources: ["{DEPLOY}", "https://audit.example"], access_token_lifetime: 3600}}
   - {{client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true}}
   - {{client_id: lost, secret: lost-secret, grant_types: [client_credentials], virtual_account: nobody}}
 - name: other
+  virtual_accounts: [{{name: batch}}]
   clients:
   - {{client_id: other-batch, secret: other-secret, grant_types: [client_credentials], virtual_account: batch}}
 "#
     );
     let world = Trusted::with(backend, &state).await;
-    world.principal(Kind::VirtualAccount, "batch", None).await;
+    // They were there when the file was applied.
+    for (tenant, name) in [("acme", "nobody"), ("other", "batch")] {
+        let tenant = world.tenant_id(tenant).await;
+        let gone = principals::find_by_name(&world.app.db, &tenant, Kind::VirtualAccount, name).await.unwrap().unwrap();
+        assert!(principals::delete(&world.app.db, &gone.id).await.unwrap());
+    }
     world
 }
 

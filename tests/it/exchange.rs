@@ -265,6 +265,15 @@ async fn never_longer_than_what_it_stands_on(backend: Backend) {
         assert_eq!(answer.status, 400, "{}", answer.body);
         assert!(text(&answer.json(), "error_description").ends_with("Token is expired"));
     }
+    let issuer = world.issuer("acme", "idp").await;
+    let settings = IssuerSettings { max_token_age: Some(300), ..issuer.settings.clone() };
+    trusted_issuers::save(&world.app.db, &TrustedIssuer { settings, ..issuer }).await.unwrap();
+    let aging = world.job(json!({"iat": START - 200, "exp": START + 3_600}));
+    assert_eq!(
+        world.exchange("ci", &aging, &[]).await.json()["expires_in"],
+        100,
+        "nothing is older than the issuer's tokens may be"
+    );
     let short = world.exchange("ci", &world.job(json!({"exp": START + 40})), &[]).await.json();
     world.clock.advance(40 + 61);
     assert_eq!(world.name(text(&short, "access_token")).await, "401 Token is expired");

@@ -124,14 +124,14 @@ async fn the_declarative_examples_apply() {
         r#"<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://accounts.google.com/o/saml2?idpid=C01"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>{base64}</X509Certificate></X509Data></KeyInfo></KeyDescriptor><SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://accounts.google.com/o/saml2/idp?idpid=C01"/></IDPSSODescriptor></EntityDescriptor>"#
     );
     let env = |name: &str| match name {
-        "OKTA_SECRET" | "ADA_PASSWORD" | "WEB_SECRET" => Some("a secret".to_owned()),
+        "OKTA_SECRET" | "ADA_PASSWORD" | "WEB_SECRET" | "NIGHTLY_SECRET" => Some("a secret".to_owned()),
         "GOOGLE_METADATA" => Some(metadata.clone()),
         "PARTNER_CERTIFICATE" => Some(certificate.pem()),
         _ => None,
     };
     let hashing =
         apply::Hashing { hash: |password| gatehouse::password::hash_now(password).ok(), verify: gatehouse::password::verify_now };
-    for name in ["acme.yaml", "whole.yaml", "saml.yaml", "sites.yaml"] {
+    for name in ["acme.yaml", "whole.yaml", "saml.yaml", "machines.yaml", "sites.yaml"] {
         let text = example(name);
         let file = apply::File { text: &text, origin: name, env: &env };
         for expected in [true, false] {
@@ -236,7 +236,7 @@ fn links_lead_somewhere() {
 
 #[test]
 fn the_numbers_are_the_programs() {
-    use gatehouse::{background, login::throttle, saml_keys, serve, signing, store};
+    use gatehouse::{background, grant, login::throttle, saml_keys, serve, signing, store};
     let text = readme();
     let (race, grace) = (store::families::RACE, store::families::GRACE);
     for words in [
@@ -255,6 +255,7 @@ fn the_numbers_are_the_programs() {
         format!("leaves the metadata {} day after its last use", saml_keys::SIGNING_RETIRES_AFTER / 86_400),
         format!("is read for {} days more", saml_keys::DECRYPTION_RETIRES_AFTER / 86_400),
         format!("gives requests under way {} seconds", serve::GRACE.as_secs()),
+        format!("The token lives {} minutes, or the client's", grant::principal::LIFETIME / 60),
     ] {
         assert!(text.contains(&words), "the README does not say: {words}");
     }

@@ -57,8 +57,8 @@ const PEOPLE = {
 };
 
 export class Upstream {
-  /** `clients`: oidc-provider's client metadata. */
-  static async start({ clients, people = PEOPLE }) {
+  /** `clients`: oidc-provider's client metadata; `features`: more of it than signing people in. */
+  static async start({ clients, people = PEOPLE, features = {} }) {
     const upstream = new Upstream();
     upstream.requests = [];
     upstream.server = createServer((request, response) => {
@@ -68,7 +68,7 @@ export class Upstream {
     upstream.server.listen(0, '127.0.0.1');
     await once(upstream.server, 'listening');
     upstream.issuer = `http://127.0.0.1:${upstream.server.address().port}`;
-    Object.assign(upstream, { clients, people, generation: 0, keys: [], errors: [], memory: memory() });
+    Object.assign(upstream, { clients, people, features, generation: 0, keys: [], errors: [], memory: memory() });
     await upstream.rotateKeys();
     return upstream;
   }
@@ -85,7 +85,7 @@ export class Upstream {
       pkce: { required: () => true },
       scopes: ['openid', 'email', 'profile', 'groups', 'offline_access'],
       claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'], groups: ['groups'] },
-      features: { requestObjects: { enabled: true }, devInteractions: { enabled: true } },
+      features: { requestObjects: { enabled: true }, devInteractions: { enabled: true }, ...this.features },
       cookies: { keys: ['an upstream of a test'] },
       ttl: { Interaction: 600, Session: 600, Grant: 600, AccessToken: 600, IdToken: 600 },
       findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...people[id] }) }),
