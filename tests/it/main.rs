@@ -6,6 +6,7 @@
 
 mod access;
 mod apply;
+mod apply_trust;
 mod assertions;
 mod attacks;
 mod authorize;
