@@ -248,7 +248,6 @@ impl<'a> Row<'a> {
         self.ask(node, "batch", &[("grant_type", "client_credentials")]).await
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm for each state")]
     async fn make(&mut self) {
         let (world, db, now) = (self.world, &self.world.app.db, self.world.clock.now());
         let legacy = async || connections::find_by_name(db, &self.tenant, "legacy").await.unwrap().unwrap();
