@@ -185,7 +185,7 @@ async fn an_issuer_that_cannot_work_is_left_out(backend: Backend) {
 
 /// An introspection endpoint: its address, what it answers, and with which credentials it was asked.
 async fn introspector() -> (String, Arc<Mutex<Value>>, Arc<Mutex<Vec<String>>>) {
-    let (says, seen): (Arc<Mutex<Value>>, Arc<Mutex<Vec<String>>>) = Arc::default();
+    let (says, seen) = (Arc::<Mutex<Value>>::default(), Arc::<Mutex<Vec<String>>>::default());
     let (answer, asked) = (Arc::clone(&says), Arc::clone(&seen));
     let router = axum::Router::new().fallback(async move |headers: axum::http::HeaderMap, body: String| {
         let credentials = headers.get("authorization").and_then(|v| v.to_str().ok()).unwrap_or_default();
