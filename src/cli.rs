@@ -2,6 +2,7 @@
 
 mod check;
 mod connections;
+mod identities;
 mod keys;
 mod token;
 
@@ -74,6 +75,9 @@ enum Command {
     /// Connections: what to tell their providers, and what the providers say of themselves
     #[command(subcommand)]
     Connections(Connections),
+    /// External identities: whom tokens of trusted issuers act as
+    #[command(subcommand)]
+    Identities(Identities),
     /// Tokens: what one is worth here, and why
     #[command(subcommand)]
     Token(Token),
@@ -133,6 +137,27 @@ enum Connections {
         /// The SHA-256 fingerprint of each certificate that the held metadata has
         #[arg(required = true)]
         fingerprints: Vec<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Identities {
+    /// List external identities with their issuers and claims
+    List {
+        /// Only those of this tenant
+        tenant: Option<String>,
+    },
+    /// Delete one with every role it holds
+    ///
+    /// Prints the roles and asks; where there is no terminal to ask at, nothing is deleted without --yes.
+    Delete {
+        /// The tenant's name
+        tenant: String,
+        /// The external identity's name
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -217,6 +242,10 @@ fn execute(cli: Cli) -> Result<(), Problems> {
             }
             Command::Connections(Connections::Accept { named: n, fingerprints }) => {
                 connections::accept(&settings("error")?.0, &n.tenant, &n.connection, &fingerprints).await
+            }
+            Command::Identities(Identities::List { tenant }) => identities::list(&settings("warn")?.0, tenant.as_deref()).await,
+            Command::Identities(Identities::Delete { tenant, name, yes }) => {
+                identities::delete(&settings("warn")?.0, &tenant, &name, yes).await
             }
             Command::Token(Token::Explain { tenant, resource, role, json, token }) => {
                 let asked = token::Asked { token, tenant, resource, role, json };

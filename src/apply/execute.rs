@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     seal::Sealer,
+    secret,
     store::{StoreError, db::Tx, tenants},
 };
 
@@ -25,17 +26,35 @@ pub struct Work<'a> {
     /// Tenants that lost a domain already: that is a change of theirs.
     pub gave_up: Vec<String>,
     pub prune: bool,
+    made: u64,
     origin: &'a str,
     problems: Vec<Problem>,
 }
 
 impl<'a> Work<'a> {
     pub fn new(tx: &'a mut Tx, sealer: &'a Sealer, hashing: Hashing, origin: &'a str, now: i64) -> Self {
-        Self { tx, sealer, hashing, now, plan: Plan::default(), gave_up: Vec::new(), origin, prune: false, problems: Vec::new() }
+        Self {
+            tx,
+            sealer,
+            hashing,
+            now,
+            plan: Plan::default(),
+            gave_up: Vec::new(),
+            made: 0,
+            origin,
+            prune: false,
+            problems: Vec::new(),
+        }
     }
 
     pub fn into_parts(self) -> (Plan, Vec<Problem>) {
         (self.plan, self.problems)
+    }
+
+    /// An id for a row that has none: of rows that a file makes, the one that it names first counts as the older.
+    pub fn next_id(&mut self) -> String {
+        self.made += 1;
+        secret::nth_row_id(self.now, self.made)
     }
 
     pub fn problem(&mut self, at: At, text: impl Into<String>) {

@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     policy::{connection::Protocol, principal::Kind, trusted_issuer::IssuerSecrets},
-    secret,
     store::{
         StoreError, connections,
         mappings::{self, Source, Target},
@@ -22,7 +21,7 @@ use crate::{
 impl Work<'_> {
     pub async fn issuer(&mut self, tenant: &Tenant, file: &IssuerFile) -> Result {
         let old = trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, &file.name).await?;
-        let id = old.as_ref().map_or_else(|| secret::row_id(self.now), |o| o.id.clone());
+        let id = old.as_ref().map_or_else(|| self.next_id(), |o| o.id.clone());
         let context = TrustedIssuer::secrets_context(&id);
         let was = self.opened(old.as_ref(), &context)?;
         let same = was == file.secrets;

@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     policy::principal::Kind,
-    secret,
     store::{
         mappings::{self, Mapping, Source, Target},
         principals::{self, Principal},
@@ -60,7 +59,7 @@ impl Work<'_> {
     ) -> Result {
         let name = format!("{} {}/{}", noun(file.kind), tenant.name, file.name);
         let new = Principal {
-            id: old.map_or_else(|| secret::row_id(self.now), |o| o.id.clone()),
+            id: old.map_or_else(|| self.next_id(), |o| o.id.clone()),
             tenant_id: tenant.id.clone(),
             kind: file.kind,
             name: file.name.clone(),
@@ -118,7 +117,7 @@ impl Work<'_> {
             return Ok(());
         };
         let mapping = Mapping {
-            id: old.map_or_else(|| secret::row_id(self.now), |o| o.id.clone()),
+            id: old.map_or_else(|| self.next_id(), |o| o.id.clone()),
             tenant_id: tenant.id.clone(),
             source,
             target,

@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     policy::{email::Email, principal::Kind},
-    secret,
     store::{
         principals,
         resources::{self, Holder, Resource},
@@ -27,7 +26,7 @@ impl Work<'_> {
             Some(resource) => resource,
             None => {
                 let (kind, name) = (kind.clone(), name.clone());
-                let id = secret::row_id(self.now);
+                let id = self.next_id();
                 let resource = Resource { id, tenant_id: tenant.id.clone(), kind, name, created_at: self.now };
                 resources::insert(&mut *self.tx, &resource).await?;
                 resource

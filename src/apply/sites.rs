@@ -11,7 +11,6 @@ use crate::{
         redirect_uri::RedirectUri,
     },
     policy::site::{Login, OURSELVES},
-    secret,
     store::{
         clients, resources,
         sites::{self, Site},
@@ -24,7 +23,7 @@ impl Work<'_> {
     pub async fn site(&mut self, tenant: &Tenant, file: &SiteFile) -> Result {
         let old = sites::find_by_name(&mut *self.tx, &tenant.id, &file.name).await?;
         let new = Site {
-            id: old.as_ref().map_or_else(|| secret::row_id(self.now), |o| o.id.clone()),
+            id: old.as_ref().map_or_else(|| self.next_id(), |o| o.id.clone()),
             tenant_id: tenant.id.clone(),
             name: file.name.clone(),
             enabled: file.enabled.unwrap_or(old.as_ref().is_none_or(|o| o.enabled)),
@@ -101,7 +100,7 @@ impl Work<'_> {
             }
             Some(Login::Issuer(name)) => {
                 let issuer = trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, name).await?;
-                if !issuer.is_some_and(|issuer| issuer.settings.oauth_client.is_some()) {
+                if issuer.is_none_or(|issuer| issuer.settings.oauth_client.is_none()) {
                     let text = format!(
                         "browsers cannot sign in at {name}: it must be a trusted issuer of tenant {} with oauth_client",
                         tenant.name

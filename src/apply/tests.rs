@@ -258,3 +258,84 @@ fn a_saml_provider_is_read_when_it_is_written_down() {
         }
     }
 }
+
+#[test]
+fn what_trust_rests_on_is_judged_at_its_place() {
+    let text = r#"tenants:
+- name: acme
+  trusted_issuers:
+  - {name: a, jwks_uri: "https://x.example/k"}
+  - {name: b, issuer: any, audience: [any, x], jwks_uri: "https://x.example/k"}
+  - {name: gatehouse, issuer: "https://x.example", audience: x, algorithms: [HS256, none]}
+  - {name: c, issuer: "https://x.example", audience: x, jwks: {keys: []}}
+  - {name: d, issuer: "https://x.example", audience: x, jwks: {keys: [{kty: oct, k: AA}]}}
+  - {name: e, issuer: "https://x.example", audience: x, introspection_cache_max_age: 5}
+  - {name: f, issuer: "https://x.example", audience: x, introspection_endpoint: "https://x.example/i", introspection_client_id: x}
+  - {name: g, issuer: "https://x.example", audience: x, claim_values: {e: {values: "(", match_type: regex}}}
+  - {name: h, issuer: "https://y.example", audience: x, jwks_uri: "https://x.example/k", jwt_validation: {issuer: "https://x.example"}}
+  - {name: i, audience: x, jwt_validation: {jwksURI: "https://x.example/k"}}
+  - {name: j, issuer: "https://x.example", audience: x, jwt_validation: {jwksUri: "gopher://x.example/k"}}
+  external_identities:
+  - {name: a, issuer: b, claims: {x: [[1]], "": y}}
+  - {name: b}
+  - {name: "b c", issuer: a, claim: {}}
+  virtual_accounts:
+  - {name: a, claims: {x: y}}
+  - {name: a}
+  clients:
+  - {client_id: c1, secret: "${SET}", grant_types: [client_credentials]}
+  - {client_id: c2, grant_types: [client_credentials], virtual_account: a}
+  teams:
+  - {name: t, tokens: [{claims: {x: y}}]}
+  resources:
+  - {type: model, name: gpt, collaborators: [{team: t, user: a@b.example, role: viewer}, {team: t, role: owner}, {team: t}]}
+  - {type: model, name: gpt}
+  sites:
+  - {name: s, hosts: ["https://s.example"], login: {client: a, issuer: b}, resource: {type: model, name: gpt}}
+  - {name: u, hosts: u.example, identity: {method: header}}
+  - {name: v, hosts: [U.example]}
+"#;
+    let expected = [
+        "4:5: issuer is missing: give the value of iss, byte for byte, or `any`",
+        "4:5: audience is missing: give the values of aud",
+        "5:5: audience: any stands alone",
+        "6:12: gatehouse stands for our own tokens; choose another name",
+        "6:77: algorithms names \"HS256\": with a shared secret",
+        "6:77: algorithms names none: tokens without a signature",
+        "7:63: jwks: the key set holds no usable signature key",
+        "8:63: jwks must hold public keys only",
+        "9:86: introspection_cache_max_age needs introspection_endpoint",
+        "10:5: introspection_client_secret is missing",
+        "11:75: claim_values: the rule for claim \"e\" has an unusable expression",
+        "12:67: jwks_uri is for jwt_validation to say; keep one of the two",
+        "12:23: issuer is another one than jwt_validation names",
+        "13:54: jwt_validation: jwksURI is no key of jwt_validation",
+        "14:73: jwks_uri must begin with https://",
+        "16:38: claims: the values of the rule for claim \"x\" must be",
+        "16:49: claims: the rule for claim \"\" names no claim",
+        "17:5: an external identity needs issuer",
+        "18:12: \"b c\" is no name",
+        "18:30: an external identity has no key claim (did you mean claims?)",
+        "20:23: claims need an issuer: whose tokens have them?",
+        "21:12: virtual account a stands in the file twice",
+        "23:5: the grant client_credentials needs virtual_account",
+        "24:5: the grant client_credentials needs a secret, jwks or jwks_uri",
+        "26:24: an entry of tokens needs issuer",
+        "28:46: a collaborator is one of user, team, external_identity and virtual_account",
+        "28:106: role must be one of viewer, editor, manager",
+        "28:114: a collaborator needs role",
+        "29:5: resource model gpt stands in the file twice",
+        "31:22: hosts has \"https://s.example\", which is no host",
+        "31:52: login is one of {client: …}",
+        "31:5: role is missing",
+        "32:52: method must be one of headers, claims_header,",
+        "33:22: site at u.example/ stands in the file twice, first in line 32",
+    ];
+    let found = problems(text);
+    let all = found.join("\n");
+    for part in expected {
+        assert!(all.contains(&format!("dir/acme.yaml:{part}")), "{part}\n--\n{all}");
+    }
+    assert_eq!(found.len(), expected.len(), "{all}");
+    assert!(!all.contains("hush"));
+}

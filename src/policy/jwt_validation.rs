@@ -49,13 +49,13 @@ pub fn convert(value: &Value) -> Result<IssuerSettings, String> {
 /// Rules that name the issuer or the audience say the same as the settings for those, which answer in the promised words.
 fn pin(settings: &mut IssuerSettings) {
     if settings.issuer.is_none()
-        && let Some(at) = settings.claim_values.iter().position(|rule| names_one_issuer(rule))
+        && let Some(at) = settings.claim_values.iter().position(names_one_issuer)
     {
         let rule = settings.claim_values.remove(at);
         settings.issuer = rule.values.first().and_then(Value::as_str).map(str::to_owned);
     }
     if settings.audience.is_empty()
-        && let Some(at) = settings.claim_values.iter().position(|rule| names_audience(rule))
+        && let Some(at) = settings.claim_values.iter().position(names_audience)
     {
         let rule = settings.claim_values.remove(at);
         settings.audience = rule.values.iter().filter_map(Value::as_str).map(str::to_owned).collect();

@@ -123,3 +123,37 @@ fn keys_are_made_and_listed() {
         assert_eq!(gatehouse(dir.path(), &[&["keys", "rotate"], wrong].concat(), &[]).0, 2);
     }
 }
+
+#[test]
+fn an_external_identity_goes_only_with_a_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = "tenants:\n- name: acme\n  trusted_issuers:\n  - {name: idp, issuer: 'https://idp.example', audience: api}\n  \
+                external_identities:\n  - {name: ci, issuer: idp, claims: {repo: [a, b]}}\n  - {name: all, issuer: idp}\n  \
+                resources:\n  - {type: model, name: gpt, collaborators: [{external_identity: ci, role: editor}]}\n";
+    fs::write(dir.path().join("state.yaml"), file).unwrap();
+    assert_eq!(gatehouse(dir.path(), &["apply", "state.yaml"], &[]).0, 0);
+    let list = |args: &[&str]| gatehouse(dir.path(), &[&["identities", "list"], args].concat(), &[]);
+    let (_, out, _) = list(&[]);
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = out.lines().map(words).collect();
+    let expected = [
+        "TENANT IDENTITY STATE ISSUER CLAIMS",
+        "acme ci enabled idp repo is \"a\" | \"b\"",
+        "acme all enabled idp none: every token of the issuer matches",
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(list(&["acme"]).1, out);
+    assert!(list(&["acne"]).2.contains("there is no tenant acne (did you mean acme?)"));
+
+    let delete = |args: &[&str]| gatehouse(dir.path(), &[&["identities", "delete", "acme"], args].concat(), &[]);
+    let (code, _, err) = delete(&["cj", "--yes"]);
+    assert!(code == 1 && err.contains("there is no external identity acme/cj (did you mean ci?)"), "{err}");
+    let (code, out, err) = delete(&["ci"]);
+    assert!(code == 1 && out.contains("\n  editor on model gpt\n"), "{out}");
+    assert!(err.contains("nothing was deleted: there is no terminal to ask at; say --yes"), "{err}");
+    assert!(list(&[]).1.contains(" ci "), "still there");
+    let (code, out, _) = delete(&["ci", "--yes"]);
+    assert!(code == 0 && out.contains("external identity acme/ci is deleted"), "{out}");
+    assert!(!list(&[]).1.contains(" ci "));
+    assert!(delete(&["all", "--yes"]).1.starts_with("external identity acme/all holds no role\n"));
+}

@@ -6,6 +6,7 @@
 
 mod access;
 mod apply;
+mod apply_trust;
 mod assertions;
 mod attacks;
 mod authorize;
@@ -48,6 +49,7 @@ mod starts;
 mod store;
 mod tokens;
 mod trust;
+mod trust_matrix;
 mod trusted;
 mod vectors;
 mod whoami;

@@ -124,14 +124,15 @@ async fn the_declarative_examples_apply() {
         r#"<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://accounts.google.com/o/saml2?idpid=C01"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>{base64}</X509Certificate></X509Data></KeyInfo></KeyDescriptor><SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://accounts.google.com/o/saml2/idp?idpid=C01"/></IDPSSODescriptor></EntityDescriptor>"#
     );
     let env = |name: &str| match name {
-        "OKTA_SECRET" | "ADA_PASSWORD" | "WEB_SECRET" | "NIGHTLY_SECRET" => Some("a secret".to_owned()),
+        "OKTA_SECRET" | "ADA_PASSWORD" | "WEB_SECRET" | "OKTA_WEB_SECRET" | "OPAQUE_SECRET" | "NIGHTLY_SECRET"
+        | "GRAFANA_SECRET" => Some("a secret".to_owned()),
         "GOOGLE_METADATA" => Some(metadata.clone()),
         "PARTNER_CERTIFICATE" => Some(certificate.pem()),
         _ => None,
     };
     let hashing =
         apply::Hashing { hash: |password| gatehouse::password::hash_now(password).ok(), verify: gatehouse::password::verify_now };
-    for name in ["acme.yaml", "whole.yaml", "saml.yaml", "machines.yaml"] {
+    for name in ["acme.yaml", "whole.yaml", "saml.yaml", "trust.yaml", "machines.yaml", "sites.yaml", "jobs.yaml"] {
         let text = example(name);
         let file = apply::File { text: &text, origin: name, env: &env };
         for expected in [true, false] {
@@ -150,12 +151,19 @@ fn every_key_of_the_declarative_file_is_documented() {
         "src/apply/read/connection.rs",
         "src/apply/read/client.rs",
         "src/apply/read/people.rs",
+        "src/apply/read/issuer.rs",
+        "src/apply/read/claims.rs",
+        "src/apply/read/principal.rs",
+        "src/apply/read/resource.rs",
+        "src/apply/read/site.rs",
     ]);
     let mut keys = quoted_after(&marked(&text, "f."), "\u{1}\"");
-    keys.extend(quoted_after(&text, "lifetime(&mut f, \""));
-    let whole = example("whole.yaml");
+    for call in ["lifetime(&mut f, \"", "span(f, \""] {
+        keys.extend(quoted_after(&text, call));
+    }
+    let whole = example("whole.yaml") + &example("trust.yaml");
     let missing: BTreeSet<&String> = keys.iter().filter(|key| !whole.contains(&format!("{key}:"))).collect();
-    assert!(keys.len() > 40, "{keys:?}");
+    assert!(keys.len() > 90, "{keys:?}");
     assert!(missing.is_empty(), "the whole example of the README lacks {missing:?}");
 }
 
@@ -261,8 +269,34 @@ fn the_numbers_are_the_programs() {
     }
 }
 
+#[test]
+fn the_proxies_shown_are_the_ones_tested() {
+    for (name, file) in [("nginx", "nginx.conf"), ("caddy", "Caddyfile")] {
+        let tested = fs::read_to_string(root(&format!("tests/interop/proxies/{file}"))).unwrap();
+        let tested: BTreeSet<&str> = tested.lines().map(str::trim).collect();
+        for line in example(name).lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let mut filled = line.to_owned();
+            for (shown, word) in [("127.0.0.1:8080", "GATEHOUSE"), ("127.0.0.1:3000", "UPSTREAM")] {
+                filled = filled.replace(&format!("http://{shown}"), word).replace(shown, word);
+            }
+            assert!(tested.contains(filled.as_str()), "{file} does not have: {line}");
+        }
+    }
+}
+
 /// As GitHub makes them.
 fn anchor(heading: &str) -> String {
     let words = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
     words.chars().filter(|c| c.is_alphanumeric() || *c == '-').collect()
+}
+
+#[test]
+fn every_way_to_compare_claims_is_in_the_table() {
+    use gatehouse::policy::claim_rules::MatchType;
+    let documented: Vec<String> = table("match-types").iter().flat_map(|r| code(&r[0])).map(str::to_owned).collect();
+    let mut known = MatchType::ALL.map(MatchType::as_str);
+    known.sort_unstable();
+    let mut documented: Vec<&str> = documented.iter().map(String::as_str).collect();
+    documented.sort_unstable();
+    assert_eq!(documented, known);
 }

@@ -4,7 +4,7 @@ use crate::{
     apply::{
         desired::TokensFile,
         reader::{Context, Fields},
-        yaml::{Kind, Node},
+        yaml::Node,
     },
     policy::claim_rules::{ClaimRule, ClaimRules, shorthand},
 };
@@ -29,14 +29,21 @@ fn rule(context: &Context<'_>, claim: &str, value: &Node) -> Result<Option<Claim
     Ok(Some(rule))
 }
 
-/// `issuer:` and `claims:`: which tokens lead to somebody.
-pub fn tokens(f: &mut Fields<'_, '_>) -> Option<TokensFile> {
-    let claims = f.take("claims").map(|node| (node, read(f.context, node, "claims")));
-    let Some(issuer) = f.text("issuer") else {
-        if let Some((node, _)) = claims.filter(|(node, _)| matches!(&node.kind, Kind::Map(entries) if !entries.is_empty())) {
-            f.context.problem(node.at, "claims need an issuer: whose tokens have them?");
+/// `issuer:` and `claims:`: which tokens lead to somebody. `missing` says what is wrong without an issuer; where it is
+/// nothing, there need be none.
+pub fn tokens(f: &mut Fields<'_, '_>, missing: Option<&str>) -> Option<TokensFile> {
+    let context = f.context;
+    let named = f.has("issuer");
+    let issuer = f.text("issuer");
+    let claims = f.take("claims").map(|node| (node, read(context, node, "claims")));
+    match (missing, &claims) {
+        _ if named => {}
+        (Some(missing), _) => context.problem(f.at, missing),
+        (None, Some((node, rules))) if !rules.is_empty() => {
+            context.problem(node.at, "claims need an issuer: whose tokens have them?");
         }
-        return None;
-    };
+        _ => {}
+    }
+    let issuer = issuer?;
     Some(TokensFile { at: issuer.at, issuer: issuer.value, claims: claims.map(|(_, rules)| rules).unwrap_or_default() })
 }

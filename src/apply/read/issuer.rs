@@ -60,7 +60,12 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<IssuerFile> {
     };
     let whole = settings.is_some();
     let mut settings = settings.unwrap_or_default();
-    pins(&mut f, &mut settings);
+    if whole {
+        pins(&mut f, &mut settings);
+    } else {
+        // What jwt_validation names could not be read, so nothing is missing.
+        let _ = (f.take("issuer"), f.take("audience"));
+    }
     introspection(&mut f, node, &mut settings, &mut secrets);
     settings.unique_id_claim = f.value("unique_id_claim").unwrap_or_else(|| "sub".to_owned());
     settings.email_claim = f.value("email_claim").unwrap_or_else(|| "email".to_owned());

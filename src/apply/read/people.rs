@@ -39,12 +39,8 @@ pub fn team(context: &Context<'_>, node: &Node) -> Option<(At, TeamFile)> {
 /// Tokens whose bearers belong to a team.
 fn tokens(context: &Context<'_>, node: &Node) -> Option<TokensFile> {
     let mut f = Fields::of(context, node, "an entry of tokens")?;
-    let named = f.has("issuer");
-    let tokens = claims::tokens(&mut f);
+    let tokens = claims::tokens(&mut f, Some("an entry of tokens needs issuer: whose tokens belong to the team?"));
     f.finish();
-    if !named {
-        context.problem(node.at, "an entry of tokens needs issuer: whose tokens belong to the team?");
-    }
     tokens
 }
 

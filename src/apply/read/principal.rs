@@ -15,12 +15,10 @@ pub fn read(context: &Context<'_>, node: &Node, kind: Kind) -> Option<PrincipalF
     let mut f = Fields::of(context, node, what)?;
     let name = f.required_text("name").filter(|name| valid_name(context, name));
     let enabled = f.bool("enabled");
-    let named = f.has("issuer");
-    let tokens = claims::tokens(&mut f);
+    let missing = (kind == Kind::ExternalIdentity)
+        .then_some("an external identity needs issuer: the trusted issuer whose tokens act as it");
+    let tokens = claims::tokens(&mut f, missing);
     f.finish();
-    if kind == Kind::ExternalIdentity && !named {
-        context.problem(node.at, "an external identity needs issuer: the trusted issuer whose tokens act as it");
-    }
     let name = name?;
     Some(PrincipalFile { at: name.at, kind, name: name.value, enabled, tokens })
 }

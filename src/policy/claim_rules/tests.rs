@@ -225,8 +225,8 @@ fn a_rule_that_cannot_work_is_refused_with_its_claim() {
 
 #[test]
 fn patterns_that_explode_elsewhere_stay_linear() {
+    // With an engine that backtracks, this test would not end within our lives.
     let long = "a".repeat(100_000);
-    let begin = std::time::Instant::now();
     for (match_type, pattern) in [
         (MatchType::Regex, "(a+)+b"),
         (MatchType::Regex, "(a|a)*b"),
@@ -238,8 +238,6 @@ fn patterns_that_explode_elsewhere_stay_linear() {
         assert!(!holds(&rules, json!({"x": long})), "{pattern}");
         assert!(holds(&one("x", json!("a*"), match_type).unwrap(), json!({"x": "aa"})));
     }
-    // A backtracking engine would not end within our lives.
-    assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
 }
 
 #[test]
