@@ -1,7 +1,13 @@
 //! Foreign tokens as real issuers make them, what refused ones are told, and how fast changes are noticed.
 
+use std::sync::{Arc, Mutex};
+
 use gatehouse::{
-    policy::{claim_rules::shorthand, principal::Kind, trusted_issuer::IssuerSettings},
+    policy::{
+        claim_rules::shorthand,
+        principal::Kind,
+        trusted_issuer::{Introspection, IssuerSettings},
+    },
     store::{mappings::Source, principals, trusted_issuers},
 };
 use serde_json::{Value, json};
@@ -18,6 +24,7 @@ on_both!(
     tokens_of_real_issuers,
     refused_tokens_are_told_the_promised_text,
     an_issuer_that_cannot_work_is_left_out,
+    opaque_tokens_are_shown_to_nobody_but_their_issuer,
     changes_are_noticed_at_once_here_and_soon_elsewhere,
     nothing_is_asked_while_it_is_fresh,
     without_a_database_nobody_is_let_in
@@ -174,6 +181,59 @@ async fn an_issuer_that_cannot_work_is_left_out(backend: Backend) {
     assert_eq!(world.idp.seen("/jwks").len(), fetched, "what is off is asked nothing");
     assert!(trusted_issuers::delete(&world.app.db, &off.id).await.unwrap());
     assert_eq!(world.name(&world.token(json!({}))).await, "401 Invalid issuer");
+}
+
+/// An introspection endpoint: its address, what it answers, and with which credentials it was asked.
+async fn introspector() -> (String, Arc<Mutex<Value>>, Arc<Mutex<Vec<String>>>) {
+    let (says, seen) = (Arc::<Mutex<Value>>::default(), Arc::<Mutex<Vec<String>>>::default());
+    let (answer, asked) = (Arc::clone(&says), Arc::clone(&seen));
+    let router = axum::Router::new().fallback(async move |headers: axum::http::HeaderMap, body: String| {
+        let credentials = headers.get("authorization").and_then(|v| v.to_str().ok()).unwrap_or_default();
+        asked.lock().unwrap().push(format!("{credentials} {body}"));
+        let answer = answer.lock().unwrap().clone();
+        axum::Json(answer)
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/introspect", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, says, seen)
+}
+
+async fn opaque_tokens_are_shown_to_nobody_but_their_issuer(backend: Backend) {
+    let world = Trusted::new(backend).await;
+    let (endpoint, says, seen) = introspector().await;
+    *says.lock().unwrap() =
+        json!({"active": true, "sub": "job-7", "aud": API, "exp": world.clock.now() + 60, "iss": "https://as.example"});
+    let mut issuer = world
+        .trust("acme", "opaque", |s| {
+            s.issuer = Some("https://as.example".to_owned());
+            s.jwks_uri = None;
+            s.introspection = Some(Introspection { endpoint, client_id: Some("gate".to_owned()), ..Introspection::default() });
+        })
+        .await;
+    let secrets = json!({"introspection": "hush"}).to_string();
+    let context = trusted_issuers::TrustedIssuer::secrets_context(&issuer.id);
+    issuer.secrets_sealed = Some(world.app.sealer.seal(&context, secrets.as_bytes()));
+    trusted_issuers::save(&world.app.db, &issuer).await.unwrap();
+    world.principal(Kind::ExternalIdentity, "job", Some((Source::Issuer(issuer.id.clone()), json!({})))).await;
+    let at = async |query: &str| named(&world.get(&format!("/api/v1/whoami{query}"), "opaque-token").await);
+    for stranger in ["", "?tenant=other", "?tenant=nobody"] {
+        assert_eq!(at(stranger).await, "401 JWT validation failed", "{stranger}");
+    }
+    assert!(seen.lock().unwrap().is_empty(), "two tenants, and none or another named");
+    assert_eq!(at("?tenant=acme").await, "job");
+    let asked = seen.lock().unwrap().join("");
+    assert!(asked.starts_with("Basic Z2F0ZTpodXNo ") && asked.contains("token=opaque-token"), "{asked}");
+    says.lock().unwrap()["active"] = json!(false);
+    assert_eq!(at("?tenant=acme").await, "401 Token is not active", "each request asks");
+    // Secrets that another master key has sealed: the issuer cannot be asked, and nobody else notices.
+    issuer.secrets_sealed = Some(world.app.sealer.seal("another context", secrets.as_bytes()));
+    trusted_issuers::save(&world.app.db, &issuer).await.unwrap();
+    let before = seen.lock().unwrap().len();
+    assert!(at("?tenant=acme").await.starts_with("401 "));
+    assert_eq!(seen.lock().unwrap().len(), before);
+    world.identity("caller", json!({})).await;
+    assert_eq!(world.name(&world.token(json!({}))).await, "caller");
 }
 
 async fn changes_are_noticed_at_once_here_and_soon_elsewhere(backend: Backend) {
