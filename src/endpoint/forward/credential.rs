@@ -112,7 +112,9 @@ pub fn find(headers: &HeaderMap, accepts: &Accepts, site: &Site) -> Result<Optio
 fn cookies(headers: &HeaderMap, name: &str) -> impl Iterator<Item = String> {
     let lines = headers.get_all(header::COOKIE).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
     let pairs = lines.flat_map(|line| line.split(';').map(|pair| pair.trim().to_owned()).collect::<Vec<_>>());
-    pairs.filter_map(move |pair| pair.split_once('=').filter(|(found, _)| found.trim() == name).map(|(_, value)| value.trim().to_owned()))
+    pairs.filter_map(move |pair| {
+        pair.split_once('=').filter(|(found, _)| found.trim() == name).map(|(_, value)| value.trim().to_owned())
+    })
 }
 
 fn bearer(value: &str) -> Option<&str> {
