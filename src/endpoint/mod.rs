@@ -34,7 +34,8 @@ pub fn routes(app: &App) -> Router<App> {
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("dpop")])
+        // MCP clients in browsers send the last one along when they read metadata.
+        .allow_headers(["authorization", "content-type", "dpop", "mcp-protocol-version"].map(HeaderName::from_static))
         .expose_headers([header::WWW_AUTHENTICATE]);
     Router::new()
         .route("/.well-known/openid-configuration", get(discovery::metadata))

@@ -233,5 +233,5 @@ pub async fn strongest_each(
 
 /// As many as a statement has places for: the last once more for each that is free.
 fn padded<T>(some: &[T], places: usize) -> impl Iterator<Item = &T> {
-    some.iter().chain(some.last().into_iter().flat_map(|last| std::iter::repeat(last))).take(places)
+    some.iter().chain(some.last().into_iter().flat_map(std::iter::repeat)).take(places)
 }

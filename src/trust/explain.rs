@@ -13,7 +13,7 @@ use super::{
 use crate::{
     app::App,
     error::ApiError,
-    policy::{access::Standing, role::Role, site::ResourceName},
+    policy::{access::Standing, principal::Principal, role::Role, site::ResourceName},
     store,
     token::{Accepted, Scope, Step, issue::AccessClaims},
 };
@@ -138,7 +138,7 @@ fn actors(catalogue: &Catalogue, own: &AccessClaims, report: &mut Report) {
     }
     for actor in &own.acts_as {
         if let Some(known) = catalogue.principal(&actor.id) {
-            let what = format!("{} {}", known.principal.kind.as_str(), known.principal.name);
+            let what = called(&known.principal);
             report.standing.push(Footing { what, on: known.enabled });
         }
         if let Some((mapping, version)) = &actor.mapping {
@@ -153,7 +153,7 @@ fn weigh(issuer: &Issuer, claims: &Map<String, Value>, report: &mut Report) {
     report.more_mappings = all.len().saturating_sub(MOST);
     for one in all.into_iter().take(MOST) {
         if one.chosen || (one.matched && !one.candidate.enabled) {
-            let what = format!("{} {}", one.candidate.target.kind.as_str(), one.candidate.target.name);
+            let what = called(&one.candidate.target);
             report.standing.push(Footing { what, on: one.candidate.enabled });
         }
         report.mappings.push(Weighed {
@@ -166,6 +166,10 @@ fn weigh(issuer: &Issuer, claims: &Map<String, Value>, report: &mut Report) {
             rules: one.verdicts,
         });
     }
+}
+
+fn called(principal: &Principal) -> String {
+    format!("{} {}", principal.kind.as_str().replace('_', " "), principal.name)
 }
 
 /// Who it is, and what it may do.

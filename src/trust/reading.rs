@@ -91,26 +91,32 @@ pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, n
     let principals: HashMap<String, (Known, i64)> = rows.principals.into_iter().map(|p| (p.id.clone(), known(p))).collect();
     let teams: HashMap<String, Team> = rows.teams.into_iter().map(|t| (t.id.clone(), Team { id: t.id, name: t.name })).collect();
     let mut leads = HashMap::new();
-    let mut candidates: HashMap<String, Vec<Candidate>> = HashMap::new();
+    let mut candidates: HashMap<(String, String), Vec<Candidate>> = HashMap::new();
+    let mut broken: HashMap<String, String> = HashMap::new();
     for mapping in rows.mappings {
-        match candidate(&mapping, &principals, &teams) {
+        let found = candidate(&mapping, &principals, &teams);
+        let (mappings::Source::Issuer(issuer) | mappings::Source::Connection(issuer)) = mapping.source;
+        match found {
             Ok(Some(candidate)) => {
-                let (mappings::Source::Issuer(issuer) | mappings::Source::Connection(issuer)) = mapping.source;
                 let lead = Lead { issuer: issuer.clone(), target: candidate.target.id.clone(), version: mapping.version };
                 leads.insert(mapping.id, lead);
-                candidates.entry(issuer).or_default().push(candidate);
+                candidates.entry((issuer, mapping.tenant_id)).or_default().push(candidate);
             }
             Ok(None) => {}
-            Err(why) => problems.push(why),
+            // Without it the issuer's tokens would act as somebody else.
+            Err(why) => {
+                broken.insert(issuer, why);
+            }
         }
     }
     let said = rows.issuers.into_iter().map(|i| said_of_issuer(i, openers));
     let said: Vec<Said> = said.chain(rows.connections.into_iter().map(said_of_connection)).collect();
     let (mut issuers, mut named, mut sources) = (HashMap::new(), HashMap::new(), Vec::new());
-    for said in said {
+    for mut said in said {
+        said.problem = said.problem.or_else(|| broken.remove(&said.id));
         let Some(tenant) = tenants.get(&said.tenant_id) else { continue };
         let old = before.and_then(|before| before.issuer(&said.id));
-        let candidates = candidates.remove(&said.id).unwrap_or_default();
+        let candidates = candidates.remove(&(said.id.clone(), said.tenant_id.clone())).unwrap_or_default();
         let issuer = Arc::new(open(said, tenant, candidates, old, openers));
         if let (Some(why), None) = (&issuer.problem, issuer.off) {
             problems.push(format!("{issuer} of tenant {} cannot judge tokens: {why}", tenant.name));
@@ -163,7 +169,7 @@ fn candidate(
         },
     };
     let rules = ClaimRules::compile(&mapping.claims);
-    let rules = rules.map_err(|why| format!("{} {} is left out: {why}", target.kind.as_str(), target.name))?;
+    let rules = rules.map_err(|why| format!("the mapping to {} {}: {why}", target.kind.as_str(), target.name))?;
     let (mapping, version) = (mapping.id.clone(), mapping.version);
     Ok(Some(Candidate { mapping, version, target, enabled, rules, created_at }))
 }
@@ -175,18 +181,20 @@ struct Said {
     name: String,
     connection: bool,
     enabled: bool,
-    settings: Result<Vec<IssuerSettings>, String>,
+    settings: Vec<IssuerSettings>,
     secrets: IssuerSecrets,
+    /// Why it cannot work.
+    problem: Option<String>,
 }
 
 fn said_of_issuer(row: TrustedIssuer, openers: &Openers) -> Said {
     let secrets = unseal(&row, &openers.sealer);
-    let (secrets, settings) = match secrets {
-        Ok(secrets) => (secrets, Ok(vec![row.settings])),
-        Err(why) => (IssuerSecrets::default(), Err(why)),
+    let (secrets, problem) = match secrets {
+        Ok(secrets) => (secrets, None),
+        Err(why) => (IssuerSecrets::default(), Some(why)),
     };
-    let (id, tenant_id, name, enabled) = (row.id, row.tenant_id, row.name, row.enabled);
-    Said { id, tenant_id, name, connection: false, enabled, settings, secrets }
+    let (id, tenant_id, name, enabled, settings) = (row.id, row.tenant_id, row.name, row.enabled, vec![row.settings]);
+    Said { id, tenant_id, name, connection: false, enabled, settings, secrets, problem }
 }
 
 fn unseal(row: &TrustedIssuer, sealer: &Sealer) -> Result<IssuerSecrets, String> {
@@ -198,23 +206,21 @@ fn unseal(row: &TrustedIssuer, sealer: &Sealer) -> Result<IssuerSecrets, String>
 
 fn said_of_connection(row: Connection) -> Said {
     let mut settings = row.settings;
-    let settings = presets::apply(&mut settings, Protocol::Oidc).and_then(|()| match IssuerSettings::of_connection(&settings) {
-        all if all.is_empty() => Err("it names no issuer whose tokens could be accepted: put the directory's own id into its \
-                                      issuer, or name those that count with allowed_tenants"
-            .to_owned()),
-        all => Ok(all),
-    });
+    let unknown = presets::apply(&mut settings, Protocol::Oidc).err();
+    let settings = IssuerSettings::of_connection(&settings);
+    let nobody = || {
+        let why = "it names no issuer whose tokens could be accepted: put the directory's own id into its issuer, or name those \
+                   that count with allowed_tenants";
+        settings.is_empty().then(|| why.to_owned())
+    };
+    let problem = unknown.or_else(nobody);
     let (id, tenant_id, name, enabled) = (row.id, row.tenant_id, row.name, row.enabled);
-    Said { id, tenant_id, name, connection: true, enabled, settings, secrets: IssuerSecrets::default() }
+    Said { id, tenant_id, name, connection: true, enabled, settings, secrets: IssuerSecrets::default(), problem }
 }
 
 fn open(said: Said, tenant: &Tenant, candidates: Vec<Candidate>, old: Option<&Arc<Issuer>>, openers: &Openers) -> Issuer {
-    let Said { id, tenant_id, name, connection, enabled, settings, secrets } = said;
+    let Said { id, tenant_id, name, connection, enabled, settings: all_settings, secrets, mut problem } = said;
     let off = judge(Standing { issuer: Some(enabled), ..Standing::of_tenant(tenant.enabled) }).err();
-    let (all_settings, mut problem) = match settings {
-        Ok(all) => (all, None),
-        Err(why) => (Vec::new(), Some(why)),
-    };
     let settings = all_settings.first().cloned().unwrap_or_default();
     let mut sources = Vec::new();
     // What is off judges nothing and asks nobody: no token makes us call an issuer that an operator has switched off.

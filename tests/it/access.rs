@@ -36,7 +36,7 @@ async fn a_role_includes_the_lower_ones(backend: Backend) {
     for (role, allowed) in [("viewer", true), ("editor", true), ("manager", false)] {
         assert_eq!(world.check(&token, GPT, role).await, (allowed, json!("editor")), "{role}");
     }
-    assert_eq!(world.check(&token, ("agent", "gpt"), "viewer").await.0, false, "another type");
+    assert!(!world.check(&token, ("agent", "gpt"), "viewer").await.0, "another type");
     // By a team; the strongest counts.
     let team = world.team("sre").await;
     world.map_idp(Target::Team(team.clone()), json!({"groups": "sre"})).await;
@@ -86,7 +86,7 @@ async fn many_checks_in_one_request(backend: Backend) {
     }
     assert_eq!(results[50], json!({"allowed": true, "role": "editor"}));
     assert_eq!(results[51], results[1]);
-    assert_eq!(world.check(&token, ("model", "of-the-last"), "editor").await.0, true);
+    assert!(world.check(&token, ("model", "of-the-last"), "editor").await.0);
     let none = world.post("/api/v1/access/check", &token, &json!({"checks": []})).await;
     assert_eq!((none.status, none.json()), (200, json!({"results": []})));
     let many: Vec<Value> = (0..101).map(|i| one(&format!("m-{i}"))).collect();
@@ -218,7 +218,7 @@ async fn the_command_line_explains_the_same(backend: Backend) {
     let batch = world.principal(Kind::VirtualAccount, "batch", None).await;
     world.map_idp(Target::Principal(batch.clone()), json!({"azp": "batch"})).await;
     world.give(GPT.0, GPT.1, Holder::Principal(batch), Role::Viewer).await;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = gatehouse::clock::Clock::system().now();
     let token = world.token(json!({"azp": "batch", "iat": now, "exp": now + 60}));
     let settings = [
         ("GATEHOUSE_DATABASE_URL", world.app.settings.database_url.clone()),

@@ -49,6 +49,7 @@ mod starts;
 mod store;
 mod tokens;
 mod trust;
+mod trust_matrix;
 mod trusted;
 mod vectors;
 mod whoami;

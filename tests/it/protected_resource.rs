@@ -51,6 +51,14 @@ async fn our_own_api_says_where_tokens_come_from(backend: Backend) {
     assert_eq!((answer.status, answer.json()), (200, expected));
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
     assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
+    let asked = [
+        ("origin", "https://inspector.example"),
+        ("access-control-request-method", "GET"),
+        ("access-control-request-headers", "mcp-protocol-version"),
+    ];
+    let preflight = Browser::new().send(reqwest::Method::OPTIONS, &url, &asked, None).await;
+    let allowed = preflight.header("access-control-allow-headers").unwrap();
+    assert!(allowed.contains("mcp-protocol-version") && allowed.contains("authorization"), "{allowed}");
     assert_eq!(Browser::new().get(&format!("{url}/mcp")).await.status, 404);
     // The challenge leads there.
     for (token, error) in [(None, ""), (Some("nonsense"), "error=\"invalid_token\"")] {

@@ -132,7 +132,7 @@ async fn the_declarative_examples_apply() {
     };
     let hashing =
         apply::Hashing { hash: |password| gatehouse::password::hash_now(password).ok(), verify: gatehouse::password::verify_now };
-    for name in ["acme.yaml", "whole.yaml", "saml.yaml", "trust.yaml", "machines.yaml"] {
+    for name in ["acme.yaml", "whole.yaml", "saml.yaml", "trust.yaml", "machines.yaml", "sites.yaml", "jobs.yaml"] {
         let text = example(name);
         let file = apply::File { text: &text, origin: name, env: &env };
         for expected in [true, false] {
@@ -266,6 +266,21 @@ fn the_numbers_are_the_programs() {
         format!("The token lives {} minutes, or the client's", grant::principal::LIFETIME / 60),
     ] {
         assert!(text.contains(&words), "the README does not say: {words}");
+    }
+}
+
+#[test]
+fn the_proxies_shown_are_the_ones_tested() {
+    for (name, file) in [("nginx", "nginx.conf"), ("caddy", "Caddyfile")] {
+        let tested = fs::read_to_string(root(&format!("tests/interop/proxies/{file}"))).unwrap();
+        let tested: BTreeSet<&str> = tested.lines().map(str::trim).collect();
+        for line in example(name).lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let mut filled = line.to_owned();
+            for (shown, word) in [("127.0.0.1:8080", "GATEHOUSE"), ("127.0.0.1:3000", "UPSTREAM")] {
+                filled = filled.replace(&format!("http://{shown}"), word).replace(shown, word);
+            }
+            assert!(tested.contains(filled.as_str()), "{file} does not have: {line}");
+        }
     }
 }
 

@@ -23,13 +23,16 @@ on_both!(
     without_a_database_nobody_is_let_in
 );
 
+/// Name, issuer, audience, subject claim; what its tokens say; rules that hold of them, and claims of which they do not.
+type Shape<'a> = (&'a str, &'a str, &'a [&'a str], &'a str, Value, Value, Value);
+
 async fn tokens_of_real_issuers(backend: Backend) {
     let world = Trusted::new(backend).await;
     let now = world.clock.now();
     let jwks = format!("{}/jwks", world.idp.issuer());
     let github = json!({"repository_id": "456789", "ref": "refs/heads/main"});
     #[rustfmt::skip]
-    let shapes: [(&str, &str, &[&str], &str, Value, Value, Value); 8] = [
+    let shapes: [Shape<'_>; 8] = [
         ("okta", "https://acme.okta.com/oauth2/default", &["api://default"], "uid",
          json!({"cid": "0oa1", "uid": "00u1", "scp": ["openid", "api"], "sub": "ada@acme.example", "aud": "api://default"}),
          json!({"cid": "0oa1", "scp": "api"}), json!({"cid": "0oa2"})),

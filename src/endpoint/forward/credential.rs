@@ -3,7 +3,11 @@
 
 use axum::http::{HeaderMap, header};
 
-use crate::{policy::identity_header::alike, session::only_cookie, trust::sites::Site};
+use crate::{
+    policy::identity_header::alike,
+    session::only_cookie,
+    trust::sites::{Accepts, Site},
+};
 
 /// The cookie of the control-plane hops.
 pub const ACCESS_COOKIE: &str = "accessToken";
@@ -63,11 +67,11 @@ pub enum Unclear {
     Several,
 }
 
-/// The credential of a request; `keys` are the headers, in lower case, that the site's issuers have for their tokens.
+/// The credential of a request, where the site's issuers have it.
 ///
 /// # Errors
 /// When there is more than one that the caller said, or one that is none.
-pub fn find(headers: &HeaderMap, keys: &[String], site: &Site) -> Result<Option<Credential>, Unclear> {
+pub fn find(headers: &HeaderMap, accepts: &Accepts, site: &Site) -> Result<Option<Credential>, Unclear> {
     let mut said = None;
     let mut foreign_scheme = false;
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
@@ -80,7 +84,7 @@ pub fn find(headers: &HeaderMap, keys: &[String], site: &Site) -> Result<Option<
             None => foreign_scheme = true,
         }
     }
-    for name in keys {
+    for (name, _) in &accepts.headers {
         for (sent, value) in headers.iter().filter(|(sent, _)| alike(sent.as_str(), name)) {
             let text = value.to_str().unwrap_or_default().trim();
             let token = bearer(text).unwrap_or(text).to_owned();

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{
-    credential::{self, Credential, Unclear},
+    credential::{self, Credential},
     identity::{self, Headers},
     question::Question,
     remembered::{Decisions, Kept},
@@ -76,12 +76,10 @@ pub async fn decide(app: &App, question: &Question) -> Verdict {
         return Verdict::Pass { site, told: Arc::new(told), token: None };
     }
     let accepts = site.accepts(&catalogue);
-    let keys: Vec<String> = accepts.headers.iter().map(|(name, _)| name.clone()).collect();
-    let credential = match credential::find(&question.headers, &keys, &site) {
+    let credential = match credential::find(&question.headers, &accepts, &site) {
         Ok(Some(credential)) => credential,
         Ok(None) => return Verdict::Unknown(site),
-        Err(unclear @ Unclear::Scheme) => return Verdict::Invalid(site, unclear.to_string(), String::new()),
-        Err(unclear @ Unclear::Several) => return Verdict::Invalid(site, unclear.to_string(), String::new()),
+        Err(unclear) => return Verdict::Invalid(site, unclear.to_string(), String::new()),
     };
     let key = Decisions::key(&site, &question.host, &credential);
     if let Some(told) = app.decisions.get(&key, &catalogue, revision, now).await {
@@ -155,7 +153,7 @@ async fn judge(
         Credential::Bearer(token) => (trust::judge(app, token, &scope(&accepts.bearer)).await?, i64::MAX),
         Credential::Header { name, token } => {
             let bearer = trust::judge(app, token, &scope(accepts.from_header(name))).await?;
-            if bearer.source.is_none() {
+            if is_ours(&bearer) {
                 return Err(Denied::NotActive("a token of ours in the header of another issuer".to_owned()).into());
             }
             (bearer, i64::MAX)
@@ -188,6 +186,12 @@ async fn session(app: &App, site: &Site, cookie: &str) -> Result<(Bearer, i64), 
     Ok((bearer, session.expires_at))
 }
 
+/// Whether the token is one that we issued: also one that a foreign token was exchanged for, whose source is the issuer of
+/// that one.
+pub fn is_ours(bearer: &Bearer) -> bool {
+    bearer.own.is_some() || bearer.family.is_some()
+}
+
 /// Whether the bearer of a token that holds may come to this site.
 async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer) -> Result<(), Refusal> {
     let settings = &site.settings;
@@ -198,14 +202,15 @@ async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer) ->
         return no("another tenant");
     }
     let accepted = match &bearer.source {
-        None => accepts.own,
+        _ if is_ours(bearer) => accepts.own,
         Some(source) => accepts.bearer.contains(source) || accepts.headers.iter().any(|(_, ids)| ids.contains(source)),
+        None => false,
     };
     if !accepted {
         let expected = "an issuer of the site".to_owned();
         return Err(Denied::Invalid(Invalid::Issuer { found: bearer.issuer.clone(), expected }).into());
     }
-    if bearer.source.is_none() {
+    if is_ours(bearer) {
         let scope = bearer.own.as_ref().map(|own| own.scope.as_str()).or(bearer.family.as_ref().map(|f| f.scope.as_str()));
         let given: Vec<&str> = scope.unwrap_or_default().split(' ').collect();
         if !settings.scopes.iter().all(|wanted| given.contains(&wanted.as_str())) {

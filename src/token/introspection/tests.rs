@@ -6,13 +6,16 @@ use std::sync::{
 };
 
 use super::*;
-use crate::oauth::client::SigningAlg;
 use crate::{
+    oauth::client::SigningAlg,
     policy::{
         claim_rules::{ClaimRule, MatchType},
         trusted_issuer::{IssuerSecrets, IssuerSettings},
     },
-    token::{Scope, Source, Validator, issue::tests as own, rules::AudienceRule, testing::Forge, validator::Accepted},
+    token::{
+        Alg, Rules, Scope, Source, Validator, issue::tests as own, jwks::Inline, rules::AudienceRule, testing::Forge,
+        validator::Accepted,
+    },
 };
 
 const NOW: i64 = 1_800_000_000;
@@ -365,4 +368,30 @@ async fn a_token_is_shown_to_nobody_whom_it_is_not_meant_for() {
         validator.validate(token, &scope, NOW).await.unwrap_err();
     }
     assert_eq!(script.calls(), 1, "no tenant, another tenant, another source");
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_asked_is_not_judged_by_keys_beside() {
+    let script = Arc::new(Script::default());
+    let forge = Forge::new(SigningAlg::ES256, Some("k"));
+    let keys = Arc::new(Inline::new(&Forge::jwks(&[&forge])).unwrap());
+    let rules = || {
+        let audience = AudienceRule::Contains(vec!["us".to_owned()]);
+        Rules::bearer(Issuer::OneOf(vec![ISSUER.to_owned()]), audience, vec![Alg::ES256], 60)
+    };
+    let by_keys = |id: &str, tenant: &str| Source::with_keys(id, tenant, keys.clone(), rules());
+    let claims = json!({"iss": ISSUER, "sub": "7", "aud": "us", "exp": NOW + 300}).to_string();
+    let token = forge.sign(r#"{"alg":"ES256","kid":"k"}"#, &claims);
+    let both = validator([by_keys("keys", "acme"), source("asked", "acme", &settings(0), &script)]);
+    script.says(&json!({"active": false}));
+    assert_eq!(ask(&both, &token, NOW).await.unwrap_err().to_string(), "Token is not active", "revoked, though well signed");
+    let unnamed = both.validate(&token, &Scope::default(), NOW).await.unwrap_err();
+    assert_eq!((unnamed.to_string().as_str(), script.calls()), ("Invalid issuer", 1));
+    script.says(&active());
+    assert_eq!(ask(&both, &token, NOW).await.unwrap().source.as_deref(), Some("asked"));
+    // Another tenant's endpoint does not take the token from one that has keys for it, nor see it.
+    let apart = validator([source("asked", "beta", &settings(0), &script), by_keys("keys", "acme")]);
+    let calls = script.calls();
+    assert_eq!(apart.validate(&token, &Scope::default(), NOW).await.unwrap().source.as_deref(), Some("keys"));
+    assert_eq!(script.calls(), calls);
 }

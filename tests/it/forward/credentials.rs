@@ -3,9 +3,19 @@
 use serde_json::json;
 
 use super::{API, BROWSER, DIALECTS, Guarded, foreign};
-use crate::{on_both, world::Backend};
+use gatehouse::oauth::client::SigningAlg;
 
-on_both!(one_credential_is_taken, tokens_come_in_the_header_of_their_issuer, claims_are_as_the_site_has_them);
+use crate::{
+    on_both,
+    world::{Backend, START},
+};
+
+on_both!(
+    an_exchanged_token_is_ours,
+    one_credential_is_taken,
+    tokens_come_in_the_header_of_their_issuer,
+    claims_are_as_the_site_has_them
+);
 
 async fn one_credential_is_taken(backend: Backend) {
     let world = Guarded::new(backend).await;
@@ -90,4 +100,26 @@ async fn claims_are_as_the_site_has_them(backend: Backend) {
         assert_eq!((answer.status, answer.location()), (403, None));
         assert!(answer.body.contains("No access"), "{}", answer.body);
     }
+}
+
+/// A token that we gave for one of okta's is ours, wherever it came from.
+async fn an_exchanged_token_is_ours(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let id = world.external_identity("ci", "repo:acme").await;
+    let claims = json!({
+        "iss": world.url, "sub": id, "aud": world.url, "client_id": "web", "tenant": "acme", "scope": "", "jti": "j",
+        "iat": START, "exp": START + 600,
+        "acts_as": [{"kind": "external_identity", "id": id, "mapping": ["mapping-ci", 1]}],
+        "origin": {"iss": super::OKTA, "sub": "repo:acme", "source": "issuer-okta"},
+    });
+    let token = world.app.ring.sign(SigningAlg::ES256, "at+jwt", &claims, START).unwrap();
+    let value = format!("Bearer {token}");
+    let headers = [API, ("authorization", value.as_str())];
+    let answer = world.ask(DIALECTS[0], "app.example", "/", &headers).await;
+    assert_eq!((answer.status, answer.header("remote-user")), (200, Some("ci")), "{}", answer.body);
+    world.site("theirs", json!({"hosts": ["theirs.example"], "issuers": ["okta"]})).await;
+    assert_eq!(world.status("theirs.example", "/", &headers).await, 401, "the site does not take ours");
+    world.okta(json!({"header_key": "X-Okta-Token"})).await;
+    assert_eq!(world.status("theirs.example", "/", &[API, ("x-okta-token", &token)]).await, 401);
+    assert_eq!(world.status("app.example", "/", &[API, ("x-okta-token", &token)]).await, 401, "nor in okta's header");
 }

@@ -135,6 +135,7 @@ async fn redeem_foreign(
     let mut why = format!("{} gave no token", issuer.name);
     if let Some(token) = &received.id_token {
         match trust::judge(app, token, &scope).await {
+            Ok(bearer) if decide::is_ours(&bearer) => why = format!("{} gave a token of ours", issuer.name),
             // A token of another sign-in, put in place of this one's, would not know the nonce.
             Ok(bearer) if bearer.claims.get("nonce").and_then(Value::as_str) == Some(&under_way.nonce) => {
                 return Ok(bearer.claims);
@@ -145,8 +146,8 @@ async fn redeem_foreign(
     }
     if let Some(token) = &received.access_token {
         match trust::judge(app, token.expose_secret(), &scope).await {
-            Ok(bearer) if bearer.source.is_some() => return Ok(bearer.claims),
-            Ok(_) => why.push_str("; it gave a token of ours"),
+            Ok(bearer) if decide::is_ours(&bearer) => why.push_str("; it gave a token of ours"),
+            Ok(bearer) => return Ok(bearer.claims),
             Err(e) => why.push_str(&format!("; its access token: {e}")),
         }
     }
