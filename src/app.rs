@@ -153,7 +153,8 @@ impl App {
         let credentials = Credentials::default();
         let providers = Providers::new(db.clone(), outbound.clone(), clock.clone());
         let validator = Validator::new(&issuer, ring.clone(), AudienceRule::Contains(vec![issuer.clone()]), settings.clock_skew);
-        let trust = Trust::new(db.clone(), Arc::clone(&sealer), key_sets.clone(), outbound.clone(), validator.clone());
+        let own_host = settings.public_url.host_str().unwrap_or_default();
+        let trust = Trust::new(db.clone(), Arc::clone(&sealer), key_sets.clone(), outbound.clone(), validator.clone(), own_host);
         let deps = Deps {
             issuer: issuer.clone(),
             outbound: outbound.clone(),

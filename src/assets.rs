@@ -1,5 +1,6 @@
 //! The pages' stylesheet, script and mark: embedded in the binary and served under names that hold a digest of their
-//! content, so that browsers may keep them for ever.
+//! content, so that browsers may keep them for ever. They are below `/.gatehouse/`, which proxies also send here for the
+//! sites that they guard: a page of ours on a site's host finds them there.
 
 use std::sync::LazyLock;
 
@@ -51,10 +52,10 @@ fn short_digest(content: &str) -> String {
 }
 
 impl Asset {
-    /// Where this version of the file is served: `/assets/{stem}.{digest}.{extension}`.
+    /// Where this version of the file is served: `/.gatehouse/assets/{stem}.{digest}.{extension}`.
     #[must_use]
     pub fn path(&self) -> String {
-        format!("/assets/{}.{}.{}", self.stem, *self.digest, self.extension)
+        format!("/.gatehouse/assets/{}.{}.{}", self.stem, *self.digest, self.extension)
     }
 
     fn answer(&self, digest: &str, request: &HeaderMap) -> Response {
@@ -79,9 +80,9 @@ impl Asset {
     }
 }
 
-/// `GET /assets/{name}`.
+/// `GET /.gatehouse/assets/{name}`.
 pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new().route("/assets/{name}", get(serve))
+    Router::new().route("/.gatehouse/assets/{name}", get(serve))
 }
 
 async fn serve(Path(name): Path<String>, request: HeaderMap) -> Response {
@@ -120,12 +121,16 @@ mod tests {
                 assert_eq!(ask(&asset.path(), Some(&tag)).await.status(), StatusCode::NOT_MODIFIED);
             }
             assert_eq!(ask(&asset.path(), Some("\"x\"")).await.status(), StatusCode::OK);
-            let older = ask(&format!("/assets/{}.older.{}", asset.stem, asset.extension), None).await;
+            let older = ask(&format!("/.gatehouse/assets/{}.older.{}", asset.stem, asset.extension), None).await;
             assert_eq!((older.status(), &older.headers()[header::CACHE_CONTROL]), (StatusCode::OK, &"no-cache".parse().unwrap()));
         }
-        for path in
-            ["/assets/", "/assets/gatehouse", "/assets/gatehouse.css", "/assets/..%2flayout.html", "/assets/nothing.x.css"]
-        {
+        for path in [
+            "/.gatehouse/assets/",
+            "/.gatehouse/assets/gatehouse",
+            "/.gatehouse/assets/gatehouse.css",
+            "/.gatehouse/assets/..%2flayout.html",
+            "/.gatehouse/assets/nothing.x.css",
+        ] {
             assert_eq!(ask(path, None).await.status(), StatusCode::NOT_FOUND, "{path}");
         }
     }

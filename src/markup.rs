@@ -23,12 +23,15 @@ pub fn check(page: &str, html: &str) {
         assert!(inline.is_none(), "{page}: {inline:?} on <{}>", tag.name);
     }
     for script in named("script") {
-        assert!(script.get("src").is_some_and(|src| src.starts_with("/assets/")), "{page}: only scripts of our own files");
+        assert!(
+            script.get("src").is_some_and(|src| src.starts_with("/.gatehouse/assets/")),
+            "{page}: only scripts of our own files"
+        );
     }
     for image in named("img") {
         assert!(image.get("alt").is_some(), "{page}: an image without alt");
         let src = image.get("src").unwrap_or_default();
-        assert!(src.starts_with("/assets/") || src.starts_with("https://"), "{page}: image {src}");
+        assert!(src.starts_with("/.gatehouse/assets/") || src.starts_with("https://"), "{page}: image {src}");
         assert!(
             src.starts_with('/') || image.get("referrerpolicy") == Some("no-referrer"),
             "{page}: image {src} learns the referrer"

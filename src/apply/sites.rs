@@ -10,7 +10,10 @@ use crate::{
         client::{Client, GrantType},
         redirect_uri::RedirectUri,
     },
-    policy::site::{Login, OURSELVES},
+    policy::{
+        place::host_name,
+        site::{Login, OURSELVES},
+    },
     store::{
         clients, resources,
         sites::{self, Site},
@@ -50,18 +53,20 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// No two sites share a place, and no two tenants a host: whoever serves one path of a host can read the cookies of all.
+    /// No two sites share a place, and no two tenants a host name: whoever serves one path or port of it is sent the cookies
+    /// of all (RFC 6265 §8.5).
     async fn place_is_free(&mut self, site: &Site, file: &SiteFile) -> Result<bool> {
         let everywhere = ["/".to_owned()];
         let paths = if site.settings.paths.is_empty() { &everywhere[..] } else { &site.settings.paths };
         let mut free = true;
         for host in &site.settings.hosts {
-            for place in sites::at_host(&mut *self.tx, host).await?.iter().filter(|p| p.site_id != site.id) {
+            let host_name = host_name(host);
+            for place in sites::at_name(&mut *self.tx, host_name).await?.iter().filter(|p| p.site_id != site.id) {
                 let owner = format!("site {} of tenant {}", place.site, place.tenant);
                 let text = match place.tenant_id == site.tenant_id {
-                    true if !paths.contains(&place.path) => continue,
+                    true if place.host != *host || !paths.contains(&place.path) => continue,
                     true => format!("{host}{} is the place of {owner}; choose another host or path", place.path),
-                    false => format!("host {host} is that of {owner}; sites of two tenants share no host"),
+                    false => format!("host {host_name} is that of {owner}; sites of two tenants share no host, on no port"),
                 };
                 free = false;
                 self.problem(file.places.hosts, text);

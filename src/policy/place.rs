@@ -63,6 +63,15 @@ pub fn holds(prefix: &str, path: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// The name of a host that may have a port, an IPv6 address with its brackets.
+#[must_use]
+pub fn host_name(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
 /// A host as sites are looked up by: in lower case, without the port that its scheme implies. `None` for what is no host.
 #[must_use]
 pub fn host(scheme: &str, named: &str) -> Option<String> {

@@ -76,6 +76,8 @@ pub async fn at(on: impl Into<On<'_>>, host: &str, path: &str) -> Result<Option<
 /// A place of a site, and whose site that is.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Place {
+    /// The host, with the port where it is not the scheme's own.
+    pub host: String,
     /// The beginning of its paths.
     pub path: String,
     /// The site's row id.
@@ -88,14 +90,15 @@ pub struct Place {
     pub tenant: String,
 }
 
-/// Every place of a host.
+/// Every place of a host name, on whichever port.
 ///
 /// # Errors
 /// What the database says.
-pub async fn at_host(on: impl Into<On<'_>>, host: &str) -> Result<Vec<Place>> {
-    let sql = "SELECT p.path, p.site_id, s.name AS site, s.tenant_id, t.name AS tenant FROM site_places p \
-               JOIN sites s ON s.id = p.site_id JOIN tenants t ON t.id = s.tenant_id WHERE p.host = $1 ORDER BY p.path";
-    on.into().all(sql, params![host]).await
+pub async fn at_name(on: impl Into<On<'_>>, name: &str) -> Result<Vec<Place>> {
+    let sql = "SELECT p.host, p.path, p.site_id, s.name AS site, s.tenant_id, t.name AS tenant FROM site_places p \
+               JOIN sites s ON s.id = p.site_id JOIN tenants t ON t.id = s.tenant_id \
+               WHERE p.host = $1 OR p.host LIKE $2 ORDER BY p.host, p.path";
+    on.into().all(sql, params![name, &format!("{name}:%")]).await
 }
 
 /// Gives up the places of a site, so that another one can have them before it is saved anew.

@@ -179,20 +179,19 @@ impl Validator {
         (!found.is_empty() && token.may_be_asked_about()).then_some(found)
     }
 
-    /// No source has the issuer; the detail names one that looks like it.
+    /// No source has the issuer; the detail names one within the scope that looks like it, and none of anybody else's.
     fn unknown(&self, found: &str, scope: &Scope<'_>) -> Invalid {
         let alike = |name: &str| name.trim_end_matches('/').eq_ignore_ascii_case(found.trim_end_matches('/'));
-        let names = || std::iter::once(&self.issuer).chain(self.foreign.by_issuer.keys());
-        let similar = names().find(|name| alike(name) && (scope.tenant.is_some() || name.as_str() != found));
-        let expected = match similar {
-            Some(name) if name != found => name.clone(),
-            Some(_) => "a source of the tenant named".to_owned(),
-            None if self.foreign.by_issuer.contains_key(found) => {
-                "the tenant to be named, whose issuer is asked about it".to_owned()
+        let in_scope = self.foreign.by_issuer.iter().filter(|(_, sources)| sources.iter().any(|source| scope.holds(source)));
+        let mut names = std::iter::once(self.issuer.as_str()).chain(in_scope.map(|(name, _)| name.as_str()));
+        let expected = match names.find(|name| *name != found && alike(name)) {
+            Some(name) => name,
+            None if scope.tenant.is_none() && self.foreign.by_issuer.contains_key(found) => {
+                "the tenant to be named, whose issuer is asked about it"
             }
-            None => "an issuer that is trusted here".to_owned(),
+            None => "an issuer that is trusted here",
         };
-        Invalid::Issuer { found: found.to_owned(), expected }
+        Invalid::Issuer { found: found.to_owned(), expected: expected.to_owned() }
     }
 
     /// Judges an access token of our own; `now` is unix seconds. Whether its user, client and family still live is for
@@ -209,12 +208,12 @@ impl Validator {
 }
 
 impl Scope<'_> {
+    fn holds(&self, source: &Source) -> bool {
+        self.tenant.is_none_or(|tenant| source.tenant == tenant) && self.sources.is_none_or(|ids| ids.contains(&source.id))
+    }
+
     fn pick<'s>(&self, sources: Option<&'s Vec<Source>>) -> Vec<&'s Source> {
-        let within = |source: &&Source| {
-            let tenant = self.tenant.is_none_or(|tenant| source.tenant == tenant);
-            tenant && self.sources.is_none_or(|ids| ids.contains(&source.id))
-        };
-        sources.map_or_else(Vec::new, |all| all.iter().filter(within).collect())
+        sources.map_or_else(Vec::new, |all| all.iter().filter(|source| self.holds(source)).collect())
     }
 }
 

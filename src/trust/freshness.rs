@@ -43,10 +43,10 @@ struct Kept {
 }
 
 impl Trust {
-    /// Reads nothing yet: the first token does.
+    /// Reads nothing yet: the first token does. `own` judges our own tokens, `own_host` is the host name we are at.
     #[must_use]
-    pub fn new(db: Db, sealer: Arc<Sealer>, key_sets: KeySets, outbound: Outbound, own: Validator) -> Self {
-        let openers = Openers { sealer, key_sets, outbound, own };
+    pub fn new(db: Db, sealer: Arc<Sealer>, key_sets: KeySets, outbound: Outbound, own: Validator, own_host: &str) -> Self {
+        let openers = Openers { sealer, key_sets, outbound, own, own_host: own_host.to_owned() };
         let (kept, attempts, gate) = (ArcSwapOption::empty(), AtomicU64::new(0), Arc::default());
         Self(Arc::new(Shared { db, openers, kept, attempts, gate }))
     }

@@ -53,6 +53,8 @@ pub(super) struct Openers {
     pub key_sets: KeySets,
     pub outbound: Outbound,
     pub own: Validator,
+    /// The host name of gatehouse itself.
+    pub own_host: String,
 }
 
 /// Reads the rows of one version: an issuer of the next with the mappings of the last could let somebody in whom neither
@@ -128,7 +130,7 @@ pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, n
     Catalogue {
         version: rows.version,
         validator: openers.own.with_sources(sources),
-        sites: Arc::new(Sites::build(rows.sites)),
+        sites: Arc::new(Sites::build(rows.sites, &openers.own_host)),
         checked_at: AtomicI64::new(now),
         tenant_ids: tenants.values().map(|t| (t.name.clone(), t.id.clone())).collect(),
         tenants,

@@ -163,11 +163,17 @@ pub struct Sites {
 }
 
 impl Sites {
-    /// Of what is stored. A site whose settings cannot work stays, and refuses everybody.
+    /// Of what is stored, beside gatehouse itself at the host name `ours`. A site that cannot work stays, and refuses
+    /// everybody.
     #[must_use]
-    pub fn build(stored: Vec<store::sites::Site>) -> Self {
+    pub fn build(stored: Vec<store::sites::Site>, ours: &str) -> Self {
         let mut hosts: HashMap<String, Host> = HashMap::new();
-        for site in stored.into_iter().map(|site| Arc::new(Site::new(site))) {
+        for mut site in stored.into_iter().map(Site::new) {
+            // Cookies know no ports (RFC 6265 §8.5): whoever serves a site at our name is sent our sessions.
+            if site.settings.hosts.iter().any(|host| place::host_name(host).eq_ignore_ascii_case(ours)) {
+                site.broken.get_or_insert_with(|| format!("{ours} is gatehouse's own host name; give the site another"));
+            }
+            let site = Arc::new(site);
             if let Some(why) = &site.broken {
                 tracing::error!(site = site.name, why, "a site's settings cannot work: nobody passes");
             }
@@ -245,13 +251,16 @@ mod tests {
 
     #[test]
     fn the_longest_path_decides_and_doubt_refuses() {
-        let sites = Sites::build(vec![
-            stored("wiki", &["app.example"], &[], &["/health"]),
-            stored("admin", &["app.example"], &["/admin", "/ops/"], &[]),
-            stored("deep", &["app.example"], &["/admin/deep"], &["/admin/deep/open"]),
-            stored("plain", &["plain.example", "second.example:8443"], &[], &[]),
-            stored("part", &["part.example"], &["/api"], &[]),
-        ]);
+        let sites = Sites::build(
+            vec![
+                stored("wiki", &["app.example"], &[], &["/health"]),
+                stored("admin", &["app.example"], &["/admin", "/ops/"], &[]),
+                stored("deep", &["app.example"], &["/admin/deep"], &["/admin/deep/open"]),
+                stored("plain", &["plain.example", "second.example:8443"], &[], &[]),
+                stored("part", &["part.example"], &["/api"], &[]),
+            ],
+            "us",
+        );
         for (host, target, site) in [
             ("app.example", "/", "wiki"),
             ("app.example", "/health?x", "wiki public"),
@@ -291,7 +300,18 @@ mod tests {
         let mut site = stored("bad", &["bad.example"], &[], &[]);
         site.settings.identity.method = crate::policy::site::ForwardMethod::JwtHeader;
         site.settings.identity.header_name = Some("Connection".into());
-        let Found::Site { site, .. } = Sites::build(vec![site]).find("bad.example", "/") else { panic!("it is found") };
+        let Found::Site { site, .. } = Sites::build(vec![site], "us").find("bad.example", "/") else { panic!("it is found") };
         assert!(site.broken.as_ref().unwrap().contains("connection"));
+    }
+
+    #[test]
+    fn no_site_is_where_gatehouse_is() {
+        let hosts = ["sso.example:8443", "app.example"];
+        let sites = Sites::build(hosts.map(|host| stored(host, &[host], &[], &[])).into(), "sso.example");
+        let broken = hosts.map(|host| match sites.find(host, "/") {
+            Found::Site { site, .. } => site.broken.is_some(),
+            _ => panic!("{host} is found"),
+        });
+        assert_eq!(broken, [true, false]);
     }
 }

@@ -282,6 +282,15 @@ async fn sites_share_no_place_and_tenants_no_host(db: &Db) {
     );
     let both = site("acme", "one", "/a") + &site("evil", "x", "/c").replace("tenants:\n", "");
     assert!(apply(db, &both).await.unwrap_err().contains("host app.example is that of a site of tenant acme"));
+    // Cookies know no ports: another one is no other host.
+    let ported = |tenant: &str| site(tenant, "three", "/c").replace("[app.example]", "[\"app.example:8443\"]");
+    let found = apply(db, &ported("evil")).await.unwrap_err();
+    assert!(found.contains("host app.example is that of site one of tenant acme"), "{found}");
+    let both = site("acme", "one", "/a") + &ported("evil").replace("tenants:\n", "");
+    assert!(apply(db, &both).await.unwrap_err().contains("host app.example is that of a site of tenant acme"));
+    let own = site("acme", "one", "/a")
+        + &ported("acme").replace(&ported("acme")[..ported("acme").find("  - {name: three").unwrap()], "");
+    assert!(apply(db, &own).await.is_ok(), "one's own port is one's own affair");
 }
 
 async fn places_may_move_within_one_file(db: &Db) {

@@ -102,7 +102,8 @@ pub fn judge_places(context: &Context<'_>, tenants: &[TenantFile]) {
         let paths = if site.settings.paths.is_empty() { &everywhere[..] } else { &site.settings.paths };
         for host in &site.settings.hosts {
             places.extend(paths.iter().map(|path| (site.places.hosts, format!("{host}{path}"))));
-            match hosts.iter().find(|(known, _)| known == host) {
+            let host = address::host_name(host);
+            match hosts.iter().find(|(known, _)| *known == host) {
                 Some((_, owner)) if *owner != tenant.name => {
                     context.problem(
                         site.places.hosts,

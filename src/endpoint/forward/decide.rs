@@ -95,6 +95,10 @@ pub async fn decide(app: &App, question: &Question) -> Verdict {
         }
         Err(Refusal::Denied(Denied::Store(e))) => Verdict::Unavailable(e.to_string()),
         Err(Refusal::Denied(Denied::Unavailable(cause))) => Verdict::Unavailable(cause),
+        // Whoever has signed in and is nobody the site takes would be sent round in circles.
+        Err(Refusal::Denied(Denied::Invalid(invalid))) if matches!(credential, Credential::Session(_)) => {
+            Verdict::Forbidden(invalid.detail())
+        }
         // A cookie that has ended is as good as none: the browser may sign in anew.
         Err(Refusal::Denied(_) | Refusal::Gone) if !credential.is_said() => Verdict::Unknown(site),
         Err(Refusal::Denied(denied)) => {

@@ -158,6 +158,11 @@ async fn several_tenants_that_accept_a_token_are_no_guess() {
     assert_eq!(source(validator.validate(&both, &narrowed, NOW).await).unwrap(), "a2");
     let none = Scope { sources: Some(&[]), ..Scope::default() };
     assert_eq!(source(validator.validate(&both, &none, NOW).await).unwrap_err(), "Invalid issuer");
+    // What looks alike is named, but not to strangers.
+    let near = sign(&shared, &but("iss", json!("https://IDP.test/")));
+    let detail = async |scope: Scope<'_>| validator.validate(&near, &scope, NOW).await.unwrap_err().detail();
+    assert!(detail(of("acme")).await.contains("expected \"https://idp.test\""));
+    assert!(!detail(of("delta")).await.contains("https://idp.test"));
     // Of several refusals the one that got furthest is told.
     let expired = sign(&shared, &json!({"iss": "https://idp.test", "sub": "s", "aud": "beta-api", "exp": NOW - 100}));
     assert_eq!(source(validator.validate(&expired, &everyone, NOW).await).unwrap_err(), "Token is expired");

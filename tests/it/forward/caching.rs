@@ -92,6 +92,22 @@ async fn what_is_taken_away_is_gone_at_once(backend: Backend) {
     assert_eq!(status(&world, "app.example", &own).await, 403);
     world.site("app", json!({"hosts": ["app.example"]})).await;
     assert_eq!(status(&world, "app.example", &own).await, 200);
+    // The issuer, and whom its tokens act as.
+    world.site("app", json!({"hosts": ["app.example"], "issuers": ["gatehouse", "okta"]})).await;
+    world.external_identity("ci", "repo:acme").await;
+    let okta = foreign(json!({"sub": "repo:acme"}));
+    for (off, on) in [
+        ("UPDATE principals SET enabled = FALSE", "UPDATE principals SET enabled = TRUE"),
+        ("UPDATE trusted_issuers SET enabled = FALSE", "UPDATE trusted_issuers SET enabled = TRUE"),
+    ] {
+        assert_eq!(status(&world, "app.example", &okta).await, 200, "{off}");
+        for (sql, expected) in [(off, 401), (on, 200)] {
+            world.sql(sql).await;
+            world.sql("UPDATE revisions SET value = value + 1").await;
+            world.app.db.changed();
+            assert_eq!(status(&world, "app.example", &okta).await, expected, "{sql}");
+        }
+    }
     // The family of the token.
     let family = crate::world::decode(&own).1["fam"].as_str().unwrap().to_owned();
     gatehouse::store::families::revoke(&world.app.db, &family, world.clock.now()).await.unwrap();

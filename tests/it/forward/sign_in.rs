@@ -168,6 +168,11 @@ async fn nobody_else_comes_back(backend: Backend) {
     let mixed = callback.replace(&code(&callback), &code(&theirs));
     let mut victim = Visitor { site: visitor.site.clone(), ..Visitor::default() };
     assert_eq!(victim.visit(&world, &mixed, &[]).await.status, 400);
+    // A site whose login leads to tokens that it does not take says so, and does not send the browser round in circles.
+    world.site("odd", json!({"hosts": ["second.example"], "issuers": ["okta"], "login": {"client": "portal"}})).await;
+    let mut odd = Visitor::default();
+    assert_eq!(odd.whole_way(&world, "second.example", "/").await.status, 303);
+    assert_eq!(odd.ask(&world, Dialect::Forward, "second.example", "/").await.status, 403);
     // Too late.
     let mut late = Visitor { site: visitor.site.clone(), ..Visitor::default() };
     world.clock.advance(900);

@@ -117,6 +117,9 @@ pub enum Seal {
     Bytes(Vec<u8>),
 }
 
+/// A change of the whole token.
+type Mangle = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
 /// A token before it is signed.
 #[derive(Clone)]
 pub struct Draft {
@@ -124,7 +127,7 @@ pub struct Draft {
     claims: Value,
     texts: [Option<String>; 2],
     seal: Seal,
-    mangle: Option<Arc<dyn Fn(&str) -> String + Send + Sync>>,
+    mangle: Option<Mangle>,
 }
 
 impl Draft {

@@ -33,6 +33,8 @@ pub fn vectors(party: &Party) -> Vec<Vector> {
     all
 }
 
+/// A change of the whole token.
+type Change = fn(&str) -> String;
 type Add<'a> = dyn FnMut(&'static str, &str, Draft, Draft, &'static str) + 'a;
 
 fn algorithms(party: &Party, add: &mut Add<'_>) {
@@ -132,7 +134,7 @@ fn times(party: &Party, add: &mut Add<'_>) {
 
 fn shapes(party: &Party, add: &mut Add<'_>) {
     let draft = || party.draft();
-    let whole: [(&str, fn(&str) -> String); 12] = [
+    let whole: [(&str, Change); 12] = [
         ("a megabyte of dots", |_| ".".repeat(1_000_000)),
         ("ten thousand segments", |_| "a.".repeat(10_000)),
         ("ten thousand segments of the token", |t| format!("{t}.").repeat(100)),
@@ -278,7 +280,7 @@ fn values(party: &Party, add: &mut Add<'_>) {
 
 fn truncations(party: &Party, add: &mut Add<'_>) {
     let draft = || party.draft();
-    let whole: [(&str, fn(&str) -> String); 12] = [
+    let whole: [(&str, Change); 12] = [
         ("the last character gone", |t| t[..t.len() - 1].to_owned()),
         ("the first character gone", |t| t[1..].to_owned()),
         ("one more character", |t| format!("{t}A")),
