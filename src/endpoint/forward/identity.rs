@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     app::App,
     oauth::client::SigningAlg,
-    policy::{identity_header::SEPARATE, principal::Kind, site::ForwardMethod},
+    policy::{identity_header::SEPARATE, principal::Kind, site::ForwardMethod, site_check::MAX_JWT_LIFE},
     store,
     trust::{Bearer, sites::Site},
 };
@@ -143,7 +143,7 @@ fn signed(app: &App, site: &Site, mut claims: Map<String, Value>, bearer: &Beare
 /// Seconds that a site's JWT lives.
 #[must_use]
 pub fn lifetime(site: &Site) -> i64 {
-    site.settings.identity.jwt_expiry_seconds.clamp(1, 86_400)
+    site.settings.identity.jwt_expiry_seconds.clamp(1, MAX_JWT_LIFE)
 }
 
 /// Text for a header; `also` are further characters that mean something there.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{
     super::{decide, question::Question},
-    start::{CALLBACK, broken, issuer},
+    start::{broken, issuer},
     under_way::{self, UnderWay},
     way_on,
 };
@@ -23,7 +23,7 @@ use crate::{
     error::PageError,
     grant::{self, GrantError, authorization_code::Redemption},
     oauth::params::Params,
-    policy::site::Login,
+    policy::{site::Login, site_check::CALLBACK},
     secret,
     session::{host_cookie, only_cookie},
     store::{self, site_sessions::SiteSession},
