@@ -81,10 +81,11 @@ pub fn names(forwarding: &Forwarding) -> Vec<String> {
     }
 }
 
-/// Whether an application may take the header `sent` for `name`: CGI, WSGI and their kind know neither case nor hyphens.
+/// Whether an application may take the header `sent` for `name`: CGI, WSGI and their kind know no case, and some gateways
+/// make `_` of everything that is neither letter nor digit (`Remote~User`).
 #[must_use]
 pub fn alike(sent: &str, name: &str) -> bool {
-    let folded = |b: u8| if matches!(b, b'_' | b'.') { b'-' } else { b.to_ascii_lowercase() };
+    let folded = |b: u8| if b.is_ascii_alphanumeric() { b.to_ascii_lowercase() } else { b'-' };
     sent.len() == name.len() && sent.bytes().map(folded).eq(name.bytes().map(folded))
 }
 
@@ -122,7 +123,15 @@ mod tests {
         for sent in ["remote-user", "Remote-User", "REMOTE_USER", "remote_user", "Remote.User"] {
             assert!(alike(sent, "remote-user"), "{sent}");
         }
-        for sent in ["remote-users", "remoteuser", "x-remote-user"] {
+        // Whatever a header's name may hold beside letters and digits (RFC 9110 §5.6.2).
+        for mark in "!#$%&'*+-.^_`|~".chars() {
+            assert!(alike(&format!("Remote{mark}User"), "remote-user"), "{mark}");
+            assert!(alike(&format!("X{mark}User-JWT"), "x-user-jwt"), "{mark}");
+        }
+        for other in ('a'..='z').chain('0'..='9') {
+            assert!(!alike(&format!("remote{other}user"), "remote-user"), "{other}");
+        }
+        for sent in ["remote-users", "remoteuser", "x-remote-user", "remote--user", "remote-user~"] {
             assert!(!alike(sent, "remote-user"), "{sent}");
         }
     }

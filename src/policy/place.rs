@@ -1,6 +1,7 @@
 //! Where a request goes, as far as a rule may depend on it: the host, and the path as every server would read it.
 //!
-//! Servers disagree about some paths: whether `/a/../b` is `/b`, whether `%2f` divides, whether `;x` belongs to the name.
+//! Servers disagree about some paths: whether `/a/../b` is `/b`, whether `%2f` divides, whether `;x` belongs to the name,
+//! whether `/a.` and `/a%20` are `/a` (Windows cuts dots and spaces off the end of a name).
 //! A rule that reads such a path one way while the application reads it another guards nothing (Oathkeeper
 //! CVE-2026-33494, Authelia CVE-2026-48794), so they are [`Path::Ambiguous`] and meet no rule.
 
@@ -49,7 +50,7 @@ fn confusing(path: &str) -> bool {
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let last = segments.peek().is_none();
-        if matches!(segment, "." | "..") || (segment.is_empty() && !last) {
+        if segment.ends_with(['.', ' ']) || (segment.is_empty() && !last) {
             return true;
         }
     }
@@ -108,7 +109,8 @@ mod tests {
             ("/%61dmin", "/admin"),
             ("/a%20b", "/a b"),
             ("/%C3%A4", "/ä"),
-            ("/a.b/..c/...", "/a.b/..c/..."),
+            ("/a.b/..c/.well-known", "/a.b/..c/.well-known"),
+            ("/%20a/b", "/ a/b"),
         ];
         for (target, path) in plain {
             assert_eq!(Path::read(target), Path::Plain(path.into()), "{target}");
@@ -132,6 +134,13 @@ mod tests {
             "/%2e%2e/a",
             "/%2e/a",
             "/a%2e",
+            "/a.",
+            "/a./b",
+            "/...",
+            "/a%20",
+            "/a%20/b",
+            "/a.%20?x",
+            "/a b /c",
             "/a\\b",
             "/a;b",
             "/a;/b",

@@ -9,6 +9,8 @@ use std::{
     },
 };
 
+use serde_json::{Map, Value};
+
 use super::{Team, sites::Sites};
 use crate::{
     policy::{
@@ -152,6 +154,18 @@ impl Catalogue {
     /// Every issuer, for who must look at all.
     pub fn issuers(&self) -> impl Iterator<Item = &Arc<Issuer>> {
         self.issuers.values()
+    }
+}
+
+impl Issuer {
+    /// When claims that it gave for a sign-in must be given anew at the latest (unix seconds): a session is no way around the
+    /// largest age of its tokens, nor around the end of one that only the issuer can call back.
+    #[must_use]
+    pub fn lasts(&self, claims: &Map<String, Value>) -> Option<i64> {
+        let at = |name: &str| claims.get(name).and_then(Value::as_i64);
+        let oldest = self.settings.max_token_age.map(|age| at("iat").unwrap_or_default().saturating_add(age));
+        let ends = self.settings.introspection.as_ref().and_then(|_| at("exp"));
+        oldest.into_iter().chain(ends).min()
     }
 }
 

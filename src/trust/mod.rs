@@ -88,12 +88,13 @@ pub async fn of_claims(
     expires_at: Option<i64>,
 ) -> Result<Bearer, Denied> {
     let now = app.clock.now();
-    if expires_at.is_some_and(|at| at <= now) {
-        return Err(Denied::NotActive("the sign-in has ended".to_owned()));
-    }
     let catalogue = app.trust.catalogue(now).await?;
     let gone = |what: &str| Denied::NotActive(what.to_owned());
     let issuer = catalogue.issuer(issuer_id).ok_or_else(|| gone("its issuer is trusted no longer"))?;
+    let expires_at = expires_at.into_iter().chain(issuer.lasts(&claims)).min();
+    if expires_at.is_some_and(|at| at <= now) {
+        return Err(gone("the sign-in has ended"));
+    }
     // The issuer may have been edited since.
     let named = claims.get("iss").and_then(Value::as_str);
     let is_theirs = issuer.all_settings.iter().any(|s| s.issuer.is_none() || s.issuer.as_deref() == named);

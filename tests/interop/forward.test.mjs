@@ -51,6 +51,7 @@ before(async () => {
         site('nginx'),
         site('caddy'),
         site('envoy'),
+        { name: 'open', hosts: Object.values(ports).map((port) => `open.example:${port}`), public_paths: ['/'] },
         { name: 'jwt', hosts: ['jwt.example'], issuers: ['customer'], identity: { method: 'jwt_header', include_claims: ['email'] } },
       ],
     })),
@@ -133,6 +134,16 @@ for (const kind of ['nginx', 'caddy']) {
       assert.equal(await raw(ports[kind], '/open/x'), 200, 'the honest twin');
     });
 
+    test('the host of the request line decides who is judged, and who is served', async () => {
+      // Absolute form (RFC 9112 §3.2.2): the Host header beside it counts for nothing.
+      const at = (path) => `${proxies[kind].url}${path}`;
+      const host = `open.example:${ports[kind]}`;
+      assert.equal((await ask(ports[kind], at('/page'), { host })).status, 401);
+      const open = await ask(ports[kind], at('/open/x'), { host });
+      assert.equal(open.status, 200, 'the honest twin');
+      assert.equal(JSON.parse(open.text).headers.host, `127.0.0.1:${ports[kind]}`);
+    });
+
     test('a browser signs in over gatehouse, lands on the page it asked for, and signs out', async () => {
       const browser = new Browser();
       const sent = await navigate(page());
@@ -207,9 +218,15 @@ async function navigate(url, headers = {}) {
 
 /** The path as it stands: fetch would tidy it. */
 async function raw(port, path) {
-  const asked = request({ host: '127.0.0.1', port, path, headers: { accept: 'application/json' } });
+  return (await ask(port, path)).status;
+}
+
+/** A request line as it stands; `line` may be a whole address. */
+async function ask(port, line, headers = {}) {
+  const asked = request({ host: '127.0.0.1', port, path: line, headers: { accept: 'application/json', ...headers } });
   asked.end();
   const [response] = await once(asked, 'response');
-  response.resume();
-  return response.statusCode;
+  let text = '';
+  for await (const chunk of response) text += chunk;
+  return { status: response.statusCode, text };
 }

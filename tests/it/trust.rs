@@ -13,7 +13,7 @@ use gatehouse::{
 use serde_json::{Value, json};
 
 use crate::{
-    idp::Signing,
+    idp::{Signing, change},
     on_both,
     sso::Log,
     trusted::{API, Trusted, foreign_token, named},
@@ -175,9 +175,12 @@ async fn an_issuer_that_cannot_work_is_left_out(backend: Backend) {
     let off = trusted_issuers::TrustedIssuer { enabled: false, ..world.issuer("acme", "idp").await };
     trusted_issuers::save(&world.app.db, &off).await.unwrap();
     assert_eq!(world.name(&world.token(json!({}))).await, "401 Token is not active");
+    // A key that nobody knows makes us ask the issuer, but not this one.
     let fetched = world.idp.seen("/jwks").len();
     world.clock.advance(200);
-    world.whoami(&world.token(json!({}))).await;
+    world.idp.turn(|knobs| knobs.header = change(|header| header["kid"] = json!("unknown")));
+    assert_eq!(world.name(&world.token(json!({}))).await, "401 Token is not active");
+    world.idp.turn(|knobs| knobs.header = None);
     assert_eq!(world.idp.seen("/jwks").len(), fetched, "what is off is asked nothing");
     assert!(trusted_issuers::delete(&world.app.db, &off.id).await.unwrap());
     assert_eq!(world.name(&world.token(json!({}))).await, "401 Invalid issuer");

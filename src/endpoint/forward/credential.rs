@@ -1,5 +1,5 @@
-//! What a request proves itself with. Exactly one credential is taken, and nothing that came beside it is looked at: a
-//! second one would reach the site unjudged.
+//! What a request proves itself with. Exactly one credential is taken, and a token that the caller says stands alone: another
+//! one, of whatever scheme or in the cookie of the hops, would reach the site unjudged.
 
 use axum::http::{HeaderMap, header};
 
@@ -94,7 +94,10 @@ pub fn find(headers: &HeaderMap, accepts: &Accepts, site: &Site) -> Result<Optio
             said = Some(Credential::Header { name: name.clone(), token });
         }
     }
-    if said.is_some() {
+    if let Some(Credential::Bearer(token) | Credential::Header { token, .. }) = &said {
+        if foreign_scheme || cookies(headers, ACCESS_COOKIE).any(|value| value != *token) {
+            return Err(Unclear::Several);
+        }
         return Ok(said);
     }
     if foreign_scheme {
@@ -103,6 +106,15 @@ pub fn find(headers: &HeaderMap, accepts: &Accepts, site: &Site) -> Result<Optio
     let cookie = |name: &str| only_cookie(headers, name).filter(|value| !value.is_empty());
     let session = cookie(&site.cookie).map(Credential::Session);
     Ok(session.or_else(|| cookie(ACCESS_COOKIE).map(Credential::Cookie)))
+}
+
+/// Every value that a cookie has.
+fn cookies(headers: &HeaderMap, name: &str) -> impl Iterator<Item = String> {
+    let lines = headers.get_all(header::COOKIE).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+    let pairs = lines.flat_map(|line| line.split(';').map(|pair| pair.trim().to_owned()).collect::<Vec<_>>());
+    pairs.filter_map(move |pair| {
+        pair.split_once('=').filter(|(found, _)| found.trim() == name).map(|(_, value)| value.trim().to_owned())
+    })
 }
 
 fn bearer(value: &str) -> Option<&str> {

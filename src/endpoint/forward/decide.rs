@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::{
     credential::{self, Credential},
     identity::{self, Headers},
@@ -165,7 +167,7 @@ async fn judge(
         Credential::Cookie(token) => (trust::judge(app, token, &scope(&[])).await?, i64::MAX),
         Credential::Session(cookie) => session(app, site, cookie).await?,
     };
-    may_come(app, site, accepts, &bearer).await?;
+    may_come(app, site, accepts, &bearer, !matches!(credential, Credential::Session(_))).await?;
     let headers = identity::headers(app, site, &bearer, &question.beside("")).await.map_err(Refusal::Forbidden)?;
     // Roles and teams are read anew as often as everything else that another node may change.
     until = until.min(bearer.fresh_until).min(now + STALE).min(bearer.expires_at.unwrap_or(i64::MAX));
@@ -197,7 +199,8 @@ pub fn is_ours(bearer: &Bearer) -> bool {
 }
 
 /// Whether the bearer of a token that holds may come to this site.
-async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer) -> Result<(), Refusal> {
+/// `presented`: with a token, not with a session of the site's own sign-in.
+async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer, presented: bool) -> Result<(), Refusal> {
     let settings = &site.settings;
     let no = |why: &str| {
         Err(Refusal::Forbidden(format!("{} does not let {} of {} in: {why}", site.name, bearer.subject, bearer.issuer)))
@@ -214,12 +217,17 @@ async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer) ->
         let expected = "an issuer of the site".to_owned();
         return Err(Denied::Invalid(Invalid::Issuer { found: bearer.issuer.clone(), expected }).into());
     }
-    if is_ours(bearer) {
-        let scope = bearer.own.as_ref().map(|own| own.scope.as_str()).or(bearer.family.as_ref().map(|f| f.scope.as_str()));
-        let given: Vec<&str> = scope.unwrap_or_default().split(' ').collect();
-        if !settings.scopes.iter().all(|wanted| given.contains(&wanted.as_str())) {
-            return Err(Refusal::Scope);
+    if let Some(audience) = settings.audience.as_deref().filter(|_| presented && !is_ours(bearer)) {
+        // Ours were judged for it. An issuer that serves several must say so too: a token for another server is none for
+        // this one (RFC 9728, RFC 8707).
+        let found = bearer.claims.get("aud").cloned().unwrap_or_default();
+        if !words(&found).any(|name| name == audience) {
+            return Err(Denied::Invalid(Invalid::Audience { found: found.to_string(), expected: audience.to_owned() }).into());
         }
+    }
+    let given = scopes(bearer);
+    if !settings.scopes.iter().all(|wanted| given.contains(&wanted.as_str())) {
+        return Err(Refusal::Scope);
     }
     if !site.rules.hold(&bearer.claims) {
         return no("the claims are not as its rules have them");
@@ -231,6 +239,21 @@ async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer) ->
         return no(&format!("the role {} on {} {} is needed", needed.as_str(), resource.kind, resource.name));
     }
     Ok(())
+}
+
+/// What a token was given for: `scope` of ours, `scope` or `scp` (Okta, Entra) of others.
+fn scopes(bearer: &Bearer) -> Vec<&str> {
+    if is_ours(bearer) {
+        let own = bearer.own.as_ref().map(|own| own.scope.as_str());
+        return own.or(bearer.family.as_ref().map(|f| f.scope.as_str())).unwrap_or_default().split(' ').collect();
+    }
+    ["scope", "scp"].iter().filter_map(|name| bearer.claims.get(*name)).flat_map(words).flat_map(|text| text.split(' ')).collect()
+}
+
+/// The texts of a claim that is one or a list of them.
+fn words(claim: &Value) -> impl Iterator<Item = &str> {
+    let list = claim.as_array().map(Vec::as_slice).unwrap_or_default();
+    claim.as_str().into_iter().chain(list.iter().filter_map(Value::as_str))
 }
 
 /// What the caller is told, and what the log is.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     app::App,
     oauth::client::SigningAlg,
-    policy::{identity_header::SEPARATE, principal::Kind, site::ForwardMethod},
+    policy::{identity_header::SEPARATE, principal::Kind, site::ForwardMethod, site_check::MAX_JWT_LIFE},
     store,
     trust::{Bearer, sites::Site},
 };
@@ -37,7 +37,7 @@ pub fn nobody(site: &Site) -> Headers {
 pub async fn headers(app: &App, site: &Site, bearer: &Bearer, at: &str) -> Result<Headers, String> {
     let forwarding = &site.settings.identity;
     let values = match forwarding.method {
-        ForwardMethod::Headers => separate(app, site, bearer).await?,
+        ForwardMethod::Headers => separate(app, bearer).await?,
         ForwardMethod::ClaimsHeader => {
             let mut claims = told(app, site, bearer).await?;
             claims.insert("iss".to_owned(), bearer.issuer.clone().into());
@@ -65,16 +65,16 @@ pub async fn headers(app: &App, site: &Site, bearer: &Bearer, at: &str) -> Resul
 }
 
 /// In the order of [`SEPARATE`].
-async fn separate(app: &App, site: &Site, bearer: &Bearer) -> Result<Vec<String>, String> {
-    let user = match bearer.principal() {
-        Some(principal) => principal.name,
-        // A subject means something only together with its issuer.
-        None if site.settings.issuers.len() > 1 => format!("{}/{}", issuer_name(app, bearer).await?, bearer.subject),
-        None => bearer.subject.clone(),
+async fn separate(app: &App, bearer: &Bearer) -> Result<Vec<String>, String> {
+    // A foreign issuer chooses its subjects: a bare one could be the name of somebody here. No name holds a slash that is not
+    // escaped, and a team is nobody.
+    let user = match bearer.principals.first().filter(|principal| principal.kind != Kind::Team) {
+        Some(principal) => safe(&principal.name, b"/"),
+        None => format!("{}/{}", safe(&issuer_name(app, bearer).await?, b"/"), safe(&bearer.subject, b"/")),
     };
     let name = name(app, bearer).await?;
     let teams: Vec<String> = bearer.teams.iter().map(|team| safe(&team.name, b",")).collect();
-    let values = [safe(&user, b""), safe(bearer.email.as_deref().unwrap_or_default(), b""), safe(&name, b""), teams.join(",")];
+    let values = [user, safe(bearer.email.as_deref().unwrap_or_default(), b""), safe(&name, b""), teams.join(",")];
     debug_assert_eq!(values.len(), SEPARATE.len());
     Ok(values.into())
 }
@@ -143,7 +143,7 @@ fn signed(app: &App, site: &Site, mut claims: Map<String, Value>, bearer: &Beare
 /// Seconds that a site's JWT lives.
 #[must_use]
 pub fn lifetime(site: &Site) -> i64 {
-    site.settings.identity.jwt_expiry_seconds.clamp(1, 86_400)
+    site.settings.identity.jwt_expiry_seconds.clamp(1, MAX_JWT_LIFE)
 }
 
 /// Text for a header; `also` are further characters that mean something there.
@@ -196,6 +196,7 @@ mod tests {
             assert_eq!(safe(text, b""), value);
         }
         assert_eq!(safe("a,b", b","), "a%2Cb");
+        assert_eq!(safe("repo:acme/app", b"/"), "repo:acme%2Fapp");
     }
 
     #[test]

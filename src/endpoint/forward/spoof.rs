@@ -47,5 +47,13 @@ mod tests {
             headers.insert(HeaderName::try_from(sent).unwrap(), HeaderValue::from_static(value));
             assert_eq!(find(&headers, &names).is_some(), found, "{sent}: {value}");
         }
+        for mark in "!#$%&'*+-.^_`|~".chars() {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::try_from(format!("Remote{mark}User")).unwrap(), HeaderValue::from_static("eve"));
+            assert!(find(&headers, &names).is_some(), "{mark}");
+            let honest = HeaderName::try_from(format!("X{mark}Remote-User")).unwrap();
+            let headers = HeaderMap::from_iter([(honest, HeaderValue::from_static("eve"))]);
+            assert_eq!(find(&headers, &names), None, "{mark}");
+        }
     }
 }

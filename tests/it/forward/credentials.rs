@@ -21,6 +21,7 @@ async fn one_credential_is_taken(backend: Backend) {
     let world = Guarded::new(backend).await;
     let good = format!("Bearer {}", world.own().await);
     let cookie = format!("accessToken={}", world.own().await);
+    let same = good.replace("Bearer ", "accessToken=");
     for (name, headers, status) in [
         ("as it should be", vec![("authorization", good.as_str())], 200),
         ("the scheme in any case", vec![("authorization", &good.replace("Bearer", "bEARER"))], 200),
@@ -32,6 +33,10 @@ async fn one_credential_is_taken(backend: Backend) {
         ("nothing", vec![("authorization", "Bearer ")], 401),
         ("a cookie twice", vec![("cookie", &format!("{cookie}; {cookie}"))], 401),
         ("a cookie", vec![("cookie", cookie.as_str())], 200),
+        ("another's cookie beside it", vec![("authorization", good.as_str()), ("cookie", &cookie)], 401),
+        ("two cookies beside it", vec![("authorization", good.as_str()), ("cookie", &format!("{same}; {cookie}"))], 401),
+        ("the same in the cookie", vec![("authorization", good.as_str()), ("cookie", &same)], 200),
+        ("another cookie beside it", vec![("authorization", good.as_str()), ("cookie", "theme=dark")], 200),
     ] {
         let mut all = vec![API];
         all.extend(headers);
@@ -47,7 +52,7 @@ async fn tokens_come_in_the_header_of_their_issuer(backend: Backend) {
     world.okta(json!({"header_key": "X-Okta-Token"})).await;
     let token = foreign(json!({}));
     let (bearer, own) = (format!("Bearer {token}"), format!("Bearer {}", world.own().await));
-    let raw_own = own.replace("Bearer ", "");
+    let (raw_own, cookie) = (own.replace("Bearer ", ""), own.replace("Bearer ", "accessToken="));
     for (name, headers, status) in [
         ("bare", vec![("x-okta-token", token.as_str())], 200),
         ("with the scheme", vec![("x-okta-token", bearer.as_str())], 200),
@@ -56,7 +61,10 @@ async fn tokens_come_in_the_header_of_their_issuer(backend: Backend) {
         ("twice", vec![("x-okta-token", token.as_str()), ("x-okta-token", token.as_str())], 401),
         ("in both spellings", vec![("x-okta-token", token.as_str()), ("x_okta_token", "other")], 401),
         ("beside ours", vec![("authorization", own.as_str()), ("x-okta-token", token.as_str())], 401),
-        ("beside what is the application's", vec![("authorization", "Basic YTpi"), ("x-okta-token", token.as_str())], 200),
+        ("beside another scheme", vec![("authorization", "Basic YTpi"), ("x-okta-token", token.as_str())], 401),
+        ("beside an empty one", vec![("authorization", "Bearer "), ("x-okta-token", token.as_str())], 401),
+        ("beside ours in the cookie", vec![("cookie", cookie.as_str()), ("x-okta-token", token.as_str())], 401),
+        ("beside another cookie", vec![("cookie", "theme=dark"), ("x-okta-token", token.as_str())], 200),
         ("ours in it", vec![("x-okta-token", raw_own.as_str())], 401),
         ("ours alone", vec![("authorization", own.as_str())], 200),
     ] {

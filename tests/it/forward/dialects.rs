@@ -17,6 +17,7 @@ on_both!(
     scripts_are_never_redirected,
     what_is_missing_is_never_an_allow,
     only_trusted_proxies_may_ask,
+    a_foreign_token_is_for_the_site_and_has_its_scopes,
     a_refusal_says_where_tokens_come_from
 );
 
@@ -194,6 +195,25 @@ async fn only_trusted_proxies_may_ask(backend: Backend) {
     assert!(log.text().contains("GATEHOUSE_TRUSTED_PROXIES"), "{}", log.text());
     let answer = Browser::new().get_with(&format!("{}/.gatehouse/start", world.url), &[("x-forwarded-proto", "https")]).await;
     assert_eq!(answer.status, 400);
+}
+
+async fn a_foreign_token_is_for_the_site_and_has_its_scopes(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let (mcp, other) = ("https://mcp.example/mcp", "https://other.example");
+    world.issuer("keycloak", "https://keycloak.example", json!({"audience": [mcp, other]})).await;
+    let site = json!({"hosts": ["mcp.example"], "audience": mcp, "scopes": ["mcp:read"], "issuers": ["keycloak"]});
+    world.site("mcp", site).await;
+    for (mut change, expected) in [
+        (json!({"aud": mcp, "scope": "mcp:read mcp:write"}), 200),
+        (json!({"aud": [other, mcp], "scp": ["mcp:read"]}), 200),
+        (json!({"aud": other, "scope": "mcp:read"}), 401),
+        (json!({"aud": mcp}), 403),
+        (json!({"aud": mcp, "scope": "mcp:reader"}), 403),
+    ] {
+        change["iss"] = json!("https://keycloak.example");
+        let (name, value) = bearer(&foreign(change.clone()));
+        assert_eq!(world.status("mcp.example", "/mcp", &[(name, &value)]).await, expected, "{change}");
+    }
 }
 
 async fn a_refusal_says_where_tokens_come_from(backend: Backend) {

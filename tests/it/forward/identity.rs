@@ -42,14 +42,26 @@ async fn separate_headers(backend: Backend) {
     let mut groups: Vec<&str> = groups.split(',').collect();
     groups.sort_unstable();
     assert_eq!(groups, ["on%2C call", "sre"]);
-    // A subject that is mapped to nobody is named with its issuer, where there are several.
+    // A subject that is mapped to nobody is named with its issuer, so that it is nobody's name.
     let answer = told(&world, "app.example", &foreign(json!({"sub": "ada@acme.example"}))).await;
     assert_eq!(identity(&answer), ["okta/ada@acme.example", "ada@customer.example", "Ada of Okta", ""]);
     world.external_identity("ci-runner", "repo:acme").await;
     let answer = told(&world, "app.example", &foreign(json!({"sub": "repo:acme"}))).await;
     assert_eq!(identity(&answer)[0], "ci-runner");
     world.site("alone", json!({"hosts": ["alone.example"], "issuers": ["okta"]})).await;
-    assert_eq!(identity(&told(&world, "alone.example", &foreign(json!({}))).await)[0], "00u1");
+    for (sub, user) in [
+        ("00u1", "okta/00u1"),
+        ("ada@acme.example", "okta/ada@acme.example"),
+        ("ci-runner", "okta/ci-runner"),
+        ("repo:acme/app", "okta/repo:acme%2Fapp"),
+        ("repo:acme", "ci-runner"),
+    ] {
+        assert_eq!(identity(&told(&world, "alone.example", &foreign(json!({"sub": sub}))).await)[0], user, "{sub}");
+    }
+    // Who belongs to a team is not the team.
+    world.team_by_claim("sre", "groups", "eng").await;
+    let answer = told(&world, "alone.example", &foreign(json!({}))).await;
+    assert_eq!((identity(&answer)[0].as_str(), identity(&answer)[3].as_str()), ("okta/00u1", "sre"));
 }
 
 async fn claims_in_one_header(backend: Backend) {

@@ -154,6 +154,22 @@ impl Guarded {
         id
     }
 
+    /// Tokens of okta whose claim holds `value` belong to the team.
+    pub async fn team_by_claim(&self, team: &str, claim: &str, value: &str) {
+        let team = store::teams::find_by_name(&self.app.db, &self.tenant, team).await.unwrap().unwrap();
+        let rule = ClaimRule { claim: claim.into(), values: vec![value.into()], match_type: MatchType::Contains };
+        let mapping = Mapping {
+            id: format!("mapping-{}", team.id),
+            tenant_id: self.tenant.clone(),
+            source: Source::Issuer("issuer-okta".into()),
+            target: Target::Team(team.id),
+            claims: vec![rule],
+            version: 1,
+            created_at: START,
+        };
+        store::mappings::save(&self.app.db, &mapping).await.unwrap();
+    }
+
     pub async fn resource(&self) -> String {
         let (id, tenant_id) = ("resource-gpt".to_owned(), self.tenant.clone());
         let resource = Resource { id: id.clone(), tenant_id, kind: "model".into(), name: "gpt".into(), created_at: START };

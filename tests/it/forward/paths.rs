@@ -51,7 +51,7 @@ async fn a_site_by_its_path(backend: Backend) {
 }
 
 /// As they stand on the wire: no HTTP client would send them.
-const DISGUISES: [&str; 20] = [
+const DISGUISES: [&str; 24] = [
     "//admin",
     "/./admin",
     "/x/../admin",
@@ -67,6 +67,10 @@ const DISGUISES: [&str; 20] = [
     "/health%5c..%5cadmin",
     "/health//",
     "/health/.",
+    "/admin.",
+    "/admin./users",
+    "/admin%20",
+    "/admin%20/users",
     "/health%00",
     "/health%252f..%252fadmin",
     "/Health",

@@ -11,7 +11,13 @@ use crate::{
     world::{Backend, World},
 };
 
-on_both!(the_whole_way, what_the_issuer_says_is_judged, the_session_ends_with_the_issuer);
+on_both!(
+    the_whole_way,
+    what_the_issuer_says_is_judged,
+    the_session_ends_with_the_issuer,
+    a_session_is_no_older_than_its_token_may_be,
+    the_code_of_another_issuer_of_the_host
+);
 
 async fn abroad(backend: Backend) -> (Guarded, Idp) {
     let world = World::with(backend, STATE, &[PROXIES]).await;
@@ -26,22 +32,28 @@ async fn abroad(backend: Backend) -> (Guarded, Idp) {
 }
 
 async fn issuer(world: &Guarded, idp: &Idp, enabled: bool) {
+    named(world, idp, "abroad", enabled, json!({})).await;
+}
+
+/// `more` are further settings.
+async fn named(world: &Guarded, idp: &Idp, name: &str, enabled: bool, more: Value) {
     let at = |path: &str| format!("{}{path}", idp.issuer());
-    let settings: Value = json!({
+    let mut settings: Value = json!({
         "issuer": idp.issuer(), "audience": [CLIENT_ID], "jwks_uri": at("/jwks"),
         "oauth_client": {
             "client_id": CLIENT_ID, "authorization_endpoint": at("/authorize"), "token_endpoint": at("/token"),
             "scopes": ["openid", "email"],
         },
     });
+    settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let secrets = IssuerSecrets { oauth_client: Some(CLIENT_SECRET.to_owned()), ..IssuerSecrets::default() };
-    let id = "issuer-abroad".to_owned();
+    let id = format!("issuer-{name}");
     let context = store::trusted_issuers::TrustedIssuer::secrets_context(&id);
     let sealed = world.app.sealer.seal(&context, serde_json::to_string(&secrets).unwrap().as_bytes());
     let issuer = store::trusted_issuers::TrustedIssuer {
         id,
         tenant_id: world.tenant.clone(),
-        name: "abroad".into(),
+        name: name.to_owned(),
         enabled,
         settings: serde_json::from_value(settings).unwrap(),
         secrets_sealed: Some(sealed),
@@ -65,7 +77,7 @@ async fn the_whole_way(backend: Backend) {
     let landed = visitor.visit(&world, &callback, &[]).await;
     assert_eq!((landed.status, landed.location()), (303, Some("https://app.example/page")), "{}", landed.body);
     let answer = visitor.ask(&world, Dialect::Envoy, "app.example", "/page").await;
-    assert_eq!((answer.status, answer.header("remote-user")), (200, Some("idp|ada")), "{}", answer.body);
+    assert_eq!((answer.status, answer.header("remote-user")), (200, Some("abroad/idp|ada")), "{}", answer.body);
     assert_eq!(answer.header("remote-email"), Some("ada@acme.example"));
     let seen = idp.seen("/token");
     assert_eq!(seen.len(), 1);
@@ -126,4 +138,68 @@ async fn the_session_ends_with_the_issuer(backend: Backend) {
     assert_eq!(answer.status, 302);
     let start = Url::parse(answer.location().unwrap()).unwrap();
     assert_eq!(visitor.visit(&world, start.as_str(), &[]).await.status, 403, "nobody signs in there any more");
+}
+
+async fn a_session_is_no_older_than_its_token_may_be(backend: Backend) {
+    let (world, idp) = abroad(backend).await;
+    let mut visitor = Visitor::default();
+    let sign_in = async |visitor: &mut Visitor| {
+        let callback = callback(&world, &idp, visitor).await;
+        visitor.visit(&world, &callback, &[]).await.status
+    };
+    let ask = async |visitor: &mut Visitor| visitor.ask(&world, Dialect::Forward, "app.example", "/").await.status;
+    // The honest twin: by default the session outlives the ID token (300 s).
+    assert_eq!(sign_in(&mut visitor).await, 303);
+    world.clock.advance(1000);
+    assert_eq!(ask(&mut visitor).await, 200);
+    // What the operator says later counts for sessions that are there.
+    named(&world, &idp, "abroad", true, json!({"max_token_age": 900})).await;
+    assert_eq!(ask(&mut visitor).await, 302);
+    assert_eq!(sign_in(&mut visitor).await, 303);
+    world.clock.advance(899);
+    assert_eq!(ask(&mut visitor).await, 200);
+    world.clock.advance(1);
+    assert_eq!(ask(&mut visitor).await, 302);
+    // The row ends with it too, whatever the settings become.
+    named(&world, &idp, "abroad", true, json!({})).await;
+    assert_eq!(ask(&mut visitor).await, 302);
+    // A token that only the tolerance for clocks lets through begins no session.
+    named(&world, &idp, "abroad", true, json!({"max_token_age": 20})).await;
+    idp.turn(|k| k.claims = change(|c: &mut Value| c["iat"] = (c["iat"].as_i64().unwrap() - 30).into()));
+    assert_eq!(sign_in(&mut Visitor::default()).await, 400);
+}
+
+async fn the_code_of_another_issuer_of_the_host(backend: Backend) {
+    let (world, idp) = abroad(backend).await;
+    let said = |callback: &str, iss: Option<&str>| {
+        let mut url = Url::parse(callback).unwrap();
+        let kept: Vec<_> = url.query_pairs().into_owned().filter(|(name, _)| name != "iss").collect();
+        url.query_pairs_mut().clear().extend_pairs(kept).extend_pairs(iss.map(|iss| ("iss", iss)));
+        String::from(url)
+    };
+    let visit = async |iss: Option<&str>| {
+        let mut visitor = Visitor::default();
+        let callback = callback(&world, &idp, &mut visitor).await;
+        visitor.visit(&world, &said(&callback, iss), &[]).await.status
+    };
+    assert_eq!(visit(None).await, 303, "the only issuer need not say who it is");
+    assert_eq!(visit(Some("https://evil.example")).await, 400);
+    // Ours beside it always says so.
+    let shared = |path: &str, login: Value| json!({"hosts": ["app.example"], "paths": [path], "login": login});
+    world.site("ours", shared("/ours", json!({"client": "portal"}))).await;
+    assert_eq!(visit(None).await, 303);
+    // Another one beside it could have had this code sent here.
+    let other = Idp::start(world.clock.clone()).await;
+    named(&world, &other, "rival", true, json!({})).await;
+    world.site("rival", shared("/rival", json!({"issuer": "rival"}))).await;
+    let before = idp.seen("/token").len();
+    assert_eq!(visit(None).await, 400);
+    assert_eq!(visit(Some(other.issuer())).await, 400);
+    assert_eq!(idp.seen("/token").len(), before, "no code is shown to the wrong one");
+    assert_eq!(visit(Some(idp.issuer())).await, 303, "the honest twin");
+    // One that may be anybody cannot be compared with.
+    world.site("rival", json!({"hosts": ["rival.example"], "login": {"issuer": "rival"}})).await;
+    assert_eq!(visit(None).await, 303);
+    named(&world, &idp, "abroad", true, json!({"issuer": null})).await;
+    assert_eq!(visit(Some(&world.url)).await, 400, "a code of ours");
 }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{
     super::{decide, question::Question},
-    start::{CALLBACK, broken, issuer},
+    start::{broken, issuer},
     under_way::{self, UnderWay},
     way_on,
 };
@@ -23,7 +23,7 @@ use crate::{
     error::PageError,
     grant::{self, GrantError, authorization_code::Redemption},
     oauth::params::Params,
-    policy::site::Login,
+    policy::{site::Login, site_check::CALLBACK},
     secret,
     session::{host_cookie, only_cookie},
     store::{self, site_sessions::SiteSession},
@@ -62,11 +62,7 @@ pub async fn callback(app: &App, question: &Question, catalogue: &Catalogue) -> 
         }
         Some(Login::Issuer(name)) => {
             let issuer = issuer(catalogue, &site, name)?;
-            if let (Some(said), Some(expected)) = (one("iss"), &issuer.settings.issuer)
-                && said != expected
-            {
-                return Err(refused("iss is another issuer"));
-            }
+            whose(catalogue, question, &issuer, one("iss")).map_err(refused)?;
             Session::of_issuer(&issuer, redeem_foreign(app, question, &site, &issuer, code, &under_way).await?)
         }
         None => return Err(refused("the site has no login any more")),
@@ -74,6 +70,35 @@ pub async fn callback(app: &App, question: &Question, catalogue: &Catalogue) -> 
     let cookie = session.store(app, question, &site).await?;
     let jar = CookieJar::new().add(host_cookie(site.cookie.clone(), cookie)).add(under_way::forget(state));
     Ok((StatusCode::SEE_OTHER, jar, [(header::LOCATION, under_way.rd)]).into_response())
+}
+
+/// Is the code the issuer's? On a host with several, one of them could have the code of another sent to us, and would be
+/// given it (mix-up, RFC 9700 §4.4): there the answer must say whose it is (RFC 9207).
+fn whose(catalogue: &Catalogue, question: &Question, issuer: &Issuer, said: Option<&str>) -> Result<(), String> {
+    let expected = issuer.settings.issuer.as_deref();
+    match said {
+        Some(said) if expected == Some(said) => return Ok(()),
+        Some(_) if expected.is_some() => return Err("iss is another issuer".to_owned()),
+        _ => {}
+    }
+    let endpoint = |issuer: &Issuer| issuer.settings.oauth_client.as_ref().map(|client| client.token_endpoint.clone());
+    let another = |site: &Arc<Site>| match &site.settings.login {
+        // Ours says whose its codes are; that helps only where it can be compared.
+        Some(Login::Client(_)) => expected.is_none(),
+        Some(Login::Issuer(name)) => {
+            let rival = catalogue.issuer_by_name(&site.tenant_id, name);
+            rival.is_some_and(|rival| rival.id != issuer.id && endpoint(rival) != endpoint(issuer))
+        }
+        None => false,
+    };
+    if !catalogue.sites.at_host(&question.host).iter().any(another) {
+        return Ok(());
+    }
+    Err(format!(
+        "browsers of {} sign in at several issuers, and {} does not say by iss (RFC 9207) that the code is its own; \
+         use an issuer that does, or give its sites a host of their own",
+        question.host, issuer.name
+    ))
 }
 
 /// The site that the sign-in began at, if it is here and switched on.
@@ -159,15 +184,18 @@ struct Session {
     family: Option<String>,
     issuer: Option<String>,
     claims: Option<Map<String, Value>>,
+    /// When the issuer must be asked again at the latest (unix seconds).
+    until: Option<i64>,
 }
 
 impl Session {
     fn of_family(family: String) -> Self {
-        Self { family: Some(family), issuer: None, claims: None }
+        Self { family: Some(family), issuer: None, claims: None, until: None }
     }
 
     fn of_issuer(issuer: &Issuer, claims: Map<String, Value>) -> Self {
-        Self { family: None, issuer: Some(issuer.id.clone()), claims: Some(claims) }
+        let until = issuer.lasts(&claims);
+        Self { family: None, issuer: Some(issuer.id.clone()), claims: Some(claims), until }
     }
 
     /// Stores it in place of the one that the browser had here; the cookie's value.
@@ -176,6 +204,11 @@ impl Session {
             store::site_sessions::delete(&app.db, &secret::digest(&old)).await?;
         }
         let now = app.clock.now();
+        let expires_at = self.until.unwrap_or(i64::MAX).min(now + app.settings.session_absolute);
+        // By the tolerance for clocks alone: a session that has ended would send the browser round in circles.
+        if expires_at <= now {
+            return Err(refused("the issuer's token is too old for a session (max_token_age, or its exp)"));
+        }
         let cookie = secret::random();
         let id_hash = secret::digest(&cookie);
         let context = SiteSession::context(&id_hash);
@@ -187,7 +220,7 @@ impl Session {
             issuer_id: self.issuer,
             claims_sealed,
             created_at: now,
-            expires_at: now + app.settings.session_absolute,
+            expires_at,
         };
         store::site_sessions::insert(&app.db, &session).await?;
         Ok(cookie)

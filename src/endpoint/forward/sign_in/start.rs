@@ -18,7 +18,7 @@ use crate::{
     app::App,
     error::PageError,
     oauth::params::Params,
-    policy::site::Login,
+    policy::{site::Login, site_check::CALLBACK},
     secret,
     trust::{
         catalogue::{Catalogue, Issuer},
@@ -28,8 +28,6 @@ use crate::{
 
 /// What we ask our own sign-in for.
 const SCOPES: [&str; 4] = ["openid", "email", "profile", "groups"];
-/// The path of the redirect URI on each host.
-pub const CALLBACK: &str = "/.gatehouse/callback";
 
 /// Begins a sign-in.
 ///
