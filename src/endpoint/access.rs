@@ -33,6 +33,16 @@ struct Resource {
     name: String,
 }
 
+impl Resource {
+    /// Databases do not agree on what a NUL is.
+    fn judge(&self) -> Result<(), ApiError> {
+        if self.r#type.contains('\0') || self.name.contains('\0') {
+            return Err(error(Code::InvalidRequest, "resource.type and resource.name must not hold NUL").into());
+        }
+        Ok(())
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct One {
@@ -66,6 +76,7 @@ pub async fn check(
     if checks.len() > MOST {
         return Err(invalid("checks holds more than 100"));
     }
+    checks.iter().try_for_each(|one| one.resource.judge())?;
     let resources: Vec<_> = checks.iter().map(|c| (c.resource.r#type.as_str(), c.resource.name.as_str())).collect();
     let held = match resources[..] {
         [(kind, name)] => {
@@ -87,7 +98,8 @@ struct Explanation {
     role: Option<Role>,
 }
 
-/// Explains a token to an administrator of the tenant that it is judged for. It is not logged.
+/// Explains a token to an administrator of the tenant that it is judged for, who asks by a client of the operator's own:
+/// consent to a third party's is none to read the tenant's mappings. It is not logged.
 pub async fn explain(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let bearer = bearer::required(&app, &headers, None).await?;
     let user = match &bearer.family {
@@ -97,6 +109,13 @@ pub async fn explain(State(app): State<App>, headers: HeaderMap, body: Bytes) ->
     if !user.is_some_and(|user| user.admin && user.active) {
         return Err(forbidden("only an administrator of the tenant may ask this", &bearer.subject));
     }
+    let client = match &bearer.family {
+        Some(family) => store::clients::find(&app.db, &family.client_id).await?,
+        None => None,
+    };
+    if !client.is_some_and(|client| client.trusted) {
+        return Err(forbidden("the token's client is not trusted: ask with a token of one that is", &bearer.subject));
+    }
     let request: Explanation = body::read(&headers, &body)?;
     if request.tenant.as_ref().is_some_and(|tenant| *tenant != bearer.tenant) {
         return Err(forbidden("an administrator may ask this for the own tenant alone", &bearer.subject));
@@ -104,6 +123,7 @@ pub async fn explain(State(app): State<App>, headers: HeaderMap, body: Bytes) ->
     if request.role.is_some() && request.resource.is_none() {
         return Err(error(Code::InvalidRequest, "role needs a resource").into());
     }
+    request.resource.as_ref().map_or(Ok(()), Resource::judge)?;
     let resource = request.resource.map(|r| ResourceName { kind: r.r#type, name: r.name });
     let question = Question {
         token: request.token.trim(),

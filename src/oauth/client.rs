@@ -179,6 +179,13 @@ impl Client {
         self.settings.auth == ClientAuth::None
     }
 
+    /// The virtual account that it may act as (RFC 6749 §4.4). Whoever knows the id of a public client would be the account.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        let may = self.may(GrantType::ClientCredentials) && !self.is_public();
+        self.settings.virtual_account.as_deref().filter(|_| may)
+    }
+
     /// Whether it may use `grant`.
     #[must_use]
     pub fn may(&self, grant: GrantType) -> bool {

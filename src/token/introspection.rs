@@ -28,8 +28,13 @@ use crate::{
 const KEPT: u64 = 10_000;
 /// Longest time that a "no" is kept, in seconds: a token may become good.
 const NO_FOR: i64 = 10;
+/// Shortest time that a "no" is kept, in seconds, whatever the settings say: the same made-up token over and over must not
+/// become as many questions.
+const NO_AT_LEAST: i64 = 5;
 /// Questions to one issuer under way at a time: a flood of made-up tokens waits here, not at the issuer.
 const AT_ONCE: usize = 64;
+/// How many more may wait. The rest is told so at once, and holds nothing.
+const WAITING: usize = 256;
 /// What kinds of token an answer may say it is about that are never bearer tokens.
 const OTHER_KINDS: [&str; 3] = ["refresh", "refresh_token", "refresh+jwt"];
 
@@ -54,6 +59,20 @@ pub(super) struct Told {
     pub(super) keep_until: i64,
 }
 
+impl Told {
+    /// The same for a token that is a JWT with these claims of its own: of both ends, and both beginnings, the earlier.
+    pub(super) fn within(mut self, jwt: &Map<String, Value>) -> Self {
+        for name in ["exp", "iat"] {
+            let ends = [jwt.get(name), self.claims.get(name)];
+            if let Some(earlier) = ends.into_iter().flatten().filter_map(Value::as_i64).min() {
+                self.claims.insert(name.to_owned(), json!(earlier));
+            }
+        }
+        let exp = self.claims.get("exp").and_then(Value::as_i64);
+        Self { keep_until: self.keep_until.min(exp.unwrap_or(i64::MAX)), ..self }
+    }
+}
+
 /// What an issuer said of a token, and until when that may be repeated.
 #[derive(Clone)]
 struct Answer {
@@ -70,8 +89,11 @@ pub(super) struct Introspector {
     credentials: Vec<(&'static str, String)>,
     content: IntrospectionContent,
     max_age: i64,
-    /// By a digest of the source and the whole token; there is none unless answers may be kept.
-    answers: Option<Cache<[u8; 32], Answer>>,
+    /// By a digest of the source and the whole token. Where nothing may be kept, a "yes" is shared only by those who ask while
+    /// it is on its way.
+    answers: Cache<[u8; 32], Answer>,
+    /// Places for all who ask or wait.
+    admitted: Semaphore,
     at_once: Semaphore,
     ask: Arc<dyn Ask>,
 }
@@ -82,10 +104,7 @@ impl Introspector {
         let endpoint = Url::parse(&settings.endpoint).map_err(|e| format!("the introspection endpoint is no URL ({e})"))?;
         let (authorization, credentials) = credentials(settings, secret)?;
         let max_age = settings.cache_max_age.max(0);
-        let answers = || {
-            let live = Duration::from_secs(u64::try_from(max_age.max(NO_FOR)).unwrap_or(0));
-            Cache::builder().max_capacity(KEPT).time_to_live(live).build()
-        };
+        let live = Duration::from_secs(u64::try_from(max_age.max(NO_FOR)).unwrap_or(0));
         Ok(Self {
             id: id.to_owned(),
             endpoint,
@@ -93,7 +112,8 @@ impl Introspector {
             credentials,
             content: settings.content,
             max_age,
-            answers: (max_age > 0).then(answers),
+            answers: Cache::builder().max_capacity(KEPT).time_to_live(live).build(),
+            admitted: Semaphore::new(AT_ONCE + WAITING),
             at_once: Semaphore::new(AT_ONCE),
             ask,
         })
@@ -111,12 +131,20 @@ impl Introspector {
     /// What the issuer says, asked once for all who ask at the same time, and kept if the settings allow that. Claims are
     /// judged anew at each use: the rules may ask for more than they did.
     async fn answer(&self, token: &str, demand: &Demand<'_>) -> Answer {
-        let Some(answers) = &self.answers else { return self.fetch(token, demand).await };
         let now = demand.now;
-        let entry = answers.entry(self.key(token));
+        let entry = self.answers.entry(self.key(token));
         // A clock that was set back does not prolong anything.
-        let over = |kept: &Answer| !(now..=now.saturating_add(self.max_age.max(NO_FOR))).contains(&(kept.until - 1));
+        let over = |kept: &Answer| kept.until <= now || kept.until > now.saturating_add(self.keeps(&kept.said));
         entry.or_insert_with_if(self.fetch(token, demand), over).await.into_value()
+    }
+
+    /// How long it may be repeated, in seconds. That an issuer could not answer says nothing of the token.
+    fn keeps<T>(&self, said: &Result<T, Invalid>) -> i64 {
+        match said {
+            Ok(_) => self.max_age,
+            Err(Invalid::NotActive(_) | Invalid::Unusable(_)) => self.max_age.clamp(NO_AT_LEAST, NO_FOR),
+            Err(_) => 0,
+        }
     }
 
     /// The whole token and whose endpoint it is: no other token, and no other issuer or tenant, finds the answer.
@@ -129,21 +157,26 @@ impl Introspector {
 
     async fn fetch(&self, token: &str, demand: &Demand<'_>) -> Answer {
         let now = demand.now;
-        let said = match self.at_once.acquire().await {
-            Ok(_one_of_few) => self.send(token).await,
-            Err(_) => Err(Invalid::Introspection("the gate is closed".to_owned())),
-        };
+        let said = self.ask_in_turn(token).await;
         if let Err(Invalid::Introspection(cause)) = &said {
             tracing::warn!(source = %self.id, endpoint = %self.endpoint, %cause, "an issuer could not be asked about a token");
         }
-        match said.and_then(|answer| read(answer, demand)) {
-            Ok(claims) => {
-                let exp = claims.get("exp").and_then(Value::as_i64).unwrap_or(i64::MAX);
-                Answer { said: Ok(Arc::new(claims)), until: now.saturating_add(self.max_age).min(exp) }
-            }
-            Err(no @ Invalid::NotActive(_)) => Answer { said: Err(no), until: now.saturating_add(self.max_age.min(NO_FOR)) },
-            Err(failed) => Answer { said: Err(failed), until: now },
-        }
+        let said = said.and_then(|answer| read(answer, demand)).map(Arc::new);
+        let keeps = self.keeps(&said);
+        let exp = said.as_ref().ok().and_then(|claims| claims.get("exp")).and_then(Value::as_i64).unwrap_or(i64::MAX);
+        Answer { said, until: now.saturating_add(keeps).min(exp) }
+    }
+
+    async fn ask_in_turn(&self, token: &str) -> Result<Response<Vec<u8>>, Invalid> {
+        let full = || {
+            let most = AT_ONCE + WAITING;
+            Invalid::Introspection(format!(
+                "{most} questions to its endpoint are under way; it is slow, or floods of tokens arrive"
+            ))
+        };
+        let _place = self.admitted.try_acquire().map_err(|_| full())?;
+        let _turn = self.at_once.acquire().await.map_err(|_| full())?;
+        self.send(token).await
     }
 
     async fn send(&self, token: &str) -> Result<Response<Vec<u8>>, Invalid> {
@@ -202,9 +235,11 @@ fn credentials(settings: &Introspection, secret: Option<String>) -> Result<Crede
 /// The claims of an answer that says yes: a JSON object (not a JWT, RFC 9701) whose `active` is `true` and nothing like
 /// it.
 fn read(answer: Response<Vec<u8>>, demand: &Demand<'_>) -> Result<Map<String, Value>, Invalid> {
-    let failed = |cause: String| Err(Invalid::Introspection(cause));
+    let failed = |cause: String| Err(Invalid::Unusable(cause));
     if answer.status() != http::StatusCode::OK {
-        return failed(format!("the endpoint answered {}", answer.status().as_u16()));
+        let cause = format!("the endpoint answered {}", answer.status().as_u16());
+        // One that is in trouble may know better in a moment.
+        return if answer.status().is_server_error() { Err(Invalid::Introspection(cause)) } else { failed(cause) };
     }
     let media = answer.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if media.to_ascii_lowercase().contains("jwt") {

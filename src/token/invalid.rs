@@ -107,9 +107,12 @@ pub enum Invalid {
     /// The issuer says that the token does not hold.
     #[error("Token is not active")]
     NotActive(String),
-    /// The issuer could not be asked about the token, or gave no usable answer.
+    /// The issuer could not be asked about the token.
     #[error("Introspection failed")]
     Introspection(String),
+    /// The issuer was asked about the token, and gave no usable answer.
+    #[error("Introspection failed")]
+    Unusable(String),
     /// Sources of several tenants accept it, and the caller named none.
     #[error("several tenants accept this token; name one with tenant=")]
     Ambiguous,
@@ -142,6 +145,7 @@ impl Invalid {
             Self::Value { claim, cause } => format!("{claim}: {cause}"),
             Self::NotActive(cause) => cause.clone(),
             Self::Introspection(cause) => format!("the issuer could not be asked about the token: {cause}"),
+            Self::Unusable(cause) => format!("the issuer gave no usable answer about the token: {cause}"),
             Self::Ambiguous => "issuers of several tenants accept the token, and the request names none".to_owned(),
             Self::Signature => "the signature does not verify with the issuer's key".to_owned(),
         }
@@ -159,7 +163,7 @@ impl Invalid {
             Self::Missing(_) => 4,
             Self::Expired { .. } | Self::TooOld { .. } | Self::NotYet { .. } => 5,
             Self::Claim { .. } => 6,
-            Self::UnknownKey(_) | Self::Keys(_) | Self::Introspection(_) => 7,
+            Self::UnknownKey(_) | Self::Keys(_) | Self::Introspection(_) | Self::Unusable(_) => 7,
             Self::Signature | Self::NotActive(_) => 8,
             Self::Value { .. } => 9,
             Self::Ambiguous => 10,

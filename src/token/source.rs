@@ -97,7 +97,12 @@ impl Source {
                     trail.check("size", jwt.refuse_larger(demand.rules.limit), |()| String::new())?;
                     trail.check("times", verify::judge_times(&jwt.claims, demand.rules, demand.now), |()| "fit".to_owned())?;
                 }
-                endpoint.judge(token.text(), demand, trail).await.map(Proven::Told)
+                let told = endpoint.judge(token.text(), demand, trail).await?;
+                // What stands on the token, as one exchanged for it, ends when the first of both does.
+                Ok(Proven::Told(match jwt {
+                    Ok(jwt) => told.within(&jwt.claims),
+                    Err(_) => told,
+                }))
             }
         }
     }

@@ -149,9 +149,9 @@ fn actors(catalogue: &Catalogue, own: &AccessClaims, report: &mut Report) {
 }
 
 fn weigh(issuer: &Issuer, claims: &Map<String, Value>, report: &mut Report) {
-    let all = issuer.mapper.explain(claims);
-    report.more_mappings = all.len().saturating_sub(MOST);
-    for one in all.into_iter().take(MOST) {
+    let shown = issuer.mapper.explain(claims, MOST);
+    report.more_mappings = issuer.mapper.len() - shown.len();
+    for one in shown {
         if one.chosen || (one.matched && !one.candidate.enabled) {
             let what = called(&one.candidate.target);
             report.standing.push(Footing { what, on: one.candidate.enabled });

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     app::App,
+    oauth::client::Client,
     policy::{
         access::{Refusal, Standing, judge},
         principal::{Kind, Principal},
@@ -143,8 +144,12 @@ async fn of_principal(
         }
         None => None,
     };
-    let client = store::clients::find(&app.db, &own.client_id).await?;
-    let account = client.and_then(|client| client.settings.virtual_account);
+    // Without an origin it stands on its client's record alone, as that is now.
+    let client = match &own.origin {
+        Some(_) => None,
+        None => store::clients::find(&app.db, &own.client_id).await?,
+    };
+    let account = client.as_ref().and_then(Client::account);
     let standing = Standings { catalogue, tenant_id: &tenant.id, issuer: issuer.map(|i| &**i), account };
     let (mut principals, mut teams, mut acts_as) = (Vec::new(), Vec::new(), Vec::new());
     for actor in &own.acts_as {
@@ -196,8 +201,8 @@ struct Standings<'a> {
     tenant_id: &'a str,
     /// The issuer of the token that it was exchanged for.
     issuer: Option<&'a Issuer>,
-    /// The virtual account that the token's client acts as, by name.
-    account: Option<String>,
+    /// The virtual account that the token's client may act as, by name.
+    account: Option<&'a str>,
 }
 
 impl Standings<'_> {
@@ -218,7 +223,7 @@ impl Standings<'_> {
         }
         let known = self.catalogue.principal(&actor.id);
         let known = known.filter(|k| k.tenant_id == self.tenant_id && k.principal.kind == actor.kind).ok_or("it is gone")?;
-        if actor.mapping.is_none() && self.account.as_deref() != Some(known.principal.name.as_str()) {
+        if actor.mapping.is_none() && self.account != Some(known.principal.name.as_str()) {
             return Err("its client acts as it no longer".to_owned());
         }
         judge(Standing { principal: Some(known.enabled), ..Standing::of_tenant(true) }).map_err(|refusal| refusal.to_string())?;

@@ -28,9 +28,9 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// What it stands on.
     pub standing: Vec<Footing>,
-    /// The mappings that were weighed: those that match first, and of them the best.
+    /// The mappings that were weighed: those that match first, and of them the best; then the closest.
     pub mappings: Vec<Weighed>,
-    /// How many more did not match.
+    /// How many more there are.
     pub more_mappings: usize,
     /// Who it acts as.
     pub principal: Option<Principal>,

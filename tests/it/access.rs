@@ -3,8 +3,9 @@
 use std::io::Write as _;
 
 use gatehouse::{
+    oauth::client::Client,
     policy::{principal::Kind, role::Role},
-    store::{mappings::Target, resources::Holder, users},
+    store::{clients, mappings::Target, resources::Holder, users},
 };
 use serde_json::{Value, json};
 
@@ -26,6 +27,7 @@ on_both!(
 );
 
 const GPT: (&str, &str) = ("model", "gpt");
+const NUL: &str = "resource.type and resource.name must not hold NUL";
 
 async fn a_role_includes_the_lower_ones(backend: Backend) {
     let world = Trusted::new(backend).await;
@@ -109,6 +111,12 @@ async fn what_is_not_understood_is_refused(backend: Backend) {
         (json!({"checks": [{"resource": resource}]}), "checks[0].role is missing"),
         (json!({"checks": "x"}), "checks has the wrong type, expected a sequence"),
         (json!([]), "the body is not a JSON object"),
+        (json!({"resource": {"type": "model", "name": "g\0pt"}, "role": "viewer"}), NUL),
+        (json!({"resource": {"type": "\0", "name": "gpt"}, "role": "viewer"}), NUL),
+        (
+            json!({"checks": [{"resource": resource, "role": "viewer"}, {"resource": {"type": "a", "name": "\0"}, "role": "viewer"}]}),
+            NUL,
+        ),
     ] {
         let answer = world.post("/api/v1/access/check", &token, &body).await;
         let told = (answer.status, answer.json()["error_description"].as_str().unwrap().to_owned());
@@ -197,6 +205,10 @@ async fn nobody_else_does(backend: Backend) {
     assert_eq!(explained(&world, &token, &body).await.status, 403, "an external identity");
     world.apply(ADMIN).await;
     assert_eq!(explained(&world, user, &body).await.status, 200);
+    let nul = json!({"token": token, "resource": {"type": "model", "name": "\0"}});
+    let answer = explained(&world, user, &nul).await;
+    assert_eq!((answer.status, text(&answer.json(), "error_description")), (400, NUL));
+    third_parties_do_not(&world, user, &body).await;
     let other = json!({"token": token, "tenant": "other"});
     assert_eq!(explained(&world, user, &other).await.status, 403, "another tenant");
     // Issuers and tokens of other tenants are as unknown as any.
@@ -211,6 +223,22 @@ async fn nobody_else_does(backend: Backend) {
     assert_eq!((&report["error"], &report["standing"]), (&json!("Token is not active"), &json!([])));
     let anonymous = Browser::new().post_json(&format!("{}/api/v1/access/explain", world.url), &[], &body).await;
     assert_eq!(anonymous.status, 401);
+}
+
+/// An administrator who consents to a third party's client, or whose client is no longer the operator's own, has not let it
+/// read the tenant's mappings.
+async fn third_parties_do_not(world: &Trusted, user: &str, body: &Value) {
+    let web = clients::find(&world.app.db, "web").await.unwrap().unwrap();
+    for (trusted, status) in [(false, 403), (true, 200)] {
+        clients::save(&world.app.db, &Client { trusted, ..web.clone() }, 1).await.unwrap();
+        assert_eq!(world.get("/api/v1/whoami", user).await.status, 200, "the token itself holds");
+        let answer = explained(world, user, body).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+        if !trusted {
+            let told = answer.json();
+            assert_eq!(text(&told, "error_description"), "the token's client is not trusted: ask with a token of one that is");
+        }
+    }
 }
 
 async fn the_command_line_explains_the_same(backend: Backend) {

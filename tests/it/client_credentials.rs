@@ -2,7 +2,7 @@
 //! long as everything it stands on is switched on.
 
 use gatehouse::{
-    oauth::client::{Client, ClientAuth, ClientSettings},
+    oauth::client::{Client, ClientAuth, ClientSettings, GrantType},
     policy::principal::Kind,
     secret,
     store::{
@@ -205,6 +205,21 @@ async fn it_ends_with_what_it_stands_on(backend: Backend) {
     for on in [false, true] {
         tenants::save(&world.app.db, &Tenant { enabled: on, ..acme.clone() }).await.unwrap();
         assert_eq!((active(&first).await, world.batch().await.status == 200), (on, on), "the tenant");
+    }
+
+    // What the client's record no longer gives, no token of it gives.
+    let usual = || client.settings.clone();
+    for (what, settings) in [
+        ("the grant", ClientSettings { grant_types: Vec::new(), ..usual() }),
+        ("another grant", ClientSettings { grant_types: vec![GrantType::TokenExchange], ..usual() }),
+        ("another account", ClientSettings { virtual_account: Some("other".to_owned()), ..usual() }),
+        ("no account", ClientSettings { virtual_account: None, ..usual() }),
+        ("its secret", ClientSettings { auth: ClientAuth::None, ..usual() }),
+    ] {
+        clients::save(&world.app.db, &Client { settings, ..client.clone() }, 1).await.unwrap();
+        assert!(!active(&first).await, "{what}");
+        clients::save(&world.app.db, &client, 1).await.unwrap();
+        assert!(active(&first).await, "{what} is back");
     }
 
     // Revoked by its client, and by no other.

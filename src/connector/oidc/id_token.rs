@@ -126,6 +126,7 @@ pub(crate) fn explain(what: &str, invalid: &Invalid) -> Error {
         | Invalid::Value { .. }
         | Invalid::NotActive(_)
         | Invalid::Introspection(_)
+        | Invalid::Unusable(_)
         | Invalid::Ambiguous => "the provider breaks OpenID Connect Core §2; its configuration must change",
     };
     Error::Untrusted(format!("{what}: {}; {fix}", invalid.detail()))

@@ -140,6 +140,12 @@ impl ClaimRules {
         self.rules.iter().all(|rule| rule.holds(claims))
     }
 
+    /// How many hold, by the same comparison; nothing is put into words.
+    #[must_use]
+    pub fn held(&self, claims: &Map<String, Value>) -> usize {
+        self.rules.iter().filter(|rule| rule.holds(claims)).count()
+    }
+
     /// Each rule's verdict, in their order, by the same comparison as [`ClaimRules::hold`].
     #[must_use]
     pub fn judge(&self, claims: &Map<String, Value>) -> Vec<Verdict> {

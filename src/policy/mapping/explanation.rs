@@ -7,27 +7,43 @@ use serde_json::{Map, Value};
 use super::{Candidate, Considered, Matched};
 use crate::policy::{principal::Kind, trusted_issuer::Matching};
 
-/// Puts the decision into words: `holding` and `matched` are what the mapper found and chose.
+/// Most of those that do not match that are compared to find the closest. There may be a hundred thousand, and a worker that
+/// compares them serves nobody meanwhile.
+const COMPARED: usize = 5_000;
+
+/// Puts the decision into words, for `most` at most: `holding` and `matched` are what the mapper found and chose.
 pub fn explain<'a>(
     all: &'a [Candidate],
     holding: &[&'a Candidate],
     matched: &Matched<'a>,
     matching: Matching,
     claims: &Map<String, Value>,
+    most: usize,
 ) -> Vec<Considered<'a>> {
     let found = Found { holding, matched, matching };
-    let mut all: Vec<Considered<'a>> = all
-        .iter()
-        .map(|candidate| {
-            let verdicts = candidate.rules.judge(claims);
-            let score = verdicts.iter().filter(|v| v.passed).count();
-            let (holds, chosen) = (found.holds(candidate), found.is_chosen(candidate));
-            let note = format!("{}{}", rules(candidate, score), found.outcome(candidate));
-            Considered { candidate, verdicts, matched: holds, score, chosen, note }
-        })
-        .collect();
-    all.sort_by_key(|c| (!c.matched, Reverse(c.score)));
-    all
+    let mut shown = holding.to_vec();
+    shown.sort_by_key(|c| Reverse(c.rules.len()));
+    shown.truncate(most);
+    shown.extend(closest(all, holding, claims, most - shown.len()));
+    let considered = |candidate: &'a Candidate| {
+        let verdicts = candidate.rules.judge(claims);
+        let score = verdicts.iter().filter(|v| v.passed).count();
+        let (holds, chosen) = (found.holds(candidate), found.is_chosen(candidate));
+        let note = format!("{}{}", rules(candidate, score), found.outcome(candidate));
+        Considered { candidate, verdicts, matched: holds, score, chosen, note }
+    };
+    shown.into_iter().map(considered).collect()
+}
+
+/// Those that do not match, of whose rules the most hold.
+fn closest<'a>(all: &'a [Candidate], holding: &[&Candidate], claims: &Map<String, Value>, most: usize) -> Vec<&'a Candidate> {
+    if most == 0 {
+        return Vec::new();
+    }
+    let others = all.iter().filter(|one| !has(holding, one)).take(COMPARED);
+    let mut others: Vec<_> = others.map(|one| (one.rules.held(claims), one)).collect();
+    others.sort_by_key(|(held, _)| Reverse(*held));
+    others.into_iter().take(most).map(|(_, one)| one).collect()
 }
 
 struct Found<'a, 'b> {

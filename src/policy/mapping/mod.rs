@@ -94,11 +94,24 @@ impl Mapper {
         self.choose(&self.holding(claims))
     }
 
-    /// Everything that [`Mapper::matches`] weighs, in words: those that match first, and of them the best.
+    /// What [`Mapper::matches`] weighs, in words, up to `most`: those that match first, and of them the best; then those that
+    /// come closest.
     #[must_use]
-    pub fn explain(&self, claims: &Map<String, Value>) -> Vec<Considered<'_>> {
+    pub fn explain(&self, claims: &Map<String, Value>, most: usize) -> Vec<Considered<'_>> {
         let holding = self.holding(claims);
-        explanation::explain(&self.candidates, &holding, &self.choose(&holding), self.matching, claims)
+        explanation::explain(&self.candidates, &holding, &self.choose(&holding), self.matching, claims, most)
+    }
+
+    /// How many mappings there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.candidates.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.candidates.is_empty()
     }
 
     /// Of those that match (the oldest first), the ones that count.

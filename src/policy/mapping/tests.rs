@@ -79,7 +79,7 @@ fn a_disabled_best_match_is_no_reason_to_try_a_weaker_one() {
         let matched = mapper.matches(&token);
         assert_eq!(names(&matched.principals), expected);
         assert_eq!(matched.disabled.map(|c| c.target.name.as_str()), disabled);
-        let refused = mapper.explain(&token)[0].note.ends_with("it is the best match, so the token is refused");
+        let refused = mapper.explain(&token, 50)[0].note.ends_with("it is the best match, so the token is refused");
         assert_eq!(refused, disabled.is_some());
     }
     let nobody = Mapper::new(vec![off(close())], Matching::Best);
@@ -100,7 +100,7 @@ fn the_explanation_says_what_was_decided_and_why() {
     let token = map(json!({"a": "1", "b": "2", "c": "3", "d": "4"}));
     let mapper = Mapper::new(candidates, Matching::Best);
     let told: Vec<_> = mapper
-        .explain(&token)
+        .explain(&token, 50)
         .into_iter()
         .map(|c| (c.candidate.target.name.clone(), c.matched, c.score, c.chosen, c.note))
         .collect();
@@ -117,6 +117,22 @@ fn the_explanation_says_what_was_decided_and_why() {
         assert_eq!(*told, (name.to_owned(), matched, score, chosen, note.to_owned()));
     }
     assert_eq!(told.len(), expected.len());
+    let shown = |most| mapper.explain(&token, most).into_iter().map(|c| c.candidate.target.name.clone()).collect::<Vec<_>>();
+    for most in 0..expected.len() {
+        assert_eq!(shown(most), expected[..most].iter().map(|e| e.0).collect::<Vec<_>>(), "no more than asked for");
+    }
+}
+
+/// What matches is shown however many others there are, and wherever it stands among them.
+#[test]
+fn a_crowd_is_not_put_into_words() {
+    let mut crowd: Vec<_> = (0..100_000).map(|n| identity(&n.to_string(), json!({"repo": n.to_string()}), n)).collect();
+    crowd.push(identity("mine", json!({"repo": "mine", "ref": "main"}), 200_000));
+    let mapper = Mapper::new(crowd, Matching::Best);
+    let told = mapper.explain(&map(json!({"repo": "mine", "ref": "main"})), 50);
+    assert_eq!((told.len(), mapper.len()), (50, 100_001));
+    assert_eq!((told[0].candidate.target.name.as_str(), told[0].chosen, told[0].verdicts.len()), ("mine", true, 2));
+    assert!(told[1..].iter().all(|c| !c.matched && c.score == 0));
 }
 
 /// The index may only leave out those that would not match anyway.

@@ -5,6 +5,9 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+mod ends;
+mod floods;
+
 use super::*;
 use crate::{
     oauth::client::SigningAlg,
@@ -122,7 +125,7 @@ async fn only_an_object_that_says_true_is_a_yes() {
     *created.status_mut() = http::StatusCode::CREATED;
     let mut jwt = Response::new(active().to_string().into_bytes());
     jwt.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/token-introspection+jwt"));
-    for (name, answer) in [
+    for (at, (name, answer)) in [
         ("a text", plain(&but("active", json!("true")).to_string())),
         ("a number", plain(&but("active", json!(1)).to_string())),
         ("null", plain(&but("active", json!(null)).to_string())),
@@ -138,16 +141,19 @@ async fn only_an_object_that_says_true_is_a_yes() {
         ("a JWT by its type", Ok(jwt)),
         ("a JWT", plain("eyJhbGciOiJub25lIn0.eyJhY3RpdmUiOnRydWV9.")),
         ("nobody", Err("idp.test did not answer within 10 s".to_owned())),
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         script.answers(answer);
-        let error = ask(&validator, OPAQUE, NOW).await.unwrap_err();
+        let error = ask(&validator, &format!("bad-{at}"), NOW).await.unwrap_err();
         assert_eq!(error.to_string(), "Introspection failed", "{name}");
     }
     script.says(&json!({"active": false}));
-    assert_eq!(ask(&validator, OPAQUE, NOW).await.unwrap_err().to_string(), "Token is not active");
+    assert_eq!(ask(&validator, "revoked", NOW).await.unwrap_err().to_string(), "Token is not active");
     for name in ["token_type", "token_use", "typ"] {
         script.says(&but(name, json!("Refresh")));
-        assert_eq!(ask(&validator, OPAQUE, NOW).await.unwrap_err().to_string(), "Token is not active", "{name}");
+        assert_eq!(ask(&validator, name, NOW).await.unwrap_err().to_string(), "Token is not active", "{name}");
         script.says(&but(name, json!("Bearer")));
         ask(&validator, OPAQUE, NOW).await.unwrap();
     }
@@ -271,11 +277,6 @@ async fn a_no_is_kept_briefly_and_a_failure_not_at_all() {
     ask(&validator, "other", NOW).await.unwrap_err();
     script.says(&active());
     ask(&validator, "other", NOW).await.unwrap();
-    let eager = alone(&settings(0), &script);
-    script.says(&json!({"active": false}));
-    ask(&eager, OPAQUE, NOW).await.unwrap_err();
-    script.says(&active());
-    ask(&eager, OPAQUE, NOW).await.unwrap();
     // Time that runs backwards prolongs nothing.
     let calls = script.calls();
     ask(&validator, OPAQUE, NOW - 1_000).await.unwrap();
@@ -388,7 +389,7 @@ async fn an_issuer_that_is_asked_is_not_judged_by_keys_beside() {
     let unnamed = both.validate(&token, &Scope::default(), NOW).await.unwrap_err();
     assert_eq!((unnamed.to_string().as_str(), script.calls()), ("Invalid issuer", 1));
     script.says(&active());
-    assert_eq!(ask(&both, &token, NOW).await.unwrap().source.as_deref(), Some("asked"));
+    assert_eq!(ask(&both, &token, NOW + 10).await.unwrap().source.as_deref(), Some("asked"));
     // Another tenant's endpoint does not take the token from one that has keys for it, nor see it.
     let apart = validator([source("asked", "beta", &settings(0), &script), by_keys("keys", "acme")]);
     let calls = script.calls();

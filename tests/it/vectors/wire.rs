@@ -186,6 +186,39 @@ async fn an_issuer_that_is_asked_says_yes_in_one_way_only() {
     assert_eq!(other.seen(), [], "the token was shown to nobody else");
 }
 
+/// J11: nothing is kept, and still nobody can make us flood the issuer.
+#[tokio::test]
+async fn the_same_bad_token_is_asked_about_once() {
+    let (web, here) = Web::start().await;
+    let endpoint = format!("{here}/introspect");
+    let introspection = Introspection { endpoint, client_id: Some("gate".to_owned()), ..Introspection::default() };
+    let settings = IssuerSettings { introspection: Some(introspection), ..forge::settings(&json!(null)) };
+    let outbound = outbound();
+    let sets = KeySets::new(Arc::new(outbound.clone()), 10, 60);
+    let secrets = IssuerSecrets { introspection: Some("s".to_owned()), ..IssuerSecrets::default() };
+    let validator = trusting([Source::of("theirs", "acme", &settings, secrets, &sets, &outbound).unwrap()]);
+    let ask = async |token: &str, now: i64| {
+        let scope = Scope { tenant: Some("acme"), ..Scope::default() };
+        validator.validate(token, &scope, now).await.map_err(|invalid| invalid.to_string())
+    };
+    web.put("/introspect", 200, json!({"active": false}));
+    let flood = futures_util::future::join_all((0..300).map(|_| ask("junk", NOW))).await;
+    assert!(flood.into_iter().all(|judged| judged.unwrap_err() == "Token is not active"));
+    assert_eq!(web.seen().len(), 1);
+    web.put(
+        "/introspect",
+        200,
+        json!({"active": true, "sub": "7", "aud": forge::API, "email": "a@acme.test", "hd": "acme.test",
+        "groups": "sre", "realm": {"roles": ["caller"]}}),
+    );
+    ask("junk", NOW + 4).await.unwrap_err();
+    ask("junk", NOW + 5).await.unwrap();
+    for _ in 0..3 {
+        ask("good", NOW).await.unwrap();
+    }
+    assert_eq!(web.seen().len(), 4, "a yes is never kept");
+}
+
 on_both!(whoami_refuses_every_vector);
 
 async fn whoami_refuses_every_vector(backend: Backend) {

@@ -1,0 +1,84 @@
+//! Tokens by the hundred, where nothing may be kept.
+
+use super::*;
+use crate::token::source::Proof;
+
+fn status(code: u16) -> Result<Response<Vec<u8>>, String> {
+    Ok(Response::builder().status(code).body(active().to_string().into_bytes()).unwrap())
+}
+
+#[tokio::test]
+async fn the_same_bad_token_is_one_question_in_five_seconds() {
+    let no = |text: &str| Ok(Response::new(text.as_bytes().to_vec()));
+    for (answer, kept) in [
+        (no(r#"{"active":false}"#), true),
+        (no("{}"), true),
+        (no("<html>"), true),
+        (status(400), true),
+        (status(503), false),
+        (Err("idp.test did not answer within 10 s".to_owned()), false),
+    ] {
+        let script = Arc::new(Script::default());
+        let validator = alone(&settings(0), &script);
+        script.answers(answer);
+        for n in 0..300 {
+            ask(&validator, OPAQUE, NOW + n % 5).await.unwrap_err();
+        }
+        assert_eq!(script.calls(), if kept { 1 } else { 300 }, "an issuer in trouble may know better in a moment");
+        // A token may become good.
+        script.says(&active());
+        ask(&validator, OPAQUE, NOW + 5).await.unwrap();
+        // And a good one is asked about each time, whatever the clock does.
+        let calls = script.calls();
+        for at in [NOW + 5, NOW + 4, NOW] {
+            ask(&validator, "good", at).await.unwrap();
+        }
+        assert_eq!(script.calls(), calls + 3);
+        script.says(&json!({"active": false}));
+        ask(&validator, "good", NOW).await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn those_who_ask_at_once_share_one_question() {
+    for good in [true, false] {
+        let script = Arc::new(Script { hold: Some(Semaphore::new(0)), ..Script::default() });
+        script.says(&but("active", json!(good)));
+        let validator = alone(&settings(0), &script);
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..300 {
+            let validator = validator.clone();
+            tasks.spawn(async move { ask(&validator, OPAQUE, NOW).await.is_ok() });
+        }
+        while script.calls() == 0 {
+            tokio::task::yield_now().await;
+        }
+        script.hold.as_ref().unwrap().add_permits(300);
+        assert!(tasks.join_all().await.into_iter().all(|held| held == good));
+        assert_eq!(script.calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_different_tokens_waits_and_then_is_told() {
+    let script = Arc::new(Script { hold: Some(Semaphore::new(0)), ..Script::default() });
+    script.says(&active());
+    let source = source("s", "acme", &settings(0), &script);
+    let Proof::Introspection(endpoint) = source.proof.clone() else { panic!("it is asked") };
+    let validator = validator([source]);
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..AT_ONCE + WAITING {
+        let validator = validator.clone();
+        tasks.spawn(async move { ask(&validator, &format!("token-{n}"), NOW).await.is_ok() });
+    }
+    while endpoint.admitted.available_permits() > 0 || script.calls() < AT_ONCE {
+        tokio::task::yield_now().await;
+    }
+    let refused = ask(&validator, "one-more", NOW).await.unwrap_err();
+    assert_eq!(refused.to_string(), "Introspection failed");
+    assert!(refused.detail().contains("320 questions to its endpoint are under way"), "{}", refused.detail());
+    assert_eq!(script.calls(), AT_ONCE);
+    script.hold.as_ref().unwrap().add_permits(AT_ONCE + WAITING + 1);
+    assert!(tasks.join_all().await.into_iter().all(|held| held), "those who waited are served");
+    ask(&validator, "one-more", NOW).await.unwrap();
+}
