@@ -178,7 +178,7 @@ async fn an_issuer_that_cannot_work_is_left_out(backend: Backend) {
     // A key that nobody knows makes us ask the issuer, but not this one.
     let fetched = world.idp.seen("/jwks").len();
     world.clock.advance(200);
-    world.idp.turn(|knobs| knobs.header = change(|header| header["kid"] = json!("unknown")));
+    world.idp.turn(|knobs| knobs.header = change(|header: &mut Value| header["kid"] = json!("unknown")));
     assert_eq!(world.name(&world.token(json!({}))).await, "401 Token is not active");
     world.idp.turn(|knobs| knobs.header = None);
     assert_eq!(world.idp.seen("/jwks").len(), fetched, "what is off is asked nothing");
