@@ -127,11 +127,12 @@ async fn a_jwt_that_is_verified_with_our_keys_and_is_no_bearer_token(backend: Ba
     // The site's own name, when it has one.
     let site = json!({"hosts": ["jwt.example"], "issuers": ["okta"], "audience": "https://jwt.example/api", "identity": {"method": "jwt_header"}});
     world.site("jwt", site).await;
-    let answer = told(&world, "jwt.example", &foreign(json!({}))).await;
+    let both = json!([super::AUDIENCE, "https://jwt.example/api"]);
+    let answer = told(&world, "jwt.example", &foreign(json!({"aud": both}))).await;
     let (_, claims) = decode(answer.header("x-user-jwt").unwrap());
     assert_eq!((&claims["aud"], &claims["exp"]), (&json!("https://jwt.example/api"), &json!(START + 300)));
     // It does not outlive the token that it speaks of.
-    let answer = told(&world, "jwt.example", &foreign(json!({"exp": START + 30}))).await;
+    let answer = told(&world, "jwt.example", &foreign(json!({"aud": both, "exp": START + 30}))).await;
     assert_eq!(decode(answer.header("x-user-jwt").unwrap()).1["exp"], json!(START + 30));
 }
 
