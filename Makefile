@@ -13,11 +13,11 @@ test: ## Run every check and test, on SQLite and PostgreSQL, with real peers and
 	@scripts/setup test
 	@scripts/test $(STAGES)
 
-bench: ## Measure start, memory and size against their budgets and a floor measured in the same run
+bench: ## Measure start, memory, size, SAML, tokens and forward auth against budgets and floors of the same run
 	@scripts/setup test
 	@scripts/bench
 
-guards: ## Disable each guard of the SAML sign-in in turn: its tests must turn red (minutes; GUARDS="words" for some)
+guards: ## Disable each guard in turn: its tests must turn red (minutes; GUARDS="words" for some)
 	@scripts/setup test
 	@scripts/guards $(GUARDS)
 
