@@ -398,10 +398,7 @@ const KEPT: usize = 700;
 macro_rules! bind {
     ($name:ident, $made:ident, $spelling:ident, $db:ty, $arguments:ty) => {
         #[expect(clippy::disallowed_methods, reason = "the one place that makes queries")]
-        fn $name<'q>(
-            sql: impl sqlx::SqlSafeStr,
-            params: &[Param<'q>],
-        ) -> Result<sqlx::query::Query<'q, $db, $arguments>> {
+        fn $name<'q>(sql: impl sqlx::SqlSafeStr, params: &[Param<'q>]) -> Result<sqlx::query::Query<'q, $db, $arguments>> {
             let mut arguments = <$arguments>::default();
             for param in params {
                 match *param {

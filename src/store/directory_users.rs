@@ -193,12 +193,7 @@ pub async fn by_external_id(on: impl Into<On<'_>>, connection_id: &str, external
 ///
 /// # Errors
 /// As [`find`].
-pub async fn list(
-    on: impl Into<On<'_>>,
-    directory_id: &str,
-    condition: &Condition,
-    page: Page,
-) -> Result<Listed<DirectoryUser>> {
+pub async fn list(on: impl Into<On<'_>>, directory_id: &str, condition: &Condition, page: Page) -> Result<Listed<DirectoryUser>> {
     let listed = condition::list::<Stored>(&mut on.into(), "directory_users", directory_id, condition, page).await?;
     let rows = listed.rows.into_iter().map(DirectoryUser::try_from).collect::<Result<_>>()?;
     Ok(Listed { rows, total: listed.total })
