@@ -7,6 +7,7 @@ use tokio::{task::JoinHandle, time::interval};
 
 use crate::{
     app::{self, App},
+    limit::Limiter,
     saml_keys, signing, store,
 };
 
@@ -62,7 +63,7 @@ impl Rounds {
             tracing::error!(cause = %e, "SAML keys could not be refreshed; the last known ones stay");
         }
         if housekeeping {
-            app.limiter.forget_quiet();
+            [&app.limiter, &app.pushes, &app.strangers].into_iter().for_each(Limiter::forget_quiet);
             if let Err(e) = app.providers.measure().await {
                 tracing::error!(cause = %e, "providers' metadata cannot be counted");
             }
