@@ -6,11 +6,17 @@
 
 pub mod clients;
 pub mod codes;
+pub mod condition;
 pub mod connections;
 pub mod consents;
 pub mod db;
 pub mod deliveries;
 pub mod departures;
+pub mod directories;
+pub mod directory_groups;
+pub mod directory_members;
+pub mod directory_tokens;
+pub mod directory_users;
 pub mod domains;
 pub mod families;
 pub mod farewells;
@@ -34,6 +40,7 @@ pub mod sign_ins;
 pub mod site_sessions;
 pub mod sites;
 pub mod standing;
+pub mod statement;
 pub mod sweep;
 pub mod teams;
 pub mod tenants;
