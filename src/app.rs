@@ -14,6 +14,7 @@ use crate::{
         registry::{Registry, StoredConnection},
         saml::credentials::Credentials,
     },
+    delivery::Deliveries,
     endpoint::forward::remembered::Decisions,
     grant::{Defaults, Grants},
     limit::Limiter,
@@ -95,6 +96,8 @@ pub struct Inner {
     pub trust: Trust,
     /// The way to other servers.
     pub outbound: Outbound,
+    /// Wakes whoever sends mails and logout tokens.
+    pub deliveries: Deliveries,
     /// Forward auth's decisions, kept.
     pub decisions: Decisions,
     /// Key sets of clients and providers.
@@ -170,6 +173,7 @@ impl App {
             validator,
             trust,
             outbound,
+            deliveries: Deliveries::default(),
             decisions: Decisions::default(),
             key_sets,
             providers,
