@@ -140,9 +140,7 @@ fn compare(column: Column, operator: Operator, literal: &Literal) -> Option<Cond
         Column::Email => Some(Condition::Email(Box::new(text(Text::EmailValue, operator, literal)?))),
         Column::EmailKind => Some(Condition::Email(Box::new(text(Text::EmailKind, operator, literal)?))),
         Column::Active => Some(Condition::Active(literal.boolean().filter(|_| equal)?)),
-        Column::Primary => {
-            Some(Condition::Email(Box::new(Condition::Primary(Some(literal.boolean().filter(|_| equal)?)))))
-        }
+        Column::Primary => Some(Condition::Email(Box::new(Condition::Primary(Some(literal.boolean().filter(|_| equal)?))))),
         Column::Time(column) => time(column, operator, literal.instant()?),
         Column::Groups => Some(Condition::InGroup(literal.text().filter(|_| equal)?.into_owned())),
         Column::Members => Some(Condition::Member(literal.text().filter(|_| equal)?.into_owned())),

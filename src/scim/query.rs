@@ -31,15 +31,7 @@ pub struct Query {
 
 impl Default for Query {
     fn default() -> Self {
-        Self {
-            filter: None,
-            sort_by: None,
-            descending: false,
-            start_index: 1,
-            count: USUAL,
-            attributes: None,
-            excluded: None,
-        }
+        Self { filter: None, sort_by: None, descending: false, start_index: 1, count: USUAL, attributes: None, excluded: None }
     }
 }
 
