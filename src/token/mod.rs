@@ -83,6 +83,7 @@ pub mod issue;
 mod json;
 pub mod jwk;
 pub mod jwks;
+pub mod logout;
 pub mod keys;
 pub mod material;
 mod presented;
