@@ -35,9 +35,8 @@ pub async fn send(app: &App, logout: &Logout) -> Outcome {
         Err(e) => return Outcome::Away(e.to_string()),
     };
     let form = form_urlencoded::Serializer::new(String::new()).append_pair("logout_token", &token).finish();
-    let request = Request::post(uri.as_str())
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(form.into_bytes());
+    let request =
+        Request::post(uri.as_str()).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.into_bytes());
     let Ok(request) = request else { return Outcome::Refused("backchannel_logout_uri cannot be called".to_owned()) };
     match app.outbound.send("backchannel_logout", request).await {
         Ok(answer) if answer.status().is_success() => Outcome::Arrived,

@@ -371,7 +371,8 @@ async fn what_is_queued_is_sealed(backend: Backend) {
         deliveries::push(&world.app.db, &world.app.sealer, &new, &json!({"link": "the-secret"}), now).await.unwrap(),
         deliveries::push(&world.app.db, &world.app.sealer, &new, &json!({"link": "another"}), now).await.unwrap(),
     ];
-    let rows: Vec<(String, String)> = world.app.db.all("SELECT id, payload_sealed FROM deliveries ORDER BY id", &[]).await.unwrap();
+    let rows: Vec<(String, String)> =
+        world.app.db.all("SELECT id, payload_sealed FROM deliveries ORDER BY id", &[]).await.unwrap();
     assert!(rows.iter().all(|(_, sealed)| !sealed.contains("secret")));
     let due = deliveries::due(&world.app.db, 1, 10, now).await.unwrap();
     assert_eq!(due.len(), 1, "one of each receiver");
