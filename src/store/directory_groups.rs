@@ -9,6 +9,7 @@ use super::{
     directory_users::Updated,
     on::On,
     read_json, resources,
+    statement::Statement,
     teams::{self, Team},
     write_json,
 };
@@ -79,6 +80,16 @@ pub async fn find(on: impl Into<On<'_>>, directory_id: &str, id: &str) -> Result
     on.into().optional::<Stored>(sql, params![id, directory_id]).await?.map(DirectoryGroup::try_from).transpose()
 }
 
+/// The same, for a transaction that changes it or its members: of two, the second waits.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_locked(tx: &mut Tx, directory_id: &str, id: &str) -> Result<Option<DirectoryGroup>> {
+    let mut s = Statement::new("SELECT * FROM directory_groups WHERE id = ");
+    s.bind(id).push(" AND directory_id = ").bind(directory_id).locked();
+    tx.select::<Stored>(&s).await?.pop().map(DirectoryGroup::try_from).transpose()
+}
+
 /// By its name within a directory, whatever its case.
 ///
 /// # Errors
@@ -147,15 +158,13 @@ pub async fn update(tx: &mut Tx, group: &DirectoryGroup) -> Result<Updated> {
     Ok(if other.is_some_and(|other| other.id != g.id) { Updated::Taken } else { Updated::Stale })
 }
 
-/// Notes that its members change, before they do: of two who change them, the second waits. `if_version`: only if it is of
-/// that version. Whether it is there, and is.
+/// Notes that its members change; whether it is there.
 ///
 /// # Errors
 /// What the database says.
-pub async fn touch(tx: &mut Tx, directory_id: &str, id: &str, if_version: Option<i64>, now: i64) -> Result<bool> {
-    let sql = "UPDATE directory_groups SET version = version + 1, updated_at = $4 \
-               WHERE id = $1 AND directory_id = $2 AND ($3 IS NULL OR version = $3)";
-    Ok(tx.execute(sql, params![id, directory_id, if_version, now]).await? > 0)
+pub async fn touch(tx: &mut Tx, id: &str, now: i64) -> Result<bool> {
+    let sql = "UPDATE directory_groups SET version = version + 1, updated_at = $2 WHERE id = $1";
+    Ok(tx.execute(sql, params![id, now]).await? > 0)
 }
 
 /// Deletes it with the team made for it; whether it was there.

@@ -13,6 +13,7 @@ pub mod db;
 pub mod deliveries;
 pub mod departures;
 pub mod directories;
+pub mod directory_accounts;
 pub mod directory_groups;
 pub mod directory_members;
 pub mod directory_tokens;
