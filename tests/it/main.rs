@@ -13,6 +13,7 @@ mod authorize;
 mod backchannel;
 mod browser;
 mod cli;
+mod cli_directories;
 mod client_credentials;
 mod codes;
 mod connector;
