@@ -154,7 +154,10 @@ impl At<'_> {
             let external = record.external_id().map_or_else(|| "no externalId".to_owned(), |id| format!("externalId {id}"));
             let state = if record.active { "active" } else { "inactive" };
             let made = if record.made_user { "made the user" } else { "linked" };
-            fact("directory", &format!("{directory}: {external}, userName {}, {state}, {made}, id {}", record.user_name(), record.id));
+            fact(
+                "directory",
+                &format!("{directory}: {external}, userName {}, {state}, {made}, id {}", record.user_name(), record.id),
+            );
         }
         for membership in dossiers::memberships(self.db, &user.id).await.map_err(one)? {
             let from = match (membership.group_name, membership.directory) {
