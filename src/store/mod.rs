@@ -22,6 +22,7 @@ pub mod domains;
 pub mod dossiers;
 pub mod families;
 pub mod farewells;
+pub mod group_rules;
 pub mod identities;
 pub mod keys;
 pub mod logins;
