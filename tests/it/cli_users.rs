@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use gatehouse::{
-    policy::directory::DirectorySettings,
+    policy::{directory::DirectorySettings, email::Email},
     store::{
         directories::{self, Directory},
         directory_users, tenants,
@@ -36,9 +36,13 @@ fn says(out: &str, parts: &[&str]) {
     }
 }
 
-async fn ada(world: &World) -> users::User {
+async fn user(world: &World, email: &str) -> users::User {
     let tenant = tenants::find_by_name(&world.app.db, "acme").await.unwrap().unwrap();
-    users::of_tenant(&world.app.db, &tenant.id).await.unwrap().remove(0)
+    users::find_by_email(&world.app.db, &tenant.id, &Email::parse(email).unwrap()).await.unwrap().unwrap()
+}
+
+async fn ada(world: &World) -> users::User {
+    user(world, "ada@acme.example").await
 }
 
 async fn an_operator_sees_and_ends_what_somebody_has(backend: Backend) {
@@ -142,7 +146,7 @@ async fn a_user_is_linked_to_a_record(backend: Backend) {
     world.sql("UPDATE directory_users SET user_id = NULL").await;
     assert_eq!(run(&world, &agreed).await.0, 0);
     assert_eq!(directory_users::of_user(db, &ada.id).await.unwrap().remove(0).id, record.id);
-    let eve = users::of_tenant(db, &ada.tenant_id).await.unwrap().remove(1);
+    let eve = user(&world, "eve@acme.example").await;
     let (code, _, err) = run(&world, &["link-directory", &eve.id, "okta", "--external-id", "00u1", "--yes"]).await;
     assert!(code == 1 && err.contains("stands for another user"), "{err}");
     let (code, _, err) =
