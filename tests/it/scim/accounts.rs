@@ -59,10 +59,14 @@ async fn a_record_makes_a_user(backend: Backend) {
     let user = user_of(&scim.world, "kim@acme.example").await.expect("the address for work");
     assert_eq!((user.name.as_deref(), user.active, user.admin, user.email_proven), (Some("Kim Ode"), true, false, true));
     assert_ne!(kim["id"], json!(user.id), "another's id says nothing");
-    scim.patch(&at(&kim), json!([
-        {"op": "replace", "path": "displayName", "value": "Kim O."},
-        {"op": "add", "path": "emails", "value": [{"value": "kim@new.example", "primary": true}]},
-    ])).await;
+    scim.patch(
+        &at(&kim),
+        json!([
+            {"op": "replace", "path": "displayName", "value": "Kim O."},
+            {"op": "add", "path": "emails", "value": [{"value": "kim@new.example", "primary": true}]},
+        ]),
+    )
+    .await;
     let now = users::find(&scim.world.app.db, &user.id).await.unwrap().unwrap();
     assert_eq!((now.name.as_deref(), now.email.as_str(), now.email_proven), (Some("Kim O."), "kim@new.example", false));
     let mut off = person("ray@acme.example");
@@ -73,7 +77,9 @@ async fn a_record_makes_a_user(backend: Backend) {
 
 async fn a_record_without_an_address_makes_none_yet(backend: Backend) {
     let scim = Scim::new(backend).await;
-    let kim = scim.made("/Users", &json!({"userName": "kim", "active": "true", "id": null, "schemas": ["urn:scim:schemas:core:2.0"]})).await;
+    let kim = scim
+        .made("/Users", &json!({"userName": "kim", "active": "true", "id": null, "schemas": ["urn:scim:schemas:core:2.0"]}))
+        .await;
     let count = || async { scim.world.app.db.all::<(i64,)>("SELECT COUNT(*) FROM users", &[]).await.unwrap()[0].0 };
     let before = count().await;
     scim.patch(&at(&kim), json!([{"op": "replace", "path": "active", "value": false}])).await;
@@ -116,11 +122,13 @@ async fn an_address_never_moves_to_another(backend: Backend) {
     let scim = Scim::new(backend).await;
     let kim = scim.user("kim@acme.example").await;
     let ray = scim.user("ray@acme.example").await;
-    let (kims, rays) = (user_of(&scim.world, "kim@acme.example").await.unwrap(), user_of(&scim.world, "ray@acme.example").await.unwrap());
+    let (kims, rays) =
+        (user_of(&scim.world, "kim@acme.example").await.unwrap(), user_of(&scim.world, "ray@acme.example").await.unwrap());
     let take = json!([{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "ray@acme.example"}]);
     refused(&scim.patch(&at(&kim), take.clone()).await, 409, Some("uniqueness"));
     // Honestly: once it is free.
-    scim.patch(&at(&ray), json!([{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "ray2@acme.example"}])).await;
+    scim.patch(&at(&ray), json!([{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "ray2@acme.example"}]))
+        .await;
     assert_eq!(scim.patch(&at(&kim), take).await.status, 200);
     assert_eq!(user_of(&scim.world, "ray@acme.example").await.unwrap().id, kims.id);
     assert_eq!(user_of(&scim.world, "ray2@acme.example").await.unwrap().id, rays.id);
@@ -193,7 +201,7 @@ async fn inactive_is_out_at_once(backend: Backend) {
     assert!(browser.get(&sso.authorize_url("web", &[("prompt", "none")])).await.query("code").is_none(), "no session is left");
     assert_eq!(sso.userinfo(text(&others, "access_token")).await.status, 200, "another's goes on");
     let user = user_of(&sso, "kim@acme.example").await.unwrap();
-    let written = receipts::of_user(&sso.app.db, &user.id).await.unwrap();
+    let written = receipts::of_user(&sso.app.db, &user.tenant_id, &user.id).await.unwrap();
     assert_eq!((written.len(), written[0].actor.as_str(), written[0].cause.as_str()), (1, "directory okta", "active: false"));
     assert_eq!(directory.get(&at(&kim)).await.json()["active"], json!(false), "and still there");
     assert_eq!(directory.found("/Users", "userName eq \"kim@acme.example\"").await.len(), 1);
@@ -213,7 +221,7 @@ async fn deleted_is_gone(backend: Backend) {
     let sre = scim.group("SRE", &[&kim]).await;
     assert_eq!(scim.delete(&at(&kim)).await.status, 204);
     assert!(users::find(&scim.world.app.db, &user.id).await.unwrap().is_none());
-    let written = receipts::of_user(&scim.world.app.db, &user.id).await.unwrap();
+    let written = receipts::of_user(&scim.world.app.db, &user.tenant_id, &user.id).await.unwrap();
     assert_eq!((written.len(), written[0].cause.as_str()), (1, "deleted"), "the receipt stays");
     refused(&scim.get(&at(&kim)).await, 404, None);
     assert_eq!(scim.get(&at(&sre)).await.json()["members"], json!([]));
@@ -274,7 +282,9 @@ async fn other_tenants_are_untouched(backend: Backend) {
     let before = scim.world.app.db.all::<(String,)>(theirs, &[]).await.unwrap();
     assert_eq!(before.len(), 1);
     scim.world.clock.advance(100);
-    scim.world.sql("DELETE FROM users WHERE email = 'ada@acme.example' AND tenant_id = (SELECT id FROM tenants WHERE name = 'acme')").await;
+    scim.world
+        .sql("DELETE FROM users WHERE email = 'ada@acme.example' AND tenant_id = (SELECT id FROM tenants WHERE name = 'acme')")
+        .await;
     let ada = scim.user("ada@acme.example").await;
     scim.patch(&at(&ada), json!([{"op": "replace", "path": "active", "value": false}])).await;
     scim.put(&at(&ada), &person("ada@acme.example")).await;

@@ -132,18 +132,27 @@ async fn tokens_stay_out_of_database_and_log(backend: Backend) {
     let read = scim.get(&super::at(&made)).await.body;
     assert!(!read.contains("correct horse") && !read.contains("password"), "P8: {read}");
     let patched = scim
-        .patch(&super::at(&made), json!([{"op": "replace", "path": "password", "value": "correct horse battery"},
-                                         {"op": "replace", "value": {"password": "correct horse battery"}}]))
+        .patch(
+            &super::at(&made),
+            json!([{"op": "replace", "path": "password", "value": "correct horse battery"},
+                                         {"op": "replace", "value": {"password": "correct horse battery"}}]),
+        )
         .await;
     assert!(!patched.body.contains("correct horse"), "{}", patched.body);
     let stored = scim.world.app.db.all::<(String,)>("SELECT resource FROM directory_users", &[]).await.unwrap();
     assert!(!stored[0].0.contains("correct horse"), "{}", stored[0].0);
-    let hashes = scim.world.app.db.all::<(Option<String>,)>(
-        "SELECT password_hash FROM users WHERE email = 'kim@acme.example'", &[]).await.unwrap();
+    let hashes = scim
+        .world
+        .app
+        .db
+        .all::<(Option<String>,)>("SELECT password_hash FROM users WHERE email = 'kim@acme.example'", &[])
+        .await
+        .unwrap();
     assert_eq!(hashes, [(None,)], "a password from a directory opens nothing");
     let tokens = scim.world.app.db.all::<(String,)>("SELECT fingerprint FROM directory_tokens", &[]).await.unwrap();
     assert!(!tokens[0].0.contains(&scim.token[4..]));
+    super::refused(&scim.post("/Users", &body).await, 409, Some("uniqueness"));
     let log = log.text();
     assert!(!log.contains("correct horse") && !log.contains(&scim.token), "in the log");
-    assert!(log.contains("/scim/v2/Users"), "the capture works");
+    assert!(log.contains("SCIM request refused"), "the capture works");
 }

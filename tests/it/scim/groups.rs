@@ -45,7 +45,9 @@ async fn role_of(world: &World, email: &str, workspace: &str) -> Option<&'static
     let holders: Vec<&str> = held.iter().map(|t| t.id.as_str()).chain([user.as_str()]).collect();
     let tenant = tenant_id(world).await;
     let one = resources::strongest(&world.app.db, &tenant, "workspace", workspace, &holders).await.unwrap();
-    let each = resources::strongest_each(&world.app.db, &tenant, &[("workspace", workspace), ("workspace", "none")], &holders).await.unwrap();
+    let each = resources::strongest_each(&world.app.db, &tenant, &[("workspace", workspace), ("workspace", "none")], &holders)
+        .await
+        .unwrap();
     assert_eq!(each, [one, None]);
     one.map(|role| role.as_str())
 }
@@ -73,7 +75,11 @@ async fn a_team_made_by_hand_is_not_taken_over(backend: Backend) {
     refused(&answer, 409, Some("uniqueness"));
     assert!(answer.body.contains("SRE") && answer.body.contains("rule"), "{}", answer.body);
     let other = scim.group("Other", &[&kim]).await;
-    refused(&scim.patch(&at(&other), json!([{"op": "replace", "path": "displayName", "value": "SRE"}])).await, 409, Some("uniqueness"));
+    refused(
+        &scim.patch(&at(&other), json!([{"op": "replace", "path": "displayName", "value": "SRE"}])).await,
+        409,
+        Some("uniqueness"),
+    );
     assert_eq!(teams_of(&scim.world, "kim@acme.example").await, ["Other"]);
     assert_eq!(teams_of(&scim.world, "ada@acme.example").await, ["SRE"]);
 }
@@ -110,7 +116,10 @@ async fn rules_name_teams_and_roles(backend: Backend) {
     assert_eq!(role_of(&world, "ada@acme.example", "prod").await, None);
     let team = teams::find_by_name(&world.app.db, &tenant_id(&world).await, "ws-prod-role-Admin").await.unwrap().unwrap();
     let held = resources::held_by(&world.app.db, &team.id).await.unwrap();
-    assert_eq!(held.iter().map(|(kind, name, role)| format!("{kind} {name} {}", role.as_str())).collect::<Vec<_>>(), ["workspace prod manager"]);
+    assert_eq!(
+        held.iter().map(|(kind, name, role)| format!("{kind} {name} {}", role.as_str())).collect::<Vec<_>>(),
+        ["workspace prod manager"]
+    );
 
     directory.patch(&at(&managers), json!([{"op": "remove", "path": format!("members[value eq {}]", ray["id"])}])).await;
     assert_eq!(role_of(&world, "ray@acme.example", "prod").await, Some("viewer"));
@@ -138,7 +147,7 @@ async fn by_hand_and_by_group_add_up(backend: Backend) {
     // What a token says of teams.
     let tokens = scim.world.redeem("web", &scim.world.code("web", &[("scope", "openid groups")]).await).await.json();
     let (_, claims) = crate::world::decode(text(&tokens, "id_token"));
-    assert_eq!(claims["groups"], json!(["SRE"]));
+    assert_eq!(claims["teams"], json!(["SRE"]));
 }
 
 async fn a_renamed_group_is_what_its_new_name_says(backend: Backend) {
@@ -159,7 +168,8 @@ async fn a_renamed_group_is_what_its_new_name_says(backend: Backend) {
         ("plain", "plain", None),
         ("Plain", "Plain", None),
     ] {
-        let answer = directory.patch(&at(&moving), json!([{"op": "replace", "value": {"id": moving["id"], "displayName": name}}])).await;
+        let answer =
+            directory.patch(&at(&moving), json!([{"op": "replace", "value": {"id": moving["id"], "displayName": name}}])).await;
         assert_eq!(answer.status, 204, "{name}: {}", answer.body);
         assert_eq!(teams_of(&world, "kim@acme.example").await, [team], "{name}");
         assert_eq!(role_of(&world, "kim@acme.example", "prod").await, role, "{name}");

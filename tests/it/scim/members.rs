@@ -16,13 +16,19 @@ on_both!(
 
 async fn members(scim: &Scim, group: &Value) -> Vec<Value> {
     let read = scim.get(&at(group)).await.json();
-    read["members"].as_array().unwrap().iter().map(|m| m["value"].clone()).collect()
+    let mut ids: Vec<Value> = read["members"].as_array().unwrap().iter().map(|m| m["value"].clone()).collect();
+    ids.sort_by_key(Value::to_string);
+    ids
 }
 
 async fn changes_are_exact(backend: Backend) {
     let scim = Scim::new(backend).await;
     let [a, b, c] = [scim.user("a@acme.example").await, scim.user("b@acme.example").await, scim.user("c@acme.example").await];
-    let ids = |of: &[&Value]| of.iter().map(|u| u["id"].clone()).collect::<Vec<_>>();
+    let ids = |of: &[&Value]| {
+        let mut ids: Vec<Value> = of.iter().map(|u| u["id"].clone()).collect();
+        ids.sort_by_key(Value::to_string);
+        ids
+    };
     let sre = scim.group("SRE", &[&a, &b]).await;
     let other = scim.group("Other", &[&a]).await;
     for (operations, after) in [
@@ -94,11 +100,14 @@ async fn a_failing_change_undoes_all(backend: Backend) {
     let kim = scim.user("kim@acme.example").await;
     let sre = scim.group("SRE", &[]).await;
     let answer = scim
-        .patch(&at(&sre), json!([
-            {"op": "replace", "path": "displayName", "value": "New"},
-            {"op": "add", "path": "members", "value": [{"value": kim["id"]}]},
-            {"op": "add", "path": "members", "value": [{"value": "nobody"}]},
-        ]))
+        .patch(
+            &at(&sre),
+            json!([
+                {"op": "replace", "path": "displayName", "value": "New"},
+                {"op": "add", "path": "members", "value": [{"value": kim["id"]}]},
+                {"op": "add", "path": "members", "value": [{"value": "nobody"}]},
+            ]),
+        )
         .await;
     refused(&answer, 400, Some("invalidValue"));
     assert_eq!(scim.get(&at(&sre)).await.json(), sre);

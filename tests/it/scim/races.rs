@@ -54,13 +54,15 @@ async fn changes_of_a_user_are_not_lost(backend: Backend) {
     let kim = scim.user("kim@acme.example").await;
     let path = at(&kim);
     let attributes = ["title", "nickName", "displayName", "locale", "timezone", "userType", "preferredLanguage"];
-    let answers = join_all(attributes.iter().map(|name| scim.patch(&path, json!([{"op": "add", "path": name, "value": "x"}])))).await;
+    let answers =
+        join_all(attributes.iter().map(|name| scim.patch(&path, json!([{"op": "add", "path": name, "value": "x"}])))).await;
     assert!(answers.iter().all(|a| a.status == 200), "{answers:?}");
     let now = scim.get(&path).await.json();
     assert!(attributes.iter().all(|name| now[name] == json!("x")), "{now}");
     // With a version, one wins.
     let version = now["meta"]["version"].as_str().unwrap().to_owned();
-    let body = |n: i32| Some(json!({"schemas": [], "Operations": [{"op": "add", "path": "title", "value": n.to_string()}]}).to_string());
+    let body =
+        |n: i32| Some(json!({"schemas": [], "Operations": [{"op": "add", "path": "title", "value": n.to_string()}]}).to_string());
     let headers = [("if-match", version.as_str())];
     let answers = join_all((0..6).map(|n| scim.send(reqwest::Method::PATCH, &path, &headers, body(n)))).await;
     let mut statuses: Vec<u16> = answers.iter().map(|a| a.status).collect();

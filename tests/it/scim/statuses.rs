@@ -102,7 +102,9 @@ async fn errors_have_one_form(backend: Backend) {
     for path in ["/Nothing", "/Users/a/b", "", "/", "/Schemas/none", "/ResourceTypes/none", "/Bulk/x"] {
         refused(&scim.get(path).await, 404, None);
     }
-    for (method, path) in [(Method::DELETE, "/Users"), (Method::PUT, "/Groups"), (Method::POST, "/Schemas"), (Method::POST, &at(&kim))] {
+    for (method, path) in
+        [(Method::DELETE, "/Users"), (Method::PUT, "/Groups"), (Method::POST, "/Schemas"), (Method::POST, &at(&kim))]
+    {
         refused(&scim.send(method, path, &[], Some("{}".into())).await, 405, None);
     }
     refused(&scim.get("/Me").await, 501, None);
@@ -126,7 +128,9 @@ async fn errors_have_one_form(backend: Backend) {
 async fn requests_come_in_many_forms(backend: Backend) {
     let scim = Scim::new(backend).await;
     let kim = scim.user("kim@acme.example").await;
-    for path in ["/Users?", "/Users/?", "/Users?&", "/Users?filter=userName+eq+%22kim%40acme.example%22&", "/Users?aadOptscim062020"] {
+    for path in
+        ["/Users?", "/Users/?", "/Users?&", "/Users?filter=userName+eq+%22kim%40acme.example%22&", "/Users?aadOptscim062020"]
+    {
         let answer = scim.get(path).await;
         assert_eq!((answer.status, answer.json()["totalResults"].as_i64()), (200, Some(1)), "{path}");
     }
@@ -150,8 +154,7 @@ async fn requests_come_in_many_forms(backend: Backend) {
 async fn addresses_come_from_the_settings(backend: Backend) {
     let scim = Scim::new(backend).await;
     let headers = [("x-forwarded-host", "evil.test"), ("x-forwarded-proto", "https"), ("host", "evil.test")];
-    let answer =
-        scim.send(Method::POST, "/Users", &headers, Some(person("kim@acme.example").to_string())).await;
+    let answer = scim.send(Method::POST, "/Users", &headers, Some(person("kim@acme.example").to_string())).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
     assert!(!answer.body.contains("evil.test"));
     assert!(answer.location().unwrap().starts_with(&format!("{}/scim/v2/Users/", scim.world.url)));
@@ -206,9 +209,14 @@ async fn bodies_have_a_size(backend: Backend) {
 
 async fn discovery_needs_no_token(backend: Backend) {
     let scim = Scim::new(backend).await;
-    for path in ["/ServiceProviderConfig", "/ResourceTypes", "/Schemas", "/ResourceTypes/User",
-        "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User", "/Schemas?filter=id+eq+%22x%22"]
-    {
+    for path in [
+        "/ServiceProviderConfig",
+        "/ResourceTypes",
+        "/Schemas",
+        "/ResourceTypes/User",
+        "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User",
+        "/Schemas?filter=id+eq+%22x%22",
+    ] {
         let answer = Browser::new().get(&format!("{}/scim/v2{path}", scim.world.url)).await;
         assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/scim+json")), "{path}");
         assert!(!answer.body.contains("null"), "{path}: {}", answer.body);

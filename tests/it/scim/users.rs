@@ -28,7 +28,8 @@ async fn put_clears_all_but_active(backend: Backend) {
     let off = scim.patch(&at(&kim), json!([{"op": "replace", "value": {"active": false}}])).await.json();
     assert_eq!(off["active"], json!(false));
 
-    let put = scim.put(&at(&kim), &json!({"userName": "kim@acme.example", "id": "another", "meta": {"x": 1}, "groups": []})).await;
+    let put =
+        scim.put(&at(&kim), &json!({"userName": "kim@acme.example", "id": "another", "meta": {"x": 1}, "groups": []})).await;
     let put = put.json();
     assert_eq!((&put["active"], &put["id"]), (&json!(false), &kim["id"]));
     for cleared in ["externalId", "title", "emails", "name", ENTERPRISE] {
@@ -79,11 +80,14 @@ async fn a_failing_operation_undoes_all(backend: Backend) {
     let scim = Scim::new(backend).await;
     let kim = scim.user("kim@acme.example").await;
     let answer = scim
-        .patch(&at(&kim), json!([
-            {"op": "replace", "path": "title", "value": "Boss"},
-            {"op": "replace", "path": "active", "value": false},
-            {"op": "replace", "path": "userName", "value": ""},
-        ]))
+        .patch(
+            &at(&kim),
+            json!([
+                {"op": "replace", "path": "title", "value": "Boss"},
+                {"op": "replace", "path": "active", "value": false},
+                {"op": "replace", "path": "userName", "value": ""},
+            ]),
+        )
         .await;
     refused(&answer, 400, Some("invalidValue"));
     assert_eq!(scim.get(&at(&kim)).await.json(), kim);
