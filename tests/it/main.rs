@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
 mod access;
+mod admin;
 mod apply;
 mod apply_trust;
 mod assertions;
@@ -14,6 +15,7 @@ mod backchannel;
 mod browser;
 mod cli;
 mod cli_directories;
+mod cli_users;
 mod client_credentials;
 mod codes;
 mod connector;
@@ -32,10 +34,12 @@ mod linking;
 mod logout;
 mod matrix;
 mod mix_up;
+mod nodes;
 mod operations;
 mod passwords;
 mod protected_resource;
 mod publisher;
+mod pushed;
 mod readme;
 mod refresh;
 mod saml;
@@ -44,6 +48,7 @@ mod saml_callback;
 mod saml_logout;
 mod saml_metadata;
 mod saml_provider;
+mod scim;
 mod secrets;
 mod serve;
 mod shut_out;
