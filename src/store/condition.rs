@@ -164,7 +164,7 @@ impl Condition {
                 s.push("e.is_primary IS NOT NULL");
             }
             Self::Primary(Some(primary)) => {
-                s.push(if *primary { "COALESCE(e.is_primary, FALSE)" } else { "(NOT COALESCE(e.is_primary, FALSE))" });
+                s.push(if *primary { "COALESCE(e.is_primary, FALSE)" } else { "(NOT COALESCE(e.is_primary, TRUE))" });
             }
             Self::Email(inner) => {
                 // One address is looked up first and its users then; what fits many is asked of each user in turn.

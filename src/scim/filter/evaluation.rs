@@ -150,8 +150,6 @@ fn elements(value: &Value) -> &[Value] {
 
 fn present(root: &Value, scope: Scope, path: &AttrPath) -> bool {
     scope.values(root, path).into_iter().any(|value| match value {
-        // Assumed, not said.
-        value if std::ptr::eq(value, &NOT_PRIMARY) => false,
         Value::Null => false,
         Value::Array(elements) => !elements.is_empty(),
         Value::Object(fields) => !fields.is_empty(),
