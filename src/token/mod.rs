@@ -97,6 +97,7 @@ mod testing;
 pub mod unverified;
 pub mod validator;
 pub mod verify;
+mod verifying;
 
 pub use alg::Alg;
 pub use claims::Claims;
