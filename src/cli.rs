@@ -1,10 +1,12 @@
 //! The command line. Exit codes: 0 done, 1 problems (each on its own line of the error output), 2 wrong usage.
 
 mod check;
+mod confirm;
 mod connections;
 mod identities;
 mod keys;
 mod token;
+mod users;
 
 use std::{
     fmt::Display,
@@ -78,6 +80,9 @@ enum Command {
     /// External identities: whom tokens of trusted issuers act as
     #[command(subcommand)]
     Identities(Identities),
+    /// Users: who is there, what they have, and the end and return of it
+    #[command(subcommand)]
+    Users(users::Users),
     /// Tokens: what one is worth here, and why
     #[command(subcommand)]
     Token(Token),
@@ -247,6 +252,7 @@ fn execute(cli: Cli) -> Result<(), Problems> {
             Command::Identities(Identities::Delete { tenant, name, yes }) => {
                 identities::delete(&settings("warn")?.0, &tenant, &name, yes).await
             }
+            Command::Users(command) => users::run(&settings("warn")?.0, command).await,
             Command::Token(Token::Explain { tenant, resource, role, json, token }) => {
                 let asked = token::Asked { token, tenant, resource, role, json };
                 token::explain(settings("warn")?.0, asked).await

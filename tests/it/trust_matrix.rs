@@ -13,7 +13,7 @@ use gatehouse::{
     },
     secret,
     store::{
-        clients, connections, families,
+        clients, connections, directories, families,
         mappings::{self, Mapping, Source, Target},
         principals::{self, Principal},
         resources::{self, Holder, Resource},
@@ -24,7 +24,7 @@ use gatehouse::{
         trusted_issuers::{self, TrustedIssuer},
         users,
     },
-    trust::STALE,
+    trust::{LOOK, STALE},
 };
 use serde_json::{Value, json};
 
@@ -32,6 +32,7 @@ use crate::{
     browser::{Answer, Browser},
     idp::{Idp, keys::key},
     on_both,
+    pushed::Pushed,
     trusted::{API, foreign_token},
     world::{Backend, World, decode, text},
 };
@@ -58,6 +59,10 @@ const TABLE: &str = "
     roles-taken              yes yes     yes        no    no        yes      yes        yes         yes       yes      yes        no          no              no
     resource-deleted         yes yes     yes        no    no        yes      yes        yes         yes       yes      yes        no          no              no
     user-deactivated         no  yes     yes        yes   no        yes      yes        yes         yes       yes      yes        no          yes             no
+    shut-by-directory        no  yes     yes        yes   no        yes      yes        yes         yes       yes      yes        no          yes             no
+    reactivated              no  yes     yes        yes   no        yes      yes        yes         yes       yes      yes        no          yes             no
+    directory-disabled       yes yes     yes        yes   yes       yes      yes        yes         yes       yes      yes        yes         yes             yes
+    record-deleted           no  yes     yes        yes   no        yes      yes        yes         yes       yes      yes        no          yes             no
     user-deleted             no  yes     yes        yes   no        yes      yes        yes         yes       yes      yes        no          yes             no
     clients-disabled         no  yes     yes        yes   no        no       no         no          no        no       no         no          yes             no
     family-revoked           no  yes     yes        yes   no        yes      yes        yes         yes       yes      yes        no          yes             no
@@ -117,6 +122,7 @@ struct Row<'a> {
     resource: String,
     team: String,
     user: String,
+    pushed: Pushed,
     site: Site,
     browser: Browser,
     own: String,
@@ -227,9 +233,11 @@ impl<'a> Row<'a> {
         site_sessions::insert(db, &session).await.unwrap();
         let claims = json!({"iss": format!("https://idp.{name}.example"), "repository": "acme/api"});
         let foreign = foreign_token(idp, now, claims);
+        let email = format!("ada@{name}.example");
+        let pushed = Pushed::link(db, &world.app.sealer, &tenant, &user, &email, now).await;
         #[rustfmt::skip]
         let mut row = Self {
-            world, idp, name, tenant, issuer, identity, mapping, account, resource, team, user, site, browser, own, foreign, cookie,
+            world, idp, name, tenant, issuer, identity, mapping, account, resource, team, user, pushed, site, browser, own, foreign, cookie,
             exchanged: String::new(), cc: String::new(),
         };
         let token = |answer: &Answer| text(&answer.json(), "access_token").to_owned();
@@ -295,6 +303,17 @@ impl<'a> Row<'a> {
             }
             "resource-deleted" => assert!(resources::delete(db, &self.resource).await.unwrap()),
             "user-deactivated" => assert!(world.shut_out(&self.user).await.is_some()),
+            "shut-by-directory" => assert_eq!(self.pushed.active(&world.url, false).await.status, 200),
+            "reactivated" => {
+                for active in [false, true] {
+                    assert_eq!(self.pushed.active(&world.url, active).await.status, 200);
+                }
+            }
+            "directory-disabled" => {
+                let off = directories::Directory { enabled: false, ..self.pushed.directory.clone() };
+                directories::save(db, &off).await.unwrap();
+            }
+            "record-deleted" => assert_eq!(self.pushed.delete(&world.url).await.status, 204),
             "user-deleted" => assert!(world.remove(&self.user).await.is_some()),
             "clients-disabled" => {
                 for client in clients::of_tenant(db, &self.tenant).await.unwrap() {
@@ -409,7 +428,10 @@ async fn every_state_on_every_path(backend: Backend) {
             }
         }
         row.make().await;
-        for (node, wait) in [(&world.url, 0), (&there.url, STALE)] {
+        // Who is shut out is out everywhere within a second.
+        let shut = ["user-deactivated", "shut-by-directory", "reactivated", "record-deleted", "user-deleted", "signed-out"];
+        let later = if shut.contains(&name) { LOOK } else { STALE };
+        for (node, wait) in [(&world.url, 0), (&there.url, later)] {
             world.clock.advance(wait);
             write!(found, "\n{name:26}").unwrap();
             for (path, expected) in paths.iter().zip(&expected) {
