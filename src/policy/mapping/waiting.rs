@@ -119,6 +119,9 @@ mod tests {
         principal::{Kind, Principal},
     };
 
+    /// What the rules of the `n`-th say.
+    type Say<'a> = &'a dyn Fn(i64) -> Value;
+
     fn waiting(count: i64, rules: impl Fn(i64) -> Value) -> Waiting {
         let candidate = |i| {
             let rules: Vec<_> =
@@ -138,7 +141,7 @@ mod tests {
         let ends = |i: i64| json!({"org": "acme", "repo": glob(format!("*@r{i}.example"))});
         let starts = |i: i64| json!({"org": "acme", "repo": glob(format!("r{i}/*"))});
         let either = |i: i64| json!({"org": glob("*".to_owned()), "repo": glob(format!("r{i}-*-{i}"))});
-        let kinds: [(&str, &dyn Fn(i64) -> Value, usize); 4] =
+        let kinds: [(&str, Say<'_>, usize); 4] =
             [("texts", &texts, 1), ("ends", &ends, 6), ("starts", &starts, 6), ("either", &either, 6)];
         for (name, rules, looks) in kinds {
             let many = waiting(20_000, rules);
