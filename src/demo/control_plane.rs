@@ -8,7 +8,7 @@ use axum::{
     Form, Router,
     body::Bytes,
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse as _, Redirect, Response},
     routing::{any, get, post},
@@ -30,7 +30,7 @@ use crate::{
     clock::Clock,
     oauth::params::Params,
     outbound::OutboundError,
-    page::{content_security_policy, protect},
+    page::{content_security_policy, protect, strict_policy},
     secret,
     session::{host_cookie, only_cookie},
     token::Invalid,
@@ -95,7 +95,8 @@ async fn own_host(State(plane): State<Plane>, request: Request, next: Next) -> R
 /// The form for signing out ends, by redirects, at gatehouse.
 async fn page_headers(State(plane): State<Plane>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    protect(response.headers_mut(), &content_security_policy(&[&plane.urls.gatehouse], false));
+    let policy = HeaderValue::try_from(content_security_policy(&[&plane.urls.gatehouse], false));
+    protect(response.headers_mut(), policy.unwrap_or(strict_policy()));
     response
 }
 
