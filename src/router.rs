@@ -82,8 +82,9 @@ async fn guard(State(app): State<App>, request: Request, next: Next) -> Response
 async fn observe(request: Request, next: Next) -> Response {
     let start = tokio::time::Instant::now();
     let method = known_method(request.method());
-    let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().map_or_else(|| "unmatched".to_owned(), |m| m.as_str().to_owned());
+    // An invite's path is a secret.
+    let path = if route == login::invite::ROUTE { route.clone() } else { request.uri().path().to_owned() };
     let id = request.headers().get("x-request-id").and_then(|v| v.to_str().ok()).unwrap_or_default();
     let id: String = id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
     let span = tracing::info_span!("request", id, method, route);

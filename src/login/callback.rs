@@ -125,7 +125,7 @@ async fn arrive(app: &App, visit: &Visit, answer: Answer, state_hash: &str, depa
 pub async fn require_active(app: &App, pending: &Pending, user: &User, connection: Option<&Connection>) -> Result<(), PageError> {
     let parties = Parties {
         tenant_id: &pending.tenant.id,
-        client_id: Some(&pending.client.id),
+        client_id: pending.login.client_id(),
         user_id: Some(&user.id),
         connection_id: connection.map(|c| c.id.as_str()),
         family_id: None,

@@ -5,6 +5,7 @@
 //! `principal` (who that is) → `role` (what they may do), and `site` for the services behind forward auth.
 
 pub mod access;
+pub mod chosen_password;
 pub mod claim_rules;
 pub mod connection;
 pub mod email;
