@@ -61,8 +61,10 @@ impl Work<'_> {
                 clients::delete(&mut *self.tx, &x.id).await?;
             }
         }
+        // Those that groups of directories are: a file does not speak for them.
+        let pushed = teams::pushed(&mut *self.tx, &tenant.id).await?;
         for x in teams::of_tenant(&mut *self.tx, &tenant.id).await? {
-            if file.teams.iter().any(|f| f.name == x.name) {
+            if file.teams.iter().any(|f| f.name == x.name) || pushed.contains(&x.id) {
                 continue;
             }
             let lost = self.roles(&x.id).await?;

@@ -107,7 +107,8 @@ impl Work<'_> {
             Some(team) => team,
             None => {
                 let id = secret::row_id(self.now);
-                let team = Team { id, tenant_id: tenant.id.clone(), name: file.name.clone(), created_at: self.now };
+                let team =
+                    Team { id, tenant_id: tenant.id.clone(), name: file.name.clone(), created_at: self.now, group_id: None };
                 teams::save(&mut *self.tx, &team).await?;
                 team
             }

@@ -3,11 +3,13 @@
 //! `identity` (what a connection says) → `linking` (which user that is) → `access` (may they pass, on this path, now).
 //! A foreign token: `trusted_issuer` (whose tokens) → `claim_rules` (what they must say) → `mapping` (which mapping counts) →
 //! `principal` (who that is) → `role` (what they may do), and `site` for the services behind forward auth.
+//! What a customer pushes: `directory` (what its groups mean).
 
 pub mod access;
 pub mod chosen_password;
 pub mod claim_rules;
 pub mod connection;
+pub mod directory;
 pub mod email;
 pub mod identity;
 pub mod identity_header;

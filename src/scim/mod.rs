@@ -4,6 +4,11 @@
 //! A request goes through `caller` (which directory is it?), is read by the pure files (`filter`, `patch`, `schema`),
 //! and lands in `store::directory_users` and `store::directory_groups`.
 
+pub mod fault;
+pub mod filter;
+pub mod patch;
+pub mod schema;
+
 use axum::Router;
 
 use crate::app::App;

@@ -19,6 +19,8 @@ use sqlx::{
 };
 use tokio::time::{Instant, sleep};
 
+use super::statement::Statement;
+
 /// What can go wrong in the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -240,6 +242,23 @@ impl Db {
         }
     }
 
+    /// Reads all rows of a statement made at run time.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn select<T: Row>(&self, statement: &Statement<'_>) -> Result<Vec<T>> {
+        match &self.pools {
+            Pools::Sqlite { reader, .. } => {
+                let rows = lite_made(statement)?.fetch_all(reader).await?;
+                rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
+            }
+            Pools::Postgres(pool) => {
+                let rows = pg_made(statement)?.fetch_all(pool).await?;
+                rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
+            }
+        }
+    }
+
     /// Runs a statement that changes at most one row and returns it (`… RETURNING`).
     ///
     /// # Errors
@@ -305,6 +324,34 @@ impl Tx {
         }
     }
 
+    /// As [`Db::select`].
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn select<T: Row>(&mut self, statement: &Statement<'_>) -> Result<Vec<T>> {
+        match &mut self.open {
+            Open::Sqlite(tx) => {
+                let rows = lite_made(statement)?.fetch_all(&mut **tx).await?;
+                rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
+            }
+            Open::Postgres(tx) => {
+                let rows = pg_made(statement)?.fetch_all(&mut **tx).await?;
+                rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
+            }
+        }
+    }
+
+    /// Runs a statement made at run time; the number of rows it changed.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn run(&mut self, statement: &Statement<'_>) -> Result<u64> {
+        Ok(match &mut self.open {
+            Open::Sqlite(tx) => lite_made(statement)?.execute(&mut **tx).await?.rows_affected(),
+            Open::Postgres(tx) => pg_made(statement)?.execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+
     /// As [`Db::changed`], once the transaction is committed.
     pub fn changed(&mut self) {
         self.changed = true;
@@ -344,10 +391,14 @@ fn is_busy(e: &sqlx::Error) -> bool {
     code.is_some_and(|code| code & 0xff == 5)
 }
 
+/// The longest text made at run time that a connection keeps prepared: what is asked all the time is short, and nobody can
+/// push it out with long filters.
+const KEPT: usize = 700;
+
 macro_rules! bind {
-    ($name:ident, $db:ty, $arguments:ty) => {
+    ($name:ident, $made:ident, $spelling:ident, $db:ty, $arguments:ty) => {
         #[expect(clippy::disallowed_methods, reason = "the one place that makes queries")]
-        fn $name<'q>(sql: &'static str, params: &[Param<'q>]) -> Result<sqlx::query::Query<'q, $db, $arguments>> {
+        fn $name<'q>(sql: impl sqlx::SqlSafeStr, params: &[Param<'q>]) -> Result<sqlx::query::Query<'q, $db, $arguments>> {
             let mut arguments = <$arguments>::default();
             for param in params {
                 match *param {
@@ -359,10 +410,17 @@ macro_rules! bind {
             }
             Ok(sqlx::query_with(sql, arguments))
         }
+
+        fn $made<'q>(statement: &Statement<'q>) -> Result<sqlx::query::Query<'q, $db, $arguments>> {
+            let sql = statement.$spelling();
+            // A `Statement` holds no text but ours.
+            let query = $name(sqlx::AssertSqlSafe(sql.to_owned()), statement.params())?;
+            Ok(query.persistent(sql.len() <= KEPT))
+        }
     };
 }
-bind!(lite, Sqlite, SqliteArguments);
-bind!(pg, Postgres, PgArguments);
+bind!(lite, lite_made, lite, Sqlite, SqliteArguments);
+bind!(pg, pg_made, postgres, Postgres, PgArguments);
 
 macro_rules! migrations {
     ($($version:literal $file:literal),* $(,)?) => {

@@ -1,6 +1,9 @@
 //! What a store function runs on: the database or an open transaction, by one spelling.
 
-use super::db::{Db, Param, Result, Row, Tx};
+use super::{
+    db::{Db, Param, Result, Row, Tx},
+    statement::Statement,
+};
 
 /// The database, or a transaction of it. Functions take `impl Into<On>`: callers pass `&db` or `&mut tx`.
 #[derive(Debug)]
@@ -87,6 +90,17 @@ impl On<'_> {
         match self {
             Self::Db(db) => db.all(sql, params).await,
             Self::Tx(tx) => tx.all(sql, params).await,
+        }
+    }
+
+    /// As [`Db::select`].
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn select<T: Row>(&mut self, statement: &Statement<'_>) -> Result<Vec<T>> {
+        match self {
+            Self::Db(db) => db.select(statement).await,
+            Self::Tx(tx) => tx.select(statement).await,
         }
     }
 }

@@ -221,7 +221,7 @@ async fn teams_and_members(db: &Db) {
         users::insert(db, &user(&t, email)).await.unwrap();
     }
     let (ada, bob) = (user(&t, "ada@acme.example").id, user(&t, "bob@acme.example").id);
-    let sre = Team { id: "sre".into(), tenant_id: t.id.clone(), name: "SRE".into(), created_at: 1 };
+    let sre = Team { id: "sre".into(), tenant_id: t.id.clone(), name: "SRE".into(), created_at: 1, group_id: None };
     teams::save(db, &sre).await.unwrap();
     assert!(teams::save(db, &Team { id: "x".into(), ..sre.clone() }).await.unwrap_err().is_conflict());
     assert!(teams::add_member(db, &sre.id, &bob).await.unwrap());

@@ -171,9 +171,12 @@ impl<'a> Row<'a> {
         let account = principals::find_by_name(db, &tenant, Kind::VirtualAccount, "batch").await.unwrap().unwrap();
         let user = users::of_tenant(db, &tenant).await.unwrap().remove(0).id;
         let team = new();
-        teams::save(db, &Team { id: team.clone(), tenant_id: tenant.clone(), name: "sre".into(), created_at: now })
-            .await
-            .unwrap();
+        teams::save(
+            db,
+            &Team { id: team.clone(), tenant_id: tenant.clone(), name: "sre".into(), created_at: now, group_id: None },
+        )
+        .await
+        .unwrap();
         teams::add_member(db, &team, &user).await.unwrap();
         let resource = new();
         let row = Resource {

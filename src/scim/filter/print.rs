@@ -1,0 +1,1 @@
+//! A filter as text, which reads as the same filter.
