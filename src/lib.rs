@@ -17,6 +17,7 @@ pub mod demo;
 pub mod endpoint;
 pub mod error;
 pub mod grant;
+pub mod invitation;
 pub mod limit;
 pub mod login;
 #[cfg(test)]
