@@ -154,17 +154,20 @@ CREATE INDEX invites_by_tenant ON invites (tenant_id, created_at);
 CREATE INDEX invites_by_accepted_by ON invites (accepted_by);
 CREATE INDEX invites_by_expiry ON invites (expires_at);
 
--- What is to be sent to others, mails and logout tokens alike, until it has been.
+-- What is to be sent to others, mails and logout tokens alike, until it has been. receiver names who takes it, so that
+-- one who is slow or away holds up nobody else.
 CREATE TABLE deliveries (
     id             TEXT PRIMARY KEY,
     tenant_id      TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     kind           TEXT NOT NULL,
+    receiver       TEXT NOT NULL,
     payload_sealed TEXT NOT NULL,
     attempts       BIGINT NOT NULL,
     due_at         BIGINT NOT NULL,
     created_at     BIGINT NOT NULL
 );
 CREATE INDEX deliveries_by_due ON deliveries (due_at);
+CREATE INDEX deliveries_by_receiver ON deliveries (receiver, due_at);
 CREATE INDEX deliveries_by_tenant ON deliveries (tenant_id);
 
 -- A login may be begun here, by whoever follows an invite, and then no client asks for it. SQLite cannot take a NOT NULL

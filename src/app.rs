@@ -14,6 +14,10 @@ use crate::{
         registry::{Registry, StoredConnection},
         saml::credentials::Credentials,
     },
+    delivery::{
+        Deliveries,
+        mail::{MailError, Mailer},
+    },
     endpoint::forward::remembered::Decisions,
     grant::{Defaults, Grants},
     limit::Limiter,
@@ -57,6 +61,8 @@ pub enum StartError {
     Signing(#[from] SigningError),
     #[error(transparent)]
     Password(#[from] PasswordError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
     #[error("{0}")]
     Apply(String),
 }
@@ -95,6 +101,10 @@ pub struct Inner {
     pub trust: Trust,
     /// The way to other servers.
     pub outbound: Outbound,
+    /// Wakes whoever sends mails and logout tokens.
+    pub deliveries: Deliveries,
+    /// The way to people's mailboxes.
+    pub mailer: Mailer,
     /// Forward auth's decisions, kept.
     pub decisions: Decisions,
     /// Key sets of clients and providers.
@@ -166,6 +176,8 @@ impl App {
             validator,
             trust,
             outbound,
+            deliveries: Deliveries::default(),
+            mailer: Mailer::new(settings.mail.as_ref(), own_host)?,
             decisions: Decisions::default(),
             key_sets,
             providers,

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use tokio::{task::JoinHandle, time::interval};
+use tokio::{
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval},
+};
 
 use crate::{
     app::{self, App},
@@ -12,6 +15,8 @@ use crate::{
 
 /// Seconds between looks at the stored keys: a new key is known on every node after that long.
 pub const POLL: u64 = 5;
+/// Milliseconds between looks for what other nodes have changed.
+pub const LOOK: u64 = 250;
 /// Rounds from one sweep, and look at the keys' age, to the next.
 const SWEEP_EVERY: u64 = 12;
 
@@ -35,7 +40,18 @@ pub fn spawn(app: App) -> JoinHandle<()> {
                 tokio::join!(app.providers.refresh_due(), app.key_sets.refresh_due(app.clock.now()));
             }
         };
-        tokio::join!(own, providers);
+        let others = async {
+            let mut ticks = interval(Duration::from_millis(LOOK));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                // What fails here fails for whoever asks, too, and is said there.
+                if let Err(e) = app.trust.look(app.clock.now()).await {
+                    tracing::debug!(cause = %e, "what other nodes have changed cannot be seen");
+                }
+            }
+        };
+        tokio::join!(own, providers, others);
     })
 }
 

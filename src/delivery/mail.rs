@@ -19,10 +19,12 @@ use lettre::{
 };
 use secrecy::ExposeSecret as _;
 
-use super::letter::Letter;
+use super::letter::{Invitation, Letter};
 use crate::{
+    app::App,
     config::{MailSettings, Relay, Security},
     secret,
+    store::{self, StoreError, deliveries::Delivery, invites::State},
 };
 
 /// How long the relay may take for each answer.
@@ -185,6 +187,23 @@ pub fn relay(relay: &Relay, host: &str) -> Result<AsyncSmtpTransport<Tokio1Execu
 fn failure(e: &lettre::transport::smtp::Error) -> MailError {
     let lasting = e.status().is_some_and(|code| (550..=554).contains(&u16::from(code)));
     if lasting { MailError::Refused(e.to_string()) } else { MailError::Later(e.to_string()) }
+}
+
+/// Sends the mail of a delivery. An invite that was revoked, accepted or sent again meanwhile is sent to nobody.
+///
+/// # Errors
+/// Why it did not go.
+pub async fn deliver(app: &App, delivery: &Delivery) -> Result<(), MailError> {
+    let stored = |e: StoreError| MailError::Later(e.to_string());
+    let invitation: Invitation = delivery.payload(&app.sealer).map_err(|e| MailError::Unsendable(e.to_string()))?;
+    let now = app.clock.now();
+    let invite = store::invites::by_link(&app.db, &invitation.token_hash).await.map_err(stored)?;
+    if !invite.is_some_and(|invite| invite.state(now) == State::Open) {
+        return Ok(());
+    }
+    let letter = invitation.letter().map_err(|e| MailError::Unsendable(e.to_string()))?;
+    app.mailer.send(&letter, now).await?;
+    store::invites::note_sent(&app.db, &invitation.token_hash, now).await.map_err(stored)
 }
 
 #[cfg(test)]

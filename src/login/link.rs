@@ -248,6 +248,7 @@ pub fn new_user(tenant_id: &str, email: Email, email_proven: bool, name: Option<
         password_hash: None,
         admin: false,
         active: true,
+        shut_by: None,
         created_at: now,
         updated_at: now,
     }

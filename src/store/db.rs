@@ -19,7 +19,10 @@ use sqlx::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::statement::Statement;
+use super::{
+    revisions::{self, News},
+    statement::Statement,
+};
 
 /// What can go wrong in the store.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +113,7 @@ pub struct Tx {
     open: Open,
     revision: Arc<AtomicU64>,
     changed: bool,
+    news: News,
 }
 
 #[derive(Debug)]
@@ -198,7 +202,7 @@ impl Db {
             Pools::Sqlite { writer, .. } => Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Pools::Postgres(pool) => Open::Postgres(pool.begin().await?),
         };
-        Ok(Tx { open, revision: Arc::clone(&self.revision), changed: false })
+        Ok(Tx { open, revision: Arc::clone(&self.revision), changed: false, news: News::default() })
     }
 
     /// Runs a statement; the number of rows it changed.
@@ -357,11 +361,20 @@ impl Tx {
         self.changed = true;
     }
 
+    /// What every node hears of with the commit.
+    pub fn news(&mut self) -> &mut News {
+        &mut self.news
+    }
+
     /// Makes the changes real.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn commit(self) -> Result<()> {
+    pub async fn commit(mut self) -> Result<()> {
+        // Last, so that transactions of many tenants share these rows no longer than they must.
+        for name in std::mem::take(&mut self.news).names() {
+            self.execute(revisions::GROW, crate::params![name]).await?;
+        }
         match self.open {
             Open::Sqlite(tx) => tx.commit().await?,
             Open::Postgres(tx) => tx.commit().await?,

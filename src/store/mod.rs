@@ -4,13 +4,13 @@
 //! PostgreSQL read alike; every change that must happen once is one conditional statement on one row whose
 //! affected-row count is the verdict; ids and times come from the caller.
 
-pub mod catalogue;
 pub mod clients;
 pub mod codes;
 pub mod condition;
 pub mod connections;
 pub mod consents;
 pub mod db;
+pub mod deliveries;
 pub mod departures;
 pub mod directories;
 pub mod directory_groups;
@@ -25,6 +25,7 @@ pub mod identities;
 pub mod invites;
 pub mod keys;
 pub mod logins;
+pub mod logouts;
 pub mod mappings;
 pub mod meta;
 pub mod on;
@@ -32,10 +33,13 @@ pub mod principals;
 pub mod profiles;
 pub mod provider_metadata;
 pub mod provider_sessions;
+pub mod receipts;
 pub mod replays;
 pub mod resources;
+pub mod revisions;
 pub mod saml_keys;
 pub mod sessions;
+pub mod sign_ins;
 pub mod site_sessions;
 pub mod sites;
 pub mod standing;

@@ -54,7 +54,7 @@ impl On<'_> {
         Ok(rows)
     }
 
-    /// As [`On::alter`], where every node keeps what is changed in memory: each reads it anew (`store::catalogue`).
+    /// As [`On::alter`], where every node keeps what is changed in memory: each reads it anew (`store::revisions`).
     ///
     /// # Errors
     /// What the database says.
@@ -108,9 +108,7 @@ impl On<'_> {
 async fn publish(tx: &mut Tx, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
     let rows = tx.execute(sql, params).await?;
     if rows > 0 {
-        let bump = "INSERT INTO revisions (name, value) VALUES ('catalogue', 1) \
-                    ON CONFLICT (name) DO UPDATE SET value = revisions.value + 1";
-        tx.execute(bump, &[]).await?;
+        tx.news().catalogue = true;
         tx.changed();
     }
     Ok(rows)

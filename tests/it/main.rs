@@ -43,6 +43,7 @@ mod saml_metadata;
 mod saml_provider;
 mod secrets;
 mod serve;
+mod shut_out;
 mod sign_in;
 mod sso;
 mod starts;

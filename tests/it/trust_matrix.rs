@@ -294,11 +294,7 @@ impl<'a> Row<'a> {
                 }
             }
             "resource-deleted" => assert!(resources::delete(db, &self.resource).await.unwrap()),
-            "user-deactivated" => {
-                let mut tx = db.begin().await.unwrap();
-                assert!(users::deactivate(&mut tx, &self.user, now).await.unwrap());
-                tx.commit().await.unwrap();
-            }
+            "user-deactivated" => assert!(world.shut_out(&self.user).await.is_some()),
             "user-deleted" => assert!(users::delete(db, &self.user).await.unwrap()),
             "clients-disabled" => {
                 for client in clients::of_tenant(db, &self.tenant).await.unwrap() {
