@@ -18,6 +18,7 @@ use lettre::{
     },
 };
 use secrecy::ExposeSecret as _;
+use tokio::sync::Notify;
 
 use super::letter::{Invitation, Letter};
 use crate::{
@@ -60,20 +61,32 @@ impl MailError {
 
 /// Letters that go nowhere: a development mailbox. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Kept(Arc<Mutex<Vec<Letter>>>);
+pub struct Kept(Arc<Stack>);
+
+#[derive(Debug, Default)]
+struct Stack {
+    letters: Mutex<Vec<Letter>>,
+    arrived: Notify,
+}
 
 impl Kept {
     /// The newest first.
     #[must_use]
     pub fn letters(&self) -> Vec<Letter> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+        self.0.letters.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+    }
+
+    /// Ends when one comes after this call.
+    pub fn next(&self) -> impl Future<Output = ()> + Send + '_ {
+        self.0.arrived.notified()
     }
 
     fn keep(&self, letter: &Letter) {
-        let mut letters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut letters = self.0.letters.lock().unwrap_or_else(PoisonError::into_inner);
         letters.push(letter.clone());
         let surplus = letters.len().saturating_sub(100);
         letters.drain(..surplus);
+        self.0.arrived.notify_waiters();
     }
 }
 
