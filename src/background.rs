@@ -1,5 +1,5 @@
-//! What a node does beside answering requests: follows key changes of other nodes, rotates keys by age, sweeps what has
-//! expired, and fetches again what providers publish.
+//! What a node does beside answering requests: follows what other nodes change, rotates keys by age, sweeps what has
+//! expired, fetches again what providers publish, and sends what is queued.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::{
 
 use crate::{
     app::{self, App},
+    delivery::Worker,
     saml_keys, signing, store,
 };
 
@@ -51,7 +52,7 @@ pub fn spawn(app: App) -> JoinHandle<()> {
                 }
             }
         };
-        tokio::join!(own, providers, others);
+        tokio::join!(own, providers, others, Worker::new(app.clone()).run());
     })
 }
 

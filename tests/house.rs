@@ -23,6 +23,7 @@ const FRONT: &[&str] = &[
     "router",
     "session",
     "bearer",
+    "body",
     "error",
     "page",
     "demo",
@@ -95,8 +96,8 @@ const OWNED: &[(&[&str], &[&str])] = &[
     (
         &["axum", "axum_extra", "axum_server", "tower", "tower_http", "tower_sessions", "askama_web"],
         &[
-            "login", "endpoint", "admin", "scim", "demo", "main", "cli", "app", "router", "session", "bearer", "error", "page",
-            "assets", "serve", "metrics",
+            "login", "endpoint", "admin", "scim", "demo", "main", "cli", "app", "router", "session", "bearer", "body", "error",
+            "page", "assets", "serve", "metrics",
         ],
     ),
 ];

@@ -172,11 +172,7 @@ pub async fn set_password(on: impl Into<On<'_>>, id: &str, hash: Option<&str>, n
     Ok(on.into().execute(sql, params![id, hash, now]).await? > 0)
 }
 
-/// Deletes a user with everything that is theirs; whether they were there. It is [`remove`] that says what ended, and
-/// to whom.
-///
-/// # Errors
-/// What the database says.
-pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+/// Deletes a user with everything that is theirs; whether they were there. [`remove`] says what ended with them.
+async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
     Ok(on.into().alter("DELETE FROM users WHERE id = $1", params![id]).await? > 0)
 }

@@ -10,6 +10,7 @@ mod apply_trust;
 mod assertions;
 mod attacks;
 mod authorize;
+mod backchannel;
 mod browser;
 mod cli;
 mod client_credentials;

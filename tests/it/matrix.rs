@@ -142,7 +142,7 @@ impl<'a> Row<'a> {
                     1
                 );
             }
-            "user-deleted" => assert!(users::delete(db, &user.id).await.unwrap()),
+            "user-deleted" => assert!(self.sso.remove(&user.id).await.is_some()),
             "tenant-disabled" => tenants::save(db, &tenants::Tenant { enabled: false, ..tenant }).await.unwrap(),
             "client-disabled" => {
                 let client = clients::find(db, name).await.unwrap().unwrap();

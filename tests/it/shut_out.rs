@@ -69,7 +69,7 @@ async fn everything_ends_and_the_receipt_says_how_much(backend: Backend) {
     let code = world.sign_in(&mut browser, &url, "ada@acme.example", "correct horse").await.query("code").unwrap();
     let tokens = world.redeem("web", &code).await.json();
     let unused = world.sign_in(&mut browser, &url, "", "").await.query("code").unwrap();
-    let other = world.tokens("spa").await;
+    let other = world.tokens("api").await;
     let ada = id(&world, "ada@acme.example").await;
     world
         .sql("INSERT INTO teams (id, tenant_id, name, created_at) SELECT 'sre', id, 'sre', 1 FROM tenants WHERE name = 'acme'")

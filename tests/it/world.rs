@@ -176,6 +176,16 @@ impl World {
         receipt
     }
 
+    /// An operator deletes a user: what ended.
+    pub async fn remove(&self, user_id: &str) -> Option<Receipt> {
+        let (by, actor, cause, sealer) = (By::Operator, "a test", "deleted", &self.app.sealer);
+        let out = ShutOut { user_id, by, actor, cause, force: true, sealer, now: self.clock.now() };
+        let mut tx = self.app.db.begin().await.unwrap();
+        let receipt = users::remove(&mut tx, &out).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        receipt
+    }
+
     /// An operator lets a user in again.
     pub async fn open_again(&self, user_id: &str) -> Opened {
         let opening = Opening { user_id, by: By::Operator, sealer: &self.app.sealer, now: self.clock.now() };
