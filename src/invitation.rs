@@ -217,7 +217,9 @@ impl<'a> Desk<'a> {
             token_hash: secret::digest(token),
             expires_at: invite.expires_at,
         };
-        let new = New { tenant_id: &tenant.id, kind: Kind::Mail, receiver: "relay" };
+        // Where one domain's mails are not taken, the others' go on.
+        let receiver = format!("mail to {}", invite.email.domain());
+        let new = New { tenant_id: &tenant.id, kind: Kind::Mail, receiver: &receiver };
         store::deliveries::push(tx, self.sealer, &new, &invitation, self.now).await?;
         Ok(None)
     }

@@ -20,7 +20,10 @@ use lettre::{
 use secrecy::ExposeSecret as _;
 use tokio::sync::Notify;
 
-use super::letter::{Invitation, Letter};
+use super::{
+    Outcome,
+    letter::{Invitation, Letter},
+};
 use crate::{
     app::App,
     config::{MailSettings, Relay, Security},
@@ -203,20 +206,26 @@ fn failure(e: &lettre::transport::smtp::Error) -> MailError {
 }
 
 /// Sends the mail of a delivery. An invite that was revoked, accepted or sent again meanwhile is sent to nobody.
-///
-/// # Errors
-/// Why it did not go.
-pub async fn deliver(app: &App, delivery: &Delivery) -> Result<(), MailError> {
+pub async fn deliver(app: &App, delivery: &Delivery) -> Outcome {
+    match try_to(app, delivery).await {
+        Ok(outcome) => outcome,
+        Err(e) if e.may_pass() => Outcome::Away(e.to_string()),
+        Err(e) => Outcome::Refused(e.to_string()),
+    }
+}
+
+async fn try_to(app: &App, delivery: &Delivery) -> Result<Outcome, MailError> {
     let stored = |e: StoreError| MailError::Later(e.to_string());
     let invitation: Invitation = delivery.payload(&app.sealer).map_err(|e| MailError::Unsendable(e.to_string()))?;
     let now = app.clock.now();
     let invite = store::invites::by_link(&app.db, &invitation.token_hash).await.map_err(stored)?;
     if !invite.is_some_and(|invite| invite.state(now) == State::Open) {
-        return Ok(());
+        return Ok(Outcome::Moot("the invite is not open, or has a newer link"));
     }
     let letter = invitation.letter().map_err(|e| MailError::Unsendable(e.to_string()))?;
     app.mailer.send(&letter, now).await?;
-    store::invites::note_sent(&app.db, &invitation.token_hash, now).await.map_err(stored)
+    store::invites::note_sent(&app.db, &invitation.token_hash, now).await.map_err(stored)?;
+    Ok(Outcome::Arrived)
 }
 
 #[cfg(test)]

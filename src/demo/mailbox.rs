@@ -60,7 +60,7 @@ impl Letter {
 }
 
 /// The routes, on the control plane's host.
-pub fn routes() -> Router<Plane> {
+pub(super) fn routes() -> Router<Plane> {
     Router::new().route("/mailbox", get(show)).route("/mailbox/invite", post(invite))
 }
 

@@ -120,6 +120,11 @@ impl Arrival<'_> {
     async fn find(&self) -> Result<Found, PageError> {
         let Self { app, pending, connection, identity, email } = self;
         let (db, tenant_id) = (&app.db, pending.tenant.id.as_str());
+        // Before the owner: whoever finds it accepted then sees by whom, though it happens at this moment.
+        let carried = match &pending.login.invite_hash {
+            Some(hash) => store::invites::by_link(db, hash).await?,
+            None => None,
+        };
         let owner = store::identities::owner(db, &connection.id, &identity.issuer, &identity.subject).await?;
         let record = store::directory_links::by_subject(db, &connection.id, &identity.subject).await?;
         let same_email = match email {
@@ -127,16 +132,15 @@ impl Arrival<'_> {
             None => None,
         };
         let invite = match &pending.login.invite_hash {
-            Some(hash) => self.carried(hash, owner.as_ref()).await?,
+            Some(_) => self.carried(carried, owner.as_ref())?,
             None => self.open_for_address().await?,
         };
         Ok(Found { owner, record, same_email, invite })
     }
 
     /// The invite whose link this browser has followed. Whoever has accepted it before may come again.
-    async fn carried(&self, hash: &str, owner: Option<&Candidate>) -> Result<Option<Invite>, PageError> {
+    fn carried(&self, row: Option<store::invites::Invite>, owner: Option<&Candidate>) -> Result<Option<Invite>, PageError> {
         let now = self.app.clock.now();
-        let row = store::invites::by_link(&self.app.db, hash).await?;
         match row {
             Some(row) if row.state(now) == State::Open => Ok(Some(invite::known(&row, true))),
             Some(row) if owner.is_some_and(|owner| row.accepted_by.as_ref() == Some(&owner.user_id)) => Ok(None),

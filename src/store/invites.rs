@@ -169,12 +169,13 @@ pub async fn by_link(on: impl Into<On<'_>>, token_hash: &str) -> Result<Option<I
     on.into().optional::<Row>(sql, params![token_hash]).await?.map(Invite::try_from).transpose()
 }
 
-/// The last one for an address in a tenant.
+/// The one for an address in a tenant that is neither accepted nor revoked, or else the last there was.
 ///
 /// # Errors
 /// What the database says.
 pub async fn by_email(on: impl Into<On<'_>>, tenant_id: &str, email: &Email) -> Result<Option<Invite>> {
-    let sql = "SELECT * FROM invites WHERE tenant_id = $1 AND email = $2 ORDER BY created_at DESC, id DESC LIMIT 1";
+    let sql = "SELECT * FROM invites WHERE tenant_id = $1 AND email = $2
+               ORDER BY CASE WHEN accepted_at IS NULL AND revoked_at IS NULL THEN 0 ELSE 1 END, created_at DESC, id DESC LIMIT 1";
     on.into().optional::<Row>(sql, params![tenant_id, email.as_str()]).await?.map(Invite::try_from).transpose()
 }
 
