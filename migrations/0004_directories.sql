@@ -61,7 +61,7 @@ CREATE TABLE directory_emails (
     directory_id      TEXT NOT NULL,
     value             TEXT NOT NULL,
     kind              TEXT,
-    is_primary        BOOLEAN NOT NULL,
+    is_primary        BOOLEAN,
     PRIMARY KEY (directory_user_id, position)
 );
 CREATE INDEX directory_emails_by_value ON directory_emails (directory_id, value);

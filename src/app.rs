@@ -25,7 +25,7 @@ use crate::{
     password::{PasswordError, Passwords},
     policy::connection::Protocol,
     provider_metadata::Providers,
-    saml_keys,
+    saml_keys, scim,
     seal::{SealError, Sealer},
     signing::{self, SigningError},
     store::{self, Db, StoreError, connections::Connection},
@@ -115,6 +115,10 @@ pub struct Inner {
     pub passwords: Passwords,
     /// The limit on sign-ins begun.
     pub limiter: Limiter,
+    /// The limit on what directories push, by directory.
+    pub pushes: Limiter,
+    /// The limit on refusals of tokens that are no directory's, by address.
+    pub strangers: Limiter,
     registry: Registry,
     issuer: String,
     callback_url: String,
@@ -183,6 +187,8 @@ impl App {
             providers,
             passwords: Passwords::new()?,
             limiter: Limiter::new(settings.sign_in_rate),
+            pushes: Limiter::steady(settings.scim_rate),
+            strangers: Limiter::new(scim::STRANGERS),
             registry: Registry::new(deps),
             callback_url: format!("{issuer}/oauth2/callback"),
             issuer,

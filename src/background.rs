@@ -11,6 +11,7 @@ use tokio::{
 use crate::{
     app::{self, App},
     delivery::Worker,
+    limit::Limiter,
     saml_keys, signing, store,
 };
 
@@ -79,7 +80,7 @@ impl Rounds {
             tracing::error!(cause = %e, "SAML keys could not be refreshed; the last known ones stay");
         }
         if housekeeping {
-            app.limiter.forget_quiet();
+            [&app.limiter, &app.pushes, &app.strangers].into_iter().for_each(Limiter::forget_quiet);
             if let Err(e) = app.providers.measure().await {
                 tracing::error!(cause = %e, "providers' metadata cannot be counted");
             }

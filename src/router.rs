@@ -37,15 +37,12 @@ pub fn router(app: App) -> Router {
         .merge(login::answers().layer(RequestBodyLimitLayer::new(ANSWER_LIMIT)))
         .layer(session::layer(&app))
         .layer(middleware::map_response(session::take_cookie_back));
-    let others = Router::new()
-        .merge(endpoint::routes(&app))
-        .merge(admin::routes())
-        .nest("/scim/v2", scim::routes())
-        .merge(assets::routes())
-        .fallback(not_found);
+    let others = Router::new().merge(endpoint::routes(&app)).merge(admin::routes()).merge(assets::routes()).fallback(not_found);
     others
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .merge(people)
+        // It limits bodies itself, each by what it is for, and says so in the form of its errors.
+        .nest("/scim/v2", scim::routes())
         .layer(DefaultBodyLimit::disable())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {

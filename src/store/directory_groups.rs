@@ -9,6 +9,7 @@ use super::{
     directory_users::Updated,
     on::On,
     read_json, resources,
+    statement::Statement,
     teams::{self, Team},
     write_json,
 };
@@ -79,6 +80,16 @@ pub async fn find(on: impl Into<On<'_>>, directory_id: &str, id: &str) -> Result
     on.into().optional::<Stored>(sql, params![id, directory_id]).await?.map(DirectoryGroup::try_from).transpose()
 }
 
+/// The same, for a transaction that changes it or its members: of two, the second waits.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_locked(tx: &mut Tx, directory_id: &str, id: &str) -> Result<Option<DirectoryGroup>> {
+    let mut s = Statement::new("SELECT * FROM directory_groups WHERE id = ");
+    s.bind(id).push(" AND directory_id = ").bind(directory_id).locked();
+    tx.select::<Stored>(&s).await?.pop().map(DirectoryGroup::try_from).transpose()
+}
+
 /// By its name within a directory, whatever its case.
 ///
 /// # Errors
@@ -147,15 +158,13 @@ pub async fn update(tx: &mut Tx, group: &DirectoryGroup) -> Result<Updated> {
     Ok(if other.is_some_and(|other| other.id != g.id) { Updated::Taken } else { Updated::Stale })
 }
 
-/// Notes that its members change, before they do: of two who change them, the second waits. `if_version`: only if it is of
-/// that version. Whether it is there, and is.
+/// Notes that its members change; whether it is there.
 ///
 /// # Errors
 /// What the database says.
-pub async fn touch(tx: &mut Tx, directory_id: &str, id: &str, if_version: Option<i64>, now: i64) -> Result<bool> {
-    let sql = "UPDATE directory_groups SET version = version + 1, updated_at = $4 \
-               WHERE id = $1 AND directory_id = $2 AND ($3 IS NULL OR version = $3)";
-    Ok(tx.execute(sql, params![id, directory_id, if_version, now]).await? > 0)
+pub async fn touch(tx: &mut Tx, id: &str, now: i64) -> Result<bool> {
+    let sql = "UPDATE directory_groups SET version = version + 1, updated_at = $2 WHERE id = $1";
+    Ok(tx.execute(sql, params![id, now]).await? > 0)
 }
 
 /// Deletes it with the team made for it; whether it was there.
@@ -195,13 +204,16 @@ pub async fn settle(
             Err(taken) => return Ok(Err(taken)),
         },
         false => {
-            On::from(&mut *tx).publish("DELETE FROM teams WHERE group_id = $1", params![&group.id]).await?;
+            disown(tx, &group.id).await?;
             None
         }
     };
     let mut named = Vec::new();
     for name in &outcome.teams {
-        named.push((name.as_str(), named_team(tx, tenant_id, name, now).await?));
+        match named_team(tx, tenant_id, name, now).await? {
+            Ok(id) => named.push((name.as_str(), id)),
+            Err(taken) => return Ok(Err(taken)),
+        }
     }
     join(tx, &group.id, &own.iter().chain(named.iter().map(|(_, id)| id)).map(String::as_str).collect::<Vec<_>>()).await?;
 
@@ -216,6 +228,14 @@ pub async fn settle(
     }
     hold(tx, &group.id, &roles).await?;
     Ok(Ok(()))
+}
+
+/// Deletes the team of a group's own, if it has one.
+///
+/// # Errors
+/// What the database says.
+pub async fn disown(tx: &mut Tx, group_id: &str) -> Result<()> {
+    On::from(tx).publish("DELETE FROM teams WHERE group_id = $1", params![group_id]).await.map(|_| ())
 }
 
 /// The team of the group's own, made or renamed as need be.
@@ -243,18 +263,19 @@ async fn own_team(
     Ok(if renamed { Ok(old.id) } else { Err(TeamTaken(name.to_owned())) })
 }
 
-async fn named_team(tx: &mut Tx, tenant_id: &str, name: &str, now: i64) -> Result<String> {
+async fn named_team(tx: &mut Tx, tenant_id: &str, name: &str, now: i64) -> Result<std::result::Result<String, TeamTaken>> {
     let sql =
         "INSERT INTO teams (id, tenant_id, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant_id, name) DO NOTHING";
     let id = secret::row_id(now);
     if let Some(team) = teams::find_by_name(&mut *tx, tenant_id, name).await? {
-        return Ok(team.id);
+        // Of several groups, it would go with the one that it was made for.
+        return Ok(if team.group_id.is_none() { Ok(team.id) } else { Err(TeamTaken(name.to_owned())) });
     }
     if On::from(&mut *tx).alter(sql, params![&id, tenant_id, name, now]).await? > 0 {
-        return Ok(id);
+        return Ok(Ok(id));
     }
     let made_meanwhile = teams::find_by_name(tx, tenant_id, name).await?;
-    made_meanwhile.map(|team| team.id).ok_or_else(|| StoreError::Corrupt("team", format!("{name} came and went")))
+    made_meanwhile.map(|team| Ok(team.id)).ok_or_else(|| StoreError::Corrupt("team", format!("{name} came and went")))
 }
 
 /// Makes `teams` those of the group's members, and no others.

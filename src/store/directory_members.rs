@@ -1,6 +1,6 @@
 //! Which users of a directory are in which of its groups. A change touches the rows it names and reads no others: a group
-//! of fifty thousand takes one more member as fast as an empty one. Whoever changes them calls `directory_groups::touch`
-//! first.
+//! of fifty thousand takes one more member as fast as an empty one. Whoever changes them
+//! locks the group first (`directory_groups::find_locked`) and notes it (`touch`).
 
 use std::collections::HashSet;
 

@@ -62,6 +62,14 @@ pub async fn end_others(on: impl Into<On<'_>>, directory_id: &str, keep: &str, a
     on.into().execute(sql, params![directory_id, keep, at]).await
 }
 
+/// Notes that a declarative file gives it; whether it is there.
+///
+/// # Errors
+/// What the database says.
+pub async fn declare(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    Ok(on.into().execute("UPDATE directory_tokens SET declared = TRUE WHERE id = $1", params![id]).await? > 0)
+}
+
 /// Deletes it; whether it was there.
 ///
 /// # Errors
@@ -70,11 +78,14 @@ pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
     Ok(on.into().execute("DELETE FROM directory_tokens WHERE id = $1", params![id]).await? > 0)
 }
 
-/// Notes that it was used at `now`; nothing is written twice in a minute.
+/// Notes that it was used at `now`, `last_seen` being what was noted before; nothing is written twice in a minute.
 ///
 /// # Errors
 /// What the database says.
-pub async fn touch(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<()> {
+pub async fn touch(on: impl Into<On<'_>>, id: &str, now: i64, last_seen: Option<i64>) -> Result<()> {
+    if last_seen.is_some_and(|at| at > now - 60) {
+        return Ok(());
+    }
     let sql = "UPDATE directory_tokens SET last_used_at = $2 \
                WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2 - 60)";
     on.into().execute(sql, params![id, now]).await.map(|_| ())

@@ -8,7 +8,9 @@ use super::{
     condition::{self, Condition, Listed, Page},
     db::{Result, StoreError, Tx},
     on::On,
-    read_json, write_json,
+    read_json,
+    statement::Statement,
+    write_json,
 };
 use crate::{params, policy::email::Email};
 
@@ -53,7 +55,7 @@ impl DirectoryUser {
     #[must_use]
     pub fn email(&self) -> Option<Email> {
         let emails: Vec<Address<'_>> = self.addresses().collect();
-        let primary = emails.iter().filter(|e| e.primary);
+        let primary = emails.iter().filter(|e| e.primary == Some(true));
         let work = emails.iter().filter(|e| e.kind.is_some_and(|kind| kind.eq_ignore_ascii_case("work")));
         let values = primary.chain(work).chain(&emails).map(|e| e.value);
         values.chain([self.user_name()]).find_map(Email::parse)
@@ -79,7 +81,7 @@ impl DirectoryUser {
     fn addresses(&self) -> impl Iterator<Item = Address<'_>> {
         let emails = self.resource.get("emails").and_then(Value::as_array).into_iter().flatten();
         emails.filter_map(|email| {
-            let primary = email.get("primary").and_then(Value::as_bool) == Some(true);
+            let primary = email.get("primary").and_then(Value::as_bool);
             let kind = email.get("type").and_then(Value::as_str);
             email.get("value").and_then(Value::as_str).map(|value| Address { value, kind, primary })
         })
@@ -89,7 +91,7 @@ impl DirectoryUser {
 struct Address<'a> {
     value: &'a str,
     kind: Option<&'a str>,
-    primary: bool,
+    primary: Option<bool>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -153,6 +155,16 @@ impl Columns {
 pub async fn find(on: impl Into<On<'_>>, directory_id: &str, id: &str) -> Result<Option<DirectoryUser>> {
     let sql = "SELECT * FROM directory_users WHERE id = $1 AND directory_id = $2";
     on.into().optional::<Stored>(sql, params![id, directory_id]).await?.map(DirectoryUser::try_from).transpose()
+}
+
+/// The same, for a transaction that changes it: of two, the second waits.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_locked(tx: &mut Tx, directory_id: &str, id: &str) -> Result<Option<DirectoryUser>> {
+    let mut s = Statement::new("SELECT * FROM directory_users WHERE id = ");
+    s.bind(id).push(" AND directory_id = ").bind(directory_id).locked();
+    tx.select::<Stored>(&s).await?.pop().map(DirectoryUser::try_from).transpose()
 }
 
 /// By its name within a directory, whatever its case.
@@ -297,15 +309,6 @@ async fn write_addresses(tx: &mut Tx, user: &DirectoryUser) -> Result<()> {
 pub async fn attach(on: impl Into<On<'_>>, id: &str, user_id: &str, made_user: bool) -> Result<bool> {
     let sql = "UPDATE directory_users SET user_id = $2, made_user = $3 WHERE id = $1 AND user_id IS NULL";
     Ok(on.into().alter(sql, params![id, user_id, made_user]).await? > 0)
-}
-
-/// Whether a record that stands for the user, other than `except`, says that they may not come in.
-///
-/// # Errors
-/// What the database says.
-pub async fn is_shut_elsewhere(on: impl Into<On<'_>>, user_id: &str, except: &str) -> Result<bool> {
-    let sql = "SELECT id FROM directory_users WHERE user_id = $1 AND id <> $2 AND NOT active LIMIT 1";
-    Ok(on.into().optional::<(String,)>(sql, params![user_id, except]).await?.is_some())
 }
 
 /// Deletes it; whether it was there. Its local user stays.

@@ -51,6 +51,13 @@ impl<'a> Statement<'a> {
         self
     }
 
+    /// Ends with a lock on the rows that it reads, until the transaction ends. SQLite's transactions have it anyway: one at a
+    /// time writes.
+    pub fn locked(&mut self) -> &mut Self {
+        self.postgres.push_str(" FOR UPDATE");
+        self
+    }
+
     pub(super) fn lite(&self) -> &str {
         &self.lite
     }

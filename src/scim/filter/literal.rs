@@ -18,6 +18,15 @@ pub enum Literal {
 }
 
 impl Literal {
+    /// What a word without quotes means.
+    pub(super) fn bare(word: &str) -> Self {
+        match word {
+            _ if word.eq_ignore_ascii_case("null") => Self::Null,
+            _ if serde_json::from_str::<serde_json::Number>(word).is_ok() => Self::Number(word.to_owned()),
+            _ => boolean(word).map_or_else(|| Self::Text(word.to_owned()), Self::Boolean),
+        }
+    }
+
     /// As a text; none for `null`.
     #[must_use]
     pub fn text(&self) -> Option<Cow<'_, str>> {

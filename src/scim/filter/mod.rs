@@ -5,17 +5,18 @@
 //!
 //! - `a ne x` is `not (a eq x)`, so it also holds where there is no `a`;
 //! - `emails.value eq x` holds if any element's does; `emails eq x` means `emails.value eq x`;
-//! - `eq null` is `not (a pr)`; an empty list or text is present only as a text;
+//! - `eq null` is `not (a pr)`; an empty text is present, an empty list is not;
+//! - an element that says nothing of `primary` has `primary eq false`;
 //! - texts are compared in lower case unless the schema says `caseExact`, times as instants, and order is bytewise.
 
 mod evaluation;
-mod literal;
+pub(super) mod literal;
 mod parser;
 mod path;
 mod print;
 
 pub use literal::Literal;
-pub use parser::parse;
+pub use parser::{parse, parse_path};
 pub use path::AttrPath;
 
 /// What a resource must be like.

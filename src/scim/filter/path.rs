@@ -38,9 +38,16 @@ impl AttrPath {
             None => (rest, None),
         };
         if !is_name(attribute) || !sub.is_none_or(is_name) {
-            return Err(Fault::invalid_path(format!("{text:?} is no attribute")));
+            let shown: String = text.chars().take(80).collect();
+            return Err(Fault::invalid_path(format!("{shown:?} is no attribute")));
         }
         Ok(Self { schema, attribute: attribute.to_owned(), sub: sub.map(str::to_owned) })
+    }
+
+    /// Whether it is a schema as a whole.
+    #[must_use]
+    pub fn is_schema(&self) -> bool {
+        self.attribute.is_empty()
     }
 
     /// The path in the schema's spelling, without the core URN: `userName`, `emails.value`,

@@ -2,8 +2,11 @@
 
 use crate::scim::{
     fault::Fault,
-    filter::{AttrPath, Filter},
+    filter::{AttrPath, Filter, parse_path},
 };
+
+/// How many bytes a path may have: filters of a thousand operations are asked of every element.
+const LONGEST: usize = 512;
 
 /// What an operation is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,24 @@ impl Path {
     /// # Errors
     /// `invalidPath` or, for what is in brackets, `invalidFilter`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        Ok(Self { attribute: AttrPath::parse(text)?, selected: None })
+        if text.len() > LONGEST {
+            return Err(Fault::invalid_path(format!("the path is longer than {LONGEST} bytes")));
+        }
+        let (attribute, selected) = parse_path(text)?;
+        Ok(Self { attribute, selected })
+    }
+
+    /// The path that a key of an object without a path stands for, below `schema` if the object is that schema's. None
+    /// for a name that no schema could know, which is kept as it is.
+    ///
+    /// # Errors
+    /// As `parse`, for keys with brackets.
+    pub(super) fn of_key(key: &str, schema: Option<&str>) -> Result<Option<Self>, Fault> {
+        let text = schema.map_or_else(|| key.to_owned(), |schema| format!("{schema}:{key}"));
+        match Self::parse(&text) {
+            Ok(path) => Ok(Some(path)),
+            Err(fault) if key.contains('[') => Err(fault),
+            Err(_) => Ok(None),
+        }
     }
 }

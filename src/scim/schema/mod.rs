@@ -4,10 +4,14 @@
 mod discovery;
 mod enterprise;
 mod group;
+pub(super) mod members;
 mod place;
 mod projection;
-mod reading;
+pub(super) mod reading;
 mod user;
+pub(super) mod value;
+
+use serde_json::Value;
 
 pub use discovery::{resource_type, resource_types, schema, schemas, service_provider_config};
 pub use place::{Place, split_urn};
@@ -131,6 +135,13 @@ pub enum Uniqueness {
     None,
     /// They may not.
     Server,
+}
+
+/// The field of an object by its name in any case; an exact match goes first.
+#[must_use]
+pub fn field<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    let fields = value.as_object()?;
+    fields.get(name).or_else(|| fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
 impl Attribute {
