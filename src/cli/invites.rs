@@ -146,7 +146,9 @@ fn tell(made: &Made) {
     match &made.link {
         None => say(format!("{email} is invited until {until}; a running gatehouse sends the mail")),
         Some(link) => {
-            say(format!("{email} is invited until {until}. No relay is set (GATEHOUSE_SMTP_URL), so bring them this link, which"));
+            say(format!(
+                "{email} is invited until {until}. No relay is set (GATEHOUSE_SMTP_URL), so bring them this link, which"
+            ));
             say("works once and is not shown again:");
             say(link);
         }

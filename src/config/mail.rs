@@ -138,7 +138,10 @@ mod tests {
         for (text, expected) in [
             ("smtp://mail.example.com", ("mail.example.com", 587, Security::StartTls, None)),
             ("smtps://u:p@mail.example.com", ("mail.example.com", 465, Security::Implicit, Some(("u", "p")))),
-            ("smtp://a%40b.example:p%3A%2F+%26@mail.example.com:2525", ("mail.example.com", 2525, Security::StartTls, Some(("a@b.example", "p:/+&")))),
+            (
+                "smtp://a%40b.example:p%3A%2F+%26@mail.example.com:2525",
+                ("mail.example.com", 2525, Security::StartTls, Some(("a@b.example", "p:/+&"))),
+            ),
             ("smtp://127.0.0.1:25?tls=none", ("127.0.0.1", 25, Security::None, None)),
             ("smtp://u:p@localhost:25?tls=none", ("localhost", 25, Security::None, Some(("u", "p")))),
         ] {

@@ -20,8 +20,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::{oauth::client::SigningAlg, outbound::Allow};
-pub use mail::{MailSettings, Relay, Security};
 pub use direct::{DirectMetadata, DirectOidc, DirectProvider, DirectSettings};
+pub use mail::{MailSettings, Relay, Security};
 use raw::Source;
 pub use raw::{Environment, Problem, environment};
 

@@ -123,7 +123,8 @@ mod tests {
         let letter = invitation("Grace Hopper", "Ada Lovelace (ada@acme.example)", "Acme & Sons").letter().unwrap();
         assert_eq!(letter.subject, "Your invite to Acme & Sons");
         for part in [&letter.text, &letter.html] {
-            for words in ["Grace Hopper", "Ada Lovelace (ada@acme.example)", "22 November 2025, 10:55 UTC", "/login/invite/SECRET"]
+            for words in
+                ["Grace Hopper", "Ada Lovelace (ada@acme.example)", "22 November 2025, 10:55 UTC", "/login/invite/SECRET"]
             {
                 assert!(part.contains(words), "{words}: {part}");
             }
@@ -134,7 +135,8 @@ mod tests {
 
     #[test]
     fn names_stay_names() {
-        let hostile = "Eve\r\nBcc: all@acme.example\r\n\r\n<script>alert(1)</script> https://evil.example/x www.evil.example \u{202e}gro";
+        let hostile =
+            "Eve\r\nBcc: all@acme.example\r\n\r\n<script>alert(1)</script> https://evil.example/x www.evil.example \u{202e}gro";
         let letter = invitation(hostile, hostile, hostile).letter().unwrap();
         assert!(!letter.subject.contains(['\r', '\n']), "{:?}", letter.subject);
         for part in [&letter.subject, &letter.text, &letter.html] {

@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
     /// The settings cannot work.
-    #[error("smtp_url (GATEHOUSE_SMTP_URL): {0}")]
+    #[error("{0}")]
     Settings(String),
     /// No mail is sent here.
     #[error("no relay is set: give GATEHOUSE_SMTP_URL and GATEHOUSE_MAIL_FROM")]
@@ -198,6 +198,19 @@ pub fn relay(relay: &Relay, host: &str) -> Result<AsyncSmtpTransport<Tokio1Execu
     Ok(builder.build())
 }
 
+/// Whether the relay answers, and takes the name and password. No mail is sent.
+///
+/// # Errors
+/// Why not.
+pub async fn probe(settings: &MailSettings, host: &str) -> Result<(), MailError> {
+    let relay = relay(&settings.relay, host)?;
+    match relay.test_connection().await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(MailError::Later("it does not answer".to_owned())),
+        Err(e) => Err(failure(&e)),
+    }
+}
+
 /// What the relay says of the recipient or the mail itself stays so; everything else, a refused log-in too, an operator may
 /// mend while the mail waits.
 fn failure(e: &lettre::transport::smtp::Error) -> MailError {
@@ -247,7 +260,8 @@ mod tests {
         let raw = String::from_utf8(message.unwrap().formatted()).unwrap();
         let (head, _) = raw.split_once("\r\n\r\n").unwrap();
         assert!(!head.lines().any(|line| line.to_ascii_lowercase().starts_with("bcc")), "{head}");
-        for line in ["From: Acme <sso@acme.example>", "To: ada@acme.example", "Auto-Submitted: auto-generated", "Date: Fri, 15 Jan 2027"]
+        for line in
+            ["From: Acme <sso@acme.example>", "To: ada@acme.example", "Auto-Submitted: auto-generated", "Date: Fri, 15 Jan 2027"]
         {
             assert!(head.contains(line), "{line}\n{head}");
         }
@@ -256,7 +270,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_sent_nowhere() {
-        for to in ["", "a b@c.example", "a@b.example\r\nRCPT TO:<eve@evil.example>", "a@b.example,eve@evil.example", "<a@b.example>"] {
+        for to in
+            ["", "a b@c.example", "a@b.example\r\nRCPT TO:<eve@evil.example>", "a@b.example,eve@evil.example", "<a@b.example>"]
+        {
             let refused = way().message(&letter(to, "x"), 0);
             assert!(matches!(refused, Err(MailError::Unsendable(_))), "{to}");
         }

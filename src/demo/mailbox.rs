@@ -101,10 +101,10 @@ async fn invite(State(plane): State<Plane>, browser: Browser, Form(asked): Form<
 /// Invites an address, and lets the mail go at once.
 async fn send(app: &App, email: &str) -> Result<(), String> {
     let tenant = store::tenants::find_by_name(&app.db, state::GUESTS).await.map_err(|e| e.to_string())?;
-    let tenant = tenant.ok_or("There is no tenant called guests: demo.yaml is older than this page. Delete the folder and start again.")?;
+    let tenant = tenant
+        .ok_or("There is no tenant called guests: demo.yaml is older than this page. Delete the folder and start again.")?;
     let desk = Desk::new(&app.db, &app.sealer, &app.settings, app.issuer(), app.clock.now());
-    let wanted =
-        Wanted { email, name: None, teams: &[], by: "Ada Lovelace (ada@demo.example)", lifetime: invitation::LIFETIME };
+    let wanted = Wanted { email, name: None, teams: &[], by: "Ada Lovelace (ada@demo.example)", lifetime: invitation::LIFETIME };
     desk.invite(&tenant, &wanted).await.map_err(|e| format!("Not invited: {e}."))?;
     app.deliveries.nudge();
     Ok(())

@@ -130,8 +130,7 @@ impl Followed {
         request.landing = Some(account.as_str().to_owned());
         request.login_hint = Some(self.invite.email.as_str().to_owned());
         let jar = authorize::bind(visit);
-        let login =
-            Login { invite_hash: Some(self.hash.clone()), ..authorize::pending(app, &self.tenant.id, request) };
+        let login = Login { invite_hash: Some(self.hash.clone()), ..authorize::pending(app, &self.tenant.id, request) };
         store::logins::insert(&app.db, &login, &visit.browser_hash()).await?;
         Ok((jar, login))
     }

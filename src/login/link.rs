@@ -15,14 +15,7 @@ use crate::{
         linking::{self, Candidate, Decision, Invite, Known, Record, Refusal, Rules},
     },
     secret,
-    store::{
-        self, StoreError,
-        connections::Connection,
-        db::Tx,
-        invites::State,
-        profiles::Readdressed,
-        users::User,
-    },
+    store::{self, StoreError, connections::Connection, db::Tx, invites::State, profiles::Readdressed, users::User},
 };
 
 /// The user this identity signs in as.

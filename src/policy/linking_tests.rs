@@ -130,8 +130,7 @@ fn the_table() {
         table.into_iter().enumerate()
     {
         let rules = Rules { email_trust, domains: &domains, provisioning };
-        let known =
-            Known { owner: owner.as_ref(), record: record.as_ref(), same_email: same.as_ref(), invite: invite.as_ref() };
+        let known = Known { owner: owner.as_ref(), record: record.as_ref(), same_email: same.as_ref(), invite: invite.as_ref() };
         assert_eq!(decide(&identity(email, verified), &known, &rules), expected, "row {row}");
     }
 }

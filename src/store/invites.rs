@@ -132,7 +132,8 @@ pub async fn insert(tx: &mut Tx, invite: &Invite, token_hash: &str) -> Result<bo
     let over = "UPDATE invites SET revoked_at = $3 WHERE tenant_id = $1 AND email = $2 AND accepted_at IS NULL
                 AND revoked_at IS NULL AND expires_at <= $3";
     tx.execute(over, params![&invite.tenant_id, invite.email.as_str(), invite.created_at]).await?;
-    let sql = "INSERT INTO invites (id, tenant_id, email, name, teams, token_hash, mailed, invited_by, sent, created_at, expires_at)
+    let sql =
+        "INSERT INTO invites (id, tenant_id, email, name, teams, token_hash, mailed, invited_by, sent, created_at, expires_at)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
     let teams = write_json("invite", &invite.teams)?;
     let params = params![
@@ -206,7 +207,8 @@ pub async fn renew(tx: &mut Tx, id: &str, token_hash: &str, mailed: bool, expire
 /// # Errors
 /// What the database says.
 pub async fn revoke(db: &Db, tenant_id: &str, id: &str, now: i64) -> Result<bool> {
-    let sql = "UPDATE invites SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND accepted_at IS NULL AND revoked_at IS NULL";
+    let sql =
+        "UPDATE invites SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND accepted_at IS NULL AND revoked_at IS NULL";
     Ok(db.execute(sql, params![tenant_id, id, now]).await? == 1)
 }
 

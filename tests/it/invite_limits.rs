@@ -4,7 +4,7 @@
 use gatehouse::{
     invitation::{self, InviteError, Wanted},
     policy::email::Email,
-    store::{identities, tenants, users},
+    store::{identities, invites, tenants, users},
 };
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
 };
 
 on_both!(
+    of_all_who_use_it_up_one_does,
     nobody_who_is_there_is_invited,
     nobody_who_is_there_is_handed_over,
     a_link_that_was_shown_proves_no_mailbox,
@@ -27,8 +28,16 @@ on_both!(
 async fn nobody_who_is_there_is_invited(backend: Backend) {
     let world = World::new(backend).await;
     let tenant = world.tenant().await;
-    world.apply(&state(&world.idp, "invite", "verified", "  users:\n  - {email: ada@acme.example}\n  - {email: eve@acme.example, active: false}")).await;
-    let refusal = async |wanted: Wanted<'_>| desk(&world.app).invite(&world.tenant().await, &wanted).await.unwrap_err().to_string();
+    world
+        .apply(&state(
+            &world.idp,
+            "invite",
+            "verified",
+            "  users:\n  - {email: ada@acme.example}\n  - {email: eve@acme.example, active: false}",
+        ))
+        .await;
+    let refusal =
+        async |wanted: Wanted<'_>| desk(&world.app).invite(&world.tenant().await, &wanted).await.unwrap_err().to_string();
     assert!(refusal(wanted("Ada@acme.example")).await.contains("is a user of this tenant already"));
     let words = refusal(wanted("eve@acme.example")).await;
     assert!(words.contains("deactivated") && words.contains("activate the user instead"), "{words}");
@@ -166,4 +175,35 @@ async fn too_many_are_told_to_wait(backend: Backend) {
         statuses.push(Browser::new().get(&link).await.status);
     }
     assert_eq!(statuses, [200, 200, 200, 429]);
+}
+
+/// Whoever has read it as open before it was used, revoked or over.
+async fn of_all_who_use_it_up_one_does(backend: Backend) {
+    let world = World::new(backend).await;
+    let tenant = world.tenant().await;
+    let user = async |email: &str| {
+        let user = gatehouse::login::link::new_user(&tenant.id, Email::parse(email).unwrap(), true, None, 0);
+        assert!(users::insert(&world.app.db, &user).await.unwrap());
+        user.id
+    };
+    let (one, two) = (user("one@acme.example").await, user("two@acme.example").await);
+    let accept = async |id: &str, user: &str, now: i64| {
+        let mut tx = world.app.db.begin().await.unwrap();
+        let accepted = invites::accept(&mut tx, id, user, now).await.unwrap();
+        tx.commit().await.unwrap();
+        accepted
+    };
+    let now = world.clock.now();
+    for how in ["use", "revoke", "wait"] {
+        let invite = desk(&world.app).invite(&tenant, &wanted(&format!("{how}@acme.example"))).await.unwrap().invite;
+        let (first, then) = match how {
+            "use" => (accept(&invite.id, &one, now).await, now),
+            "revoke" => (invites::revoke(&world.app.db, &tenant.id, &invite.id, now).await.unwrap(), now),
+            _ => (true, invite.expires_at),
+        };
+        assert!(first, "{how}");
+        assert!(!accept(&invite.id, &two, then).await, "{how}");
+        let row = invites::find(&world.app.db, &tenant.id, &invite.id).await.unwrap().unwrap();
+        assert_eq!(row.accepted_by, (how == "use").then(|| one.clone()), "{how}");
+    }
 }

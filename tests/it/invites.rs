@@ -316,7 +316,9 @@ async fn what_is_taken_back_under_way(backend: Backend) {
     let world = World::new(backend).await;
     let tenant = world.tenant().await;
     world.person("idp|grace", "grace@acme.example");
-    for (how, status, words) in [("revoke", 410, "was taken back"), ("resend", 404, "leads nowhere"), ("wait", 410, "has expired")] {
+    for (how, status, words) in
+        [("revoke", 410, "was taken back"), ("resend", 404, "leads nowhere"), ("wait", 410, "has expired")]
+    {
         let link = world.invite("grace@acme.example").await;
         let invite = world.last("grace@acme.example").await;
         if how == "wait" {

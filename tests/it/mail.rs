@@ -39,7 +39,7 @@ async fn tenant(world: &World) -> tenants::Tenant {
     tenants::find_by_name(&world.app.db, "acme").await.unwrap().unwrap()
 }
 
-async fn send(world: &World) {
+pub async fn send(world: &World) {
     Worker::new(world.app.clone()).round().await.unwrap();
 }
 
@@ -52,7 +52,8 @@ async fn a_mail_brings_the_link(backend: Backend) {
     let relay = Relay::start(Knobs { tls: true, login: Some(("gate@acme.example", "p:/+&")), ..Knobs::default() }).await;
     let url = relay.url("gate%40acme.example:p%3A%2F+%26@", &format!("ca={}", relay.ca.display()));
     let world = world(backend, &url).await;
-    let wanted = Wanted { name: Some("Grace Hopper"), by: "Ada Lovelace (ada@acme.example)", ..wanted("grace@elsewhere.example") };
+    let wanted =
+        Wanted { name: Some("Grace Hopper"), by: "Ada Lovelace (ada@acme.example)", ..wanted("grace@elsewhere.example") };
     let made = desk(&world.app).invite(&tenant(&world).await, &wanted).await.unwrap();
     assert!(made.link.is_none() && made.invite.mailed, "the link is in the mail and nowhere else");
     assert_eq!(waiting(&world).await, 1);
@@ -61,7 +62,10 @@ async fn a_mail_brings_the_link(backend: Backend) {
     let mails = relay.mails();
     let [mail] = mails.as_slice() else { panic!("{mails:?}") };
     assert!(mail.secret && mail.login.as_deref() == Some("gate@acme.example"), "{mail:?}");
-    assert_eq!((mail.from.as_str(), mail.to.as_slice()), ("FROM:<sso@acme.example>", &["TO:<grace@elsewhere.example>".to_owned()][..]));
+    assert_eq!(
+        (mail.from.as_str(), mail.to.as_slice()),
+        ("FROM:<sso@acme.example>", &["TO:<grace@elsewhere.example>".to_owned()][..])
+    );
     for words in [
         "From: \"Acme sign-in\" <sso@acme.example>",
         "To: grace@elsewhere.example",

@@ -29,6 +29,7 @@ mod idp;
 mod imported_keys;
 mod invite_limits;
 mod invites;
+mod invites_api;
 mod linking;
 mod logout;
 mod mail;

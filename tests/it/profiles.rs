@@ -32,7 +32,10 @@ async fn they_follow_the_provider(backend: Backend) {
     let ada = comes(&sso, "idp|ada", "ada@acme.example", "Ada Byron").await;
     let log = Log::capture();
     let now = comes(&sso, "idp|ada", "Ada.Lovelace@ACME.example", "Ada Lovelace").await;
-    assert_eq!((now.id.as_str(), now.email.as_str(), now.name.as_deref()), (ada.id.as_str(), "ada.lovelace@acme.example", Some("Ada Lovelace")));
+    assert_eq!(
+        (now.id.as_str(), now.email.as_str(), now.name.as_deref()),
+        (ada.id.as_str(), "ada.lovelace@acme.example", Some("Ada Lovelace"))
+    );
     assert!(now.email_proven);
     let line = log.text().lines().find(|l| l.contains("e-mail address follows the provider")).map(str::to_owned);
     let line = line.expect("a line for those who look back");
@@ -95,5 +98,7 @@ async fn those_of_files_and_directories_stay(backend: Backend) {
     sso.app.db.execute(sql, params![&bob.id]).await.unwrap();
     let now = comes(&sso, "idp|bob", "robert@acme.example", "Robert").await;
     assert_eq!((now.email.as_str(), now.name.as_deref()), ("bob@acme.example", Some("Bob")));
-    assert!(users::find_by_email(&sso.app.db, &tenant.id, &Email::parse("robert@acme.example").unwrap()).await.unwrap().is_none());
+    assert!(
+        users::find_by_email(&sso.app.db, &tenant.id, &Email::parse("robert@acme.example").unwrap()).await.unwrap().is_none()
+    );
 }

@@ -52,7 +52,8 @@ fn provider() -> Provider {
 fn state(idp: &crate::idp::Idp) -> String {
     let tenant = |mode: &str| {
         let oidc = oidc(idp);
-        let landing = format!("idp_initiated: true, idp_initiated_client: {mode}, idp_initiated_url: \"https://{mode}.example/home\"");
+        let landing =
+            format!("idp_initiated: true, idp_initiated_client: {mode}, idp_initiated_url: \"https://{mode}.example/home\"");
         let corp = provider().settings("");
         let silent = provider().settings(&landing).replace(&format!("sso_url: \"{}\", ", provider().sso_url), "");
         format!(
@@ -162,7 +163,10 @@ async fn every_path_in_every_mode(backend: Backend) {
                     (_, "invite", false) => (false, "You have not been invited"),
                     _ => (false, "has not been set up"),
                 };
-                let holder = identities::owner(&sso.app.db, &connection(&sso.app, &tenant.id, path).await, &issuer(&sso, path), &subject).await.unwrap();
+                let holder =
+                    identities::owner(&sso.app.db, &connection(&sso.app, &tenant.id, path).await, &issuer(&sso, path), &subject)
+                        .await
+                        .unwrap();
                 let holder = holder.map(|c| c.user_id);
                 let right = is_in(&answer, mode) == expected
                     && answer.body.contains(words)
@@ -174,7 +178,8 @@ async fn every_path_in_every_mode(backend: Backend) {
                 }
                 // An invite is used up by the user that it made, and by no other.
                 if invited && mode != "scim" {
-                    let invite = invites::by_email(&sso.app.db, &tenant.id, &Email::parse(&email).unwrap()).await.unwrap().unwrap();
+                    let invite =
+                        invites::by_email(&sso.app.db, &tenant.id, &Email::parse(&email).unwrap()).await.unwrap().unwrap();
                     if invite.accepted_by.is_some() != matches!(there, Nobody | Bare) {
                         wrong.push(format!("{name}: accepted by {:?}", invite.accepted_by));
                     }
