@@ -141,6 +141,10 @@ pub async fn require_active(app: &App, pending: &Pending, user: &User, connectio
 /// A refusal, with the way back to where the person can choose another way to sign in, or sign in as somebody else.
 #[must_use]
 pub fn another_way(e: PageError, pending: &Pending) -> PageError {
+    // Behind an invite that is over there is no sign-in to go back to.
+    if matches!(e.status, StatusCode::GONE | StatusCode::NOT_FOUND) {
+        return e;
+    }
     e.way_on(super::choose::path(pending), "Back to sign-in")
 }
 

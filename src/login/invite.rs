@@ -70,7 +70,7 @@ pub async fn show(State(app): State<App>, mut visit: Visit, Path(token): Path<St
     authorize::count(&app, &visit)?;
     let followed = find(&app, token).await?;
     let jar = authorize::bind(&mut visit);
-    Ok((jar, followed.page(&app, &visit, None)).into_response())
+    Ok((jar, followed.page(&app, &visit, None, None)).into_response())
 }
 
 /// What the page's forms send.
@@ -139,7 +139,8 @@ impl Followed {
         if !self.tenant.password_login {
             return Err(password::not_here());
         }
-        let again = |status: StatusCode, words: &str| (status, self.page(app, visit, Some(words))).into_response();
+        let again =
+            |status: StatusCode, words: &str| (status, self.page(app, visit, Some(&choice.name), Some(words))).into_response();
         if let Err(weakness) = chosen_password::judge(&choice.password, &self.invite.email) {
             return Ok(again(StatusCode::UNPROCESSABLE_ENTITY, words(weakness)));
         }
@@ -189,7 +190,8 @@ impl Followed {
         }
     }
 
-    fn page(&self, app: &App, visit: &Visit, error: Option<&str>) -> Response {
+    /// The page, with the name that was typed.
+    fn page(&self, app: &App, visit: &Visit, typed: Option<&str>, error: Option<&str>) -> Response {
         let texts: Vec<String> = self.offered.iter().map(choose::label).collect();
         // Without pictures: nothing of this page comes from elsewhere, since its address is a secret.
         let buttons = self.offered.iter().zip(&texts).map(|(c, text)| Button { connection: &c.name, text, image: None });
@@ -197,6 +199,7 @@ impl Followed {
             tenant: &self.tenant.display_name,
             by: &self.invite.invited_by,
             name: self.invite.name.as_deref().unwrap_or_default(),
+            typed: typed.or(self.invite.name.as_deref()).unwrap_or_default(),
             email: self.invite.email.as_str(),
             until: Moment(self.invite.expires_at),
             action: &path(&self.token),

@@ -90,6 +90,8 @@ pub struct Invited<'a> {
     pub by: &'a str,
     /// The name of who is invited, as far as it is known; may be empty.
     pub name: &'a str,
+    /// The name that stands in the form; may be empty.
+    pub typed: &'a str,
     /// The address that is invited.
     pub email: &'a str,
     /// When the invite ends.
@@ -221,6 +223,7 @@ mod tests {
             tenant: HOSTILE,
             by: HOSTILE,
             name: HOSTILE,
+            typed: HOSTILE,
             email: HOSTILE,
             until: Moment(1_763_808_900),
             action: HOSTILE,

@@ -152,7 +152,6 @@ async fn links_leak_nowhere(backend: Backend) {
     // Of this program's own lines: the browser of the test writes here too.
     let leak = text.lines().find(|line| line.contains(token) && line.contains("gatehouse::"));
     assert_eq!(leak, None, "the log holds the link");
-    assert!(text.contains("answered"), "it does log requests");
     for (table, column) in [("invites", "token_hash"), ("logins", "request"), ("deliveries", "payload_sealed")] {
         let sql: &'static str = match table {
             "invites" => "SELECT token_hash FROM invites",
