@@ -15,7 +15,7 @@ use axum::{
 use tokio::time::Instant;
 use tracing::{Instrument as _, Level, Span};
 
-use crate::{metrics, secret};
+use crate::{login, metrics, secret};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Most characters of an id that the log repeats.
@@ -62,7 +62,12 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let entry = Entry::of(request.method(), request.headers());
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
-    let path = if tracing::enabled!(Level::DEBUG) { request.uri().path().to_owned() } else { String::new() };
+    let path = match route {
+        // An invite's path is a secret.
+        login::invite::ROUTE => route.to_owned(),
+        _ if tracing::enabled!(Level::DEBUG) => request.uri().path().to_owned(),
+        _ => String::new(),
+    };
     let span = entry.span(route);
     let mut response = next.run(request).instrument(span.clone()).await;
     span.in_scope(|| entry.end(route, &path, &mut response));

@@ -85,11 +85,19 @@ const OWNED: &[(&[&str], &[&str])] = &[
     (&["reqwest"], &["outbound"]),
     (&["argon2"], &["password"]),
     (&["lettre"], &["delivery"]),
+    (
+        // Pages, and mails.
+        &["askama"],
+        &[
+            "login", "endpoint", "admin", "scim", "demo", "main", "cli", "app", "router", "session", "bearer", "error", "page",
+            "assets", "serve", "metrics", "delivery",
+        ],
+    ),
     (&["clap"], &["main", "cli"]),
     (&["toml_edit"], &["config"]),
     (&["serde_saphyr"], &["apply"]),
     (
-        &["axum", "axum_extra", "axum_server", "tower", "tower_http", "tower_sessions", "askama", "askama_web"],
+        &["axum", "axum_extra", "axum_server", "tower", "tower_http", "tower_sessions", "askama_web"],
         &[
             "login", "endpoint", "admin", "scim", "demo", "main", "cli", "app", "router", "journal", "session", "bearer", "body",
             "error", "page", "assets", "serve", "metrics",

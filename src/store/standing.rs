@@ -26,10 +26,16 @@ pub struct Parties<'a> {
 }
 
 impl<'a> Parties<'a> {
+    /// A tenant alone.
+    #[must_use]
+    pub fn of_tenant(tenant_id: &'a str) -> Self {
+        Self { tenant_id, client_id: None, user_id: None, connection_id: None, family_id: None }
+    }
+
     /// A client and its tenant: all there is before anybody has signed in.
     #[must_use]
     pub fn of_client(tenant_id: &'a str, client_id: &'a str) -> Self {
-        Self { tenant_id, client_id: Some(client_id), user_id: None, connection_id: None, family_id: None }
+        Self { client_id: Some(client_id), ..Self::of_tenant(tenant_id) }
     }
 }
 
