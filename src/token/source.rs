@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
@@ -105,6 +106,15 @@ impl Source {
                 }))
             }
         }
+    }
+
+    /// Whom claims are about that this source has accepted before, if it would still accept them: all its rules are asked
+    /// again but those of time.
+    ///
+    /// # Errors
+    /// [`Invalid`] for the first rule that does not hold any more.
+    pub fn still_holds(&self, claims: &Map<String, Value>) -> Result<String, Invalid> {
+        verify::judge_again(claims, &self.rules)
     }
 
     /// A source whose keys and rules the caller has made.

@@ -151,6 +151,16 @@ fn judge_presence(claims: &Map<String, Value>, rules: &Rules) -> Result<(), Inva
     if missing.is_empty() { Ok(()) } else { Err(Invalid::Missing(missing)) }
 }
 
+/// Judges claims that were judged before, and whom they are about: what is asked of them may have changed since. Their times
+/// had their say then.
+pub(super) fn judge_again(claims: &Map<String, Value>, rules: &Rules) -> Result<String, Invalid> {
+    judge_issuer(claims, rules)?;
+    judge_audience(claims, &rules.audience)?;
+    judge_presence(claims, rules)?;
+    judge_values(claims, &rules.values, &mut Trail::default())?;
+    Ok(subject(claims, rules)?.unwrap_or_default().into_owned())
+}
+
 /// Whom the token is about; `None` where the rules do not ask.
 pub(super) fn subject<'a>(claims: &'a Map<String, Value>, rules: &Rules) -> Result<Option<Cow<'a, str>>, Invalid> {
     let Some(name) = &rules.subject else { return Ok(None) };

@@ -29,7 +29,7 @@ use self::{
 };
 use crate::{
     app::App,
-    policy::{claim_rules::find, role::Role, site::ResourceName},
+    policy::{role::Role, site::ResourceName},
     store::{self, StoreError},
     token::{Accepted, Invalid, Scope, issue::AccessClaims, unverified::Unverified},
 };
@@ -95,14 +95,7 @@ pub async fn of_claims(
     if expires_at.is_some_and(|at| at <= now) {
         return Err(gone("the sign-in has ended"));
     }
-    // The issuer may have been edited since.
-    let named = claims.get("iss").and_then(Value::as_str);
-    let is_theirs = issuer.all_settings.iter().any(|s| s.issuer.is_none() || s.issuer.as_deref() == named);
-    if !is_theirs || !issuer.values.hold(&claims) {
-        return Err(gone("its claims are not what the issuer's settings ask for now"));
-    }
-    let subject = find(&claims, &issuer.settings.unique_id_claim);
-    let subject = subject.and_then(Value::as_str).ok_or_else(|| gone("its claims name no subject"))?.to_owned();
+    let subject = issuer.still_vouches_for(&claims).map_err(Denied::NotActive)?;
     foreign::bearer(&catalogue, issuer, Vouched { claims, subject, expires_at, keep_until: i64::MAX }, now)
 }
 

@@ -240,12 +240,8 @@ fn open(said: Said, tenant: &Tenant, candidates: Vec<Candidate>, old: Option<&Ar
             Err(why) => problem = Some(why),
         }
     }
-    let values = ClaimRules::compile(&settings.claim_values).unwrap_or_else(|why| {
-        problem.get_or_insert(why);
-        ClaimRules::default()
-    });
     let mapper = Mapper::new(candidates, settings.matching);
-    Issuer { id, tenant_id, name, connection, off, problem, settings, secrets, values, mapper, all_settings, sources }
+    Issuer { id, tenant_id, name, connection, off, problem, settings, secrets, mapper, all_settings, sources }
 }
 
 /// The problems that were not there before.
