@@ -88,15 +88,16 @@ impl Source {
     }
 
     /// Judges a token by this source's means. An introspection endpoint is asked by nothing but a token that could hold: one
-    /// that reads as a JWT and has expired is refused without a call.
+    /// that reads as a JWT and has expired is refused without a call, unless an operator asks why.
     pub(super) async fn judge(&self, token: &Presented<'_>, demand: &Demand<'_>, trail: &mut Trail) -> Result<Proven, Invalid> {
         match (&self.proof, token.jwt()) {
             (Proof::Keys(keys), Ok(jwt)) => verify::judge(jwt, &**keys, demand, trail).await.map(Proven::Signed),
             (Proof::Keys(_), Err(invalid)) => Err(invalid.clone()),
             (Proof::Introspection(endpoint), jwt) => {
                 if let Ok(jwt) = jwt {
+                    trail.read(&jwt.claims, false);
                     trail.check("size", jwt.refuse_larger(demand.rules.limit), |()| String::new())?;
-                    trail.check("times", verify::judge_times(&jwt.claims, demand.rules, demand.now), |()| "fit".to_owned())?;
+                    trail.pass("times", verify::judge_times(&jwt.claims, demand.rules, demand.now), |()| "fit".to_owned())?;
                 }
                 let told = endpoint.judge(token.text(), demand, trail).await?;
                 // What stands on the token, as one exchanged for it, ends when the first of both does.

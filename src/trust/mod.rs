@@ -31,7 +31,11 @@ use crate::{
     app::App,
     policy::{role::Role, site::ResourceName},
     store::{self, StoreError},
-    token::{Accepted, Invalid, Scope, issue::AccessClaims, unverified::Unverified},
+    token::{
+        Accepted, Invalid, Refused, Scope,
+        issue::AccessClaims,
+        unverified::{HARD_LIMIT, Unverified},
+    },
 };
 
 /// Seconds after which a node notices what another has changed.
@@ -124,22 +128,34 @@ impl Catalogue {
     }
 
     /// Why nobody is let in with a token that was refused: an issuer that is switched off, or cannot work, is asked nothing,
-    /// so its tokens are unknown to the validator.
+    /// so its tokens are unknown to the validator. That it is off is for the log: nothing shows that its token is its own.
     fn reason(&self, token: &str, scope: &Scope<'_>, invalid: Invalid) -> Denied {
-        let Invalid::Issuer { .. } = &invalid else { return invalid.into() };
-        let Ok(unverified) = Unverified::read(token, crate::token::unverified::HARD_LIMIT) else { return invalid.into() };
-        let within = |issuer: &&Arc<Issuer>| {
-            scope.tenant.is_none_or(|tenant| tenant == issuer.tenant_id)
-                && scope.sources.is_none_or(|ids| ids.contains(&issuer.id))
-                && issuer.all_settings.iter().any(|s| s.issuer.as_deref() == unverified.issuer())
-        };
-        let named: Vec<_> = self.issuers().filter(within).collect();
+        let Invalid::Issuer { found, .. } = &invalid else { return invalid.into() };
+        let Ok(unverified) = Unverified::read(token, HARD_LIMIT) else { return invalid.into() };
+        let named = self.named_by(&unverified, scope);
         if let Some((issuer, off)) = named.iter().find_map(|issuer| Some((issuer, issuer.off?))) {
-            return Denied::NotActive(format!("{issuer}: {off}"));
+            return Denied::Invalid(Invalid::Issuer { found: found.clone(), expected: format!("{issuer} to be on: {off}") });
         }
         match named.iter().find_map(|issuer| Some((issuer, issuer.problem.as_ref()?))) {
             Some((issuer, problem)) => Denied::Invalid(Invalid::Keys(format!("{issuer} cannot work: {problem}"))),
             None => invalid.into(),
         }
+    }
+
+    /// The issuers within the scope that a token names.
+    fn named_by(&self, token: &Unverified<'_>, scope: &Scope<'_>) -> Vec<&Arc<Issuer>> {
+        let within = |issuer: &&Arc<Issuer>| {
+            scope.tenant.is_none_or(|tenant| tenant == issuer.tenant_id)
+                && scope.sources.is_none_or(|ids| ids.contains(&issuer.id))
+                && issuer.all_settings.iter().any(|s| s.issuer.as_deref() == token.issuer())
+        };
+        self.issuers().filter(within).collect()
+    }
+
+    /// A token that no source has heard, because its issuer is off or cannot work.
+    fn unheard(&self, token: &str, scope: &Scope<'_>) -> Option<Refused> {
+        let token = Unverified::read(token, HARD_LIMIT).ok()?;
+        let source = self.named_by(&token, scope).first().map(|issuer| issuer.id.clone())?;
+        Some(Refused { source: Some(source), claims: token.into_claims(), proven: false })
     }
 }

@@ -174,12 +174,21 @@ async fn an_issuer_that_cannot_work_is_left_out(backend: Backend) {
     // And an issuer that is switched off, or whose tenant is.
     let off = trusted_issuers::TrustedIssuer { enabled: false, ..world.issuer("acme", "idp").await };
     trusted_issuers::save(&world.app.db, &off).await.unwrap();
-    assert_eq!(world.name(&world.token(json!({}))).await, "401 Token is not active");
+    // Nothing shows that the token is its own, so nobody learns that it is there and off: the log does.
+    let unknown = world.whoami(&world.token(json!({"iss": "https://nobody.example"}))).await;
+    assert_eq!((unknown.status, &unknown.json()["error_description"]), (401, &json!("Invalid issuer")));
+    let good = world.token(json!({}));
+    for token in [format!("{}AAAAAAAA", &good[..good.len() - 8]), good] {
+        let answer = world.whoami(&token).await;
+        let told = (answer.status, &answer.body, answer.header("www-authenticate"));
+        assert_eq!(told, (401, &unknown.body, unknown.header("www-authenticate")));
+    }
+    assert!(log.text().contains("trusted issuer idp to be on"), "{}", log.text());
     // A key that nobody knows makes us ask the issuer, but not this one.
     let fetched = world.idp.seen("/jwks").len();
     world.clock.advance(200);
     world.idp.turn(|knobs| knobs.header = change(|header: &mut Value| header["kid"] = json!("unknown")));
-    assert_eq!(world.name(&world.token(json!({}))).await, "401 Token is not active");
+    assert_eq!(world.name(&world.token(json!({}))).await, "401 Invalid issuer");
     world.idp.turn(|knobs| knobs.header = None);
     assert_eq!(world.idp.seen("/jwks").len(), fetched, "what is off is asked nothing");
     assert!(trusted_issuers::delete(&world.app.db, &off.id).await.unwrap());
