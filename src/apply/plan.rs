@@ -49,6 +49,11 @@ impl Plan {
         [Action::Create, Action::Update, Action::Delete].map(|a| self.count(a)).iter().sum()
     }
 
+    /// What goes, with the roles that are lost.
+    pub fn deletions(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter(|line| line.action == Action::Delete)
+    }
+
     pub(super) fn add(&mut self, action: Action, name: String, fields: Vec<String>) {
         self.lines.push(Line { action, name, fields });
     }

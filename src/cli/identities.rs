@@ -61,7 +61,7 @@ pub async fn delete(settings: &Settings, tenant: &str, name: &str, yes: bool) ->
         held.iter().for_each(|(kind, name, role)| say(format!("  {} on {kind} {name}", role.as_str())));
     }
     if !yes {
-        agree()?;
+        agree("Delete it?", "nothing was deleted")?;
     }
     store::principals::delete(&db, &identity.id).await.map_err(one)?;
     db.close().await;
@@ -70,15 +70,15 @@ pub async fn delete(settings: &Settings, tenant: &str, name: &str, yes: bool) ->
 }
 
 /// Asks whoever sits at the terminal; where nobody does, nobody has agreed.
-fn agree() -> Result<(), Problems> {
+pub fn agree(question: &str, otherwise: &str) -> Result<(), Problems> {
     if !io::stdin().is_terminal() {
-        return Err(one("nothing was deleted: there is no terminal to ask at; say --yes to agree beforehand"));
+        return Err(one(format!("{otherwise}: there is no terminal to ask at; say --yes to agree beforehand")));
     }
     let mut out = io::stdout();
-    let asked = out.write_all(b"Delete it? [y/N] ").and_then(|()| out.flush());
+    let asked = write!(out, "{question} [y/N] ").and_then(|()| out.flush());
     let mut answer = String::new();
     asked.and_then(|()| io::stdin().lock().read_line(&mut answer)).map_err(one)?;
-    if is_yes(&answer) { Ok(()) } else { Err(one("nothing was deleted")) }
+    if is_yes(&answer) { Ok(()) } else { Err(one(otherwise)) }
 }
 
 fn is_yes(answer: &str) -> bool {
