@@ -3,6 +3,7 @@
 use super::{
     claim_rules::{ClaimRules, MatchType, is_name},
     connection::{KNOWN_ALGS, MAX_SKEW, url_problem},
+    identity_header::{KNOWN, alike},
     trusted_issuer::{Introspection, IntrospectionAuth, IssuerSecrets, IssuerSettings, OauthClient},
 };
 
@@ -192,11 +193,12 @@ fn is_plain(text: &str) -> bool {
     (1..=2048).contains(&text.len()) && !text.contains(char::is_control)
 }
 
-/// Not those that proxies and browsers fill with something else.
+/// Not those that proxies and browsers fill with something else, or that no client may send to a site.
 fn is_header(name: &str) -> bool {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     let taken = ["cookie", "host", "content-length", "content-type", "transfer-encoding", "connection"];
-    (1..=64).contains(&name.len()) && name.bytes().all(token) && !taken.contains(&name.to_ascii_lowercase().as_str())
+    let free = !taken.contains(&name.to_ascii_lowercase().as_str()) && !KNOWN.iter().any(|known| alike(name, known));
+    (1..=64).contains(&name.len()) && name.bytes().all(token) && free
 }
 
 #[cfg(test)]
@@ -267,6 +269,7 @@ mod tests {
             (IssuerSettings { max_token_age: Some(0), ..good() }, "max_token_age must be"),
             (IssuerSettings { header_key: some("X Y"), ..good() }, "header_key is no name"),
             (IssuerSettings { header_key: some("Cookie"), ..good() }, "header_key is no name"),
+            (IssuerSettings { header_key: some("X_User-JWT"), ..good() }, "header_key is no name"),
             (asked(Introspection::default()), "introspection_client_id is missing"),
             (asked(closed()), "introspection_client_secret is missing"),
             (
