@@ -18,7 +18,7 @@ impl IssuerSettings {
     #[must_use]
     pub fn problems(&self, secrets: &IssuerSecrets) -> Vec<String> {
         let mut found = Vec::new();
-        found.extend(self.issuer.as_deref().and_then(issuer_problem));
+        found.extend(self.issuers().filter_map(issuer_problem));
         if self.audience.iter().any(|name| !is_plain(name)) {
             found.push("audience holds a name that is empty, longer than 2048 bytes or has control characters".to_owned());
         }
@@ -83,9 +83,9 @@ impl IssuerSettings {
         let given: Vec<&str> = sources.into_iter().filter_map(|(name, given)| given.then_some(name)).collect();
         let mut found: Vec<String> = self.jwks_uri.iter().filter_map(|url| endpoint_problem("jwks_uri", url)).collect();
         match given.as_slice() {
-            [] => match self.issuer.as_deref() {
-                // Its discovery document will say where the keys are.
-                Some(issuer) if endpoint_problem("issuer", issuer).is_none() => {}
+            [] => match self.issuers().collect::<Vec<_>>()[..] {
+                // Its discovery document will say where the keys are. Of several, none speaks for the others.
+                [issuer] if endpoint_problem("issuer", issuer).is_none() => {}
                 _ => found.push(
                     "jwks_uri is missing: it is where the issuer publishes its keys (or give jwks or introspection_endpoint)"
                         .into(),
@@ -256,6 +256,8 @@ mod tests {
             (IssuerSettings { jwks_uri: some("https://u:p@idp.example"), ..good() }, "jwks_uri must not hold a user name"),
             (IssuerSettings { jwks_uri: None, issuer: None, ..good() }, "jwks_uri is missing"),
             (IssuerSettings { jwks_uri: None, issuer: some("urn:idp"), ..good() }, "jwks_uri is missing"),
+            (IssuerSettings { jwks_uri: None, other_issuers: vec!["https://x.example".into()], ..good() }, "jwks_uri is missing"),
+            (IssuerSettings { other_issuers: vec!["https://b.example/.well-known/x".into()], ..good() }, "issuer is the"),
             (IssuerSettings { jwks: Some(json!({"keys": []})), ..good() }, "jwks is given beside jwks_uri"),
             (IssuerSettings { algorithms: vec!["none".into()], ..good() }, "algorithms names none"),
             (IssuerSettings { algorithms: vec!["None".into()], ..good() }, "algorithms names none"),

@@ -156,14 +156,15 @@ fn keys(settings: &IssuerSettings, key_sets: &KeySets) -> Result<Arc<dyn KeySour
         let url = Url::parse(uri).map_err(|e| format!("jwks_uri is no URL ({e})"))?;
         return Ok(Arc::new(key_sets.kept(&url, settings.cache_max_age)));
     }
-    let Some(issuer) = &settings.issuer else {
-        return Err("an issuer that may be anyone needs jwks or jwks_uri: there is nothing to discover them by".to_owned());
+    let [issuer] = settings.issuers().collect::<Vec<_>>()[..] else {
+        return Err("an issuer that is not one alone needs jwks or jwks_uri: there is nothing to discover them by".to_owned());
     };
     key_sets.discovered(issuer, settings.cache_max_age).map(|keys| Arc::new(keys) as Arc<dyn KeySource>)
 }
 
 fn rules(settings: &IssuerSettings) -> Result<Rules, String> {
-    let issuer = settings.issuer.clone().map_or(Issuer::Any, |issuer| Issuer::OneOf(vec![issuer]));
+    let names: Vec<String> = settings.issuers().map(str::to_owned).collect();
+    let issuer = if names.is_empty() { Issuer::Any } else { Issuer::OneOf(names) };
     let audience = match settings.audience.as_slice() {
         [] => AudienceRule::Any,
         names => AudienceRule::Contains(names.to_vec()),

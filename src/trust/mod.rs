@@ -147,7 +147,7 @@ impl Catalogue {
         let within = |issuer: &&Arc<Issuer>| {
             scope.tenant.is_none_or(|tenant| tenant == issuer.tenant_id)
                 && scope.sources.is_none_or(|ids| ids.contains(&issuer.id))
-                && issuer.all_settings.iter().any(|s| s.issuer.as_deref() == token.issuer())
+                && issuer.all_settings.iter().any(|s| s.issuers().any(|name| Some(name) == token.issuer()))
         };
         self.issuers().filter(within).collect()
     }

@@ -190,6 +190,30 @@ async fn an_issuer_that_may_be_anyone_is_asked_only_by_its_tenant() {
 }
 
 #[tokio::test]
+async fn an_issuer_may_go_by_several_names() {
+    let forge = key();
+    let shape = json!({"jwks": {"keys": [forge.jwk]}, "audience": "api", "claimValues": {"iss": {"values": ["https://a.test", "https://b.test/"]}}});
+    let settings = crate::policy::jwt_validation::convert(&shape).unwrap();
+    let validator = table([trusted("s", "acme", &[&forge], |s| *s = settings)]);
+    for (iss, good) in [
+        ("https://a.test", true),
+        ("https://b.test/", true),
+        ("https://b.test", false),
+        ("https://a.test/", false),
+        ("https://A.test", false),
+        ("https://a.test or https://b.test/", false),
+        ("https://c.test", false),
+    ] {
+        let token = sign(&forge, &but("iss", json!(iss)));
+        // No tenant need be named.
+        for scope in [of("acme"), Scope::default()] {
+            let judged = validator.validate(&token, &scope, NOW).await.map(|_| ()).map_err(|e| e.to_string());
+            assert_eq!(judged, if good { Ok(()) } else { Err("Invalid issuer".to_owned()) }, "{iss}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn settings_become_rules() {
     let forge = key();
     let value = |claim: &str, value: Value, match_type| ClaimRule { claim: claim.to_owned(), values: vec![value], match_type };
