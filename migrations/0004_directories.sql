@@ -61,7 +61,7 @@ CREATE TABLE directory_emails (
     directory_id      TEXT NOT NULL,
     value             TEXT NOT NULL,
     kind              TEXT,
-    is_primary        BOOLEAN NOT NULL,
+    is_primary        BOOLEAN,
     PRIMARY KEY (directory_user_id, position)
 );
 CREATE INDEX directory_emails_by_value ON directory_emails (directory_id, value);
@@ -150,15 +150,18 @@ CREATE UNIQUE INDEX invites_open ON invites (tenant_id, email) WHERE accepted_at
 CREATE INDEX invites_by_tenant ON invites (tenant_id, created_at);
 CREATE INDEX invites_by_accepted_by ON invites (accepted_by);
 
--- What is to be sent to others, mails and logout tokens alike, until it has been.
+-- What is to be sent to others, mails and logout tokens alike, until it has been. receiver names who takes it, so that
+-- one who is slow or away holds up nobody else.
 CREATE TABLE deliveries (
     id             TEXT PRIMARY KEY,
     tenant_id      TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     kind           TEXT NOT NULL,
+    receiver       TEXT NOT NULL,
     payload_sealed TEXT NOT NULL,
     attempts       BIGINT NOT NULL,
     due_at         BIGINT NOT NULL,
     created_at     BIGINT NOT NULL
 );
 CREATE INDEX deliveries_by_due ON deliveries (due_at);
+CREATE INDEX deliveries_by_receiver ON deliveries (receiver, due_at);
 CREATE INDEX deliveries_by_tenant ON deliveries (tenant_id);

@@ -14,6 +14,7 @@ use crate::{
         registry::{Registry, StoredConnection},
         saml::credentials::Credentials,
     },
+    delivery::Deliveries,
     endpoint::forward::remembered::Decisions,
     grant::{Defaults, Grants},
     limit::Limiter,
@@ -21,7 +22,7 @@ use crate::{
     password::{PasswordError, Passwords},
     policy::connection::Protocol,
     provider_metadata::Providers,
-    saml_keys,
+    saml_keys, scim,
     seal::{SealError, Sealer},
     signing::{self, SigningError},
     store::{self, Db, StoreError, connections::Connection},
@@ -95,6 +96,8 @@ pub struct Inner {
     pub trust: Trust,
     /// The way to other servers.
     pub outbound: Outbound,
+    /// Wakes whoever sends mails and logout tokens.
+    pub deliveries: Deliveries,
     /// Forward auth's decisions, kept.
     pub decisions: Decisions,
     /// Key sets of clients and providers.
@@ -105,6 +108,10 @@ pub struct Inner {
     pub passwords: Passwords,
     /// The limit on sign-ins begun.
     pub limiter: Limiter,
+    /// The limit on what directories push, by directory.
+    pub pushes: Limiter,
+    /// The limit on refusals of tokens that are no directory's, by address.
+    pub strangers: Limiter,
     registry: Registry,
     issuer: String,
     callback_url: String,
@@ -166,11 +173,14 @@ impl App {
             validator,
             trust,
             outbound,
+            deliveries: Deliveries::default(),
             decisions: Decisions::default(),
             key_sets,
             providers,
             passwords: Passwords::new()?,
             limiter: Limiter::new(settings.sign_in_rate),
+            pushes: Limiter::steady(settings.scim_rate),
+            strangers: Limiter::new(scim::STRANGERS),
             registry: Registry::new(deps),
             callback_url: format!("{issuer}/oauth2/callback"),
             issuer,

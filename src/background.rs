@@ -1,17 +1,24 @@
-//! What a node does beside answering requests: follows key changes of other nodes, rotates keys by age, sweeps what has
-//! expired, and fetches again what providers publish.
+//! What a node does beside answering requests: follows what other nodes change, rotates keys by age, sweeps what has
+//! expired, fetches again what providers publish, and sends what is queued.
 
 use std::time::Duration;
 
-use tokio::{task::JoinHandle, time::interval};
+use tokio::{
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval},
+};
 
 use crate::{
     app::{self, App},
+    delivery::Worker,
+    limit::Limiter,
     saml_keys, signing, store,
 };
 
 /// Seconds between looks at the stored keys: a new key is known on every node after that long.
 pub const POLL: u64 = 5;
+/// Milliseconds between looks for what other nodes have changed.
+pub const LOOK: u64 = 250;
 /// Rounds from one sweep, and look at the keys' age, to the next.
 const SWEEP_EVERY: u64 = 12;
 
@@ -35,7 +42,18 @@ pub fn spawn(app: App) -> JoinHandle<()> {
                 tokio::join!(app.providers.refresh_due(), app.key_sets.refresh_due(app.clock.now()));
             }
         };
-        tokio::join!(own, providers);
+        let others = async {
+            let mut ticks = interval(Duration::from_millis(LOOK));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                // What fails here fails for whoever asks, too, and is said there.
+                if let Err(e) = app.trust.look(app.clock.now()).await {
+                    tracing::debug!(cause = %e, "what other nodes have changed cannot be seen");
+                }
+            }
+        };
+        tokio::join!(own, providers, others, Worker::new(app.clone()).run());
     })
 }
 
@@ -62,7 +80,7 @@ impl Rounds {
             tracing::error!(cause = %e, "SAML keys could not be refreshed; the last known ones stay");
         }
         if housekeeping {
-            app.limiter.forget_quiet();
+            [&app.limiter, &app.pushes, &app.strangers].into_iter().for_each(Limiter::forget_quiet);
             if let Err(e) = app.providers.measure().await {
                 tracing::error!(cause = %e, "providers' metadata cannot be counted");
             }

@@ -2,7 +2,7 @@
 //! control-plane hops have set. Never from the query, which leaks into logs (RFC 6750 §5.3).
 //!
 //! The cookie is sent by browsers whoever made them call. That is harmless as long as what it opens only reads, answers no
-//! other origin, and is `SameSite=Lax`: whatever changes something must ask for more than this.
+//! other origin, and is `SameSite=Lax`: whatever changes something asks for the header ([`administrator`]).
 
 use axum::http::{HeaderMap, StatusCode, header};
 
@@ -14,7 +14,7 @@ use crate::{
         params::Params,
     },
     session::only_cookie,
-    store::{self, families::Family},
+    store::{self, families::Family, users::User},
     token::{Scope, issue::AccessClaims},
     trust::{self, Bearer},
 };
@@ -30,14 +30,57 @@ pub const COOKIE: &str = "accessToken";
 pub async fn required(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Bearer, ApiError> {
     let params = Params::parse(query.unwrap_or_default())?;
     let named = params.one("tenant")?;
-    let token = credential(headers)?;
+    judge(app, &credential(headers)?, named).await
+}
+
+/// An administrator of a tenant, by a token in the header alone: what changes something must not follow from a cookie, which
+/// a browser sends whoever made it call (CSRF).
+///
+/// # Errors
+/// As [`required`] and [`require_administrator`].
+pub async fn administrator(app: &App, headers: &HeaderMap) -> Result<(Bearer, User), ApiError> {
+    let bearer = judge(app, in_header(headers)?, None).await?;
+    let user = require_administrator(app, &bearer).await?;
+    Ok((bearer, user))
+}
+
+/// The bearer, if it is an administrator of its tenant who asks by a client of the operator's own: consent to a third
+/// party's is none to administer the tenant.
+///
+/// # Errors
+/// `access_denied` (403).
+pub async fn require_administrator(app: &App, bearer: &Bearer) -> Result<User, ApiError> {
+    let family = bearer.family.as_ref();
+    let user = match family {
+        Some(family) => store::users::find(&app.db, &family.user_id).await?,
+        None => None,
+    };
+    let user = user.filter(|user| user.admin && user.active);
+    let user = user.ok_or_else(|| forbidden("only an administrator of the tenant may ask this", &bearer.subject))?;
+    let client = match family {
+        Some(family) => store::clients::find(&app.db, &family.client_id).await?,
+        None => None,
+    };
+    if !client.is_some_and(|client| client.trusted) {
+        return Err(forbidden("the token's client is not trusted: ask with a token of one that is", &bearer.subject));
+    }
+    Ok(user)
+}
+
+/// Who asks is known, and may not.
+#[must_use]
+pub fn forbidden(why: &'static str, who: &str) -> ApiError {
+    ApiError { status: StatusCode::FORBIDDEN, ..ApiError::new(error(Code::AccessDenied, why), format!("asked by {who}")) }
+}
+
+async fn judge(app: &App, token: &str, named: Option<&str>) -> Result<Bearer, ApiError> {
     // A tenant that does not exist trusts nobody: its name tells a stranger no more than another's.
     let tenant = match named {
         Some(name) => Some(app.trust.catalogue(app.clock.now()).await?.tenant_by_name(name).map(|t| t.id.clone())),
         None => None,
     };
     let tenant = tenant.as_ref().map(|found| found.as_deref().unwrap_or_default());
-    let bearer = trust::judge(app, &token, &Scope { tenant, ..Scope::default() }).await?;
+    let bearer = trust::judge(app, token, &Scope { tenant, ..Scope::default() }).await?;
     if bearer.principals.is_empty() && bearer.teams.is_empty() {
         let cause = format!("{} of issuer {} in tenant {} matches no mapping", bearer.subject, bearer.issuer, bearer.tenant);
         let nobody = ApiError::new(error(Code::AccessDenied, "the token maps to no identity"), cause);

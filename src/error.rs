@@ -166,6 +166,8 @@ impl ApiError {
             Code::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
             Code::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Code::SlowDown => StatusCode::TOO_MANY_REQUESTS,
+            Code::NotFound => StatusCode::NOT_FOUND,
+            Code::Conflict => StatusCode::CONFLICT,
             _ => StatusCode::BAD_REQUEST,
         };
         let challenge = match error.code {

@@ -3,11 +3,13 @@
 //! Customers sign in with their own identity provider; gatehouse links the person to a user and issues its own signed
 //! tokens. The rooms and what each may import are drawn in the README's "House", and held by `tests/house.rs`.
 
+pub mod admin;
 pub mod app;
 pub mod apply;
 pub mod assets;
 pub mod background;
 pub mod bearer;
+pub mod body;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -47,6 +47,12 @@ pub fn provider_metadata(state: &'static str, count: i64) {
     gauge!("gatehouse_provider_metadata", "state" => state).set(count as f64);
 }
 
+/// One attempt to send something: `kind` is `mail` or `backchannel_logout`; `outcome` is `arrived`, `later`, `moot` or
+/// `given_up`.
+pub fn delivery(kind: &'static str, outcome: &'static str) {
+    counter!("gatehouse_deliveries_total", "kind" => kind, "outcome" => outcome).increment(1);
+}
+
 /// One request to a grant: `outcome` is `issued` or the OAuth error code.
 pub fn token(grant: &'static str, outcome: &'static str) {
     counter!("gatehouse_token_requests_total", "grant" => grant, "outcome" => outcome).increment(1);

@@ -20,7 +20,7 @@ use tower_http::{
 };
 use tracing::Instrument as _;
 
-use crate::{app::App, assets, endpoint, error::PageError, login, page, scim, session};
+use crate::{admin, app::App, assets, endpoint, error::PageError, login, page, scim, session};
 
 /// Largest request body, in bytes; no honest request of ours is near it.
 const BODY_LIMIT: usize = 256 * 1024;
@@ -37,11 +37,12 @@ pub fn router(app: App) -> Router {
         .merge(login::answers().layer(RequestBodyLimitLayer::new(ANSWER_LIMIT)))
         .layer(session::layer(&app))
         .layer(middleware::map_response(session::take_cookie_back));
-    let others =
-        Router::new().merge(endpoint::routes(&app)).nest("/scim/v2", scim::routes()).merge(assets::routes()).fallback(not_found);
+    let others = Router::new().merge(endpoint::routes(&app)).merge(admin::routes()).merge(assets::routes()).fallback(not_found);
     others
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .merge(people)
+        // It limits bodies itself, each by what it is for, and says so in the form of its errors.
+        .nest("/scim/v2", scim::routes())
         .layer(DefaultBodyLimit::disable())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {

@@ -47,6 +47,14 @@ pub fn nth_row_id(now: i64, n: u64) -> String {
     uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid().to_string()
 }
 
+/// A number of chance, for what should not happen everywhere at once.
+#[must_use]
+pub fn chance() -> u64 {
+    let mut bytes = [0u8; 8];
+    fill(&mut bytes);
+    u64::from_be_bytes(bytes)
+}
+
 /// SHA-256 as base64url: how a random secret is stored and looked up.
 #[must_use]
 pub fn digest(value: &str) -> String {

@@ -249,17 +249,16 @@ impl Visit {
 }
 
 /// Ends everything that one sign-in gave, whoever asks for it: the person, a control plane, or the identity provider.
-/// Codes come first, so that a redemption under way finds its family ended after it. Gives the session at a provider that
-/// the sign-in rested on: to one caller only, who may end that one too.
+/// Gives the session at a provider that the sign-in rested on: to one caller only, who may end that one too.
 ///
 /// # Errors
 /// When the database does not answer: then nothing may claim that the sign-in has ended.
 pub async fn end_sign_in(app: &App, sid: &str) -> Result<Option<ProviderSession>, PageError> {
-    let now = app.clock.now();
-    store::codes::burn_of_sid(&app.db, sid).await?;
-    store::families::revoke_of_sid(&app.db, sid, now).await?;
-    store::sessions::delete_of_sid(&app.db, sid).await?;
-    Ok(store::provider_sessions::take(&app.db, sid, now).await?)
+    let mut tx = app.db.begin().await?;
+    let rested_on = store::sign_ins::end(&mut tx, &app.sealer, sid, app.clock.now()).await?;
+    tx.commit().await?;
+    app.deliveries.nudge();
+    Ok(rested_on)
 }
 
 /// The binding cookie of a browser that had none: its value and the header that sets it.

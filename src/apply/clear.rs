@@ -9,7 +9,12 @@ use super::{
 };
 use crate::{
     policy::principal::Kind,
-    store::{clients, connections, domains, principals, resources, sites, teams, tenants::Tenant, trusted_issuers, users},
+    store::{
+        clients, connections, domains, principals, resources, sites, teams,
+        tenants::Tenant,
+        trusted_issuers,
+        users::{self, By, ShutOut},
+    },
 };
 
 /// How many of those who are kept are named.
@@ -61,8 +66,10 @@ impl Work<'_> {
                 clients::delete(&mut *self.tx, &x.id).await?;
             }
         }
+        // Those that groups of directories are: a file does not speak for them.
+        let pushed = teams::pushed(&mut *self.tx, &tenant.id).await?;
         for x in teams::of_tenant(&mut *self.tx, &tenant.id).await? {
-            if file.teams.iter().any(|f| f.name == x.name) {
+            if file.teams.iter().any(|f| f.name == x.name) || pushed.contains(&x.id) {
                 continue;
             }
             let lost = self.roles(&x.id).await?;
@@ -128,7 +135,10 @@ impl Work<'_> {
             }
             let lost = self.roles(&x.id).await?;
             if self.goes(format!("user {}/{}", tenant.name, x.email.as_str()), lost) {
-                users::delete(&mut *self.tx, &x.id).await?;
+                let (by, actor, cause) = (By::Operator, "apply", "deleted");
+                let out = ShutOut { user_id: &x.id, by, actor, cause, force: true, sealer: self.sealer, now: self.now };
+                // Forced, so there is no last administrator to spare.
+                let _ = users::remove(self.tx, &out).await?;
             }
         }
         if self.prune && !others.is_empty() {

@@ -11,7 +11,7 @@ use crate::{
     store::{
         teams::{self, Team},
         tenants::Tenant,
-        users::{self, User},
+        users::{self, By, Opened, Opening, ShutOut, User},
     },
 };
 
@@ -34,6 +34,7 @@ impl Work<'_> {
                 password_hash: new_hash.map(str::to_owned),
                 admin: file.admin,
                 active: file.active.unwrap_or(true),
+                shut_by: (file.active == Some(false)).then_some(By::Operator),
                 created_at: self.now,
                 updated_at: self.now,
             };
@@ -65,21 +66,34 @@ impl Work<'_> {
             users::set_password(&mut *self.tx, &old.id, Some(hash), self.now).await?;
             if old.password_hash.is_some() {
                 // Whoever signed in with the old one has to know the new one.
-                users::end_access(self.tx, &old.id, self.now).await?;
+                users::end_access(self.tx, self.sealer, &old.id, self.now).await?;
             }
         }
         match file.active {
-            Some(false) if old.active => {
+            Some(false) if old.active || old.shut_by == Some(By::Directory) => {
                 fields.push("active".into());
-                users::deactivate(self.tx, &old.id, self.now).await?;
+                self.shut_out(&old.id).await?;
             }
             Some(true) if !old.active => {
-                fields.push("active".into());
-                users::activate(&mut *self.tx, &old.id, self.now).await?;
+                let opening = Opening { user_id: &old.id, by: By::Operator, sealer: self.sealer, now: self.now };
+                match users::open_again(self.tx, &opening).await? {
+                    Opened::Open => fields.push("active".into()),
+                    // No problem: a start with this file must not fail because a customer's directory shuts somebody out.
+                    _ => tracing::warn!(user = file.email.as_str(), "stays deactivated: inactive in a directory"),
+                }
             }
             _ => {}
         }
         self.plan.compare(name, fields);
+        Ok(())
+    }
+
+    /// A file is explicit: also for the last administrator.
+    async fn shut_out(&mut self, id: &str) -> Result {
+        let (by, actor, cause) = (By::Operator, "apply", "active: false");
+        let out = ShutOut { user_id: id, by, actor, cause, force: true, sealer: self.sealer, now: self.now };
+        // Forced, so there is no last administrator to spare.
+        let _ = users::shut_out(self.tx, &out).await?;
         Ok(())
     }
 
@@ -107,7 +121,8 @@ impl Work<'_> {
             Some(team) => team,
             None => {
                 let id = secret::row_id(self.now);
-                let team = Team { id, tenant_id: tenant.id.clone(), name: file.name.clone(), created_at: self.now };
+                let team =
+                    Team { id, tenant_id: tenant.id.clone(), name: file.name.clone(), created_at: self.now, group_id: None };
                 teams::save(&mut *self.tx, &team).await?;
                 team
             }

@@ -49,6 +49,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Sign-ins that one address may begin in a minute: each leaves a row until it ends or expires.
     pub sign_in_rate: NonZeroU32,
+    /// Requests that one directory may make in a second; four times as many in a burst.
+    pub scim_rate: NonZeroU32,
     /// Seconds an access token lives, unless tenant or client say otherwise.
     pub access_token_lifetime: i64,
     /// Seconds a refresh token lives from its issue, unless tenant or client say otherwise.
@@ -147,6 +149,7 @@ impl Settings {
             outbound_allow: s.allow("outbound_allow"),
             trusted_proxies: s.networks("trusted_proxies"),
             sign_in_rate: s.count("sign_in_rate", NonZeroU32::MIN.saturating_add(599)),
+            scim_rate: s.count("scim_rate", NonZeroU32::MIN.saturating_add(49)),
             access_token_lifetime: s.duration("access_token_lifetime", DAY),
             refresh_token_lifetime: s.duration("refresh_token_lifetime", 7 * DAY),
             refresh_token_absolute_lifetime: s.duration("refresh_token_absolute_lifetime", 30 * DAY),

@@ -5,16 +5,15 @@ use axum::{
     Json,
     body::Bytes,
     extract::{RawQuery, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
     response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::body;
 use crate::{
     app::App,
-    bearer,
+    bearer, body,
     error::ApiError,
     oauth::error::{Code, error},
     policy::{role::Role, site::ResourceName},
@@ -102,23 +101,10 @@ struct Explanation {
 /// consent to a third party's is none to read the tenant's mappings. It is not logged.
 pub async fn explain(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let bearer = bearer::required(&app, &headers, None).await?;
-    let user = match &bearer.family {
-        Some(family) => store::users::find(&app.db, &family.user_id).await?,
-        None => None,
-    };
-    if !user.is_some_and(|user| user.admin && user.active) {
-        return Err(forbidden("only an administrator of the tenant may ask this", &bearer.subject));
-    }
-    let client = match &bearer.family {
-        Some(family) => store::clients::find(&app.db, &family.client_id).await?,
-        None => None,
-    };
-    if !client.is_some_and(|client| client.trusted) {
-        return Err(forbidden("the token's client is not trusted: ask with a token of one that is", &bearer.subject));
-    }
+    bearer::require_administrator(&app, &bearer).await?;
     let request: Explanation = body::read(&headers, &body)?;
     if request.tenant.as_ref().is_some_and(|tenant| *tenant != bearer.tenant) {
-        return Err(forbidden("an administrator may ask this for the own tenant alone", &bearer.subject));
+        return Err(bearer::forbidden("an administrator may ask this for the own tenant alone", &bearer.subject));
     }
     if request.role.is_some() && request.resource.is_none() {
         return Err(error(Code::InvalidRequest, "role needs a resource").into());
@@ -133,10 +119,6 @@ pub async fn explain(State(app): State<App>, headers: HeaderMap, body: Bytes) ->
     let report = trust::explain::explain(&app, question).await?;
     tracing::info!(by = bearer.subject, tenant = bearer.tenant, allowed = report.allowed, "a token was explained");
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(report)).into_response())
-}
-
-fn forbidden(why: &'static str, who: &str) -> ApiError {
-    ApiError { status: StatusCode::FORBIDDEN, ..ApiError::new(error(Code::AccessDenied, why), format!("asked by {who}")) }
 }
 
 /// Each role includes the lower ones.

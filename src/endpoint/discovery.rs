@@ -52,6 +52,8 @@ pub async fn metadata(State(app): State<App>) -> Response {
         "revocation_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGS,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "authorization_response_iss_parameter_supported": true,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
         "claims_parameter_supported": false,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,

@@ -4,7 +4,6 @@
 //! `caller` reads the form and lets `client_auth` say who the client is, `bearer` says what an access token is worth; each endpoint is one file.
 
 pub mod access;
-pub mod body;
 pub mod caller;
 pub mod client_auth;
 pub mod discovery;

@@ -70,6 +70,7 @@ async fn try_once(app: &App, pending: &Pending, connection: &Connection, identit
                 password_hash: None,
                 admin: false,
                 active: true,
+                shut_by: None,
                 created_at: now,
                 updated_at: now,
             };

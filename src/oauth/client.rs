@@ -109,6 +109,10 @@ pub struct ClientSettings {
     pub redirect_uris: Vec<RedirectUri>,
     /// Where RP-initiated logout may return to; compared byte for byte.
     pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Where it is told that a sign-in has ended (OpenID Connect Back-Channel Logout 1.0).
+    pub backchannel_logout_uri: Option<String>,
+    /// It can do nothing with a logout token that names no `sid`.
+    pub backchannel_logout_session_required: bool,
     /// Grants this client may use.
     pub grant_types: Vec<GrantType>,
     /// How it authenticates.
@@ -138,6 +142,8 @@ impl Default for ClientSettings {
         Self {
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             auth: ClientAuth::Secret,
             jwks: None,

@@ -1,10 +1,11 @@
-//! Error codes of RFC 6749, 6750, 7009, 8707 and OpenID Connect Core, with the text that the caller may see.
+//! Error codes of RFC 6749, 6750, 7009, 8707 and OpenID Connect Core, and two of our own for the admin API, with the text
+//! that the caller may see.
 
 use std::borrow::Cow;
 
 /// An error code as it stands on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the RFC's word")]
+#[expect(missing_docs, reason = "each is its own word")]
 pub enum Code {
     InvalidRequest,
     InvalidClient,
@@ -25,6 +26,8 @@ pub enum Code {
     ServerError,
     TemporarilyUnavailable,
     SlowDown,
+    NotFound,
+    Conflict,
 }
 
 impl Code {
@@ -51,6 +54,8 @@ impl Code {
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::SlowDown => "slow_down",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
         }
     }
 }

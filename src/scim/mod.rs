@@ -1,14 +1,73 @@
 //! Directories push users and groups here (SCIM 2.0, RFC 7643 and 7644). The bearer token names the directory, and a
 //! directory sees nothing but its own.
 //!
-//! A request goes through `caller` (which directory is it?), is read by the pure files (`filter`, `patch`, `schema`),
-//! and lands in `store::directory_users` and `store::directory_groups`.
+//! A request goes through `caller` (which directory is it?) and `body` or `query` (what does it want?), is read by the pure
+//! files (`filter`, `patch`, `schema`), and lands in `users` and `groups`, each of whose functions is one transaction;
+//! `account` says what becomes of local users, `listing` answers questions, `resource` writes what is returned, `error`
+//! everything else.
 
-use axum::Router;
+mod account;
+pub mod body;
+pub mod caller;
+pub mod condition;
+mod discovery;
+pub mod error;
+pub mod fault;
+pub mod filter;
+pub mod groups;
+mod listing;
+pub mod patch;
+pub mod query;
+pub mod resource;
+pub mod schema;
+mod single;
+pub mod users;
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    http::StatusCode,
+    middleware,
+    response::IntoResponse as _,
+    routing::{any, get, post},
+};
+use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
+
+pub use caller::STRANGERS;
 
 use crate::app::App;
 
-/// Everything below `/scim/v2`.
+/// How long a request may take in all: Okta hangs up after a minute, and others sooner.
+const TIME_LIMIT: Duration = Duration::from_secs(25);
+
+/// Everything below `/scim/v2`. Each function limits the body by what it is for.
 pub fn routes() -> Router<App> {
+    let users = get(listing::users).post(single::create_user);
+    let groups = get(listing::groups).post(single::create_group);
     Router::new()
+        .route("/Users", users.clone())
+        .route("/Users/", users)
+        .route("/Users/.search", post(listing::search_users))
+        .route("/Users/{id}", get(single::user).put(single::replace_user).patch(single::patch_user).delete(single::delete_user))
+        .route("/Groups", groups.clone())
+        .route("/Groups/", groups)
+        .route("/Groups/.search", post(listing::search_groups))
+        .route(
+            "/Groups/{id}",
+            get(single::group).put(single::replace_group).patch(single::patch_group).delete(single::delete_group),
+        )
+        .route("/Me", any(discovery::me))
+        .route("/ServiceProviderConfig", get(discovery::service_provider_config))
+        .route("/ResourceTypes", get(discovery::resource_types))
+        .route("/ResourceTypes/{name}", get(discovery::resource_type))
+        .route("/Schemas", get(discovery::schemas))
+        .route("/Schemas/{id}", get(discovery::schema))
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            tracing::error!("a SCIM request panicked");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }))
+        .layer(middleware::map_response(error::dress))
 }

@@ -112,6 +112,6 @@ pub async fn family_of(db: &Db, code_hash: &str) -> Result<Option<String>> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn burn_of_sid(db: &Db, sid: &str) -> Result<u64> {
-    db.execute("DELETE FROM codes WHERE sid = $1 AND redeemed_at IS NULL", params![sid]).await
+pub async fn burn_of_sid(tx: &mut Tx, sid: &str) -> Result<u64> {
+    tx.execute("DELETE FROM codes WHERE sid = $1 AND redeemed_at IS NULL", params![sid]).await
 }

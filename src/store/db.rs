@@ -19,6 +19,11 @@ use sqlx::{
 };
 use tokio::time::{Instant, sleep};
 
+use super::{
+    revisions::{self, News},
+    statement::Statement,
+};
+
 /// What can go wrong in the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -108,6 +113,7 @@ pub struct Tx {
     open: Open,
     revision: Arc<AtomicU64>,
     changed: bool,
+    news: News,
 }
 
 #[derive(Debug)]
@@ -196,7 +202,7 @@ impl Db {
             Pools::Sqlite { writer, .. } => Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Pools::Postgres(pool) => Open::Postgres(pool.begin().await?),
         };
-        Ok(Tx { open, revision: Arc::clone(&self.revision), changed: false })
+        Ok(Tx { open, revision: Arc::clone(&self.revision), changed: false, news: News::default() })
     }
 
     /// Runs a statement; the number of rows it changed.
@@ -235,6 +241,23 @@ impl Db {
             }
             Pools::Postgres(pool) => {
                 let rows = pg(sql, params)?.fetch_all(pool).await?;
+                rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
+            }
+        }
+    }
+
+    /// Reads all rows of a statement made at run time.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn select<T: Row>(&self, statement: &Statement<'_>) -> Result<Vec<T>> {
+        match &self.pools {
+            Pools::Sqlite { reader, .. } => {
+                let rows = lite_made(statement)?.fetch_all(reader).await?;
+                rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
+            }
+            Pools::Postgres(pool) => {
+                let rows = pg_made(statement)?.fetch_all(pool).await?;
                 rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
             }
         }
@@ -305,16 +328,53 @@ impl Tx {
         }
     }
 
+    /// As [`Db::select`].
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn select<T: Row>(&mut self, statement: &Statement<'_>) -> Result<Vec<T>> {
+        match &mut self.open {
+            Open::Sqlite(tx) => {
+                let rows = lite_made(statement)?.fetch_all(&mut **tx).await?;
+                rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
+            }
+            Open::Postgres(tx) => {
+                let rows = pg_made(statement)?.fetch_all(&mut **tx).await?;
+                rows.iter().map(|r| T::from_row(r).map_err(StoreError::from)).collect()
+            }
+        }
+    }
+
+    /// Runs a statement made at run time; the number of rows it changed.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn run(&mut self, statement: &Statement<'_>) -> Result<u64> {
+        Ok(match &mut self.open {
+            Open::Sqlite(tx) => lite_made(statement)?.execute(&mut **tx).await?.rows_affected(),
+            Open::Postgres(tx) => pg_made(statement)?.execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+
     /// As [`Db::changed`], once the transaction is committed.
     pub fn changed(&mut self) {
         self.changed = true;
+    }
+
+    /// What every node hears of with the commit.
+    pub fn news(&mut self) -> &mut News {
+        &mut self.news
     }
 
     /// Makes the changes real.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn commit(self) -> Result<()> {
+    pub async fn commit(mut self) -> Result<()> {
+        // Last, so that transactions of many tenants share these rows no longer than they must.
+        for name in std::mem::take(&mut self.news).names() {
+            self.execute(revisions::GROW, crate::params![name]).await?;
+        }
         match self.open {
             Open::Sqlite(tx) => tx.commit().await?,
             Open::Postgres(tx) => tx.commit().await?,
@@ -344,10 +404,14 @@ fn is_busy(e: &sqlx::Error) -> bool {
     code.is_some_and(|code| code & 0xff == 5)
 }
 
+/// The longest text made at run time that a connection keeps prepared: what is asked all the time is short, and nobody can
+/// push it out with long filters.
+const KEPT: usize = 700;
+
 macro_rules! bind {
-    ($name:ident, $db:ty, $arguments:ty) => {
+    ($name:ident, $made:ident, $spelling:ident, $db:ty, $arguments:ty) => {
         #[expect(clippy::disallowed_methods, reason = "the one place that makes queries")]
-        fn $name<'q>(sql: &'static str, params: &[Param<'q>]) -> Result<sqlx::query::Query<'q, $db, $arguments>> {
+        fn $name<'q>(sql: impl sqlx::SqlSafeStr, params: &[Param<'q>]) -> Result<sqlx::query::Query<'q, $db, $arguments>> {
             let mut arguments = <$arguments>::default();
             for param in params {
                 match *param {
@@ -359,10 +423,17 @@ macro_rules! bind {
             }
             Ok(sqlx::query_with(sql, arguments))
         }
+
+        fn $made<'q>(statement: &Statement<'q>) -> Result<sqlx::query::Query<'q, $db, $arguments>> {
+            let sql = statement.$spelling();
+            // A `Statement` holds no text but ours.
+            let query = $name(sqlx::AssertSqlSafe(sql.to_owned()), statement.params())?;
+            Ok(query.persistent(sql.len() <= KEPT))
+        }
     };
 }
-bind!(lite, Sqlite, SqliteArguments);
-bind!(pg, Postgres, PgArguments);
+bind!(lite, lite_made, lite, Sqlite, SqliteArguments);
+bind!(pg, pg_made, postgres, Postgres, PgArguments);
 
 macro_rules! migrations {
     ($($version:literal $file:literal),* $(,)?) => {

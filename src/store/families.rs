@@ -167,7 +167,7 @@ pub async fn revoke(db: &Db, id: &str, now: i64) -> Result<bool> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn revoke_of_sid(db: &Db, sid: &str, now: i64) -> Result<u64> {
+pub async fn revoke_of_sid(tx: &mut Tx, sid: &str, now: i64) -> Result<u64> {
     let sql = "UPDATE families SET revoked_at = $2 WHERE sid = $1 AND revoked_at IS NULL";
-    On::from(db).alter(sql, params![sid, now]).await
+    On::from(tx).alter(sql, params![sid, now]).await
 }

@@ -4,32 +4,44 @@
 //! PostgreSQL read alike; every change that must happen once is one conditional statement on one row whose
 //! affected-row count is the verdict; ids and times come from the caller.
 
-pub mod catalogue;
 pub mod clients;
 pub mod codes;
+pub mod condition;
 pub mod connections;
 pub mod consents;
 pub mod db;
+pub mod deliveries;
 pub mod departures;
+pub mod directories;
+pub mod directory_accounts;
+pub mod directory_groups;
+pub mod directory_members;
+pub mod directory_tokens;
+pub mod directory_users;
 pub mod domains;
 pub mod families;
 pub mod farewells;
 pub mod identities;
 pub mod keys;
 pub mod logins;
+pub mod logouts;
 pub mod mappings;
 pub mod meta;
 pub mod on;
 pub mod principals;
 pub mod provider_metadata;
 pub mod provider_sessions;
+pub mod receipts;
 pub mod replays;
 pub mod resources;
+pub mod revisions;
 pub mod saml_keys;
 pub mod sessions;
+pub mod sign_ins;
 pub mod site_sessions;
 pub mod sites;
 pub mod standing;
+pub mod statement;
 pub mod sweep;
 pub mod teams;
 pub mod tenants;

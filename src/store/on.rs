@@ -1,6 +1,9 @@
 //! What a store function runs on: the database or an open transaction, by one spelling.
 
-use super::db::{Db, Param, Result, Row, Tx};
+use super::{
+    db::{Db, Param, Result, Row, Tx},
+    statement::Statement,
+};
 
 /// The database, or a transaction of it. Functions take `impl Into<On>`: callers pass `&db` or `&mut tx`.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ impl On<'_> {
         Ok(rows)
     }
 
-    /// As [`On::alter`], where every node keeps what is changed in memory: each reads it anew (`store::catalogue`).
+    /// As [`On::alter`], where every node keeps what is changed in memory: each reads it anew (`store::revisions`).
     ///
     /// # Errors
     /// What the database says.
@@ -89,14 +92,23 @@ impl On<'_> {
             Self::Tx(tx) => tx.all(sql, params).await,
         }
     }
+
+    /// As [`Db::select`].
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn select<T: Row>(&mut self, statement: &Statement<'_>) -> Result<Vec<T>> {
+        match self {
+            Self::Db(db) => db.select(statement).await,
+            Self::Tx(tx) => tx.select(statement).await,
+        }
+    }
 }
 
 async fn publish(tx: &mut Tx, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
     let rows = tx.execute(sql, params).await?;
     if rows > 0 {
-        let bump = "INSERT INTO revisions (name, value) VALUES ('catalogue', 1) \
-                    ON CONFLICT (name) DO UPDATE SET value = revisions.value + 1";
-        tx.execute(bump, &[]).await?;
+        tx.news().catalogue = true;
         tx.changed();
     }
     Ok(rows)

@@ -1,6 +1,6 @@
 //! Which session at a provider a sign-in of ours rests on, so that the end of one can end the other.
 
-use super::db::{Db, Result};
+use super::db::{Db, Result, Tx};
 use crate::params;
 
 /// A session at a provider.
@@ -53,8 +53,8 @@ pub async fn insert(db: &Db, r: &Row) -> Result<()> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn take(db: &Db, sid: &str, now: i64) -> Result<Option<Row>> {
-    db.change(
+pub async fn take(tx: &mut Tx, sid: &str, now: i64) -> Result<Option<Row>> {
+    tx.optional(
         "DELETE FROM provider_sessions WHERE sid = $1 AND expires_at > $2
          RETURNING sid, connection_id, subject_hash, session_index, detail_sealed, expires_at",
         params![sid, now],

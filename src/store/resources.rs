@@ -98,7 +98,7 @@ pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
     Ok(on.into().alter("DELETE FROM resources WHERE id = $1", params![id]).await? > 0)
 }
 
-/// Everyone who holds a role on it.
+/// Everyone who was given a role on it; the roles that groups of directories bring are not among them.
 ///
 /// # Errors
 /// What the database says.
@@ -140,13 +140,15 @@ pub async fn take(on: impl Into<On<'_>>, resource_id: &str, holder: &str) -> Res
     Ok(on.into().alter(sql, params![resource_id, holder]).await? > 0)
 }
 
-/// Every role that `holder` holds: kind and name of the resource, and the role. What is lost when it is deleted.
+/// Every role that `holder` was given or has from groups of directories: kind and name of the resource, and the role. What
+/// is lost when it is deleted.
 ///
 /// # Errors
 /// What the database says.
 pub async fn held_by(on: impl Into<On<'_>>, holder: &str) -> Result<Vec<(String, String, Role)>> {
-    let sql = "SELECT r.kind, r.name, c.role FROM collaborators c JOIN resources r ON r.id = c.resource_id \
-               WHERE c.holder = $1 ORDER BY r.kind, r.name";
+    let sql = "SELECT r.kind, r.name, c.role FROM collaborators c JOIN resources r ON r.id = c.resource_id WHERE c.holder = $1 \
+               UNION SELECT r.kind, r.name, g.role FROM group_roles g JOIN resources r ON r.id = g.resource_id \
+               WHERE g.team_id = $1 ORDER BY 1, 2";
     let rows = on.into().all::<HeldOn>(sql, params![holder]).await?;
     rows.into_iter().map(|row| Ok((row.kind, row.name, role(row.role)?))).collect()
 }
@@ -156,8 +158,9 @@ pub async fn held_by(on: impl Into<On<'_>>, holder: &str) -> Result<Vec<(String,
 /// # Errors
 /// What the database says.
 pub async fn some_held_by(on: impl Into<On<'_>>, holder: &str, most: usize) -> Result<Vec<(String, String, Role)>> {
-    let sql = "SELECT r.kind, r.name, c.role FROM collaborators c JOIN resources r ON r.id = c.resource_id \
-               WHERE c.holder = $1 ORDER BY r.kind, r.name LIMIT $2";
+    let sql = "SELECT r.kind, r.name, c.role FROM collaborators c JOIN resources r ON r.id = c.resource_id WHERE c.holder = $1 \
+               UNION SELECT r.kind, r.name, g.role FROM group_roles g JOIN resources r ON r.id = g.resource_id \
+               WHERE g.team_id = $1 ORDER BY 1, 2 LIMIT $2";
     let rows = on.into().all::<HeldOn>(sql, params![holder, i64::try_from(most).unwrap_or(i64::MAX)]).await?;
     rows.into_iter().map(|row| Ok((row.kind, row.name, role(row.role)?))).collect()
 }
@@ -181,6 +184,9 @@ struct Strong {
 pub async fn strongest(on: impl Into<On<'_>>, tenant_id: &str, kind: &str, name: &str, holders: &[&str]) -> Result<Option<Role>> {
     let sql = "SELECT c.role FROM resources r JOIN collaborators c ON c.resource_id = r.id \
                WHERE r.tenant_id = $1 AND r.kind = $2 AND r.name = $3 AND c.holder IN \
+                 ($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+               UNION ALL SELECT g.role FROM resources r JOIN group_roles g ON g.resource_id = r.id \
+               WHERE r.tenant_id = $1 AND r.kind = $2 AND r.name = $3 AND g.team_id IN \
                  ($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
     let mut on = on.into();
     let mut best = None;
@@ -212,6 +218,10 @@ pub async fn strongest_each(
                SELECT r.kind, r.name, c.role FROM asked \
                JOIN resources r ON r.tenant_id = $1 AND r.kind = asked.kind AND r.name = asked.name \
                JOIN collaborators c ON c.resource_id = r.id AND c.holder IN \
+                 ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+               UNION ALL SELECT r.kind, r.name, g.role FROM asked \
+               JOIN resources r ON r.tenant_id = $1 AND r.kind = asked.kind AND r.name = asked.name \
+               JOIN group_roles g ON g.resource_id = r.id AND g.team_id IN \
                  ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
     let mut on = on.into();
     let mut best: HashMap<(String, String), Role> = HashMap::new();

@@ -1,6 +1,6 @@
 //! Browser sessions, keyed by the hash of the cookie's id: a dump of this table opens nothing.
 
-use super::db::{Db, Result};
+use super::db::{Db, Result, Tx};
 use crate::params;
 
 /// A stored session.
@@ -73,6 +73,6 @@ pub async fn delete(db: &Db, id_hash: &str) -> Result<()> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn delete_of_sid(db: &Db, sid: &str) -> Result<bool> {
-    Ok(db.execute("DELETE FROM sessions WHERE sid = $1", params![sid]).await? > 0)
+pub async fn delete_of_sid(tx: &mut Tx, sid: &str) -> Result<bool> {
+    Ok(tx.execute("DELETE FROM sessions WHERE sid = $1", params![sid]).await? > 0)
 }

@@ -1,4 +1,7 @@
-//! Teams: groups of a tenant's users.
+//! Teams: groups of a tenant's users. Who is in one by hand is kept here; who is in one by a group of a directory is read
+//! from there and copied nowhere.
+
+use std::collections::HashSet;
 
 use super::{db::Result, on::On};
 use crate::params;
@@ -14,6 +17,8 @@ pub struct Team {
     pub name: String,
     /// Unix seconds.
     pub created_at: i64,
+    /// The group of a directory that it was made for, and goes with.
+    pub group_id: Option<String>,
 }
 
 /// By its name within a tenant.
@@ -32,6 +37,15 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Tea
     on.into().all("SELECT * FROM teams WHERE tenant_id = $1 ORDER BY created_at, id", params![tenant_id]).await
 }
 
+/// The ids of a tenant's teams that groups of directories are.
+///
+/// # Errors
+/// What the database says.
+pub async fn pushed(on: impl Into<On<'_>>, tenant_id: &str) -> Result<HashSet<String>> {
+    let sql = "SELECT id FROM teams WHERE tenant_id = $1 AND (group_id IS NOT NULL OR id IN (SELECT team_id FROM group_teams))";
+    Ok(on.into().all::<(String,)>(sql, params![tenant_id]).await?.into_iter().map(|(id,)| id).collect())
+}
+
 /// Those that tokens can belong to.
 ///
 /// # Errors
@@ -41,14 +55,33 @@ pub async fn mapped(on: impl Into<On<'_>>) -> Result<Vec<Team>> {
     on.into().all(sql, &[]).await
 }
 
-/// Those that a user is in.
+/// Those that a user is in: by hand, or by a group of a directory.
 ///
 /// # Errors
 /// What the database says.
 pub async fn of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Team>> {
-    let sql = "SELECT teams.* FROM teams JOIN team_members ON team_members.team_id = teams.id \
-               WHERE team_members.user_id = $1 ORDER BY teams.created_at, teams.id";
+    let sql = "SELECT * FROM teams WHERE id IN \
+                 (SELECT team_id FROM team_members WHERE user_id = $1 \
+                  UNION SELECT gt.team_id FROM directory_users r \
+                  JOIN directory_members m ON m.member_id = r.id \
+                  JOIN group_teams gt ON gt.group_id = m.group_id WHERE r.user_id = $1) \
+               ORDER BY created_at, id";
     on.into().all(sql, params![user_id]).await
+}
+
+/// The user ids of everybody in it, by hand or by a group of a directory, sorted.
+///
+/// # Errors
+/// What the database says.
+pub async fn everybody(on: impl Into<On<'_>>, team_id: &str) -> Result<Vec<String>> {
+    let sql = "SELECT user_id FROM team_members WHERE team_id = $1 \
+               UNION SELECT r.user_id FROM group_teams gt \
+               JOIN directory_members m ON m.group_id = gt.group_id \
+               JOIN directory_users r ON r.id = m.member_id WHERE gt.team_id = $1 AND r.user_id IS NOT NULL";
+    let rows = on.into().all::<(String,)>(sql, params![team_id]).await?;
+    let mut ids: Vec<String> = rows.into_iter().map(|(id,)| id).collect();
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 /// Inserts, or renames the row of this id.
@@ -56,9 +89,9 @@ pub async fn of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Team>> 
 /// # Errors
 /// A conflict when another team of the tenant has the name.
 pub async fn save(on: impl Into<On<'_>>, team: &Team) -> Result<()> {
-    let sql = "INSERT INTO teams (id, tenant_id, name, created_at) VALUES ($1, $2, $3, $4) \
+    let sql = "INSERT INTO teams (id, tenant_id, name, created_at, group_id) VALUES ($1, $2, $3, $4, $5) \
                ON CONFLICT (id) DO UPDATE SET name = excluded.name";
-    on.into().publish(sql, params![&team.id, &team.tenant_id, &team.name, team.created_at]).await?;
+    on.into().publish(sql, params![&team.id, &team.tenant_id, &team.name, team.created_at, &team.group_id]).await?;
     Ok(())
 }
 
@@ -70,7 +103,7 @@ pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
     Ok(on.into().publish("DELETE FROM teams WHERE id = $1", params![id]).await? > 0)
 }
 
-/// The user ids of its members, sorted.
+/// The user ids of its members by hand, sorted; [`everybody`] names those of groups too.
 ///
 /// # Errors
 /// What the database says.

@@ -1,9 +1,13 @@
-//! Users: the local accounts that identities are linked to.
+//! Users: the local accounts that identities are linked to. `access` ends what they have, and lets them in again.
+
+mod access;
 
 use std::collections::HashSet;
 
+pub use access::{By, LastAdministrator, Opened, Opening, ShutOut, end_access, open_again, remove, shut_out};
+
 use super::{
-    db::{Result, StoreError, Tx},
+    db::{Result, StoreError},
     on::On,
 };
 use crate::{params, policy::email::Email};
@@ -27,6 +31,8 @@ pub struct User {
     pub admin: bool,
     /// A deactivated user is refused on every path.
     pub active: bool,
+    /// Who has shut them out, while they are.
+    pub shut_by: Option<By>,
     /// Unix seconds.
     pub created_at: i64,
     /// Unix seconds.
@@ -43,6 +49,7 @@ struct Stored {
     password_hash: Option<String>,
     admin: bool,
     active: bool,
+    shut_by: Option<String>,
     created_at: i64,
     updated_at: i64,
 }
@@ -60,6 +67,7 @@ impl TryFrom<Stored> for User {
             password_hash: row.password_hash,
             admin: row.admin,
             active: row.active,
+            shut_by: row.shut_by.as_deref().map(By::read).transpose()?,
             created_at: row.created_at,
             updated_at: row.updated_at,
         })
@@ -100,9 +108,9 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Use
 /// # Errors
 /// What the database says.
 pub async fn insert(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
-    let sql = "INSERT INTO users (id, tenant_id, email, email_proven, name, password_hash, admin, active, created_at, \
-                 updated_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+    let sql = "INSERT INTO users (id, tenant_id, email, email_proven, name, password_hash, admin, active, shut_by, \
+                 created_at, updated_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
                ON CONFLICT (tenant_id, email) DO NOTHING";
     let u = user;
     let params = params![
@@ -114,6 +122,7 @@ pub async fn insert(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
         &u.password_hash,
         u.admin,
         u.active,
+        u.shut_by.map(By::as_str),
         u.created_at,
         u.updated_at,
     ];
@@ -144,7 +153,7 @@ pub async fn declared(on: impl Into<On<'_>>, tenant_id: &str) -> Result<HashSet<
 }
 
 /// Writes name, `email_proven`, `admin` and `updated_at`; whether the user is there. Address and tenant never change;
-/// `active` changes through [`activate`] and [`deactivate`] only, the password through [`set_password`].
+/// `active` changes through [`shut_out`] and [`open_again`] only, the password through [`set_password`].
 ///
 /// # Errors
 /// What the database says.
@@ -172,43 +181,7 @@ pub async fn set_password(on: impl Into<On<'_>>, id: &str, hash: Option<&str>, n
     Ok(on.into().execute(sql, params![id, hash, now]).await? > 0)
 }
 
-/// Lets a deactivated user in again; whether that changed anything.
-///
-/// # Errors
-/// What the database says.
-pub async fn activate(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<bool> {
-    let sql = "UPDATE users SET active = TRUE, updated_at = $2 WHERE id = $1 AND NOT active";
-    Ok(on.into().alter(sql, params![id, now]).await? > 0)
-}
-
-/// Shuts a user out: the flag, then every session, code and token family, together. The one way to deactivate; whether
-/// the user was active.
-///
-/// # Errors
-/// What the database says.
-pub async fn deactivate(tx: &mut Tx, id: &str, now: i64) -> Result<bool> {
-    let sql = "UPDATE users SET active = FALSE, updated_at = $2 WHERE id = $1 AND active";
-    let changed = On::from(&mut *tx).alter(sql, params![id, now]).await? > 0;
-    end_access(tx, id, now).await?;
-    Ok(changed)
-}
-
-/// Ends every session, code and token family of a user, who may sign in again.
-///
-/// # Errors
-/// What the database says.
-pub async fn end_access(tx: &mut Tx, id: &str, now: i64) -> Result<()> {
-    tx.execute("DELETE FROM sessions WHERE user_id = $1", params![id]).await?;
-    tx.execute("DELETE FROM codes WHERE user_id = $1 AND redeemed_at IS NULL", params![id]).await?;
-    let sql = "UPDATE families SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";
-    On::from(tx).alter(sql, params![id, now]).await?;
-    Ok(())
-}
-
-/// Deletes a user with everything that is theirs; whether they were there.
-///
-/// # Errors
-/// What the database says.
-pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+/// Deletes a user with everything that is theirs; whether they were there. [`remove`] says what ended with them.
+async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
     Ok(on.into().alter("DELETE FROM users WHERE id = $1", params![id]).await? > 0)
 }

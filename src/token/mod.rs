@@ -84,6 +84,7 @@ mod json;
 pub mod jwk;
 pub mod jwks;
 pub mod keys;
+pub mod logout;
 pub mod material;
 mod presented;
 pub mod ring;

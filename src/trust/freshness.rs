@@ -1,5 +1,6 @@
-//! Keeps the catalogue current: at once on the node that changed something, within [`STALE`] seconds on the others, and
-//! never beyond that. Who cannot know whether it is current is told so, and decides nothing.
+//! Keeps the catalogue current, and what is remembered of who may come: at once on the node that changed something, within
+//! [`LOOK`] seconds on the others, and never beyond that. Who cannot know whether it is current is told so, and decides
+//! nothing.
 
 use std::sync::{
     Arc,
@@ -7,10 +8,10 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{
-    STALE,
+    LOOK,
     bearer::Denied,
     catalogue::Catalogue,
     reading::{self, Openers},
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     outbound::Outbound,
     seal::Sealer,
-    store::{self, Db, StoreError},
+    store::{self, Db, StoreError, revisions::Revisions},
     token::{Validator, jwks::KeySets},
 };
 
@@ -40,6 +41,8 @@ struct Kept {
     catalogue: Arc<Catalogue>,
     /// [`Db::revision`] before it was known to be current.
     revision: u64,
+    /// How often somebody had lost access on any node by then.
+    access: i64,
 }
 
 impl Trust {
@@ -51,7 +54,7 @@ impl Trust {
         Self(Arc::new(Shared { db, openers, kept, attempts, gate }))
     }
 
-    /// The catalogue as it is at `now` (unix seconds), at most [`STALE`] seconds old. Costs no call while it is fresh, and
+    /// The catalogue as it is at `now` (unix seconds), at most [`LOOK`] seconds old. Costs no call while it is fresh, and
     /// one for all who ask when it is not.
     ///
     /// # Errors
@@ -61,7 +64,7 @@ impl Trust {
             return Ok(catalogue);
         }
         let seen = self.0.attempts.load(Ordering::SeqCst);
-        let mut gate = Arc::clone(&self.0.gate).lock_owned().await;
+        let gate = Arc::clone(&self.0.gate).lock_owned().await;
         if let Some(catalogue) = self.0.fresh(now) {
             return Ok(catalogue);
         }
@@ -69,6 +72,19 @@ impl Trust {
         if let Some(cause) = gate.as_ref().filter(|_| self.0.attempts.load(Ordering::SeqCst) != seen) {
             return Err(Denied::Unavailable(cause.clone()));
         }
+        self.renew(gate, now).await
+    }
+
+    /// Looks whether anything has changed, fresh or not: for the background, so that requests need not ask.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn look(&self, now: i64) -> Result<(), Denied> {
+        let gate = Arc::clone(&self.0.gate).lock_owned().await;
+        self.renew(gate, now).await.map(|_| ())
+    }
+
+    async fn renew(&self, mut gate: OwnedMutexGuard<Option<String>>, now: i64) -> Result<Arc<Catalogue>, Denied> {
         let shared = Arc::clone(&self.0);
         // Of its own, so that a caller who hangs up does not take the reading along.
         let task = tokio::spawn(async move {
@@ -87,19 +103,24 @@ impl Shared {
         let kept = self.kept.load();
         let kept = kept.as_ref().filter(|kept| kept.revision == self.db.revision())?;
         let age = now.saturating_sub(kept.catalogue.checked_at());
-        (0..STALE).contains(&age).then(|| Arc::clone(&kept.catalogue))
+        (0..LOOK).contains(&age).then(|| Arc::clone(&kept.catalogue))
     }
 
-    /// Asks for the version, and reads everything where it is another one.
+    /// Asks for the versions, and reads everything where the catalogue's is another one.
     async fn renew(&self, now: i64) -> Result<Arc<Catalogue>, StoreError> {
-        let revision = self.db.revision();
-        let before = self.kept.load_full().map(|kept| Arc::clone(&kept.catalogue));
-        if let Some(catalogue) = before.as_ref().filter(|before| before.checked_at() <= now)
-            && store::catalogue::version(&self.db).await? == catalogue.version
-        {
+        let mut revision = self.db.revision();
+        let before = self.kept.load_full();
+        let Revisions { access, catalogue: version } = store::revisions::read(&self.db).await?;
+        if before.as_ref().is_some_and(|before| before.access != access) {
+            // Somebody lost access, perhaps on another node: what is remembered of them falls here too.
+            self.db.changed();
+            revision += 1;
+        }
+        let before = before.map(|kept| Arc::clone(&kept.catalogue));
+        if let Some(catalogue) = before.as_ref().filter(|before| before.checked_at() <= now && before.version == version) {
             catalogue.checked_at.store(now, Ordering::SeqCst);
             let catalogue = Arc::clone(catalogue);
-            self.kept.store(Some(Arc::new(Kept { catalogue: Arc::clone(&catalogue), revision })));
+            self.kept.store(Some(Arc::new(Kept { catalogue: Arc::clone(&catalogue), revision, access })));
             return Ok(catalogue);
         }
         let rows = reading::read(&self.db).await?;
@@ -110,7 +131,7 @@ impl Shared {
             tracing::warn!(problem, "left out of who is trusted");
         }
         let catalogue = Arc::new(built);
-        self.kept.store(Some(Arc::new(Kept { catalogue: Arc::clone(&catalogue), revision })));
+        self.kept.store(Some(Arc::new(Kept { catalogue: Arc::clone(&catalogue), revision, access })));
         Ok(catalogue)
     }
 }

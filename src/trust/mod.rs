@@ -4,7 +4,8 @@
 //! token holds → `own` or `foreign` say whom it acts as, and `policy::access` whether all of it is switched on. The bearer
 //! endpoints, forward auth, token exchange and `explain` all come through here.
 //!
-//! Changes take effect at once on the node that made them, and within [`STALE`] seconds on the others.
+//! Changes take effect at once on the node that made them. On the others, who is shut out is out within [`LOOK`] seconds,
+//! and what else has changed is noticed within [`STALE`].
 
 pub mod bearer;
 pub mod catalogue;
@@ -40,6 +41,9 @@ use crate::{
 
 /// Seconds after which a node notices what another has changed.
 pub const STALE: i64 = 5;
+/// Seconds after which a node notices at the latest that another has shut somebody out, or changed the catalogue: a
+/// decision counts only while somebody has looked within them.
+pub const LOOK: i64 = 1;
 
 /// Judges a bearer token, of ours or foreign.
 ///

@@ -60,7 +60,7 @@ pub(super) struct Openers {
 /// Reads the rows of one version: an issuer of the next with the mappings of the last could let somebody in whom neither
 /// lets in.
 pub(super) async fn read(db: &Db) -> Result<Rows, StoreError> {
-    let mut version = store::catalogue::version(db).await?;
+    let mut version = store::revisions::read(db).await?.catalogue;
     let mut tries = 0;
     loop {
         let rows = Rows {
@@ -73,7 +73,7 @@ pub(super) async fn read(db: &Db) -> Result<Rows, StoreError> {
             teams: store::teams::mapped(db).await?,
             sites: store::sites::all(db).await?,
         };
-        let after = store::catalogue::version(db).await?;
+        let after = store::revisions::read(db).await?.catalogue;
         tries += 1;
         if after == version {
             return Ok(rows);

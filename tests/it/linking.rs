@@ -148,15 +148,13 @@ async fn strangers_need_an_invitation(backend: Backend) {
 async fn the_deactivated_stay_out(backend: Backend) {
     let sso = Sso::new(backend).await;
     let id = sub(&sso, &sso.fresh().await).await;
-    let mut tx = sso.app.db.begin().await.unwrap();
-    users::deactivate(&mut tx, &id, sso.clock.now()).await.unwrap();
-    tx.commit().await.unwrap();
+    assert!(sso.shut_out(&id).await.is_some());
     for subject in ["idp|ada", "idp|ada-again"] {
         sso.person(subject, "ada@acme.example");
         refused(&sso.fresh().await, "is deactivated");
         assert!(!user(&sso, "ada@acme.example").await.unwrap().active, "not quietly activated");
     }
-    users::activate(&sso.app.db, &id, sso.clock.now()).await.unwrap();
+    assert_eq!(sso.open_again(&id).await, users::Opened::Open);
     sso.person("idp|ada", "ada@acme.example");
     assert_eq!(sub(&sso, &sso.fresh().await).await, id);
 }

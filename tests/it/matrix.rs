@@ -134,11 +134,7 @@ impl<'a> Row<'a> {
         let user = users::of_tenant(db, &tenant.id).await.unwrap().remove(0);
         match name {
             "nothing" => {}
-            "user-deactivated" => {
-                let mut tx = db.begin().await.unwrap();
-                assert!(users::deactivate(&mut tx, &user.id, now).await.unwrap());
-                tx.commit().await.unwrap();
-            }
+            "user-deactivated" => assert!(self.sso.shut_out(&user.id).await.is_some()),
             // Whatever has not been told yet: another node's transaction, a session made in between.
             "user-inactive-flag" => {
                 assert_eq!(
@@ -146,7 +142,7 @@ impl<'a> Row<'a> {
                     1
                 );
             }
-            "user-deleted" => assert!(users::delete(db, &user.id).await.unwrap()),
+            "user-deleted" => assert!(self.sso.remove(&user.id).await.is_some()),
             "tenant-disabled" => tenants::save(db, &tenants::Tenant { enabled: false, ..tenant }).await.unwrap(),
             "client-disabled" => {
                 let client = clients::find(db, name).await.unwrap().unwrap();

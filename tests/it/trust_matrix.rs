@@ -171,9 +171,12 @@ impl<'a> Row<'a> {
         let account = principals::find_by_name(db, &tenant, Kind::VirtualAccount, "batch").await.unwrap().unwrap();
         let user = users::of_tenant(db, &tenant).await.unwrap().remove(0).id;
         let team = new();
-        teams::save(db, &Team { id: team.clone(), tenant_id: tenant.clone(), name: "sre".into(), created_at: now })
-            .await
-            .unwrap();
+        teams::save(
+            db,
+            &Team { id: team.clone(), tenant_id: tenant.clone(), name: "sre".into(), created_at: now, group_id: None },
+        )
+        .await
+        .unwrap();
         teams::add_member(db, &team, &user).await.unwrap();
         let resource = new();
         let row = Resource {
@@ -291,12 +294,8 @@ impl<'a> Row<'a> {
                 }
             }
             "resource-deleted" => assert!(resources::delete(db, &self.resource).await.unwrap()),
-            "user-deactivated" => {
-                let mut tx = db.begin().await.unwrap();
-                assert!(users::deactivate(&mut tx, &self.user, now).await.unwrap());
-                tx.commit().await.unwrap();
-            }
-            "user-deleted" => assert!(users::delete(db, &self.user).await.unwrap()),
+            "user-deactivated" => assert!(world.shut_out(&self.user).await.is_some()),
+            "user-deleted" => assert!(world.remove(&self.user).await.is_some()),
             "clients-disabled" => {
                 for client in clients::of_tenant(db, &self.tenant).await.unwrap() {
                     let off = gatehouse::oauth::client::Client { enabled: false, ..client };

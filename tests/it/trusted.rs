@@ -110,7 +110,7 @@ impl Trusted {
     /// A team of acme: its row id.
     pub async fn team(&self, name: &str) -> String {
         let (id, tenant_id) = (secret::random_id(), self.tenant_id("acme").await);
-        let team = Team { id: id.clone(), tenant_id, name: name.to_owned(), created_at: self.clock.now() };
+        let team = Team { id: id.clone(), tenant_id, name: name.to_owned(), created_at: self.clock.now(), group_id: None };
         teams::save(&self.app.db, &team).await.unwrap();
         id
     }

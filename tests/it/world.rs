@@ -12,6 +12,10 @@ use gatehouse::{
     clock::Clock,
     config::{Environment, Settings},
     password, router,
+    store::{
+        receipts::Receipt,
+        users::{self, By, Opened, Opening, ShutOut},
+    },
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -160,6 +164,35 @@ impl World {
         if let Err(problems) = plan {
             panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
         }
+    }
+
+    /// An operator shuts a user out: what ended; `None` when they were out already.
+    pub async fn shut_out(&self, user_id: &str) -> Option<Receipt> {
+        let (by, actor, cause, sealer) = (By::Operator, "a test", "deactivated", &self.app.sealer);
+        let out = ShutOut { user_id, by, actor, cause, force: true, sealer, now: self.clock.now() };
+        let mut tx = self.app.db.begin().await.unwrap();
+        let receipt = users::shut_out(&mut tx, &out).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        receipt
+    }
+
+    /// An operator deletes a user: what ended.
+    pub async fn remove(&self, user_id: &str) -> Option<Receipt> {
+        let (by, actor, cause, sealer) = (By::Operator, "a test", "deleted", &self.app.sealer);
+        let out = ShutOut { user_id, by, actor, cause, force: true, sealer, now: self.clock.now() };
+        let mut tx = self.app.db.begin().await.unwrap();
+        let receipt = users::remove(&mut tx, &out).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        receipt
+    }
+
+    /// An operator lets a user in again.
+    pub async fn open_again(&self, user_id: &str) -> Opened {
+        let opening = Opening { user_id, by: By::Operator, sealer: &self.app.sealer, now: self.clock.now() };
+        let mut tx = self.app.db.begin().await.unwrap();
+        let opened = users::open_again(&mut tx, &opening).await.unwrap();
+        tx.commit().await.unwrap();
+        opened
     }
 
     /// Runs a statement behind the application's back: to put the world into a state.

@@ -46,6 +46,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
     let grant_types = grants(&mut f).unwrap_or_else(|| default.grant_types.clone());
     let jwks = f.take("jwks").and_then(|n| read_jwks(context, n));
     let jwks_uri = f.text("jwks_uri").filter(|t| url(context, "jwks_uri", t));
+    let backchannel = f.text("backchannel_logout_uri").filter(|t| url(context, "backchannel_logout_uri", t));
     let method = f.choice("token_endpoint_auth_method", &METHODS);
     let algs = SigningAlg::ALL.map(|a| (a.as_str(), a));
     let settings = ClientSettings {
@@ -60,6 +61,8 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
         auth: authentication(context, node.at, method, has_secret, has_keys),
         jwks,
         jwks_uri: jwks_uri.map(|t| t.value),
+        backchannel_logout_uri: backchannel.map(|t| t.value),
+        backchannel_logout_session_required: f.bool("backchannel_logout_session_required").unwrap_or_default(),
         redirect_uris,
         grant_types,
     };

@@ -56,12 +56,13 @@ pub enum Verdict {
 /// Decides.
 pub async fn decide(app: &App, question: &Question) -> Verdict {
     let now = app.clock.now();
-    // Before anything is read: what changes meanwhile makes the decision stale.
-    let revision = app.db.revision();
     let catalogue = match app.trust.catalogue(now).await {
         Ok(catalogue) => catalogue,
         Err(e) => return Verdict::Unavailable(e.to_string()),
     };
+    // After the catalogue, which notices what other nodes have ended, and before anything of the bearer is read: what
+    // changes meanwhile makes the decision stale. A catalogue that changes meanwhile has another version.
+    let revision = app.db.revision();
     let (site, public) = match catalogue.sites.find(&question.host, &question.target) {
         Found::Site { site, public } => (site, public),
         Found::Unknown => return Verdict::Forbidden(format!("no site is at {}{}", question.host, question.path())),

@@ -1,0 +1,108 @@
+//! Shuts users out, lets them in again, and says what ended.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, header},
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    app::App,
+    bearer, body,
+    error::ApiError,
+    oauth::error::{Code, error},
+    store::{
+        self,
+        receipts::Receipt,
+        users::{self, By, LastAdministrator, Opened, Opening, ShutOut, User},
+    },
+};
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    /// Also the last active administrator.
+    #[serde(default)]
+    force: bool,
+}
+
+/// `POST /api/v1/users/{id}/deactivate`
+pub async fn deactivate(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let (bearer, by) = bearer::administrator(&app, &headers).await?;
+    let request: Request = if body.is_empty() { Request::default() } else { body::read(&headers, &body)? };
+    let user = find(&app, &bearer.tenant_id, &id).await?;
+    let actor = format!("administrator {}", by.email.as_str());
+    let out = ShutOut {
+        user_id: &user.id,
+        by: By::Operator,
+        actor: &actor,
+        cause: "deactivated",
+        force: request.force,
+        sealer: &app.sealer,
+        now: app.clock.now(),
+    };
+    let mut tx = app.db.begin().await?;
+    let receipt = match users::shut_out(&mut tx, &out).await? {
+        Ok(receipt) => receipt,
+        Err(LastAdministrator) => return Err(error(Code::Conflict, last_administrator()).into()),
+    };
+    tx.commit().await?;
+    app.deliveries.nudge();
+    tracing::info!(user = user.id, tenant = bearer.tenant, by = by.id, changed = receipt.is_some(), "a user was deactivated");
+    Ok(answer(&json!({ "user_id": user.id, "email": user.email.as_str(), "active": false, "receipt": receipt })))
+}
+
+fn last_administrator() -> String {
+    format!("{LastAdministrator}, or say {{'force': true}}")
+}
+
+/// `POST /api/v1/users/{id}/activate`
+pub async fn activate(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let (bearer, by) = bearer::administrator(&app, &headers).await?;
+    let user = find(&app, &bearer.tenant_id, &id).await?;
+    let opening = Opening { user_id: &user.id, by: By::Operator, sealer: &app.sealer, now: app.clock.now() };
+    let mut tx = app.db.begin().await?;
+    let opened = users::open_again(&mut tx, &opening).await?;
+    tx.commit().await?;
+    app.deliveries.nudge();
+    match opened {
+        Opened::Open => tracing::info!(user = user.id, tenant = bearer.tenant, by = by.id, "a user was activated"),
+        Opened::Unchanged => {}
+        Opened::ByDirectory | Opened::ByOperator => {
+            let why = "the user is inactive in a directory: activate them there";
+            return Err(error(Code::Conflict, why).into());
+        }
+    }
+    Ok(answer(&json!({ "user_id": user.id, "email": user.email.as_str(), "active": true })))
+}
+
+/// `GET /api/v1/users/{id}/receipts`: also of a user who is gone.
+pub async fn receipts(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let (bearer, _) = bearer::administrator(&app, &headers).await?;
+    let receipts: Vec<Receipt> = store::receipts::of_user(&app.db, &bearer.tenant_id, &id).await?;
+    if receipts.is_empty() {
+        find(&app, &bearer.tenant_id, &id).await?;
+    }
+    Ok(answer(&json!({ "receipts": receipts })))
+}
+
+/// A user of the tenant. One of another is as unknown as one who does not exist.
+async fn find(app: &App, tenant_id: &str, id: &str) -> Result<User, ApiError> {
+    // Databases do not agree on what a NUL is.
+    let found = if id.contains('\0') { None } else { users::find(&app.db, id).await? };
+    let found = found.filter(|user| user.tenant_id == tenant_id);
+    found.ok_or_else(|| error(Code::NotFound, "there is no such user").into())
+}
+
+fn answer(body: &Value) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}

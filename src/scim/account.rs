@@ -1,0 +1,187 @@
+//! What a directory's record does to a local user: makes one, takes over one that is proven to be the same person, changes
+//! name and address, shuts out and lets in again. Rights are never among it (threats P3, P4).
+
+use super::{caller::Caller, error::ScimError, fault::Fault};
+use crate::{
+    app::App,
+    policy::email::Email,
+    secret,
+    store::{
+        self,
+        db::Tx,
+        directory_accounts,
+        directory_users::DirectoryUser,
+        users::{self, By, Opened, Opening, ShutOut, User},
+    },
+};
+
+/// Makes the user of a new record, or finds whom it stands for. Without an address there is none yet.
+///
+/// # Errors
+/// 409 when the address is somebody's of whom nothing proves that they are the same; 400 for an address outside of the
+/// proven domains, if the directory asks for these.
+pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut DirectoryUser, now: i64) -> Result<(), ScimError> {
+    let email = record.email();
+    let proven = judge_address(tx, caller, email.as_ref()).await?;
+    if let Some(user) = same_person(tx, caller, record).await? {
+        record.user_id = Some(user.id.clone());
+        if let Some(email) = email.filter(|email| *email != user.email) {
+            readdress(tx, record, &user.id, &email, proven, now).await?;
+        }
+        if let Some(name) = record.name() {
+            directory_accounts::rename(&mut *tx, &user.id, &name, now).await?;
+        }
+        tracing::info!(user = user.id, record = record.id, "a directory's record is a known user, by externalId");
+        return if record.active { Ok(()) } else { shut(tx, app, caller, record, "active: false", now).await };
+    }
+    let Some(email) = email else { return Ok(()) };
+    let user = User {
+        id: secret::row_id(now),
+        tenant_id: caller.directory.tenant_id.clone(),
+        email,
+        email_proven: proven,
+        name: record.name(),
+        password_hash: None,
+        admin: false,
+        active: record.active,
+        shut_by: (!record.active).then_some(By::Directory),
+        created_at: now,
+        updated_at: now,
+    };
+    if !users::insert(&mut *tx, &user).await? {
+        return Err(taken(&user.email));
+    }
+    record.user_id = Some(user.id);
+    record.made_user = true;
+    Ok(())
+}
+
+/// Carries a change of a record over to its user.
+///
+/// # Errors
+/// As [`begin`]; 409 for the last administrator.
+pub async fn follow(
+    tx: &mut Tx,
+    app: &App,
+    caller: &Caller,
+    old: &DirectoryUser,
+    record: &mut DirectoryUser,
+    now: i64,
+) -> Result<(), ScimError> {
+    let Some(user_id) = record.user_id.clone() else { return begin(tx, app, caller, record, now).await };
+    if let Some(email) = record.email().filter(|email| old.email().as_ref() != Some(email)) {
+        let proven = judge_address(tx, caller, Some(&email)).await?;
+        readdress(tx, record, &user_id, &email, proven, now).await?;
+    }
+    if let Some(name) = record.name().filter(|name| old.name().as_ref() != Some(name)) {
+        directory_accounts::rename(&mut *tx, &user_id, &name, now).await?;
+    }
+    if old.active && !record.active {
+        shut(tx, app, caller, record, "active: false", now).await?;
+    }
+    Ok(())
+}
+
+/// Lets the user in again, once the record says so: nobody whom an operator or another directory has shut out.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn open_again(tx: &mut Tx, app: &App, record: &DirectoryUser, now: i64) -> Result<(), ScimError> {
+    let Some(user_id) = &record.user_id else { return Ok(()) };
+    let opened = users::open_again(tx, &Opening { user_id, by: By::Directory, sealer: &app.sealer, now }).await?;
+    if matches!(opened, Opened::ByOperator | Opened::ByDirectory) {
+        tracing::warn!(user = user_id, record = record.id, ?opened, "active again in a directory, and still shut out here");
+    }
+    Ok(())
+}
+
+/// Ends a record that is deleted: with the user that came to be by it; any other is shut out. An operator's lock outlives
+/// the record: else a directory could delete the user and make them anew, without it.
+///
+/// # Errors
+/// 409 for the last administrator.
+pub async fn end(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser, now: i64) -> Result<(), ScimError> {
+    let Some(user_id) = &record.user_id else { return Ok(()) };
+    let Some(user) = users::find(&mut *tx, user_id).await? else { return Ok(()) };
+    let is_elsewhere = store::directory_users::of_user(&mut *tx, user_id).await?.len() > 1;
+    if record.made_user && !is_elsewhere && user.shut_by != Some(By::Operator) {
+        let actor = caller.actor();
+        let out = ShutOut { cause: "deleted", ..whom(app, user_id, &actor, now) };
+        users::remove(tx, &out).await??;
+        return Ok(());
+    }
+    shut(tx, app, caller, record, "deleted", now).await
+}
+
+async fn shut(
+    tx: &mut Tx,
+    app: &App,
+    caller: &Caller,
+    record: &DirectoryUser,
+    cause: &'static str,
+    now: i64,
+) -> Result<(), ScimError> {
+    let Some(user_id) = &record.user_id else { return Ok(()) };
+    let actor = caller.actor();
+    users::shut_out(tx, &ShutOut { cause, ..whom(app, user_id, &actor, now) }).await??;
+    Ok(())
+}
+
+fn whom<'a>(app: &'a App, user_id: &'a str, actor: &'a str, now: i64) -> ShutOut<'a> {
+    ShutOut { user_id, by: By::Directory, actor, cause: "", force: false, sealer: &app.sealer, now }
+}
+
+/// Whether the tenant has proven the domain of the address.
+async fn judge_address(tx: &mut Tx, caller: &Caller, email: Option<&Email>) -> Result<bool, ScimError> {
+    let Some(email) = email else { return Ok(false) };
+    let owner = store::domains::tenant_of(tx, email.domain()).await?;
+    let proven = owner.as_ref() == Some(&caller.directory.tenant_id);
+    if !proven && caller.directory.settings.proven_domains_only {
+        let detail = format!(
+            "{} is not among the proven domains of the tenant: add it to its domains, or set proven_domains_only: false",
+            email.domain()
+        );
+        return Err(Fault::invalid_value(detail).into());
+    }
+    Ok(proven)
+}
+
+/// The user who has signed in over the directory's connection as what the record's `externalId` says. An address proves
+/// nothing: whoever pushes can write any (ciso-assistant PR 4658).
+async fn same_person(tx: &mut Tx, caller: &Caller, record: &DirectoryUser) -> Result<Option<User>, ScimError> {
+    let Some((connection, subject)) = caller.directory.connection_id.as_deref().zip(record.external_id()) else {
+        return Ok(None);
+    };
+    let Some(user_id) = directory_accounts::of_subject(&mut *tx, connection, subject).await? else { return Ok(None) };
+    if directory_accounts::has_record(&mut *tx, &user_id, &record.directory_id).await? {
+        return Err(Fault::uniqueness("another resource of this directory is the user that this externalId signs in as").into());
+    }
+    Ok(users::find(tx, &user_id).await?.filter(|user| user.tenant_id == caller.directory.tenant_id))
+}
+
+async fn readdress(
+    tx: &mut Tx,
+    record: &DirectoryUser,
+    user_id: &str,
+    email: &Email,
+    proven: bool,
+    now: i64,
+) -> Result<(), ScimError> {
+    use directory_accounts::Readdressed;
+    match directory_accounts::readdress(tx, user_id, email, proven, now).await? {
+        Readdressed::Done => Ok(()),
+        Readdressed::Kept => {
+            tracing::warn!(user = user_id, record = record.id, "the address of an administrator or of a file's user stays");
+            Ok(())
+        }
+        Readdressed::Taken => Err(taken(email)),
+    }
+}
+
+fn taken(email: &Email) -> ScimError {
+    let detail = format!(
+        "the tenant has a user with the address {} already; an administrator must link the two: gatehouse users link-directory",
+        email.as_str()
+    );
+    Fault::uniqueness(detail).into()
+}

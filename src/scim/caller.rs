@@ -1,0 +1,84 @@
+//! Which directory calls: by a token in the `Authorization` header and nowhere else. A token in the query would be in
+//! every log on the way (threats P1).
+
+use std::{num::NonZeroU32, ops::Deref};
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+
+use super::error::ScimError;
+use crate::{
+    app::App,
+    router::Address,
+    store::{self, directories, directory_tokens},
+};
+
+/// Requests without a good token that one address may make in a minute.
+pub const STRANGERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
+
+/// The directory that calls. What it does not own does not exist for it.
+#[derive(Debug)]
+pub struct Caller(directories::Caller);
+
+impl Deref for Caller {
+    type Target = directories::Caller;
+
+    fn deref(&self) -> &directories::Caller {
+        &self.0
+    }
+}
+
+impl Caller {
+    /// How receipts and logs name it.
+    #[must_use]
+    pub fn actor(&self) -> String {
+        format!("directory {}", self.0.directory.name)
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = ScimError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ScimError> {
+        let refused = match recognise(app, &parts.headers).await? {
+            Ok(caller) => {
+                let directory = &caller.directory;
+                app.pushes.take(&directory.id).map_err(|wait| {
+                    ScimError::throttled(wait, format!("directory {}/{} pushes too fast", caller.tenant, directory.name))
+                })?;
+                store::directory_tokens::touch(&app.db, &caller.token_id, app.clock.now(), caller.last_used_at).await?;
+                return Ok(Self(caller));
+            }
+            Err(why) => why,
+        };
+        let address = match Address::from_request_parts(parts, app).await {
+            Ok(Address(address)) => address,
+            Err(never) => match never {},
+        };
+        // Counted after the look: who guesses from behind a customer's proxy takes nothing from the customer.
+        app.strangers.take(&address).map_err(|wait| ScimError::throttled(wait, format!("{address}: {refused}")))?;
+        Err(ScimError::unauthorized(format!("{address}: {refused}")))
+    }
+}
+
+/// The directory of a request's token; the inner error is for the log.
+async fn recognise(app: &App, headers: &HeaderMap) -> Result<Result<directories::Caller, &'static str>, ScimError> {
+    let Some(token) = bearer(headers) else { return Ok(Err("no bearer token")) };
+    let fingerprint = directory_tokens::fingerprint(&app.sealer, token);
+    let Some(caller) = directories::by_token(&app.db, &fingerprint).await? else {
+        return Ok(Err("the token is no directory's"));
+    };
+    Ok(match caller.refusal(app.clock.now()) {
+        Some(why) => Err(why),
+        None => Ok(caller),
+    })
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
+}

@@ -1,0 +1,173 @@
+//! Groups: each function is one transaction. What a group is here (teams, roles) is settled when it is made or renamed;
+//! members come and go without a look at the others.
+
+use serde_json::Value;
+
+use super::{
+    caller::Caller,
+    error::ScimError,
+    fault::Fault,
+    patch::{self, GroupChange},
+    resource::Versions,
+    schema::canonical_group,
+    users::{require_version, stale},
+};
+use crate::{
+    app::App,
+    policy::directory,
+    secret,
+    store::{
+        db::Tx,
+        directory_groups::{self, DirectoryGroup},
+        directory_members,
+        directory_users::Updated,
+    },
+};
+
+/// The group of this id.
+///
+/// # Errors
+/// 404.
+pub async fn find(app: &App, caller: &Caller, id: &str) -> Result<DirectoryGroup, ScimError> {
+    let found = directory_groups::find(&app.db, &caller.directory.id, id).await?;
+    found.ok_or_else(|| Fault::not_found(id).into())
+}
+
+/// Makes one.
+///
+/// # Errors
+/// 400 for what is no group, or a member that the directory does not have; 409 when its name is taken, by a group or by a
+/// team.
+pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<DirectoryGroup, ScimError> {
+    let now = app.clock.now();
+    let body = canonical_group(body)?;
+    let group = DirectoryGroup {
+        id: secret::row_id(now),
+        directory_id: caller.directory.id.clone(),
+        resource: body.resource,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let mut tx = app.db.begin().await?;
+    if !directory_groups::insert(&mut tx, &group).await? {
+        return Err(name_taken(&group));
+    }
+    settle(&mut tx, caller, &group, now).await?;
+    let members = body.members.unwrap_or_default();
+    known(directory_members::add(&mut tx, &group.directory_id, &group.id, &members).await?)?;
+    tx.commit().await?;
+    Ok(group)
+}
+
+/// Replaces it: what is not sent is cleared.
+///
+/// # Errors
+/// As [`create`]; 404, 412.
+pub async fn replace(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    if_match: Option<&Versions>,
+    body: &Value,
+) -> Result<DirectoryGroup, ScimError> {
+    let body = canonical_group(body)?;
+    let mut change = Change::begin(app, caller, id, if_match).await?;
+    change.group.resource = body.resource;
+    let members = body.members.unwrap_or_default();
+    known(directory_members::replace(&mut change.tx, &change.group.directory_id, id, &members).await?)?;
+    change.finish(caller).await
+}
+
+/// Applies the operations of a PATCH, all or none.
+///
+/// # Errors
+/// As [`replace`], and what an operation may be refused for.
+pub async fn patch(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    if_match: Option<&Versions>,
+    body: &Value,
+) -> Result<DirectoryGroup, ScimError> {
+    let changes = patch::group_changes(&patch::parse(body)?)?;
+    let mut change = Change::begin(app, caller, id, if_match).await?;
+    let directory = change.group.directory_id.clone();
+    for step in changes {
+        let tx = &mut change.tx;
+        match step {
+            GroupChange::Set(name, Value::Null) => drop(change.group.resource.remove(&name)),
+            GroupChange::Set(name, value) => drop(change.group.resource.insert(name, value)),
+            GroupChange::Add(members) => known(directory_members::add(tx, &directory, id, &members).await?)?,
+            GroupChange::Remove(members) => directory_members::remove(tx, id, &members).await?,
+            GroupChange::RemoveAll => directory_members::clear(tx, id).await?,
+            GroupChange::Replace(members) => known(directory_members::replace(tx, &directory, id, &members).await?)?,
+        }
+    }
+    change.finish(caller).await
+}
+
+/// A group under change.
+struct Change {
+    tx: Tx,
+    old: DirectoryGroup,
+    group: DirectoryGroup,
+    now: i64,
+}
+
+impl Change {
+    async fn begin(app: &App, caller: &Caller, id: &str, if_match: Option<&Versions>) -> Result<Self, ScimError> {
+        let mut tx = app.db.begin().await?;
+        let old = directory_groups::find_locked(&mut tx, &caller.directory.id, id).await?;
+        let old = old.ok_or_else(|| Fault::not_found(id))?;
+        require_version(if_match, old.version)?;
+        let now = app.clock.now();
+        Ok(Self { tx, group: DirectoryGroup { updated_at: now, ..old.clone() }, old, now })
+    }
+
+    async fn finish(self, caller: &Caller) -> Result<DirectoryGroup, ScimError> {
+        let Self { mut tx, old, group, now } = self;
+        if group.resource == old.resource {
+            directory_groups::touch(&mut tx, &group.id, now).await?;
+        } else {
+            match directory_groups::update(&mut tx, &group).await? {
+                Updated::Done => {}
+                Updated::Taken => return Err(name_taken(&group)),
+                Updated::Stale => return Err(stale()),
+            }
+        }
+        if group.display_name() != old.display_name() {
+            settle(&mut tx, caller, &group, now).await?;
+        }
+        tx.commit().await?;
+        Ok(DirectoryGroup { version: old.version + 1, ..group })
+    }
+}
+
+/// Deletes it, with the team made for it.
+///
+/// # Errors
+/// 404, 412.
+pub async fn delete(app: &App, caller: &Caller, id: &str, if_match: Option<&Versions>) -> Result<(), ScimError> {
+    let mut change = Change::begin(app, caller, id, if_match).await?;
+    directory_groups::delete(&mut change.tx, &caller.directory.id, id).await?;
+    Ok(change.tx.commit().await?)
+}
+
+async fn settle(tx: &mut Tx, caller: &Caller, group: &DirectoryGroup, now: i64) -> Result<(), ScimError> {
+    let directory = &caller.directory;
+    let outcome = directory::outcome(&directory.settings.group_rules, group.display_name());
+    directory_groups::settle(tx, &directory.tenant_id, group, &outcome, now).await?.map_err(|taken| {
+        let detail = format!("{taken}: rename one of them, or let a rule of the directory say which team the group is");
+        Fault::uniqueness(detail).into()
+    })
+}
+
+/// The id is the caller's own, and whether another directory has it is not said.
+fn known(added: Result<(), String>) -> Result<(), ScimError> {
+    added.map_err(|id| Fault::invalid_value(format!("{id} is no user of this directory, so it cannot be a member")).into())
+}
+
+fn name_taken(group: &DirectoryGroup) -> ScimError {
+    Fault::uniqueness(format!("displayName {} is already in use", group.display_name())).into()
+}

@@ -1,0 +1,166 @@
+//! Operations on a Group, as changes of rows.
+
+use serde_json::{Map, Value};
+
+use crate::scim::{
+    fault::Fault,
+    filter::{Filter, Literal, Operator},
+    patch::{Operation, Path, Verb, at_operation},
+    schema::{
+        Attribute, GROUP, Place, canonical_group,
+        members::{self, checked},
+        reading::keep,
+        value::{read, writable},
+    },
+};
+
+/// One change of a Group; they are made in their order. Ids are neither empty nor longer than 128 characters, and
+/// occur once in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupChange {
+    /// An attribute of the resource, by its canonical name (`displayName`, `externalId`, or one that the schema does not
+    /// know), gets this value; `null` clears it.
+    Set(String, Value),
+    /// These become members, if they are not.
+    Add(Vec<String>),
+    /// These are no members afterwards.
+    Remove(Vec<String>),
+    /// Nobody is a member afterwards.
+    RemoveAll,
+    /// These and nobody else are members afterwards.
+    Replace(Vec<String>),
+}
+
+/// What the operations change of a Group. A `displayName` among them is never empty.
+///
+/// # Errors
+/// As the operation that cannot be.
+pub fn group_changes(operations: &[Operation]) -> Result<Vec<GroupChange>, Fault> {
+    let mut changes = Vec::new();
+    for (at, operation) in operations.iter().enumerate() {
+        changes_of(operation, &mut changes).map_err(|fault| at_operation(at, fault))?;
+    }
+    Ok(changes)
+}
+
+/// Applies what `changes` set to the canonical form of a Group, members apart.
+///
+/// # Errors
+/// `invalidValue` if the Group grows too large.
+pub fn apply_set(resource: &mut Map<String, Value>, changes: &[GroupChange]) -> Result<(), Fault> {
+    let mut draft = resource.clone();
+    for change in changes {
+        if let GroupChange::Set(name, value) = change {
+            keep(&mut draft, name, value);
+        }
+    }
+    *resource = canonical_group(&Value::Object(draft))?.resource;
+    Ok(())
+}
+
+fn changes_of(operation: &Operation, changes: &mut Vec<GroupChange>) -> Result<(), Fault> {
+    match (&operation.path, &operation.value) {
+        (Some(path), value) => change(operation.verb, path, value.as_ref(), changes),
+        (None, Some(value)) => change_each(operation.verb, value, None, changes),
+        (None, None) => Err(Fault::no_target("the operation needs a path or a value")),
+    }
+}
+
+fn change_each(verb: Verb, value: &Value, schema: Option<&str>, changes: &mut Vec<GroupChange>) -> Result<(), Fault> {
+    let fields = value.as_object().ok_or_else(|| Fault::invalid_value("the value is an object of attributes"))?;
+    for (key, value) in fields {
+        match Path::of_key(key, schema)? {
+            Some(path) => change(verb, &path, Some(value), changes)?,
+            None => changes.push(GroupChange::Set(key.clone(), value.clone())),
+        }
+    }
+    Ok(())
+}
+
+fn change(verb: Verb, path: &Path, value: Option<&Value>, changes: &mut Vec<GroupChange>) -> Result<(), Fault> {
+    if verb == Verb::Add && value.is_none_or(Value::is_null) {
+        return Ok(());
+    }
+    let given = value.filter(|value| verb != Verb::Remove && !value.is_null());
+    match GROUP.place(&path.attribute) {
+        Place::Known { attribute, .. } if attribute.name == members::ATTRIBUTE => {
+            changes.extend(change_members(verb, path, value)?);
+        }
+        Place::Known { attribute, .. } if !writable(attribute) || attribute.name == "schemas" => {}
+        Place::Known { attribute, .. } => {
+            if path.selected.is_some() || path.attribute.sub.is_some() {
+                return Err(Fault::invalid_path(format!("{} is a single text", attribute.name)));
+            }
+            changes.push(set(attribute, given)?);
+        }
+        _ if path.selected.is_some() => {}
+        _ if path.attribute.schema.as_deref() == Some(GROUP.schema.id) && path.attribute.is_schema() => {
+            return given.map_or(Ok(()), |value| change_each(verb, value, Some(GROUP.schema.id), changes));
+        }
+        _ => changes.push(GroupChange::Set(path.attribute.to_string(), given.cloned().unwrap_or(Value::Null))),
+    }
+    Ok(())
+}
+
+fn set(attribute: &'static Attribute, given: Option<&Value>) -> Result<GroupChange, Fault> {
+    let value = match given {
+        Some(value) => read(attribute, value, attribute.name)?,
+        None if attribute.required => return Err(Fault::mutability(format!("{} is required", attribute.name))),
+        None => None,
+    };
+    let blank = value.as_ref().and_then(Value::as_str).is_none_or(|text| text.trim().is_empty());
+    if attribute.required && blank {
+        return Err(Fault::invalid_value(format!("{} is required", attribute.name)));
+    }
+    Ok(GroupChange::Set(attribute.name.to_owned(), value.unwrap_or(Value::Null)))
+}
+
+fn change_members(verb: Verb, path: &Path, value: Option<&Value>) -> Result<Option<GroupChange>, Fault> {
+    if let Some(filter) = &path.selected {
+        return match (verb, &path.attribute.sub) {
+            (Verb::Remove, None) => Ok(Some(GroupChange::Remove(chosen(filter)?))),
+            // What could be said of a member is not kept: only that it is one.
+            (_, Some(sub)) if !sub.eq_ignore_ascii_case("value") => Ok(None),
+            _ => Err(Fault::invalid_path("members are added and replaced without a filter")),
+        };
+    }
+    if path.attribute.sub.is_some() {
+        return Err(Fault::invalid_path("members are added, removed and replaced as a whole"));
+    }
+    let unassigned = value.is_none_or(Value::is_null);
+    Ok(Some(match verb {
+        Verb::Remove | Verb::Replace if unassigned => GroupChange::RemoveAll,
+        Verb::Add => GroupChange::Add(ids(value)?),
+        // Entra names who goes in a list; taking that for all of them empties the group.
+        Verb::Remove => GroupChange::Remove(ids(value)?),
+        Verb::Replace => match ids(value)? {
+            ids if ids.is_empty() => GroupChange::RemoveAll,
+            ids => GroupChange::Replace(ids),
+        },
+    }))
+}
+
+fn ids(value: Option<&Value>) -> Result<Vec<String>, Fault> {
+    members::ids(value.unwrap_or(&Value::Null))
+}
+
+/// The ids that a filter names: `value eq "x"`, one or several.
+fn chosen(filter: &Filter) -> Result<Vec<String>, Fault> {
+    match filter {
+        Filter::Compare(path, Operator::Eq, literal)
+            if path.attribute.eq_ignore_ascii_case("value") && *literal != Literal::Null =>
+        {
+            Ok(vec![checked(&literal.text().unwrap_or_default())?.to_owned()])
+        }
+        Filter::Or(terms) => {
+            let mut ids: Vec<String> = Vec::new();
+            for id in terms.iter().map(chosen).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
+                if !ids.contains(&id) {
+                    ids.push(id);
+                }
+            }
+            Ok(ids)
+        }
+        _ => Err(Fault::invalid_filter("members are chosen by `value eq \"id\"`")),
+    }
+}

@@ -1,0 +1,160 @@
+//! Users and groups as a directory reads them: what it sent, and what gatehouse adds.
+
+use serde_json::{Map, Value, json};
+
+use super::{error::ScimError, schema::Projection};
+use crate::{
+    app::App,
+    moment::Moment,
+    scim::schema::{GROUP, ResourceType, USER},
+    store::{
+        directory_groups::DirectoryGroup,
+        directory_members::{self, Membership},
+        directory_users::DirectoryUser,
+    },
+};
+
+/// Where everything is: below the configured public URL, whatever `Host` says.
+#[must_use]
+pub fn base(app: &App) -> String {
+    format!("{}/scim/v2", app.issuer())
+}
+
+/// The address of a resource.
+#[must_use]
+pub fn location(app: &App, kind: &ResourceType, id: &str) -> String {
+    format!("{}{}/{id}", base(app), kind.endpoint)
+}
+
+/// The ETag of a version. Weak: what is computed (the groups of a user) is not in it.
+#[must_use]
+pub fn etag(version: i64) -> String {
+    format!("W/\"{version}\"")
+}
+
+/// The versions that an `If-Match` or `If-None-Match` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// `*`.
+    Any,
+    /// These; those that are no ETag of ours are none.
+    These(Vec<i64>),
+}
+
+impl Versions {
+    /// Reads the header.
+    #[must_use]
+    pub fn read(header: &str) -> Self {
+        if header.trim() == "*" {
+            return Self::Any;
+        }
+        let tags = header.split(',').map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"'));
+        Self::These(tags.filter_map(|tag| tag.parse().ok()).collect())
+    }
+
+    /// Whether `version` is one of them.
+    #[must_use]
+    pub fn include(&self, version: i64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(versions) => versions.contains(&version),
+        }
+    }
+}
+
+/// Users as they are returned, with their groups if these are asked for.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn users(app: &App, rows: Vec<DirectoryUser>, projection: &Projection) -> Result<Vec<Value>, ScimError> {
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let memberships = match projection.wants(&USER, "groups") && !ids.is_empty() {
+        true => directory_members::of_users(&app.db, &ids).await?,
+        false => Vec::new(),
+    };
+    Ok(rows.iter().map(|row| user(app, row, &memberships, projection)).collect())
+}
+
+fn user(app: &App, row: &DirectoryUser, memberships: &[Membership], projection: &Projection) -> Value {
+    let mut fields = row.resource.clone();
+    fields.insert("active".to_owned(), row.active.into());
+    let groups = memberships.iter().filter(|m| m.member_id == row.id);
+    let groups: Vec<Value> = groups
+        .map(|m| {
+            let place = location(app, &GROUP, &m.group_id);
+            json!({"value": m.group_id, "display": m.display_name, "$ref": place, "type": "direct"})
+        })
+        .collect();
+    if !groups.is_empty() {
+        fields.insert("groups".to_owned(), groups.into());
+    }
+    finish(
+        app,
+        &USER,
+        fields,
+        &row.id,
+        Times { created: row.created_at, updated: row.updated_at, version: row.version },
+        projection,
+    )
+}
+
+/// Groups as they are returned, with their members if these are asked for.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn groups(app: &App, rows: Vec<DirectoryGroup>, projection: &Projection) -> Result<Vec<Value>, ScimError> {
+    let mut all = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut fields = row.resource;
+        if projection.wants(&GROUP, "members") {
+            let members = directory_members::of_group(&app.db, &row.id).await?;
+            let members = members.iter().map(|id| json!({"value": id, "$ref": location(app, &USER, id), "type": "User"}));
+            fields.insert("members".to_owned(), members.collect());
+        }
+        let times = Times { created: row.created_at, updated: row.updated_at, version: row.version };
+        all.push(finish(app, &GROUP, fields, &row.id, times, projection));
+    }
+    Ok(all)
+}
+
+struct Times {
+    created: i64,
+    updated: i64,
+    version: i64,
+}
+
+fn finish(
+    app: &App,
+    kind: &'static ResourceType,
+    mut fields: Map<String, Value>,
+    id: &str,
+    times: Times,
+    projection: &Projection,
+) -> Value {
+    fields.insert("id".to_owned(), id.into());
+    let meta = json!({
+        "resourceType": kind.name,
+        "created": Moment(times.created).machine(),
+        "lastModified": Moment(times.updated).machine(),
+        "location": location(app, kind, id),
+        "version": etag(times.version),
+    });
+    fields.insert("meta".to_owned(), meta);
+    projection.apply(kind, &mut fields);
+    Value::Object(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_as_they_are_written() {
+        assert!(Versions::read(&etag(7)).include(7));
+        assert!(Versions::read("W/\"1\", \"7\"").include(7));
+        assert!(Versions::read(" * ").include(7));
+        for other in ["W/\"8\"", "", "\"\"", "W/\"x\"", "77"] {
+            assert!(!Versions::read(other).include(7), "{other}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Users: each function is one transaction.
+
+use serde_json::{Map, Value};
+
+use super::{account, caller::Caller, error::ScimError, fault::Fault, patch, resource::Versions, schema::canonical_user};
+use crate::{
+    app::App,
+    secret,
+    store::directory_users::{self, DirectoryUser, Updated},
+};
+
+/// The user of this id.
+///
+/// # Errors
+/// 404.
+pub async fn find(app: &App, caller: &Caller, id: &str) -> Result<DirectoryUser, ScimError> {
+    let found = directory_users::find(&app.db, &caller.directory.id, id).await?;
+    found.ok_or_else(|| Fault::not_found(id).into())
+}
+
+/// Makes one.
+///
+/// # Errors
+/// 400 for what is no user; 409 when its name or address is another's.
+pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<DirectoryUser, ScimError> {
+    let now = app.clock.now();
+    let mut resource = canonical_user(body)?;
+    let mut record = DirectoryUser {
+        id: secret::row_id(now),
+        directory_id: caller.directory.id.clone(),
+        user_id: None,
+        made_user: false,
+        active: take_active(&mut resource).unwrap_or(true),
+        resource,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let mut tx = app.db.begin().await?;
+    // The address may belong to the very resource that is sent again: its name says so more plainly.
+    if directory_users::find_by_user_name(&mut tx, &record.directory_id, record.user_name()).await?.is_some() {
+        return Err(name_taken(&record));
+    }
+    if let Err(e) = account::begin(&mut tx, app, caller, &mut record, now).await {
+        let twin = directory_users::find_by_user_name(&mut tx, &record.directory_id, record.user_name()).await;
+        return Err(if matches!(twin, Ok(Some(_))) { name_taken(&record) } else { e });
+    }
+    if !directory_users::insert(&mut tx, &record).await? {
+        return Err(name_taken(&record));
+    }
+    tx.commit().await?;
+    app.deliveries.nudge();
+    Ok(record)
+}
+
+/// Replaces it: what is not sent is cleared, but for `active` (identity-providers B.5).
+///
+/// # Errors
+/// As [`create`]; 404, 412.
+pub async fn replace(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    if_match: Option<&Versions>,
+    body: &Value,
+) -> Result<DirectoryUser, ScimError> {
+    let mut resource = canonical_user(body)?;
+    let active = take_active(&mut resource);
+    change(app, caller, id, if_match, |record| {
+        record.resource = resource;
+        record.active = active.unwrap_or(record.active);
+        Ok(())
+    })
+    .await
+}
+
+/// Applies the operations of a PATCH, all or none.
+///
+/// # Errors
+/// As [`replace`], and what an operation may be refused for.
+pub async fn patch(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    if_match: Option<&Versions>,
+    body: &Value,
+) -> Result<DirectoryUser, ScimError> {
+    let operations = patch::parse(body)?;
+    change(app, caller, id, if_match, |record| {
+        record.resource.insert("active".to_owned(), record.active.into());
+        patch::apply_user(&mut record.resource, &operations)?;
+        record.active = take_active(&mut record.resource).unwrap_or(record.active);
+        Ok(())
+    })
+    .await
+}
+
+async fn change(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    if_match: Option<&Versions>,
+    edit: impl FnOnce(&mut DirectoryUser) -> Result<(), Fault>,
+) -> Result<DirectoryUser, ScimError> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let old = directory_users::find_locked(&mut tx, &caller.directory.id, id).await?;
+    let old = old.ok_or_else(|| Fault::not_found(id))?;
+    require_version(if_match, old.version)?;
+    let mut record = DirectoryUser { updated_at: now, ..old.clone() };
+    edit(&mut record)?;
+    if record.resource == old.resource && record.active == old.active {
+        return Ok(old);
+    }
+    account::follow(&mut tx, app, caller, &old, &mut record, now).await?;
+    match directory_users::update(&mut tx, &record).await? {
+        Updated::Done => {}
+        Updated::Taken => return Err(name_taken(&record)),
+        Updated::Stale => return Err(stale()),
+    }
+    if record.active && !old.active {
+        account::open_again(&mut tx, app, &record, now).await?;
+    }
+    tx.commit().await?;
+    app.deliveries.nudge();
+    Ok(DirectoryUser { version: old.version + 1, ..record })
+}
+
+/// Deletes it.
+///
+/// # Errors
+/// 404, 412; 409 for the last administrator.
+pub async fn delete(app: &App, caller: &Caller, id: &str, if_match: Option<&Versions>) -> Result<(), ScimError> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let record = directory_users::find_locked(&mut tx, &caller.directory.id, id).await?;
+    let record = record.ok_or_else(|| Fault::not_found(id))?;
+    require_version(if_match, record.version)?;
+    account::end(&mut tx, app, caller, &record, now).await?;
+    directory_users::delete(&mut tx, &record.directory_id, &record.id).await?;
+    tx.commit().await?;
+    app.deliveries.nudge();
+    Ok(())
+}
+
+/// The column says it: two places for one thing would come apart.
+fn take_active(resource: &mut Map<String, Value>) -> Option<bool> {
+    resource.remove("active")?.as_bool()
+}
+
+fn name_taken(record: &DirectoryUser) -> ScimError {
+    Fault::uniqueness(format!("userName {} is already in use", record.user_name())).into()
+}
+
+/// Whether the resource is of a version that the caller expects.
+///
+/// # Errors
+/// 412.
+pub(super) fn require_version(if_match: Option<&Versions>, version: i64) -> Result<(), ScimError> {
+    match if_match {
+        Some(expected) if !expected.include(version) => Err(stale()),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn stale() -> ScimError {
+    Fault::new(412, "the resource was changed meanwhile: read it again").into()
+}

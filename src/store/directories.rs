@@ -1,0 +1,182 @@
+//! Directories: where a tenant's users and groups are pushed from.
+
+use super::{
+    db::{Result, StoreError},
+    on::On,
+    read_json, write_json,
+};
+use crate::{params, policy::directory::DirectorySettings};
+
+/// A directory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Directory {
+    /// Row id.
+    pub id: String,
+    /// Whose it is.
+    pub tenant_id: String,
+    /// Unique within the tenant.
+    pub name: String,
+    /// Whose sign-ins are matched by `externalId`.
+    pub connection_id: Option<String>,
+    /// A disabled directory may push nothing.
+    pub enabled: bool,
+    /// The rest.
+    pub settings: DirectorySettings,
+    /// Unix seconds.
+    pub created_at: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: String,
+    tenant_id: String,
+    name: String,
+    connection_id: Option<String>,
+    enabled: bool,
+    settings: String,
+    created_at: i64,
+}
+
+impl TryFrom<Stored> for Directory {
+    type Error = StoreError;
+
+    fn try_from(row: Stored) -> Result<Self> {
+        Ok(Self {
+            settings: read_json("directory settings", &row.settings)?,
+            id: row.id,
+            tenant_id: row.tenant_id,
+            name: row.name,
+            connection_id: row.connection_id,
+            enabled: row.enabled,
+            created_at: row.created_at,
+        })
+    }
+}
+
+/// By row id.
+///
+/// # Errors
+/// What the database says; `Corrupt` for unreadable settings.
+pub async fn find(on: impl Into<On<'_>>, id: &str) -> Result<Option<Directory>> {
+    let row = on.into().optional::<Stored>("SELECT * FROM directories WHERE id = $1", params![id]).await?;
+    row.map(Directory::try_from).transpose()
+}
+
+/// By its name within a tenant.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_by_name(on: impl Into<On<'_>>, tenant_id: &str, name: &str) -> Result<Option<Directory>> {
+    let sql = "SELECT * FROM directories WHERE tenant_id = $1 AND name = $2";
+    on.into().optional::<Stored>(sql, params![tenant_id, name]).await?.map(Directory::try_from).transpose()
+}
+
+/// All of a tenant, in the order they were made.
+///
+/// # Errors
+/// As [`find`].
+pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Directory>> {
+    let sql = "SELECT * FROM directories WHERE tenant_id = $1 ORDER BY created_at, id";
+    on.into().all::<Stored>(sql, params![tenant_id]).await?.into_iter().map(Directory::try_from).collect()
+}
+
+/// All there are, in the order they were made.
+///
+/// # Errors
+/// As [`find`].
+pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Directory>> {
+    let rows = on.into().all::<Stored>("SELECT * FROM directories ORDER BY created_at, id", &[]).await?;
+    rows.into_iter().map(Directory::try_from).collect()
+}
+
+/// Inserts, or updates the row of this id.
+///
+/// # Errors
+/// A conflict when another directory of the tenant has the name.
+pub async fn save(on: impl Into<On<'_>>, directory: &Directory) -> Result<()> {
+    let sql = "INSERT INTO directories (id, tenant_id, name, connection_id, enabled, settings, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7) \
+               ON CONFLICT (id) DO UPDATE SET name = excluded.name, connection_id = excluded.connection_id, \
+                 enabled = excluded.enabled, settings = excluded.settings";
+    let settings = write_json("directory settings", &directory.settings)?;
+    let d = directory;
+    let params = params![&d.id, &d.tenant_id, &d.name, &d.connection_id, d.enabled, &settings, d.created_at];
+    on.into().alter(sql, params).await?;
+    Ok(())
+}
+
+/// Deletes it with its records and groups, and the teams made for these; whether it was there. The users that it made
+/// stay: nobody is deleted because a directory is.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    // The mappings of its groups' teams go too, which every node remembers.
+    Ok(on.into().publish("DELETE FROM directories WHERE id = $1", params![id]).await? > 0)
+}
+
+/// Who pushes: a directory, by a token of it.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The directory.
+    pub directory: Directory,
+    /// Its tenant's name.
+    pub tenant: String,
+    /// Whether the tenant is enabled.
+    pub tenant_enabled: bool,
+    /// The token's row id.
+    pub token_id: String,
+    /// When the token ends.
+    pub expires_at: Option<i64>,
+    /// When it was last seen to be used.
+    pub last_used_at: Option<i64>,
+}
+
+impl Caller {
+    /// Why it may not push at `now`.
+    #[must_use]
+    pub fn refusal(&self, now: i64) -> Option<&'static str> {
+        match self {
+            _ if self.expires_at.is_some_and(|end| end <= now) => Some("the directory token has ended"),
+            _ if !self.directory.enabled => Some("the directory is disabled"),
+            _ if !self.tenant_enabled => Some("the tenant is disabled"),
+            _ => None,
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct CallerRow {
+    #[sqlx(flatten)]
+    directory: Stored,
+    tenant_name: String,
+    tenant_enabled: bool,
+    token_id: String,
+    expires_at: Option<i64>,
+    last_used_at: Option<i64>,
+}
+
+/// The directory whose token has this fingerprint ([`super::directory_tokens::fingerprint`]). Whether it may push is
+/// [`Caller::refusal`]'s word.
+///
+/// # Errors
+/// As [`find`].
+pub async fn by_token(on: impl Into<On<'_>>, fingerprint: &str) -> Result<Option<Caller>> {
+    let sql = "SELECT d.*, t.name AS tenant_name, t.enabled AS tenant_enabled, k.id AS token_id, k.expires_at, k.last_used_at \
+               FROM directory_tokens k \
+               JOIN directories d ON d.id = k.directory_id \
+               JOIN tenants t ON t.id = d.tenant_id \
+               WHERE k.fingerprint = $1";
+    let row = on.into().optional::<CallerRow>(sql, params![fingerprint]).await?;
+    row.map(|row| {
+        Ok(Caller {
+            directory: row.directory.try_into()?,
+            tenant: row.tenant_name,
+            tenant_enabled: row.tenant_enabled,
+            token_id: row.token_id,
+            expires_at: row.expires_at,
+            last_used_at: row.last_used_at,
+        })
+    })
+    .transpose()
+}

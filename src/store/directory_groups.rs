@@ -1,0 +1,304 @@
+//! The groups of a directory, and what they are here: teams, and roles that rules give to these. Who is in them is
+//! `directory_members`.
+
+use serde_json::{Map, Value};
+
+use super::{
+    condition::{self, Condition, Listed, Page},
+    db::{Result, StoreError, Tx},
+    directory_users::Updated,
+    on::On,
+    read_json, resources,
+    statement::Statement,
+    teams::{self, Team},
+    write_json,
+};
+use crate::{params, policy::directory::GroupOutcome, secret};
+
+/// A group of a directory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DirectoryGroup {
+    /// Row id, the `id` of SCIM.
+    pub id: String,
+    /// Whose it is.
+    pub directory_id: String,
+    /// All that it sent but `id`, `meta` and `members`.
+    pub resource: Map<String, Value>,
+    /// Grows with each change, of members too.
+    pub version: i64,
+    /// Unix seconds.
+    pub created_at: i64,
+    /// Unix seconds.
+    pub updated_at: i64,
+}
+
+impl DirectoryGroup {
+    /// Its name, as it was sent.
+    #[must_use]
+    pub fn display_name(&self) -> &str {
+        self.resource.get("displayName").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What the directory's source calls it.
+    #[must_use]
+    pub fn external_id(&self) -> Option<&str> {
+        self.resource.get("externalId").and_then(Value::as_str)
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: String,
+    directory_id: String,
+    resource: String,
+    version: i64,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl TryFrom<Stored> for DirectoryGroup {
+    type Error = StoreError;
+
+    fn try_from(row: Stored) -> Result<Self> {
+        Ok(Self {
+            resource: read_json("directory group", &row.resource)?,
+            id: row.id,
+            directory_id: row.directory_id,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+/// By row id within a directory.
+///
+/// # Errors
+/// What the database says; `Corrupt` for an unreadable resource.
+pub async fn find(on: impl Into<On<'_>>, directory_id: &str, id: &str) -> Result<Option<DirectoryGroup>> {
+    let sql = "SELECT * FROM directory_groups WHERE id = $1 AND directory_id = $2";
+    on.into().optional::<Stored>(sql, params![id, directory_id]).await?.map(DirectoryGroup::try_from).transpose()
+}
+
+/// The same, for a transaction that changes it or its members: of two, the second waits.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_locked(tx: &mut Tx, directory_id: &str, id: &str) -> Result<Option<DirectoryGroup>> {
+    let mut s = Statement::new("SELECT * FROM directory_groups WHERE id = ");
+    s.bind(id).push(" AND directory_id = ").bind(directory_id).locked();
+    tx.select::<Stored>(&s).await?.pop().map(DirectoryGroup::try_from).transpose()
+}
+
+/// By its name within a directory, whatever its case.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_by_display_name(on: impl Into<On<'_>>, directory_id: &str, name: &str) -> Result<Option<DirectoryGroup>> {
+    let sql = "SELECT * FROM directory_groups WHERE directory_id = $1 AND display_name = $2";
+    let row = on.into().optional::<Stored>(sql, params![directory_id, &name.to_lowercase()]).await?;
+    row.map(DirectoryGroup::try_from).transpose()
+}
+
+/// All of a directory, in the order they were made.
+///
+/// # Errors
+/// As [`find`].
+pub async fn of_directory(on: impl Into<On<'_>>, directory_id: &str) -> Result<Vec<DirectoryGroup>> {
+    let sql = "SELECT * FROM directory_groups WHERE directory_id = $1 ORDER BY created_at, id";
+    on.into().all::<Stored>(sql, params![directory_id]).await?.into_iter().map(DirectoryGroup::try_from).collect()
+}
+
+/// A part of a directory's groups.
+///
+/// # Errors
+/// As [`find`].
+pub async fn list(
+    on: impl Into<On<'_>>,
+    directory_id: &str,
+    condition: &Condition,
+    page: Page,
+) -> Result<Listed<DirectoryGroup>> {
+    let listed = condition::list::<Stored>(&mut on.into(), "directory_groups", directory_id, condition, page).await?;
+    let rows = listed.rows.into_iter().map(DirectoryGroup::try_from).collect::<Result<_>>()?;
+    Ok(Listed { rows, total: listed.total })
+}
+
+/// Inserts it. `false`: the directory has one of this name, and nothing was changed.
+///
+/// # Errors
+/// What the database says.
+pub async fn insert(tx: &mut Tx, group: &DirectoryGroup) -> Result<bool> {
+    let sql = "INSERT INTO directory_groups (id, directory_id, display_name, external_id, resource, version, created_at, updated_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+               ON CONFLICT (directory_id, display_name) DO NOTHING";
+    let (g, resource) = (group, write_json("directory group", &group.resource)?);
+    let (name, external_id) = (g.display_name().to_lowercase(), g.external_id());
+    let params = params![&g.id, &g.directory_id, &name, external_id, &resource, g.version, g.created_at, g.updated_at];
+    Ok(tx.execute(sql, params).await? > 0)
+}
+
+/// Writes its resource and what is taken from that, and `updated_at`; its version grows. It is changed only if it is of the
+/// version that `group` has.
+///
+/// # Errors
+/// A conflict when another gets the name at this moment.
+pub async fn update(tx: &mut Tx, group: &DirectoryGroup) -> Result<Updated> {
+    let sql = "UPDATE directory_groups SET display_name = $4, external_id = $5, resource = $6, updated_at = $7, \
+                 version = version + 1 \
+               WHERE id = $1 AND directory_id = $2 AND version = $3 AND NOT EXISTS \
+                 (SELECT 1 FROM directory_groups o WHERE o.directory_id = $2 AND o.display_name = $4 AND o.id <> $1)";
+    let (g, resource) = (group, write_json("directory group", &group.resource)?);
+    let (name, external_id) = (g.display_name().to_lowercase(), g.external_id());
+    let params = params![&g.id, &g.directory_id, g.version, &name, external_id, &resource, g.updated_at];
+    if tx.execute(sql, params).await? > 0 {
+        return Ok(Updated::Done);
+    }
+    let other = find_by_display_name(tx, &g.directory_id, g.display_name()).await?;
+    Ok(if other.is_some_and(|other| other.id != g.id) { Updated::Taken } else { Updated::Stale })
+}
+
+/// Notes that its members change; whether it is there.
+///
+/// # Errors
+/// What the database says.
+pub async fn touch(tx: &mut Tx, id: &str, now: i64) -> Result<bool> {
+    let sql = "UPDATE directory_groups SET version = version + 1, updated_at = $2 WHERE id = $1";
+    Ok(tx.execute(sql, params![id, now]).await? > 0)
+}
+
+/// Deletes it with the team made for it; whether it was there.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, directory_id: &str, id: &str) -> Result<bool> {
+    // The mappings of its team go too, which every node remembers.
+    let sql = "DELETE FROM directory_groups WHERE id = $1 AND directory_id = $2";
+    Ok(on.into().publish(sql, params![id, directory_id]).await? > 0)
+}
+
+/// A team that a group would be, and is not: the tenant has one of this name that is not the group's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the tenant has a team \"{0}\" already, which was not made for this group")]
+pub struct TeamTaken(
+    /// Its name.
+    pub String,
+);
+
+/// Makes the group what `outcome` says: the team of its own or those that rules name, and the roles these hold. A team that
+/// a rule names and nobody has made is made now, and stays. Roles on resources that do not exist are left out: settle again
+/// when they do.
+///
+/// # Errors
+/// What the database says. The inner error leaves a transaction that must not be committed.
+pub async fn settle(
+    tx: &mut Tx,
+    tenant_id: &str,
+    group: &DirectoryGroup,
+    outcome: &GroupOutcome,
+    now: i64,
+) -> Result<std::result::Result<(), TeamTaken>> {
+    let own = match outcome.has_own_team() {
+        true => match own_team(tx, tenant_id, group, now).await? {
+            Ok(id) => Some(id),
+            Err(taken) => return Ok(Err(taken)),
+        },
+        false => {
+            On::from(&mut *tx).publish("DELETE FROM teams WHERE group_id = $1", params![&group.id]).await?;
+            None
+        }
+    };
+    let mut named = Vec::new();
+    for name in &outcome.teams {
+        named.push((name.as_str(), named_team(tx, tenant_id, name, now).await?));
+    }
+    join(tx, &group.id, &own.iter().chain(named.iter().map(|(_, id)| id)).map(String::as_str).collect::<Vec<_>>()).await?;
+
+    let mut roles = Vec::new();
+    for held in &outcome.roles {
+        let team = match &held.team {
+            Some(name) => named.iter().find(|(known, _)| known == name).map(|(_, id)| id),
+            None => own.as_ref(),
+        };
+        let resource = resources::find(&mut *tx, tenant_id, &held.resource.kind, &held.resource.name).await?;
+        roles.extend(team.zip(resource).map(|(team, resource)| (team.as_str(), resource.id, held.role.as_str())));
+    }
+    hold(tx, &group.id, &roles).await?;
+    Ok(Ok(()))
+}
+
+/// The team of the group's own, made or renamed as need be.
+async fn own_team(
+    tx: &mut Tx,
+    tenant_id: &str,
+    group: &DirectoryGroup,
+    now: i64,
+) -> Result<std::result::Result<String, TeamTaken>> {
+    let name = group.display_name();
+    let old: Option<Team> = tx.optional("SELECT * FROM teams WHERE group_id = $1", params![&group.id]).await?;
+    let Some(old) = old else {
+        let sql = "INSERT INTO teams (id, tenant_id, name, created_at, group_id) VALUES ($1, $2, $3, $4, $5) \
+                   ON CONFLICT (tenant_id, name) DO NOTHING";
+        let id = secret::row_id(now);
+        let made = On::from(tx).alter(sql, params![&id, tenant_id, name, now, &group.id]).await? > 0;
+        return Ok(if made { Ok(id) } else { Err(TeamTaken(name.to_owned())) });
+    };
+    if old.name == name {
+        return Ok(Ok(old.id));
+    }
+    let sql = "UPDATE teams SET name = $2 WHERE id = $1 AND NOT EXISTS \
+                 (SELECT 1 FROM teams o WHERE o.tenant_id = $3 AND o.name = $2)";
+    let renamed = On::from(tx).publish(sql, params![&old.id, name, tenant_id]).await? > 0;
+    Ok(if renamed { Ok(old.id) } else { Err(TeamTaken(name.to_owned())) })
+}
+
+async fn named_team(tx: &mut Tx, tenant_id: &str, name: &str, now: i64) -> Result<String> {
+    let sql =
+        "INSERT INTO teams (id, tenant_id, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant_id, name) DO NOTHING";
+    let id = secret::row_id(now);
+    if let Some(team) = teams::find_by_name(&mut *tx, tenant_id, name).await? {
+        return Ok(team.id);
+    }
+    if On::from(&mut *tx).alter(sql, params![&id, tenant_id, name, now]).await? > 0 {
+        return Ok(id);
+    }
+    let made_meanwhile = teams::find_by_name(tx, tenant_id, name).await?;
+    made_meanwhile.map(|team| team.id).ok_or_else(|| StoreError::Corrupt("team", format!("{name} came and went")))
+}
+
+/// Makes `teams` those of the group's members, and no others.
+async fn join(tx: &mut Tx, group_id: &str, teams: &[&str]) -> Result<()> {
+    let old: Vec<(String,)> = tx.all("SELECT team_id FROM group_teams WHERE group_id = $1", params![group_id]).await?;
+    for (gone,) in old.iter().filter(|(id,)| !teams.contains(&id.as_str())) {
+        let sql = "DELETE FROM group_teams WHERE group_id = $1 AND team_id = $2";
+        On::from(&mut *tx).alter(sql, params![group_id, gone]).await?;
+    }
+    for new in teams.iter().filter(|id| !old.iter().any(|(known,)| known == *id)) {
+        let sql = "INSERT INTO group_teams (group_id, team_id) VALUES ($1, $2) ON CONFLICT (group_id, team_id) DO NOTHING";
+        On::from(&mut *tx).alter(sql, params![group_id, *new]).await?;
+    }
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct Held {
+    team_id: String,
+    resource_id: String,
+}
+
+/// Makes `roles` (team, resource, role) those that the group brings, and no others.
+async fn hold(tx: &mut Tx, group_id: &str, roles: &[(&str, String, &str)]) -> Result<()> {
+    let old: Vec<Held> = tx.all("SELECT team_id, resource_id FROM group_roles WHERE group_id = $1", params![group_id]).await?;
+    let is_kept = |held: &Held| roles.iter().any(|(team, resource, _)| *team == held.team_id && *resource == held.resource_id);
+    for gone in old.iter().filter(|held| !is_kept(held)) {
+        let sql = "DELETE FROM group_roles WHERE group_id = $1 AND team_id = $2 AND resource_id = $3";
+        On::from(&mut *tx).alter(sql, params![group_id, &gone.team_id, &gone.resource_id]).await?;
+    }
+    for (team, resource, role) in roles {
+        let sql = "INSERT INTO group_roles (group_id, team_id, resource_id, role) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (group_id, team_id, resource_id) DO UPDATE SET role = excluded.role \
+                   WHERE group_roles.role <> excluded.role";
+        On::from(&mut *tx).alter(sql, params![group_id, *team, resource, *role]).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The tokens that directories push with, by fingerprint alone: a token is shown once, when it is made.
+
+use super::{db::Result, on::On};
+use crate::{params, seal::Sealer};
+
+/// What every token begins with, so that scanners of leaked secrets know one.
+pub const PREFIX: &str = "ghs_";
+
+/// A token of a directory.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct DirectoryToken {
+    /// Row id.
+    pub id: String,
+    /// Whose it is.
+    pub directory_id: String,
+    /// What it is recognised by.
+    pub fingerprint: String,
+    /// Whether a declarative file gave it.
+    pub declared: bool,
+    /// Unix seconds.
+    pub created_at: i64,
+    /// When it ends.
+    pub expires_at: Option<i64>,
+    /// When it was last seen to be used, to the minute.
+    pub last_used_at: Option<i64>,
+}
+
+/// How a token is stored and looked up.
+#[must_use]
+pub fn fingerprint(sealer: &Sealer, token: &str) -> String {
+    sealer.fingerprint("directory token", token)
+}
+
+/// Inserts it.
+///
+/// # Errors
+/// A conflict when there is one with this fingerprint.
+pub async fn insert(on: impl Into<On<'_>>, token: &DirectoryToken) -> Result<()> {
+    let sql = "INSERT INTO directory_tokens (id, directory_id, fingerprint, declared, created_at, expires_at, last_used_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let t = token;
+    let params = params![&t.id, &t.directory_id, &t.fingerprint, t.declared, t.created_at, t.expires_at, t.last_used_at];
+    on.into().execute(sql, params).await.map(|_| ())
+}
+
+/// Those of a directory, the oldest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_directory(on: impl Into<On<'_>>, directory_id: &str) -> Result<Vec<DirectoryToken>> {
+    let sql = "SELECT * FROM directory_tokens WHERE directory_id = $1 ORDER BY created_at, id";
+    on.into().all(sql, params![directory_id]).await
+}
+
+/// Lets a directory's tokens other than `keep` end at `at`, unless they end before; how many that were.
+///
+/// # Errors
+/// What the database says.
+pub async fn end_others(on: impl Into<On<'_>>, directory_id: &str, keep: &str, at: i64) -> Result<u64> {
+    let sql = "UPDATE directory_tokens SET expires_at = $3 \
+               WHERE directory_id = $1 AND id <> $2 AND (expires_at IS NULL OR expires_at > $3)";
+    on.into().execute(sql, params![directory_id, keep, at]).await
+}
+
+/// Deletes it; whether it was there.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    Ok(on.into().execute("DELETE FROM directory_tokens WHERE id = $1", params![id]).await? > 0)
+}
+
+/// Notes that it was used at `now`, `last_seen` being what was noted before; nothing is written twice in a minute.
+///
+/// # Errors
+/// What the database says.
+pub async fn touch(on: impl Into<On<'_>>, id: &str, now: i64, last_seen: Option<i64>) -> Result<()> {
+    if last_seen.is_some_and(|at| at > now - 60) {
+        return Ok(());
+    }
+    let sql = "UPDATE directory_tokens SET last_used_at = $2 \
+               WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2 - 60)";
+    on.into().execute(sql, params![id, now]).await.map(|_| ())
+}

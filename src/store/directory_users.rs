@@ -1,0 +1,321 @@
+//! The users of a directory, as it has sent them, and which local user each stands for.
+//!
+//! The resource is kept as it was sent; beside it stand, in lower case where case does not count, what filters look at.
+
+use serde_json::{Map, Value};
+
+use super::{
+    condition::{self, Condition, Listed, Page},
+    db::{Result, StoreError, Tx},
+    on::On,
+    read_json,
+    statement::Statement,
+    write_json,
+};
+use crate::{params, policy::email::Email};
+
+/// A user of a directory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DirectoryUser {
+    /// Row id, the `id` of SCIM.
+    pub id: String,
+    /// Whose it is.
+    pub directory_id: String,
+    /// The local user it stands for; none as long as it has no address that a user could have.
+    pub user_id: Option<String>,
+    /// Whether that user came to be by this record, and goes with it.
+    pub made_user: bool,
+    /// Whether the directory says that the person may come in.
+    pub active: bool,
+    /// All that it sent but `id`, `meta`, `groups` and `password`.
+    pub resource: Map<String, Value>,
+    /// Grows with each change.
+    pub version: i64,
+    /// Unix seconds.
+    pub created_at: i64,
+    /// Unix seconds.
+    pub updated_at: i64,
+}
+
+impl DirectoryUser {
+    /// Its name in the directory, as it was sent.
+    #[must_use]
+    pub fn user_name(&self) -> &str {
+        self.text("userName").unwrap_or_default()
+    }
+
+    /// What the directory's source calls it: the upstream's unique id, if it is set up well.
+    #[must_use]
+    pub fn external_id(&self) -> Option<&str> {
+        self.text("externalId")
+    }
+
+    /// The address of the local user: the primary one, else the one for work, else any, else the user name, of those that
+    /// are addresses.
+    #[must_use]
+    pub fn email(&self) -> Option<Email> {
+        let emails: Vec<Address<'_>> = self.addresses().collect();
+        let primary = emails.iter().filter(|e| e.primary == Some(true));
+        let work = emails.iter().filter(|e| e.kind.is_some_and(|kind| kind.eq_ignore_ascii_case("work")));
+        let values = primary.chain(work).chain(&emails).map(|e| e.value);
+        values.chain([self.user_name()]).find_map(Email::parse)
+    }
+
+    /// The person's name: the one to show, else the whole one, else the given and the family name.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        let given_and_family: Vec<&str> = ["givenName", "familyName"].iter().filter_map(|part| self.name_part(part)).collect();
+        let joined = Some(given_and_family.join(" ")).filter(|joined| !joined.is_empty());
+        let whole = self.text("displayName").or_else(|| self.name_part("formatted"));
+        whole.map(str::to_owned).filter(|name| !name.trim().is_empty()).or(joined)
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.resource.get(name).and_then(Value::as_str)
+    }
+
+    fn name_part(&self, name: &str) -> Option<&str> {
+        self.resource.get("name").and_then(|n| n.get(name)).and_then(Value::as_str)
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = Address<'_>> {
+        let emails = self.resource.get("emails").and_then(Value::as_array).into_iter().flatten();
+        emails.filter_map(|email| {
+            let primary = email.get("primary").and_then(Value::as_bool);
+            let kind = email.get("type").and_then(Value::as_str);
+            email.get("value").and_then(Value::as_str).map(|value| Address { value, kind, primary })
+        })
+    }
+}
+
+struct Address<'a> {
+    value: &'a str,
+    kind: Option<&'a str>,
+    primary: Option<bool>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: String,
+    directory_id: String,
+    user_id: Option<String>,
+    made_user: bool,
+    active: bool,
+    resource: String,
+    version: i64,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl TryFrom<Stored> for DirectoryUser {
+    type Error = StoreError;
+
+    fn try_from(row: Stored) -> Result<Self> {
+        Ok(Self {
+            resource: read_json("directory user", &row.resource)?,
+            id: row.id,
+            directory_id: row.directory_id,
+            user_id: row.user_id,
+            made_user: row.made_user,
+            active: row.active,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+/// What filters compare, as it is stored.
+struct Columns {
+    user_name: String,
+    external_id: Option<String>,
+    display_name: Option<String>,
+    given_name: Option<String>,
+    family_name: Option<String>,
+    resource: String,
+}
+
+impl Columns {
+    fn of(user: &DirectoryUser) -> Result<Self> {
+        Ok(Self {
+            user_name: user.user_name().to_lowercase(),
+            external_id: user.external_id().map(str::to_owned),
+            display_name: user.text("displayName").map(str::to_lowercase),
+            given_name: user.name_part("givenName").map(str::to_lowercase),
+            family_name: user.name_part("familyName").map(str::to_lowercase),
+            resource: write_json("directory user", &user.resource)?,
+        })
+    }
+}
+
+/// By row id within a directory.
+///
+/// # Errors
+/// What the database says; `Corrupt` for an unreadable resource.
+pub async fn find(on: impl Into<On<'_>>, directory_id: &str, id: &str) -> Result<Option<DirectoryUser>> {
+    let sql = "SELECT * FROM directory_users WHERE id = $1 AND directory_id = $2";
+    on.into().optional::<Stored>(sql, params![id, directory_id]).await?.map(DirectoryUser::try_from).transpose()
+}
+
+/// The same, for a transaction that changes it: of two, the second waits.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_locked(tx: &mut Tx, directory_id: &str, id: &str) -> Result<Option<DirectoryUser>> {
+    let mut s = Statement::new("SELECT * FROM directory_users WHERE id = ");
+    s.bind(id).push(" AND directory_id = ").bind(directory_id).locked();
+    tx.select::<Stored>(&s).await?.pop().map(DirectoryUser::try_from).transpose()
+}
+
+/// By its name within a directory, whatever its case.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_by_user_name(on: impl Into<On<'_>>, directory_id: &str, user_name: &str) -> Result<Option<DirectoryUser>> {
+    let sql = "SELECT * FROM directory_users WHERE directory_id = $1 AND user_name = $2";
+    let row = on.into().optional::<Stored>(sql, params![directory_id, &user_name.to_lowercase()]).await?;
+    row.map(DirectoryUser::try_from).transpose()
+}
+
+/// Those that stand for a user, in the order they were made.
+///
+/// # Errors
+/// As [`find`].
+pub async fn of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<DirectoryUser>> {
+    let sql = "SELECT * FROM directory_users WHERE user_id = $1 ORDER BY created_at, id";
+    on.into().all::<Stored>(sql, params![user_id]).await?.into_iter().map(DirectoryUser::try_from).collect()
+}
+
+/// The one that an upstream subject of `connection_id` is, by a directory of that connection which is enabled. Of two, it
+/// is neither: the directory does not say whose sign-in it is.
+///
+/// # Errors
+/// As [`find`].
+pub async fn by_external_id(on: impl Into<On<'_>>, connection_id: &str, external_id: &str) -> Result<Option<DirectoryUser>> {
+    let sql = "SELECT r.* FROM directories d JOIN directory_users r ON r.directory_id = d.id \
+               WHERE d.connection_id = $1 AND d.enabled AND r.external_id = $2 LIMIT 2";
+    let mut rows = on.into().all::<Stored>(sql, params![connection_id, external_id]).await?;
+    if rows.len() > 1 {
+        return Ok(None);
+    }
+    rows.pop().map(DirectoryUser::try_from).transpose()
+}
+
+/// A part of a directory's users.
+///
+/// # Errors
+/// As [`find`].
+pub async fn list(on: impl Into<On<'_>>, directory_id: &str, condition: &Condition, page: Page) -> Result<Listed<DirectoryUser>> {
+    let listed = condition::list::<Stored>(&mut on.into(), "directory_users", directory_id, condition, page).await?;
+    let rows = listed.rows.into_iter().map(DirectoryUser::try_from).collect::<Result<_>>()?;
+    Ok(Listed { rows, total: listed.total })
+}
+
+/// Inserts it. `false`: the directory has one of this name, and nothing was changed.
+///
+/// # Errors
+/// When its local user does not exist, or has a record of this directory already.
+pub async fn insert(tx: &mut Tx, user: &DirectoryUser) -> Result<bool> {
+    let sql = "INSERT INTO directory_users (id, directory_id, user_id, made_user, user_name, external_id, display_name, \
+                 given_name, family_name, active, resource, version, created_at, updated_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+               ON CONFLICT (directory_id, user_name) DO NOTHING";
+    let (u, c) = (user, Columns::of(user)?);
+    let params = params![
+        &u.id,
+        &u.directory_id,
+        &u.user_id,
+        u.made_user,
+        &c.user_name,
+        &c.external_id,
+        &c.display_name,
+        &c.given_name,
+        &c.family_name,
+        u.active,
+        &c.resource,
+        u.version,
+        u.created_at,
+        u.updated_at,
+    ];
+    if On::from(&mut *tx).alter(sql, params).await? == 0 {
+        return Ok(false);
+    }
+    write_addresses(tx, user).await?;
+    Ok(true)
+}
+
+/// How a change of a stored resource ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Updated {
+    /// It is written.
+    Done,
+    /// It is of another version meanwhile, or gone; nothing was changed.
+    Stale,
+    /// Another one has the name; nothing was changed.
+    Taken,
+}
+
+/// Writes its resource and everything taken from that, `active`, `user_id`, `made_user` and `updated_at`; its version
+/// grows. It is changed only if it is of the version that `user` has.
+///
+/// # Errors
+/// A conflict when another gets the name at this moment.
+pub async fn update(tx: &mut Tx, user: &DirectoryUser) -> Result<Updated> {
+    let sql = "UPDATE directory_users SET user_name = $4, external_id = $5, display_name = $6, given_name = $7, \
+                 family_name = $8, active = $9, resource = $10, updated_at = $11, user_id = $12, made_user = $13, \
+                 version = version + 1 \
+               WHERE id = $1 AND directory_id = $2 AND version = $3 AND NOT EXISTS \
+                 (SELECT 1 FROM directory_users o WHERE o.directory_id = $2 AND o.user_name = $4 AND o.id <> $1)";
+    let (u, c) = (user, Columns::of(user)?);
+    let params = params![
+        &u.id,
+        &u.directory_id,
+        u.version,
+        &c.user_name,
+        &c.external_id,
+        &c.display_name,
+        &c.given_name,
+        &c.family_name,
+        u.active,
+        &c.resource,
+        u.updated_at,
+        &u.user_id,
+        u.made_user,
+    ];
+    if On::from(&mut *tx).alter(sql, params).await? == 0 {
+        let other = find_by_user_name(&mut *tx, &u.directory_id, u.user_name()).await?;
+        return Ok(if other.is_some_and(|other| other.id != u.id) { Updated::Taken } else { Updated::Stale });
+    }
+    tx.execute("DELETE FROM directory_emails WHERE directory_user_id = $1", params![&u.id]).await?;
+    write_addresses(tx, user).await?;
+    Ok(Updated::Done)
+}
+
+async fn write_addresses(tx: &mut Tx, user: &DirectoryUser) -> Result<()> {
+    let sql = "INSERT INTO directory_emails (directory_user_id, position, directory_id, value, kind, is_primary) \
+               VALUES ($1, $2, $3, $4, $5, $6)";
+    for (position, address) in (0i64..).zip(user.addresses()) {
+        let (value, kind) = (address.value.to_lowercase(), address.kind.map(str::to_lowercase));
+        let params = params![&user.id, position, &user.directory_id, &value, &kind, address.primary];
+        tx.execute(sql, params).await?;
+    }
+    Ok(())
+}
+
+/// Has it stand for a local user, if it stands for none; whether it did not.
+///
+/// # Errors
+/// A conflict when that user has a record of this directory already.
+pub async fn attach(on: impl Into<On<'_>>, id: &str, user_id: &str, made_user: bool) -> Result<bool> {
+    let sql = "UPDATE directory_users SET user_id = $2, made_user = $3 WHERE id = $1 AND user_id IS NULL";
+    Ok(on.into().alter(sql, params![id, user_id, made_user]).await? > 0)
+}
+
+/// Deletes it; whether it was there. Its local user stays.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, directory_id: &str, id: &str) -> Result<bool> {
+    let sql = "DELETE FROM directory_users WHERE id = $1 AND directory_id = $2";
+    Ok(on.into().alter(sql, params![id, directory_id]).await? > 0)
+}

@@ -1,0 +1,235 @@
+//! The end of a user's access: one primitive for operators, directories and files, and the way back. What it ends, it
+//! ends in one transaction; what nodes remember falls within a second (`trust::freshness`).
+
+use super::{User, delete, find};
+use crate::{
+    params,
+    seal::Sealer,
+    secret,
+    store::{
+        db::{Result, StoreError, Tx},
+        logouts,
+        on::On,
+        receipts::{self, Ended, Held, Receipt},
+    },
+};
+
+/// Who shuts a user out. A directory opens again only what a directory has shut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Somebody who runs gatehouse or administers the tenant.
+    Operator,
+    /// A directory, over SCIM.
+    Directory,
+}
+
+impl By {
+    /// As it is stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Directory => "directory",
+        }
+    }
+
+    pub(super) fn read(text: &str) -> Result<Self> {
+        let found = [Self::Operator, Self::Directory].into_iter().find(|by| by.as_str() == text);
+        found.ok_or_else(|| StoreError::Corrupt("who shut a user out", text.to_owned()))
+    }
+}
+
+/// Whom to shut out, and what the receipt says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct ShutOut<'a> {
+    /// The user.
+    pub user_id: &'a str,
+    /// Whose lock it is.
+    pub by: By,
+    /// Who does it, in words: `directory okta`, `user 0198…`, `command line`.
+    pub actor: &'a str,
+    /// Why, in words: `active: false`, `deleted`.
+    pub cause: &'a str,
+    /// Also when it is the tenant's last active administrator.
+    pub force: bool,
+    /// Seals what clients are told.
+    pub sealer: &'a Sealer,
+    /// Unix seconds.
+    pub now: i64,
+}
+
+/// Without the last active administrator nobody could administer the tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is the last active administrator of the tenant: make another user an administrator first")]
+pub struct LastAdministrator;
+
+/// Shuts a user out: the flag, then every session, code, token family and site session, together. The one way to
+/// deactivate. `None`: they were out already, or are unknown; an operator's lock then still replaces a directory's. After
+/// the commit, `delivery` is to be nudged.
+///
+/// # Errors
+/// The outer error is the database's; the inner one refuses, and nothing has changed.
+pub async fn shut_out(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Result<Option<Receipt>, LastAdministrator>> {
+    let Some(user) = find(&mut *tx, out.user_id).await? else { return Ok(Ok(None)) };
+    if !user.active {
+        if out.by == By::Operator {
+            let sql = "UPDATE users SET shut_by = 'operator' WHERE id = $1 AND NOT active";
+            tx.execute(sql, params![out.user_id]).await?;
+        }
+        return Ok(Ok(None));
+    }
+    if user.admin && !out.force {
+        // Of two administrators who are shut out at the same time, one waits here for the other.
+        tx.execute("UPDATE tenants SET name = name WHERE id = $1", params![&user.tenant_id]).await?;
+    }
+    let sql = "UPDATE users SET active = FALSE, shut_by = $2, updated_at = $3 WHERE id = $1 AND active \
+               AND ($4 OR NOT admin OR EXISTS (SELECT 1 FROM users o WHERE o.tenant_id = users.tenant_id \
+                    AND o.id <> users.id AND o.admin AND o.active))";
+    let params = params![out.user_id, out.by.as_str(), out.now, out.force];
+    if On::from(&mut *tx).alter(sql, params).await? == 0 {
+        let still = find(&mut *tx, out.user_id).await?.is_some_and(|user| user.active);
+        return Ok(if still { Err(LastAdministrator) } else { Ok(None) });
+    }
+    receipt(tx, out, user).await.map(|receipt| Ok(Some(receipt)))
+}
+
+/// Deletes a user with everything that is theirs, as [`shut_out`] but for whom was out already: there is a receipt for
+/// them too. `None`: there is no such user.
+///
+/// # Errors
+/// As [`shut_out`].
+pub async fn remove(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Result<Option<Receipt>, LastAdministrator>> {
+    let written = match shut_out(tx, out).await? {
+        Ok(Some(receipt)) => Some(receipt),
+        Ok(None) => match find(&mut *tx, out.user_id).await? {
+            Some(user) => Some(receipt(tx, out, user).await?),
+            None => None,
+        },
+        Err(last) => return Ok(Err(last)),
+    };
+    delete(tx, out.user_id).await?;
+    Ok(Ok(written))
+}
+
+async fn receipt(tx: &mut Tx, out: &ShutOut<'_>, user: User) -> Result<Receipt> {
+    let held = held(tx, out.user_id).await?;
+    let receipt = Receipt {
+        id: secret::row_id(out.now),
+        tenant_id: user.tenant_id,
+        user_id: user.id,
+        email: user.email.as_str().to_owned(),
+        cause: out.cause.to_owned(),
+        actor: out.actor.to_owned(),
+        ended: end_access(tx, out.sealer, out.user_id, out.now).await?,
+        held,
+        at: out.now,
+    };
+    receipts::insert(tx, &receipt).await?;
+    Ok(receipt)
+}
+
+/// Ends every session, code, token family and site session of a user, who may sign in again; what there was. After the
+/// commit, `delivery` is to be nudged.
+///
+/// # Errors
+/// What the database says.
+pub async fn end_access(tx: &mut Tx, sealer: &Sealer, id: &str, now: i64) -> Result<Ended> {
+    let living = living(tx, id, now).await?;
+    // Codes first: a redemption under way either finds its code gone, or has made its family by then.
+    tx.execute("DELETE FROM codes WHERE user_id = $1 AND redeemed_at IS NULL", params![id]).await?;
+    let logouts = logouts::queue_of_user(tx, sealer, id, now).await?;
+    let sql = "UPDATE families SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";
+    tx.execute(sql, params![id, now]).await?;
+    let sql = "DELETE FROM site_sessions WHERE family_id IN (SELECT id FROM families WHERE user_id = $1)";
+    tx.execute(sql, params![id]).await?;
+    let sql = "DELETE FROM provider_sessions WHERE sid IN (SELECT sid FROM sessions WHERE user_id = $1)";
+    tx.execute(sql, params![id]).await?;
+    tx.execute("DELETE FROM sessions WHERE user_id = $1", params![id]).await?;
+    tx.changed();
+    tx.news().access = true;
+    let Living { sessions, codes, token_families, site_sessions } = living;
+    Ok(Ended { sessions, codes, token_families, site_sessions, logouts })
+}
+
+#[derive(Default, sqlx::FromRow)]
+struct Living {
+    sessions: i64,
+    codes: i64,
+    token_families: i64,
+    site_sessions: i64,
+}
+
+async fn living(tx: &mut Tx, id: &str, now: i64) -> Result<Living> {
+    let sql = "SELECT (SELECT COUNT(*) FROM sessions WHERE user_id = $1 AND expires_at > $2) AS sessions, \
+                      (SELECT COUNT(*) FROM codes WHERE user_id = $1 AND redeemed_at IS NULL AND expires_at > $2) AS codes, \
+                      (SELECT COUNT(*) FROM families WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2) \
+                        AS token_families, \
+                      (SELECT COUNT(*) FROM site_sessions s JOIN families f ON f.id = s.family_id \
+                       WHERE f.user_id = $1 AND s.expires_at > $2) AS site_sessions";
+    Ok(tx.optional(sql, params![id, now]).await?.unwrap_or_default())
+}
+
+/// What they hold, by hand and by groups of a directory.
+async fn held(tx: &mut Tx, id: &str) -> Result<Held> {
+    let sql = "WITH pushed AS (SELECT DISTINCT g.team_id FROM directory_users u \
+                                 JOIN directory_members m ON m.member_id = u.id \
+                                 JOIN group_teams g ON g.group_id = m.group_id WHERE u.user_id = $1), \
+                    all_teams AS (SELECT team_id FROM team_members WHERE user_id = $1 UNION SELECT team_id FROM pushed) \
+               SELECT (SELECT COUNT(*) FROM team_members WHERE user_id = $1) AS teams, \
+                      (SELECT COUNT(*) FROM pushed) AS directory_teams, \
+                      (SELECT COUNT(*) FROM collaborators WHERE user_id = $1) AS roles, \
+                      (SELECT COUNT(*) FROM \
+                        (SELECT resource_id FROM collaborators WHERE team_id IN (SELECT team_id FROM all_teams) \
+                         UNION SELECT resource_id FROM group_roles WHERE team_id IN (SELECT team_id FROM all_teams)) AS r) \
+                        AS team_roles";
+    Ok(tx.optional(sql, params![id]).await?.unwrap_or_default())
+}
+
+/// Whom to let in again.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    /// The user.
+    pub user_id: &'a str,
+    /// Who opens.
+    pub by: By,
+    /// Seals what clients are told.
+    pub sealer: &'a Sealer,
+    /// Unix seconds.
+    pub now: i64,
+}
+
+/// What came of [`open_again`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// They may sign in again: with all their teams and roles, and none of their old tokens.
+    Open,
+    /// They were not shut out, or there is no such user.
+    Unchanged,
+    /// An operator has shut them out: no directory changes that.
+    ByOperator,
+    /// A directory says that they are inactive: it must say otherwise first.
+    ByDirectory,
+}
+
+/// Lets a user in again. Of a directory, its record's own `active` is written first: as long as any directory says that
+/// they are inactive, they stay out.
+///
+/// # Errors
+/// What the database says.
+pub async fn open_again(tx: &mut Tx, opening: &Opening<'_>) -> Result<Opened> {
+    let sql = "UPDATE users SET active = TRUE, shut_by = NULL, updated_at = $3 WHERE id = $1 AND NOT active \
+               AND ($2 = 'operator' OR shut_by = 'directory') \
+               AND NOT EXISTS (SELECT 1 FROM directory_users d WHERE d.user_id = users.id AND NOT d.active)";
+    let params = params![opening.user_id, opening.by.as_str(), opening.now];
+    if On::from(&mut *tx).alter(sql, params).await? > 0 {
+        // A sign-in that was under way when they were shut out may have come to its end since.
+        end_access(tx, opening.sealer, opening.user_id, opening.now).await?;
+        return Ok(Opened::Open);
+    }
+    let user = find(&mut *tx, opening.user_id).await?;
+    Ok(match user.filter(|user| !user.active) {
+        None => Opened::Unchanged,
+        Some(user) if opening.by == By::Directory && user.shut_by != Some(By::Directory) => Opened::ByOperator,
+        Some(_) => Opened::ByDirectory,
+    })
+}

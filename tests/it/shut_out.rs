@@ -1,0 +1,222 @@
+//! The end of a user's access and its return, on both databases: what ends, what the receipt says, whose lock it is, and
+//! that somebody is always left to administer a tenant (P7).
+
+use gatehouse::{
+    clock::Clock,
+    policy::email::Email,
+    store::{
+        receipts,
+        users::{self, By, LastAdministrator, Opened, Opening, ShutOut},
+    },
+};
+
+use crate::{
+    browser::Browser,
+    on_both,
+    world::{Backend, START, World, text},
+};
+
+on_both!(
+    everything_ends_and_the_receipt_says_how_much,
+    a_directory_opens_only_what_a_directory_has_shut,
+    an_inactive_record_keeps_a_user_out,
+    somebody_is_left_to_administer,
+    of_two_administrators_at_once_one_stays,
+    whoever_is_deleted_leaves_a_receipt,
+    what_came_to_be_in_between_is_not_let_in_again,
+);
+
+const ADMINS: &str = r#"
+tenants:
+- name: acme
+  display_name: Acme
+  users:
+  - {email: ada@acme.example, admin: true, active: true}
+  - {email: bob@acme.example, admin: true, active: true}
+  - {email: eve@acme.example, active: true}
+"#;
+
+async fn id(world: &World, email: &str) -> String {
+    let tenant = gatehouse::store::tenants::find_by_name(&world.app.db, "acme").await.unwrap().unwrap();
+    let email = Email::parse(email).unwrap();
+    users::find_by_email(&world.app.db, &tenant.id, &email).await.unwrap().unwrap().id
+}
+
+fn by<'a>(world: &'a World, user_id: &'a str, by: By) -> ShutOut<'a> {
+    let (actor, cause, sealer) = ("a test", "active: false", &world.app.sealer);
+    ShutOut { user_id, by, actor, cause, force: false, sealer, now: world.clock.now() }
+}
+
+async fn shut(world: &World, out: &ShutOut<'_>) -> Result<Option<receipts::Receipt>, LastAdministrator> {
+    let mut tx = world.app.db.begin().await.unwrap();
+    let outcome = users::shut_out(&mut tx, out).await.unwrap();
+    tx.commit().await.unwrap();
+    outcome
+}
+
+async fn open(world: &World, user_id: &str, by: By) -> Opened {
+    let opening = Opening { user_id, by, sealer: &world.app.sealer, now: world.clock.now() };
+    let mut tx = world.app.db.begin().await.unwrap();
+    let opened = users::open_again(&mut tx, &opening).await.unwrap();
+    tx.commit().await.unwrap();
+    opened
+}
+
+async fn everything_ends_and_the_receipt_says_how_much(backend: Backend) {
+    let world = World::new(backend).await;
+    let mut browser = Browser::new();
+    let url = world.authorize_url("web", &[]);
+    let code = world.sign_in(&mut browser, &url, "ada@acme.example", "correct horse").await.query("code").unwrap();
+    let tokens = world.redeem("web", &code).await.json();
+    let unused = world.sign_in(&mut browser, &url, "", "").await.query("code").unwrap();
+    let other = world.tokens("api").await;
+    let ada = id(&world, "ada@acme.example").await;
+    world
+        .sql("INSERT INTO teams (id, tenant_id, name, created_at) SELECT 'sre', id, 'sre', 1 FROM tenants WHERE name = 'acme'")
+        .await;
+    world
+        .sql("INSERT INTO teams (id, tenant_id, name, created_at) SELECT 'ops', id, 'ops', 1 FROM tenants WHERE name = 'acme'")
+        .await;
+    for sql in [
+        "INSERT INTO team_members (team_id, user_id) SELECT 'sre', id FROM users WHERE email = 'ada@acme.example' AND name = 'Ada'",
+        "INSERT INTO directories (id, tenant_id, name, enabled, settings, created_at) \
+         SELECT 'd', id, 'd', TRUE, '{}', 1 FROM tenants WHERE name = 'acme'",
+        "INSERT INTO directory_users (id, directory_id, user_id, made_user, user_name, active, resource, version, created_at, \
+         updated_at) SELECT 'du', 'd', id, FALSE, 'ada', TRUE, '{}', 1, 1, 1 FROM users WHERE email = 'ada@acme.example' AND name = 'Ada'",
+        "INSERT INTO directory_groups (id, directory_id, display_name, resource, version, created_at, updated_at) \
+         VALUES ('g', 'd', 'ops', '{}', 1, 1, 1)",
+        "INSERT INTO directory_members (group_id, member_id) VALUES ('g', 'du')",
+        "INSERT INTO group_teams (group_id, team_id) VALUES ('g', 'ops')",
+        "INSERT INTO resources (id, tenant_id, kind, name, created_at) SELECT 'r1', id, 'model', 'a', 1 FROM tenants WHERE name = 'acme'",
+        "INSERT INTO resources (id, tenant_id, kind, name, created_at) SELECT 'r2', id, 'model', 'b', 1 FROM tenants WHERE name = 'acme'",
+        "INSERT INTO collaborators (resource_id, holder, user_id, role) \
+         SELECT 'r1', id, id, 'viewer' FROM users WHERE email = 'ada@acme.example' AND name = 'Ada'",
+        "INSERT INTO collaborators (resource_id, holder, team_id, role) VALUES ('r1', 'sre', 'sre', 'viewer')",
+        "INSERT INTO group_roles (group_id, team_id, resource_id, role) VALUES ('g', 'ops', 'r2', 'editor')",
+    ] {
+        assert_eq!(world.sql(sql).await, 1, "{sql}");
+    }
+
+    let receipt = shut(&world, &by(&world, &ada, By::Directory)).await.unwrap().unwrap();
+    let ended = receipt.ended;
+    assert_eq!((ended.sessions, ended.codes, ended.token_families, ended.site_sessions, ended.logouts), (2, 1, 2, 0, 0));
+    let held = receipt.held;
+    assert_eq!((held.teams, held.directory_teams, held.roles, held.team_roles), (1, 1, 1, 2));
+    assert_eq!((receipt.actor.as_str(), receipt.cause.as_str(), receipt.at), ("a test", "active: false", START));
+    assert_eq!(receipts::of_user(&world.app.db, &receipt.tenant_id, &ada).await.unwrap(), [receipt.clone()]);
+    assert!(receipts::of_user(&world.app.db, "another tenant", &ada).await.unwrap().is_empty());
+
+    assert_eq!(world.redeem("web", &unused).await.status, 400);
+    for tokens in [&tokens, &other] {
+        assert_eq!(world.userinfo(text(tokens, "access_token")).await.status, 401);
+    }
+    assert_eq!(world.refresh("web", text(&tokens, "refresh_token")).await.status, 400);
+    assert!(shut(&world, &by(&world, &ada, By::Directory)).await.unwrap().is_none(), "once");
+
+    // Membership comes back, no token does.
+    assert_eq!(open(&world, &ada, By::Directory).await, Opened::Open);
+    assert_eq!(open(&world, &ada, By::Directory).await, Opened::Unchanged);
+    assert_eq!(world.userinfo(text(&tokens, "access_token")).await.status, 401);
+    assert_eq!(world.refresh("web", text(&tokens, "refresh_token")).await.status, 400);
+    assert!(browser.get(&url).await.query("code").is_none(), "the old session stays dead");
+    assert_eq!(shut(&world, &by(&world, &ada, By::Directory)).await.unwrap().unwrap().held, held);
+}
+
+async fn a_directory_opens_only_what_a_directory_has_shut(backend: Backend) {
+    let world = World::new(backend).await;
+    let ada = id(&world, "ada@acme.example").await;
+    assert!(shut(&world, &by(&world, &ada, By::Operator)).await.unwrap().is_some());
+    assert_eq!(open(&world, &ada, By::Directory).await, Opened::ByOperator);
+    assert_eq!(open(&world, &ada, By::Operator).await, Opened::Open);
+    // An operator's lock on top of a directory's is the one that counts, and the other way round too.
+    assert!(shut(&world, &by(&world, &ada, By::Directory)).await.unwrap().is_some());
+    assert!(shut(&world, &by(&world, &ada, By::Operator)).await.unwrap().is_none());
+    assert!(shut(&world, &by(&world, &ada, By::Directory)).await.unwrap().is_none());
+    assert_eq!(open(&world, &ada, By::Directory).await, Opened::ByOperator);
+    assert!(!users::find(&world.app.db, &ada).await.unwrap().unwrap().active);
+    assert_eq!(open(&world, &ada, By::Operator).await, Opened::Open);
+    assert_eq!(users::find(&world.app.db, &ada).await.unwrap().unwrap().shut_by, None);
+}
+
+async fn an_inactive_record_keeps_a_user_out(backend: Backend) {
+    let world = World::new(backend).await;
+    let ada = id(&world, "ada@acme.example").await;
+    world.sql("INSERT INTO directories (id, tenant_id, name, enabled, settings, created_at) SELECT 'd', id, 'd', TRUE, '{}', 1 FROM tenants WHERE name = 'acme'").await;
+    world.sql("INSERT INTO directory_users (id, directory_id, user_id, made_user, user_name, active, resource, version, created_at, updated_at) SELECT 'du', 'd', id, FALSE, 'ada', FALSE, '{}', 1, 1, 1 FROM users WHERE email = 'ada@acme.example' AND name = 'Ada'").await;
+    assert!(shut(&world, &by(&world, &ada, By::Directory)).await.unwrap().is_some());
+    assert_eq!(open(&world, &ada, By::Operator).await, Opened::ByDirectory);
+    world.sql("UPDATE directory_users SET active = TRUE").await;
+    assert_eq!(open(&world, &ada, By::Operator).await, Opened::Open);
+}
+
+async fn administered(backend: Backend) -> World {
+    let world = World::bare(backend, Clock::manual(START), &[]).await;
+    world.apply(ADMINS).await;
+    world
+}
+
+async fn somebody_is_left_to_administer(backend: Backend) {
+    let world = administered(backend).await;
+    let (ada, bob, eve) =
+        (id(&world, "ada@acme.example").await, id(&world, "bob@acme.example").await, id(&world, "eve@acme.example").await);
+    assert!(shut(&world, &by(&world, &eve, By::Directory)).await.unwrap().is_some(), "who is none goes");
+    assert!(shut(&world, &by(&world, &ada, By::Directory)).await.unwrap().is_some(), "one is left");
+    for who in [By::Directory, By::Operator] {
+        assert_eq!(shut(&world, &by(&world, &bob, who)).await, Err(LastAdministrator));
+    }
+    let mut tx = world.app.db.begin().await.unwrap();
+    assert_eq!(users::remove(&mut tx, &by(&world, &bob, By::Directory)).await.unwrap(), Err(LastAdministrator));
+    tx.commit().await.unwrap();
+    assert!(users::find(&world.app.db, &bob).await.unwrap().unwrap().active);
+    assert!(shut(&world, &ShutOut { force: true, ..by(&world, &bob, By::Operator) }).await.unwrap().is_some(), "said twice");
+}
+
+async fn of_two_administrators_at_once_one_stays(backend: Backend) {
+    let world = administered(backend).await;
+    let (ada, bob) = (id(&world, "ada@acme.example").await, id(&world, "bob@acme.example").await);
+    for round in 0..5 {
+        let outs = [by(&world, &ada, By::Directory), by(&world, &bob, By::Directory)];
+        let (one, other) = tokio::join!(shut(&world, &outs[0]), shut(&world, &outs[1]));
+        let gone = [&one, &other].into_iter().filter(|outcome| matches!(outcome, Ok(Some(_)))).count();
+        let kept = [&one, &other].into_iter().filter(|outcome| outcome.is_err()).count();
+        assert_eq!((gone, kept), (1, 1), "round {round}: {one:?} {other:?}");
+        for user in [&ada, &bob] {
+            open(&world, user, By::Operator).await;
+        }
+    }
+}
+
+async fn whoever_is_deleted_leaves_a_receipt(backend: Backend) {
+    let world = World::new(backend).await;
+    let tokens = world.tokens("web").await;
+    let ada = id(&world, "ada@acme.example").await;
+    for (round, sessions) in [(0, 1), (1, 0)] {
+        if round == 1 {
+            // Also whoever was out already.
+            assert!(shut(&world, &by(&world, &id(&world, "eve@acme.example").await, By::Operator)).await.unwrap().is_none());
+        }
+        let user = if round == 0 { ada.clone() } else { id(&world, "eve@acme.example").await };
+        let mut tx = world.app.db.begin().await.unwrap();
+        let out = ShutOut { cause: "deleted", ..by(&world, &user, By::Directory) };
+        let receipt = users::remove(&mut tx, &out).await.unwrap().unwrap().unwrap();
+        assert!(users::remove(&mut tx, &out).await.unwrap().unwrap().is_none(), "once");
+        tx.commit().await.unwrap();
+        assert_eq!((receipt.ended.sessions, receipt.cause.as_str()), (sessions, "deleted"));
+        assert!(users::find(&world.app.db, &user).await.unwrap().is_none());
+        let kept = receipts::of_email(&world.app.db, &receipt.tenant_id, &receipt.email).await.unwrap();
+        assert_eq!(kept, [receipt]);
+    }
+    assert_eq!(world.refresh("web", text(&tokens, "refresh_token")).await.status, 400);
+}
+
+async fn what_came_to_be_in_between_is_not_let_in_again(backend: Backend) {
+    let world = World::new(backend).await;
+    let tokens = world.tokens("web").await;
+    let ada = id(&world, "ada@acme.example").await;
+    assert!(shut(&world, &by(&world, &ada, By::Operator)).await.unwrap().is_some());
+    // A sign-in that another node finished while the user was being shut out.
+    world.sql("UPDATE families SET revoked_at = NULL").await;
+    assert_eq!(world.userinfo(text(&tokens, "access_token")).await.status, 401);
+    assert_eq!(open(&world, &ada, By::Operator).await, Opened::Open);
+    assert_eq!(world.userinfo(text(&tokens, "access_token")).await.status, 401, "a token from before");
+}
