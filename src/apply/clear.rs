@@ -39,15 +39,27 @@ impl Work<'_> {
     }
 
     /// Every role that somebody holds, in words.
-    async fn roles(&mut self, holder: &str) -> Result<Vec<String>> {
+    pub async fn roles(&mut self, holder: &str) -> Result<Vec<String>> {
         let held = resources::held_by(&mut *self.tx, holder).await?;
         Ok(held.into_iter().map(|(kind, name, role)| format!("{} on {kind} {name}", role.as_str())).collect())
     }
 
+    /// Says so when this leaves nobody who could administer the tenant: its file is believed, as its operator is.
+    pub async fn leaderless(&mut self, tenant: &Tenant) -> Result {
+        if self.administered.contains(&tenant.id) && !users::is_administered(&mut *self.tx, &tenant.id).await? {
+            self.plan.warn(format!("tenant {} has no active administrator left", tenant.name));
+        }
+        Ok(())
+    }
+
     /// External identities first: whoever reads the plan sees who loses what before what is lost.
     pub async fn clear(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
+        if users::is_administered(&mut *self.tx, &tenant.id).await? {
+            self.administered.push(tenant.id.clone());
+        }
         self.clear_principals(tenant, file).await?;
         self.clear_sites(tenant, file).await?;
+        self.clear_directories(tenant, file).await?;
         for x in connections::of_tenant(&mut *self.tx, &tenant.id).await? {
             let named = file.connections.iter().any(|f| f.name == x.name);
             if !named && self.goes(format!("connection {}/{}", tenant.name, x.name), Vec::new()) {
@@ -121,16 +133,11 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Users whom sign-ins made stay: nobody wrote them down, so a file that lacks them says nothing.
+    /// Users whom sign-ins or directories made stay: nobody wrote them down, so a file that lacks them says nothing.
     async fn clear_users(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
         let declared = users::declared(&mut *self.tx, &tenant.id).await?;
-        let mut others = Vec::new();
-        for x in users::of_tenant(&mut *self.tx, &tenant.id).await? {
+        for x in &declared {
             if file.users.iter().any(|f| f.email == x.email) {
-                continue;
-            }
-            if !declared.contains(&x.id) {
-                others.push(x.email.as_str().to_owned());
                 continue;
             }
             let lost = self.roles(&x.id).await?;
@@ -141,14 +148,25 @@ impl Work<'_> {
                 let _ = users::remove(self.tx, &out).await?;
             }
         }
-        if self.prune && !others.is_empty() {
-            let noun = if others.len() == 1 { "user" } else { "users" };
-            let name = format!("{} {noun} of tenant {}", others.len(), tenant.name);
+        if self.prune { self.spare(tenant, file, &declared).await } else { Ok(()) }
+    }
+
+    /// Says who stays: a directory may have made a million, so they are counted, and the first are named.
+    async fn spare(&mut self, tenant: &Tenant, file: &TenantFile, declared: &[users::User]) -> Result {
+        let (count, mut others) = users::undeclared(&mut *self.tx, &tenant.id, NAMED + 1 + file.users.len()).await?;
+        let mut named = 0;
+        for f in file.users.iter().filter(|f| !declared.iter().any(|x| x.email == f.email)) {
+            named += i64::from(users::find_by_email(&mut *self.tx, &tenant.id, &f.email).await?.is_some());
+        }
+        others.retain(|email| !file.users.iter().any(|f| f.email.as_str() == email));
+        let count = count - named;
+        if count > 0 {
+            let noun = if count == 1 { "user" } else { "users" };
             if others.len() > NAMED {
                 others.truncate(NAMED);
                 others.push("…".into());
             }
-            self.plan.add(Action::Spare, name, others);
+            self.plan.add(Action::Spare, format!("{count} {noun} of tenant {}", tenant.name), others);
         }
         Ok(())
     }

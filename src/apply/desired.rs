@@ -6,6 +6,7 @@ use crate::{
     policy::{
         claim_rules::ClaimRule,
         connection::{ConnectionSettings, Protocol},
+        directory::DirectorySettings,
         email::Email,
         identity::Provisioning,
         principal::Kind,
@@ -31,6 +32,7 @@ pub struct TenantFile {
     pub clients: Vec<ClientFile>,
     pub users: Vec<UserFile>,
     pub teams: Vec<TeamFile>,
+    pub directories: Vec<DirectoryFile>,
     pub resources: Vec<ResourceFile>,
     pub sites: Vec<SiteFile>,
 }
@@ -67,10 +69,21 @@ pub struct UserFile {
 }
 
 pub struct TeamFile {
+    pub at: At,
     pub name: String,
     pub members: Vec<(At, Email)>,
     /// Whose bearers belong to it.
     pub tokens: Vec<TokensFile>,
+}
+
+pub struct DirectoryFile {
+    pub at: At,
+    pub name: String,
+    /// Where it stands, and its name.
+    pub connection: Option<(At, String)>,
+    pub token: Option<(At, String)>,
+    pub enabled: Option<bool>,
+    pub settings: DirectorySettings,
 }
 
 pub struct IssuerFile {

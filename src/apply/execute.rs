@@ -25,6 +25,12 @@ pub struct Work<'a> {
     pub plan: Plan,
     /// Tenants that lost a domain already: that is a change of theirs.
     pub gave_up: Vec<String>,
+    /// Tenants that somebody could administer before.
+    pub administered: Vec<String>,
+    /// Directories whose groups were made something else already.
+    pub regrouped: Vec<String>,
+    /// Whether the tenant at hand got a resource that it did not have.
+    pub resourced: bool,
     pub prune: bool,
     made: u64,
     origin: &'a str,
@@ -40,6 +46,9 @@ impl<'a> Work<'a> {
             now,
             plan: Plan::default(),
             gave_up: Vec::new(),
+            administered: Vec::new(),
+            regrouped: Vec::new(),
+            resourced: false,
             made: 0,
             origin,
             prune: false,
@@ -81,6 +90,9 @@ impl<'a> Work<'a> {
             for connection in &file.connections {
                 self.connection(&tenant, connection).await?;
             }
+            for directory in &file.directories {
+                self.directory(&tenant, directory).await?;
+            }
             for issuer in &file.trusted_issuers {
                 self.issuer(&tenant, issuer).await?;
             }
@@ -94,12 +106,17 @@ impl<'a> Work<'a> {
             for user in &file.users {
                 self.user(&tenant, user, hashed).await?;
             }
+            self.leaderless(&tenant).await?;
             for team in &file.teams {
                 self.team(&tenant, team).await?;
             }
             self.fallbacks(&tenant, file).await?;
+            self.resourced = false;
             for resource in &file.resources {
                 self.resource(&tenant, resource).await?;
+            }
+            if self.resourced {
+                self.settle(&tenant, file.at).await?;
             }
             for site in &file.sites {
                 self.site(&tenant, site).await?;

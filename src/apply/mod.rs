@@ -7,14 +7,15 @@
 //!
 //! What the file leaves out has its default, with one exception: the switches that let people in (`enabled`,
 //! `login_enabled`, `password_login`, `active`) stay as they are, so that a restart never lets in again whom an
-//! operator has shut out.
+//! operator has shut out. For the same reason a directory's token that an operator has ended stays ended.
 //!
-//! Pruning deletes what the file no longer names: tenants with everything of theirs, connections, clients, teams, and
-//! of users those whom a file once made. Users whom a sign-in made stay, also when a file has named them since: nobody
-//! wrote them down, so their absence says nothing. To shut one out, name them with `active: false`.
+//! Pruning deletes what the file no longer names: tenants with everything of theirs, connections, clients, directories,
+//! teams, and of users those whom a file once made. Users whom a sign-in or a directory made stay, also when a file has named
+//! them since: nobody wrote them down, so their absence says nothing. To shut one out, name them with `active: false`.
 
 mod clear;
 mod desired;
+mod directories;
 mod execute;
 mod issuers;
 mod nouns;

@@ -116,6 +116,16 @@ impl Work<'_> {
             }
         }
         let old = teams::find_by_name(&mut *self.tx, &tenant.id, &file.name).await?;
+        if old.as_ref().is_some_and(|team| team.group_id.is_some()) {
+            // Else whoever can name groups at the source would belong to every team that a file is about to make.
+            let text = format!(
+                "team {0} was made for a group of a directory; to have that group be this team add the group rule \
+                 {{group: {0:?}, team: {0:?}}} to the directory, else choose another name",
+                file.name
+            );
+            self.problem(file.at, text);
+            return Ok(());
+        }
         let is_new = old.is_none();
         let team = match old {
             Some(team) => team,

@@ -15,7 +15,7 @@ pub enum Action {
     Delete,
     /// The file no longer names it; without `--prune` it stays.
     Keep,
-    /// Users whom sign-ins made, a line for each tenant: pruning is not for them.
+    /// Users whom sign-ins or directories made, a line for each tenant: pruning is not for them.
     Spare,
     /// It is as the file says.
     Unchanged,
@@ -83,7 +83,7 @@ impl fmt::Display for Plan {
                 Action::Delete if fields.is_empty() => writeln!(f, "- {name}")?,
                 Action::Delete => writeln!(f, "- {name} (loses {})", fields.join(", "))?,
                 Action::Keep => writeln!(f, "- {name} (kept: use --prune)")?,
-                Action::Spare => writeln!(f, "- {name} (kept: made by sign-ins: {})", fields.join(", "))?,
+                Action::Spare => writeln!(f, "- {name} (kept: made by sign-ins or a directory: {})", fields.join(", "))?,
                 Action::Unchanged => {}
             }
         }

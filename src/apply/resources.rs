@@ -29,6 +29,7 @@ impl Work<'_> {
                 let id = self.next_id();
                 let resource = Resource { id, tenant_id: tenant.id.clone(), kind, name, created_at: self.now };
                 resources::insert(&mut *self.tx, &resource).await?;
+                self.resourced = true;
                 resource
             }
         };

@@ -5,6 +5,7 @@ fn problems(text: &str) -> Vec<String> {
         "SET" => Some("hush".to_owned()),
         "CERTIFICATE" => Some(CERTIFICATE.to_owned()),
         "METADATA" => Some(metadata(CERTIFICATE)),
+        "TOKEN" => Some("0123456789abcdef0123456789abcdef".to_owned()),
         "KEYLESS" => Some(metadata("")),
         _ => None,
     };
@@ -76,6 +77,16 @@ tenants:
   - {email: ada@acme.example, name: Ada, password: "${SET}", admin: true, active: true}
   teams:
   - {name: sre, members: [Ada@ACME.example], tokens: [{issuer: okta-api, claims: {groups: sre}}]}
+  directories:
+  - name: okta
+    connection: okta
+    token: "${TOKEN}"
+    enabled: true
+    proven_domains_only: true
+    group_rules:
+    - {group: "sre-*", team: sre}
+    - {group: "ws-{workspace}-role-{role}", resource: {type: workspace, name: "{workspace}"}, roles: {admin: manager, member: viewer}}
+    - {group: leads, team: leads, resource: {type: app, name: console}, role: editor}
   trusted_issuers:
   - {name: okta-api, issuer: "https://x.example", jwks_uri: "https://x.example/k", audience: ["api://default"], algorithms: [RS256], required_claims: [sub, email], claim_values: {hd: {values: acme.example, match_type: exact}}, unique_id_claim: sub, email_claim: email, match: best, clock_tolerance: 30, cache_max_age: 12h, max_token_age: 30m, header_key: X-Token, enabled: true, oauth_client: {client_id: x, client_secret: "${SET}", authorization_endpoint: "https://x.example/a", token_endpoint: "https://x.example/t", scopes: [openid, email]}}
   - {name: opaque, issuer: any, audience: any, introspection_endpoint: "https://x.example/i", introspection_client_id: x, introspection_client_secret: "${SET}", introspection_cache_max_age: 0, introspection_auth: client_secret_post, introspection_content_type: application/json}
@@ -197,15 +208,40 @@ fn parts_of_later_versions_are_read_and_refused() {
     let text = r#"
 tenants:
 - name: acme
-  directories:
-  - {name: okta, connection: okta, token: "${SET}"}
   service_tokens:
   - {name: ci, token: "${SET}", scopes: [admin]}
 "#;
     let found = problems(text);
-    assert_eq!(found.len(), 2, "{found:#?}");
-    assert!(found.iter().all(|p| p.ends_with("are not supported by this version; remove them")), "{found:#?}");
-    assert!(found[0].starts_with("dir/acme.yaml:5:5: directories"), "{found:#?}");
+    assert_eq!(found, ["dir/acme.yaml:5:5: service_tokens are not supported by this version; remove them"]);
+}
+
+#[test]
+fn directories_say_what_is_wrong_with_them() {
+    let directory = |text: &str| format!("tenants:\n- name: acme\n  directories:\n  - {text}\n");
+    for (text, why) in [
+        ("{}", "4:5: a directory needs name"),
+        ("{name: a b}", "4:12: \"a b\" is no name"),
+        ("{name: a, token: \"${SET}\"}", "4:22: token must be 32 to 512 letters, digits"),
+        ("{name: a, token: \"0123456789abcdef 0123456789abcdef\"}", "4:22: token must be"),
+        ("{name: a, group_rules: [{team: x}]}", "4:29: a group rule needs group"),
+        ("{name: a, group_rules: [{group: x}]}", "4:29: the rule for group \"x\" says nothing"),
+        ("{name: a, group_rules: [{group: x, team: y, role: admin}]}", "4:55: role must be one of viewer, editor, manager"),
+        (
+            "{name: a, group_rules: [{group: \"{role}\", resource: {type: t, name: n}, roles: {boss: owner}}]}",
+            "4:91: a role must be one of viewer, editor, manager",
+        ),
+        ("{name: a, group_rules: [{group: x, resource: {type: t}, role: viewer}]}", "4:50: resource needs name"),
+        ("{name: a, rules: []}", "4:15: a directory has no key rules"),
+        ("{name: a}\n  - {name: a}", "5:12: directory a stands in the file twice"),
+        (
+            "{name: a, token: \"${TOKEN}\"}\n  - {name: b, token: \"${TOKEN}\"}",
+            "5:22: token is that of directory acme/a too; give each its own",
+        ),
+    ] {
+        let found = problems(&directory(text));
+        assert!(found.len() == 1 && found[0].starts_with(&format!("dir/acme.yaml:{why}")), "{text}: {found:#?}");
+        assert!(!found[0].contains("0123456789abcdef"), "{found:#?}");
+    }
 }
 
 #[test]

@@ -14,13 +14,13 @@ use super::{
 };
 use crate::{
     app::App,
-    policy::directory,
     secret,
     store::{
         db::Tx,
         directory_groups::{self, DirectoryGroup},
         directory_members,
         directory_users::Updated,
+        group_rules,
     },
 };
 
@@ -155,9 +155,7 @@ pub async fn delete(app: &App, caller: &Caller, id: &str, if_match: Option<&Vers
 }
 
 async fn settle(tx: &mut Tx, caller: &Caller, group: &DirectoryGroup, now: i64) -> Result<(), ScimError> {
-    let directory = &caller.directory;
-    let outcome = directory::outcome(&directory.settings.group_rules, group.display_name());
-    directory_groups::settle(tx, &directory.tenant_id, group, &outcome, now).await?.map_err(|taken| {
+    group_rules::settle(tx, &caller.directory, group, now).await?.map_err(|taken| {
         let detail = format!("{taken}: rename one of them, or let a rule of the directory say which team the group is");
         Fault::uniqueness(detail).into()
     })

@@ -115,6 +115,16 @@ pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
     Ok(on.into().publish("DELETE FROM directories WHERE id = $1", params![id]).await? > 0)
 }
 
+/// How many users and how many groups it has.
+///
+/// # Errors
+/// What the database says.
+pub async fn counts(on: impl Into<On<'_>>, id: &str) -> Result<(i64, i64)> {
+    let sql = "SELECT (SELECT COUNT(*) FROM directory_users WHERE directory_id = $1), \
+                 (SELECT COUNT(*) FROM directory_groups WHERE directory_id = $1)";
+    Ok(on.into().optional::<(i64, i64)>(sql, params![id]).await?.unwrap_or_default())
+}
+
 /// Who pushes: a directory, by a token of it.
 #[derive(Clone, Debug)]
 pub struct Caller {

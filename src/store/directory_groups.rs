@@ -204,13 +204,16 @@ pub async fn settle(
             Err(taken) => return Ok(Err(taken)),
         },
         false => {
-            On::from(&mut *tx).publish("DELETE FROM teams WHERE group_id = $1", params![&group.id]).await?;
+            disown(tx, &group.id).await?;
             None
         }
     };
     let mut named = Vec::new();
     for name in &outcome.teams {
-        named.push((name.as_str(), named_team(tx, tenant_id, name, now).await?));
+        match named_team(tx, tenant_id, name, now).await? {
+            Ok(id) => named.push((name.as_str(), id)),
+            Err(taken) => return Ok(Err(taken)),
+        }
     }
     join(tx, &group.id, &own.iter().chain(named.iter().map(|(_, id)| id)).map(String::as_str).collect::<Vec<_>>()).await?;
 
@@ -225,6 +228,14 @@ pub async fn settle(
     }
     hold(tx, &group.id, &roles).await?;
     Ok(Ok(()))
+}
+
+/// Deletes the team of a group's own, if it has one.
+///
+/// # Errors
+/// What the database says.
+pub async fn disown(tx: &mut Tx, group_id: &str) -> Result<()> {
+    On::from(tx).publish("DELETE FROM teams WHERE group_id = $1", params![group_id]).await.map(|_| ())
 }
 
 /// The team of the group's own, made or renamed as need be.
@@ -252,18 +263,19 @@ async fn own_team(
     Ok(if renamed { Ok(old.id) } else { Err(TeamTaken(name.to_owned())) })
 }
 
-async fn named_team(tx: &mut Tx, tenant_id: &str, name: &str, now: i64) -> Result<String> {
+async fn named_team(tx: &mut Tx, tenant_id: &str, name: &str, now: i64) -> Result<std::result::Result<String, TeamTaken>> {
     let sql =
         "INSERT INTO teams (id, tenant_id, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant_id, name) DO NOTHING";
     let id = secret::row_id(now);
     if let Some(team) = teams::find_by_name(&mut *tx, tenant_id, name).await? {
-        return Ok(team.id);
+        // Of several groups, it would go with the one that it was made for.
+        return Ok(if team.group_id.is_none() { Ok(team.id) } else { Err(TeamTaken(name.to_owned())) });
     }
     if On::from(&mut *tx).alter(sql, params![&id, tenant_id, name, now]).await? > 0 {
-        return Ok(id);
+        return Ok(Ok(id));
     }
     let made_meanwhile = teams::find_by_name(tx, tenant_id, name).await?;
-    made_meanwhile.map(|team| team.id).ok_or_else(|| StoreError::Corrupt("team", format!("{name} came and went")))
+    made_meanwhile.map(|team| Ok(team.id)).ok_or_else(|| StoreError::Corrupt("team", format!("{name} came and went")))
 }
 
 /// Makes `teams` those of the group's members, and no others.

@@ -62,6 +62,14 @@ pub async fn end_others(on: impl Into<On<'_>>, directory_id: &str, keep: &str, a
     on.into().execute(sql, params![directory_id, keep, at]).await
 }
 
+/// Notes that a declarative file gives it; whether it is there.
+///
+/// # Errors
+/// What the database says.
+pub async fn declare(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    Ok(on.into().execute("UPDATE directory_tokens SET declared = TRUE WHERE id = $1", params![id]).await? > 0)
+}
+
 /// Deletes it; whether it was there.
 ///
 /// # Errors

@@ -21,6 +21,7 @@ pub mod directory_users;
 pub mod domains;
 pub mod families;
 pub mod farewells;
+pub mod group_rules;
 pub mod identities;
 pub mod keys;
 pub mod logins;

@@ -2,8 +2,6 @@
 
 mod access;
 
-use std::collections::HashSet;
-
 pub use access::{By, LastAdministrator, Opened, Opening, ShutOut, end_access, open_again, remove, shut_out};
 
 use super::{
@@ -137,19 +135,38 @@ pub async fn declare(on: impl Into<On<'_>>, id: &str) -> Result<()> {
     on.into().execute("UPDATE users SET declared = TRUE WHERE id = $1", params![id]).await.map(|_| ())
 }
 
-#[derive(sqlx::FromRow)]
-struct Id {
-    id: String,
-}
-
-/// The ids of a tenant's users whom a declarative file made: everyone else came by a sign-in or from a directory, which
-/// a file does not speak for.
+/// A tenant's users whom a declarative file made: everyone else came by a sign-in or from a directory, which a file does
+/// not speak for.
 ///
 /// # Errors
 /// What the database says.
-pub async fn declared(on: impl Into<On<'_>>, tenant_id: &str) -> Result<HashSet<String>> {
-    let rows = on.into().all::<Id>("SELECT id FROM users WHERE tenant_id = $1 AND declared", params![tenant_id]).await?;
-    Ok(rows.into_iter().map(|row| row.id).collect())
+pub async fn declared(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<User>> {
+    let sql = "SELECT * FROM users WHERE tenant_id = $1 AND declared ORDER BY created_at, id";
+    let rows = on.into().all::<Stored>(sql, params![tenant_id]).await?;
+    rows.into_iter().map(User::try_from).collect()
+}
+
+/// How many users of a tenant no file made, and the addresses of the first `some` of them.
+///
+/// # Errors
+/// What the database says.
+pub async fn undeclared(on: impl Into<On<'_>>, tenant_id: &str, some: usize) -> Result<(i64, Vec<String>)> {
+    let mut on = on.into();
+    let sql = "SELECT COUNT(*) FROM users WHERE tenant_id = $1 AND NOT declared";
+    let count = on.optional::<(i64,)>(sql, params![tenant_id]).await?.map_or(0, |(count,)| count);
+    let sql = "SELECT email FROM users WHERE tenant_id = $1 AND NOT declared ORDER BY created_at, id LIMIT $2";
+    let some = i64::try_from(some).unwrap_or(i64::MAX);
+    let rows = on.all::<(String,)>(sql, params![tenant_id, some]).await?;
+    Ok((count, rows.into_iter().map(|(email,)| email).collect()))
+}
+
+/// Whether anybody can administer the tenant.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_administered(on: impl Into<On<'_>>, tenant_id: &str) -> Result<bool> {
+    let sql = "SELECT id FROM users WHERE tenant_id = $1 AND admin AND active LIMIT 1";
+    Ok(on.into().optional::<(String,)>(sql, params![tenant_id]).await?.is_some())
 }
 
 /// Writes name, `email_proven`, `admin` and `updated_at`; whether the user is there. Address and tenant never change;

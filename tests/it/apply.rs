@@ -19,6 +19,7 @@ on_both_databases!(
     unchanged_passwords_cost_one_hash,
     domains_may_move_within_one_file,
     sign_ins_begun_elsewhere_are_for_a_client_of_the_tenant,
+    whoever_leaves_a_tenant_without_administrators_is_told,
     an_error_applies_nothing,
     a_dry_run_applies_nothing,
     two_runs_at_once_agree,
@@ -80,7 +81,7 @@ async fn a_second_run_changes_nothing(db: &Db) {
         .replace("members: [ada@acme.example]", "members: [bob@acme.example]");
     let lines = "~ tenant acme (domains, provisioning)\n~ connection acme/okta (button_text, email_claim, oidc.scopes)\n\
                  ~ client cp (access_token_alg)\n~ user acme/ada@acme.example (name, admin)\n~ team acme/sre (members)\n\
-                 0 created, 5 updated, 0 deleted";
+                 ! tenant acme has no active administrator left\n0 created, 5 updated, 0 deleted";
     let sorted = |text: &str| {
         let mut words: Vec<String> = text.split([' ', '\n', ',', '(', ')']).map(str::to_owned).collect();
         words.sort();
@@ -169,7 +170,7 @@ async fn pruning_spares_whom_sign_ins_made(db: &Db) {
     let prune = Options { prune: true, ..Options::default() };
     let plan = run(db, &less, prune, "hush").await.unwrap();
     let lines = "- user acme/bob@acme.example\n\
-                 - 2 users of tenant acme (kept: made by sign-ins: adopted@acme.example, jit@acme.example)\n\
+                 - 2 users of tenant acme (kept: made by sign-ins or a directory: adopted@acme.example, jit@acme.example)\n\
                  0 created, 0 updated, 1 deleted";
     assert_eq!(plan, lines);
     assert!(user(db, "jit@acme.example").await.is_some() && user(db, "adopted@acme.example").await.is_some());
@@ -233,6 +234,20 @@ async fn domains_may_move_within_one_file(db: &Db) {
     assert!(plan.contains("~ tenant a (domains)\n") && plan.contains("~ tenant b (domains)\n"), "{plan}");
     let b = tenants::find_by_name(db, "b").await.unwrap().unwrap();
     assert_eq!(domains::tenant_of(db, "x.test").await.unwrap(), Some(b.id));
+}
+
+async fn whoever_leaves_a_tenant_without_administrators_is_told(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    let warning = "! tenant acme has no active administrator left";
+    for (last, told) in [("admin: true, active: false", true), ("admin: false", true), ("admin: true, name: Ada", false)] {
+        let file = FILE.replace("admin: true", last);
+        let plan = run(db, &file, Options { dry_run: true, ..Options::default() }, "hush").await.unwrap();
+        assert_eq!(plan.contains(warning), told, "{last}: {plan}");
+    }
+    let other = FILE
+        .replace("admin: true", "active: false")
+        .replace("- {email: bob@acme.example}", "- {email: bob@acme.example, admin: true}");
+    assert!(!apply(db, &other).await.unwrap().contains(warning));
 }
 
 async fn an_error_applies_nothing(db: &Db) {

@@ -20,6 +20,7 @@ mod crowd;
 mod databases;
 mod demo;
 mod direct;
+mod directories;
 mod exchange;
 mod failures;
 mod forward;

@@ -6,7 +6,7 @@ use crate::apply::reader::Fields;
 type Read = fn(&mut Fields<'_, '_>);
 
 pub fn refuse(f: &mut Fields<'_, '_>) {
-    let parts: [(&'static str, Read); 2] = [("directories", directory), ("service_tokens", service_token)];
+    let parts: [(&'static str, Read); 1] = [("service_tokens", service_token)];
     for (name, read) in parts {
         let context = f.context;
         let items = f.list(name);
@@ -20,12 +20,6 @@ pub fn refuse(f: &mut Fields<'_, '_>) {
             context.problem(first.at, format!("{name} are not supported by this version; remove them"));
         }
     }
-}
-
-fn directory(f: &mut Fields<'_, '_>) {
-    f.required_text("name");
-    f.text("connection");
-    f.secret("token");
 }
 
 fn service_token(f: &mut Fields<'_, '_>) {

@@ -3,6 +3,7 @@
 mod claims;
 mod client;
 mod connection;
+mod directory;
 mod issuer;
 mod later;
 mod people;
@@ -39,6 +40,7 @@ pub fn read(context: &Context<'_>, text: &str) -> Vec<TenantFile> {
     twice(context, "domain", tenants.iter().flat_map(|t| t.domains.iter().map(|(at, d)| (*at, d.as_str()))));
     twice(context, "client", tenants.iter().flat_map(|t| t.clients.iter().map(|c| (c.at, c.id.as_str()))));
     site::judge_places(context, &tenants);
+    directory::judge_tokens(context, &tenants);
     tenants
 }
 

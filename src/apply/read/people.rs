@@ -21,7 +21,7 @@ pub fn user(context: &Context<'_>, node: &Node) -> Option<UserFile> {
     Some(UserFile { at: email.at, email: address(context, &email)?, name, password, admin, active })
 }
 
-pub fn team(context: &Context<'_>, node: &Node) -> Option<(At, TeamFile)> {
+pub fn team(context: &Context<'_>, node: &Node) -> Option<TeamFile> {
     let mut f = Fields::of(context, node, "a team")?;
     let name = f.required_text("name");
     let members: Vec<(At, Email)> = f.texts("members").into_iter().filter_map(|t| Some((t.at, address(context, &t)?))).collect();
@@ -33,7 +33,7 @@ pub fn team(context: &Context<'_>, node: &Node) -> Option<(At, TeamFile)> {
         context.problem(name.at, "a team's name must be 1 to 128 bytes without control characters");
         return None;
     }
-    Some((name.at, TeamFile { name: name.value, members, tokens }))
+    Some(TeamFile { at: name.at, name: name.value, members, tokens })
 }
 
 /// Tokens whose bearers belong to a team.

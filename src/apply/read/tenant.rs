@@ -1,6 +1,6 @@
 //! `- name: acme …`: a tenant and all it owns.
 
-use super::{client, connection, issuer, later, people, principal, resource, site, twice};
+use super::{client, connection, directory, issuer, later, people, principal, resource, site, twice};
 use crate::{
     apply::{
         desired::TenantFile,
@@ -32,6 +32,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
     let clients: Vec<_> = f.list("clients").into_iter().filter_map(|n| client::read(context, n)).collect();
     let users: Vec<_> = f.list("users").into_iter().filter_map(|n| people::user(context, n)).collect();
     let teams: Vec<_> = f.list("teams").into_iter().filter_map(|n| people::team(context, n)).collect();
+    let directories: Vec<_> = f.list("directories").into_iter().filter_map(|n| directory::read(context, n)).collect();
     for (connection, client) in connections.iter().flat_map(|c| clients.iter().map(move |client| (c, client))) {
         connection::judge_landing(context, connection, client);
     }
@@ -46,7 +47,8 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
     f.finish();
     twice(context, "connection", connections.iter().map(|c| (c.at, c.name.as_str())));
     twice(context, "user", users.iter().map(|u| (u.at, u.email.as_str())));
-    twice(context, "team", teams.iter().map(|(at, t)| (*at, t.name.as_str())));
+    twice(context, "team", teams.iter().map(|t| (t.at, t.name.as_str())));
+    twice(context, "directory", directories.iter().map(|d| (d.at, d.name.as_str())));
     twice(context, "trusted issuer", trusted_issuers.iter().map(|i| (i.at, i.name.as_str())));
     twice(context, "external identity", identities.iter().map(|p| (p.at, p.name.as_str())));
     twice(context, "virtual account", accounts.iter().map(|p| (p.at, p.name.as_str())));
@@ -69,7 +71,8 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
         principals: identities.into_iter().chain(accounts).collect(),
         clients,
         users,
-        teams: teams.into_iter().map(|(_, team)| team).collect(),
+        teams,
+        directories,
         resources,
         sites,
     })

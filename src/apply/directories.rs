@@ -1,0 +1,168 @@
+//! Directories, their tokens, and what their groups become.
+
+use super::{
+    desired::{DirectoryFile, TenantFile},
+    execute::{Result, Work},
+    nouns::SECRET,
+    plan::{Action, differs},
+    yaml::At,
+};
+use crate::{
+    policy::directory::{DirectorySettings, outcome},
+    store::{
+        connections,
+        directories::{self, Directory},
+        directory_groups::{self, TeamTaken},
+        directory_tokens::{self, DirectoryToken},
+        group_rules, teams,
+        tenants::{self, Tenant},
+    },
+    suggest,
+};
+
+impl Work<'_> {
+    /// Directories that the file no longer names, and groups that it makes something else of: before teams are cleared, so
+    /// that those count as named by no group any more.
+    pub async fn clear_directories(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
+        for old in directories::of_tenant(&mut *self.tx, &tenant.id).await? {
+            let Some(named) = file.directories.iter().find(|f| f.name == old.name) else {
+                let lost = self.contents(&old.id).await?;
+                if self.goes(format!("directory {}/{}", tenant.name, old.name), lost) {
+                    directories::delete(&mut *self.tx, &old.id).await?;
+                }
+                continue;
+            };
+            if named.settings.group_rules != old.settings.group_rules {
+                self.regrouped.push(old.id.clone());
+                let group_rules = named.settings.group_rules.clone();
+                let new = Directory { settings: DirectorySettings { group_rules, ..old.settings.clone() }, ..old };
+                directories::save(&mut *self.tx, &new).await?;
+                self.regroup(tenant, &new, named.at).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many records are lost with a directory; the users that it made stay.
+    async fn contents(&mut self, id: &str) -> Result<Vec<String>> {
+        let (users, groups) = directories::counts(&mut *self.tx, id).await?;
+        let some = |n: i64, noun: &str| (n > 0).then(|| format!("{n} {noun}{}", if n == 1 { "" } else { "s" }));
+        Ok([some(users, "user record"), some(groups, "group")].into_iter().flatten().collect())
+    }
+
+    /// Makes every group what the new rules say. A team of a group's own that goes takes along what it was given here.
+    async fn regroup(&mut self, tenant: &Tenant, directory: &Directory, at: At) -> Result {
+        let groups = directory_groups::of_directory(&mut *self.tx, &directory.id).await?;
+        let own = teams::of_tenant(&mut *self.tx, &tenant.id).await?.into_iter().filter(|team| team.group_id.is_some());
+        for team in own.collect::<Vec<_>>() {
+            let group = groups.iter().find(|group| team.group_id.as_deref() == Some(&group.id));
+            let goes = |group: &directory_groups::DirectoryGroup| {
+                !outcome(&directory.settings.group_rules, group.display_name()).has_own_team()
+            };
+            if group.is_some_and(goes) {
+                let lost = self.roles(&team.id).await?;
+                self.plan.add(Action::Delete, format!("team {}/{}", tenant.name, team.name), lost);
+            }
+        }
+        let taken = group_rules::settle_all(self.tx, directory, self.now).await?;
+        self.taken(at, &taken);
+        Ok(())
+    }
+
+    /// Rules may have waited for resources that are there now.
+    pub async fn settle(&mut self, tenant: &Tenant, at: At) -> Result {
+        let taken = group_rules::settle_tenant(self.tx, &tenant.id, self.now).await?;
+        self.taken(at, &taken);
+        Ok(())
+    }
+
+    fn taken(&mut self, at: At, taken: &[TeamTaken]) {
+        for TeamTaken(name) in taken {
+            let text = format!(
+                "the group {name} would be a team of its own, and there is a team {name} that was not made for it; to have the \
+                 group be that team add the rule {{group: {name:?}, team: {name:?}}}, else rename one of the two"
+            );
+            self.problem(at, text);
+        }
+    }
+
+    pub async fn directory(&mut self, tenant: &Tenant, file: &DirectoryFile) -> Result {
+        let old = directories::find_by_name(&mut *self.tx, &tenant.id, &file.name).await?;
+        let new = Directory {
+            id: old.as_ref().map_or_else(|| self.next_id(), |o| o.id.clone()),
+            tenant_id: tenant.id.clone(),
+            name: file.name.clone(),
+            connection_id: self.linked(tenant, file).await?,
+            enabled: file.enabled.unwrap_or(old.as_ref().is_none_or(|o| o.enabled)),
+            settings: file.settings.clone(),
+            created_at: old.as_ref().map_or(self.now, |o| o.created_at),
+        };
+        if old.as_ref() != Some(&new) {
+            directories::save(&mut *self.tx, &new).await?;
+        }
+        let retold = self.token(tenant, &new, file).await?;
+        let name = format!("directory {}/{}", tenant.name, new.name);
+        let Some(old) = old else {
+            self.plan.add(Action::Create, name, Vec::new());
+            return Ok(());
+        };
+        let mut fields = Vec::new();
+        differs(&mut fields, "connection", &old.connection_id, &new.connection_id);
+        differs(&mut fields, "enabled", &old.enabled, &new.enabled);
+        differs(&mut fields, "proven_domains_only", &old.settings.proven_domains_only, &new.settings.proven_domains_only);
+        differs(&mut fields, "group_rules", &false, &self.regrouped.contains(&old.id));
+        differs(&mut fields, &format!("token {SECRET}"), &false, &retold);
+        self.plan.compare(name, fields);
+        Ok(())
+    }
+
+    /// The connection whose sign-ins the directory's records are matched with.
+    async fn linked(&mut self, tenant: &Tenant, file: &DirectoryFile) -> Result<Option<String>> {
+        let Some((at, name)) = &file.connection else { return Ok(None) };
+        if let Some(connection) = connections::find_by_name(&mut *self.tx, &tenant.id, name).await? {
+            return Ok(Some(connection.id));
+        }
+        let known = connections::of_tenant(&mut *self.tx, &tenant.id).await?;
+        let hint = suggest::hint(name, known.iter().map(|c| c.name.as_str()));
+        self.problem(*at, format!("{name} is no connection of tenant {}{hint}; add it under connections", tenant.name));
+        Ok(None)
+    }
+
+    /// Makes the file's token the only one that a file gave; whether that changed anything. Those that
+    /// `gatehouse directories token` made are none of its business.
+    async fn token(&mut self, tenant: &Tenant, directory: &Directory, file: &DirectoryFile) -> Result<bool> {
+        let wanted = file.token.as_ref().map(|(at, token)| (*at, directory_tokens::fingerprint(self.sealer, token)));
+        let tokens = directory_tokens::of_directory(&mut *self.tx, &directory.id).await?;
+        let mut changed = false;
+        for old in tokens.iter().filter(|t| t.declared && wanted.as_ref().is_none_or(|(_, is)| t.fingerprint != *is)) {
+            changed |= directory_tokens::delete(&mut *self.tx, &old.id).await?;
+        }
+        let Some((at, fingerprint)) = wanted else { return Ok(changed) };
+        if let Some(known) = tokens.iter().find(|t| t.fingerprint == fingerprint) {
+            // A restart with the same file never brings back what an operator has ended.
+            if known.expires_at.is_some() {
+                self.plan.warn(format!(
+                    "directory {}/{}: its token in the file was ended by a newer one; remove it from the file, or give another",
+                    tenant.name, directory.name
+                ));
+            }
+            return Ok(changed | (!known.declared && directory_tokens::declare(&mut *self.tx, &known.id).await?));
+        }
+        if let Some(other) = directories::by_token(&mut *self.tx, &fingerprint).await? {
+            let owner = tenants::find(&mut *self.tx, &other.directory.tenant_id).await?.map_or_else(String::new, |t| t.name);
+            self.problem(at, format!("token is that of directory {owner}/{} too; give each its own", other.directory.name));
+            return Ok(changed);
+        }
+        let token = DirectoryToken {
+            id: self.next_id(),
+            directory_id: directory.id.clone(),
+            fingerprint,
+            declared: true,
+            created_at: self.now,
+            expires_at: None,
+            last_used_at: None,
+        };
+        directory_tokens::insert(&mut *self.tx, &token).await?;
+        Ok(true)
+    }
+}

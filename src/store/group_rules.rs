@@ -1,0 +1,57 @@
+//! What the rules of a directory make of its groups: asked when a group is made or renamed, when the rules change, and when
+//! a resource that they may name is made. The one place that brings rules and groups together.
+
+use super::{
+    db::{Result, Tx},
+    directories::{self, Directory},
+    directory_groups::{self, DirectoryGroup, TeamTaken},
+};
+use crate::policy::directory::GroupRules;
+
+/// Makes a group what its directory's rules say.
+///
+/// # Errors
+/// What the database says. The inner error leaves a transaction that must not be committed.
+pub async fn settle(
+    tx: &mut Tx,
+    directory: &Directory,
+    group: &DirectoryGroup,
+    now: i64,
+) -> Result<std::result::Result<(), TeamTaken>> {
+    let outcome = GroupRules::compile(&directory.settings.group_rules).outcome(group.display_name());
+    directory_groups::settle(tx, &directory.tenant_id, group, &outcome, now).await
+}
+
+/// The same for every group of a directory; the teams that stand in the way, each leaving a transaction that must not be
+/// committed.
+///
+/// # Errors
+/// What the database says.
+pub async fn settle_all(tx: &mut Tx, directory: &Directory, now: i64) -> Result<Vec<TeamTaken>> {
+    let rules = GroupRules::compile(&directory.settings.group_rules);
+    let groups = directory_groups::of_directory(&mut *tx, &directory.id).await?;
+    let settled: Vec<_> = groups.into_iter().map(|group| (rules.outcome(group.display_name()), group)).collect();
+    // The team that one group gives up may have the name that a rule gives to another.
+    for (_, group) in settled.iter().filter(|(outcome, _)| !outcome.has_own_team()) {
+        directory_groups::disown(tx, &group.id).await?;
+    }
+    let mut taken = Vec::new();
+    for (outcome, group) in &settled {
+        taken.extend(directory_groups::settle(tx, &directory.tenant_id, group, outcome, now).await?.err());
+    }
+    Ok(taken)
+}
+
+/// The same for every directory of a tenant: a resource has been made, which rules may have waited for.
+///
+/// # Errors
+/// As [`settle_all`].
+pub async fn settle_tenant(tx: &mut Tx, tenant_id: &str, now: i64) -> Result<Vec<TeamTaken>> {
+    let mut taken = Vec::new();
+    for directory in directories::of_tenant(&mut *tx, tenant_id).await? {
+        if !directory.settings.group_rules.is_empty() {
+            taken.extend(settle_all(tx, &directory, now).await?);
+        }
+    }
+    Ok(taken)
+}

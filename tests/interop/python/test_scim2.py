@@ -1,0 +1,28 @@
+"""scim2-tester: a whole round of what RFC 7643 and 7644 ask of a server, by an implementation that is not ours."""
+
+import secrets
+
+import pytest
+from httpx2 import Client
+from scim2_client.engines.httpx2 import SyncSCIMClient
+from scim2_tester import Status, check_server
+
+from conftest import Gatehouse, tenant
+
+TOKEN = secrets.token_hex(32)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    gatehouse = Gatehouse(tmp_path_factory.mktemp("scim"), tenant(directories=[{"name": "tester", "token": TOKEN}]))
+    yield f"{gatehouse.url}/scim/v2"
+    gatehouse.stop()
+
+
+def test_scim2_tester_passes_whole(base):
+    client = SyncSCIMClient(Client(base_url=base, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20))
+    results = check_server(client)
+    bad = [f"{r.status.name} {r.resource_type or ''} {r.title}: {r.reason}" for r in results if r.status not in (Status.SUCCESS, Status.COMPLIANT, Status.ACCEPTABLE)]
+    assert not bad, "\n".join(bad)
+    assert {"User", "Group"} <= {r.resource_type for r in results}
+    assert len(results) > 100, f"only {len(results)} checks ran"

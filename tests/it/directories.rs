@@ -1,0 +1,241 @@
+//! Directories in declarative state: their tokens, what their groups become, and what goes with them.
+
+use gatehouse::{
+    apply::{self, File, Hashing, Options},
+    policy::role::Role,
+    seal::Sealer,
+    store::{
+        Db, directories,
+        directory_groups::{self, DirectoryGroup},
+        directory_tokens::{self, DirectoryToken},
+        group_rules, resources, teams, tenants,
+    },
+};
+use serde_json::json;
+
+use crate::on_both_databases;
+
+on_both_databases!(
+    a_second_run_changes_nothing,
+    a_token_is_the_files_own,
+    an_ended_token_stays_ended,
+    a_token_names_one_directory,
+    rules_make_groups_anew,
+    roles_wait_for_their_resource,
+    a_team_made_for_a_group_is_not_the_files,
+    pruning_says_what_goes,
+);
+
+const FILE: &str = r#"
+tenants:
+- name: acme
+  connections:
+  - {name: okta, preset: okta, oidc: {issuer: "https://okta.example", client_id: gh, client_secret: x}}
+  directories:
+  - {name: okta, connection: okta, token: "${TOKEN}", group_rules: []}
+"#;
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+fn sealer() -> Sealer {
+    Sealer::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap()
+}
+
+async fn run(db: &Db, text: &str, options: Options) -> Result<String, String> {
+    let env = |name: &str| (name == "TOKEN").then(|| TOKEN.to_owned());
+    let file = File { text, origin: "acme.yaml", env: &env };
+    let hashing = Hashing { hash: |_| None, verify: |_, _| false };
+    match apply::run(db, &sealer(), hashing, file, options, 100).await {
+        Ok(plan) => Ok(plan.to_string()),
+        Err(problems) => Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+    }
+}
+
+async fn apply(db: &Db, text: &str) -> Result<String, String> {
+    run(db, text, Options::default()).await
+}
+
+async fn directory(db: &Db) -> directories::Directory {
+    let tenant = tenants::find_by_name(db, "acme").await.unwrap().unwrap();
+    directories::find_by_name(db, &tenant.id, "okta").await.unwrap().unwrap()
+}
+
+/// The fingerprints of its tokens that have not ended.
+async fn tokens(db: &Db) -> Vec<String> {
+    let all = directory_tokens::of_directory(db, &directory(db).await.id).await.unwrap();
+    all.into_iter().filter(|t| t.expires_at.is_none()).map(|t| t.fingerprint).collect()
+}
+
+async fn push(db: &Db, name: &str) -> DirectoryGroup {
+    let directory = directory(db).await;
+    let serde_json::Value::Object(resource) = json!({"displayName": name}) else { unreachable!() };
+    let (id, directory_id) = (format!("g-{name}"), directory.id.clone());
+    let group = DirectoryGroup { id, directory_id, resource, version: 1, created_at: 100, updated_at: 100 };
+    let mut tx = db.begin().await.unwrap();
+    assert!(directory_groups::insert(&mut tx, &group).await.unwrap());
+    // Teams have an order by age.
+    group_rules::settle(&mut tx, &directory, &group, 100 + name.len() as i64).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    group
+}
+
+async fn team_names(db: &Db) -> Vec<String> {
+    let tenant = tenants::find_by_name(db, "acme").await.unwrap().unwrap();
+    let mut names: Vec<_> = teams::of_tenant(db, &tenant.id).await.unwrap().into_iter().map(|t| t.name).collect();
+    names.sort();
+    names
+}
+
+async fn role_of(db: &Db, team: &str) -> Option<Role> {
+    let tenant = tenants::find_by_name(db, "acme").await.unwrap().unwrap();
+    let team = teams::find_by_name(db, &tenant.id, team).await.unwrap().unwrap();
+    resources::strongest(db, &tenant.id, "workspace", "prod", &[&team.id]).await.unwrap()
+}
+
+fn ruled(rules: &str) -> String {
+    FILE.replace("group_rules: []", &format!("group_rules: [{rules}]"))
+}
+
+const ROLES: &str = r#"{group: "ws-{ws}-role-{role}", resource: {type: workspace, name: "{ws}"}, roles: {admin: manager}}"#;
+const PROD: &str = "  resources:\n  - {type: workspace, name: prod}\n";
+
+async fn a_second_run_changes_nothing(db: &Db) {
+    let plan = apply(db, FILE).await.unwrap();
+    assert_eq!(plan, "+ tenant acme\n+ connection acme/okta\n+ directory acme/okta\n3 created, 0 updated, 0 deleted");
+    assert_eq!(apply(db, FILE).await.unwrap(), "no changes");
+    assert!(directory(db).await.enabled && directory(db).await.connection_id.is_some());
+    let changed =
+        ruled(r#"{group: "*", team: all}"#).replace("connection: okta, ", "proven_domains_only: true, enabled: false, ");
+    let plan = apply(db, &changed).await.unwrap();
+    let fields = "connection, enabled, proven_domains_only, group_rules";
+    assert_eq!(plan, format!("~ directory acme/okta ({fields})\n0 created, 1 updated, 0 deleted"));
+    assert_eq!(apply(db, &changed).await.unwrap(), "no changes");
+    // Left out, the switch stays; the rest has its default.
+    let plan = apply(db, &FILE.replace("group_rules: []", "")).await.unwrap();
+    assert!(plan.starts_with("~ directory acme/okta (connection, proven_domains_only, group_rules)\n"), "{plan}");
+    assert!(!directory(db).await.enabled);
+    let stray = apply(db, &FILE.replace("connection: okta", "connection: octa")).await.unwrap_err();
+    assert_eq!(stray, "acme.yaml:7:30: octa is no connection of tenant acme (did you mean okta?); add it under connections");
+}
+
+async fn a_token_is_the_files_own(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    let first = directory_tokens::fingerprint(&sealer(), TOKEN);
+    assert_eq!(tokens(db).await, [first.clone()]);
+    let other = FILE.replace("${TOKEN}", "ffffffffffffffffffffffffffffffff");
+    let plan = apply(db, &other).await.unwrap();
+    assert_eq!(plan, "~ directory acme/okta (token (secret))\n0 created, 1 updated, 0 deleted");
+    assert_eq!(apply(db, &other).await.unwrap(), "no changes");
+    let second = directory_tokens::fingerprint(&sealer(), "ffffffffffffffffffffffffffffffff");
+    assert_eq!(tokens(db).await, [second.clone()]);
+    assert!(directories::by_token(db, &first).await.unwrap().is_none());
+    // One made by the command is not the file's.
+    let made = DirectoryToken {
+        id: "made".into(),
+        directory_id: directory(db).await.id,
+        fingerprint: "made".into(),
+        declared: false,
+        created_at: 200,
+        expires_at: None,
+        last_used_at: None,
+    };
+    directory_tokens::insert(db, &made).await.unwrap();
+    let without = FILE.replace("token: \"${TOKEN}\", ", "");
+    let plan = apply(db, &without).await.unwrap();
+    assert_eq!(plan, "~ directory acme/okta (token (secret))\n0 created, 1 updated, 0 deleted");
+    assert_eq!(apply(db, &without).await.unwrap(), "no changes");
+    assert_eq!(tokens(db).await, ["made"]);
+}
+
+async fn an_ended_token_stays_ended(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    assert_eq!(directory_tokens::end_others(db, &directory(db).await.id, "none", 100).await.unwrap(), 1);
+    let plan = apply(db, FILE).await.unwrap();
+    assert!(plan.starts_with("! directory acme/okta: its token in the file was ended by a newer one;"), "{plan}");
+    assert!(plan.ends_with("\nno changes"), "{plan}");
+    assert!(tokens(db).await.is_empty());
+}
+
+async fn a_token_names_one_directory(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    let two = format!("{FILE}- name: other\n  directories:\n  - {{name: entra, token: \"${{TOKEN}}\"}}\n");
+    // Within a file; and against what an earlier file said.
+    let found = apply(db, &two).await.unwrap_err();
+    assert_eq!(found, "acme.yaml:10:26: token is that of directory acme/okta too; give each its own");
+    // The first may give it up to the second.
+    apply(db, &two.replacen("token: \"${TOKEN}\", ", "", 1)).await.unwrap();
+    let found = apply(db, "tenants: [{name: third, directories: [{name: x, token: \"${TOKEN}\"}]}]").await.unwrap_err();
+    assert_eq!(found, "acme.yaml:1:56: token is that of directory other/entra too; give each its own");
+}
+
+async fn rules_make_groups_anew(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    push(db, "sre-emea").await;
+    push(db, "sre").await;
+    assert_eq!(team_names(db).await, ["sre", "sre-emea"]);
+    // What the team of a group's own was given goes with it, and the plan says so. The rule may name the team that another
+    // group gives up.
+    let given = format!("{FILE}{}", PROD.replace("prod}", "prod, collaborators: [{team: sre-emea, role: viewer}]}"));
+    apply(db, &given).await.unwrap();
+    let rules = ruled(r#"{group: "SRE*", team: sre}"#);
+    let plan = apply(db, &format!("{rules}{PROD}")).await.unwrap();
+    assert_eq!(
+        plan,
+        "- team acme/sre\n- team acme/sre-emea (loses viewer on workspace prod)\n~ directory acme/okta (group_rules)\n\
+         0 created, 1 updated, 2 deleted"
+    );
+    assert_eq!(apply(db, &format!("{rules}{PROD}")).await.unwrap(), "no changes");
+    assert_eq!(team_names(db).await, ["sre"]);
+    // Back again: the team that the rule had made stands in the way of the group of its name.
+    let found = apply(db, FILE).await.unwrap_err();
+    let text = "the group sre would be a team of its own, and there is a team sre that was not made for it; to have the group \
+                be that team add the rule {group: \"sre\", team: \"sre\"}, else rename one of the two";
+    assert_eq!(found, format!("acme.yaml:7:12: {text}"));
+    assert_eq!(team_names(db).await, ["sre"]);
+    let kept = ruled(r#"{group: sre, team: sre}"#);
+    apply(db, &kept).await.unwrap();
+    assert_eq!(team_names(db).await, ["sre", "sre-emea"]);
+}
+
+async fn roles_wait_for_their_resource(db: &Db) {
+    apply(db, &ruled(ROLES)).await.unwrap();
+    push(db, "ws-prod-role-admin").await;
+    assert_eq!(team_names(db).await, ["ws-prod-role-admin"]);
+    let with = format!("{}{PROD}", ruled(ROLES));
+    assert_eq!(apply(db, &with).await.unwrap(), "+ resource acme/workspace prod\n1 created, 0 updated, 0 deleted");
+    assert_eq!(role_of(db, "ws-prod-role-admin").await, Some(Role::Manager));
+    assert_eq!(apply(db, &with).await.unwrap(), "no changes");
+    // Other words for roles, and none.
+    apply(db, &with.replace("admin: manager", "admin: viewer")).await.unwrap();
+    assert_eq!(role_of(db, "ws-prod-role-admin").await, Some(Role::Viewer));
+    apply(db, &with.replace("admin: manager", "owner: manager")).await.unwrap();
+    assert_eq!(role_of(db, "ws-prod-role-admin").await, None);
+}
+
+async fn a_team_made_for_a_group_is_not_the_files(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    push(db, "admins").await;
+    // Whoever can name groups at the source would be in the team that the file is about to make.
+    let teams = "  teams:\n  - {name: admins}\n";
+    let found = apply(db, &format!("{FILE}{teams}")).await.unwrap_err();
+    assert!(found.starts_with("acme.yaml:9:12: team admins was made for a group of a directory; to have"), "{found}");
+    let rule = ruled("{group: admins, team: admins}");
+    let plan = apply(db, &format!("{rule}{teams}")).await.unwrap();
+    assert_eq!(plan, "- team acme/admins\n~ directory acme/okta (group_rules)\n0 created, 1 updated, 1 deleted");
+    assert_eq!(apply(db, &format!("{rule}{teams}")).await.unwrap(), "no changes");
+    // And pruning leaves alone what groups are.
+    let prune = Options { prune: true, ..Options::default() };
+    assert_eq!(run(db, &rule, prune).await.unwrap(), "no changes");
+    assert_eq!(team_names(db).await, ["admins"]);
+}
+
+async fn pruning_says_what_goes(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    push(db, "sre").await;
+    let without = "tenants:\n- name: acme\n  connections:\n  - {name: okta, preset: okta, oidc: {issuer: \"https://okta.example\", client_id: gh, client_secret: x}}\n";
+    assert_eq!(apply(db, without).await.unwrap(), "- directory acme/okta (kept: use --prune)\nno changes");
+    let plan = run(db, without, Options { prune: true, dry_run: true }).await.unwrap();
+    assert_eq!(plan, "- directory acme/okta (loses 1 group)\n0 created, 0 updated, 1 deleted");
+    assert_eq!(team_names(db).await, ["sre"]);
+    run(db, without, Options { prune: true, dry_run: false }).await.unwrap();
+    assert!(team_names(db).await.is_empty());
+}
