@@ -59,9 +59,9 @@ CREATE TABLE directory_emails (
     directory_user_id TEXT NOT NULL REFERENCES directory_users (id) ON DELETE CASCADE,
     position          BIGINT NOT NULL,
     directory_id      TEXT NOT NULL,
-    value             TEXT NOT NULL,
+    value             TEXT,
     kind              TEXT,
-    is_primary        BOOLEAN,
+    is_primary        BOOLEAN NOT NULL,
     PRIMARY KEY (directory_user_id, position)
 );
 CREATE INDEX directory_emails_by_value ON directory_emails (directory_id, value);

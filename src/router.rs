@@ -42,7 +42,7 @@ pub fn router(app: App) -> Router {
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .merge(people)
         // It limits bodies itself, each by what it is for, and says so in the form of its errors.
-        .nest("/scim/v2", scim::routes())
+        .merge(scim::routes())
         .layer(DefaultBodyLimit::disable())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {

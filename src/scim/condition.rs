@@ -16,8 +16,9 @@ enum Column {
     Text(Text),
     Time(Time),
     Active,
-    /// An e-mail address as a whole, or its value.
+    /// E-mail addresses, each as a whole.
     Email,
+    EmailValue,
     EmailKind,
     Primary,
     /// The groups of a user.
@@ -60,7 +61,8 @@ fn column(kind: &'static ResourceType, name: &str) -> Option<Column> {
         "name.givenName" if is_user => Column::Text(Text::GivenName),
         "name.familyName" if is_user => Column::Text(Text::FamilyName),
         "active" if is_user => Column::Active,
-        "emails" | "emails.value" if is_user => Column::Email,
+        "emails" if is_user => Column::Email,
+        "emails.value" if is_user => Column::EmailValue,
         "emails.type" if is_user => Column::EmailKind,
         "emails.primary" if is_user => Column::Primary,
         "groups" | "groups.value" if is_user => Column::Groups,
@@ -87,7 +89,7 @@ fn walk(filter: &Filter, find: Find<'_>, kind: &'static ResourceType) -> Result<
                 let within = |sub: &AttrPath| {
                     let column = sub.canonical_within(kind, path).and_then(|name| column(kind, &name))?;
                     // Of the address that is looked at, not of any.
-                    matches!(column, Column::Email | Column::EmailKind | Column::Primary).then_some(column)
+                    matches!(column, Column::EmailValue | Column::EmailKind | Column::Primary).then_some(column)
                 };
                 Condition::Email(Box::new(within_email(&walk(inner, &within, kind)?)))
             }
@@ -118,9 +120,10 @@ fn present(column: Column) -> Condition {
     match column {
         Column::Text(Text::Id | Text::UserName) | Column::Time(_) | Column::Active => Condition::always(),
         Column::Text(column) => Condition::Present(column),
-        Column::Email => Condition::Email(Box::new(Condition::Present(Text::EmailValue))),
+        // Each says whether it is the primary one, if only by saying nothing.
+        Column::Email | Column::Primary => Condition::Email(Box::new(Condition::always())),
+        Column::EmailValue => Condition::Email(Box::new(Condition::Present(Text::EmailValue))),
         Column::EmailKind => Condition::Email(Box::new(Condition::Present(Text::EmailKind))),
-        Column::Primary => Condition::Email(Box::new(Condition::Primary(None))),
         Column::Groups => Condition::InGroups,
         Column::Members => Condition::Members,
     }
@@ -137,10 +140,10 @@ fn compare(column: Column, operator: Operator, literal: &Literal) -> Option<Cond
     }
     match column {
         Column::Text(column) => text(column, operator, literal),
-        Column::Email => Some(Condition::Email(Box::new(text(Text::EmailValue, operator, literal)?))),
+        Column::Email | Column::EmailValue => Some(Condition::Email(Box::new(text(Text::EmailValue, operator, literal)?))),
         Column::EmailKind => Some(Condition::Email(Box::new(text(Text::EmailKind, operator, literal)?))),
         Column::Active => Some(Condition::Active(literal.boolean().filter(|_| equal)?)),
-        Column::Primary => Some(Condition::Email(Box::new(Condition::Primary(Some(literal.boolean().filter(|_| equal)?))))),
+        Column::Primary => Some(Condition::Email(Box::new(Condition::Primary(literal.boolean().filter(|_| equal)?)))),
         Column::Time(column) => time(column, operator, literal.instant()?),
         Column::Groups => Some(Condition::InGroup(literal.text().filter(|_| equal)?.into_owned())),
         Column::Members => Some(Condition::Member(literal.text().filter(|_| equal)?.into_owned())),
@@ -183,14 +186,9 @@ fn order(operator: Operator) -> Option<Order> {
 }
 
 fn cannot_ask(path: &AttrPath) -> Fault {
-    Fault::invalid_filter(format!("{} cannot be asked for in a filter", name(path)))
+    Fault::invalid_filter(format!("{path} cannot be asked for in a filter"))
 }
 
 fn cannot_compare(path: &AttrPath) -> Fault {
-    Fault::invalid_filter(format!("{} cannot be compared like that", name(path)))
-}
-
-fn name(path: &AttrPath) -> String {
-    let sub = path.sub.as_ref().map(|sub| format!(".{sub}")).unwrap_or_default();
-    format!("{}{sub}", path.attribute)
+    Fault::invalid_filter(format!("{path} cannot be compared like that"))
 }

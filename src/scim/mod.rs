@@ -41,11 +41,14 @@ use crate::app::App;
 /// How long a request may take in all: Okta hangs up after a minute, and others sooner.
 const TIME_LIMIT: Duration = Duration::from_secs(25);
 
-/// Everything below `/scim/v2`. Each function limits the body by what it is for.
+/// Where it all is.
+pub const BASE: &str = "/scim/v2";
+
+/// Everything below [`BASE`]. Each function limits the body by what it is for.
 pub fn routes() -> Router<App> {
     let users = get(listing::users).post(single::create_user);
     let groups = get(listing::groups).post(single::create_group);
-    Router::new()
+    let inner = Router::new()
         .route("/Users", users.clone())
         .route("/Users/", users)
         .route("/Users/.search", post(listing::search_users))
@@ -63,11 +66,19 @@ pub fn routes() -> Router<App> {
         .route("/ResourceTypes/{name}", get(discovery::resource_type))
         .route("/Schemas", get(discovery::schemas))
         .route("/Schemas/{id}", get(discovery::schema))
-        .fallback(|| async { StatusCode::NOT_FOUND })
+        .fallback(nothing);
+    // The two that a nested router leaves to others.
+    let outer = Router::new().route(BASE, any(nothing)).route(&format!("{BASE}/"), any(nothing));
+    outer
+        .nest(BASE, inner)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             tracing::error!("a SCIM request panicked");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }))
         .layer(middleware::map_response(error::dress))
+}
+
+async fn nothing() -> StatusCode {
+    StatusCode::NOT_FOUND
 }

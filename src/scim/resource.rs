@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{error::ScimError, schema::Projection};
+use super::{BASE, error::ScimError, schema::Projection};
 use crate::{
     app::App,
     moment::Moment,
@@ -17,7 +17,7 @@ use crate::{
 /// Where everything is: below the configured public URL, whatever `Host` says.
 #[must_use]
 pub fn base(app: &App) -> String {
-    format!("{}/scim/v2", app.issuer())
+    format!("{}{BASE}", app.issuer())
 }
 
 /// The address of a resource.

@@ -38,7 +38,10 @@ impl Text {
 
     /// The others always hold something. (A group's display name does too, and a user's may not.)
     fn may_be_null(self) -> bool {
-        matches!(self, Self::ExternalId | Self::DisplayName | Self::GivenName | Self::FamilyName | Self::EmailKind)
+        matches!(
+            self,
+            Self::ExternalId | Self::DisplayName | Self::GivenName | Self::FamilyName | Self::EmailValue | Self::EmailKind
+        )
     }
 }
 
@@ -111,8 +114,8 @@ pub enum Condition {
     Time(Time, Order, i64),
     /// The user is active, or not.
     Active(bool),
-    /// Within [`Condition::Email`]: the directory says that the address is the primary one, or is not, or either.
-    Primary(Option<bool>),
+    /// Within [`Condition::Email`]: the address is the primary one, or is not.
+    Primary(bool),
     /// An e-mail address of the user is as asked.
     Email(Box<Condition>),
     /// The user is in the group of this id.
@@ -160,11 +163,8 @@ impl Condition {
             Self::Active(active) => {
                 s.push(if *active { "r.active" } else { "(NOT r.active)" });
             }
-            Self::Primary(None) => {
-                s.push("e.is_primary IS NOT NULL");
-            }
-            Self::Primary(Some(primary)) => {
-                s.push(if *primary { "COALESCE(e.is_primary, FALSE)" } else { "(NOT COALESCE(e.is_primary, TRUE))" });
+            Self::Primary(primary) => {
+                s.push(if *primary { "e.is_primary" } else { "(NOT e.is_primary)" });
             }
             Self::Email(inner) => {
                 // One address is looked up first and its users then; what fits many is asked of each user in turn.

@@ -55,9 +55,9 @@ impl DirectoryUser {
     #[must_use]
     pub fn email(&self) -> Option<Email> {
         let emails: Vec<Address<'_>> = self.addresses().collect();
-        let primary = emails.iter().filter(|e| e.primary == Some(true));
+        let primary = emails.iter().filter(|e| e.primary);
         let work = emails.iter().filter(|e| e.kind.is_some_and(|kind| kind.eq_ignore_ascii_case("work")));
-        let values = primary.chain(work).chain(&emails).map(|e| e.value);
+        let values = primary.chain(work).chain(&emails).filter_map(|e| e.value);
         values.chain([self.user_name()]).find_map(Email::parse)
     }
 
@@ -80,18 +80,18 @@ impl DirectoryUser {
 
     fn addresses(&self) -> impl Iterator<Item = Address<'_>> {
         let emails = self.resource.get("emails").and_then(Value::as_array).into_iter().flatten();
-        emails.filter_map(|email| {
-            let primary = email.get("primary").and_then(Value::as_bool);
-            let kind = email.get("type").and_then(Value::as_str);
-            email.get("value").and_then(Value::as_str).map(|value| Address { value, kind, primary })
+        emails.map(|email| Address {
+            value: email.get("value").and_then(Value::as_str),
+            kind: email.get("type").and_then(Value::as_str),
+            primary: email.get("primary").and_then(Value::as_bool) == Some(true),
         })
     }
 }
 
 struct Address<'a> {
-    value: &'a str,
+    value: Option<&'a str>,
     kind: Option<&'a str>,
-    primary: Option<bool>,
+    primary: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -295,7 +295,7 @@ async fn write_addresses(tx: &mut Tx, user: &DirectoryUser) -> Result<()> {
     let sql = "INSERT INTO directory_emails (directory_user_id, position, directory_id, value, kind, is_primary) \
                VALUES ($1, $2, $3, $4, $5, $6)";
     for (position, address) in (0i64..).zip(user.addresses()) {
-        let (value, kind) = (address.value.to_lowercase(), address.kind.map(str::to_lowercase));
+        let (value, kind) = (address.value.map(str::to_lowercase), address.kind.map(str::to_lowercase));
         let params = params![&user.id, position, &user.directory_id, &value, &kind, address.primary];
         tx.execute(sql, params).await?;
     }

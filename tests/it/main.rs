@@ -43,6 +43,7 @@ mod saml_callback;
 mod saml_logout;
 mod saml_metadata;
 mod saml_provider;
+mod scim;
 mod secrets;
 mod serve;
 mod shut_out;

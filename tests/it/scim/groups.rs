@@ -1,0 +1,177 @@
+//! What groups are here: teams, and roles by the rules of the directory.
+
+use gatehouse::{
+    policy::directory::DirectorySettings,
+    store::{resources, teams, tenants},
+};
+use serde_json::{Value, json};
+
+use super::{FAST, Scim, at, group, pusher, refused};
+use crate::{
+    on_both,
+    world::{Backend, STATE, World, text},
+};
+
+on_both!(
+    a_group_is_a_team,
+    a_team_made_by_hand_is_not_taken_over,
+    rules_name_teams_and_roles,
+    by_hand_and_by_group_add_up,
+    a_renamed_group_is_what_its_new_name_says,
+);
+
+async fn tenant_id(world: &World) -> String {
+    tenants::find_by_name(&world.app.db, "acme").await.unwrap().unwrap().id
+}
+
+async fn user_id(world: &World, email: &str) -> String {
+    let sql = "SELECT id FROM users WHERE email = $1 AND tenant_id = $2";
+    let row = world.app.db.optional::<(String,)>(sql, gatehouse::params![email, &tenant_id(world).await]).await.unwrap();
+    row.expect("a user").0
+}
+
+/// The names of a user's teams.
+async fn teams_of(world: &World, email: &str) -> Vec<String> {
+    let user = user_id(world, email).await;
+    let mut names: Vec<String> = teams::of_user(&world.app.db, &user).await.unwrap().into_iter().map(|t| t.name).collect();
+    names.sort();
+    names
+}
+
+/// The strongest role that a user holds on a workspace, by themselves and their teams.
+async fn role_of(world: &World, email: &str, workspace: &str) -> Option<&'static str> {
+    let user = user_id(world, email).await;
+    let held = teams::of_user(&world.app.db, &user).await.unwrap();
+    let holders: Vec<&str> = held.iter().map(|t| t.id.as_str()).chain([user.as_str()]).collect();
+    let tenant = tenant_id(world).await;
+    let one = resources::strongest(&world.app.db, &tenant, "workspace", workspace, &holders).await.unwrap();
+    let each = resources::strongest_each(&world.app.db, &tenant, &[("workspace", workspace), ("workspace", "none")], &holders)
+        .await
+        .unwrap();
+    assert_eq!(each, [one, None]);
+    one.map(|role| role.as_str())
+}
+
+async fn a_group_is_a_team(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let kim = scim.user("kim@acme.example").await;
+    let sre = scim.group("SRE", &[&kim]).await;
+    assert_eq!(teams_of(&scim.world, "kim@acme.example").await, ["SRE"]);
+    scim.patch(&at(&kim), json!([{"op": "replace", "path": "active", "value": false}])).await;
+    assert_eq!(teams_of(&scim.world, "kim@acme.example").await, ["SRE"], "deactivated members keep their membership");
+    scim.patch(&at(&sre), json!([{"op": "remove", "path": "members", "value": [{"value": kim["id"]}]}])).await;
+    assert!(teams_of(&scim.world, "kim@acme.example").await.is_empty());
+    scim.patch(&at(&sre), json!([{"op": "add", "path": "members", "value": [{"value": kim["id"]}]}])).await;
+    assert_eq!(scim.delete(&at(&sre)).await.status, 204);
+    assert!(teams_of(&scim.world, "kim@acme.example").await.is_empty());
+    assert!(teams::of_tenant(&scim.world.app.db, &tenant_id(&scim.world).await).await.unwrap().is_empty(), "the team went too");
+}
+
+async fn a_team_made_by_hand_is_not_taken_over(backend: Backend) {
+    let state = STATE.replace("- name: other", "  teams:\n  - {name: SRE, members: [ada@acme.example]}\n- name: other");
+    let scim = Scim::over(World::with(backend, &state, &[FAST]).await).await;
+    let kim = scim.user("kim@acme.example").await;
+    let answer = scim.post("/Groups", &group("SRE", &[&kim])).await;
+    refused(&answer, 409, Some("uniqueness"));
+    assert!(answer.body.contains("SRE") && answer.body.contains("rule"), "{}", answer.body);
+    let other = scim.group("Other", &[&kim]).await;
+    refused(
+        &scim.patch(&at(&other), json!([{"op": "replace", "path": "displayName", "value": "SRE"}])).await,
+        409,
+        Some("uniqueness"),
+    );
+    assert_eq!(teams_of(&scim.world, "kim@acme.example").await, ["Other"]);
+    assert_eq!(teams_of(&scim.world, "ada@acme.example").await, ["SRE"]);
+}
+
+fn rules(rules: Value) -> DirectorySettings {
+    serde_json::from_value(json!({"group_rules": rules})).unwrap()
+}
+
+async fn rules_name_teams_and_roles(backend: Backend) {
+    let state = STATE.replace(
+        "- name: other",
+        "  teams:\n  - {name: sre, members: [ada@acme.example]}\n  \
+         resources:\n  - {type: workspace, name: prod}\n  - {type: workspace, name: lab}\n- name: other",
+    );
+    let world = World::with(backend, &state, &[FAST]).await;
+    let settings = rules(json!([
+        {"group": "sre-*", "team": "sre"},
+        {"group": "ws-{workspace}-role-{role}", "resource": {"type": "workspace", "name": "{workspace}"},
+         "roles": {"admin": "manager", "member": "viewer"}},
+    ]));
+    let directory = pusher(&world, "acme", "okta", settings, None).await;
+    let (kim, ray) = (directory.user("kim@acme.example").await, directory.user("ray@acme.example").await);
+    directory.group("SRE-eu", &[&kim]).await;
+    assert_eq!(teams_of(&world, "kim@acme.example").await, ["sre"], "the one that the rule names, although made by hand");
+    assert_eq!(teams_of(&world, "ada@acme.example").await, ["sre"]);
+
+    let managers = directory.group("ws-prod-role-Admin", &[&ray]).await;
+    let members = directory.group("ws-prod-role-member", &[&kim, &ray]).await;
+    directory.group("ws-nowhere-role-admin", &[&kim]).await;
+    directory.group("ws-lab-role-root", &[&kim]).await;
+    assert_eq!(role_of(&world, "ray@acme.example", "prod").await, Some("manager"), "the strongest");
+    assert_eq!(role_of(&world, "kim@acme.example", "prod").await, Some("viewer"));
+    assert_eq!(role_of(&world, "kim@acme.example", "lab").await, None, "an unknown role is none");
+    assert_eq!(role_of(&world, "ada@acme.example", "prod").await, None);
+    let team = teams::find_by_name(&world.app.db, &tenant_id(&world).await, "ws-prod-role-Admin").await.unwrap().unwrap();
+    let held = resources::held_by(&world.app.db, &team.id).await.unwrap();
+    assert_eq!(
+        held.iter().map(|(kind, name, role)| format!("{kind} {name} {}", role.as_str())).collect::<Vec<_>>(),
+        ["workspace prod manager"]
+    );
+
+    directory.patch(&at(&managers), json!([{"op": "remove", "path": format!("members[value eq {}]", ray["id"])}])).await;
+    assert_eq!(role_of(&world, "ray@acme.example", "prod").await, Some("viewer"));
+    assert_eq!(directory.delete(&at(&members)).await.status, 204);
+    assert_eq!(role_of(&world, "ray@acme.example", "prod").await, None);
+}
+
+async fn by_hand_and_by_group_add_up(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let kim = scim.user("kim@acme.example").await;
+    let sre = scim.group("SRE", &[&kim]).await;
+    let team = teams::find_by_name(&scim.world.app.db, &tenant_id(&scim.world).await, "SRE").await.unwrap().unwrap();
+    let (ada, kims) = (user_id(&scim.world, "ada@acme.example").await, user_id(&scim.world, "kim@acme.example").await);
+    for user in [&ada, &kims] {
+        teams::add_member(&scim.world.app.db, &team.id, user).await.unwrap();
+    }
+    let mut both = [ada.clone(), kims.clone()];
+    both.sort();
+    assert_eq!(teams::everybody(&scim.world.app.db, &team.id).await.unwrap(), both);
+    assert_eq!(teams_of(&scim.world, "kim@acme.example").await, ["SRE"], "once");
+    scim.put(&at(&sre), &group("SRE", &[])).await;
+    assert_eq!(teams_of(&scim.world, "kim@acme.example").await, ["SRE"], "still by hand");
+    teams::remove_member(&scim.world.app.db, &team.id, &kims).await.unwrap();
+    assert!(teams_of(&scim.world, "kim@acme.example").await.is_empty());
+    // What a token says of teams.
+    let tokens = scim.world.redeem("web", &scim.world.code("web", &[("scope", "openid groups")]).await).await.json();
+    let (_, claims) = crate::world::decode(text(&tokens, "id_token"));
+    assert_eq!(claims["teams"], json!(["SRE"]));
+}
+
+async fn a_renamed_group_is_what_its_new_name_says(backend: Backend) {
+    let state = STATE.replace("- name: other", "  resources:\n  - {type: workspace, name: prod}\n- name: other");
+    let world = World::with(backend, &state, &[FAST]).await;
+    let settings = rules(json!([
+        {"group": "ws-{workspace}-{role}", "resource": {"type": "workspace", "name": "{workspace}"}},
+        {"group": "sre", "team": "operations"},
+    ]));
+    let directory = pusher(&world, "acme", "okta", settings, None).await;
+    let kim = directory.user("kim@acme.example").await;
+    let moving = directory.group("ws-prod-editor", &[&kim]).await;
+    assert_eq!(role_of(&world, "kim@acme.example", "prod").await, Some("editor"));
+    for (name, team, role) in [
+        ("ws-prod-viewer", "ws-prod-viewer", Some("viewer")),
+        ("sre", "operations", None),
+        ("WS-prod-manager", "WS-prod-manager", Some("manager")),
+        ("plain", "plain", None),
+        ("Plain", "Plain", None),
+    ] {
+        let answer =
+            directory.patch(&at(&moving), json!([{"op": "replace", "value": {"id": moving["id"], "displayName": name}}])).await;
+        assert_eq!(answer.status, 204, "{name}: {}", answer.body);
+        assert_eq!(teams_of(&world, "kim@acme.example").await, [team], "{name}");
+        assert_eq!(role_of(&world, "kim@acme.example", "prod").await, role, "{name}");
+    }
+}

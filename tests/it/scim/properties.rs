@@ -1,0 +1,259 @@
+//! Two ways to one answer: SQL finds whom the filter fits in memory, and operations end where a whole resource does.
+
+use gatehouse::scim::{
+    filter,
+    schema::{GROUP, USER},
+};
+use serde_json::{Map, Value, json};
+
+use super::{Scim, at, names};
+use crate::{on_both, world::Backend};
+
+on_both!(filters_mean_the_same_in_sql, operations_end_where_put_does);
+
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
+
+    fn of<T: Clone>(&mut self, some: &[T]) -> T {
+        some[self.roll(some.len())].clone()
+    }
+}
+
+const WORDS: &[&str] = &[
+    "kim", "Kim", "KIM", "ode", "Ode%", "o_e", "100%", "a\\b", "O'Neil", "Ärzte", "ärzte", "ß", "日本", "k", "", "zz top", "-1",
+];
+
+fn someone(dice: &mut Dice, n: usize) -> Value {
+    let mut user = json!({"userName": format!("{}{n}", dice.of(WORDS)), "active": dice.roll(3) > 0});
+    let fields = user.as_object_mut().unwrap();
+    for name in ["displayName", "externalId", "title"] {
+        if dice.roll(3) > 0 {
+            fields.insert(name.into(), json!(dice.of(WORDS)));
+        }
+    }
+    let mut name = Map::new();
+    for part in ["givenName", "familyName"] {
+        if dice.roll(2) > 0 {
+            name.insert(part.into(), json!(dice.of(WORDS)));
+        }
+    }
+    fields.insert("name".into(), name.into());
+    let mut emails = Vec::new();
+    for kind in ["work", "Home", ""] {
+        if dice.roll(2) > 0 {
+            // Most of one's own: no two records stand for one user.
+            let own = if dice.roll(6) > 0 { n.to_string() } else { String::new() };
+            let mut email = json!({"value": format!("{}{own}@{}.example", dice.of(&["kim", "Ray", "a_b"]), dice.roll(4))});
+            if !kind.is_empty() {
+                email["type"] = json!(kind);
+            }
+            if dice.roll(6) == 0 {
+                email.as_object_mut().unwrap().remove("value");
+                email["display"] = json!("no value");
+            }
+            if emails.is_empty() && dice.roll(2) > 0 {
+                email["primary"] = json!(dice.roll(2) > 0);
+            }
+            emails.push(email);
+        }
+    }
+    fields.insert("emails".into(), emails.into());
+    user
+}
+
+fn quoted(text: &str) -> String {
+    json!(text).to_string()
+}
+
+fn comparison(dice: &mut Dice, times: &[String], groups: &[String]) -> String {
+    let word = match dice.roll(3) {
+        0 => quoted(dice.of(WORDS)),
+        1 => quoted(&format!("{}{}", dice.of(WORDS), dice.roll(60))),
+        _ => quoted(&format!("{}@{}.example", dice.of(&["KIM", "ray", "a_b"]), dice.roll(4))),
+    };
+    let operator = dice.of(&["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "Eq", "CO"]);
+    let equality = dice.of(&["eq", "ne"]);
+    let text = dice.of(&[
+        "userName",
+        "USERNAME",
+        "displayName",
+        "externalId",
+        "name.givenName",
+        "name.familyName",
+        "emails.value",
+        "emails",
+        "emails.type",
+        "id",
+    ]);
+    match dice.roll(12) {
+        0..=4 => format!("{text} {operator} {word}"),
+        5 => format!("{text} pr"),
+        6 => format!("active {equality} {}", dice.of(&["true", "false", "\"True\""])),
+        7 => format!(
+            "{} {} \"{}\"",
+            dice.of(&["meta.created", "meta.lastModified"]),
+            dice.of(&["eq", "ne", "gt", "ge", "lt", "le"]),
+            dice.of(times)
+        ),
+        8 => format!("emails[{}]", within(dice, 2)),
+        9 => format!("emails.primary {equality} {}", dice.of(&["true", "false"])),
+        10 => format!("groups.value {equality} \"{}\"", dice.of(groups)),
+        _ => dice
+            .of(&[
+                "groups pr",
+                "emails pr",
+                "emails.type pr",
+                "emails.primary pr",
+                "displayName eq null",
+                "externalId ne null",
+                "active pr",
+            ])
+            .to_owned(),
+    }
+}
+
+fn within(dice: &mut Dice, depth: usize) -> String {
+    match dice.roll(if depth == 0 { 3 } else { 6 }) {
+        0 => format!("type {} \"{}\"", dice.of(&["eq", "ne", "sw"]), dice.of(&["work", "HOME", "h"])),
+        1 => format!(
+            "value {} \"{}\"",
+            dice.of(&["eq", "co", "gt", "ne"]),
+            dice.of(&["kim@1.example", "RAY", "a_b@2.example", "@3"])
+        ),
+        2 => dice.of(&["primary eq true", "primary eq false", "value pr", "not (type pr)"]).to_owned(),
+        3 => format!("{} and {}", within(dice, depth - 1), within(dice, depth - 1)),
+        4 => format!("({}) or ({})", within(dice, depth - 1), within(dice, depth - 1)),
+        _ => format!("not ({})", within(dice, depth - 1)),
+    }
+}
+
+fn question(dice: &mut Dice, times: &[String], groups: &[String], depth: usize) -> String {
+    let inner = |dice: &mut Dice| question(dice, times, groups, depth - 1);
+    match dice.roll(if depth == 0 { 1 } else { 5 }) {
+        0 | 1 => comparison(dice, times, groups),
+        2 => format!("{} and {}", inner(dice), inner(dice)),
+        3 => format!("({}) or ({})", inner(dice), inner(dice)),
+        _ => format!("not ({})", inner(dice)),
+    }
+}
+
+async fn filters_mean_the_same_in_sql(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let mut dice = Dice(20_261_122);
+    let mut users = Vec::new();
+    let mut times = vec!["2020-01-01T00:00:00Z".to_owned()];
+    for n in 0..60 {
+        let body = someone(&mut dice, n);
+        let answer = scim.post("/Users", &body).await;
+        // Two of one address are two of one user, which is another test's matter.
+        assert!([201, 409].contains(&answer.status), "{body} {}", answer.body);
+        if answer.status == 201 {
+            users.push(answer.json());
+            scim.world.clock.advance(i64::try_from(dice.roll(3)).unwrap());
+        }
+    }
+    assert!(users.len() > 40, "{}", users.len());
+    let mut groups = vec!["none".to_owned()];
+    for name in ["One", "Two"] {
+        let some: Vec<&Value> = users.iter().filter(|_| dice.roll(2) > 0).collect();
+        groups.push(scim.group(name, &some).await["id"].as_str().unwrap().to_owned());
+    }
+    let all = scim.get("/Users?count=200").await.json();
+    let all = all["Resources"].as_array().unwrap();
+    times.extend(all.iter().step_by(7).map(|user| user["meta"]["created"].as_str().unwrap().to_owned()));
+    times.push(times[2].replace('Z', ".25+00:00"));
+
+    let (mut empty, mut whole, mut refused) = (0, 0, 0);
+    for _ in 0..400 {
+        let text = question(&mut dice, &times, &groups, 3);
+        let parsed = filter::parse(&text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
+        let fitting: Vec<&str> =
+            all.iter().filter(|user| parsed.matches(user, &USER)).map(|user| user["userName"].as_str().unwrap()).collect();
+        let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("filter", &text).finish();
+        let answer = scim.get(&format!("/Users?count=200&{query}")).await;
+        if answer.status == 400 {
+            refused += 1;
+            continue;
+        }
+        assert_eq!(answer.status, 200, "{text}: {}", answer.body);
+        assert_eq!(names(&answer.json()), fitting, "{text}");
+        empty += usize::from(fitting.is_empty());
+        whole += usize::from(fitting.len() == all.len());
+    }
+    assert!(refused < 20, "{refused} refused");
+    assert!(empty < 200 && whole < 200, "{empty} find nobody, {whole} everybody: they tell nothing");
+
+    let all = scim.get("/Groups").await.json();
+    for text in [
+        "displayName sw \"o\"",
+        "displayName ge \"p\"",
+        "not (members pr)",
+        "externalId pr or displayName eq two",
+        "meta.created pr",
+    ] {
+        let parsed = filter::parse(text).unwrap();
+        let fitting = all["Resources"].as_array().unwrap().iter().filter(|group| parsed.matches(group, &GROUP));
+        let fitting: Vec<&str> = fitting.map(|group| group["displayName"].as_str().unwrap()).collect();
+        assert_eq!(scim.found("/Groups", text).await, fitting, "{text}");
+    }
+}
+
+/// Any operations: what they leave is what a PUT of it leaves.
+async fn operations_end_where_put_does(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let mut dice = Dice(7);
+    let kim = scim.user("kim@acme.example").await;
+    let ray = scim.user("ray@acme.example").await;
+    let comparable = |user: &Value| {
+        let mut user = user.clone();
+        for own in ["id", "meta", "userName", "emails"] {
+            user.as_object_mut().unwrap().remove(own);
+        }
+        user
+    };
+    for _ in 0..60 {
+        let mut operations = Vec::new();
+        for _ in 0..=dice.roll(4) {
+            let value = json!(dice.of(WORDS));
+            let op = dice.of(&["add", "Replace", "remove"]);
+            let path = dice.of(&[
+                "title",
+                "displayName",
+                "name.givenName",
+                "nickName",
+                "phoneNumbers[type eq \"work\"].value",
+                "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
+                "active",
+                "phoneNumbers",
+            ]);
+            operations.push(match (op, path) {
+                ("remove", "active") => json!({"op": op, "path": "title"}),
+                ("remove", path) => json!({"op": op, "path": path}),
+                (op, "active") => json!({"op": op, "path": path, "value": dice.of(&["True", "false"])}),
+                (op, "phoneNumbers") => {
+                    json!({"op": op, "path": path, "value": [{"value": value, "type": dice.of(&["work", "home"])}]})
+                }
+                (op, path) if dice.roll(3) > 0 => json!({"op": op, "path": path, "value": value}),
+                (op, _) => json!({"op": op, "value": {"title": value, "name": {"familyName": value}, "locale": "en"}}),
+            });
+        }
+        let patched = scim.patch(&at(&kim), json!(operations)).await;
+        if patched.status == 400 {
+            continue;
+        }
+        assert_eq!(patched.status, 200, "{operations:?}: {}", patched.body);
+        let patched = patched.json();
+        assert_eq!(scim.get(&at(&kim)).await.json(), patched, "{operations:?}");
+        let mut body = comparable(&patched);
+        body["userName"] = json!("ray@acme.example");
+        let put = scim.put(&at(&ray), &body).await;
+        assert_eq!(put.status, 200, "{body}: {}", put.body);
+        assert_eq!(comparable(&put.json()), comparable(&patched), "{operations:?}");
+    }
+}

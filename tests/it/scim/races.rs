@@ -1,0 +1,89 @@
+//! Many at the same time: what must happen once happens once.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use super::{Scim, at, person};
+use crate::{on_both, world::Backend};
+
+on_both!(one_of_many_creations_wins, members_are_not_lost, changes_of_a_user_are_not_lost, two_last_administrators);
+
+async fn one_of_many_creations_wins(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let body = person("kim@acme.example");
+    let answers = join_all((0..12).map(|_| scim.post("/Users", &body))).await;
+    let mut statuses: Vec<u16> = answers.iter().map(|a| a.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [&[201][..], &[409; 11]].concat());
+    for lost in answers.iter().filter(|a| a.status == 409) {
+        super::refused(lost, 409, Some("uniqueness"));
+    }
+    let group = json!({"displayName": "SRE"});
+    let answers = join_all((0..12).map(|_| scim.post("/Groups", &group))).await;
+    assert_eq!(answers.iter().filter(|a| a.status == 201).count(), 1);
+    assert!(answers.iter().all(|a| [201, 409].contains(&a.status)), "{answers:?}");
+    let many = join_all((0..20).map(|n| async move { person(&format!("u{n}@acme.example")) })).await;
+    let answers = join_all(many.iter().map(|body| scim.post("/Users", body))).await;
+    assert!(answers.iter().all(|a| a.status == 201), "different ones do not stand in each other's way");
+}
+
+async fn members_are_not_lost(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let mut people = Vec::new();
+    for n in 0..10 {
+        people.push(scim.user(&format!("u{n}@acme.example")).await);
+    }
+    let sre = scim.group("SRE", &people[5..].iter().collect::<Vec<_>>()).await;
+    let path = at(&sre);
+    let changes = people.iter().enumerate().map(|(n, user)| {
+        let op = if n < 5 { "add" } else { "remove" };
+        scim.patch(&path, json!([{"op": op, "path": "members", "value": [{"value": user["id"]}]}]))
+    });
+    assert!(join_all(changes).await.iter().all(|a| a.status == 204));
+    let read = scim.get(&path).await.json();
+    let mut left: Vec<&str> = read["members"].as_array().unwrap().iter().map(|m| m["value"].as_str().unwrap()).collect();
+    left.sort_unstable();
+    let mut expected: Vec<&str> = people[..5].iter().map(|u| u["id"].as_str().unwrap()).collect();
+    expected.sort_unstable();
+    assert_eq!(left, expected);
+    assert_eq!(read["meta"]["version"], json!("W/\"11\""), "each change is one");
+}
+
+async fn changes_of_a_user_are_not_lost(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let kim = scim.user("kim@acme.example").await;
+    let path = at(&kim);
+    let attributes = ["title", "nickName", "displayName", "locale", "timezone", "userType", "preferredLanguage"];
+    let answers =
+        join_all(attributes.iter().map(|name| scim.patch(&path, json!([{"op": "add", "path": name, "value": "x"}])))).await;
+    assert!(answers.iter().all(|a| a.status == 200), "{answers:?}");
+    let now = scim.get(&path).await.json();
+    assert!(attributes.iter().all(|name| now[name] == json!("x")), "{now}");
+    // With a version, one wins.
+    let version = now["meta"]["version"].as_str().unwrap().to_owned();
+    let body =
+        |n: i32| Some(json!({"schemas": [], "Operations": [{"op": "add", "path": "title", "value": n.to_string()}]}).to_string());
+    let headers = [("if-match", version.as_str())];
+    let answers = join_all((0..6).map(|n| scim.send(reqwest::Method::PATCH, &path, &headers, body(n)))).await;
+    let mut statuses: Vec<u16> = answers.iter().map(|a| a.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412, 412, 412, 412, 412]);
+}
+
+async fn two_last_administrators(backend: Backend) {
+    for round in 0..3 {
+        let scim = Scim::new(backend).await;
+        let (kim, ray) = (scim.user("kim@acme.example").await, scim.user("ray@acme.example").await);
+        scim.world.sql("UPDATE users SET admin = TRUE WHERE email IN ('kim@acme.example', 'ray@acme.example')").await;
+        let off = json!([{"op": "replace", "path": "active", "value": false}]);
+        let (kims, rays) = (at(&kim), at(&ray));
+        let (a, b) = match round {
+            0 => tokio::join!(scim.patch(&kims, off.clone()), scim.patch(&rays, off)),
+            1 => tokio::join!(scim.delete(&kims), scim.delete(&rays)),
+            _ => tokio::join!(scim.patch(&kims, off), scim.delete(&rays)),
+        };
+        let refusals = [&a, &b].iter().filter(|answer| answer.status == 409).count();
+        assert_eq!(refusals, 1, "{a:?} {b:?}");
+        assert_eq!(scim.world.sql("UPDATE users SET name = name WHERE admin AND active").await, 1);
+    }
+}
