@@ -21,7 +21,7 @@ guards: ## Disable each guard in turn: its tests must turn red (minutes; GUARDS=
 	@scripts/setup test
 	@scripts/guards $(GUARDS)
 
-fuzz: ## Fuzz what reads SAML messages and metadata, each reader for FUZZ_SECONDS (60)
+fuzz: ## Fuzz what reads SAML messages, metadata, SCIM filters and PATCH, each reader for FUZZ_SECONDS (60)
 	@scripts/setup build
 	@scripts/fuzz
 

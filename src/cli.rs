@@ -1,10 +1,12 @@
 //! The command line. Exit codes: 0 done, 1 problems (each on its own line of the error output), 2 wrong usage.
 
 mod check;
+mod confirm;
 mod connections;
 mod identities;
 mod keys;
 mod token;
+mod users;
 
 use std::{
     fmt::Display,
@@ -82,6 +84,9 @@ enum Command {
     /// External identities: whom tokens of trusted issuers act as
     #[command(subcommand)]
     Identities(Identities),
+    /// Users: who is there, what they have, and the end and return of it
+    #[command(subcommand)]
+    Users(users::Users),
     /// Tokens: what one is worth here, and why
     #[command(subcommand)]
     Token(Token),
@@ -252,6 +257,7 @@ fn execute(cli: Cli) -> Result<(), Problems> {
             Command::Identities(Identities::Delete { tenant, name, yes }) => {
                 identities::delete(&settings("warn")?.0, &tenant, &name, yes).await
             }
+            Command::Users(command) => users::run(&settings("warn")?.0, command).await,
             Command::Token(Token::Explain { tenant, resource, role, json, token }) => {
                 let asked = token::Asked { token, tenant, resource, role, json };
                 token::explain(settings("warn")?.0, asked).await
@@ -279,7 +285,7 @@ async fn apply_file(settings: &Settings, path: &Path, options: apply::Options<'_
     let agreed = planned.as_ref().filter(|plan| plan.deletions().next().is_some());
     if let Some(plan) = agreed {
         say(plan);
-        identities::agree("Apply this, and delete what is to go?", "nothing was changed")?;
+        confirm::agree("Apply this, and delete what is to go?", "nothing was changed")?;
     }
     let plan = run(apply::Options { agreed: planned.as_ref(), ..options }).await?;
     db.close().await;

@@ -1,11 +1,8 @@
 //! `gatehouse identities …`: who external identities are, and the end of one.
 
-use std::{
-    collections::HashMap,
-    io::{self, BufRead as _, IsTerminal as _, Write as _},
-};
+use std::collections::HashMap;
 
-use super::{Problems, one, say};
+use super::{Problems, confirm::agree, one, say};
 use crate::{
     app,
     config::Settings,
@@ -69,23 +66,8 @@ pub async fn delete(settings: &Settings, tenant: &str, name: &str, yes: bool) ->
     Ok(())
 }
 
-/// Asks whoever sits at the terminal; where nobody does, nobody has agreed.
-pub fn agree(question: &str, otherwise: &str) -> Result<(), Problems> {
-    if !io::stdin().is_terminal() {
-        return Err(one(format!("{otherwise}: there is no terminal to ask at; say --yes to agree beforehand")));
-    }
-    let mut out = io::stdout();
-    let asked = write!(out, "{question} [y/N] ").and_then(|()| out.flush());
-    let mut answer = String::new();
-    asked.and_then(|()| io::stdin().lock().read_line(&mut answer)).map_err(one)?;
-    if is_yes(&answer) { Ok(()) } else { Err(one(otherwise)) }
-}
-
-fn is_yes(answer: &str) -> bool {
-    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
-}
-
-async fn find_tenant(db: &Db, name: &str) -> Result<Tenant, Problems> {
+/// A tenant by its name; a near one is suggested.
+pub async fn find_tenant(db: &Db, name: &str) -> Result<Tenant, Problems> {
     if let Some(tenant) = store::tenants::find_by_name(db, name).await.map_err(one)? {
         return Ok(tenant);
     }
@@ -112,16 +94,4 @@ fn claims(rules: &[ClaimRule]) -> String {
         .map(|rule| format!("{} {} {}", rule.claim, rule.match_type.as_str(), values(rule)))
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_clear_yes_is_one() {
-        for (answer, yes) in [("y\n", true), ("YES\n", true), ("\n", false), ("", false), ("n\n", false), ("yep\n", false)] {
-            assert_eq!(is_yes(answer), yes, "{answer:?}");
-        }
-    }
 }

@@ -144,6 +144,6 @@ fn weighed(out: &mut String, mapping: &Weighed) {
 }
 
 /// What a token says cannot write to the terminal.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }

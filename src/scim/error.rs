@@ -36,6 +36,17 @@ impl ScimError {
         Self { challenge: true, cause: cause.into(), ..fault.into() }
     }
 
+    /// What the caller is told; the log is told the rest.
+    pub(super) fn told(self) -> Fault {
+        let Self { fault, cause, .. } = self;
+        if fault.status >= 500 {
+            tracing::error!(status = fault.status, cause, "SCIM request failed");
+        } else {
+            tracing::info!(status = fault.status, scim_type = fault.scim_type, cause, "SCIM request refused");
+        }
+        fault
+    }
+
     /// Too fast.
     #[must_use]
     pub fn throttled(retry_after: i64, cause: impl Into<String>) -> Self {
@@ -69,13 +80,9 @@ impl From<LastAdministrator> for ScimError {
 
 impl IntoResponse for ScimError {
     fn into_response(self) -> Response {
-        let Self { fault, cause, challenge, retry_after } = self;
+        let (challenge, retry_after) = (self.challenge, self.retry_after);
+        let fault = self.told();
         let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        if status.is_server_error() {
-            tracing::error!(status = fault.status, cause, "SCIM request failed");
-        } else {
-            tracing::info!(status = fault.status, scim_type = fault.scim_type, cause, "SCIM request refused");
-        }
         let mut response = reply(status, &fault.body());
         if challenge {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

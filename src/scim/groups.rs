@@ -93,11 +93,11 @@ pub async fn patch(
     let changes = patch::group_changes(&patch::parse(body)?)?;
     let mut change = Change::begin(app, caller, id, if_match).await?;
     let directory = change.group.directory_id.clone();
+    patch::apply_set(&mut change.group.resource, &changes)?;
     for step in changes {
         let tx = &mut change.tx;
         match step {
-            GroupChange::Set(name, Value::Null) => drop(change.group.resource.remove(&name)),
-            GroupChange::Set(name, value) => drop(change.group.resource.insert(name, value)),
+            GroupChange::Set(..) => {}
             GroupChange::Add(members) => known(directory_members::add(tx, &directory, id, &members).await?)?,
             GroupChange::Remove(members) => directory_members::remove(tx, id, &members).await?,
             GroupChange::RemoveAll => directory_members::clear(tx, id).await?,

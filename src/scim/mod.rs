@@ -3,11 +3,12 @@
 //!
 //! A request goes through `caller` (which directory is it?) and `body` or `query` (what does it want?), is read by the pure
 //! files (`filter`, `patch`, `schema`), and lands in `users` and `groups`, each of whose functions is one transaction;
-//! `account` says what becomes of local users, `listing` answers questions, `resource` writes what is returned, `error`
-//! everything else.
+//! `bulk` does many of them at once; `account` says what becomes of local users, `listing` answers questions, `resource`
+//! writes what is returned, `error` everything else.
 
 mod account;
 pub mod body;
+mod bulk;
 pub mod caller;
 pub mod condition;
 mod discovery;
@@ -60,6 +61,7 @@ pub fn routes() -> Router<App> {
             "/Groups/{id}",
             get(single::group).put(single::replace_group).patch(single::patch_group).delete(single::delete_group),
         )
+        .route("/Bulk", post(bulk::bulk))
         .route("/Me", any(discovery::me))
         .route("/ServiceProviderConfig", get(discovery::service_provider_config))
         .route("/ResourceTypes", get(discovery::resource_types))

@@ -19,6 +19,7 @@ pub mod directory_members;
 pub mod directory_tokens;
 pub mod directory_users;
 pub mod domains;
+pub mod dossiers;
 pub mod families;
 pub mod farewells;
 pub mod group_rules;

@@ -101,6 +101,16 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Use
     rows.into_iter().map(User::try_from).collect()
 }
 
+/// The next `limit` of a tenant after an address, by address; from the beginning after none.
+///
+/// # Errors
+/// What the database says.
+pub async fn page(on: impl Into<On<'_>>, tenant_id: &str, after: &str, limit: i64) -> Result<Vec<User>> {
+    let sql = "SELECT * FROM users WHERE tenant_id = $1 AND email > $2 ORDER BY email LIMIT $3";
+    let rows = on.into().all::<Stored>(sql, params![tenant_id, after, limit]).await?;
+    rows.into_iter().map(User::try_from).collect()
+}
+
 /// Inserts a new user. `false`: the tenant has one with this address already, and nothing was changed.
 ///
 /// # Errors

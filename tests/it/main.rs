@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests fail by panicking")]
 
 mod access;
+mod admin;
 mod apply;
 mod apply_trust;
 mod assertions;
@@ -13,6 +14,7 @@ mod authorize;
 mod backchannel;
 mod browser;
 mod cli;
+mod cli_users;
 mod client_credentials;
 mod codes;
 mod connector;
@@ -31,10 +33,12 @@ mod linking;
 mod logout;
 mod matrix;
 mod mix_up;
+mod nodes;
 mod operations;
 mod passwords;
 mod protected_resource;
 mod publisher;
+mod pushed;
 mod readme;
 mod refresh;
 mod saml;

@@ -3,12 +3,13 @@
 
 use std::fmt::Write as _;
 
-use gatehouse::store::{clients, connections, families, tenants, users};
+use gatehouse::store::{clients, connections, directories, families, tenants, users};
 use serde_json::json;
 
 use crate::{
     browser::{Answer, Browser},
     on_both,
+    pushed::Pushed,
     saml::{
         provider::{Provider, encoded},
         request::AuthnRequest,
@@ -23,18 +24,23 @@ on_both!(every_state_on_every_path);
 /// `yes`: it goes through; `ask`: the person has to sign in; `no`: refused.
 #[rustfmt::skip]
 const TABLE: &str = "
-                        authorize bad-request page depart callback code refresh hop-begin hop-code hop-refresh userinfo introspect revoke account acs begun unasked
-    nothing             yes       yes         yes  yes    yes      yes  yes     yes       yes      yes         yes      yes        yes    yes     yes yes   yes
-    user-deactivated    ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    ask     no  yes   no
-    user-inactive-flag  ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    ask     no  yes   no
-    user-deleted        ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    ask     yes yes   yes
-    tenant-disabled     no        no          no   no     no       no   no      no        no       no          no       no         no     ask     no  no    no
-    client-disabled     no        no          no   no     no       no   no      no        no       no          no       no         no     yes     no  no    no
-    connection-disabled ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask     no  no    no
-    login-off           ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask     no  no    no
-    connection-deleted  ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask     no  no    no
-    family-revoked      yes       yes         yes  yes    yes      yes  no      yes       yes      no          no       no         yes    yes     yes yes   yes
-    signed-out          ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    ask     yes yes   yes
+                        authorize bad-request page depart callback code refresh hop-begin hop-code hop-refresh userinfo introspect revoke account acs begun unasked scim
+    nothing             yes       yes         yes  yes    yes      yes  yes     yes       yes      yes         yes      yes        yes    yes     yes yes   yes   yes
+    user-deactivated    ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    ask     no  yes   no   yes
+    user-inactive-flag  ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    ask     no  yes   no   yes
+    user-deleted        ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    ask     yes yes   yes   yes
+    tenant-disabled     no        no          no   no     no       no   no      no        no       no          no       no         no     ask     no  no    no   no
+    client-disabled     no        no          no   no     no       no   no      no        no       no          no       no         no     yes     no  no    no   yes
+    connection-disabled ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask     no  no    no   yes
+    login-off           ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask     no  no    no   yes
+    connection-deleted  ask       yes         yes  no     no       no   no      yes       no       no          no       no         yes    ask     no  no    no   yes
+    family-revoked      yes       yes         yes  yes    yes      yes  no      yes       yes      no          no       no         yes    yes     yes yes   yes   yes
+    signed-out          ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    ask     yes yes   yes   yes
+    shut-by-directory   ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    ask     no  yes   no    yes
+    shut-by-operator    ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    ask     no  yes   no    yes
+    reactivated         ask       yes         yes  yes    yes      no   no      yes       no       no          no       no         yes    ask     yes yes   yes   yes
+    directory-disabled  yes       yes         yes  yes    yes      yes  yes     yes       yes      yes         yes      yes        yes    yes     yes yes   yes   no
+    record-deleted      ask       yes         yes  yes    no       no   no      yes       no       no          no       no         yes    ask     no  yes   no    yes
 ";
 
 fn table() -> (Vec<&'static str>, Vec<(&'static str, Vec<&'static str>)>) {
@@ -65,6 +71,7 @@ struct Row<'a> {
     code_of_hop: String,
     access: String,
     refresh: String,
+    pushed: Pushed,
 }
 
 fn saml_provider() -> Provider {
@@ -120,9 +127,13 @@ impl<'a> Row<'a> {
         let at = at_saml.follow(at).await;
         let request = AuthnRequest::of(&at_saml.post(&at.url, &[("csrf", &at.csrf()), ("connection", "corp")]).await);
         let (access, refresh) = (text(&tokens, "access_token").to_owned(), text(&tokens, "refresh_token").to_owned());
+        let user = users::find(&sso.app.db, text(&crate::world::decode(&access).1, "sub")).await.unwrap().unwrap();
+        let (db, sealer, now) = (&sso.app.db, &sso.app.sealer, sso.clock.now());
+        let pushed = Pushed::link(db, sealer, &user.tenant_id, &user.id, user.email.as_str(), now).await;
         #[rustfmt::skip]
         let row = Self {
             sso, name, asking, account, client, hop_code, hop_refresh, away, page, back, at_saml, request, code, code_of_hop, access, refresh,
+            pushed,
         };
         row
     }
@@ -143,6 +154,25 @@ impl<'a> Row<'a> {
                 );
             }
             "user-deleted" => assert!(self.sso.remove(&user.id).await.is_some()),
+            // What a directory sends, over SCIM.
+            "shut-by-directory" => assert_eq!(self.pushed.active(&self.sso.url, false).await.status, 200),
+            // The directory alone opens nothing that an operator has shut.
+            "shut-by-operator" => {
+                assert!(self.sso.shut_out(&user.id).await.is_some());
+                for active in [false, true] {
+                    assert_eq!(self.pushed.active(&self.sso.url, active).await.status, 200);
+                }
+            }
+            "reactivated" => {
+                for active in [false, true] {
+                    assert_eq!(self.pushed.active(&self.sso.url, active).await.status, 200);
+                }
+            }
+            "directory-disabled" => {
+                let off = directories::Directory { enabled: false, ..self.pushed.directory.clone() };
+                directories::save(db, &off).await.unwrap();
+            }
+            "record-deleted" => assert_eq!(self.pushed.delete(&self.sso.url).await.status, 204),
             "tenant-disabled" => tenants::save(db, &tenants::Tenant { enabled: false, ..tenant }).await.unwrap(),
             "client-disabled" => {
                 let client = clients::find(db, name).await.unwrap().unwrap();
@@ -241,6 +271,7 @@ impl<'a> Row<'a> {
                 let url = format!("{}/oauth2/revoke", sso.url);
                 by_status(&Browser::new().post_as(&url, name, Some("s"), &[("token", "whatever")]).await)
             }
+            "scim" => by_status(&self.pushed.look(&sso.url).await),
             other => panic!("no such path: {other}"),
         }
     }

@@ -257,6 +257,8 @@ fn the_numbers_are_the_programs() {
         format!("published {} seconds before it signs", signing::PUBLISH_LEAD),
         format!("may keep our JWKS for {}.", signing::JWKS_MAX_AGE),
         format!("| signing keys | within {} seconds |", background::POLL),
+        format!("out on every node within {} second.", gatehouse::trust::LOOK),
+        format!("kept in memory for at most {} seconds", gatehouse::trust::STALE),
         format!("| SAML keys | within {} seconds;", background::POLL),
         format!("a certificate is valid for {} years from its first use", saml_keys::VALIDITY / (365 * 86_400)),
         format!("its successor is published {} days before its own first use", saml_keys::LEAD / 86_400),

@@ -69,6 +69,7 @@ async fn everything_ends_and_the_receipt_says_how_much(backend: Backend) {
     let code = world.sign_in(&mut browser, &url, "ada@acme.example", "correct horse").await.query("code").unwrap();
     let tokens = world.redeem("web", &code).await.json();
     let unused = world.sign_in(&mut browser, &url, "", "").await.query("code").unwrap();
+    let kept = world.sign_in(&mut browser, &url, "", "").await.query("code").unwrap();
     let other = world.tokens("api").await;
     let ada = id(&world, "ada@acme.example").await;
     world
@@ -99,7 +100,7 @@ async fn everything_ends_and_the_receipt_says_how_much(backend: Backend) {
 
     let receipt = shut(&world, &by(&world, &ada, By::Directory)).await.unwrap().unwrap();
     let ended = receipt.ended;
-    assert_eq!((ended.sessions, ended.codes, ended.token_families, ended.site_sessions, ended.logouts), (2, 1, 2, 0, 0));
+    assert_eq!((ended.sessions, ended.codes, ended.token_families, ended.site_sessions, ended.logouts), (2, 2, 2, 0, 0));
     let held = receipt.held;
     assert_eq!((held.teams, held.directory_teams, held.roles, held.team_roles), (1, 1, 1, 2));
     assert_eq!((receipt.actor.as_str(), receipt.cause.as_str(), receipt.at), ("a test", "active: false", START));
@@ -118,6 +119,7 @@ async fn everything_ends_and_the_receipt_says_how_much(backend: Backend) {
     assert_eq!(open(&world, &ada, By::Directory).await, Opened::Unchanged);
     assert_eq!(world.userinfo(text(&tokens, "access_token")).await.status, 401);
     assert_eq!(world.refresh("web", text(&tokens, "refresh_token")).await.status, 400);
+    assert_eq!(world.redeem("web", &kept).await.status, 400);
     assert!(browser.get(&url).await.query("code").is_none(), "the old session stays dead");
     assert_eq!(shut(&world, &by(&world, &ada, By::Directory)).await.unwrap().unwrap().held, held);
 }

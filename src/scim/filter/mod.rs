@@ -14,6 +14,8 @@ pub(super) mod literal;
 mod parser;
 mod path;
 mod print;
+#[cfg(test)]
+mod properties;
 
 pub use literal::Literal;
 pub use parser::{parse, parse_path};

@@ -287,5 +287,14 @@ fn one_or(mut terms: Vec<Filter>, many: fn(Vec<Filter>) -> Filter) -> Filter {
     }
 }
 
+/// How many bytes were looked at, some of them more than once.
+#[cfg(test)]
+pub(super) fn steps(text: &str) -> usize {
+    Parser::new(text).map_or(0, |mut parser| {
+        let _ = parser.any_of(0, false);
+        parser.steps
+    })
+}
+
 #[cfg(test)]
 mod tests;

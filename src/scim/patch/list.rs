@@ -8,7 +8,7 @@ use crate::scim::{
     patch::{Verb, user::set_sub},
     schema::{
         Attribute, Kind, field,
-        value::{MOST, elements, is_primary, join, same},
+        value::{MOST, elements, is_primary, join, same, tidy},
     },
 };
 
@@ -39,6 +39,8 @@ impl Change<'_> {
         if list.len() > MOST {
             return Err(Fault::invalid_value(format!("{} would have more than {MOST} values", self.attribute.name)));
         }
+        // Each operation leaves what a PUT could have sent, so that the next one meets the same either way.
+        let list = tidy(self.attribute, list)?;
         if !list.is_empty() {
             fields.insert(self.attribute.name.to_owned(), list.into());
         }

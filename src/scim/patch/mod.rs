@@ -7,6 +7,8 @@
 mod group;
 mod list;
 mod path;
+#[cfg(test)]
+mod properties;
 mod user;
 
 use serde_json::Value;

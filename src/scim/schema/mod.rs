@@ -13,7 +13,7 @@ pub(super) mod value;
 
 use serde_json::Value;
 
-pub use discovery::{resource_type, resource_types, schema, schemas, service_provider_config};
+pub use discovery::{BULK_OPERATIONS, resource_type, resource_types, schema, schemas, service_provider_config};
 pub use place::{Place, split_urn};
 pub use projection::Projection;
 pub use reading::{GroupBody, canonical_group, canonical_user};

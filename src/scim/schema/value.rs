@@ -162,7 +162,7 @@ fn repeats(attribute: &'static Attribute, one: &Value, other: &Value) -> bool {
 pub fn same(attribute: Option<&Attribute>, one: Option<&Value>, other: Option<&Value>) -> bool {
     match (one.and_then(Value::as_str), other.and_then(Value::as_str)) {
         (Some(one), Some(other)) if attribute.is_none_or(|attribute| !attribute.case_exact) => {
-            one.to_lowercase() == other.to_lowercase()
+            one.chars().flat_map(char::to_lowercase).eq(other.chars().flat_map(char::to_lowercase))
         }
         _ => one == other,
     }

@@ -11,7 +11,10 @@ mod table;
 
 use std::fmt::Write as _;
 
-use gatehouse::{signing, trust::STALE};
+use gatehouse::{
+    signing,
+    trust::{LOOK, STALE},
+};
 
 use self::{
     scene::{Row, endpoint, state},
@@ -45,7 +48,10 @@ async fn every_state_on_every_path(backend: Backend) {
             }
         }
         row.make().await;
-        for (node, wait) in [(&world.url, 0), (&there.url, STALE)] {
+        // Who is shut out is out everywhere within a second.
+        let shut = ["user-deactivated", "shut-by-directory", "reactivated", "record-deleted", "user-deleted", "signed-out"];
+        let later = if shut.contains(&name) { LOOK } else { STALE };
+        for (node, wait) in [(&world.url, 0), (&there.url, later)] {
             world.clock.advance(wait);
             if wait > 0 {
                 // As every node does in the background, by a clock that no test turns.

@@ -28,6 +28,7 @@ use url::form_urlencoded;
 use crate::{
     browser::{Answer, Browser},
     idp::{Idp, keys::key},
+    pushed::Pushed,
     trusted::{API, foreign_token},
     world::{World, decode, text},
 };
@@ -89,6 +90,8 @@ pub struct Row<'a> {
     /// Ada's, and the one that tokens map to.
     pub teams: [String; 2],
     pub user: String,
+    /// The user as a directory knows her.
+    pub pushed: Pushed,
     /// `app`, `keyed` and `abroad`.
     pub sites: Vec<Site>,
     pub browser: Browser,
@@ -242,10 +245,11 @@ impl<'a> Row<'a> {
             make.session(&sites[0], Some(text(&family, "fam")), None).await,
             make.session(&sites[2], None, Some((&issuers[0].id, decode(&foreign).1))).await,
         ];
+        let pushed = Pushed::link(db, &world.app.sealer, &tenant, &user, &format!("ada@{name}.example"), now).await;
         let (exchanged, cc) = (String::new(), String::new());
         #[rustfmt::skip]
         let mut row = Self {
-            world, idp, name, tenant, issuers, identity, mapping, account, resource, teams, user, sites, browser, own, foreign,
+            world, idp, name, tenant, issuers, identity, mapping, account, resource, teams, user, pushed, sites, browser, own, foreign,
             cookies, exchanged, cc,
         };
         let token = |answer: &Answer| text(&answer.json(), "access_token").to_owned();

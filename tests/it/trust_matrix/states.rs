@@ -5,7 +5,7 @@ use gatehouse::{
     oauth::client::SigningAlg,
     params, signing,
     store::{
-        clients, connections, families,
+        clients, connections, directories, families,
         mappings::{self, Mapping},
         principals::{self, Principal},
         resources,
@@ -77,6 +77,17 @@ impl Row<'_> {
             }
             "resource-deleted" => assert!(resources::delete(db, &self.resource).await.unwrap()),
             "user-deactivated" => assert!(world.shut_out(&self.user).await.is_some()),
+            "shut-by-directory" => assert_eq!(self.pushed.active(&world.url, false).await.status, 200),
+            "reactivated" => {
+                for active in [false, true] {
+                    assert_eq!(self.pushed.active(&world.url, active).await.status, 200);
+                }
+            }
+            "directory-disabled" => {
+                let off = directories::Directory { enabled: false, ..self.pushed.directory.clone() };
+                directories::save(db, &off).await.unwrap();
+            }
+            "record-deleted" => assert_eq!(self.pushed.delete(&world.url).await.status, 204),
             "user-deleted" => assert!(world.remove(&self.user).await.is_some()),
             "admin-removed" => {
                 let user = users::find(db, &self.user).await.unwrap().unwrap();

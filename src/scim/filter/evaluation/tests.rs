@@ -64,6 +64,7 @@ fn what_holds_for_kim() {
         (r#"emails[primary eq "True"].value sw "kim@corp""#, true),
         ("emails[primary eq false].type eq home", true),
         ("emails.primary eq false", true),
+        ("emails[primary pr and type eq home]", true),
         (r#"emails ne "kim@corp.example""#, false),
         (r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "ops""#, true),
         (r#"urn:ietf:params:scim:schemas:core:2.0:User:userName sw "kim""#, true),

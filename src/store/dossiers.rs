@@ -1,0 +1,98 @@
+//! What operators read of one user: who they are upstream, where each membership comes from, where they are signed in.
+
+use super::{db::Result, directory_users::DirectoryUser, on::On};
+use crate::params;
+
+/// Who a user is upstream.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Upstream {
+    /// The connection's name.
+    pub connection: String,
+    /// The provider's issuer or entity id.
+    pub issuer: String,
+    /// The unique id there; what `externalId` is compared with.
+    pub subject: String,
+    /// The address that it sent last.
+    pub email: Option<String>,
+    /// Unix seconds.
+    pub last_seen_at: i64,
+}
+
+/// The user's identities, in the order they were made.
+///
+/// # Errors
+/// What the database says.
+pub async fn upstream(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Upstream>> {
+    let sql = "SELECT c.name AS connection, i.issuer, i.subject, i.email, i.last_seen_at \
+               FROM identities i JOIN connections c ON c.id = i.connection_id \
+               WHERE i.user_id = $1 ORDER BY i.created_at, i.id";
+    on.into().all(sql, params![user_id]).await
+}
+
+/// A team that a user is in.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Membership {
+    /// The team's name.
+    pub team: String,
+    /// The directory's group that it comes from, with the directory's name; without one they were put in by hand.
+    pub directory: Option<String>,
+    /// The group's name.
+    pub group_name: Option<String>,
+}
+
+/// The user's memberships, one for each way into a team.
+///
+/// # Errors
+/// What the database says.
+pub async fn memberships(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Membership>> {
+    let sql = "SELECT t.name AS team, NULL AS directory, NULL AS group_name \
+               FROM team_members m JOIN teams t ON t.id = m.team_id WHERE m.user_id = $1 \
+               UNION ALL \
+               SELECT t.name AS team, d.name AS directory, g.display_name AS group_name FROM directory_users u \
+                 JOIN directory_members m ON m.member_id = u.id JOIN directory_groups g ON g.id = m.group_id \
+                 JOIN group_teams gt ON gt.group_id = g.id JOIN teams t ON t.id = gt.team_id \
+                 JOIN directories d ON d.id = g.directory_id WHERE u.user_id = $1 \
+               ORDER BY 1, 2, 3";
+    on.into().all(sql, params![user_id]).await
+}
+
+/// When a session began and ends (unix seconds).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Living {
+    /// It began.
+    pub created_at: i64,
+    /// It ends, if nothing is done in it.
+    pub expires_at: i64,
+}
+
+/// The browser sessions of a user that are alive at `now`.
+///
+/// # Errors
+/// What the database says.
+pub async fn sessions(on: impl Into<On<'_>>, user_id: &str, now: i64) -> Result<Vec<Living>> {
+    let sql = "SELECT created_at, expires_at FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY created_at";
+    on.into().all(sql, params![user_id, now]).await
+}
+
+/// The records of a directory with an `externalId`: their row ids. A directory that is set up well has one.
+///
+/// # Errors
+/// What the database says.
+pub async fn records_named(on: impl Into<On<'_>>, directory_id: &str, external_id: &str) -> Result<Vec<String>> {
+    let sql = "SELECT id FROM directory_users WHERE directory_id = $1 AND external_id = $2 ORDER BY created_at, id LIMIT 2";
+    let rows = on.into().all::<(String,)>(sql, params![directory_id, external_id]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// A user's records in directories, each with the directory's name.
+///
+/// # Errors
+/// What the database says.
+pub async fn records(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<(String, DirectoryUser)>> {
+    let mut on = on.into();
+    let names = "SELECT d.id, d.name FROM directory_users u JOIN directories d ON d.id = u.directory_id WHERE u.user_id = $1";
+    let names = on.all::<(String, String)>(names, params![user_id]).await?;
+    let records = super::directory_users::of_user(on, user_id).await?;
+    let name = |id: &str| names.iter().find(|(of, _)| of == id).map(|(_, name)| name.clone()).unwrap_or_default();
+    Ok(records.into_iter().map(|record| (name(&record.directory_id), record)).collect())
+}
