@@ -3,6 +3,7 @@
 mod check;
 mod confirm;
 mod connections;
+mod directories;
 mod identities;
 mod keys;
 mod token;
@@ -77,6 +78,9 @@ enum Command {
     /// Connections: what to tell their providers, and what the providers say of themselves
     #[command(subcommand)]
     Connections(Connections),
+    /// Directories: what to enter at their source, and their tokens
+    #[command(subcommand)]
+    Directories(directories::Directories),
     /// External identities: whom tokens of trusted issuers act as
     #[command(subcommand)]
     Identities(Identities),
@@ -248,6 +252,7 @@ fn execute(cli: Cli) -> Result<(), Problems> {
             Command::Connections(Connections::Accept { named: n, fingerprints }) => {
                 connections::accept(&settings("error")?.0, &n.tenant, &n.connection, &fingerprints).await
             }
+            Command::Directories(command) => directories::run(&settings("warn")?.0, command).await,
             Command::Identities(Identities::List { tenant }) => identities::list(&settings("warn")?.0, tenant.as_deref()).await,
             Command::Identities(Identities::Delete { tenant, name, yes }) => {
                 identities::delete(&settings("warn")?.0, &tenant, &name, yes).await

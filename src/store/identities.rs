@@ -88,6 +88,15 @@ pub async fn insert(
     Ok(n == 1)
 }
 
+/// What a connection's provider calls a user, if they have signed in over it.
+///
+/// # Errors
+/// What the database says.
+pub async fn subject(db: &Db, user_id: &str, connection_id: &str) -> Result<Option<String>> {
+    let sql = "SELECT subject FROM identities WHERE user_id = $1 AND connection_id = $2";
+    Ok(db.optional::<(String,)>(sql, params![user_id, connection_id]).await?.map(|(subject,)| subject))
+}
+
 /// Notes what the provider said this time; groups that were not sent are left as they were.
 ///
 /// # Errors

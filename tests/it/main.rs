@@ -14,6 +14,7 @@ mod authorize;
 mod backchannel;
 mod browser;
 mod cli;
+mod cli_directories;
 mod cli_users;
 mod client_credentials;
 mod codes;
