@@ -22,6 +22,8 @@ use crate::{
 const MOST: usize = 16;
 /// Most of them to one receiver.
 const EACH: usize = 2;
+/// Most deliveries to one receiver before others get their turn.
+const TURN: usize = 50;
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_secs(30);
 /// Seconds for which a node takes a delivery: longer than an attempt, so that no other node begins one beside it.
@@ -101,9 +103,9 @@ impl Worker {
         let Some(delivery) = store::deliveries::claim(&self.app.db, &due, now + LEASE).await? else { return Ok(()) };
         let app = self.app.clone();
         let handle = self.under_way.spawn(async move {
-            if let Err(e) = attempt(&app, &delivery).await {
-                // Its lease ends, and it is tried again.
-                tracing::error!(delivery = delivery.id, cause = %e, "what came of a delivery cannot be written down");
+            if let Err(e) = serve(&app, delivery).await {
+                // The lease ends, and it is tried again.
+                tracing::error!(cause = %e, "what came of a delivery cannot be written down");
             }
         });
         self.receivers.insert(handle.id(), due.receiver);
@@ -115,21 +117,37 @@ impl Worker {
     }
 }
 
-/// One attempt, and what follows from it.
-async fn attempt(app: &App, delivery: &Delivery) -> Result<(), StoreError> {
+/// Sends one thing after another to one receiver, while it takes them: who is shut out by the thousand is told of without
+/// looking through all that waits each time.
+async fn serve(app: &App, mut delivery: Delivery) -> Result<(), StoreError> {
+    for _ in 1..TURN {
+        if !attempt(app, &delivery).await? {
+            return Ok(());
+        }
+        let now = app.clock.now();
+        let Some(due) = store::deliveries::next_of(&app.db, &delivery.receiver, now).await? else { return Ok(()) };
+        let Some(next) = store::deliveries::claim(&app.db, &due, now + LEASE).await? else { return Ok(()) };
+        delivery = next;
+    }
+    attempt(app, &delivery).await.map(|_| ())
+}
+
+/// One attempt, and what follows from it; whether the receiver is there.
+async fn attempt(app: &App, delivery: &Delivery) -> Result<bool, StoreError> {
     let (id, kind, receiver) = (delivery.id.as_str(), delivery.kind.as_str(), delivery.receiver.as_str());
     let outcome = timeout(ATTEMPT, send(app, delivery)).await;
     let outcome = outcome.unwrap_or_else(|_| Outcome::Away(format!("it took more than {} s", ATTEMPT.as_secs())));
     let now = app.clock.now();
+    let is_there = !matches!(outcome, Outcome::Away(_));
     let (cause, last) = match outcome {
         Outcome::Arrived => {
             metrics::delivery(kind, "arrived");
-            return store::deliveries::done(&app.db, id).await;
+            return store::deliveries::done(&app.db, id).await.map(|()| true);
         }
         Outcome::Moot(cause) => {
             metrics::delivery(kind, "moot");
             tracing::info!(delivery = id, kind, receiver, cause, "a delivery is not wanted any more");
-            return store::deliveries::done(&app.db, id).await;
+            return store::deliveries::done(&app.db, id).await.map(|()| true);
         }
         Outcome::Refused(cause) => (cause, delivery.attempts >= REFUSALS),
         Outcome::Away(cause) => {
@@ -141,9 +159,10 @@ async fn attempt(app: &App, delivery: &Delivery) -> Result<(), StoreError> {
     if last || now - delivery.created_at >= LIFETIME {
         metrics::delivery(kind, "given_up");
         tracing::error!(delivery = id, kind, receiver, attempts = delivery.attempts, cause, "a delivery is given up");
-        return store::deliveries::done(&app.db, id).await;
+        return store::deliveries::done(&app.db, id).await.map(|()| is_there);
     }
     metrics::delivery(kind, "later");
     tracing::warn!(delivery = id, kind, receiver, attempts = delivery.attempts, cause, "a delivery has to wait");
-    store::deliveries::later(&app.db, delivery, now + pause(delivery.attempts, secret::chance())).await
+    let again = now + pause(delivery.attempts, secret::chance());
+    store::deliveries::later(&app.db, delivery, again).await.map(|()| is_there)
 }

@@ -122,6 +122,15 @@ pub async fn due(db: &Db, each: i64, most: i64, now: i64) -> Result<Vec<Due>> {
     db.all(sql, params![now, each, most]).await
 }
 
+/// What is due next of one receiver at `now`.
+///
+/// # Errors
+/// What the database says.
+pub async fn next_of(db: &Db, receiver: &str, now: i64) -> Result<Option<Due>> {
+    let sql = "SELECT id, receiver, due_at FROM deliveries WHERE receiver = $1 AND due_at <= $2 ORDER BY due_at, id LIMIT 1";
+    db.optional(sql, params![receiver, now]).await
+}
+
 /// Takes what is due, until `until` (unix seconds): then it is due again. `None`: another has taken it.
 ///
 /// # Errors

@@ -104,7 +104,7 @@ async fn everything_ends_and_the_receipt_says_how_much(backend: Backend) {
     let held = receipt.held;
     assert_eq!((held.teams, held.directory_teams, held.roles, held.team_roles), (1, 1, 1, 2));
     assert_eq!((receipt.actor.as_str(), receipt.cause.as_str(), receipt.at), ("a test", "active: false", START));
-    assert_eq!(receipts::of_user(&world.app.db, &receipt.tenant_id, &ada).await.unwrap(), [receipt.clone()]);
+    assert_eq!(receipts::of_user(&world.app.db, &receipt.tenant_id, &ada).await.unwrap(), std::slice::from_ref(&receipt));
     assert!(receipts::of_user(&world.app.db, "another tenant", &ada).await.unwrap().is_empty());
 
     assert_eq!(world.redeem("web", &unused).await.status, 400);

@@ -26,6 +26,9 @@ async fn ends_the_session_and_its_tokens(backend: Backend) {
         let scene = Scene::new(backend).await;
         let other = scene.second_node().await;
         let ours = scene.certificate("signing").await;
+        let told = "UPDATE clients SET settings = REPLACE(settings, '\"backchannel_logout_uri\":null', \
+                    '\"backchannel_logout_uri\":\"https://app.example/out\"') WHERE id = 'web'";
+        assert_eq!(scene.sql(told).await, 1);
         let (mut ada, mut bob) =
             (scene.person("ada@acme.example", Some("_a")).await, scene.person("bob@acme.example", Some("_b")).await);
         assert!(scene.is_alive(&mut ada).await);
@@ -45,6 +48,7 @@ async fn ends_the_session_and_its_tokens(backend: Backend) {
         assert_eq!(other.refresh("web", ada.refresh_token()).await.status, 400, "on the other node");
         assert!(scene.is_alive(&mut bob).await, "another person's lives");
         assert_eq!(scene.sql("DELETE FROM provider_sessions").await, 1, "Bob's is left");
+        assert_eq!(scene.sql("DELETE FROM deliveries").await, 1, "the client is told, of Ada alone");
     }
 }
 
