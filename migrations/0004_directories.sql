@@ -128,6 +128,7 @@ CREATE TABLE receipts (
     at        BIGINT NOT NULL
 );
 CREATE INDEX receipts_by_tenant ON receipts (tenant_id, at);
+CREATE INDEX receipts_by_age ON receipts (at);
 CREATE INDEX receipts_by_user ON receipts (user_id, at);
 
 -- mailed: its link went to the address and nowhere else, so whoever follows it has shown that the mailbox is theirs. sent:

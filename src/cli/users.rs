@@ -263,6 +263,9 @@ impl At<'_> {
         if !done.map_err(one)? {
             return Err(one("nothing was linked: the record has changed meanwhile; try again"));
         }
+        // Whom a directory had shut out before: from now on it is the record that says whether they may come in.
+        let opening = Opening { user_id: &user.id, by: By::Directory, sealer: self.sealer, now: self.now };
+        users::open_again(&mut tx, &opening).await.map_err(one)?;
         tx.commit().await.map_err(one)?;
         say(format!("{email} is record {} of directory {}", record.id, directory.name));
         Ok(())

@@ -82,12 +82,16 @@ pub async fn follow(
     Ok(())
 }
 
-/// Lets the user in again, once the record says so: nobody whom an operator or another directory has shut out.
+/// Lets the user in again, if the record says so and they are out: nobody whom an operator or another directory has shut
+/// out.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn open_again(tx: &mut Tx, app: &App, record: &DirectoryUser, now: i64) -> Result<(), ScimError> {
-    let Some(user_id) = &record.user_id else { return Ok(()) };
+    let Some(user_id) = record.user_id.as_ref().filter(|_| record.active) else { return Ok(()) };
+    if users::find(&mut *tx, user_id).await?.is_none_or(|user| user.active) {
+        return Ok(());
+    }
     let opened = users::open_again(tx, &Opening { user_id, by: By::Directory, sealer: &app.sealer, now }).await?;
     if matches!(opened, Opened::ByOperator | Opened::ByDirectory) {
         tracing::warn!(user = user_id, record = record.id, ?opened, "active again in a directory, and still shut out here");
@@ -111,6 +115,19 @@ pub async fn end(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser
         return Ok(());
     }
     shut(tx, app, caller, record, "deleted", now).await
+}
+
+/// After a record is deleted: what it gave has ended, and whether its user may come back is for the records that are
+/// left to say.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn left_to_others(tx: &mut Tx, app: &App, gone: &DirectoryUser, now: i64) -> Result<(), ScimError> {
+    let Some(user_id) = &gone.user_id else { return Ok(()) };
+    match store::directory_users::of_user(&mut *tx, user_id).await?.first() {
+        Some(record) => open_again(tx, app, record, now).await,
+        None => Ok(()),
+    }
 }
 
 async fn shut(
@@ -174,7 +191,10 @@ async fn readdress(
             tracing::warn!(user = user_id, record = record.id, "the address of an administrator or of a file's user stays");
             Ok(())
         }
-        Readdressed::Taken => Err(taken(email)),
+        Readdressed::Taken => {
+            let detail = format!("{} is the address of another user of the tenant", email.as_str());
+            Err(Fault::uniqueness(detail).into())
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::scim::fault::Fault;
 /// A user, a search.
 pub const SMALL: usize = 256 * 1024;
 /// A group: fifty thousand members with their names.
-pub const GROUP: usize = 4 * 1024 * 1024;
+pub const GROUP: usize = 16 * 1024 * 1024;
 /// As `/ServiceProviderConfig` says.
 pub const BULK: usize = 1024 * 1024;
 

@@ -39,7 +39,7 @@ impl ScimError {
     /// What the caller is told; the log is told the rest.
     pub(super) fn told(self) -> Fault {
         let Self { fault, cause, .. } = self;
-        if fault.status >= 500 {
+        if fault.status >= 500 && fault.status != 501 {
             tracing::error!(status = fault.status, cause, "SCIM request failed");
         } else {
             tracing::info!(status = fault.status, scim_type = fault.scim_type, cause, "SCIM request refused");
@@ -112,7 +112,7 @@ pub async fn dress(response: Response) -> Response {
         StatusCode::NOT_FOUND => "there is nothing at this address",
         StatusCode::METHOD_NOT_ALLOWED => "this cannot be done at this address",
         StatusCode::SERVICE_UNAVAILABLE => "the answer took too long; try again",
-        status if status.is_server_error() => "something went wrong on our side; nothing was changed",
+        status if status.is_server_error() => "something went wrong on our side; look at what there is before you try again",
         _ => "the request cannot be understood",
     };
     let mut answer = reply(status, &Fault::new(status.as_u16(), detail).body());

@@ -98,16 +98,22 @@ fn user(app: &App, row: &DirectoryUser, memberships: &[Membership], projection: 
     )
 }
 
+/// Members that a group in a list may have and still come with them: a page of large groups would be gigabytes. A group
+/// that is alone, by its id or as the only one found, comes with all it has.
+pub const MEMBERS_IN_LIST: usize = 500;
+
 /// Groups as they are returned, with their members if these are asked for.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn groups(app: &App, rows: Vec<DirectoryGroup>, projection: &Projection) -> Result<Vec<Value>, ScimError> {
     let mut all = Vec::with_capacity(rows.len());
+    let most = if rows.len() > 1 { MEMBERS_IN_LIST } else { usize::MAX };
     for row in rows {
         let mut fields = row.resource;
-        if projection.wants(&GROUP, "members") {
-            let members = directory_members::of_group(&app.db, &row.id).await?;
+        if projection.wants(&GROUP, "members")
+            && let Some(members) = directory_members::of_group_up_to(&app.db, &row.id, most).await?
+        {
             let members = members.iter().map(|id| json!({"value": id, "$ref": location(app, &USER, id), "type": "User"}));
             fields.insert("members".to_owned(), members.collect());
         }

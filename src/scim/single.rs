@@ -2,8 +2,8 @@
 
 use axum::{
     body::Body,
-    extract::{Path, RawQuery, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    extract::{FromRequestParts, Path, RawQuery, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
 use serde_json::Value;
@@ -12,6 +12,7 @@ use super::{
     body,
     caller::Caller,
     error::{MEDIA_TYPE, ScimError, reply},
+    fault::Fault,
     groups,
     query::Query,
     resource::{self, Versions, etag, location},
@@ -22,6 +23,23 @@ use crate::{
     app::App,
     store::{directory_groups::DirectoryGroup, directory_users::DirectoryUser},
 };
+
+/// The id in the path.
+#[derive(Clone, Debug)]
+pub struct Id(String);
+
+impl FromRequestParts<App> for Id {
+    type Rejection = ScimError;
+
+    /// No id of ours holds a NUL, about which the databases do not agree.
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ScimError> {
+        match Path::<String>::from_request_parts(parts, app).await {
+            Ok(Path(id)) if !id.contains('\0') => Ok(Self(id)),
+            Ok(Path(id)) => Err(Fault::not_found(&id.replace('\0', "\u{fffd}")).into()),
+            Err(_) => Err(Fault::invalid_value("the id in the path is not UTF-8").into()),
+        }
+    }
+}
 
 /// `POST /Users`.
 pub async fn create_user(
@@ -41,7 +59,7 @@ pub async fn create_user(
 pub async fn user(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ScimError> {
@@ -57,7 +75,7 @@ pub async fn user(
 pub async fn replace_user(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -72,7 +90,7 @@ pub async fn replace_user(
 pub async fn patch_user(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -87,7 +105,7 @@ pub async fn patch_user(
 pub async fn delete_user(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     headers: HeaderMap,
 ) -> Result<StatusCode, ScimError> {
     users::delete(&app, &caller, &id, versions(&headers, &header::IF_MATCH).as_ref()).await?;
@@ -112,7 +130,7 @@ pub async fn create_group(
 pub async fn group(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ScimError> {
@@ -128,7 +146,7 @@ pub async fn group(
 pub async fn replace_group(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -143,7 +161,7 @@ pub async fn replace_group(
 pub async fn patch_group(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ScimError> {
@@ -156,7 +174,7 @@ pub async fn patch_group(
 pub async fn delete_group(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     headers: HeaderMap,
 ) -> Result<StatusCode, ScimError> {
     groups::delete(&app, &caller, &id, versions(&headers, &header::IF_MATCH).as_ref()).await?;

@@ -48,6 +48,9 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Director
     if !directory_users::insert(&mut tx, &record).await? {
         return Err(name_taken(&record));
     }
+    if !record.made_user {
+        account::open_again(&mut tx, app, &record, now).await?;
+    }
     tx.commit().await?;
     app.deliveries.nudge();
     Ok(record)
@@ -110,6 +113,9 @@ async fn change(
     let mut record = DirectoryUser { updated_at: now, ..old.clone() };
     edit(&mut record)?;
     if record.resource == old.resource && record.active == old.active {
+        // It is how it was, and its user may not be: another record of theirs may be gone that had shut them out.
+        account::open_again(&mut tx, app, &old, now).await?;
+        tx.commit().await?;
         return Ok(old);
     }
     account::follow(&mut tx, app, caller, &old, &mut record, now).await?;
@@ -118,9 +124,7 @@ async fn change(
         Updated::Taken => return Err(name_taken(&record)),
         Updated::Stale => return Err(stale()),
     }
-    if record.active && !old.active {
-        account::open_again(&mut tx, app, &record, now).await?;
-    }
+    account::open_again(&mut tx, app, &record, now).await?;
     tx.commit().await?;
     app.deliveries.nudge();
     Ok(DirectoryUser { version: old.version + 1, ..record })
@@ -138,6 +142,7 @@ pub async fn delete(app: &App, caller: &Caller, id: &str, if_match: Option<&Vers
     require_version(if_match, record.version)?;
     account::end(&mut tx, app, caller, &record, now).await?;
     directory_users::delete(&mut tx, &record.directory_id, &record.id).await?;
+    account::left_to_others(&mut tx, app, &record, now).await?;
     tx.commit().await?;
     app.deliveries.nudge();
     Ok(())

@@ -332,7 +332,7 @@ fn sort(s: &mut Statement<'_>, page: Page, key: Key) {
             s.push(column.sql()).push(direction).push(", ");
         }
         SortBy::Text(column) => {
-            s.push(column.sql()).push(direction);
+            s.push(column.sql()).bytewise().push(direction);
             // Who has none comes last of the ascending and first of the descending (RFC 7644 §3.4.2.3).
             if column.may_be_null() {
                 s.push(if page.descending { " NULLS FIRST" } else { " NULLS LAST" });

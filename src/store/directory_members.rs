@@ -28,6 +28,17 @@ pub async fn of_group(on: impl Into<On<'_>>, group_id: &str) -> Result<Vec<Strin
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
+/// The same of a group that has no more than `most`; `None` where it has.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_group_up_to(on: impl Into<On<'_>>, group_id: &str, most: usize) -> Result<Option<Vec<String>>> {
+    let sql = "SELECT member_id FROM directory_members WHERE group_id = $1 ORDER BY member_id LIMIT $2";
+    let limit = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
+    let rows = on.into().all::<(String,)>(sql, params![group_id, limit]).await?;
+    Ok((rows.len() <= most).then(|| rows.into_iter().map(|(id,)| id).collect()))
+}
+
 /// A group that a user is in.
 #[derive(Clone, Debug)]
 pub struct Membership {

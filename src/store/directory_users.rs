@@ -186,21 +186,6 @@ pub async fn of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Directo
     on.into().all::<Stored>(sql, params![user_id]).await?.into_iter().map(DirectoryUser::try_from).collect()
 }
 
-/// The one that an upstream subject of `connection_id` is, by a directory of that connection which is enabled. Of two, it
-/// is neither: the directory does not say whose sign-in it is.
-///
-/// # Errors
-/// As [`find`].
-pub async fn by_external_id(on: impl Into<On<'_>>, connection_id: &str, external_id: &str) -> Result<Option<DirectoryUser>> {
-    let sql = "SELECT r.* FROM directories d JOIN directory_users r ON r.directory_id = d.id \
-               WHERE d.connection_id = $1 AND d.enabled AND r.external_id = $2 LIMIT 2";
-    let mut rows = on.into().all::<Stored>(sql, params![connection_id, external_id]).await?;
-    if rows.len() > 1 {
-        return Ok(None);
-    }
-    rows.pop().map(DirectoryUser::try_from).transpose()
-}
-
 /// A part of a directory's users.
 ///
 /// # Errors

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::params;
 
+/// Seconds that receipts are kept, and tokens of directories after their end: a year.
+pub const KEPT: i64 = 365 * 86_400;
+
 /// What was living, and ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -2,7 +2,7 @@
 
 use super::{
     db::{Db, Result},
-    invites,
+    invites, receipts,
 };
 use crate::params;
 
@@ -32,6 +32,8 @@ pub async fn sweep(db: &Db, now: i64) -> Result<u64> {
         ("DELETE FROM farewells WHERE expires_at <= $1", now),
         ("DELETE FROM deliveries WHERE created_at <= $1", undelivered),
         ("DELETE FROM site_sessions WHERE expires_at <= $1", now),
+        ("DELETE FROM directory_tokens WHERE expires_at <= $1", now - receipts::KEPT),
+        ("DELETE FROM receipts WHERE at <= $1", now - receipts::KEPT),
         ("DELETE FROM invites WHERE expires_at <= $1", now - invites::AFTERLIFE),
     ] {
         gone += db.execute(sql, params![before]).await?;

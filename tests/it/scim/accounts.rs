@@ -20,6 +20,7 @@ on_both!(
     an_address_proves_nothing,
     an_address_never_moves_to_another,
     a_sign_in_as_external_id_is_proof,
+    of_two_directories_the_rest_decides,
     an_administrator_keeps_the_address,
     proven_domains,
     inactive_is_out_at_once,
@@ -148,6 +149,29 @@ async fn a_sign_in_as_external_id_is_proof(backend: Backend) {
     let after = user_of(&sso, "kim@acme.example").await.expect("a user that the directory did not make");
     assert!(!after.active);
     assert_eq!(directory.made("/Users", &known_as("kim@acme.example", "00u-kim")).await["active"], json!(true));
+    let back = user_of(&sso, "kim@acme.example").await.unwrap();
+    assert!(back.active && back.id == before.id, "who was assigned again comes in again");
+}
+
+/// Each directory's word counts as long as it has one: who is deleted from the one is out, and back in as soon as all that
+/// is left says so.
+async fn of_two_directories_the_rest_decides(backend: Backend) {
+    let (sso, okta) = with_provider(backend).await;
+    sso.person("00u-kim", "kim@acme.example");
+    let tokens = sso.tokens_of(&sso.fresh().await).await;
+    let kim = okta.made("/Users", &known_as("kim@acme.example", "00u-kim")).await;
+    let connection = okta.row.connection_id.as_deref();
+    let other = pusher(&sso.world, "acme", "other", DirectorySettings::default(), connection).await;
+    let twin = other.made("/Users", &known_as("kim@acme.example", "00u-kim")).await;
+    assert_eq!(other.delete(&at(&twin)).await.status, 204);
+    assert!(user_of(&sso, "kim@acme.example").await.unwrap().active, "okta says that they are active");
+    assert_eq!(sso.userinfo(text(&tokens, "access_token")).await.status, 401, "and what they had has ended");
+    let twin = other.made("/Users", &known_as("kim@acme.example", "00u-kim")).await;
+    assert_eq!(okta.patch(&at(&kim), json!([{"op": "replace", "value": {"active": false}}])).await.status, 200);
+    assert_eq!(other.patch(&at(&twin), json!([{"op": "replace", "value": {"active": true}}])).await.status, 200);
+    assert!(!user_of(&sso, "kim@acme.example").await.unwrap().active, "okta says that they are not");
+    assert_eq!(okta.delete(&at(&kim)).await.status, 204);
+    assert!(user_of(&sso, "kim@acme.example").await.unwrap().active);
 }
 
 /// Whoever holds a directory's token could otherwise give an administrator's account an address of their own.

@@ -153,6 +153,14 @@ async fn many_at_once(backend: Backend) {
     let all: Vec<Value> = (1..=1700).map(|n| json!({"value": format!("u-{n}")})).collect();
     let sre = scim.made("/Groups", &json!({"displayName": "SRE", "members": all})).await;
     assert_eq!(members(&scim, &sre).await.len(), 1700);
+    // In a list it is too many, and only there.
+    let small = scim.made("/Groups", &json!({"displayName": "Small", "members": [{"value": "u-1"}]})).await;
+    let listed = scim.get("/Groups?startIndex=1&count=100").await.json();
+    let of = |id: &Value| listed["Resources"].as_array().unwrap().iter().find(|g| g["id"] == *id).unwrap()["members"].clone();
+    assert_eq!(of(&sre["id"]), Value::Null);
+    assert_eq!(of(&small["id"]).as_array().unwrap().len(), 1);
+    let alone = scim.found("/Groups", "displayName eq \"sre\"").await;
+    assert_eq!(alone[0]["members"].as_array().unwrap().len(), 1700);
     let some: Vec<Value> = (600..1200).map(|n| json!({"value": format!("u-{n}")})).collect();
     let answer = scim.patch(&at(&sre), json!([{"op": "remove", "path": "members", "value": some}])).await;
     assert_eq!(answer.status, 204, "{}", answer.body);

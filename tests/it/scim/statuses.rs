@@ -59,6 +59,8 @@ async fn users_answer_as_promised(backend: Backend) {
         scim.put(&at(&kim), &body).await,
         scim.patch(&at(&kim), json!([{"op": "replace", "path": "title", "value": "x"}])).await,
         scim.get("/Users/no-such-id").await,
+        scim.get("/Users/%00").await,
+        scim.delete("/Groups/%00").await,
         scim.put("/Users/no-such-id", &person("new@acme.example")).await,
     ] {
         refused(&answer, 404, None);
