@@ -13,9 +13,9 @@ test: ## Run every check and test, on SQLite and PostgreSQL, with real peers and
 	@scripts/setup test
 	@scripts/test $(STAGES)
 
-bench: ## Measure start, memory, size, SAML, tokens and forward auth against budgets and floors of the same run
+bench: ## Measure start, memory, size, SAML, tokens, forward auth and SCIM against budgets and floors of the same run
 	@scripts/setup test
-	@scripts/bench
+	@scripts/with-postgres scripts/bench
 
 guards: ## Disable each guard in turn: its tests must turn red (minutes; GUARDS="words" for some)
 	@scripts/setup test

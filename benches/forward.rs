@@ -1,6 +1,6 @@
 //! What a forward-auth decision costs over HTTP (`GET /auth/request`, as nginx asks it), beside an empty axum handler and
-//! the bare verification of the same signature in the same run. One thread serves and asks over one kept-alive
-//! connection, so times are whole: socket, HTTP, decision.
+//! the bare verification of the same signature, with a parsed key, in the same run. One thread serves and asks over
+//! kept-alive connections, so times are whole: socket, HTTP, decision. Requests are logged and counted as in the program.
 //!
 //!     cargo bench --profile dist --bench forward
 
@@ -8,8 +8,19 @@
 #![expect(clippy::unwrap_used, reason = "what fails here is to end the program")]
 #![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
 
-use std::{fmt::Write as _, hint::black_box, net::SocketAddr, process::ExitCode, time::Instant};
+use std::{
+    fmt::Write as _,
+    hint::black_box,
+    net::SocketAddr,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
 
+use aws_lc_rs::signature;
 use axum::{Router, http::StatusCode, routing::get};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use gatehouse::{
@@ -36,7 +47,6 @@ use gatehouse::{
         issue::{self, IssueSpec},
     },
 };
-use jsonwebtoken::{Algorithm, DecodingKey, jwk::JwkSet};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -49,10 +59,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A warm decision may cost this many times an empty handler.
 const WARM: f64 = 1.4;
-/// A cold one the empty handler and this many times the bare verification.
+/// A cold one the empty handler and this many times the bare verification (and the one read, where there is one).
 const COLD: f64 = 1.5;
 /// What 100 000 external identities may add to a warm decision.
 const CROWD: f64 = 1.1;
+/// What tokens with random key ids may add to the slowest of a hundred good ones, beside as many good ones instead.
+const FLOOD: f64 = 1.25;
+const STRANGERS: usize = 10_000;
+const CROWDED: usize = 4;
 const ISSUERS: usize = 1_000;
 const IDENTITIES: usize = 100_000;
 const ROUNDS: usize = 15;
@@ -64,31 +78,42 @@ const ALGS: [SigningAlg; 3] = [SigningAlg::RS256, SigningAlg::ES256, SigningAlg:
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    gatehouse::metrics::install();
+    tracing_subscriber::fmt().with_env_filter("info").with_ansi(false).with_writer(std::io::sink).init();
     let foreign = ring();
     let small = Deployment::start(&foreign, 1, 1).await;
     let large = Deployment::start(&foreign, ISSUERS, IDENTITIES).await;
     let empty = serve(Router::new().route("/auth/request", get(|| async { StatusCode::OK }))).await;
     let mut report = Report::default();
     for alg in ALGS {
-        for (whose, token) in [("own", small.own(alg)), ("foreign", small.foreign(&foreign, alg, 0))] {
+        for (whose, token) in [("own", small.own(alg, 0)), ("foreign", small.foreign(&foreign, alg, 0))] {
             let one = request(&token);
             let [floor, warm] = best([(empty, std::slice::from_ref(&one)), (small.address, std::slice::from_ref(&one))]).await;
             let name = format!("warm, {whose} token, {}", alg.as_str());
             report.row(warm / floor, WARM, &name, &format!("{warm:.1} us; empty handler {floor:.1} us"));
         }
     }
+    let read = small.read().await;
     for alg in ALGS {
-        for whose in ["own", "foreign"] {
+        for whose in ["own, of a known family", "own, first of its family", "foreign", "foreign, 100000 identities"] {
+            let deployment = if whose.contains("100000") { &large } else { &small };
+            let first = whose.contains("first");
             let tokens: Vec<String> = (0..ROUNDS * BATCH)
-                .map(|n| if whose == "own" { small.own(alg) } else { small.foreign(&foreign, alg, n) })
+                .map(|n| match whose.starts_with("own") {
+                    true => small.own(alg, if first { n } else { 0 }),
+                    false => deployment.foreign(&foreign, alg, n),
+                })
                 .collect();
-            let keys = if whose == "own" { &small.app.ring } else { &foreign };
+            let keys = if whose.starts_with("own") { &small.app.ring } else { &foreign };
             let bare = bare(&tokens[..BATCH], &keys.jwks(NOW).json, alg);
             let requests: Vec<Vec<u8>> = tokens.iter().map(|token| request(token)).collect();
-            let [floor, cold] = best([(empty, &requests), (small.address, &requests)]).await;
-            let allowed = floor + COLD * bare;
-            let name = format!("cold, {whose} token, {}", alg.as_str());
-            let measured = format!("{cold:.1} us; empty {floor:.1} us, bare verification {bare:.1} us");
+            // Nothing is known of any family.
+            small.app.db.changed();
+            let [floor, cold] = best([(empty, &requests), (deployment.address, &requests)]).await;
+            let allowed = floor + COLD * (bare + if first { read } else { 0.0 });
+            let name = format!("cold, {whose}, {}", alg.as_str());
+            let reading = if first { format!(", one read {read:.1} us") } else { String::new() };
+            let measured = format!("{cold:.1} us; empty {floor:.1} us, bare verification {bare:.1} us{reading}");
             report.row(cold / allowed, 1.0, &name, &measured);
         }
     }
@@ -100,7 +125,75 @@ async fn main() -> ExitCode {
         let name = format!("warm, {IDENTITIES} identities, {}", alg.as_str());
         report.row(many / few, CROWD, &name, &format!("{many:.1} us; with one identity {few:.1} us"));
     }
+    flood(&foreign, &mut report).await;
     ExitCode::from(u8::from(report.broken > 0))
+}
+
+/// Good tokens that are seen for the first time, while others ask with tokens whose keys nobody has: the slowest of a hundred
+/// beside the same with good tokens in their place.
+async fn flood(foreign: &KeyRing, report: &mut Report) {
+    let fetches = Arc::new(AtomicUsize::new(0));
+    let (jwks, count) = (foreign.jwks(NOW).json.clone(), Arc::clone(&fetches));
+    let answer = move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        let jwks = jwks.clone();
+        async move { ([("content-type", "application/json")], jwks) }
+    };
+    let provider = serve(Router::new().route("/jwks", get(answer))).await;
+    let uri = format!("http://localhost:{}/jwks", provider.port());
+    let deployment = Deployment::with_keys(json!({"jwks_uri": uri}), 1, 1).await;
+    let good = |from: usize| move |n: usize| (request(&deployment_token(foreign, from + n)), 200);
+    let strange = |n: usize| {
+        let token = deployment_token(foreign, n);
+        let (header, rest) = token.split_once('.').unwrap();
+        let mut header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+        header["kid"] = secret::random().into();
+        (request(&format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string()))), 401)
+    };
+    let calm = slowest(deployment.address, &good(0), &good(1_000_000)).await;
+    let before = fetches.load(Ordering::SeqCst);
+    let flooded = slowest(deployment.address, &good(2_000_000), &strange).await;
+    let fetched = fetches.load(Ordering::SeqCst) - before;
+    let name = format!("good tokens beside {STRANGERS} random kids");
+    let measured = format!("p99 {flooded:.0} us; beside good ones {calm:.0} us; {fetched} fetches");
+    report.row(if fetched > 1 { f64::MAX } else { flooded / calm }, FLOOD, &name, &measured);
+}
+
+fn deployment_token(ring: &KeyRing, n: usize) -> String {
+    foreign_token(ring, SigningAlg::RS256, n, 0, 0)
+}
+
+/// The 99th of a hundred times of `good` requests, in microseconds, while [`CROWDED`] connections ask the `others`.
+async fn slowest(address: SocketAddr, good: &impl Fn(usize) -> (Vec<u8>, u16), others: &impl Fn(usize) -> (Vec<u8>, u16)) -> f64 {
+    let asked: Vec<_> = (0..CROWDED)
+        .map(|at| (at * STRANGERS / CROWDED..(at + 1) * STRANGERS / CROWDED).map(others).collect::<Vec<_>>())
+        .map(|requests| {
+            tokio::spawn(async move {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.set_nodelay(true).unwrap();
+                for (request, status) in &requests {
+                    ask(&mut stream, request, *status).await;
+                }
+            })
+        })
+        .collect();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let requests: Vec<_> = (0..STRANGERS).map(good).collect();
+    let mut times = Vec::new();
+    for (request, status) in &requests {
+        if asked.iter().all(tokio::task::JoinHandle::is_finished) {
+            break;
+        }
+        let began = Instant::now();
+        ask(&mut stream, request, *status).await;
+        times.push(began.elapsed().as_secs_f64() * 1e6);
+    }
+    for task in asked {
+        task.await.unwrap();
+    }
+    times.sort_unstable_by(f64::total_cmp);
+    times[times.len() * 99 / 100]
 }
 
 #[derive(Default)]
@@ -111,7 +204,7 @@ struct Report {
 impl Report {
     fn row(&mut self, ratio: f64, budget: f64, name: &str, measured: &str) {
         let kept = ratio <= budget;
-        println!("{}  {name:<34} {ratio:.2}x  {measured:<62} budget {budget}x", if kept { "kept  " } else { "BROKEN" });
+        println!("{}  {name:<40} {ratio:.2}x  {measured:<80} budget {budget}x", if kept { "kept  " } else { "BROKEN" });
         self.broken += u32::from(!kept);
     }
 }
@@ -129,7 +222,7 @@ async fn best(targets: [(SocketAddr, &[Vec<u8>]); 2]) -> [f64; 2] {
             let began = Instant::now();
             for n in 0..BATCH {
                 let request = &requests[(round * BATCH + n) % requests.len()];
-                ask(&mut streams[at], request).await;
+                ask(&mut streams[at], request, 200).await;
             }
             best[at] = best[at].min(began.elapsed().as_secs_f64() * 1e6 / BATCH as f64);
         }
@@ -137,18 +230,23 @@ async fn best(targets: [(SocketAddr, &[Vec<u8>]); 2]) -> [f64; 2] {
     best
 }
 
-/// Sends a request and reads its answer, which has no body.
-async fn ask(stream: &mut TcpStream, request: &[u8]) {
+/// Sends a request and reads its answer.
+async fn ask(stream: &mut TcpStream, request: &[u8], status: u16) {
     stream.write_all(request).await.unwrap();
     let mut buffer = [0; 8192];
     let mut length = 0;
-    while !buffer[..length].ends_with(b"\r\n\r\n") {
+    loop {
         let read = stream.read(&mut buffer[length..]).await.unwrap();
         assert!(read > 0, "the connection was closed");
         length += read;
+        let Some(head) = buffer[..length].windows(4).rposition(|end| end == b"\r\n\r\n") else { continue };
+        // Only refusals have a body: it is JSON.
+        if head + 4 == length && status == 200 || buffer[..length].ends_with(b"}") {
+            break;
+        }
     }
     let answer = &buffer[..length];
-    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(answer));
+    assert_eq!(answer[9..12], *status.to_string().as_bytes(), "{}", String::from_utf8_lossy(answer));
 }
 
 fn request(token: &str) -> Vec<u8> {
@@ -157,22 +255,29 @@ fn request(token: &str) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Microseconds of verifying one token's signature with keys parsed before, and nothing else.
+/// Microseconds of verifying one token's signature with a key parsed before, and nothing else.
 fn bare(tokens: &[String], jwks: &str, alg: SigningAlg) -> f64 {
-    let algorithm = match alg {
-        SigningAlg::RS256 => Algorithm::RS256,
-        SigningAlg::ES256 => Algorithm::ES256,
-        SigningAlg::EdDSA => Algorithm::EdDSA,
+    let jwks: Value = serde_json::from_str(jwks).unwrap();
+    let jwk = jwks["keys"].as_array().unwrap().iter().find(|jwk| jwk["alg"] == alg.as_str()).unwrap();
+    let member = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
+    let key = match alg {
+        SigningAlg::RS256 => {
+            let public = signature::RsaPublicKeyComponents { n: member("n"), e: member("e") };
+            public.to_parsed_public_key(&signature::RSA_PKCS1_2048_8192_SHA256).unwrap()
+        }
+        SigningAlg::ES256 => {
+            let point = [&[4][..], &member("x"), &member("y")].concat();
+            signature::ParsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point).unwrap()
+        }
+        SigningAlg::EdDSA => signature::ParsedPublicKey::new(&signature::ED25519, member("x")).unwrap(),
     };
-    let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(tokens[0].split('.').next().unwrap()).unwrap()).unwrap();
-    let set: JwkSet = serde_json::from_str(jwks).unwrap();
-    let key = DecodingKey::from_jwk(set.find(header["kid"].as_str().unwrap()).unwrap()).unwrap();
     let mut best = f64::MAX;
     for _ in 0..ROUNDS {
         let began = Instant::now();
         for token in tokens {
             let (message, signature) = token.rsplit_once('.').unwrap();
-            assert!(jsonwebtoken::crypto::verify(black_box(signature), message.as_bytes(), &key, algorithm).unwrap());
+            let signature = URL_SAFE_NO_PAD.decode(black_box(signature)).unwrap();
+            key.verify_sig(message.as_bytes(), &signature).unwrap();
         }
         best = best.min(began.elapsed().as_secs_f64() * 1e6 / tokens.len() as f64);
     }
@@ -199,7 +304,7 @@ struct Deployment {
     app: App,
     address: SocketAddr,
     user: String,
-    family: String,
+    families: Vec<String>,
     identities: usize,
     issuers: usize,
     #[expect(dead_code, reason = "holds the database")]
@@ -208,6 +313,12 @@ struct Deployment {
 
 impl Deployment {
     async fn start(foreign: &KeyRing, issuers: usize, identities: usize) -> Self {
+        let jwks: Value = serde_json::from_str(&foreign.jwks(NOW).json).unwrap();
+        Self::with_keys(json!({"jwks": jwks}), issuers, identities).await
+    }
+
+    /// `keys`: where each issuer has its keys.
+    async fn with_keys(keys: Value, issuers: usize, identities: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut env = Environment::new();
         for (name, value) in [
@@ -215,6 +326,7 @@ impl Deployment {
             ("DATABASE_URL", format!("sqlite://{}", folder.path().join("gatehouse.db").display())),
             ("KEYS_DIR", folder.path().join("keys").display().to_string()),
             ("TRUSTED_PROXIES", "127.0.0.1".to_owned()),
+            ("OUTBOUND_ALLOW", "localhost".to_owned()),
         ] {
             env.insert(format!("GATEHOUSE_{name}"), value);
         }
@@ -231,22 +343,23 @@ tenants:
         let tenant = store::tenants::find_by_name(&app.db, "acme").await.unwrap().unwrap();
         let email = Email::parse("ada@acme.example").unwrap();
         let user = store::users::find_by_email(&app.db, &tenant.id, &email).await.unwrap().unwrap().id;
-        let family = family(&app, &tenant.id, &user).await;
-        trust(&app, &tenant.id, foreign, issuers, identities).await;
+        let families = families(&app, &tenant.id, &user).await;
+        trust(&app, &tenant.id, &keys, issuers, identities).await;
         let names: Vec<String> = (0..issuers).map(|n| format!("issuer-{n}")).chain(["gatehouse".to_owned()]).collect();
         site(&app, &tenant.id, json!({"hosts": ["app.example.com"], "issuers": names})).await;
         let address = serve(router::router(app.clone())).await;
-        Self { app, address, user, family, identities, issuers, folder }
+        Self { app, address, user, families, identities, issuers, folder }
     }
 
-    fn own(&self, alg: SigningAlg) -> String {
+    /// A token of one of the families.
+    fn own(&self, alg: SigningAlg, family: usize) -> String {
         let audience = [PLATFORM.to_owned()];
         let spec = IssueSpec {
             issuer: PLATFORM,
             subject: &self.user,
             client_id: "web",
             tenant: "acme",
-            family: &self.family,
+            family: &self.families[family],
             audience: &audience,
             scope: "openid email",
             auth_time: NOW,
@@ -269,52 +382,74 @@ tenants:
     /// A token of one of the issuers that one of the identities matches.
     fn foreign(&self, ring: &KeyRing, alg: SigningAlg, n: usize) -> String {
         let identity = n % self.identities;
-        let claims = json!({
-            "iss": format!("https://issuer-{}.example", identity % self.issuers),
-            "sub": format!("repo:acme/{n}"),
-            "aud": "https://api.acme.example",
-            "repository_id": identity.to_string(),
-            "ref": "refs/heads/main",
-            "email": "ci@acme.example",
-            "iat": NOW,
-            "exp": NOW + 3600,
-            "jti": secret::random_id(),
-        });
-        ring.sign(alg, "JWT", &claims, NOW).unwrap()
+        foreign_token(ring, alg, n, identity % self.issuers, identity)
+    }
+
+    /// Microseconds of reading one row by its key.
+    async fn read(&self) -> f64 {
+        let mut best = f64::MAX;
+        for _ in 0..ROUNDS {
+            let began = Instant::now();
+            for _ in 0..BATCH {
+                store::tenants::find_by_name(&self.app.db, "acme").await.unwrap();
+            }
+            best = best.min(began.elapsed().as_secs_f64() * 1e6 / BATCH as f64);
+        }
+        best
     }
 }
 
-async fn family(app: &App, tenant: &str, user: &str) -> String {
-    let id = secret::random_id();
-    let family = Family {
-        id: id.clone(),
-        tenant_id: tenant.to_owned(),
-        client_id: "web".to_owned(),
-        user_id: user.to_owned(),
-        connection_id: None,
-        sid: None,
-        scope: "openid email".to_owned(),
-        resources: "[]".to_owned(),
-        auth_time: NOW,
-        amr: "pwd".to_owned(),
-        current_hash: None,
-        created_at: NOW,
-        expires_at: NOW + 3600,
-    };
-    let mut tx = app.db.begin().await.unwrap();
-    store::families::insert(&mut tx, &family).await.unwrap();
-    tx.commit().await.unwrap();
-    id
+fn foreign_token(ring: &KeyRing, alg: SigningAlg, n: usize, issuer: usize, identity: usize) -> String {
+    let claims = json!({
+        "iss": format!("https://issuer-{issuer}.example"),
+        "sub": format!("repo:acme/{n}"),
+        "aud": "https://api.acme.example",
+        "repository_id": identity.to_string(),
+        "ref": "refs/heads/main",
+        "email": "ci@acme.example",
+        "iat": NOW,
+        "exp": NOW + 3600,
+        "jti": secret::random_id(),
+    });
+    ring.sign(alg, "JWT", &claims, NOW).unwrap()
 }
 
-async fn trust(app: &App, tenant: &str, foreign: &KeyRing, issuers: usize, identities: usize) {
-    let jwks: Value = serde_json::from_str(&foreign.jwks(NOW).json).unwrap();
+async fn families(app: &App, tenant: &str, user: &str) -> Vec<String> {
+    let mut tx = app.db.begin().await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..ROUNDS * BATCH {
+        let id = secret::random_id();
+        let family = Family {
+            id: id.clone(),
+            tenant_id: tenant.to_owned(),
+            client_id: "web".to_owned(),
+            user_id: user.to_owned(),
+            connection_id: None,
+            sid: None,
+            scope: "openid email".to_owned(),
+            resources: "[]".to_owned(),
+            auth_time: NOW,
+            amr: "pwd".to_owned(),
+            current_hash: None,
+            created_at: NOW,
+            expires_at: NOW + 3600,
+        };
+        store::families::insert(&mut tx, &family).await.unwrap();
+        ids.push(id);
+    }
+    tx.commit().await.unwrap();
+    ids
+}
+
+async fn trust(app: &App, tenant: &str, keys: &Value, issuers: usize, identities: usize) {
+    let text = |name: &str| keys.get(name).and_then(Value::as_str).map(str::to_owned);
     let mut tx = app.db.begin().await.unwrap();
     for n in 0..issuers {
         let settings = IssuerSettings {
             issuer: Some(format!("https://issuer-{n}.example")),
             audience: vec!["https://api.acme.example".to_owned()],
-            jwks: Some(jwks.clone()),
+            jwks: keys.get("jwks").cloned(),
+            jwks_uri: text("jwks_uri"),
             ..IssuerSettings::default()
         };
         let (id, name) = (format!("i{n}"), format!("issuer-{n}"));

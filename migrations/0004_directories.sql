@@ -130,6 +130,8 @@ CREATE TABLE receipts (
 CREATE INDEX receipts_by_tenant ON receipts (tenant_id, at);
 CREATE INDEX receipts_by_user ON receipts (user_id, at);
 
+-- mailed: its link went to the address and nowhere else, so whoever follows it has shown that the mailbox is theirs. sent:
+-- how many links were made, of which the last one works. teams: row ids, as JSON.
 CREATE TABLE invites (
     id          TEXT PRIMARY KEY,
     tenant_id   TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
@@ -137,6 +139,7 @@ CREATE TABLE invites (
     name        TEXT,
     teams       TEXT NOT NULL,
     token_hash  TEXT NOT NULL UNIQUE,
+    mailed      BOOLEAN NOT NULL,
     invited_by  TEXT NOT NULL,
     sent        BIGINT NOT NULL,
     sent_at     BIGINT,
@@ -149,6 +152,7 @@ CREATE TABLE invites (
 CREATE UNIQUE INDEX invites_open ON invites (tenant_id, email) WHERE accepted_at IS NULL AND revoked_at IS NULL;
 CREATE INDEX invites_by_tenant ON invites (tenant_id, created_at);
 CREATE INDEX invites_by_accepted_by ON invites (accepted_by);
+CREATE INDEX invites_by_expiry ON invites (expires_at);
 
 -- What is to be sent to others, mails and logout tokens alike, until it has been. receiver names who takes it, so that
 -- one who is slow or away holds up nobody else.
@@ -165,3 +169,38 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_by_due ON deliveries (due_at);
 CREATE INDEX deliveries_by_receiver ON deliveries (receiver, due_at);
 CREATE INDEX deliveries_by_tenant ON deliveries (tenant_id);
+
+-- A login may be begun here, by whoever follows an invite, and then no client asks for it. SQLite cannot take a NOT NULL
+-- back, so the two tables are made anew; who is signing in at that moment begins again.
+DROP TABLE departures;
+DROP TABLE logins;
+
+-- A pending login: one authorization request of one browser, or the acceptance of an invite. proven_by is the sid of the
+-- sign-in that proved within it who the person is, consented_by the user who allowed the client, invite_hash the digest of
+-- the link that the browser followed.
+CREATE TABLE logins (
+    id            TEXT PRIMARY KEY,
+    browser_hash  TEXT NOT NULL,
+    tenant_id     TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    client_id     TEXT REFERENCES clients (id) ON DELETE CASCADE,
+    invite_hash   TEXT,
+    request       TEXT NOT NULL,
+    proven_by     TEXT,
+    consented_by  TEXT,
+    created_at    BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL
+);
+CREATE INDEX logins_by_expiry ON logins (expires_at);
+
+CREATE TABLE departures (
+    state_hash    TEXT PRIMARY KEY,
+    login_id      TEXT NOT NULL REFERENCES logins (id) ON DELETE CASCADE,
+    browser_hash  TEXT NOT NULL,
+    connection_id TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    memo_sealed   TEXT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL
+);
+CREATE INDEX departures_by_login ON departures (login_id);
+CREATE INDEX departures_by_expiry ON departures (expires_at);
+CREATE INDEX departures_by_browser ON departures (browser_hash, connection_id);

@@ -14,7 +14,10 @@ use crate::{
         registry::{Registry, StoredConnection},
         saml::credentials::Credentials,
     },
-    delivery::Deliveries,
+    delivery::{
+        Deliveries,
+        mail::{MailError, Mailer},
+    },
     endpoint::forward::remembered::Decisions,
     grant::{Defaults, Grants},
     limit::Limiter,
@@ -58,6 +61,8 @@ pub enum StartError {
     Signing(#[from] SigningError),
     #[error(transparent)]
     Password(#[from] PasswordError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
     #[error("{0}")]
     Apply(String),
 }
@@ -98,6 +103,8 @@ pub struct Inner {
     pub outbound: Outbound,
     /// Wakes whoever sends mails and logout tokens.
     pub deliveries: Deliveries,
+    /// The way to people's mailboxes.
+    pub mailer: Mailer,
     /// Forward auth's decisions, kept.
     pub decisions: Decisions,
     /// Key sets of clients and providers.
@@ -174,6 +181,7 @@ impl App {
             trust,
             outbound,
             deliveries: Deliveries::default(),
+            mailer: Mailer::new(settings.mail.as_ref(), own_host)?,
             decisions: Decisions::default(),
             key_sets,
             providers,

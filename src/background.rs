@@ -12,7 +12,7 @@ use crate::{
     app::{self, App},
     delivery::Worker,
     limit::Limiter,
-    saml_keys, signing, store,
+    metrics, saml_keys, signing, store,
 };
 
 /// Seconds between looks at the stored keys: a new key is known on every node after that long.
@@ -73,6 +73,7 @@ impl Rounds {
     pub async fn go(&mut self, app: &App) {
         self.count += 1;
         let housekeeping = self.count.is_multiple_of(SWEEP_EVERY);
+        metrics::upkeep();
         if let Err(e) = self.follow_keys(app, housekeeping).await {
             tracing::error!(cause = %e, "signing keys could not be refreshed; the last known ones stay");
         }

@@ -3,7 +3,9 @@
 mod check;
 mod confirm;
 mod connections;
+mod directories;
 mod identities;
+mod invites;
 mod keys;
 mod token;
 mod users;
@@ -24,7 +26,7 @@ use crate::{
     clock::Clock,
     config::{self, LogFormat, Settings},
     connector::saml::credentials::Usage,
-    demo,
+    demo, moment,
     oauth::client::SigningAlg,
     password,
     policy::role::Role,
@@ -77,12 +79,18 @@ enum Command {
     /// Connections: what to tell their providers, and what the providers say of themselves
     #[command(subcommand)]
     Connections(Connections),
+    /// Directories: what to enter at their source, and their tokens
+    #[command(subcommand)]
+    Directories(directories::Directories),
     /// External identities: whom tokens of trusted issuers act as
     #[command(subcommand)]
     Identities(Identities),
     /// Users: who is there, what they have, and the end and return of it
     #[command(subcommand)]
     Users(users::Users),
+    /// Invites: who may become a user of a tenant, by a link that works once
+    #[command(subcommand)]
+    Invites(Invites),
     /// Tokens: what one is worth here, and why
     #[command(subcommand)]
     Token(Token),
@@ -167,6 +175,25 @@ enum Identities {
 }
 
 #[derive(Subcommand)]
+enum Invites {
+    /// Invite somebody
+    ///
+    /// With a relay (GATEHOUSE_SMTP_URL) a running gatehouse sends the link by mail, and it is shown nowhere else: so it proves
+    /// that the mailbox is theirs. Without one the link is printed here, once.
+    Create(invites::Typed),
+    /// List a tenant's invites, the newest first
+    List {
+        /// The tenant's name
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+    },
+    /// Make another link, good for 7 days; the old one is dead
+    Resend(invites::Chosen),
+    /// Take an invite back: its link is dead
+    Revoke(invites::Chosen),
+}
+
+#[derive(Subcommand)]
 enum Token {
     /// Show every step that judges a token, every rule, and who its bearer is
     ///
@@ -248,11 +275,16 @@ fn execute(cli: Cli) -> Result<(), Problems> {
             Command::Connections(Connections::Accept { named: n, fingerprints }) => {
                 connections::accept(&settings("error")?.0, &n.tenant, &n.connection, &fingerprints).await
             }
+            Command::Directories(command) => directories::run(&settings("warn")?.0, command).await,
             Command::Identities(Identities::List { tenant }) => identities::list(&settings("warn")?.0, tenant.as_deref()).await,
             Command::Identities(Identities::Delete { tenant, name, yes }) => {
                 identities::delete(&settings("warn")?.0, &tenant, &name, yes).await
             }
             Command::Users(command) => users::run(&settings("warn")?.0, command).await,
+            Command::Invites(Invites::Create(typed)) => invites::create(&settings("warn")?.0, typed).await,
+            Command::Invites(Invites::List { tenant }) => invites::list(&settings("warn")?.0, &tenant).await,
+            Command::Invites(Invites::Resend(chosen)) => invites::resend(&settings("warn")?.0, chosen).await,
+            Command::Invites(Invites::Revoke(chosen)) => invites::revoke(&settings("warn")?.0, chosen).await,
             Command::Token(Token::Explain { tenant, resource, role, json, token }) => {
                 let asked = token::Asked { token, tenant, resource, role, json };
                 token::explain(settings("warn")?.0, asked).await
@@ -288,6 +320,10 @@ fn variable(name: &str) -> Option<String> {
 
 fn algorithm(name: &str) -> Result<SigningAlg, String> {
     SigningAlg::from_name(name).ok_or_else(|| format!("must be one of {}", SigningAlg::ALL.map(SigningAlg::as_str).join(", ")))
+}
+
+fn lifetime(text: &str) -> Result<i64, String> {
+    moment::seconds(text).ok_or_else(|| "must be a number with s, m, h or d, like 12h or 7d".to_owned())
 }
 
 fn role(name: &str) -> Result<Role, String> {

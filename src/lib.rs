@@ -19,6 +19,8 @@ pub mod demo;
 pub mod endpoint;
 pub mod error;
 pub mod grant;
+pub mod invitation;
+pub mod journal;
 pub mod limit;
 pub mod login;
 #[cfg(test)]

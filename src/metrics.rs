@@ -1,38 +1,75 @@
 //! Counters and durations for Prometheus. Every label comes from a list of this program's own: nothing a caller sends
 //! becomes a label value (timestamp-authority CVE-2026-49835).
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, OnceLock, PoisonError, RwLock},
+    time::Duration,
+};
 
-use metrics::{counter, gauge, histogram};
+use metrics::{Counter, Histogram, counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 const BUCKETS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
 /// The process has one recorder; applications in one process (tests) share it.
-static RECORDER: LazyLock<Option<PrometheusHandle>> = LazyLock::new(|| {
-    let matcher = Matcher::Suffix("_seconds".to_owned());
-    let builder = PrometheusBuilder::new().set_buckets_for_metric(matcher, &BUCKETS).ok()?;
-    builder.install_recorder().ok()
-});
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// Starts recording; later calls change nothing.
 pub fn install() {
-    LazyLock::force(&RECORDER);
+    RECORDER.get_or_init(|| {
+        let matcher = Matcher::Suffix("_seconds".to_owned());
+        let builder = PrometheusBuilder::new().set_buckets_for_metric(matcher, &BUCKETS).ok()?;
+        builder.install_recorder().ok()
+    });
 }
 
 /// Everything recorded, as Prometheus text.
 #[must_use]
 pub fn render() -> String {
-    let Some(handle) = RECORDER.as_ref() else { return String::new() };
-    handle.run_upkeep();
-    handle.render()
+    upkeep();
+    recorder().map(PrometheusHandle::render).unwrap_or_default()
 }
 
+/// Sums up what was recorded. Until then each duration is kept by itself, so without it memory grows with every request
+/// where nobody reads the metrics.
+pub fn upkeep() {
+    if let Some(handle) = recorder() {
+        handle.run_upkeep();
+    }
+}
+
+fn recorder() -> Option<&'static PrometheusHandle> {
+    RECORDER.get()?.as_ref()
+}
+
+/// By route, then by method and status: where requests are counted. Looking a series up by its labels costs more than
+/// answering from memory.
+static REQUESTS: LazyLock<RwLock<HashMap<String, Series>>> = LazyLock::new(RwLock::default);
+
+type Series = HashMap<(&'static str, u16), (Counter, Histogram)>;
+
 /// One answered request: `route` is the pattern that matched, never the path that was asked for.
-pub fn request(route: String, method: &'static str, status: u16, took: Duration) {
-    counter!("gatehouse_http_requests_total", "route" => route.clone(), "method" => method, "status" => status.to_string())
-        .increment(1);
-    histogram!("gatehouse_http_request_duration_seconds", "route" => route, "method" => method).record(took);
+pub fn request(route: &str, method: &'static str, status: u16, took: Duration) {
+    // A series that is made before there is a recorder stays deaf.
+    if recorder().is_none() {
+        return;
+    }
+    let record = |(count, duration): &(Counter, Histogram)| {
+        count.increment(1);
+        duration.record(took);
+    };
+    let known = REQUESTS.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(series) = known.get(route).and_then(|route| route.get(&(method, status))) {
+        return record(series);
+    }
+    drop(known);
+    let route = route.to_owned();
+    let count =
+        counter!("gatehouse_http_requests_total", "route" => route.clone(), "method" => method, "status" => status.to_string());
+    let series = (count, histogram!("gatehouse_http_request_duration_seconds", "route" => route.clone(), "method" => method));
+    record(&series);
+    REQUESTS.write().unwrap_or_else(PoisonError::into_inner).entry(route).or_default().insert((method, status), series);
 }
 
 /// One finished attempt to sign in: `kind` is `password`, `oidc` or `saml`; `outcome` is `success` or why not.

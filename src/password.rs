@@ -68,6 +68,15 @@ impl Passwords {
         Ok(matches && known && fits)
     }
 
+    /// The hash of a password that somebody chooses.
+    ///
+    /// # Errors
+    /// [`PasswordError::Busy`]; [`PasswordError::Hash`] for one that is too long.
+    pub async fn hash(&self, password: &str) -> Result<String, PasswordError> {
+        let password = password.to_owned();
+        self.run(move || hash_now(&password)).await?
+    }
+
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
         let _place = self.queue.clone().try_acquire_owned().map_err(|_| PasswordError::Busy)?;
         let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
@@ -82,7 +91,7 @@ impl Passwords {
     }
 }
 
-/// Hashes a password on the calling thread: for the command line, where nothing else waits.
+/// Hashes a password on the calling thread: for the command line, where nothing else waits, and behind the gate.
 ///
 /// # Errors
 /// [`PasswordError::Hash`]

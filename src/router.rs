@@ -5,33 +5,33 @@ use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
+    extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
 use ipnet::IpNet;
 use serde_json::json;
-use tower_http::{
-    catch_panic::CatchPanicLayer,
-    limit::RequestBodyLimitLayer,
-    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
-    timeout::TimeoutLayer,
-};
-use tracing::Instrument as _;
+use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
-use crate::{admin, app::App, assets, endpoint, error::PageError, login, page, scim, session};
+use crate::{
+    admin,
+    app::App,
+    assets,
+    endpoint::{self, forward},
+    error::PageError,
+    journal, login, page, scim, session,
+};
 
 /// Largest request body, in bytes; no honest request of ours is near it.
 const BODY_LIMIT: usize = 256 * 1024;
 /// The same where SAML answers arrive: one with many groups, encrypted, grows by a third with each base64 around it.
 const ANSWER_LIMIT: usize = 512 * 1024;
 /// How long a request may take in all.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
+pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The whole surface over one application.
 pub fn router(app: App) -> Router {
-    let request_id = HeaderName::from_static("x-request-id");
     let people = login::routes()
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .merge(login::answers().layer(RequestBodyLimitLayer::new(ANSWER_LIMIT)))
@@ -45,14 +45,11 @@ pub fn router(app: App) -> Router {
         .merge(scim::routes())
         .layer(DefaultBodyLimit::disable())
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIME_LIMIT))
-        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
-            tracing::error!("a request panicked");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| panicked()))
         .layer(middleware::from_fn_with_state(app.clone(), guard))
-        .layer(middleware::from_fn(observe))
-        .layer(PropagateRequestIdLayer::new(request_id.clone()))
-        .layer(SetRequestIdLayer::new(request_id, MakeRequestUuid))
+        .layer(middleware::from_fn(journal::observe))
+        // What proxies ask with every request of their sites does the same by itself, for a fraction of the cost.
+        .merge(forward::questions())
         .with_state(app)
 }
 
@@ -67,46 +64,26 @@ async fn not_found(uri: Uri) -> Response {
         .into_response()
 }
 
-/// Headers of every answer, errors included. Pages of a login have set their own policy; any other leads no further than
-/// here.
 async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    page::protect(response.headers_mut(), &page::content_security_policy(&[], false));
+    protect(&app, response.headers_mut());
+    response
+}
+
+/// Headers of every answer, errors included. Pages of a login have set their own policy; any other leads no further than
+/// here.
+pub fn protect(app: &App, headers: &mut HeaderMap) {
+    page::protect(headers, page::strict_policy());
     if app.settings.public_url.scheme() == "https" {
-        let value = HeaderValue::from_static("max-age=31536000");
-        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
-    response
 }
 
-/// Logs and counts a request. The line holds the path without its query, which carries codes and states.
-async fn observe(request: Request, next: Next) -> Response {
-    let start = tokio::time::Instant::now();
-    let method = known_method(request.method());
-    let path = request.uri().path().to_owned();
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "unmatched".to_owned(), |m| m.as_str().to_owned());
-    let id = request.headers().get("x-request-id").and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let id: String = id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
-    let span = tracing::info_span!("request", id, method, route);
-    let response = next.run(request).instrument(span.clone()).await;
-    let took = start.elapsed();
-    let status = response.status().as_u16();
-    crate::metrics::request(route, method, status, took);
-    span.in_scope(|| tracing::debug!(path, status, took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX), "answered"));
-    response
-}
-
-fn known_method(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        _ => "other",
-    }
+/// What is answered when answering panics.
+#[must_use]
+pub fn panicked() -> Response {
+    tracing::error!("a request panicked");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 /// The address a request came from, for limits and logs: `/64` of an IPv6 address, since one host has them all.

@@ -3,11 +3,12 @@
 //!
 //! No cookie opens anything here, so no page of another origin can have a browser ask.
 
+mod invites;
 mod users;
 
 use axum::{
     Router,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 
 use crate::app::App;
@@ -18,4 +19,7 @@ pub fn routes() -> Router<App> {
         .route("/api/v1/users/{id}/deactivate", post(users::deactivate))
         .route("/api/v1/users/{id}/activate", post(users::activate))
         .route("/api/v1/users/{id}/receipts", get(users::receipts))
+        .route("/api/v1/invites", get(invites::list).post(invites::create))
+        .route("/api/v1/invites/{id}", delete(invites::revoke))
+        .route("/api/v1/invites/{id}/resend", post(invites::resend))
 }

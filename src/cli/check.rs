@@ -7,6 +7,7 @@ use crate::{
     app, apply,
     clock::Clock,
     config::Settings,
+    delivery::mail,
     seal::{SealError, Sealer},
     store::{Db, meta, provider_metadata},
     tls::Certificate,
@@ -34,6 +35,12 @@ pub async fn check(settings: &Settings) -> Result<(), Problems> {
             }
         }
         Err(problem) => problems.push(problem),
+    }
+    if let Some(mail) = &settings.mail {
+        match mail::probe(mail, settings.public_url.host_str().unwrap_or_default()).await {
+            Ok(()) => say("mail: the relay answers"),
+            Err(e) => problems.push(format!("smtp_url (GATEHOUSE_SMTP_URL): {e}")),
+        }
     }
     if let Some(path) = &settings.apply {
         match declared(path) {

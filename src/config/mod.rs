@@ -1,10 +1,11 @@
 //! Settings: `gatehouse.toml`, overridden by `GATEHOUSE_*` variables, checked whole before anything starts.
 //!
 //! A setting `public_url` of the file is `GATEHOUSE_PUBLIC_URL` in the environment. Secrets (`master_key`, `jwks`,
-//! `direct_client_secret`) may be named by a file instead: `master_key_file`, `GATEHOUSE_MASTER_KEY_FILE`.
+//! `direct_client_secret`, `smtp_url`) may be named by a file instead: `master_key_file`, `GATEHOUSE_MASTER_KEY_FILE`.
 //! [`Settings::load`] gives every problem at once. `raw` reads, `value` judges single values, `direct` is direct mode.
 
 mod direct;
+mod mail;
 mod raw;
 mod value;
 
@@ -20,6 +21,7 @@ use url::Url;
 
 use crate::{oauth::client::SigningAlg, outbound::Allow};
 pub use direct::{DirectMetadata, DirectOidc, DirectProvider, DirectSettings};
+pub use mail::{MailSettings, Relay, Security};
 use raw::Source;
 pub use raw::{Environment, Problem, environment};
 
@@ -73,6 +75,8 @@ pub struct Settings {
     pub jwks: Option<SecretString>,
     /// Built-in TLS.
     pub tls: Option<TlsFiles>,
+    /// The relay for mails, if mails are sent.
+    pub mail: Option<MailSettings>,
     /// How logs are written.
     pub log: LogFormat,
     /// Seconds by which clocks of others may differ.
@@ -160,6 +164,7 @@ impl Settings {
             key_max_age: s.duration("key_max_age", 90 * DAY),
             jwks,
             tls: s.tls("tls_cert", "tls_key"),
+            mail: s.mail("smtp_url", "smtp_url_file", "mail_from"),
             log: s.choice("log", LogFormat::Text, &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
             clock_skew: s.skew("clock_skew", 60),
             public_url,

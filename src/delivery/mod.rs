@@ -8,6 +8,9 @@ mod backchannel_logout;
 mod pause;
 mod worker;
 
+pub mod letter;
+pub mod mail;
+
 use tokio::sync::Notify;
 pub use worker::Worker;
 
@@ -51,6 +54,6 @@ async fn send(app: &App, delivery: &Delivery) -> Outcome {
             Ok(logout) => backchannel_logout::send(app, &logout).await,
             Err(e) => Outcome::Refused(e.to_string()),
         },
-        Kind::Mail => Outcome::Away("mails are not sent yet".to_owned()),
+        Kind::Mail => mail::deliver(app, delivery).await,
     }
 }

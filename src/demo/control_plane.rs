@@ -8,7 +8,7 @@ use axum::{
     Form, Router,
     body::Bytes,
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse as _, Redirect, Response},
     routing::{any, get, post},
@@ -21,6 +21,7 @@ use url::form_urlencoded::Serializer;
 
 use super::{
     hops::{Answer, Hops},
+    mailbox::{self, Mailbox},
     page::ControlPlane,
     state::{self, Urls},
     tokens::{Held, Judge},
@@ -30,7 +31,7 @@ use crate::{
     clock::Clock,
     oauth::params::Params,
     outbound::OutboundError,
-    page::{content_security_policy, protect},
+    page::{content_security_policy, protect, strict_policy},
     secret,
     session::{host_cookie, only_cookie},
     token::Invalid,
@@ -46,28 +47,38 @@ const NOTICE_COOKIE: &str = "__Host-demo-notice";
 const REFRESHED: &str = "refreshed";
 const SIGNED_OUT: &str = "signed-out";
 
-struct Inner {
+/// What its pages stand on.
+pub(super) struct Inner {
     urls: Urls,
     hops: Hops,
     judge: Judge,
     clock: Clock,
+    mailbox: Mailbox,
 }
 
-type Plane = Arc<Inner>;
+pub(super) type Plane = Arc<Inner>;
+
+impl Inner {
+    /// Where gatehouse's mails end.
+    pub(super) fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+}
 
 /// The control plane, with gatehouse on `gatehouse_port` of this machine.
 ///
 /// # Errors
 /// When no HTTP client can be built.
-pub fn routes(urls: &Urls, gatehouse_port: u16, clock: Clock) -> Result<Router, OutboundError> {
+pub fn routes(urls: &Urls, gatehouse_port: u16, clock: Clock, mailbox: Mailbox) -> Result<Router, OutboundError> {
     let hops = Hops::new(gatehouse_port, &urls.control_plane)?;
-    let plane = Arc::new(Inner { judge: Judge::new(&urls.gatehouse, &hops)?, hops, urls: urls.clone(), clock });
+    let plane = Arc::new(Inner { judge: Judge::new(&urls.gatehouse, &hops)?, hops, urls: urls.clone(), clock, mailbox });
     let pages = Router::new()
         .route("/", get(home))
         .route("/sign-in", get(sign_in))
         .route("/auth/callback", get(callback))
         .route("/refresh", post(refresh))
         .route("/sign-out", post(sign_out))
+        .merge(mailbox::routes())
         .fallback(|| async { (StatusCode::NOT_FOUND, "There is no page at this address.\n") })
         .layer(middleware::from_fn_with_state(Arc::clone(&plane), page_headers));
     Ok(pages
@@ -95,12 +106,13 @@ async fn own_host(State(plane): State<Plane>, request: Request, next: Next) -> R
 /// The form for signing out ends, by redirects, at gatehouse.
 async fn page_headers(State(plane): State<Plane>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    protect(response.headers_mut(), &content_security_policy(&[&plane.urls.gatehouse], false));
+    let policy = HeaderValue::try_from(content_security_policy(&[&plane.urls.gatehouse], false));
+    protect(response.headers_mut(), policy.unwrap_or(strict_policy()));
     response
 }
 
 /// The browser: its cookies, and the value that its forms are bound to.
-struct Browser {
+pub(super) struct Browser {
     headers: HeaderMap,
     mark: String,
 }
@@ -115,13 +127,19 @@ impl FromRequestParts<Plane> for Browser {
 }
 
 impl Browser {
-    fn form_token(&self) -> String {
+    /// What the forms of its pages carry.
+    pub(super) fn form_token(&self) -> String {
         secret::digest(&format!("form {}", self.mark))
     }
 
-    /// Whether a form is of a page that this browser was shown.
-    fn sent(&self, form: &Sent) -> bool {
-        secret::same(&form.csrf, &self.form_token())
+    /// Whether a form with this token is of a page that this browser was shown.
+    pub(super) fn is_own(&self, csrf: &str) -> bool {
+        secret::same(csrf, &self.form_token())
+    }
+
+    /// Remembers what its forms are bound to.
+    pub(super) fn cookie(&self) -> CookieJar {
+        CookieJar::new().add(host_cookie(BROWSER_COOKIE, self.mark.clone()))
     }
 
     /// Calls a hop; what it did to the cookies is in the answer.
@@ -146,7 +164,7 @@ async fn home(State(plane): State<Plane>, browser: Browser) -> Response {
 async fn show(plane: &Plane, browser: &Browser, status: StatusCode, error: Option<&str>) -> Response {
     let now = plane.clock.now();
     let held = plane.judge.read(&browser.headers, &plane.hops, now).await;
-    let mut jar = CookieJar::new().add(host_cookie(BROWSER_COOKIE, browser.mark.clone()));
+    let mut jar = browser.cookie();
     let notice = only_cookie(&browser.headers, NOTICE_COOKIE);
     if notice.is_some() {
         jar = jar.add(gone(NOTICE_COOKIE));
@@ -232,7 +250,7 @@ async fn callback(State(plane): State<Plane>, browser: Browser, request: Request
 
 /// Trades the refresh token for a new pair.
 async fn refresh(State(plane): State<Plane>, browser: Browser, Form(form): Form<Sent>) -> Response {
-    if !browser.sent(&form) {
+    if !browser.is_own(&form.csrf) {
         return forged(&plane, &browser).await;
     }
     let body = json!({ "tenantName": state::TENANT, "grantType": "refresh_token" });
@@ -249,7 +267,7 @@ async fn refresh(State(plane): State<Plane>, browser: Browser, Form(form): Form<
 /// when its cookie comes along, as it does here, where both are on `localhost`; on hosts of their own it cannot, and
 /// then gatehouse asks the person, so that the next sign-in is never a silent one.
 async fn sign_out(State(plane): State<Plane>, browser: Browser, Form(form): Form<Sent>) -> Response {
-    if !browser.sent(&form) {
+    if !browser.is_own(&form.csrf) {
         return forged(&plane, &browser).await;
     }
     let body = json!({ "tenantName": state::TENANT });

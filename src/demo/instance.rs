@@ -12,7 +12,8 @@ use super::{
 use crate::{
     app::App,
     clock::Clock,
-    config::{Environment, Settings},
+    config::{Environment, MailSettings, Relay, Settings},
+    delivery::mail::Kept,
 };
 
 /// Makes the folder, which keeps itself out of version control, and checks that its data is of this identity provider.
@@ -36,13 +37,14 @@ fn keep(path: PathBuf, content: &str) -> Result<String, DemoError> {
     result.map_err(|cause| DemoError::File { path, cause })
 }
 
-/// Gatehouse itself, with `demo.yaml` applied. Of all private addresses it may call the identity provider's port alone.
+/// Gatehouse itself, with `demo.yaml` applied; its mails are kept. Of all private addresses it may call the identity provider's port alone.
 ///
 /// # Errors
 /// When it cannot start or the file has problems.
-pub async fn gatehouse(dir: &Path, urls: &Urls, idp_port: u16, idp_secret: &str) -> Result<App, DemoError> {
+pub async fn gatehouse(dir: &Path, urls: &Urls, idp_port: u16, idp_secret: &str, mails: Kept) -> Result<App, DemoError> {
     let mut settings = settings(dir, &urls.gatehouse)?;
     settings.outbound_allow = super::hops::this_machine(idp_port);
+    settings.mail = Some(MailSettings { relay: Relay::Kept(mails), from: "gatehouse demo <gatehouse@demo.example>".to_owned() });
     let path = dir.join("demo.yaml");
     let text = std::fs::read_to_string(&path).map_err(|cause| DemoError::File { path: path.clone(), cause })?;
     open(settings, &text, &path.display().to_string(), urls, idp_secret).await

@@ -3,7 +3,8 @@
 //! Three listeners, all on loopback: gatehouse itself (`http://localhost:8080`), a development identity provider, which is
 //! a second gatehouse (`http://127.0.0.1:8081`), and a small control plane (`http://localhost:8082`) that does what a
 //! real one does. `instance` makes the two gatehouses, `state` holds what is applied to them, `control_plane` is the
-//! third, with `hops` and `tokens` as its parts. `saml` makes the identity provider speak SAML too.
+//! third, with `hops` and `tokens` as its parts, and `mailbox`, where mails end. `saml` makes the identity provider speak
+//! SAML too.
 //!
 //! The two gatehouses must differ in host, not only in port: browsers keep one jar of cookies for all ports of a host, and
 //! the `__Host-` cookies of one would push out the other's.
@@ -11,6 +12,7 @@
 mod control_plane;
 mod hops;
 mod instance;
+pub mod mailbox;
 pub mod page;
 mod saml;
 mod state;
@@ -25,12 +27,14 @@ use std::{
 
 use axum::Router;
 use axum_server::Handle;
+use mailbox::Mailbox;
 use tokio::task::JoinHandle;
 
 use crate::{
     app::{App, StartError},
     background,
     clock::Clock,
+    delivery::mail::Kept,
     outbound::OutboundError,
     router, secret,
     serve::end_on_signal,
@@ -125,8 +129,10 @@ pub async fn start(options: Options) -> Result<Demo, DemoError> {
 
     let idp_secret = secret::random();
     let idp_app = instance::identity_provider(dir, &urls, &idp_secret).await?;
-    let app = instance::gatehouse(dir, &urls, idp_port, &idp_secret).await?;
-    let routes = control_plane::routes(&urls, gatehouse_port, Clock::system())?;
+    let kept = Kept::default();
+    let app = instance::gatehouse(dir, &urls, idp_port, &idp_secret, kept.clone()).await?;
+    let mailbox = Mailbox { app: app.clone(), kept };
+    let routes = control_plane::routes(&urls, gatehouse_port, Clock::system(), mailbox)?;
 
     let idp_routes = router::router(idp_app.clone()).merge(saml::routes(&urls, idp_app.clone(), app.clone()));
     let listeners = [(gatehouse, router::router(app.clone())), (idp, idp_routes), (control_plane, routes)];
@@ -195,9 +201,10 @@ impl fmt::Display for Demo {
             let secret = person.password.unwrap_or_default();
             writeln!(f, "  {label:<12}{:<email$}   {secret:<password$}   {}", person.email, person.brief)?;
         }
+        writeln!(f, "\n  Mails       {}/mailbox", self.control_plane)?;
         let dir = if self.dir.is_relative() { Path::new(".").join(&self.dir) } else { self.dir.clone() };
         let dir = dir.display();
-        writeln!(f, "\n  Files       {dir}/demo.yaml is what was applied: change it and start again")?;
+        writeln!(f, "  Files       {dir}/demo.yaml is what was applied: change it and start again")?;
         writeln!(f, "              delete {dir} to begin anew")?;
         writeln!(f, "  Stop        Ctrl-C\n")?;
         writeln!(f, "  control plane      listening on {}", self.control_plane)?;

@@ -9,6 +9,10 @@ pub const DEV_IDP: &str = include_str!("dev_idp.yaml");
 
 /// The tenant of [`DEMO`].
 pub const TENANT: &str = "demo";
+/// The tenant of [`DEMO`] that nobody enters without an invite.
+pub const GUESTS: &str = "guests";
+/// Whom the mailbox suggests to invite: the identity provider knows them.
+pub const GUEST: &str = "katherine@guests.example";
 /// The control plane's client of [`DEMO`].
 pub const CLIENT: &str = "control-plane";
 

@@ -52,7 +52,7 @@ pub fn routes(app: &App) -> Router<App> {
         .route(&format!("{WELL_KNOWN}/{{*resource}}"), get(protected_resource::metadata))
         .layer(middleware::map_response_with_state(app.clone(), protected_resource::point_the_way))
         .layer(cors)
-        .merge(forward::routes())
+        .merge(forward::sign_in::routes())
         .route("/saml/{tenant}/{connection}/metadata", get(saml::metadata))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -91,22 +91,34 @@ pub async fn remember(
     tenant_id: &str,
     request: AuthorizeRequest,
 ) -> Result<(CookieJar, Login), PageError> {
-    let mut jar = CookieJar::new();
-    if visit.browsers.is_empty() {
-        let (value, cookie) = bind_browser();
-        visit.browsers.push(value);
-        jar = jar.add(cookie);
+    let jar = bind(visit);
+    let login = pending(app, tenant_id, request);
+    store::logins::insert(&app.db, &login, &visit.browser_hash()).await?;
+    Ok((jar, login))
+}
+
+/// The binding cookie of a browser that has none yet.
+pub fn bind(visit: &mut Visit) -> CookieJar {
+    if !visit.browsers.is_empty() {
+        return CookieJar::new();
     }
-    let login = Login {
+    let (value, cookie) = bind_browser();
+    visit.browsers.push(value);
+    CookieJar::new().add(cookie)
+}
+
+/// A login that begins now, not yet stored.
+#[must_use]
+pub fn pending(app: &App, tenant_id: &str, request: AuthorizeRequest) -> Login {
+    Login {
         id: secret::random_id(),
         tenant_id: tenant_id.to_owned(),
         request,
+        invite_hash: None,
         proven_by: None,
         consented_by: None,
         created_at: app.clock.now(),
-    };
-    store::logins::insert(&app.db, &login, &visit.browser_hash()).await?;
-    Ok((jar, login))
+    }
 }
 
 /// The client that asks, when it and its tenant are switched on. An unknown client and a disabled one look alike.

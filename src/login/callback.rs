@@ -125,7 +125,7 @@ async fn arrive(app: &App, visit: &Visit, answer: Answer, state_hash: &str, depa
 pub async fn require_active(app: &App, pending: &Pending, user: &User, connection: Option<&Connection>) -> Result<(), PageError> {
     let parties = Parties {
         tenant_id: &pending.tenant.id,
-        client_id: Some(&pending.client.id),
+        client_id: pending.login.client_id(),
         user_id: Some(&user.id),
         connection_id: connection.map(|c| c.id.as_str()),
         family_id: None,
@@ -141,6 +141,10 @@ pub async fn require_active(app: &App, pending: &Pending, user: &User, connectio
 /// A refusal, with the way back to where the person can choose another way to sign in, or sign in as somebody else.
 #[must_use]
 pub fn another_way(e: PageError, pending: &Pending) -> PageError {
+    // Behind an invite that is over there is no sign-in to go back to.
+    if matches!(e.status, StatusCode::GONE | StatusCode::NOT_FOUND) {
+        return e;
+    }
     e.way_on(super::choose::path(pending), "Back to sign-in")
 }
 

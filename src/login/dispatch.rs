@@ -12,8 +12,10 @@ use crate::{
     app::App,
     error::PageError,
     oauth::{
+        authorize::Prompt,
         client::Client,
         error::{Code, error},
+        redirect_uri::RedirectUri,
     },
     page::{content_security_policy, set_policy},
     policy::email::Email,
@@ -27,7 +29,7 @@ use axum::http::StatusCode;
 pub struct Pending {
     /// The login.
     pub login: Login,
-    /// The client that asked.
+    /// The client that asked; ourselves when nobody did.
     pub client: Client,
     /// Its tenant.
     pub tenant: Tenant,
@@ -53,14 +55,29 @@ impl Pending {
 /// # Errors
 /// A page, when the client or tenant is switched off or gone.
 pub async fn load(app: &App, login: Login) -> Result<Pending, PageError> {
-    let parties = Parties::of_client(&login.tenant_id, &login.request.client_id);
+    let parties = Parties { client_id: login.client_id(), ..Parties::of_tenant(&login.tenant_id) };
     let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
     standing.map_err(|refusal| switched_off(refusal.to_string()))?;
-    let client = store::clients::find(&app.db, &login.request.client_id).await?;
+    let client = match login.client_id() {
+        Some(id) => store::clients::find(&app.db, id).await?,
+        None => Some(ourselves(app, &login.tenant_id)?),
+    };
     let tenant = store::tenants::find(&app.db, &login.tenant_id).await?;
-    let (Some(client), Some(tenant)) = (client, tenant) else { return Err(switched_off("gone".into())) };
+    let (Some(client), Some(mut tenant)) = (client, tenant) else { return Err(switched_off("gone".into())) };
+    // Who accepts an invite is nobody's user yet. Their first password is chosen on its page.
+    tenant.password_login &= login.invite_hash.is_none();
     let offered = store::connections::offered(&app.db, &tenant.id).await?;
     Ok(Pending { login, client, tenant, offered })
+}
+
+/// Who asks for a sign-in that nobody has asked for: it ends at the account page.
+///
+/// # Errors
+/// When the public URL cannot be led to.
+pub fn ourselves(app: &App, tenant_id: &str) -> Result<Client, PageError> {
+    let page = RedirectUri::register(&format!("{}/account", app.issuer()));
+    let page = page.map_err(|e| PageError::internal(format!("the account page's address {e}")))?;
+    Ok(Client::ourselves(tenant_id, page))
 }
 
 /// Finds a login of this browser by the id in a page's path, and loads it.
@@ -91,6 +108,7 @@ pub async fn proceed(app: &App, visit: &Visit, login: Login) -> Result<Response,
         },
         Step::Connect(name) => departure::depart(app, visit, &pending, &name, pending.login.request.login_hint.as_deref()).await,
         Step::Choose => Ok(super::choose::redirect(visit, &pending)),
+        Step::Deny(_, description) if pending.login.client_id().is_none() => Err(switched_off(description.to_owned())),
         Step::Deny(code, description) => respond::deny(app, visit, &pending, &error(code, description)).await,
     }
 }
@@ -117,8 +135,10 @@ pub async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) ->
         Some(who) => consent::given(app, pending, &who.user_id).await?,
         None => false,
     };
+    // An invite is accepted by a sign-in of its own, not by a session that happens to be there.
+    let prompt = Prompt { login: request.prompt.login || pending.login.invite_hash.is_some(), ..request.prompt };
     Ok(flow::next(&Known {
-        prompt: request.prompt,
+        prompt,
         offered: &offered,
         password: pending.tenant.password_login,
         hinted: request.idp_hint.as_deref(),

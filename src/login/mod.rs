@@ -13,6 +13,8 @@
 //! GET  /oauth2/logout      logout: the sign-in ends → farewell: on to the client, or first to the provider
 //!      … the identity provider …
 //! GET  /saml/…/slo         single_logout: the way back, and where a provider itself demands that sign-ins end
+//!
+//! GET  /login/invite/…     invite: whoever was invited begins a login that no client asks for; it ends at /account
 //! ```
 //! Steps never route to one another: each returns to `dispatch`. `hops` are the same journey for a control plane's front
 //! end; `direct` lands it without a code when the control plane and gatehouse share a host.
@@ -30,6 +32,7 @@ pub mod farewell;
 pub mod flow;
 pub mod hop_cookie;
 pub mod hops;
+pub mod invite;
 pub mod link;
 pub mod logout;
 pub mod pages;
@@ -56,6 +59,7 @@ pub fn routes() -> Router<App> {
         .route("/saml/{tenant}/{connection}/slo", get(single_logout::single_logout).post(single_logout::single_logout))
         .route("/login/{login}", get(choose::show).post(choose::choose))
         .route("/login/{login}/password", get(password::show).post(password::submit))
+        .route(invite::ROUTE, get(invite::show).post(invite::accept))
         .route("/login/{login}/consent", post(consent::submit))
         .route("/account", get(account::show))
         .route("/account/sign-out", post(account::sign_out))

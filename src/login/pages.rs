@@ -80,6 +80,36 @@ pub fn too_many_attempts(minutes: i64) -> String {
     format!("Too many attempts. Wait {wait}, or use single sign-on.")
 }
 
+/// The page of an invite. Its forms post to `action`: `csrf` with `connection` (a button), or with `name` and `password`.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "login/invite.html")]
+pub struct Invited<'a> {
+    /// The tenant's display name.
+    pub tenant: &'a str,
+    /// Who invites.
+    pub by: &'a str,
+    /// The name of who is invited, as far as it is known; may be empty.
+    pub name: &'a str,
+    /// The name that stands in the form; may be empty.
+    pub typed: &'a str,
+    /// The address that is invited.
+    pub email: &'a str,
+    /// When the invite ends.
+    pub until: Moment,
+    /// Where the forms go: the link itself.
+    pub action: &'a str,
+    /// The form token.
+    pub csrf: &'a str,
+    /// One for each connection offered for sign-in.
+    pub buttons: &'a [Button<'a>],
+    /// Whether a password can be chosen.
+    pub password: bool,
+    /// The fewest characters that it must have.
+    pub least: usize,
+    /// What went wrong with the last try.
+    pub error: Option<&'a str>,
+}
+
 /// The consent page. Its form posts `csrf` and `decision` (`allow`, `deny` or `switch`) to `action`.
 #[derive(Debug, Template, WebTemplate)]
 #[template(path = "login/consent.html")]
@@ -188,6 +218,23 @@ mod tests {
         Password { tenant: HOSTILE, client: HOSTILE, action: HOSTILE, csrf: HOSTILE, email: HOSTILE, back, error }
     }
 
+    fn invited<'a>(buttons: &'a [Button<'a>], password: bool, error: Option<&'a str>) -> Invited<'a> {
+        Invited {
+            tenant: HOSTILE,
+            by: HOSTILE,
+            name: HOSTILE,
+            typed: HOSTILE,
+            email: HOSTILE,
+            until: Moment(1_763_808_900),
+            action: HOSTILE,
+            csrf: HOSTILE,
+            buttons,
+            password,
+            least: 12,
+            error,
+        }
+    }
+
     #[test]
     fn every_page_is_sound_with_hostile_values() {
         let buttons = [
@@ -206,6 +253,10 @@ mod tests {
             ("choose, failed", choose(&buttons, Some(HOSTILE)).render()),
             ("password", password(None).render()),
             ("password, failed", password(Some(HOSTILE)).render()),
+            ("invite", invited(&buttons, true, None).render()),
+            ("invite, single sign-on only", invited(&buttons, false, None).render()),
+            ("invite, password only, failed", invited(&[], true, Some(HOSTILE)).render()),
+            ("invite, no way in", invited(&[], false, None).render()),
             ("consent", Consent { tenant: HOSTILE, client: HOSTILE, redirect_host: HOSTILE, permissions: &permissions, email: HOSTILE, action: HOSTILE, csrf: HOSTILE }.render()),
             ("signed in", SignedIn { name: HOSTILE, email: HOSTILE, tenant: HOSTILE, method: HOSTILE, since, idle_until, until, action: HOSTILE, csrf: HOSTILE }.render()),
             ("sign out", SignOut { email: HOSTILE, action: HOSTILE, csrf: HOSTILE, fields: &fields, stay: HOSTILE }.render()),

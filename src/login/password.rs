@@ -26,6 +26,8 @@ use crate::{
     store::{self, users::User},
 };
 
+/// What is said when too many passwords are being looked at.
+pub const BUSY: &str = "Many people are signing in right now. Please try again in a moment.";
 const DEVICE_COOKIE: &str = "__Host-gatehouse-device";
 const DEVICE_DAYS: i64 = 180;
 
@@ -54,11 +56,10 @@ pub async fn submit(
     Path(id): Path<String>,
     PageForm(form): PageForm<Credentials>,
 ) -> Result<Response, PageError> {
-    let mut pending = dispatch::find(&app, &visit, &id).await?;
+    let pending = dispatch::find(&app, &visit, &id).await?;
     visit.check_form(&app, &id, &form.csrf)?;
     if !pending.tenant.password_login {
-        let explanation = "This organisation does not use passwords.";
-        return Err(PageError::new(StatusCode::FORBIDDEN, "no_passwords", "No passwords here", explanation, "passwords are off"));
+        return Err(not_here());
     }
     let email = Email::parse(&form.email);
     let account = format!("{}/{}", pending.tenant.id, email.as_ref().map_or("", |e| e.as_str()));
@@ -79,13 +80,7 @@ pub async fn submit(
         Ok(matches) => matches,
         Err(PasswordError::Busy) => {
             crate::metrics::login("password", "busy");
-            let page = page(
-                &app,
-                &visit,
-                &pending,
-                &form.email,
-                Some("Many people are signing in right now. Please try again in a moment."),
-            );
+            let page = page(&app, &visit, &pending, &form.email, Some(BUSY));
             return Ok((StatusCode::SERVICE_UNAVAILABLE, page).into_response());
         }
         Err(e) => return Err(PageError::internal(e.to_string())),
@@ -100,12 +95,27 @@ pub async fn submit(
     let active = callback::require_active(&app, &pending, &user, None).await;
     active.map_err(|e| callback::another_way(e, &pending))?;
     throttle::succeeded(&app, &account, device, &visit.address).await?;
-    let who = sign_in(&app, &visit, &pending, &user).await?;
+    let response = welcome(&app, &visit, pending, &user).await?;
+    Ok((CookieJar::new().add(device_cookie(&app, &account)), response).into_response())
+}
+
+/// The page for a password where none counts.
+#[must_use]
+pub fn not_here() -> PageError {
+    let explanation = "This organisation does not use passwords.";
+    PageError::new(StatusCode::FORBIDDEN, "no_passwords", "No passwords here", explanation, "passwords are off")
+}
+
+/// Signs in whoever has proven with a password to be `user`, and returns to the dispatcher.
+///
+/// # Errors
+/// A page.
+pub async fn welcome(app: &App, visit: &Visit, mut pending: Pending, user: &User) -> Result<Response, PageError> {
+    let who = sign_in(app, visit, &pending, user).await?;
     store::logins::prove(&app.db, &pending.login.id, &who.sid).await?;
     pending.login.proven_by = Some(who.sid);
     crate::metrics::login("password", "success");
-    let response = dispatch::proceed(&app, &visit, pending.login).await?;
-    Ok((CookieJar::new().add(device_cookie(&app, &account)), response).into_response())
+    dispatch::proceed(app, visit, pending.login).await
 }
 
 async fn sign_in(app: &App, visit: &Visit, pending: &Pending, user: &User) -> Result<SignedIn, PageError> {

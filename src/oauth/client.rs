@@ -179,6 +179,21 @@ pub struct Client {
 }
 
 impl Client {
+    /// Ourselves, for a sign-in that no client asks for and that ends at a page of ours. No row has an empty id, so
+    /// nothing is ever issued to it.
+    #[must_use]
+    pub fn ourselves(tenant_id: &str, page: RedirectUri) -> Self {
+        Self {
+            id: String::new(),
+            tenant_id: tenant_id.to_owned(),
+            name: "your account".to_owned(),
+            secret_fingerprint: None,
+            trusted: true,
+            enabled: true,
+            settings: ClientSettings { redirect_uris: vec![page], ..ClientSettings::default() },
+        }
+    }
+
     /// Whether it cannot keep a secret.
     #[must_use]
     pub fn is_public(&self) -> bool {

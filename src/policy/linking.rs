@@ -1,5 +1,8 @@
 //! Which user an identity belongs to: the decision table of sign-in. Linking by e-mail is this product's own biggest
 //! risk (nOAuth), so it needs proof on both sides and exactly one user; everything else is refused with its reason.
+//!
+//! The order: who holds the identity already, whom the connection's directory knows by its stable id, who has the same
+//! proven address, and only then whether a new user may be made.
 
 use super::identity::{EmailTrust, Identity, Provisioning};
 use crate::policy::email::Email;
@@ -9,12 +12,51 @@ use crate::policy::email::Email;
 pub struct Candidate {
     /// The user's id.
     pub user_id: String,
+    /// The user's address.
+    pub email: Email,
     /// Deactivated users are never signed in nor silently reactivated.
     pub active: bool,
     /// Whether an operator or a trusted provider vouched for the user's address.
     pub email_proven: bool,
     /// Whether another identity of the same connection is already theirs.
     pub has_identity_here: bool,
+}
+
+/// The one record of the connection's directories whose `externalId` is the identity's subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its row.
+    pub id: String,
+    /// Whether the directory lets this person in.
+    pub active: bool,
+    /// The user it stands for; none as long as the directory has given no address.
+    pub user: Option<Candidate>,
+}
+
+/// An open invite to the tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invite {
+    /// Its row.
+    pub id: String,
+    /// Who is invited.
+    pub email: Email,
+    /// Whether the browser came by its link; else it was found by the identity's address.
+    pub carried: bool,
+    /// Whether its link went nowhere but to that address, so that who carries it has shown that the mailbox is theirs.
+    pub mailed: bool,
+}
+
+/// What is known when an identity arrives.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// The user who holds (connection, issuer, subject).
+    pub owner: Option<&'a Candidate>,
+    /// The directory's record of this subject.
+    pub record: Option<&'a Record>,
+    /// The tenant's user with the identity's normalised address.
+    pub same_email: Option<&'a Candidate>,
+    /// The invite that the browser carries, or else the open one for the identity's address.
+    pub invite: Option<&'a Invite>,
 }
 
 /// The connection's and tenant's rules.
@@ -28,15 +70,17 @@ pub struct Rules<'a> {
     pub provisioning: Provisioning,
 }
 
-/// What to do.
+/// What to do. `record` is the directory's record that stands for the user from now on, `invite` the one that is
+/// accepted with it: both by row id, and both in the transaction that does the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are said above")]
 pub enum Decision {
     /// The identity is this user's already.
-    SignIn(String),
+    SignIn { user_id: String, record: Option<String>, invite: Option<String> },
     /// Give the identity to this user and sign them in.
-    Link(String),
-    /// Make a user with this address, vouched for by the connection.
-    Create(Email),
+    Link { user_id: String, record: Option<String>, invite: Option<String> },
+    /// Make a user with this address; whether somebody has vouched for it.
+    Create { email: Email, email_proven: bool, record: Option<String>, invite: Option<String> },
     /// Refuse.
     Refuse(Refusal),
 }
@@ -66,6 +110,12 @@ pub enum Refusal {
         "the user with this address is already linked to another identity of this connection; an operator must unlink it first"
     )]
     AlreadyLinked,
+    /// The browser came by an invite for somebody else.
+    #[error("the invite that the browser came by is for another address than the one that signed in")]
+    WrongAccount,
+    /// Somebody has the address that was invited.
+    #[error("the tenant has a user with the invited address meanwhile")]
+    AddressTaken,
     /// Invite-only.
     #[error("the tenant is invite-only and nobody invited this address")]
     NotInvited,
@@ -79,97 +129,103 @@ pub enum Refusal {
 pub fn is_trusted(identity: &Identity, email: &Email, rules: &Rules<'_>) -> bool {
     match rules.email_trust {
         EmailTrust::Verified => identity.email_verified,
-        EmailTrust::Domain => rules.domains.iter().any(|d| d == email.domain()),
+        EmailTrust::Domain => rules.is_home(email),
         EmailTrust::Never => false,
     }
 }
 
-/// Decides. `owner` is the user who holds (connection, issuer, subject); `same_email` the tenant's user with the
-/// identity's normalised address, if there is one.
+impl Rules<'_> {
+    /// Whether the address is of a domain that the tenant has proven.
+    fn is_home(&self, email: &Email) -> bool {
+        self.domains.iter().any(|domain| domain == email.domain())
+    }
+
+    /// Whether a new user's address counts as proven without a provider's word for it.
+    fn vouched(&self, email: &Email, invite: Option<&Invite>) -> bool {
+        self.is_home(email) || invite.is_some_and(|invite| invite.carried && invite.mailed)
+    }
+}
+
+/// Decides.
 #[must_use]
-pub fn decide(identity: &Identity, owner: Option<&Candidate>, same_email: Option<&Candidate>, rules: &Rules<'_>) -> Decision {
-    if let Some(owner) = owner {
-        return if owner.active { Decision::SignIn(owner.user_id.clone()) } else { Decision::Refuse(Refusal::Deactivated) };
+pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Decision {
+    use Decision::{Create, Link, Refuse, SignIn};
+    // A record without a user is the person's own, known by the stable id: what the directory says of it counts.
+    let unclaimed = known.record.filter(|record| record.user.is_none());
+    let record = unclaimed.map(|record| record.id.clone());
+    let is_off = unclaimed.is_some_and(|record| !record.active);
+    if let Some(owner) = known.owner {
+        return match known.accepted_by(owner) {
+            _ if !owner.active || is_off => Refuse(Refusal::Deactivated),
+            Ok(invite) => SignIn { user_id: owner.user_id.clone(), record, invite },
+            Err(refusal) => Refuse(refusal),
+        };
     }
-    let Some(text) = identity.email.as_deref() else { return Decision::Refuse(Refusal::NoEmail) };
-    let Some(email) = Email::parse(text) else { return Decision::Refuse(Refusal::BadEmail) };
-    if !is_trusted(identity, &email, rules) {
-        return Decision::Refuse(Refusal::EmailUntrusted);
+    if is_off {
+        return Refuse(Refusal::Deactivated);
     }
+    if let Some(user) = known.record.and_then(|record| record.user.as_ref()) {
+        return match known.accepted_by(user) {
+            _ if !user.active => Refuse(Refusal::Deactivated),
+            _ if user.has_identity_here => Refuse(Refusal::AlreadyLinked),
+            Ok(invite) => Link { user_id: user.user_id.clone(), record: None, invite },
+            Err(refusal) => Refuse(refusal),
+        };
+    }
+    let Some(text) = identity.email.as_deref() else { return Refuse(Refusal::NoEmail) };
+    let Some(email) = Email::parse(text) else { return Refuse(Refusal::BadEmail) };
+    let carried = known.invite.filter(|invite| invite.carried);
+    if carried.is_some_and(|invite| invite.email != email) {
+        return Refuse(Refusal::WrongAccount);
+    }
+    let trusted = is_trusted(identity, &email, rules);
+    match known.same_email {
+        // A link that was followed opens the tenant to a new user. It never hands over a user who is there.
+        _ if !trusted && (carried.is_none() || known.same_email.is_some()) => Refuse(Refusal::EmailUntrusted),
+        Some(user) if !user.active => Refuse(Refusal::Deactivated),
+        Some(user) if !user.email_proven => Refuse(Refusal::LocalEmailUnproven),
+        Some(user) if user.has_identity_here => Refuse(Refusal::AlreadyLinked),
+        Some(user) => Link { user_id: user.user_id.clone(), record, invite: carried.map(|invite| invite.id.clone()) },
+        None => match (rules.provisioning, known.invite) {
+            (Provisioning::Scim, _) if record.is_none() => Refuse(Refusal::NotProvisioned),
+            (Provisioning::Invite, None) if record.is_none() => Refuse(Refusal::NotInvited),
+            (_, invite) => Create {
+                email_proven: trusted || rules.vouched(&email, invite),
+                email,
+                record,
+                invite: invite.map(|invite| invite.id.clone()),
+            },
+        },
+    }
+}
+
+impl Known<'_> {
+    /// The invite that `user`, who is known by more than an address, accepts with this sign-in.
+    fn accepted_by(&self, user: &Candidate) -> Result<Option<String>, Refusal> {
+        match self.invite.filter(|invite| invite.carried) {
+            None => Ok(None),
+            Some(invite) if invite.email == user.email => Ok(Some(invite.id.clone())),
+            Some(_) => Err(Refusal::WrongAccount),
+        }
+    }
+}
+
+/// Decides about somebody who came by `invite` and chose a password: nobody but the mail vouches for the address.
+#[must_use]
+pub fn decide_password(invite: &Invite, same_email: Option<&Candidate>, rules: &Rules<'_>) -> Decision {
     match same_email {
         Some(user) if !user.active => Decision::Refuse(Refusal::Deactivated),
-        Some(user) if !user.email_proven => Decision::Refuse(Refusal::LocalEmailUnproven),
-        Some(user) if user.has_identity_here => Decision::Refuse(Refusal::AlreadyLinked),
-        Some(user) => Decision::Link(user.user_id.clone()),
-        None => match rules.provisioning {
-            Provisioning::Jit => Decision::Create(email),
-            Provisioning::Invite => Decision::Refuse(Refusal::NotInvited),
-            Provisioning::Scim => Decision::Refuse(Refusal::NotProvisioned),
+        Some(_) => Decision::Refuse(Refusal::AddressTaken),
+        None if rules.provisioning == Provisioning::Scim => Decision::Refuse(Refusal::NotProvisioned),
+        None => Decision::Create {
+            email: invite.email.clone(),
+            email_proven: rules.vouched(&invite.email, Some(invite)),
+            record: None,
+            invite: Some(invite.id.clone()),
         },
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn identity(email: Option<&str>, verified: bool) -> Identity {
-        Identity {
-            issuer: "https://idp.test".into(),
-            subject: "1".into(),
-            email: email.map(Into::into),
-            email_verified: verified,
-            name: None,
-            groups: None,
-            auth_time: None,
-            session_until: None,
-        }
-    }
-
-    fn user(active: bool, email_proven: bool, has_identity_here: bool) -> Candidate {
-        Candidate { user_id: "u".into(), active, email_proven, has_identity_here }
-    }
-
-    #[test]
-    fn the_table() {
-        use Decision::{Create, Link, Refuse, SignIn};
-        use EmailTrust::{Domain, Never, Verified};
-        use Provisioning::{Invite, Jit, Scim};
-        let here = "ada@acme.example";
-        let there = "ada@other.example";
-        let made = || Create(Email::parse(here).unwrap_or_else(|| unreachable!()));
-        let link = || Link("u".into());
-        let sign_in = || SignIn("u".into());
-        let good = || Some(user(true, true, false));
-        #[rustfmt::skip]
-        let table = [
-            // e-mail, verified, trust, provisioning, owner, same e-mail → decision
-            (Some(here), true, Verified, Jit, good(), None, sign_in()),
-            (None, false, Never, Scim, good(), None, sign_in()),
-            (Some(here), true, Verified, Jit, Some(user(false, true, false)), good(), Refuse(Refusal::Deactivated)),
-            (None, true, Verified, Jit, None, None, Refuse(Refusal::NoEmail)),
-            (Some("a@b@acme.example"), true, Domain, Jit, None, None, Refuse(Refusal::BadEmail)),
-            (Some(here), false, Verified, Jit, None, None, Refuse(Refusal::EmailUntrusted)),
-            (Some(here), false, Verified, Jit, None, good(), Refuse(Refusal::EmailUntrusted)),
-            (Some(here), true, Never, Jit, None, good(), Refuse(Refusal::EmailUntrusted)),
-            (Some(there), true, Domain, Jit, None, good(), Refuse(Refusal::EmailUntrusted)),
-            (Some("ada@acme.example.evil.example"), true, Domain, Jit, None, good(), Refuse(Refusal::EmailUntrusted)),
-            (Some("ada@sub.acme.example"), true, Domain, Jit, None, good(), Refuse(Refusal::EmailUntrusted)),
-            (Some(here), false, Domain, Jit, None, good(), link()),
-            (Some(here), true, Verified, Jit, None, good(), link()),
-            (Some(here), true, Verified, Invite, None, good(), link()),
-            (Some(here), true, Verified, Scim, None, good(), link()),
-            (Some(here), true, Verified, Jit, None, Some(user(false, true, false)), Refuse(Refusal::Deactivated)),
-            (Some(here), true, Verified, Jit, None, Some(user(true, false, false)), Refuse(Refusal::LocalEmailUnproven)),
-            (Some(here), true, Verified, Jit, None, Some(user(true, true, true)), Refuse(Refusal::AlreadyLinked)),
-            (Some(here), true, Verified, Jit, None, None, made()),
-            (Some(here), true, Verified, Invite, None, None, Refuse(Refusal::NotInvited)),
-            (Some(here), true, Verified, Scim, None, None, Refuse(Refusal::NotProvisioned)),
-        ];
-        let domains = ["acme.example".to_owned()];
-        for (row, (email, verified, email_trust, provisioning, owner, same, expected)) in table.into_iter().enumerate() {
-            let rules = Rules { email_trust, domains: &domains, provisioning };
-            assert_eq!(decide(&identity(email, verified), owner.as_ref(), same.as_ref(), &rules), expected, "row {row}");
-        }
-    }
-}
+#[path = "linking_tests.rs"]
+mod tests;

@@ -6,6 +6,7 @@
 //! What a customer pushes: `directory` (what its groups mean).
 
 pub mod access;
+pub mod chosen_password;
 pub mod claim_rules;
 pub mod connection;
 pub mod directory;

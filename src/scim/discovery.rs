@@ -46,3 +46,8 @@ pub async fn schema(State(app): State<App>, Path(id): Path<String>) -> Result<Re
 pub async fn me(_: Caller) -> ScimError {
     Fault::new(501, "a directory's token is no person's, so there is no /Me").into()
 }
+
+/// `POST /.search`: users and groups are listed apart.
+pub async fn search(_: Caller) -> ScimError {
+    Fault::new(501, "users and groups cannot be searched together; send this to /Users/.search or /Groups/.search").into()
+}

@@ -61,6 +61,7 @@ pub fn routes() -> Router<App> {
             "/Groups/{id}",
             get(single::group).put(single::replace_group).patch(single::patch_group).delete(single::delete_group),
         )
+        .route("/.search", post(discovery::search))
         .route("/Bulk", post(bulk::bulk))
         .route("/Me", any(discovery::me))
         .route("/ServiceProviderConfig", get(discovery::service_provider_config))

@@ -142,11 +142,13 @@ impl Db {
                 .synchronous(SqliteSynchronous::Full)
                 .busy_timeout(WAIT)
                 .pragma("cache_size", "-4000");
-            let writer = SqlitePoolOptions::new().max_connections(1).acquire_timeout(WAIT);
+            // A file does not go away, so no connection is tried out before each use: that would double the time of a read.
+            let pool = || SqlitePoolOptions::new().acquire_timeout(WAIT).test_before_acquire(false);
+            let writer = pool().max_connections(1);
             // A new file is switched to WAL by whoever opens it first; another who tries at that moment is told, without
             // any wait, that it is busy.
             let writer = while_busy(|| writer.clone().connect_with(options.clone())).await?;
-            let reader = SqlitePoolOptions::new().max_connections(4).min_connections(0).acquire_timeout(WAIT);
+            let reader = pool().max_connections(4).min_connections(0);
             Ok(Self::over(Pools::Sqlite { writer, reader: reader.connect_lazy_with(options.read_only(true)) }))
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let options: PgConnectOptions = url.parse()?;

@@ -1,7 +1,7 @@
 //! Identities: which upstream subject is which user. The key is (connection, issuer, subject), never the e-mail.
 
 use super::{
-    db::{Db, Result},
+    db::{Db, Result, StoreError},
     on::On,
 };
 use crate::{
@@ -12,14 +12,23 @@ use crate::{
 #[derive(sqlx::FromRow)]
 struct Row {
     user_id: String,
+    email: String,
     active: bool,
     email_proven: bool,
     has_identity_here: bool,
 }
 
-impl From<Row> for Candidate {
-    fn from(r: Row) -> Self {
-        Self { user_id: r.user_id, active: r.active, email_proven: r.email_proven, has_identity_here: r.has_identity_here }
+impl TryFrom<Row> for Candidate {
+    type Error = StoreError;
+
+    fn try_from(r: Row) -> Result<Self> {
+        Ok(Self {
+            email: Email::parse(&r.email).ok_or(StoreError::Corrupt("user e-mail address", r.email))?,
+            user_id: r.user_id,
+            active: r.active,
+            email_proven: r.email_proven,
+            has_identity_here: r.has_identity_here,
+        })
     }
 }
 
@@ -30,13 +39,13 @@ impl From<Row> for Candidate {
 pub async fn owner(db: &Db, connection_id: &str, issuer: &str, subject: &str) -> Result<Option<Candidate>> {
     let row: Option<Row> = db
         .optional(
-            "SELECT u.id AS user_id, u.active, u.email_proven, TRUE AS has_identity_here
+            "SELECT u.id AS user_id, u.email, u.active, u.email_proven, TRUE AS has_identity_here
              FROM identities i JOIN users u ON u.id = i.user_id
              WHERE i.connection_id = $1 AND i.issuer = $2 AND i.subject = $3",
             params![connection_id, issuer, subject],
         )
         .await?;
-    Ok(row.map(Into::into))
+    row.map(TryInto::try_into).transpose()
 }
 
 /// The tenant's user with this address, and whether they already have an identity on the connection.
@@ -46,13 +55,13 @@ pub async fn owner(db: &Db, connection_id: &str, issuer: &str, subject: &str) ->
 pub async fn with_email(db: &Db, tenant_id: &str, email: &Email, connection_id: &str) -> Result<Option<Candidate>> {
     let row: Option<Row> = db
         .optional(
-            "SELECT u.id AS user_id, u.active, u.email_proven,
+            "SELECT u.id AS user_id, u.email, u.active, u.email_proven,
                     EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.connection_id = $3) AS has_identity_here
              FROM users u WHERE u.tenant_id = $1 AND u.email = $2",
             params![tenant_id, email.as_str(), connection_id],
         )
         .await?;
-    Ok(row.map(Into::into))
+    row.map(TryInto::try_into).transpose()
 }
 
 /// Gives an identity to a user. `false` when (connection, issuer, subject) is taken meanwhile, or the
@@ -86,6 +95,15 @@ pub async fn insert(
         )
         .await?;
     Ok(n == 1)
+}
+
+/// What a connection's provider calls a user, if they have signed in over it.
+///
+/// # Errors
+/// What the database says.
+pub async fn subject(db: &Db, user_id: &str, connection_id: &str) -> Result<Option<String>> {
+    let sql = "SELECT subject FROM identities WHERE user_id = $1 AND connection_id = $2";
+    Ok(db.optional::<(String,)>(sql, params![user_id, connection_id]).await?.map(|(subject,)| subject))
 }
 
 /// Notes what the provider said this time; groups that were not sent are left as they were.

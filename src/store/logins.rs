@@ -1,5 +1,5 @@
-//! Pending logins: one authorization request of one browser, stored once when it arrives and taken once when it is
-//! answered.
+//! Pending logins: one authorization request of one browser, or the acceptance of an invite, stored once when it begins and
+//! taken once when it is answered.
 
 use super::{
     db::{Db, Result},
@@ -17,8 +17,10 @@ pub struct Login {
     pub id: String,
     /// The client's tenant.
     pub tenant_id: String,
-    /// What was asked.
+    /// What was asked, by a client or by ourselves.
     pub request: AuthorizeRequest,
+    /// The digest of the invite's link that the browser followed; such a login is asked for by no client.
+    pub invite_hash: Option<String>,
     /// The `sid` of the sign-in that proved within this login who the person is; another session's person proved nothing.
     pub proven_by: Option<String>,
     /// The user who consented within this login; nobody consents for another.
@@ -27,11 +29,20 @@ pub struct Login {
     pub created_at: i64,
 }
 
+impl Login {
+    /// The client that asks; none when an invite is being accepted.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.invite_hash.is_none().then_some(self.request.client_id.as_str())
+    }
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: String,
     tenant_id: String,
     request: String,
+    invite_hash: Option<String>,
     proven_by: Option<String>,
     consented_by: Option<String>,
     created_at: i64,
@@ -40,8 +51,8 @@ struct Row {
 impl Row {
     fn read(self) -> Result<Login> {
         let request = read_json("login", &self.request)?;
-        let Self { id, tenant_id, proven_by, consented_by, created_at, .. } = self;
-        Ok(Login { id, tenant_id, request, proven_by, consented_by, created_at })
+        let Self { id, tenant_id, invite_hash, proven_by, consented_by, created_at, .. } = self;
+        Ok(Login { id, tenant_id, request, invite_hash, proven_by, consented_by, created_at })
     }
 }
 
@@ -52,14 +63,16 @@ impl Row {
 pub async fn insert(db: &Db, login: &Login, browser_hash: &str) -> Result<()> {
     let request = write_json("login", &login.request)?;
     db.execute(
-        "INSERT INTO logins (id, browser_hash, tenant_id, client_id, request, proven_by, consented_by, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO logins (id, browser_hash, tenant_id, client_id, request, invite_hash, proven_by, consented_by,
+                             created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         params![
             &login.id,
             browser_hash,
             &login.tenant_id,
-            &login.request.client_id,
+            login.client_id(),
             &request,
+            &login.invite_hash,
             &login.proven_by,
             &login.consented_by,
             login.created_at,
@@ -77,7 +90,7 @@ pub async fn insert(db: &Db, login: &Login, browser_hash: &str) -> Result<()> {
 pub async fn find(db: &Db, id: &str, browser_hash: &str, now: i64) -> Result<Option<Login>> {
     let row: Option<Row> = db
         .optional(
-            "SELECT id, tenant_id, request, proven_by, consented_by, created_at FROM logins
+            "SELECT id, tenant_id, request, invite_hash, proven_by, consented_by, created_at FROM logins
              WHERE id = $1 AND browser_hash = $2 AND expires_at > $3",
             params![id, browser_hash, now],
         )

@@ -26,10 +26,16 @@ pub struct Parties<'a> {
 }
 
 impl<'a> Parties<'a> {
+    /// A tenant alone.
+    #[must_use]
+    pub fn of_tenant(tenant_id: &'a str) -> Self {
+        Self { tenant_id, client_id: None, user_id: None, connection_id: None, family_id: None }
+    }
+
     /// A client and its tenant: all there is before anybody has signed in.
     #[must_use]
     pub fn of_client(tenant_id: &'a str, client_id: &'a str) -> Self {
-        Self { tenant_id, client_id: Some(client_id), user_id: None, connection_id: None, family_id: None }
+        Self { client_id: Some(client_id), ..Self::of_tenant(tenant_id) }
     }
 }
 
@@ -98,12 +104,24 @@ pub struct Footing {
     pub email_proven: bool,
     /// The user's name.
     pub name: Option<String>,
+    /// The user's teams, the oldest first.
+    pub teams: Vec<Membership>,
     /// What is on and what is off.
     pub state: Standing,
     /// Whether everything is on.
     pub standing: std::result::Result<(), Refusal>,
 }
 
+/// A team that a user is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The team's row id.
+    pub id: String,
+    /// The team's name.
+    pub name: String,
+}
+
+/// One for each team; the rest is the same in all.
 #[derive(sqlx::FromRow)]
 struct FootingRow {
     #[sqlx(flatten)]
@@ -118,6 +136,8 @@ struct FootingRow {
     person: bool,
     connection: Option<bool>,
     living: bool,
+    team_id: Option<String>,
+    team_name: Option<String>,
 }
 
 /// The footing of a token family at `now` (unix seconds); `None` when it, its user, its client or its tenant is gone.
@@ -125,24 +145,28 @@ struct FootingRow {
 /// # Errors
 /// What the database says.
 pub async fn of_family(db: &Db, family_id: &str, now: i64) -> Result<Option<Footing>> {
-    let row: Option<FootingRow> = db
-        .optional(
+    let mut rows: Vec<FootingRow> = db
+        .all(
             "SELECT f.id, f.tenant_id, f.client_id, f.user_id, f.connection_id, f.sid, f.scope, f.resources, f.auth_time, f.amr,
                     f.current_hash, f.created_at, f.expires_at,
                     t.name AS tenant_name, t.enabled AS tenant, t.password_login,
                     u.email, u.email_proven, u.name AS user_name, u.active AS person, c.enabled AS client,
                     k.enabled AND k.login_enabled AS connection,
-                    f.revoked_at IS NULL AND f.expires_at > $2 AS living
+                    f.revoked_at IS NULL AND f.expires_at > $2 AS living, g.id AS team_id, g.name AS team_name
              FROM families f
              JOIN tenants t ON t.id = f.tenant_id
              JOIN users u ON u.id = f.user_id AND u.tenant_id = t.id
              JOIN clients c ON c.id = f.client_id AND c.tenant_id = t.id
              LEFT JOIN connections k ON k.id = f.connection_id AND k.tenant_id = t.id
-             WHERE f.id = $1",
+             LEFT JOIN team_members m ON m.user_id = u.id
+             LEFT JOIN teams g ON g.id = m.team_id
+             WHERE f.id = $1 ORDER BY g.created_at, g.id",
             params![family_id, now],
         )
         .await?;
-    Ok(row.map(|row| {
+    let team = |row: &mut FootingRow| Some(Membership { id: row.team_id.take()?, name: row.team_name.take()? });
+    let teams = rows.iter_mut().filter_map(team).collect();
+    Ok(rows.pop().map(|row| {
         let over = row.family.connection_id.is_some();
         let state = Standing {
             client: Some(row.client),
@@ -154,6 +178,6 @@ pub async fn of_family(db: &Db, family_id: &str, now: i64) -> Result<Option<Foot
         };
         let standing = if over && row.connection.is_none() { Err(Refusal::Gone) } else { judge(state) };
         let (email, email_proven, name, tenant) = (row.email, row.email_proven, row.user_name, row.tenant_name);
-        Footing { family: row.family, tenant, email, email_proven, name, state, standing }
+        Footing { family: row.family, tenant, email, email_proven, name, teams, state, standing }
     }))
 }

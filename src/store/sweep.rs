@@ -1,6 +1,9 @@
 //! Deletes what has expired, so that nothing grows without bound.
 
-use super::db::{Db, Result};
+use super::{
+    db::{Db, Result},
+    invites,
+};
 use crate::params;
 
 /// Seconds that ended families and redeemed codes are kept after their end, so that a late replay is still recognised.
@@ -29,6 +32,7 @@ pub async fn sweep(db: &Db, now: i64) -> Result<u64> {
         ("DELETE FROM farewells WHERE expires_at <= $1", now),
         ("DELETE FROM deliveries WHERE created_at <= $1", undelivered),
         ("DELETE FROM site_sessions WHERE expires_at <= $1", now),
+        ("DELETE FROM invites WHERE expires_at <= $1", now - invites::AFTERLIFE),
     ] {
         gone += db.execute(sql, params![before]).await?;
     }

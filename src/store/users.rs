@@ -190,15 +190,6 @@ pub async fn update(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
     Ok(on.into().alter(sql, params).await? > 0)
 }
 
-/// Takes over the name that the provider sends now, if it is another one.
-///
-/// # Errors
-/// What the database says.
-pub async fn rename(on: impl Into<On<'_>>, id: &str, name: &str, now: i64) -> Result<bool> {
-    let sql = "UPDATE users SET name = $2, updated_at = $3 WHERE id = $1 AND name IS DISTINCT FROM $2";
-    Ok(on.into().execute(sql, params![id, name, now]).await? > 0)
-}
-
 /// Sets or removes the password's hash (argon2id, PHC form); whether the user is there.
 ///
 /// # Errors

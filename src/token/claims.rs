@@ -62,9 +62,8 @@ impl Claims {
     ///
     /// # Errors
     /// [`Invalid::Claim`] when a member is missing or of another type.
-    pub fn read<T: DeserializeOwned>(self) -> Result<T, Invalid> {
-        T::deserialize(Value::Object(self.members))
-            .map_err(|e| Invalid::Claim { name: "the claim set".to_owned(), cause: e.to_string() })
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Invalid> {
+        T::deserialize(&self.members).map_err(|e| Invalid::Claim { name: "the claim set".to_owned(), cause: e.to_string() })
     }
 }
 

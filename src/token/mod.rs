@@ -4,7 +4,7 @@
 //! bearer tokens), so none has a softer path:
 //! `verify` → `unverified` takes the text apart → `rules` says what must hold, from OUR record and never from the
 //! token's header → a [`KeySource`] gives the key: the `ring` of our own, `jwks` fetched from a URL (which `discovered`
-//! finds where nobody wrote it down), or inline ones → [`Claims`], or [`Invalid`] with a text for the caller and a detail
+//! finds where nobody wrote it down), or inline ones; `jwk` reads them and `verifying` keeps them parsed → [`Claims`], or [`Invalid`] with a text for the caller and a detail
 //! for the log.
 //!
 //! `validator` holds the table of issuers whose bearer tokens we accept, each a `source`: our own is one of them. A token
@@ -97,6 +97,7 @@ mod testing;
 pub mod unverified;
 pub mod validator;
 pub mod verify;
+mod verifying;
 
 pub use alg::Alg;
 pub use claims::Claims;

@@ -40,6 +40,8 @@ pub struct Bearer {
     pub subject: String,
     /// The e-mail address, if known.
     pub email: Option<String>,
+    /// The person's name, if they are a user who has told us; what the token says of it stands in its claims.
+    pub name: Option<String>,
     /// `iss` of the token, or of the one that it was exchanged for.
     pub issuer: String,
     /// The foreign source that accepted it (a trusted issuer's or connection's row id); `None`: our own token.

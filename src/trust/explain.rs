@@ -7,6 +7,7 @@ use super::{
     bearer::{Bearer, Denied},
     bearer_of,
     catalogue::{Catalogue, Issuer},
+    own::Asof,
     report::{Access, Footing, Held, Report, Source, Weighed},
     role_on,
 };
@@ -46,7 +47,7 @@ pub async fn explain(app: &App, question: Question<'_>) -> Result<Report, Denied
     let judged = match outcome {
         Ok(accepted) => {
             shed_light(app, &catalogue, &accepted, &scope, &mut report).await?;
-            bearer_of(app, &catalogue, accepted, &scope, now).await
+            bearer_of(app, &catalogue, accepted, &scope, Asof::Now, now).await
         }
         Err(invalid) => Err(catalogue.reason(question.token, &scope, invalid)),
     };

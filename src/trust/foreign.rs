@@ -61,6 +61,7 @@ pub(super) fn bearer(catalogue: &Catalogue, issuer: &Issuer, vouched: Vouched, n
         teams: teams.iter().map(|c| Team { id: c.target.id.clone(), name: c.target.name.clone() }).collect(),
         subject,
         email: text(&issuer.settings.email_claim),
+        name: None,
         issuer: text("iss").or_else(|| issuer.settings.issuer.clone()).unwrap_or_default(),
         source: Some(issuer.id.clone()),
         own: None,

@@ -14,6 +14,7 @@ use super::{
     LOOK,
     bearer::Denied,
     catalogue::Catalogue,
+    footings::Footings,
     reading::{self, Openers},
 };
 use crate::{
@@ -35,6 +36,7 @@ struct Shared {
     attempts: AtomicU64,
     /// Held while one is under way; why the last one failed.
     gate: Arc<Mutex<Option<String>>>,
+    footings: Footings,
 }
 
 struct Kept {
@@ -51,7 +53,11 @@ impl Trust {
     pub fn new(db: Db, sealer: Arc<Sealer>, key_sets: KeySets, outbound: Outbound, own: Validator, own_host: &str) -> Self {
         let openers = Openers { sealer, key_sets, outbound, own, own_host: own_host.to_owned() };
         let (kept, attempts, gate) = (ArcSwapOption::empty(), AtomicU64::new(0), Arc::default());
-        Self(Arc::new(Shared { db, openers, kept, attempts, gate }))
+        Self(Arc::new(Shared { db, openers, kept, attempts, gate, footings: Footings::default() }))
+    }
+
+    pub(super) fn footings(&self) -> &Footings {
+        &self.0.footings
     }
 
     /// The catalogue as it is at `now` (unix seconds), at most [`LOOK`] seconds old. Costs no call while it is fresh, and

@@ -10,6 +10,7 @@
 pub mod bearer;
 pub mod catalogue;
 pub mod explain;
+mod footings;
 mod foreign;
 pub mod freshness;
 mod own;
@@ -27,6 +28,7 @@ use serde_json::{Map, Value};
 use self::{
     catalogue::{Catalogue, Issuer},
     foreign::Vouched,
+    own::Asof,
 };
 use crate::{
     app::App,
@@ -46,17 +48,41 @@ pub const LOOK: i64 = 1;
 /// # Errors
 /// Why nobody is let in with it.
 pub async fn judge(app: &App, token: &str, scope: &Scope<'_>) -> Result<Bearer, Denied> {
+    judge_asof(app, token, scope, Asof::Now).await
+}
+
+/// The same for those who keep what they decide, and so decide by what was so up to [`STALE`] seconds ago on other nodes: a
+/// user's token reads the database only where it is the first of its family in that time. [`Bearer::fresh_until`] counts
+/// from then.
+///
+/// # Errors
+/// Why nobody is let in with it.
+pub async fn judge_lately(app: &App, token: &str, scope: &Scope<'_>) -> Result<Bearer, Denied> {
+    judge_asof(app, token, scope, Asof::Lately).await
+}
+
+async fn judge_asof(app: &App, token: &str, scope: &Scope<'_>, asof: Asof) -> Result<Bearer, Denied> {
     let now = app.clock.now();
     let catalogue = app.trust.catalogue(now).await?;
     let scope = catalogue.narrowed(scope);
     let accepted = catalogue.validator.validate(token, &scope, now).await;
     let accepted = accepted.map_err(|invalid| catalogue.reason(token, &scope, invalid))?;
-    bearer_of(app, &catalogue, accepted, &scope, now).await
+    bearer_of(app, &catalogue, accepted, &scope, asof, now).await
 }
 
-async fn bearer_of(app: &App, catalogue: &Catalogue, accepted: Accepted, scope: &Scope<'_>, now: i64) -> Result<Bearer, Denied> {
+async fn bearer_of(
+    app: &App,
+    catalogue: &Catalogue,
+    accepted: Accepted,
+    scope: &Scope<'_>,
+    asof: Asof,
+    now: i64,
+) -> Result<Bearer, Denied> {
     let Accepted { source, claims, subject, keep_until } = accepted;
-    let Some(source) = source else { return own::bearer(app, catalogue, claims.read()?, scope.tenant, now).await };
+    let Some(source) = source else {
+        let own = claims.read()?;
+        return own::bearer(app, catalogue, own, claims.into_members(), (scope.tenant, asof), now).await;
+    };
     let issuer = catalogue.issuer(&source).ok_or_else(|| Denied::NotActive("its issuer is gone".to_owned()))?;
     let (expires_at, claims) = (claims.number("exp"), claims.into_members());
     foreign::bearer(catalogue, issuer, Vouched { claims, subject, expires_at, keep_until }, now)
@@ -69,7 +95,8 @@ async fn bearer_of(app: &App, catalogue: &Catalogue, accepted: Accepted, scope: 
 pub async fn of_own(app: &App, own: AccessClaims) -> Result<Bearer, Denied> {
     let now = app.clock.now();
     let catalogue = app.trust.catalogue(now).await?;
-    own::bearer(app, &catalogue, own, None, now).await
+    let claims = own::members(&own)?;
+    own::bearer(app, &catalogue, own, claims, (None, Asof::Now), now).await
 }
 
 /// The bearer that a user's token of this family would have: for cookies that stand for a family.

@@ -7,6 +7,7 @@ use super::{
     STALE, Team,
     bearer::{Bearer, Denied},
     catalogue::{Catalogue, Issuer},
+    footings::{Footings, Read},
 };
 use crate::{
     app::App,
@@ -23,36 +24,58 @@ use crate::{
     token::issue::{AccessClaims, Actor, Origin},
 };
 
-/// The bearer of an access token of ours that holds, for the tenant (by row id) that is asked for, if one is.
+/// When what a token stands on was so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asof {
+    /// Now.
+    Now,
+    /// Now or up to [`STALE`] seconds ago.
+    Lately,
+}
+
+/// The bearer of an access token of ours that holds and has these `claims`, for the tenant (by row id) that is asked for, if
+/// one is.
 pub(super) async fn bearer(
     app: &App,
     catalogue: &Catalogue,
     own: AccessClaims,
-    tenant: Option<&str>,
+    claims: Map<String, Value>,
+    for_whom: (Option<&str>, Asof),
     now: i64,
 ) -> Result<Bearer, Denied> {
+    let (tenant, asof) = for_whom;
     // First of all: what becomes of another tenant's tokens is nobody's business here.
     let theirs = catalogue.tenant_by_name(&own.tenant).map(|t| t.id.as_str());
     if tenant.is_some() && tenant != theirs {
         return Err(Denied::NotActive("it is of another tenant than was asked for".to_owned()));
     }
-    let claims = match serde_json::to_value(&own) {
-        Ok(Value::Object(claims)) => claims,
-        _ => return Err(Denied::NotActive("its claims are unreadable".to_owned())),
-    };
     match own.fam.clone() {
-        Some(family) => of_user(app, &family, own, claims, now).await,
+        Some(family) => of_user(app, &family, own, claims, asof, now).await,
         None => of_principal(app, catalogue, own, claims, now).await,
     }
 }
 
-async fn of_user(app: &App, family: &str, own: AccessClaims, claims: Map<String, Value>, now: i64) -> Result<Bearer, Denied> {
-    let footing = footing(app, family, now).await?;
+/// The claims of an access token of ours as it says them.
+pub(super) fn members(own: &AccessClaims) -> Result<Map<String, Value>, Denied> {
+    match serde_json::to_value(own) {
+        Ok(Value::Object(claims)) => Ok(claims),
+        _ => Err(Denied::NotActive("its claims are unreadable".to_owned())),
+    }
+}
+
+async fn of_user(
+    app: &App,
+    family: &str,
+    own: AccessClaims,
+    claims: Map<String, Value>,
+    asof: Asof,
+    now: i64,
+) -> Result<Bearer, Denied> {
+    let (footing, at) = footing(app, family, asof, now).await?;
     if !is_of(&own, &footing) {
         return Err(Denied::NotActive("its family is not its own".to_owned()));
     }
-    let expires_at = own.exp;
-    let bearer = user(app, footing, claims, Some(expires_at), now).await?;
+    let bearer = user(app, footing, claims, own.exp, at);
     Ok(Bearer { own: Some(own), ..bearer })
 }
 
@@ -64,7 +87,7 @@ pub fn is_of(own: &AccessClaims, footing: &Footing) -> bool {
 
 /// The bearer of a family, as of a token that it would have now.
 pub(super) async fn of_family(app: &App, family: &str, tenant_id: &str, now: i64) -> Result<Bearer, Denied> {
-    let footing = footing(app, family, now).await?;
+    let (footing, at) = footing(app, family, Asof::Now, now).await?;
     let f = &footing.family;
     if f.tenant_id != tenant_id {
         return Err(Denied::NotActive("its family is another tenant's".to_owned()));
@@ -83,26 +106,25 @@ pub(super) async fn of_family(app: &App, family: &str, tenant_id: &str, now: i64
     let Value::Object(mut claims) = claims else { return Err(Denied::NotActive("no claims".to_owned())) };
     claims.retain(|_, value| !value.is_null());
     let expires_at = f.expires_at;
-    user(app, footing, claims, Some(expires_at), now).await
+    Ok(user(app, footing, claims, expires_at, at))
 }
 
-async fn footing(app: &App, family: &str, now: i64) -> Result<Footing, Denied> {
-    let footing = store::standing::of_family(&app.db, family, now).await?;
-    let footing = footing.ok_or_else(|| Denied::NotActive("its family, or what that stands on, is gone".to_owned()))?;
+/// The footing of a family on which everything is switched on, and when that was so.
+async fn footing(app: &App, family: &str, asof: Asof, now: i64) -> Result<(Footing, i64), Denied> {
+    let gone = || Denied::NotActive("its family, or what that stands on, is gone".to_owned());
+    let (footing, at) = match asof {
+        Asof::Now => Footings::read(&app.db, family, now).await?.map(|Read { footing, at, .. }| (footing, at)),
+        Asof::Lately => app.trust.footings().of(&app.db, family, now).await?.map(|read| (read.footing.clone(), read.at)),
+    }
+    .ok_or_else(gone)?;
     footing.standing.map_err(|refusal| Denied::NotActive(refusal.to_string()))?;
-    Ok(footing)
+    Ok((footing, at))
 }
 
-async fn user(
-    app: &App,
-    footing: Footing,
-    claims: Map<String, Value>,
-    expires_at: Option<i64>,
-    now: i64,
-) -> Result<Bearer, Denied> {
-    let Footing { family, tenant, email, .. } = footing;
-    let teams = store::teams::of_user(&app.db, &family.user_id).await?;
-    Ok(Bearer {
+/// The bearer of a family by what it stood on `at` a time.
+fn user(app: &App, footing: Footing, claims: Map<String, Value>, expires_at: i64, at: i64) -> Bearer {
+    let Footing { family, tenant, email, name, teams, .. } = footing;
+    Bearer {
         tenant_id: family.tenant_id.clone(),
         tenant,
         principals: vec![Principal { kind: Kind::User, name: email.clone(), id: family.user_id.clone() }],
@@ -110,14 +132,15 @@ async fn user(
         acts_as: Vec::new(),
         subject: family.user_id.clone(),
         email: Some(email),
+        name,
         issuer: app.issuer().to_owned(),
         source: None,
         claims,
         own: None,
         family: Some(family),
-        expires_at,
-        fresh_until: (now + STALE).min(expires_at.unwrap_or(i64::MAX)),
-    })
+        expires_at: Some(expires_at),
+        fresh_until: (at + STALE).min(expires_at),
+    }
 }
 
 async fn of_principal(
@@ -176,6 +199,7 @@ async fn of_principal(
         acts_as,
         subject: own.origin.as_ref().map_or_else(|| own.sub.clone(), |origin| origin.sub.clone()),
         email: own.email.clone(),
+        name: None,
         issuer: own.origin.as_ref().map_or_else(|| own.iss.clone(), |origin| origin.iss.clone()),
         source: own.origin.as_ref().map(|origin| origin.source.clone()),
         claims,

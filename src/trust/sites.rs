@@ -45,7 +45,7 @@ pub struct Site {
 pub struct Accepts {
     /// Whether our own.
     pub own: bool,
-    /// Those whose tokens come in `Authorization`.
+    /// Those whose tokens come in `Authorization`; sorted, as all of these are.
     pub bearer: Vec<String>,
     /// Those whose tokens come in a header of their own (in lower case).
     pub headers: Vec<(String, Vec<String>)>,
@@ -73,7 +73,16 @@ impl Accepts {
                 None => accepts.headers.push((key, vec![issuer.id.clone()])),
             }
         }
+        accepts.bearer.sort_unstable();
+        accepts.headers.iter_mut().for_each(|(_, ids)| ids.sort_unstable());
         accepts
+    }
+
+    /// Whether tokens of a source are accepted, wherever they come in.
+    #[must_use]
+    pub fn holds(&self, source: &String) -> bool {
+        let lists = self.headers.iter().map(|(_, ids)| ids).chain([&self.bearer]);
+        lists.into_iter().any(|ids| ids.binary_search(source).is_ok())
     }
 
     /// The sources of a header.

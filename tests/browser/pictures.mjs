@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 
 import { launch, PICTURES } from './lib/chromium.mjs';
 import { startDemo } from './lib/demo.mjs';
-import { password, people, toSignIn } from './lib/walk.mjs';
+import { KATHERINE, invite, password, people, toSignIn } from './lib/walk.mjs';
 
 await mkdir(PICTURES, { recursive: true });
 const [browser, demo] = await Promise.all([launch(), startDemo()]);
@@ -19,6 +19,9 @@ try {
     await password(page, cast.find((p) => p.password && /password/.test(p.note)));
     await page.getByText(/^Signed in as/).waitFor();
     await picture('signed-in');
+    await page.goto(`${demo.url}/mailbox`);
+    await page.goto(await invite(page, demo, `${colorScheme}.${KATHERINE.email}`));
+    await picture('invite');
     await page.context().close();
   }
 } finally {

@@ -65,6 +65,7 @@ async fn no_log_line_holds_a_secret(backend: Backend) {
     std::fs::write(&file, state(&idp, "jit", "verified", more)).unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://localhost:{port}");
+    let database = fresh_database(backend, &dir).await;
     let mut program = Command::new(env!("CARGO_BIN_EXE_gatehouse"))
         .arg("serve")
         .current_dir(dir.path())
@@ -72,7 +73,7 @@ async fn no_log_line_holds_a_secret(backend: Backend) {
         .env("RUST_LOG", "trace")
         .env("GATEHOUSE_PUBLIC_URL", &url)
         .env("GATEHOUSE_LISTEN", format!("127.0.0.1:{port}"))
-        .env("GATEHOUSE_DATABASE_URL", fresh_database(backend, &dir).await)
+        .env("GATEHOUSE_DATABASE_URL", &database)
         .env("GATEHOUSE_APPLY", &file)
         .env("GATEHOUSE_OUTBOUND_ALLOW", "127.0.0.1")
         .stdout(Stdio::piped())
@@ -91,6 +92,7 @@ async fn no_log_line_holds_a_secret(backend: Backend) {
 
     let mut secrets = Secrets::default();
     run(&url, &idp, &mut secrets).await;
+    invited(&url, &database, dir.path(), &mut secrets).await;
     for seen in idp.seen("/token").iter().chain(&idp.seen("/userinfo")) {
         for name in ["code", "code_verifier", "client_secret", "client_assertion"] {
             seen.form.get(name).iter().for_each(|v| secrets.add(v));
@@ -116,6 +118,31 @@ async fn no_log_line_holds_a_secret(backend: Backend) {
             panic!("{secret} is in the log: {line}");
         }
     }
+}
+
+/// Somebody follows an invite's link, which is in its own address, and chooses a password.
+async fn invited(url: &str, database: &str, dir: &std::path::Path, secrets: &mut Secrets) {
+    let made = Command::new(env!("CARGO_BIN_EXE_gatehouse"))
+        .args(["invites", "create", "--tenant", "acme", "guest@acme.example"])
+        .current_dir(dir)
+        .env_clear()
+        .env("GATEHOUSE_PUBLIC_URL", url)
+        .env("GATEHOUSE_DATABASE_URL", database)
+        .output()
+        .unwrap();
+    let out = String::from_utf8(made.stdout).unwrap();
+    let link = out.lines().last().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&made.stderr)));
+    secrets.add(link.rsplit('/').next().unwrap());
+    let mut browser = Browser::new();
+    let page = browser.get(link).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    secrets.add(&page.csrf());
+    secrets.add("a-password-of-the-guest");
+    for password in ["short", "a-password-of-the-guest"] {
+        let answer = browser.post(link, &[("csrf", &page.csrf()), ("password", password)]).await;
+        secrets.of(&answer);
+    }
+    assert_eq!(browser.get(link).await.status, 410);
 }
 
 /// Every path that carries something worth stealing, with refusals in between.

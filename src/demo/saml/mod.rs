@@ -18,7 +18,7 @@ use askama_web::WebTemplate;
 use axum::{
     Router,
     extract::{RawQuery, Request, State},
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Redirect, Response},
     routing::get,
@@ -40,7 +40,7 @@ use crate::{
         },
     },
     error::PageError,
-    page::{FormPost, PageForm, content_security_policy, protect},
+    page::{FormPost, PageForm, content_security_policy, protect, strict_policy},
     saml_keys,
 };
 
@@ -80,7 +80,8 @@ pub fn routes(urls: &Urls, own: App, gatehouse: App) -> Router {
 /// The form with the answer ends, by redirects, at the control plane.
 async fn page_headers(State(provider): State<Provider>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    protect(response.headers_mut(), &content_security_policy(&[&provider.urls.gatehouse], true));
+    let policy = HeaderValue::try_from(content_security_policy(&[&provider.urls.gatehouse], true));
+    protect(response.headers_mut(), policy.unwrap_or(strict_policy()));
     response
 }
 

@@ -85,14 +85,14 @@ pub async fn decide(app: &App, question: &Question) -> Verdict {
         Err(unclear) => return Verdict::Invalid(site, unclear.to_string(), String::new()),
     };
     let key = Decisions::key(&site, &question.host, &credential);
-    if let Some(told) = app.decisions.get(&key, &catalogue, revision, now).await {
+    if let Some(told) = app.decisions.get(&key, &catalogue, revision, now) {
         let token = token_of(&site, &credential);
         return Verdict::Pass { site, told, token };
     }
     match judge(app, question, &site, &accepts, &credential).await {
         Ok((headers, until)) => {
             let told = Arc::new(Kept { headers, until, revision, version: catalogue.version });
-            app.decisions.keep(key, Arc::clone(&told)).await;
+            app.decisions.keep(key, Arc::clone(&told));
             let token = token_of(&site, &credential);
             Verdict::Pass { site, told, token }
         }
@@ -157,15 +157,15 @@ async fn judge(
     let scope =
         |sources| Scope { tenant: Some(&site.tenant_id), sources: Some(sources), audience: site.settings.audience.as_deref() };
     let (bearer, mut until) = match credential {
-        Credential::Bearer(token) => (trust::judge(app, token, &scope(&accepts.bearer)).await?, i64::MAX),
+        Credential::Bearer(token) => (trust::judge_lately(app, token, &scope(&accepts.bearer)).await?, i64::MAX),
         Credential::Header { name, token } => {
-            let bearer = trust::judge(app, token, &scope(accepts.from_header(name))).await?;
+            let bearer = trust::judge_lately(app, token, &scope(accepts.from_header(name))).await?;
             if is_ours(&bearer) {
                 return Err(Denied::NotActive("a token of ours in the header of another issuer".to_owned()).into());
             }
             (bearer, i64::MAX)
         }
-        Credential::Cookie(token) => (trust::judge(app, token, &scope(&[])).await?, i64::MAX),
+        Credential::Cookie(token) => (trust::judge_lately(app, token, &scope(&[])).await?, i64::MAX),
         Credential::Session(cookie) => session(app, site, cookie).await?,
     };
     may_come(app, site, accepts, &bearer, !matches!(credential, Credential::Session(_))).await?;
@@ -211,7 +211,7 @@ async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer, pr
     }
     let accepted = match &bearer.source {
         _ if is_ours(bearer) => accepts.own,
-        Some(source) => accepts.bearer.contains(source) || accepts.headers.iter().any(|(_, ids)| ids.contains(source)),
+        Some(source) => accepts.holds(source),
         None => false,
     };
     if !accepted {

@@ -10,7 +10,6 @@ use crate::{
     app::App,
     oauth::client::SigningAlg,
     policy::{identity_header::SEPARATE, principal::Kind, site::ForwardMethod, site_check::MAX_JWT_LIFE},
-    store,
     trust::{Bearer, sites::Site},
 };
 
@@ -39,11 +38,11 @@ pub async fn headers(app: &App, site: &Site, bearer: &Bearer, at: &str) -> Resul
     let values = match forwarding.method {
         ForwardMethod::Headers => separate(app, bearer).await?,
         ForwardMethod::ClaimsHeader => {
-            let mut claims = told(app, site, bearer).await?;
+            let mut claims = told(site, bearer);
             claims.insert("iss".to_owned(), bearer.issuer.clone().into());
             vec![ascii(&Value::Object(claims))]
         }
-        ForwardMethod::JwtHeader => vec![signed(app, site, told(app, site, bearer).await?, bearer, at)?],
+        ForwardMethod::JwtHeader => vec![signed(app, site, told(site, bearer), bearer, at)?],
         ForwardMethod::Bearer | ForwardMethod::None => Vec::new(),
     };
     let named = site.headers.iter().zip(values);
@@ -72,9 +71,8 @@ async fn separate(app: &App, bearer: &Bearer) -> Result<Vec<String>, String> {
         Some(principal) => safe(&principal.name, b"/"),
         None => format!("{}/{}", safe(&issuer_name(app, bearer).await?, b"/"), safe(&bearer.subject, b"/")),
     };
-    let name = name(app, bearer).await?;
     let teams: Vec<String> = bearer.teams.iter().map(|team| safe(&team.name, b",")).collect();
-    let values = [user, safe(bearer.email.as_deref().unwrap_or_default(), b""), safe(&name, b""), teams.join(",")];
+    let values = [user, safe(bearer.email.as_deref().unwrap_or_default(), b""), safe(name(bearer), b""), teams.join(",")];
     debug_assert_eq!(values.len(), SEPARATE.len());
     Ok(values.into())
 }
@@ -86,17 +84,13 @@ async fn issuer_name(app: &App, bearer: &Bearer) -> Result<String, String> {
 }
 
 /// The person's name: the token's, or the one we know.
-async fn name(app: &App, bearer: &Bearer) -> Result<String, String> {
-    if let Some(name) = bearer.claims.get("name").and_then(Value::as_str) {
-        return Ok(name.to_owned());
-    }
-    let Some(family) = &bearer.family else { return Ok(String::new()) };
-    let user = store::users::find(&app.db, &family.user_id).await.map_err(|e| e.to_string())?;
-    Ok(user.and_then(|user| user.name).unwrap_or_default())
+fn name(bearer: &Bearer) -> &str {
+    let said = bearer.claims.get("name").and_then(Value::as_str);
+    said.or(bearer.name.as_deref()).unwrap_or_default()
 }
 
 /// Claims for the site: those it wants of the token's, and who we say it is, which no claim of the token replaces.
-async fn told(app: &App, site: &Site, bearer: &Bearer) -> Result<Map<String, Value>, String> {
+fn told(site: &Site, bearer: &Bearer) -> Map<String, Value> {
     let wanted = &site.settings.identity.include_claims;
     let wanted: Vec<&str> = if wanted.is_empty() { USUAL.to_vec() } else { wanted.iter().map(String::as_str).collect() };
     let mut claims = Map::new();
@@ -104,7 +98,7 @@ async fn told(app: &App, site: &Site, bearer: &Bearer) -> Result<Map<String, Val
         let value = match crate::policy::claim_rules::find(&bearer.claims, name) {
             Some(value) => value.clone(),
             None if name == "email" => bearer.email.clone().into(),
-            None if name == "name" => Some(self::name(app, bearer).await?).filter(|name| !name.is_empty()).into(),
+            None if name == "name" => Some(self::name(bearer)).filter(|name| !name.is_empty()).into(),
             None => Value::Null,
         };
         if !value.is_null() {
@@ -119,7 +113,7 @@ async fn told(app: &App, site: &Site, bearer: &Bearer) -> Result<Map<String, Val
         let principal = json!({"kind": principal.kind.as_str(), "name": principal.name, "id": principal.id});
         claims.insert("principal".to_owned(), principal);
     }
-    Ok(claims)
+    claims
 }
 
 /// A JWT of ours that says the same, for this site alone and for a short time.

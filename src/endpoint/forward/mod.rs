@@ -17,6 +17,8 @@ pub mod respond;
 pub mod sign_in;
 pub mod spoof;
 
+use std::{panic::AssertUnwindSafe, pin::pin};
+
 use axum::{
     Json, Router,
     extract::{Request, State},
@@ -24,48 +26,98 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::any,
 };
+use futures_util::{FutureExt as _, future::poll_immediate};
 use serde_json::json;
+use tokio::time::timeout;
+use tracing::{Instrument as _, Level, Span};
 
 use self::{
+    decide::Verdict,
     question::{BadQuestion, Question},
     respond::Dialect,
 };
-use crate::app::App;
+use crate::{app::App, journal::Entry, router};
 
-/// What proxies ask, each in its own dialect, and the browser's way to sign in.
-pub fn routes() -> Router<App> {
+/// What proxies ask, each in its own dialect. They ask with every request of their sites, so these answers go through no
+/// layers: [`answer`] gives them what the others get.
+pub fn questions() -> Router<App> {
     Router::new()
         .route("/auth/forward", any(forward))
         .route("/auth/request", any(request))
         .route("/auth/envoy", any(envoy))
         .route("/auth/envoy/", any(envoy))
         .route("/auth/envoy/{*path}", any(envoy))
-        .merge(sign_in::routes())
 }
 
 async fn forward(State(app): State<App>, request: Request) -> Response {
-    ask(&app, Dialect::Forward, request.into_parts().0, forwarded::read).await
+    answer(app, Dialect::Forward, request.into_parts().0, forwarded::read).await
 }
 
 async fn request(State(app): State<App>, request: Request) -> Response {
-    ask(&app, Dialect::Request, request.into_parts().0, original::read).await
+    answer(app, Dialect::Request, request.into_parts().0, original::read).await
 }
 
 async fn envoy(State(app): State<App>, request: Request) -> Response {
-    ask(&app, Dialect::Envoy, request.into_parts().0, envoy::read).await
+    answer(app, Dialect::Envoy, request.into_parts().0, envoy::read).await
 }
 
-async fn ask(app: &App, dialect: Dialect, parts: Parts, read: fn(Parts) -> Result<Question, BadQuestion>) -> Response {
-    let question = match question::trusted(&parts, &app.settings.trusted_proxies).and_then(|()| read(parts)) {
-        Ok(question) => question,
-        Err(problem) => return bad_question(&problem),
-    };
-    // These proxies give the browser whatever we answer, so it needs no route of its own.
-    if dialect != Dialect::Request && sign_in::is_ours(question.path()) {
-        return sign_in::visit(app, &question).await;
+type Read = fn(Parts) -> Result<Question, BadQuestion>;
+
+/// Answers, counted and with a request's id. What lets somebody pass without waiting for anything is all there is to a site's
+/// busy hours; whatever takes longer, or leaves a line in the log, has the request's span and its limit of time.
+async fn answer(app: App, dialect: Dialect, parts: Parts, read: Read) -> Response {
+    let entry = Entry::of(&parts.method, &parts.headers);
+    let route = dialect.route();
+    let log = tracing::enabled!(Level::DEBUG).then(|| (entry.span(route), parts.uri.path().to_owned()));
+    let answered = AssertUnwindSafe(async {
+        let question = question::trusted(&parts, &app.settings.trusted_proxies).and_then(|()| read(parts));
+        let span = || log.as_ref().map_or_else(|| entry.span(route), |(span, _)| span.clone());
+        ask(&app, dialect, question, span).await
+    });
+    let mut response = answered.catch_unwind().await.unwrap_or_else(|_| router::panicked());
+    match &log {
+        Some((span, path)) => span.in_scope(|| entry.end(route, path, &mut response)),
+        None => entry.end(route, "", &mut response),
     }
-    let verdict = decide::decide(app, &question).await;
-    respond::respond(dialect, &question, verdict)
+    response
+}
+
+async fn ask(app: &App, dialect: Dialect, question: Result<Question, BadQuestion>, span: impl Fn() -> Span) -> Response {
+    let mut response = match &question {
+        Err(problem) => span().in_scope(|| bad_question(problem)),
+        Ok(question) if is_visit(dialect, question) => {
+            let visit = timeout(router::TIME_LIMIT, sign_in::visit(app, question));
+            visit.instrument(span()).await.unwrap_or_else(|_| too_late())
+        }
+        Ok(question) => {
+            let mut deciding = pin!(decide::decide(app, question));
+            let at_once = poll_immediate(deciding.as_mut()).await;
+            if let Some(Verdict::Pass { site, told, token }) = at_once {
+                return respond::pass(dialect, &site, &told, token);
+            }
+            let span = span();
+            let verdict = match at_once {
+                Some(verdict) => Ok(verdict),
+                None => timeout(router::TIME_LIMIT, deciding).instrument(span.clone()).await,
+            };
+            match verdict {
+                Ok(Verdict::Pass { site, told, token }) => return respond::pass(dialect, &site, &told, token),
+                Ok(verdict) => span.in_scope(|| respond::respond(dialect, question, verdict)),
+                Err(_) => too_late(),
+            }
+        }
+    };
+    router::protect(app, response.headers_mut());
+    response
+}
+
+fn too_late() -> Response {
+    StatusCode::SERVICE_UNAVAILABLE.into_response()
+}
+
+/// Whether a browser is on its way to sign in. These proxies give it whatever we answer, so it needs no route of its own.
+fn is_visit(dialect: Dialect, question: &Question) -> bool {
+    dialect != Dialect::Request && sign_in::is_ours(question.path())
 }
 
 /// The proxy is not set up as it must be; its operator reads the log.

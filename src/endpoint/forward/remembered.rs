@@ -33,11 +33,32 @@ pub type Key = [u8; 32];
 
 /// What is kept. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Decisions(moka::future::Cache<Key, Arc<Kept>>);
+pub struct Decisions(moka::sync::Cache<Key, Arc<Kept>, Digested>);
+
+/// Keys are digests: nobody chooses which of them fall together, so a part of one spreads them as well as any hash.
+type Digested = std::hash::BuildHasherDefault<Part>;
+
+/// Eight bytes of a digest.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Part(u64);
+
+impl std::hash::Hasher for Part {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(part) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*part);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl Default for Decisions {
     fn default() -> Self {
-        Self(moka::future::Cache::new(MOST))
+        Self(moka::sync::Cache::builder().max_capacity(MOST).build_with_hasher(Digested::default()))
     }
 }
 
@@ -61,14 +82,15 @@ impl Decisions {
     }
 
     /// The decision, if it still stands at `now` (unix seconds).
-    pub async fn get(&self, key: &Key, catalogue: &Catalogue, revision: u64, now: i64) -> Option<Arc<Kept>> {
-        let kept = self.0.get(key).await?;
+    #[must_use]
+    pub fn get(&self, key: &Key, catalogue: &Catalogue, revision: u64, now: i64) -> Option<Arc<Kept>> {
+        let kept = self.0.get(key)?;
         let stands = now < kept.until && kept.revision == revision && kept.version == catalogue.version;
         stands.then_some(kept)
     }
 
     /// Keeps a decision.
-    pub async fn keep(&self, key: Key, kept: Arc<Kept>) {
-        self.0.insert(key, kept).await;
+    pub fn keep(&self, key: Key, kept: Arc<Kept>) {
+        self.0.insert(key, kept);
     }
 }

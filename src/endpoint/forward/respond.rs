@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{decide::Verdict, question::Question};
+use super::{decide::Verdict, question::Question, remembered::Kept};
 use crate::{
     error::PageError,
     oauth::{
@@ -37,21 +37,38 @@ pub enum Dialect {
     Envoy,
 }
 
+impl Dialect {
+    /// Under which route its questions are counted.
+    #[must_use]
+    pub fn route(self) -> &'static str {
+        match self {
+            Self::Forward => "/auth/forward",
+            Self::Request => "/auth/request",
+            Self::Envoy => "/auth/envoy/{*path}",
+        }
+    }
+}
+
+/// Lets a request pass. Only the proxy reads this answer, so it has none of the headers that browsers are given.
+pub fn pass(dialect: Dialect, site: &Site, told: &Kept, token: Option<String>) -> Response {
+    let mut response = StatusCode::OK.into_response();
+    let headers = response.headers_mut();
+    headers.reserve(told.headers.len() + 3);
+    headers.extend(told.headers.iter().cloned());
+    if let Some(token) = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok()) {
+        headers.insert(header::AUTHORIZATION, token);
+    }
+    if dialect == Dialect::Envoy {
+        headers.insert(TO_REMOVE, to_remove(site));
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// Answers.
 pub fn respond(dialect: Dialect, question: &Question, verdict: Verdict) -> Response {
     let mut response = match verdict {
-        Verdict::Pass { site, told, token } => {
-            let mut response = StatusCode::OK.into_response();
-            let headers = response.headers_mut();
-            headers.extend(told.headers.iter().cloned());
-            if let Some(token) = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok()) {
-                headers.insert(header::AUTHORIZATION, token);
-            }
-            if dialect == Dialect::Envoy {
-                headers.insert(TO_REMOVE, to_remove(&site));
-            }
-            response
-        }
+        Verdict::Pass { site, told, token } => pass(dialect, &site, &told, token),
         Verdict::Unknown(site) if site.settings.login.is_some() && is_navigation(question) => sign_in(dialect, question, &site),
         Verdict::Unknown(site) => unauthorized(&site, None),
         Verdict::Invalid(site, text, cause) => {

@@ -100,16 +100,30 @@ struct Compiled {
     expressions: Vec<Regex>,
 }
 
-/// Texts of which a token must have one, in the claim as a whole or among its parts, for the rule to hold.
+/// A rule that holds only where a token has one of certain texts in the claim.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Anchor<'a> {
     pub claim: &'a str,
-    values: &'a [Value],
+    rule: &'a ClaimRule,
+}
+
+/// What a text must be for a rule to hold, as far as it can be looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Mark<'a> {
+    /// The claim as a whole, or among its parts.
+    Whole(&'a str),
+    /// What the whole claim begins with.
+    Start(&'a str),
+    /// What it ends with.
+    End(&'a str),
 }
 
 impl<'a> Anchor<'a> {
-    pub fn texts(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.values.iter().filter_map(Value::as_str)
+    /// What the claim may be; that of each value.
+    pub fn marks(&self) -> impl Iterator<Item = Mark<'a>> + use<'a> {
+        let globs = self.rule.match_type == MatchType::Glob;
+        let mark = move |text| if globs { pattern::edge(text) } else { Some(Mark::Whole(text)) };
+        self.rule.values.iter().filter_map(Value::as_str).filter_map(mark)
     }
 }
 
@@ -154,12 +168,8 @@ impl ClaimRules {
 
     /// By which rules many of their kind can be told apart without trying each: those that only certain texts fulfil.
     pub(super) fn anchors(&self) -> impl Iterator<Item = Anchor<'_>> {
-        let told = |c: &&Compiled| {
-            let by_text =
-                matches!(c.rule.match_type, MatchType::Is | MatchType::Exact | MatchType::Contains | MatchType::ContainsAll);
-            by_text && c.rule.values.iter().all(Value::is_string)
-        };
-        self.rules.iter().filter(told).map(|c| Anchor { claim: &c.rule.claim, values: &c.rule.values })
+        let rules = self.rules.iter().map(|c| Anchor { claim: &c.rule.claim, rule: &c.rule });
+        rules.filter(|anchor| anchor.rule.match_type != MatchType::Regex && anchor.marks().count() == anchor.rule.values.len())
     }
 }
 

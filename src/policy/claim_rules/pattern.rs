@@ -2,6 +2,8 @@
 
 use regex::{Regex, RegexBuilder};
 
+use super::Mark;
+
 /// Longest pattern in bytes.
 const LONGEST: usize = 1024;
 /// Most bytes that an expression may take once compiled.
@@ -47,6 +49,15 @@ pub fn glob(pattern: &str, text: &str) -> bool {
         rest = &rest[at + piece.len()..];
     }
     rest.strip_suffix(last).is_some_and(is_wild)
+}
+
+/// What any text that matches the pattern begins or ends with, whichever says more; `None` where that may be anything.
+pub fn edge(pattern: &str) -> Option<Mark<'_>> {
+    let (Some((start, _)), Some((_, end))) = (pattern.split_once('*'), pattern.rsplit_once('*')) else {
+        return Some(Mark::Whole(pattern));
+    };
+    let mark = if start.len() > end.len() { Mark::Start(start) } else { Mark::End(end) };
+    (!start.is_empty() || !end.is_empty()).then_some(mark)
 }
 
 /// Whether `*` may stand for it.

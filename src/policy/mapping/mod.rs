@@ -1,20 +1,22 @@
 //! From a token's claims to whom it acts as: which of an issuer's mappings hold, and which of those counts.
 //!
-//! With 100 000 mappings a token is not compared with each: most name a text that a claim must have (a repository, a client,
-//! a subject), so each waits under one such text, the rarest it names, and only those whose text the token has are tried.
+//! With 100 000 mappings a token is not compared with each (`waiting`): most name a text that a claim must have (a
+//! repository, a client, a domain), and only those whose text the token has are tried.
 //! `explanation` tells operators what was decided here, and decides nothing itself.
 
 mod explanation;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::cmp::Reverse;
 
 use serde_json::{Map, Value};
 
+use self::waiting::Waiting;
 use super::{
-    claim_rules::{ClaimRules, Verdict, find, words},
+    claim_rules::{ClaimRules, Verdict},
     principal::{Kind, Principal},
     trusted_issuer::Matching,
 };
@@ -43,12 +45,7 @@ pub struct Mapper {
     candidates: Vec<Candidate>,
     matching: Matching,
     waiting: Waiting,
-    /// Those that wait for no text.
-    others: Vec<usize>,
 }
-
-/// By claim, then by text: which candidates wait for it.
-type Waiting = HashMap<String, HashMap<String, Vec<usize>>>;
 
 /// Whom a token acts as.
 #[derive(Clone, Debug, Default)]
@@ -84,8 +81,8 @@ impl Mapper {
     #[must_use]
     pub fn new(mut candidates: Vec<Candidate>, matching: Matching) -> Self {
         candidates.sort_by(|a, b| (a.created_at, &a.mapping).cmp(&(b.created_at, &b.mapping)));
-        let (waiting, others) = index(&candidates);
-        Self { candidates, matching, waiting, others }
+        let waiting = Waiting::of(&candidates);
+        Self { candidates, matching, waiting }
     }
 
     /// Whom a token with these claims acts as.
@@ -131,51 +128,7 @@ impl Mapper {
 
     /// Those whose rules all hold, the oldest first.
     fn holding(&self, claims: &Map<String, Value>) -> Vec<&Candidate> {
-        let mut found = self.others.clone();
-        for (claim, texts) in &self.waiting {
-            let mut look = |text: &str| found.extend(texts.get(text).into_iter().flatten());
-            match find(claims, claim) {
-                Some(Value::String(text)) => {
-                    look(text);
-                    if text.contains(' ') {
-                        words(text).for_each(look);
-                    }
-                }
-                Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).for_each(look),
-                _ => {}
-            }
-        }
-        // One that takes any of several texts may have been found by each.
-        found.sort_unstable();
-        found.dedup();
-        found.into_iter().filter_map(|i| self.candidates.get(i)).filter(|c| c.rules.hold(claims)).collect()
+        let found = self.waiting.candidates(claims).into_iter();
+        found.filter_map(|i| self.candidates.get(i)).filter(|c| c.rules.hold(claims)).collect()
     }
-}
-
-/// Who waits for which text, and who for none. Of several rules the one is taken whose texts the fewest others name:
-/// 100 000 mappings may share an organisation and differ in a repository.
-fn index(candidates: &[Candidate]) -> (Waiting, Vec<usize>) {
-    let mut named: HashMap<(&str, &str), usize> = HashMap::new();
-    for anchor in candidates.iter().flat_map(|c| c.rules.anchors()) {
-        for text in anchor.texts() {
-            *named.entry((anchor.claim, text)).or_default() += 1;
-        }
-    }
-    let mut waiting = Waiting::new();
-    let mut others = Vec::new();
-    for (i, candidate) in candidates.iter().enumerate() {
-        let rarest = candidate.rules.anchors().min_by_key(|anchor| {
-            let crowd = anchor.texts().filter_map(|text| named.get(&(anchor.claim, text)));
-            crowd.sum::<usize>()
-        });
-        let Some(anchor) = rarest else {
-            others.push(i);
-            continue;
-        };
-        let by_text = waiting.entry(anchor.claim.to_owned()).or_default();
-        for text in anchor.texts() {
-            by_text.entry(text.to_owned()).or_default().push(i);
-        }
-    }
-    (waiting, others)
 }

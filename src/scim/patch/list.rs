@@ -8,7 +8,7 @@ use crate::scim::{
     patch::{Verb, user::set_sub},
     schema::{
         Attribute, Kind, field,
-        value::{MOST, elements, is_primary, join, same, tidy},
+        value::{elements, is_primary, join, same, tidy},
     },
 };
 
@@ -34,10 +34,6 @@ impl Change<'_> {
             (Verb::Replace, None) => self.remove(&mut list, None)?,
             (Verb::Add, None) => {}
             (verb, Some(value)) => self.write(&mut list, verb, value)?,
-        }
-        // Before the next operation has to compare with all of them.
-        if list.len() > MOST {
-            return Err(Fault::invalid_value(format!("{} would have more than {MOST} values", self.attribute.name)));
         }
         // Each operation leaves what a PUT could have sent, so that the next one meets the same either way.
         let list = tidy(self.attribute, list)?;

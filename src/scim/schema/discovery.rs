@@ -104,7 +104,8 @@ fn describe_attribute(attribute: &Attribute) -> Value {
     set("type", kind_name(attribute.kind).into());
     set("multiValued", attribute.multi_valued.into());
     set("description", attribute.description.into());
-    set("required", attribute.required.into());
+    // Every user has `active`, sent or not: without it a new one is active, and others stay what they are.
+    set("required", (attribute.required || attribute.name == "active").into());
     set("mutability", mutability_name(attribute.mutability).into());
     set("returned", returned_name(attribute.returned).into());
     if matches!(attribute.kind, Kind::String | Kind::Reference | Kind::Binary) {

@@ -294,7 +294,7 @@ async fn garbage_costs_nothing() {
     verify(&good, &idp.keys, &id_rules(), NOW).await.unwrap();
     let segments: Vec<&str> = good.split('.').collect();
     let large = but(&claims(), "x", json!("x".repeat(20_000))).to_string();
-    let started = tokio::time::Instant::now();
+    let keys = Counting(idp.keys.clone(), AtomicUsize::new(0));
     for bad in [
         String::new(),
         ".".to_owned(),
@@ -319,9 +319,9 @@ async fn garbage_costs_nothing() {
         idp.forge.sign(&header().to_string(), &large),
         "\u{e9}.\u{e9}.\u{e9}".to_owned(),
     ] {
-        verify(&bad, &idp.keys, &id_rules(), NOW).await.unwrap_err();
+        verify(&bad, &keys, &id_rules(), NOW).await.unwrap_err();
     }
-    assert!(started.elapsed().as_millis() < 500, "{:?}", started.elapsed());
+    assert_eq!(keys.1.load(Ordering::SeqCst), 5, "for those that are wrong in nothing but the signature");
     let roomy = Rules { limit: 64 * 1024, ..id_rules() };
     verify(&idp.forge.sign(&header().to_string(), &large), &idp.keys, &roomy, NOW).await.unwrap();
 }

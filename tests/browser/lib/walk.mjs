@@ -54,3 +54,17 @@ export async function claims(page, title) {
     row.querySelector('th code').textContent, row.querySelector('td code').textContent,
   ])));
 }
+
+/** Whom the demo's mailbox suggests to invite. */
+export const KATHERINE = { email: 'katherine@guests.example', password: 'launch-window' };
+
+/** On the mailbox page: invites, and gives the link of the mail that arrives. */
+export async function invite(page, demo, email) {
+  await page.getByLabel('E-mail address').fill(email);
+  await page.getByRole('button', { name: 'Invite' }).click();
+  const letter = page.locator('article.letter', { hasText: `To ${email}` });
+  await letter.waitFor();
+  const link = await letter.getByRole('link').textContent();
+  if (!link.startsWith(`${demo.gatehouse}/login/invite/`)) throw new Error(`no link to gatehouse: ${link}`);
+  return link;
+}

@@ -41,7 +41,7 @@ def free_port():
 class Gatehouse:
     """The program as a child, in a folder of its own, with settings from the environment alone."""
 
-    def __init__(self, folder, state):
+    def __init__(self, folder, state, **settings):
         self.folder = folder
         self.log = []
         (folder / "apply.yaml").write_text(json.dumps({"tenants": [state]}))
@@ -57,6 +57,7 @@ class Gatehouse:
                 "GATEHOUSE_KEYS_DIR": str(folder / "keys"),
                 "GATEHOUSE_MASTER_KEY": self.key,
                 "GATEHOUSE_OUTBOUND_ALLOW": "127.0.0.1,localhost",
+                **settings,
             }
             if self._started():
                 return

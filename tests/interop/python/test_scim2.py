@@ -14,7 +14,7 @@ TOKEN = secrets.token_hex(32)
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    gatehouse = Gatehouse(tmp_path_factory.mktemp("scim"), tenant(directories=[{"name": "tester", "token": TOKEN}]))
+    gatehouse = Gatehouse(tmp_path_factory.mktemp("scim"), tenant(directories=[{"name": "tester", "token": TOKEN}]), GATEHOUSE_SCIM_RATE="1000")
     yield f"{gatehouse.url}/scim/v2"
     gatehouse.stop()
 
@@ -22,7 +22,11 @@ def base(tmp_path_factory):
 def test_scim2_tester_passes_whole(base):
     client = SyncSCIMClient(Client(base_url=base, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20))
     results = check_server(client)
-    bad = [f"{r.status.name} {r.resource_type or ''} {r.title}: {r.reason}" for r in results if r.status not in (Status.SUCCESS, Status.COMPLIANT, Status.ACCEPTABLE)]
+    # Users and groups are searched apart, which a server says with 501: the one check that may be skipped.
+    skipped = {r.title for r in results if r.status is Status.SKIPPED}
+    assert skipped <= {"search_with_attributes"}
+    fine = (Status.SUCCESS, Status.COMPLIANT, Status.ACCEPTABLE, Status.SKIPPED)
+    bad = [f"{r.status.name} {r.resource_type or ''} {r.title}: {r.reason}" for r in results if r.status not in fine]
     assert not bad, "\n".join(bad)
     assert {"User", "Group"} <= {r.resource_type for r in results}
     assert len(results) > 100, f"only {len(results)} checks ran"

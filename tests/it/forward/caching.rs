@@ -1,13 +1,17 @@
 //! Decisions that are kept: they cost nothing, they are this site's and this credential's, and they fall with what they
 //! stand on.
 
-use gatehouse::{policy::role::Role, store::resources::Holder};
+use gatehouse::{
+    oauth::client::SigningAlg,
+    policy::role::Role,
+    store::{self, resources::Holder},
+};
 use serde_json::json;
 
 use super::{API, Dialect, Guarded, PROXIES, foreign};
 use crate::{
     on_both,
-    world::{Backend, World},
+    world::{Backend, World, decode},
 };
 
 on_both!(
@@ -15,6 +19,9 @@ on_both!(
     one_token_at_two_sites_is_two_decisions,
     what_is_taken_away_is_gone_at_once,
     another_node_hears_of_it_in_time,
+    further_tokens_of_a_family_ask_nobody,
+    what_a_family_has_lost_is_lost_to_all_its_tokens,
+    another_node_hears_of_a_family_in_time,
     a_decision_does_not_outlive_its_token
 );
 
@@ -80,7 +87,7 @@ async fn what_is_taken_away_is_gone_at_once(backend: Backend) {
     let (resource, holder) = with_role(&world).await;
     let own = world.own().await;
     assert_eq!(status(&world, "model.example", &own).await, 200);
-    assert!(gatehouse::store::resources::take(&world.app.db, &resource, holder.id()).await.unwrap());
+    assert!(store::resources::take(&world.app.db, &resource, holder.id()).await.unwrap());
     assert_eq!(status(&world, "model.example", &own).await, 403);
     world.give(&resource, holder, Role::Viewer).await;
     assert_eq!(status(&world, "model.example", &own).await, 200, "and back at once");
@@ -109,8 +116,8 @@ async fn what_is_taken_away_is_gone_at_once(backend: Backend) {
         }
     }
     // The family of the token.
-    let family = crate::world::decode(&own).1["fam"].as_str().unwrap().to_owned();
-    gatehouse::store::families::revoke(&world.app.db, &family, world.clock.now()).await.unwrap();
+    let family = decode(&own).1["fam"].as_str().unwrap().to_owned();
+    store::families::revoke(&world.app.db, &family, world.clock.now()).await.unwrap();
     assert_eq!(status(&world, "app.example", &own).await, 401);
 }
 
@@ -123,11 +130,69 @@ async fn another_node_hears_of_it_in_time(backend: Backend) {
     for host in sites {
         assert_eq!(status(&second, host, &own).await, 200, "{host}");
     }
-    assert!(gatehouse::store::resources::take(&world.app.db, &resource, holder.id()).await.unwrap());
+    assert!(store::resources::take(&world.app.db, &resource, holder.id()).await.unwrap());
     world.site("app", json!({"hosts": ["app.example"], "issuers": ["okta"]})).await;
     world.clock.advance(5);
     assert_eq!(status(&second, "model.example", &own).await, 403);
     assert_eq!(status(&second, "app.example", &own).await, 401);
+}
+
+/// Another token of the same family, as a refresh would give it.
+fn another(world: &Guarded, token: &str) -> String {
+    let mut claims = decode(token).1;
+    claims["jti"] = gatehouse::secret::random_id().into();
+    world.app.ring.sign(SigningAlg::ES256, "at+jwt", &claims, world.clock.now()).unwrap()
+}
+
+async fn further_tokens_of_a_family_ask_nobody(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let (first, stranger) = (world.own().await, world.own().await);
+    assert_eq!(status(&world, "app.example", &first).await, 200);
+    world.app.db.close().await;
+    assert_eq!(status(&world, "app.example", &another(&world, &first)).await, 200);
+    assert_eq!(status(&world, "app.example", &stranger).await, 503, "of another family");
+    world.clock.advance(5);
+    assert_eq!(status(&world, "app.example", &another(&world, &first)).await, 503, "too old");
+}
+
+async fn what_a_family_has_lost_is_lost_to_all_its_tokens(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let (first, other) = (world.own().await, world.own().await);
+    for token in [&first, &other] {
+        assert_eq!(status(&world, "app.example", token).await, 200);
+    }
+    let family = decode(&first).1["fam"].as_str().unwrap().to_owned();
+    store::families::revoke(&world.app.db, &family, world.clock.now()).await.unwrap();
+    assert_eq!(status(&world, "app.example", &another(&world, &first)).await, 401);
+    assert_eq!(status(&world, "app.example", &another(&world, &other)).await, 200, "its twin lives on");
+    let user = world.user("ada@acme.example").await;
+    let mut tx = world.app.db.begin().await.unwrap();
+    store::users::end_access(&mut tx, &world.app.sealer, &user, world.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(status(&world, "app.example", &another(&world, &other)).await, 401);
+}
+
+/// Who is shut out is out sooner; whatever else is said of a family's user is as old as promised, and no older.
+async fn another_node_hears_of_a_family_in_time(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    world.site("told", json!({"hosts": ["told.example"], "identity": {"method": "headers"}})).await;
+    let second = Guarded { world: second_node(&world).await, tenant: world.tenant.clone() };
+    let name = async |token: &str| {
+        let value = format!("Bearer {token}");
+        let answer = second.ask(Dialect::Request, "told.example", "/", &[API, ("authorization", &value)]).await;
+        answer.header("remote-name").unwrap().to_owned()
+    };
+    let first = world.own().await;
+    assert_eq!(name(&first).await, "Ada");
+    world.sql("UPDATE users SET name = 'Ada Byron' WHERE name = 'Ada'").await;
+    world.clock.advance(4);
+    let late = another(&world, &first);
+    assert_eq!(name(&late).await, "Ada", "within the bound");
+    // What was decided last, by what was read first, has no time of its own.
+    world.clock.advance(1);
+    for token in [&late, &another(&world, &first)] {
+        assert_eq!(name(token).await, "Ada Byron");
+    }
 }
 
 /// A second node that believes the same proxies.

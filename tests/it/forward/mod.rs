@@ -5,6 +5,7 @@ mod caching;
 mod credentials;
 mod dialects;
 mod identity;
+mod journal;
 mod paths;
 mod sign_in;
 mod sign_in_abroad;

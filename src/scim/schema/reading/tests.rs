@@ -138,6 +138,7 @@ fn refusals() {
         (json!({"userName": "a", "emails": [7]}), "emails is an object"),
         (json!({"userName": "a", "emails": [{"value": 7}]}), "emails.value is a text"),
         (json!({"userName": "a", "emails": many}), "emails has 101 values"),
+        (json!({"userName": "a", "emails": vec![Value::Null; 101]}), "emails has 101 values"),
         (
             json!({"userName": "a", "emails": [{"value": "a", "primary": true}, {"value": "b", "primary": true}]}),
             "only one of emails",

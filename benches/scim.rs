@@ -1,0 +1,361 @@
+//! What directories cost over HTTP at a thousand, a hundred thousand and a million users, on SQLite and, when
+//! GATEHOUSE_TEST_POSTGRES names a server, on PostgreSQL: one client, one request after the other over one kept-alive
+//! connection. Look-ups of all sizes are asked by turns in one run, so that their ratios mean something.
+//!
+//!     cargo bench --profile dist --bench scim
+//!     GATEHOUSE_BENCH_USERS=1000,20000 cargo bench --bench scim      smaller sizes, for a quick look
+
+#![expect(clippy::print_stdout, reason = "a program that prints")]
+#![expect(clippy::unwrap_used, reason = "what fails here is to end the program")]
+#![expect(clippy::disallowed_methods, reason = "what is measured is real time")]
+
+use std::{net::SocketAddr, process::Command, process::ExitCode, time::Instant};
+
+use gatehouse::{
+    app::App,
+    clock::Clock,
+    config::{Environment, Settings},
+    params, router, secret,
+    store::Db,
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What a look-up among the most users may cost of one among the fewest.
+const LOOKUP: f64 = 1.3;
+/// What one more member of a large group may cost of one more of a small group.
+const MEMBER: f64 = 1.3;
+/// Requests in a second that a directory's first synchronisation must get through at least (Entra asks for that).
+const FLOOR: f64 = 25.0;
+const SIZES: [i64; 3] = [1_000, 100_000, 1_000_000];
+/// Members of the large group, where there are as many users.
+const MEMBERS: i64 = 50_000;
+/// Rows that one statement makes.
+const CHUNK: i64 = 50_000;
+const ROUNDS: usize = 15;
+const BATCH: usize = 100;
+const WRITES: usize = 200;
+const NOW: i64 = 1_800_000_000;
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let asked = std::env::var("GATEHOUSE_BENCH_USERS").ok();
+    let sizes: Vec<i64> =
+        asked.map_or_else(|| SIZES.to_vec(), |text| text.split(',').map(|size| size.trim().parse().unwrap()).collect());
+    let mut report = Report::default();
+    measure("SQLite", &sizes, &mut report).await;
+    match std::env::var("GATEHOUSE_TEST_POSTGRES") {
+        Ok(_) => measure("PostgreSQL", &sizes, &mut report).await,
+        Err(_) => println!("        PostgreSQL: scripts/with-postgres starts one"),
+    }
+    ExitCode::from(u8::from(report.broken > 0))
+}
+
+async fn measure(database: &str, sizes: &[i64], report: &mut Report) {
+    let mut all = Vec::new();
+    for users in sizes {
+        all.push(Deployment::start(database, *users).await);
+    }
+    let lookups = lookups(&mut all).await;
+    for (deployment, lookup) in all.iter_mut().zip(&lookups) {
+        let at = format!("{database}, {} users", deployment.users);
+        report.ratio(lookup / lookups[0], LOOKUP, &format!("{at}: look-up by userName"), &rate(*lookup));
+        let created = deployment.create().await;
+        report.floor(created, &format!("{at}: create"));
+        let patched = deployment.patch().await;
+        report.floor(patched, &format!("{at}: patch"));
+        let [small, large] = deployment.members().await;
+        let name = format!("{at}: one more of {} members", deployment.members);
+        report.ratio(large / small, MEMBER, &name, &format!("{}; of ten {small:.0} us", rate(large)));
+        let synced = deployment.sync().await;
+        report.floor(synced, &format!("{at}: first synchronisation"));
+    }
+    for deployment in all {
+        deployment.end().await;
+    }
+}
+
+fn rate(us: f64) -> String {
+    format!("{us:.0} us, {:.0}/s", 1e6 / us)
+}
+
+#[derive(Default)]
+struct Report {
+    broken: u32,
+}
+
+impl Report {
+    fn ratio(&mut self, ratio: f64, budget: f64, name: &str, measured: &str) {
+        self.row(ratio <= budget, name, &format!("{ratio:.2}x  {measured}"), &format!("budget {budget}x"));
+    }
+
+    /// `us`: microseconds of one request.
+    fn floor(&mut self, us: f64, name: &str) {
+        let times = 1e6 / us / FLOOR;
+        self.row(times >= 1.0, name, &rate(us), &format!("floor {FLOOR}/s, {times:.0} times that"));
+    }
+
+    fn row(&mut self, kept: bool, name: &str, measured: &str, against: &str) {
+        println!("{}  {name:<56} {measured:<44} {against}", if kept { "kept  " } else { "BROKEN" });
+        self.broken += u32::from(!kept);
+    }
+}
+
+/// Microseconds of a look-up in each, by turns, so that whatever else the machine does falls on all; the best turn counts.
+async fn lookups(all: &mut [Deployment]) -> Vec<f64> {
+    let mut best = vec![f64::MAX; all.len()];
+    for round in 0..ROUNDS {
+        for (deployment, best) in all.iter_mut().zip(&mut best) {
+            let began = Instant::now();
+            for n in 0..BATCH {
+                let name = deployment.anybody(round * BATCH + n);
+                let path = format!("/Users?filter=userName%20eq%20%22user-{name}%40corp.example%22&startIndex=1&count=100");
+                let (status, body) = deployment.ask("GET", &path, "").await;
+                assert!(status == 200 && body.contains("\"totalResults\":1"), "{status} {body}");
+            }
+            *best = best.min(began.elapsed().as_secs_f64() * 1e6 / BATCH as f64);
+        }
+    }
+    best
+}
+
+/// gatehouse with one directory of as many users as asked for.
+struct Deployment {
+    db: Db,
+    users: i64,
+    /// Of the large group.
+    members: i64,
+    groups: [String; 2],
+    made: usize,
+    stream: TcpStream,
+    /// The PostgreSQL database.
+    database: Option<String>,
+    #[expect(dead_code, reason = "holds the SQLite database and the keys")]
+    folder: tempfile::TempDir,
+}
+
+impl Deployment {
+    async fn start(database: &str, users: i64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (url, name) = match database {
+            "SQLite" => (format!("sqlite://{}", folder.path().join("gatehouse.db").display()), None),
+            _ => postgres(),
+        };
+        let mut env = Environment::new();
+        for (name, value) in [
+            ("PUBLIC_URL", "https://sso.example.com".to_owned()),
+            ("DATABASE_URL", url),
+            ("KEYS_DIR", folder.path().join("keys").display().to_string()),
+            // What is measured is gatehouse, and not its throttle.
+            ("SCIM_RATE", "1000000".to_owned()),
+        ] {
+            env.insert(format!("GATEHOUSE_{name}"), value);
+        }
+        let app = App::new(Settings::load(None, &env).unwrap(), Clock::manual(NOW)).await.unwrap();
+        let state = format!("tenants: [{{name: corp, provisioning: scim, directories: [{{name: people, token: \"{TOKEN}\"}}]}}]");
+        app.apply(&state, "bench", &|_| None).await.unwrap();
+        let db = app.db.clone();
+        let began = Instant::now();
+        fill(&db, users).await;
+        let address = serve(app).await;
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let members = MEMBERS.min(users / 2);
+        let mut deployment = Self { db, users, members, groups: Default::default(), made: 0, stream, database: name, folder };
+        deployment.groups = [deployment.group("small", 10).await, deployment.group("large", members).await];
+        if deployment.database.is_some() {
+            // As its own housekeeping would do before long.
+            deployment.db.execute("ANALYZE", &[]).await.unwrap();
+        }
+        println!("        {database}, {users} users: filled in {:.0} s", began.elapsed().as_secs_f64());
+        deployment
+    }
+
+    async fn group(&mut self, name: &str, members: i64) -> String {
+        let (status, body) = self.ask("POST", "/Groups", &json!({"displayName": name}).to_string()).await;
+        assert_eq!(status, 201, "{body}");
+        let id = serde_json::from_str::<Value>(&body).unwrap()["id"].as_str().unwrap().to_owned();
+        let sql = "INSERT INTO directory_members (group_id, member_id) \
+                   SELECT $1, id FROM directory_users WHERE id < $2";
+        self.db.execute(sql, params![&id, &record(members)]).await.unwrap();
+        id
+    }
+
+    /// The number of some user, anywhere among all.
+    fn anybody(&self, n: usize) -> i64 {
+        let n = i64::try_from(n).unwrap();
+        // Large and prime: neighbours in turn are none in the index.
+        number((n * 7_919_317 + 104_729) % self.users)
+    }
+
+    async fn create(&mut self) -> f64 {
+        let began = Instant::now();
+        for _ in 0..WRITES {
+            self.post().await;
+        }
+        began.elapsed().as_secs_f64() * 1e6 / WRITES as f64
+    }
+
+    async fn post(&mut self) {
+        self.made += 1;
+        let name = format!("new-{}@corp.example", self.made);
+        let user = json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+            "externalId": secret::random_id(),
+            "userName": name,
+            "active": true,
+            "name": {"givenName": "Kim", "familyName": "Ode"},
+            "emails": [{"primary": true, "type": "work", "value": name}],
+        });
+        let (status, body) = self.ask("POST", "/Users", &user.to_string()).await;
+        assert_eq!(status, 201, "{body}");
+    }
+
+    async fn patch(&mut self) -> f64 {
+        let began = Instant::now();
+        for n in 0..WRITES {
+            let path = format!("/Users/r{}", self.anybody(n));
+            let change = json!({"Operations": [{"op": "Replace", "path": "displayName", "value": format!("Kim {n}")}]});
+            let (status, body) = self.ask("PATCH", &path, &change.to_string()).await;
+            assert_eq!(status, 200, "{body}");
+        }
+        began.elapsed().as_secs_f64() * 1e6 / WRITES as f64
+    }
+
+    /// One more member for the small group and for the large one, by turns.
+    async fn members(&mut self) -> [f64; 2] {
+        let mut took = [0.0; 2];
+        for n in 0..WRITES {
+            let member = record(self.users - 1 - i64::try_from(n).unwrap());
+            let change = json!({"Operations": [{"op": "Add", "path": "members", "value": [{"$ref": null, "value": member}]}]});
+            for (at, group) in self.groups.clone().iter().enumerate() {
+                let began = Instant::now();
+                let (status, body) = self.ask("PATCH", &format!("/Groups/{group}"), &change.to_string()).await;
+                took[at] += began.elapsed().as_secs_f64();
+                assert_eq!(status, 204, "{body}");
+            }
+        }
+        took.map(|seconds| seconds * 1e6 / WRITES as f64)
+    }
+
+    /// As Entra and Okta do for each user: is it there? If not, it is made. Microseconds of one request.
+    async fn sync(&mut self) -> f64 {
+        let began = Instant::now();
+        for _ in 0..WRITES {
+            let name = self.made + 1;
+            let path = format!("/Users?filter=userName%20eq%20%22new-{name}%40corp.example%22");
+            let (status, body) = self.ask("GET", &path, "").await;
+            assert!(status == 200 && body.contains("\"totalResults\":0"), "{status} {body}");
+            self.post().await;
+        }
+        began.elapsed().as_secs_f64() * 1e6 / (2 * WRITES) as f64
+    }
+
+    async fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let request = format!(
+            "{method} /scim/v2{path} HTTP/1.1\r\nHost: sso.example.com\r\nAuthorization: Bearer {TOKEN}\r\n\
+             Content-Type: application/scim+json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let mut buffer = [0; 8192];
+        loop {
+            if let Some(head) = answer.windows(4).position(|w| w == b"\r\n\r\n") {
+                let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
+                let status = text[9..12].parse().unwrap();
+                let length = text.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+                let end = head + 4 + length.map_or(0, |length| length.parse::<usize>().unwrap());
+                if answer.len() >= end {
+                    return (status, String::from_utf8_lossy(&answer[head + 4..]).into_owned());
+                }
+            }
+            let read = self.stream.read(&mut buffer).await.unwrap();
+            assert!(read > 0, "the connection was closed");
+            answer.extend_from_slice(&buffer[..read]);
+        }
+    }
+
+    async fn end(self) {
+        let Self { db, database, stream, .. } = self;
+        drop(stream);
+        db.close().await;
+        if let Some(name) = database {
+            psql(&format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
+    }
+}
+
+/// Makes users with their records and addresses. The numbers have ten digits, so that they sort as texts.
+async fn fill(db: &Db, users: i64) {
+    let tables: [&'static str; 3] = [
+        "INSERT INTO users (id, tenant_id, email, email_proven, name, admin, active, created_at, updated_at) \
+         WITH RECURSIVE n (i) AS (SELECT CAST($1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2) \
+         SELECT 'u' || i, t.id, 'user-' || i || '@corp.example', FALSE, 'Kim Ode', FALSE, TRUE, $3, $3 \
+         FROM n, tenants t WHERE t.name = 'corp'",
+        "INSERT INTO directory_users (id, directory_id, user_id, made_user, user_name, external_id, display_name, given_name, \
+           family_name, active, resource, version, created_at, updated_at) \
+         WITH RECURSIVE n (i) AS (SELECT CAST($1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2) \
+         SELECT 'r' || i, d.id, 'u' || i, TRUE, 'user-' || i || '@corp.example', 'x' || i, 'kim ode ' || i, 'kim', 'ode ' || i, TRUE, \
+           '{\"externalId\":\"x' || i || '\",\"userName\":\"user-' || i || '@corp.example\",\"displayName\":\"Kim Ode ' || i || \
+           '\",\"name\":{\"givenName\":\"Kim\",\"familyName\":\"Ode ' || i || \
+           '\"},\"emails\":[{\"primary\":true,\"type\":\"work\",\"value\":\"user-' || i || '@corp.example\"}]}', 1, $3, $3 \
+         FROM n, directories d WHERE d.name = 'people'",
+        "INSERT INTO directory_emails (directory_user_id, position, directory_id, value, kind, is_primary) \
+         WITH RECURSIVE n (i) AS (SELECT CAST($1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2) \
+         SELECT 'r' || i, 0, d.id, 'user-' || i || '@corp.example', 'work', TRUE \
+         FROM n, directories d WHERE d.name = 'people' AND $3 > 0",
+    ];
+    let mut from = 0;
+    while from < users {
+        let to = users.min(from + CHUNK);
+        let mut tx = db.begin().await.unwrap();
+        for sql in tables {
+            tx.execute(sql, params![number(from), number(to), NOW]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        from = to;
+    }
+}
+
+/// The number of the `n`-th user.
+fn number(n: i64) -> i64 {
+    1_000_000_000 + n
+}
+
+/// The id of the `n`-th record.
+fn record(n: i64) -> String {
+    format!("r{}", number(n))
+}
+
+async fn serve(app: App) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = router::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move {
+        axum::serve(axum::serve::ListenerExt::tap_io(listener, |io| drop(io.set_nodelay(true))), service).await
+    });
+    address
+}
+
+/// A new database of the server for tests.
+fn postgres() -> (String, Option<String>) {
+    let name = format!("bench_{}", secret::random_id().to_lowercase().replace('-', "_"));
+    psql(&format!("CREATE DATABASE {name}"));
+    let mut url = url::Url::parse(&std::env::var("GATEHOUSE_TEST_POSTGRES").unwrap()).unwrap();
+    url.set_path(&name);
+    (url.to_string(), Some(name))
+}
+
+fn psql(sql: &str) {
+    let server = std::env::var("GATEHOUSE_TEST_POSTGRES").unwrap();
+    assert!(Command::new("psql").args([&server, "-qc", sql]).status().unwrap().success(), "{sql}");
+}

@@ -1,0 +1,176 @@
+//! Invites people, says who is invited, sends links again and takes them back.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, RawQuery, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    app::App,
+    bearer, body,
+    error::ApiError,
+    invitation::{self, Desk, InviteError, Made, Wanted},
+    moment::Moment,
+    oauth::{
+        error::{Code, error},
+        params::Params,
+    },
+    store::{self, invites::Invite, tenants::Tenant, users::User},
+};
+
+/// Invites on a page unless fewer are asked for.
+const PAGE: i64 = 100;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    email: String,
+    name: Option<String>,
+    #[serde(default)]
+    teams: Vec<String>,
+    /// Seconds.
+    expires_in: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Again {
+    expires_in: Option<i64>,
+}
+
+/// An administrator, and the tenant that they speak for.
+struct Caller {
+    tenant: Tenant,
+    user: User,
+}
+
+impl Caller {
+    async fn of(app: &App, headers: &HeaderMap) -> Result<Self, ApiError> {
+        let (bearer, user) = bearer::administrator(app, headers).await?;
+        let tenant = store::tenants::find(&app.db, &bearer.tenant_id).await?;
+        let tenant = tenant.ok_or_else(|| ApiError::unavailable("the bearer's tenant is gone"))?;
+        Ok(Self { tenant, user })
+    }
+
+    /// How the mail names whoever invites.
+    fn words(&self) -> String {
+        let email = self.user.email.as_str();
+        self.user.name.as_ref().map_or_else(|| email.to_owned(), |name| format!("{name} ({email})"))
+    }
+}
+
+/// `POST /api/v1/invites`
+pub async fn create(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+    let caller = Caller::of(&app, &headers).await?;
+    let request: Request = body::read(&headers, &body)?;
+    // Databases do not agree on what a NUL is.
+    if request.teams.iter().chain(&request.name).any(|text| text.contains('\0')) {
+        return Err(error(Code::InvalidRequest, "name and teams must not hold NUL").into());
+    }
+    let wanted = Wanted {
+        email: &request.email,
+        name: request.name.as_deref(),
+        teams: &request.teams,
+        by: &caller.words(),
+        lifetime: request.expires_in.unwrap_or(invitation::LIFETIME),
+    };
+    let made = desk(&app).invite(&caller.tenant, &wanted).await.map_err(refused)?;
+    app.deliveries.nudge();
+    Ok(answer(StatusCode::CREATED, &shown(&app, &made)))
+}
+
+/// `GET /api/v1/invites`: the newest first; `next` of one page is `after` of the following one.
+pub async fn list(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let caller = Caller::of(&app, &headers).await?;
+    let params = Params::parse(query.as_deref().unwrap_or_default())?;
+    let limit = params.one("limit")?.map_or(Some(PAGE), |text| text.parse().ok()).filter(|limit| (1..=PAGE).contains(limit));
+    let limit = limit.ok_or(error(Code::InvalidRequest, "limit must be a number from 1 to 100"))?;
+    let after = params.one("after")?.filter(|after| !after.contains('\0'));
+    let mut invites = store::invites::of_tenant(&app.db, &caller.tenant.id, after, limit + 1).await?;
+    let more = invites.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    invites.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let next = invites.last().filter(|_| more).map(|last| last.id.clone());
+    let invites: Vec<Value> = invites.iter().map(|invite| said(&app, invite)).collect();
+    Ok(answer(StatusCode::OK, &json!({ "invites": invites, "next": next })))
+}
+
+/// `POST /api/v1/invites/{id}/resend`
+pub async fn resend(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let caller = Caller::of(&app, &headers).await?;
+    let again: Again = if body.is_empty() { Again::default() } else { body::read(&headers, &body)? };
+    let lifetime = again.expires_in.unwrap_or(invitation::LIFETIME);
+    let made = desk(&app).resend(&caller.tenant, known(&id)?, lifetime).await.map_err(refused)?;
+    app.deliveries.nudge();
+    Ok(answer(StatusCode::OK, &shown(&app, &made)))
+}
+
+/// `DELETE /api/v1/invites/{id}`
+pub async fn revoke(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let caller = Caller::of(&app, &headers).await?;
+    desk(&app).revoke(&caller.tenant, known(&id)?).await.map_err(refused)?;
+    Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response())
+}
+
+fn desk(app: &App) -> Desk<'_> {
+    Desk::new(&app.db, &app.sealer, &app.settings, app.issuer(), app.clock.now())
+}
+
+fn known(id: &str) -> Result<&str, ApiError> {
+    if id.contains('\0') { Err(refused(InviteError::Unknown)) } else { Ok(id) }
+}
+
+fn refused(e: InviteError) -> ApiError {
+    let code = match &e {
+        InviteError::Store(_) => return ApiError::unavailable(e.to_string()),
+        InviteError::Unknown => Code::NotFound,
+        InviteError::IsUser(_)
+        | InviteError::IsDeactivated(_)
+        | InviteError::IsInvited(_)
+        | InviteError::Directory
+        | InviteError::Over(_)
+        | InviteError::TooOften => Code::Conflict,
+        InviteError::Email(_) | InviteError::Team(..) | InviteError::Lifetime => Code::InvalidRequest,
+    };
+    error(code, e.to_string()).into()
+}
+
+/// With the link, where no mail brings it.
+fn shown(app: &App, made: &Made) -> Value {
+    let mut body = said(app, &made.invite);
+    if let (Some(link), Some(fields)) = (&made.link, body.as_object_mut()) {
+        fields.insert("link".to_owned(), json!(link));
+    }
+    body
+}
+
+fn said(app: &App, invite: &Invite) -> Value {
+    let time = |at: i64| Moment(at).machine();
+    json!({
+        "id": invite.id,
+        "email": invite.email.as_str(),
+        "name": invite.name,
+        "state": invite.state(app.clock.now()).as_str(),
+        "invited_by": invite.invited_by,
+        "mailed": invite.mailed,
+        "sent": invite.sent,
+        "sent_at": invite.sent_at.map(time),
+        "accepted_at": invite.accepted_at.map(time),
+        "accepted_by": invite.accepted_by,
+        "created_at": time(invite.created_at),
+        "expires_at": time(invite.expires_at),
+    })
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}

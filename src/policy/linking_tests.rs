@@ -1,0 +1,157 @@
+use super::*;
+
+const HERE: &str = "ada@acme.example";
+const THERE: &str = "ada@other.example";
+const SUB: &str = "ada@sub.acme.example";
+
+fn email(text: &str) -> Email {
+    Email::parse(text).unwrap()
+}
+
+fn identity(email: Option<&str>, verified: bool) -> Identity {
+    Identity {
+        issuer: "https://idp.test".into(),
+        subject: "1".into(),
+        email: email.map(Into::into),
+        email_verified: verified,
+        name: None,
+        groups: None,
+        auth_time: None,
+        session_until: None,
+    }
+}
+
+fn user(active: bool, email_proven: bool, has_identity_here: bool) -> Candidate {
+    Candidate { user_id: "u".into(), email: email(HERE), active, email_proven, has_identity_here }
+}
+
+fn good() -> Option<Candidate> {
+    Some(user(true, true, false))
+}
+
+fn record(active: bool, user: Option<Candidate>) -> Option<Record> {
+    Some(Record { id: "r".into(), active, user })
+}
+
+fn invite(to: &str, carried: bool, mailed: bool) -> Option<Invite> {
+    Some(Invite { id: "i".into(), email: email(to), carried, mailed })
+}
+
+fn made(email_proven: bool, record: Option<&str>, invite: Option<&str>) -> Decision {
+    made_as(HERE, email_proven, record, invite)
+}
+
+fn made_as(address: &str, email_proven: bool, record: Option<&str>, invite: Option<&str>) -> Decision {
+    Decision::Create { email: email(address), email_proven, record: record.map(Into::into), invite: invite.map(Into::into) }
+}
+
+fn link(record: Option<&str>, invite: Option<&str>) -> Decision {
+    Decision::Link { user_id: "u".into(), record: record.map(Into::into), invite: invite.map(Into::into) }
+}
+
+fn sign_in(record: Option<&str>, invite: Option<&str>) -> Decision {
+    Decision::SignIn { user_id: "u".into(), record: record.map(Into::into), invite: invite.map(Into::into) }
+}
+
+#[test]
+fn the_table() {
+    use Decision::Refuse;
+    use EmailTrust::{Domain, Never, Verified};
+    use Provisioning::{Invite as Invited, Jit, Scim};
+    let none = || None;
+    #[rustfmt::skip]
+    let table = [
+        // e-mail, verified, trust, provisioning, owner, record, same e-mail, invite → decision
+        (Some(HERE), true, Verified, Jit, good(), None, none(), None, sign_in(None, None)),
+        (None, false, Never, Scim, good(), None, None, None, sign_in(None, None)),
+        (Some(HERE), true, Verified, Jit, Some(user(false, true, false)), None, good(), None, Refuse(Refusal::Deactivated)),
+        (None, true, Verified, Jit, None, None, None, None, Refuse(Refusal::NoEmail)),
+        (Some("a@b@acme.example"), true, Domain, Jit, None, None, None, None, Refuse(Refusal::BadEmail)),
+        (Some(HERE), false, Verified, Jit, None, None, None, None, Refuse(Refusal::EmailUntrusted)),
+        (Some(HERE), false, Verified, Jit, None, None, good(), None, Refuse(Refusal::EmailUntrusted)),
+        (Some(HERE), true, Never, Jit, None, None, good(), None, Refuse(Refusal::EmailUntrusted)),
+        (Some(THERE), true, Domain, Jit, None, None, good(), None, Refuse(Refusal::EmailUntrusted)),
+        (Some("ada@acme.example.evil.example"), true, Domain, Jit, None, None, good(), None, Refuse(Refusal::EmailUntrusted)),
+        (Some(SUB), true, Domain, Jit, None, None, good(), None, Refuse(Refusal::EmailUntrusted)),
+        (Some(HERE), false, Domain, Jit, None, None, good(), None, link(None, None)),
+        (Some(HERE), true, Verified, Jit, None, None, good(), None, link(None, None)),
+        (Some(HERE), true, Verified, Invited, None, None, good(), None, link(None, None)),
+        (Some(HERE), true, Verified, Scim, None, None, good(), None, link(None, None)),
+        (Some(HERE), true, Verified, Jit, None, None, Some(user(false, true, false)), None, Refuse(Refusal::Deactivated)),
+        (Some(HERE), true, Verified, Jit, None, None, Some(user(true, false, false)), None, Refuse(Refusal::LocalEmailUnproven)),
+        (Some(HERE), true, Verified, Jit, None, None, Some(user(true, true, true)), None, Refuse(Refusal::AlreadyLinked)),
+        (Some(HERE), true, Verified, Jit, None, None, None, None, made(true, None, None)),
+        (Some(HERE), true, Verified, Invited, None, None, None, None, Refuse(Refusal::NotInvited)),
+        (Some(HERE), true, Verified, Scim, None, None, None, None, Refuse(Refusal::NotProvisioned)),
+        // the directory's record goes before the e-mail rule, whatever the address is worth
+        (None, false, Never, Scim, None, record(true, good()), None, None, link(None, None)),
+        (Some(THERE), false, Never, Jit, None, record(true, good()), Some(user(true, true, true)), None, link(None, None)),
+        (Some(HERE), true, Verified, Jit, None, record(true, Some(user(false, true, false))), good(), None, Refuse(Refusal::Deactivated)),
+        (Some(HERE), true, Verified, Jit, None, record(true, Some(user(true, true, true))), None, None, Refuse(Refusal::AlreadyLinked)),
+        // one without a user becomes one, if the address can be believed
+        (Some(HERE), true, Verified, Scim, None, record(true, None), None, None, made(true, Some("r"), None)),
+        (Some(HERE), true, Verified, Invited, None, record(true, None), None, None, made(true, Some("r"), None)),
+        (Some(HERE), true, Verified, Scim, None, record(true, None), good(), None, link(Some("r"), None)),
+        (Some(HERE), false, Verified, Scim, None, record(true, None), None, None, Refuse(Refusal::EmailUntrusted)),
+        (None, true, Verified, Scim, None, record(true, None), None, None, Refuse(Refusal::NoEmail)),
+        (Some(HERE), true, Verified, Jit, None, record(false, None), None, None, Refuse(Refusal::Deactivated)),
+        (Some(HERE), true, Verified, Jit, None, record(false, None), good(), None, Refuse(Refusal::Deactivated)),
+        // who holds the identity is the record's user too
+        (Some(HERE), true, Verified, Scim, good(), record(true, None), None, None, sign_in(Some("r"), None)),
+        (Some(HERE), true, Verified, Jit, good(), record(false, None), None, None, Refuse(Refusal::Deactivated)),
+        (Some(HERE), true, Verified, Jit, good(), record(false, good()), None, None, sign_in(None, None)),
+        // an invite that was found by the address
+        (Some(HERE), true, Verified, Invited, None, None, None, invite(HERE, false, true), made(true, None, Some("i"))),
+        (Some(HERE), true, Verified, Jit, None, None, None, invite(HERE, false, true), made(true, None, Some("i"))),
+        (Some(HERE), true, Verified, Scim, None, None, None, invite(HERE, false, true), Refuse(Refusal::NotProvisioned)),
+        (Some(THERE), false, Verified, Invited, None, None, None, invite(THERE, false, true), Refuse(Refusal::EmailUntrusted)),
+        (Some(HERE), true, Verified, Invited, good(), None, None, invite(HERE, false, true), sign_in(None, None)),
+        // one that the browser carries: the mailbox is proven, where the link went nowhere else
+        (Some(THERE), false, Verified, Invited, None, None, None, invite(THERE, true, true), made_as(THERE, true, None, Some("i"))),
+        (Some(THERE), false, Never, Invited, None, None, None, invite(THERE, true, false), made_as(THERE, false, None, Some("i"))),
+        (Some(HERE), false, Never, Invited, None, None, None, invite(HERE, true, false), made(true, None, Some("i"))),
+        (Some(HERE), true, Verified, Scim, None, None, None, invite(HERE, true, true), Refuse(Refusal::NotProvisioned)),
+        (Some(HERE), true, Verified, Invited, None, record(true, None), None, invite(HERE, true, true), made(true, Some("r"), Some("i"))),
+        // it is for one address
+        (Some(THERE), true, Verified, Invited, None, None, None, invite(HERE, true, true), Refuse(Refusal::WrongAccount)),
+        (Some(THERE), true, Verified, Jit, None, None, None, invite(HERE, true, true), Refuse(Refusal::WrongAccount)),
+        (Some(HERE), true, Verified, Jit, good(), None, None, invite(THERE, true, true), Refuse(Refusal::WrongAccount)),
+        (Some(HERE), true, Verified, Jit, None, record(true, good()), None, invite(THERE, true, true), Refuse(Refusal::WrongAccount)),
+        // and hands over nobody who is there
+        (Some(HERE), false, Verified, Invited, None, None, good(), invite(HERE, true, true), Refuse(Refusal::EmailUntrusted)),
+        (Some(HERE), true, Verified, Invited, None, None, Some(user(false, true, false)), invite(HERE, true, true), Refuse(Refusal::Deactivated)),
+        (Some(HERE), true, Verified, Invited, Some(user(false, true, false)), None, None, invite(HERE, true, true), Refuse(Refusal::Deactivated)),
+        (Some(HERE), true, Verified, Invited, None, None, Some(user(true, false, false)), invite(HERE, true, true), Refuse(Refusal::LocalEmailUnproven)),
+        (Some(HERE), true, Verified, Invited, None, None, good(), invite(HERE, true, true), link(None, Some("i"))),
+        (Some(HERE), true, Verified, Invited, good(), None, None, invite(HERE, true, true), sign_in(None, Some("i"))),
+    ];
+    let domains = ["acme.example".to_owned()];
+    for (row, (email, verified, email_trust, provisioning, owner, record, same, invite, expected)) in
+        table.into_iter().enumerate()
+    {
+        let rules = Rules { email_trust, domains: &domains, provisioning };
+        let known = Known { owner: owner.as_ref(), record: record.as_ref(), same_email: same.as_ref(), invite: invite.as_ref() };
+        assert_eq!(decide(&identity(email, verified), &known, &rules), expected, "row {row}");
+    }
+}
+
+#[test]
+fn a_password_is_chosen_by_the_invited_alone() {
+    use Provisioning::{Invite as Invited, Jit, Scim};
+    #[rustfmt::skip]
+    let table = [
+        (THERE, true, None, Invited, made_as(THERE, true, None, Some("i"))),
+        (THERE, true, None, Jit, made_as(THERE, true, None, Some("i"))),
+        (THERE, false, None, Invited, made_as(THERE, false, None, Some("i"))),
+        (HERE, false, None, Invited, made(true, None, Some("i"))),
+        (HERE, true, None, Scim, Decision::Refuse(Refusal::NotProvisioned)),
+        (HERE, true, good(), Invited, Decision::Refuse(Refusal::AddressTaken)),
+        (HERE, true, Some(user(false, true, false)), Invited, Decision::Refuse(Refusal::Deactivated)),
+    ];
+    let domains = ["acme.example".to_owned()];
+    for (row, (to, mailed, same, provisioning, expected)) in table.into_iter().enumerate() {
+        let rules = Rules { email_trust: EmailTrust::Never, domains: &domains, provisioning };
+        let invite = invite(to, true, mailed).unwrap();
+        assert_eq!(decide_password(&invite, same.as_ref(), &rules), expected, "row {row}");
+    }
+}

@@ -1,0 +1,98 @@
+//! What a sign-in finds out about people in directories: whom a connection's directory knows by the sign-in's stable id.
+
+use super::{
+    db::{Db, Result, StoreError, Tx},
+    on::On,
+};
+use crate::{
+    params,
+    policy::{
+        email::Email,
+        linking::{Candidate, Record},
+    },
+};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    active: bool,
+    user_id: Option<String>,
+    email: Option<String>,
+    user_active: Option<bool>,
+    email_proven: Option<bool>,
+    has_identity_here: bool,
+}
+
+impl Row {
+    fn read(self) -> Result<Record> {
+        let candidate = match (self.user_id, self.email, self.user_active, self.email_proven) {
+            (Some(user_id), Some(email), Some(active), Some(email_proven)) => Some(Candidate {
+                email: Email::parse(&email).ok_or(StoreError::Corrupt("user e-mail address", email))?,
+                has_identity_here: self.has_identity_here,
+                user_id,
+                active,
+                email_proven,
+            }),
+            _ => None,
+        };
+        Ok(Record { id: self.id, active: self.active, user: candidate })
+    }
+}
+
+/// The record whose `externalId` is `subject`, in the directories of a connection that are switched on. Two of them name
+/// nobody: then an operator must say which is meant.
+///
+/// # Errors
+/// What the database says.
+pub async fn by_subject(db: &Db, connection_id: &str, subject: &str) -> Result<Option<Record>> {
+    let mut rows: Vec<Row> = db
+        .all(
+            "SELECT r.id, r.active, u.id AS user_id, u.email, u.active AS user_active, u.email_proven,
+                    EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.connection_id = $1) AS has_identity_here
+             FROM directories d
+             JOIN directory_users r ON r.directory_id = d.id AND r.external_id = $2
+             LEFT JOIN users u ON u.id = r.user_id
+             WHERE d.connection_id = $1 AND d.enabled LIMIT 2",
+            params![connection_id, subject],
+        )
+        .await?;
+    match (rows.pop(), rows.pop()) {
+        (Some(only), None) => only.read().map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Lets a record without a user stand for `user_id`; `made` says that the user came to be by it. `false` when it has one
+/// meanwhile, or the directory has another record for that user.
+///
+/// # Errors
+/// What the database says.
+pub async fn claim(tx: &mut Tx, record_id: &str, user_id: &str, made: bool) -> Result<bool> {
+    let sql = "UPDATE directory_users SET user_id = $2, made_user = $3 WHERE id = $1 AND user_id IS NULL
+               AND NOT EXISTS (SELECT 1 FROM directory_users o
+                               WHERE o.user_id = $2 AND o.directory_id = directory_users.directory_id)";
+    Ok(On::from(tx).alter(sql, params![record_id, user_id, made]).await? == 1)
+}
+
+/// The `externalId`s under which the directories of a connection know this address: to tell an operator why a sign-in was
+/// not matched.
+///
+/// # Errors
+/// What the database says.
+pub async fn external_ids(db: &Db, connection_id: &str, email: &Email) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT DISTINCT COALESCE(r.external_id, '') FROM directories d
+             JOIN directory_emails e ON e.directory_id = d.id AND e.value = $2
+             JOIN directory_users r ON r.id = e.directory_user_id
+             WHERE d.connection_id = $1
+             UNION
+             SELECT COALESCE(r.external_id, '') FROM directories d
+             JOIN directory_users r ON r.directory_id = d.id AND r.user_name = $2
+             WHERE d.connection_id = $1
+             LIMIT 5",
+            params![connection_id, email.as_str()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}

@@ -1,0 +1,208 @@
+//! What no invite gives: users who are there, mailboxes that nobody has shown, what a tenant has switched off, and links to
+//! those who only look.
+
+use gatehouse::{
+    invitation::{self, InviteError, Wanted},
+    policy::email::Email,
+    store::{identities, invites, tenants, users},
+};
+
+use crate::{
+    browser::Browser,
+    invites::{ALL, PASSWORD, World, desk, is_account, refused, wanted},
+    on_both,
+    sso::{Log, Sso, state},
+    world::Backend,
+};
+
+on_both!(
+    of_all_who_use_it_up_one_does,
+    nobody_who_is_there_is_invited,
+    nobody_who_is_there_is_handed_over,
+    a_link_that_was_shown_proves_no_mailbox,
+    the_tenants_switches_hold,
+    links_leak_nowhere,
+    too_many_are_told_to_wait,
+);
+
+async fn nobody_who_is_there_is_invited(backend: Backend) {
+    let world = World::new(backend).await;
+    let tenant = world.tenant().await;
+    world
+        .apply(&state(
+            &world.idp,
+            "invite",
+            "verified",
+            "  users:\n  - {email: ada@acme.example}\n  - {email: eve@acme.example, active: false}",
+        ))
+        .await;
+    let refusal =
+        async |wanted: Wanted<'_>| desk(&world.app).invite(&world.tenant().await, &wanted).await.unwrap_err().to_string();
+    assert!(refusal(wanted("Ada@acme.example")).await.contains("is a user of this tenant already"));
+    let words = refusal(wanted("eve@acme.example")).await;
+    assert!(words.contains("deactivated") && words.contains("activate the user instead"), "{words}");
+    assert!(refusal(wanted("no address")).await.contains("not a plain e-mail address"));
+    assert!(refusal(Wanted { teams: &["sres".to_owned()], ..wanted("x@acme.example") }).await.contains("did you mean sre?"));
+    assert!(refusal(Wanted { lifetime: 100 * 86_400, ..wanted("x@acme.example") }).await.contains("at most 90 days"));
+    world.apply(&state(&world.idp, "scim", "verified", "")).await;
+    assert!(refusal(wanted("x@acme.example")).await.contains("directory"));
+    world.apply(&state(&world.idp, "invite", "verified", "")).await;
+    let id = desk(&world.app).invite(&tenant, &wanted("x@acme.example")).await.unwrap().invite.id;
+    for _ in 1..invitation::MOST_LINKS {
+        desk(&world.app).resend(&tenant, &id, 3600).await.unwrap();
+    }
+    assert!(matches!(desk(&world.app).resend(&tenant, &id, 3600).await, Err(InviteError::TooOften)));
+}
+
+async fn nobody_who_is_there_is_handed_over(backend: Backend) {
+    let world = World::new(backend).await;
+    let tenant = world.tenant().await;
+    let link = world.invite("grace@acme.example").await;
+    // She came to be by another way after she was invited, and was shut out.
+    let user = gatehouse::login::link::new_user(&tenant.id, Email::parse("grace@acme.example").unwrap(), true, None, 0);
+    assert!(users::insert(&world.app.db, &user).await.unwrap());
+    assert!(world.shut_out(&user.id).await.is_some());
+    refused(&world.with_password(&mut Browser::new(), &link, PASSWORD).await, 403, "is deactivated");
+    world.person("idp|grace", "grace@acme.example");
+    refused(&world.over_sso(&mut Browser::new(), &link).await, 403, "is deactivated");
+    assert!(!world.user("grace@acme.example").await.unwrap().active, "nobody is revived");
+    assert!(world.last("grace@acme.example").await.accepted_at.is_none());
+    world.open_again(&user.id).await;
+    refused(&world.with_password(&mut Browser::new(), &link, PASSWORD).await, 403, "You have an account already");
+    assert!(world.user("grace@acme.example").await.unwrap().password_hash.is_none());
+    world.idp.person(|p| p["email_verified"] = false.into());
+    refused(&world.over_sso(&mut Browser::new(), &link).await, 403, "is not confirmed");
+    assert!(identities::groups(&world.app.db, &user.id, "x").await.unwrap().is_none());
+    world.idp.person(|p| p["email_verified"] = true.into());
+    assert!(is_account(&world, &world.over_sso(&mut Browser::new(), &link).await, "grace@acme.example"), "proven, it is hers");
+}
+
+async fn a_link_that_was_shown_proves_no_mailbox(backend: Backend) {
+    let world = World::new(backend).await;
+    for (email, proven) in [("eve@elsewhere.example", false), ("eve@acme.example", true)] {
+        let link = desk(&world.app).invite(&world.tenant().await, &wanted(email)).await.unwrap().link.unwrap();
+        world.with_password(&mut Browser::new(), &link, PASSWORD).await;
+        assert_eq!(world.user(email).await.unwrap().email_proven, proven, "{email}");
+    }
+    // By mail it does, also where the provider does not say so.
+    world.idp.person(|p| p["email_verified"] = false.into());
+    for (email, mailed) in [("zoe@elsewhere.example", true), ("pat@elsewhere.example", false)] {
+        let link = world.invite(email).await;
+        if !mailed {
+            world.sql("UPDATE invites SET mailed = FALSE WHERE accepted_at IS NULL").await;
+        }
+        world.person(&format!("idp|{email}"), email);
+        assert!(is_account(&world, &world.over_sso(&mut Browser::new(), &link).await, email), "{email}");
+        assert_eq!(world.user(email).await.unwrap().email_proven, mailed, "{email}");
+    }
+}
+
+async fn the_tenants_switches_hold(backend: Backend) {
+    let world = World::new(backend).await;
+    let link = world.invite("grace@acme.example").await;
+    let mut browser = Browser::new();
+    let page = browser.get(&link).await;
+    world.person("idp|grace", "grace@acme.example");
+    for (off, on) in [
+        ("UPDATE tenants SET password_login = FALSE", "UPDATE tenants SET password_login = TRUE"),
+        ("UPDATE tenants SET provisioning = 'scim'", "UPDATE tenants SET provisioning = 'invite'"),
+        ("UPDATE tenants SET enabled = FALSE", "UPDATE tenants SET enabled = TRUE"),
+    ] {
+        world.sql(off).await;
+        let answer = browser.post(&link, &[("csrf", &page.csrf()), ("password", PASSWORD)]).await;
+        assert_eq!((answer.status, answer.location()), (403, None), "{off}: {}", answer.body);
+        world.sql(on).await;
+    }
+    for (off, on) in [
+        ("UPDATE connections SET login_enabled = FALSE", "UPDATE connections SET login_enabled = TRUE"),
+        ("UPDATE tenants SET provisioning = 'scim'", "UPDATE tenants SET provisioning = 'invite'"),
+        ("UPDATE tenants SET enabled = FALSE", "UPDATE tenants SET enabled = TRUE"),
+    ] {
+        let back = world.to_provider(&mut browser, &link).await;
+        world.sql(off).await;
+        let answer = browser.get(&back).await;
+        assert_eq!((answer.status, answer.location()), (403, None), "{off}: {}", answer.body);
+        world.sql(on).await;
+    }
+    assert_eq!(world.people().await, 0);
+    // A login of an invite gives its browser nothing else: no code, no password of others.
+    let departure = browser.post(&link, &[("csrf", &page.csrf()), ("connection", "okta")]).await;
+    assert_eq!(departure.status, 303);
+    assert!(is_account(&world, &world.over_sso(&mut browser, &link).await, "grace@acme.example"));
+}
+
+async fn links_leak_nowhere(backend: Backend) {
+    let world = World::new(backend).await;
+    let log = Log::capture();
+    let link = world.invite("grace@acme.example").await;
+    let token = link.rsplit('/').next().unwrap();
+    let mut browser = Browser::new();
+    let page = browser.get(&link).await;
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("img-src 'self';") && policy.contains("default-src 'none'"), "{policy}");
+    assert!(!page.body.contains("src=\"http"), "nothing comes from elsewhere: {}", page.body);
+    let departure = browser.post(&link, &[("csrf", &page.csrf()), ("connection", "okta")]).await;
+    assert!(!departure.location().unwrap().contains(token), "the provider does not learn it");
+    world.person("idp|grace", "grace@acme.example");
+    world.over_sso(&mut browser, &link).await;
+    refused(&Browser::new().get(&link).await, 410, "has been used");
+    let text = log.text();
+    // Of this program's own lines: the browser of the test writes here too.
+    let leak = text.lines().find(|line| line.contains(token) && line.contains("gatehouse::"));
+    assert_eq!(leak, None, "the log holds the link");
+    for (table, column) in [("invites", "token_hash"), ("logins", "request"), ("deliveries", "payload_sealed")] {
+        let sql: &'static str = match table {
+            "invites" => "SELECT token_hash FROM invites",
+            "logins" => "SELECT request FROM logins",
+            _ => "SELECT payload_sealed FROM deliveries",
+        };
+        let rows: Vec<(String,)> = world.app.db.all(sql, &[]).await.unwrap();
+        assert!(rows.iter().all(|(text,)| !text.contains(token)), "{table}.{column}");
+    }
+}
+
+async fn too_many_are_told_to_wait(backend: Backend) {
+    let sso = Sso::with(backend, "invite", "verified", ALL).await;
+    let limited = sso.second_node_with(&[("SIGN_IN_RATE", "3")]).await;
+    let tenant = tenants::find_by_name(&sso.app.db, "acme").await.unwrap().unwrap();
+    let made = desk(&sso.app).invite(&tenant, &wanted("g@acme.example")).await.unwrap();
+    let link = made.link.unwrap().replace(&sso.url, &limited.url);
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(Browser::new().get(&link).await.status);
+    }
+    assert_eq!(statuses, [200, 200, 200, 429]);
+}
+
+/// Whoever has read it as open before it was used, revoked or over.
+async fn of_all_who_use_it_up_one_does(backend: Backend) {
+    let world = World::new(backend).await;
+    let tenant = world.tenant().await;
+    let user = async |email: &str| {
+        let user = gatehouse::login::link::new_user(&tenant.id, Email::parse(email).unwrap(), true, None, 0);
+        assert!(users::insert(&world.app.db, &user).await.unwrap());
+        user.id
+    };
+    let (one, two) = (user("one@acme.example").await, user("two@acme.example").await);
+    let accept = async |id: &str, user: &str, now: i64| {
+        let mut tx = world.app.db.begin().await.unwrap();
+        let accepted = invites::accept(&mut tx, id, user, now).await.unwrap();
+        tx.commit().await.unwrap();
+        accepted
+    };
+    let now = world.clock.now();
+    for how in ["use", "revoke", "wait"] {
+        let invite = desk(&world.app).invite(&tenant, &wanted(&format!("{how}@acme.example"))).await.unwrap().invite;
+        let (first, then) = match how {
+            "use" => (accept(&invite.id, &one, now).await, now),
+            "revoke" => (invites::revoke(&world.app.db, &tenant.id, &invite.id, now).await.unwrap(), now),
+            _ => (true, invite.expires_at),
+        };
+        assert!(first, "{how}");
+        assert!(!accept(&invite.id, &two, then).await, "{how}");
+        let row = invites::find(&world.app.db, &tenant.id, &invite.id).await.unwrap().unwrap();
+        assert_eq!(row.accepted_by, (how == "use").then(|| one.clone()), "{how}");
+    }
+}

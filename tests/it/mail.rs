@@ -1,0 +1,163 @@
+//! Invites by mail, to a relay that speaks SMTP: what it is told, what it must be before it is told anything, and what
+//! becomes of a mail that it does not take.
+
+use gatehouse::{
+    clock::Clock,
+    delivery::Worker,
+    invitation::Wanted,
+    params,
+    store::{invites, tenants},
+};
+
+use crate::{
+    browser::Browser,
+    invites::{desk, wanted},
+    on_both,
+    relay::{Knobs, Relay},
+    sso::Log,
+    world::{Backend, START, World},
+};
+
+on_both!(
+    a_mail_brings_the_link,
+    no_word_without_tls_and_the_right_certificate,
+    a_refused_mail_waits_or_is_given_up,
+    what_is_dead_is_not_sent,
+    hostile_names_stay_names,
+);
+
+const STATE: &str = "tenants:\n- {name: acme, display_name: \"Acme & Söhne\", provisioning: invite}";
+
+async fn world(backend: Backend, smtp_url: &str) -> World {
+    let settings = [("SMTP_URL", smtp_url), ("MAIL_FROM", "Acme sign-in <sso@acme.example>")];
+    let world = World::bare(backend, Clock::manual(START), &settings).await;
+    world.apply(STATE).await;
+    world
+}
+
+async fn tenant(world: &World) -> tenants::Tenant {
+    tenants::find_by_name(&world.app.db, "acme").await.unwrap().unwrap()
+}
+
+pub async fn send(world: &World) {
+    Worker::new(world.app.clone()).round().await.unwrap();
+}
+
+async fn waiting(world: &World) -> i64 {
+    let rows: Option<(i64,)> = world.app.db.optional("SELECT COUNT(*) FROM deliveries", params![]).await.unwrap();
+    rows.unwrap().0
+}
+
+async fn a_mail_brings_the_link(backend: Backend) {
+    let relay = Relay::start(Knobs { tls: true, login: Some(("gate@acme.example", "p:/+&")), ..Knobs::default() }).await;
+    let url = relay.url("gate%40acme.example:p%3A%2F+%26@", &format!("ca={}", relay.ca.display()));
+    let world = world(backend, &url).await;
+    let wanted =
+        Wanted { name: Some("Grace Hopper"), by: "Ada Lovelace (ada@acme.example)", ..wanted("grace@elsewhere.example") };
+    let made = desk(&world.app).invite(&tenant(&world).await, &wanted).await.unwrap();
+    assert!(made.link.is_none() && made.invite.mailed, "the link is in the mail and nowhere else");
+    assert_eq!(waiting(&world).await, 1);
+    send(&world).await;
+    assert_eq!(waiting(&world).await, 0);
+    let mails = relay.mails();
+    let [mail] = mails.as_slice() else { panic!("{mails:?}") };
+    assert!(mail.secret && mail.login.as_deref() == Some("gate@acme.example"), "{mail:?}");
+    assert_eq!(
+        (mail.from.as_str(), mail.to.as_slice()),
+        ("FROM:<sso@acme.example>", &["TO:<grace@elsewhere.example>".to_owned()][..])
+    );
+    for words in [
+        "From: \"Acme sign-in\" <sso@acme.example>",
+        "To: grace@elsewhere.example",
+        "Subject: Your invite to Acme & =?utf-8?b?U8O2aG5l?=",
+        "Auto-Submitted: auto-generated",
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ] {
+        assert!(mail.raw.contains(words), "{words}\n{}", mail.raw);
+    }
+    let invite = invites::find(&world.app.db, &made.invite.tenant_id, &made.invite.id).await.unwrap().unwrap();
+    assert_eq!(invite.sent_at, Some(START));
+    let page = Browser::new().get(&mail.link()).await;
+    assert!(page.status == 200 && page.body.contains("grace@elsewhere.example"), "{}", page.body);
+}
+
+async fn no_word_without_tls_and_the_right_certificate(backend: Backend) {
+    let relay = Relay::start(Knobs { login: Some(("u", "p")), ..Knobs::default() }).await;
+    let other = Relay::start(Knobs::default()).await;
+    for (tls, url) in [
+        (false, relay.url("u:p@", &format!("ca={}", relay.ca.display()))),
+        (true, relay.url("u:p@", &format!("ca={}", other.ca.display()))),
+        (true, relay.url("u:wrong@", &format!("ca={}", relay.ca.display()))),
+        (true, relay.url("u:p@", &format!("ca={}", relay.ca.display())).replace("localhost", "127.0.0.1")),
+    ] {
+        relay.turn(|k| k.tls = tls);
+        let world = world(backend, &url).await;
+        desk(&world.app).invite(&tenant(&world).await, &wanted("grace@acme.example")).await.unwrap();
+        let log = Log::capture();
+        send(&world).await;
+        assert_eq!((waiting(&world).await, relay.mails().len()), (1, 0), "{url}: it waits");
+        assert!(log.text().contains("the relay did not take the mail"), "{url}: {}", log.text());
+    }
+    // A relay of this machine may do without.
+    relay.turn(|k| *k = Knobs::default());
+    let world = world(backend, &relay.url("", "tls=none")).await;
+    desk(&world.app).invite(&tenant(&world).await, &wanted("grace@acme.example")).await.unwrap();
+    send(&world).await;
+    assert!(!relay.mails()[0].secret);
+}
+
+async fn a_refused_mail_waits_or_is_given_up(backend: Backend) {
+    let relay = Relay::start(Knobs { to: Some("450 later"), ..Knobs::default() }).await;
+    let world = world(backend, &relay.url("", "tls=none")).await;
+    let tenant = tenant(&world).await;
+    desk(&world.app).invite(&tenant, &wanted("grace@acme.example")).await.unwrap();
+    for _ in 0..5 {
+        send(&world).await;
+        assert_eq!((waiting(&world).await, relay.mails().len()), (1, 0));
+        world.clock.advance(3600);
+    }
+    relay.turn(|k| k.to = None);
+    send(&world).await;
+    assert_eq!((waiting(&world).await, relay.mails().len()), (0, 1));
+
+    relay.turn(|k| k.to = Some("550 nobody of that name"));
+    let log = Log::capture();
+    desk(&world.app).invite(&tenant, &wanted("nobody@acme.example")).await.unwrap();
+    for _ in 0..5 {
+        send(&world).await;
+        world.clock.advance(3600);
+    }
+    assert_eq!((waiting(&world).await, relay.mails().len()), (0, 1));
+    assert!(log.text().contains("a delivery is given up"), "{}", log.text());
+}
+
+async fn what_is_dead_is_not_sent(backend: Backend) {
+    let relay = Relay::start(Knobs::default()).await;
+    let world = world(backend, &relay.url("", "tls=none")).await;
+    let tenant = tenant(&world).await;
+    let made = desk(&world.app).invite(&tenant, &wanted("grace@acme.example")).await.unwrap();
+    desk(&world.app).resend(&tenant, &made.invite.id, 3600).await.unwrap();
+    let gone = desk(&world.app).invite(&tenant, &wanted("eve@acme.example")).await.unwrap();
+    desk(&world.app).revoke(&tenant, &gone.invite.id).await.unwrap();
+    send(&world).await;
+    let mails = relay.mails();
+    assert_eq!((waiting(&world).await, mails.len()), (0, 1), "the newest link alone: {mails:?}");
+    assert_eq!(Browser::new().get(&mails[0].link()).await.status, 200);
+}
+
+async fn hostile_names_stay_names(backend: Backend) {
+    let relay = Relay::start(Knobs::default()).await;
+    let world = world(backend, &relay.url("", "tls=none")).await;
+    let hostile = "Eve\r\nBcc: all@acme.example\r\n.\r\nMAIL FROM:<eve@evil.example>\r\n";
+    world.app.db.execute("UPDATE tenants SET display_name = $1", params![hostile]).await.unwrap();
+    let wanted = Wanted { name: Some(hostile), by: hostile, ..wanted("grace@acme.example") };
+    desk(&world.app).invite(&tenant(&world).await, &wanted).await.unwrap();
+    send(&world).await;
+    let mails = relay.mails();
+    let [mail] = mails.as_slice() else { panic!("one mail: {mails:?}") };
+    assert_eq!(mail.to, ["TO:<grace@acme.example>"]);
+    let (head, _) = mail.raw.split_once("\r\n\r\n").unwrap();
+    assert!(!head.lines().any(|line| line.starts_with("Bcc:") || line.starts_with("MAIL")), "{head}");
+}
