@@ -64,9 +64,13 @@ enum Command {
         /// Delete what the file no longer names, whole tenants included
         ///
         /// Users whom a sign-in made are kept and listed; to shut one out, name them with active: false. With a whole
-        /// tenant go all its users.
+        /// tenant go all its users. What goes is listed, with the roles that are lost, and asked about; where there is no
+        /// terminal to ask at, nothing is changed without --yes.
         #[arg(long)]
         prune: bool,
+        /// Do not ask before deleting
+        #[arg(long, requires = "prune")]
+        yes: bool,
         /// Only print the plan
         #[arg(long)]
         dry_run: bool,
@@ -260,8 +264,9 @@ fn execute(cli: Cli) -> Result<(), Problems> {
                 let (settings, _logs) = settings("info")?;
                 serve::serve(settings).await.map_err(one)
             }
-            Command::Apply { file, prune, dry_run } => {
-                apply_file(&settings("warn")?.0, &file, apply::Options { prune, dry_run }).await
+            Command::Apply { file, prune, yes, dry_run } => {
+                let options = apply::Options { prune, dry_run, agreed: None };
+                apply_file(&settings("warn")?.0, &file, options, yes).await
             }
             Command::Check => check::check(&settings("warn")?.0).await,
             Command::Keys(Keys::Rotate { saml: Some(usage), .. }) => keys::rotate_saml(&settings("warn")?.0, usage).await,
@@ -297,7 +302,8 @@ fn execute(cli: Cli) -> Result<(), Problems> {
     })
 }
 
-async fn apply_file(settings: &Settings, path: &Path, options: apply::Options) -> Result<(), Problems> {
+/// `yes`: nobody is to be asked about what is deleted.
+async fn apply_file(settings: &Settings, path: &Path, options: apply::Options<'_>, yes: bool) -> Result<(), Problems> {
     let origin = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|e| one(format!("{origin} cannot be read: {e}")))?;
     let file = apply::File { text: &text, origin: &origin, env: &variable };
@@ -305,9 +311,19 @@ async fn apply_file(settings: &Settings, path: &Path, options: apply::Options) -
     apply::check(file).map_err(all)?;
     let (db, sealer) = app::open_store(settings).await.map_err(one)?;
     let hashing = apply::Hashing { hash: |password| password::hash_now(password).ok(), verify: password::verify_now };
-    let plan = apply::run(&db, &sealer, hashing, file, options, Clock::system().now()).await;
+    let run = async |options| apply::run(&db, &sealer, hashing, file, options, Clock::system().now()).await.map_err(all);
+    let asks = options.prune && !options.dry_run && !yes;
+    let planned = if asks { Some(run(apply::Options { dry_run: true, ..options }).await?) } else { None };
+    let agreed = planned.as_ref().filter(|plan| plan.deletions().next().is_some());
+    if let Some(plan) = agreed {
+        say(plan);
+        confirm::agree("Apply this, and delete what is to go?", "nothing was changed")?;
+    }
+    let plan = run(apply::Options { agreed: planned.as_ref(), ..options }).await?;
     db.close().await;
-    say(plan.map_err(all)?);
+    if agreed.is_none() {
+        say(plan);
+    }
     if options.dry_run {
         say("nothing was changed (--dry-run)");
     }

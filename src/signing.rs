@@ -36,7 +36,7 @@ pub enum SigningError {
     UnknownAlg(String),
 }
 
-/// Reads all keys that have not left the JWKS into the ring. Does nothing when the ring holds them already.
+/// Reads all keys that have not left the JWKS into the ring.
 ///
 /// # Errors
 /// When the database does not answer or a key does not open.
@@ -50,6 +50,8 @@ pub async fn load(db: &Db, sealer: &Sealer, ring: &KeyRing, now: i64) -> Result<
         keys.push(SigningKey::new(&material, validity(&row))?);
     }
     ring.replace(keys);
+    // What is remembered of tokens that a key has signed falls with the key.
+    db.changed();
     Ok(())
 }
 

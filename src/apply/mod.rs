@@ -43,11 +43,13 @@ pub use reader::Problem;
 
 /// How to apply.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct Options<'a> {
     /// Delete what the file no longer names, but for users whom sign-ins made.
     pub prune: bool,
     /// Only say what would change.
     pub dry_run: bool,
+    /// The plan whose deletions somebody has agreed to; where others would happen by now, nothing does.
+    pub agreed: Option<&'a Plan>,
 }
 
 /// A file to apply.
@@ -78,7 +80,7 @@ pub async fn run(
     sealer: &Sealer,
     hashing: Hashing,
     file: File<'_>,
-    options: Options,
+    options: Options<'_>,
     now: i64,
 ) -> Result<Plan, Vec<Problem>> {
     let tenants = parse(file)?;
@@ -88,6 +90,10 @@ pub async fn run(
     let mut work = execute::Work::new(&mut tx, sealer, hashing, file.origin, now);
     let result = work.run(options.prune, &tenants, &hashed).await;
     let (plan, mut problems) = work.into_parts();
+    if options.agreed.is_some_and(|agreed| !agreed.deletions().eq(plan.deletions())) {
+        let text = "what --prune would delete has changed meanwhile, so nothing was done; apply the file again".to_owned();
+        problems.push(Problem { origin: file.origin.to_owned(), line: 1, column: 1, text });
+    }
     match result {
         // What was noted before the database failed says more than its failure.
         Err(e) if problems.is_empty() => return Err(whole(e)),

@@ -49,6 +49,11 @@ impl Plan {
         [Action::Create, Action::Update, Action::Delete].map(|a| self.count(a)).iter().sum()
     }
 
+    /// What goes, with the roles that are lost.
+    pub fn deletions(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter(|line| line.action == Action::Delete)
+    }
+
     pub(super) fn add(&mut self, action: Action, name: String, fields: Vec<String>) {
         self.lines.push(Line { action, name, fields });
     }
@@ -105,6 +110,9 @@ pub(super) fn differences<T: serde::Serialize>(old: &T, new: &T) -> Vec<String> 
     let json = |x: &T| serde_json::to_value(x).unwrap_or_default();
     let mut fields = Vec::new();
     compare("", &json(old), &json(new), &mut fields);
+    // Two that are stored apart may be one in the file.
+    let mut seen = std::collections::HashSet::new();
+    fields.retain(|field| seen.insert(field.clone()));
     fields
 }
 
@@ -132,6 +140,7 @@ fn spelling(stored: &str) -> &str {
     match stored {
         "auth" => "token_endpoint_auth_method",
         "matching" => "match",
+        "other_issuers" => "issuer",
         "introspection" => "introspection_endpoint",
         "required_claims" | "include_claims" => stored,
         _ => stored.strip_suffix("_claims").map_or(stored, |_| stored.trim_end_matches('s')),
@@ -155,6 +164,8 @@ mod tests {
         let mut found = differences(&nested, &other);
         found.sort();
         assert_eq!(found, ["introspection_auth", "introspection_content_type", "match", "required_claims"]);
+        let several = |names: [&str; 2]| serde_json::json!({"issuer": names[0], "other_issuers": names[1..]});
+        assert_eq!(differences(&several(["a", "b"]), &several(["b", "a"])), ["issuer"]);
         let gone = serde_json::json!({"oidc": null});
         assert_eq!(differences(&serde_json::json!({"oidc": {"a": 1}}), &gone), ["oidc"]);
     }

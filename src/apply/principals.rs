@@ -97,6 +97,11 @@ impl Work<'_> {
         match old {
             None => self.plan.add(Action::Create, name, Vec::new()),
             Some(_) => {
+                if mapping.is_some() && remapped {
+                    self.plan.warn(format!(
+                        "{name}: other tokens match than before, and what was exchanged for one before is no longer good"
+                    ));
+                }
                 self.plan.compare(name, fields);
             }
         }

@@ -375,3 +375,21 @@ fn what_trust_rests_on_is_judged_at_its_place() {
     assert_eq!(found.len(), expected.len(), "{all}");
     assert!(!all.contains("hush"));
 }
+
+#[test]
+fn an_issuer_may_go_by_several_names() {
+    let both = r#"["https://x.example", "https://y.example"]"#;
+    let shape = format!(r#"jwt_validation: {{jwksUri: "https://x.example/k", claimValues: {{iss: {{values: {both}}}}}}}"#);
+    for (issuer, expected) in [
+        (format!(r#"{both}, jwks_uri: "https://x.example/k""#), ""),
+        (format!("{both}, {shape}"), ""),
+        (format!("any, {shape}"), "4:36: issuer: any contradicts jwt_validation"),
+        (format!(r#""https://x.example", {shape}"#), "4:36: issuer is another one than jwt_validation names"),
+        (r#"[any, "https://x.example"], jwks_uri: "https://x.example/k""#.to_owned(), "4:36: issuer: any stands alone"),
+        (both.to_owned(), "4:5: jwks_uri is missing"),
+    ] {
+        let file = format!("tenants:\n- name: acme\n  trusted_issuers:\n  - {{name: a, audience: x, issuer: {issuer}}}\n");
+        let found = problems(&file).join("\n");
+        assert!(found.lines().count() <= 1 && found.is_empty() == expected.is_empty() && found.contains(expected), "{found}");
+    }
+}

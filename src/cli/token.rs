@@ -78,7 +78,12 @@ fn text(report: &Report) -> String {
         line(&mut out, footing.on, &footing.what, if footing.on { "on" } else { "off or gone" });
     }
     if !report.mappings.is_empty() {
-        out.push_str("\nMappings, the closest first\n");
+        out.push_str("\nMappings, the closest first");
+        out.push_str(match (report.accepted, report.proven) {
+            (true, _) => "\n",
+            (false, true) => "; the token is refused, this is what would come of it\n",
+            (false, false) => "; the token is refused, and nothing shows that its issuer says what it says\n",
+        });
         report.mappings.iter().for_each(|mapping| weighed(&mut out, mapping));
     }
     if report.more_mappings > 0 {

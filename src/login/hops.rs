@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     app::App,
+    bearer::COOKIE as ACCESS_COOKIE,
     error::ApiError,
     grant::{self, Minted, authorization_code::Redemption},
     oauth::{
@@ -37,7 +38,6 @@ use crate::{
     store::{self, standing::Parties, tenants::Tenant},
 };
 
-const ACCESS_COOKIE: &str = "accessToken";
 const REFRESH_COOKIE: &str = "refreshToken";
 
 /// `GET /api/svc/v1/oauth2/authorize?tenantName=&controlPlaneURL=&redirectURL=`

@@ -3,6 +3,7 @@
 use super::{
     claim_rules::{ClaimRules, MatchType, is_name},
     connection::{KNOWN_ALGS, MAX_SKEW, url_problem},
+    identity_header::{KNOWN, alike},
     trusted_issuer::{Introspection, IntrospectionAuth, IssuerSecrets, IssuerSettings, OauthClient},
 };
 
@@ -17,7 +18,7 @@ impl IssuerSettings {
     #[must_use]
     pub fn problems(&self, secrets: &IssuerSecrets) -> Vec<String> {
         let mut found = Vec::new();
-        found.extend(self.issuer.as_deref().and_then(issuer_problem));
+        found.extend(self.issuers().filter_map(issuer_problem));
         if self.audience.iter().any(|name| !is_plain(name)) {
             found.push("audience holds a name that is empty, longer than 2048 bytes or has control characters".to_owned());
         }
@@ -82,9 +83,9 @@ impl IssuerSettings {
         let given: Vec<&str> = sources.into_iter().filter_map(|(name, given)| given.then_some(name)).collect();
         let mut found: Vec<String> = self.jwks_uri.iter().filter_map(|url| endpoint_problem("jwks_uri", url)).collect();
         match given.as_slice() {
-            [] => match self.issuer.as_deref() {
-                // Its discovery document will say where the keys are.
-                Some(issuer) if endpoint_problem("issuer", issuer).is_none() => {}
+            [] => match self.issuers().collect::<Vec<_>>()[..] {
+                // Its discovery document will say where the keys are. Of several, none speaks for the others.
+                [issuer] if endpoint_problem("issuer", issuer).is_none() => {}
                 _ => found.push(
                     "jwks_uri is missing: it is where the issuer publishes its keys (or give jwks or introspection_endpoint)"
                         .into(),
@@ -192,11 +193,12 @@ fn is_plain(text: &str) -> bool {
     (1..=2048).contains(&text.len()) && !text.contains(char::is_control)
 }
 
-/// Not those that proxies and browsers fill with something else.
+/// Not those that proxies and browsers fill with something else, or that no client may send to a site.
 fn is_header(name: &str) -> bool {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     let taken = ["cookie", "host", "content-length", "content-type", "transfer-encoding", "connection"];
-    (1..=64).contains(&name.len()) && name.bytes().all(token) && !taken.contains(&name.to_ascii_lowercase().as_str())
+    let free = !taken.contains(&name.to_ascii_lowercase().as_str()) && !KNOWN.iter().any(|known| alike(name, known));
+    (1..=64).contains(&name.len()) && name.bytes().all(token) && free
 }
 
 #[cfg(test)]
@@ -254,6 +256,8 @@ mod tests {
             (IssuerSettings { jwks_uri: some("https://u:p@idp.example"), ..good() }, "jwks_uri must not hold a user name"),
             (IssuerSettings { jwks_uri: None, issuer: None, ..good() }, "jwks_uri is missing"),
             (IssuerSettings { jwks_uri: None, issuer: some("urn:idp"), ..good() }, "jwks_uri is missing"),
+            (IssuerSettings { jwks_uri: None, other_issuers: vec!["https://x.example".into()], ..good() }, "jwks_uri is missing"),
+            (IssuerSettings { other_issuers: vec!["https://b.example/.well-known/x".into()], ..good() }, "issuer is the"),
             (IssuerSettings { jwks: Some(json!({"keys": []})), ..good() }, "jwks is given beside jwks_uri"),
             (IssuerSettings { algorithms: vec!["none".into()], ..good() }, "algorithms names none"),
             (IssuerSettings { algorithms: vec!["None".into()], ..good() }, "algorithms names none"),
@@ -267,6 +271,7 @@ mod tests {
             (IssuerSettings { max_token_age: Some(0), ..good() }, "max_token_age must be"),
             (IssuerSettings { header_key: some("X Y"), ..good() }, "header_key is no name"),
             (IssuerSettings { header_key: some("Cookie"), ..good() }, "header_key is no name"),
+            (IssuerSettings { header_key: some("X_User-JWT"), ..good() }, "header_key is no name"),
             (asked(Introspection::default()), "introspection_client_id is missing"),
             (asked(closed()), "introspection_client_secret is missing"),
             (

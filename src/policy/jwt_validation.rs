@@ -34,7 +34,7 @@ pub fn convert(value: &Value) -> Result<IssuerSettings, String> {
             "clockTolerance" => settings.clock_tolerance = span(key, value)?,
             "cacheMaxAge" => settings.cache_max_age = span(key, value)?,
             "maxTokenAge" => settings.max_token_age = Some(span(key, value)?),
-            "issuer" => settings.issuer = Some(text(key, value)?),
+            "issuer" => settings.name_issuers(texts(key, value)?),
             "audience" => settings.audience = texts(key, value)?,
             _ => return Err(format!("{key} is no key of jwt_validation that gatehouse knows; remove it")),
         }
@@ -49,10 +49,10 @@ pub fn convert(value: &Value) -> Result<IssuerSettings, String> {
 /// Rules that name the issuer or the audience say the same as the settings for those, which answer in the promised words.
 fn pin(settings: &mut IssuerSettings) {
     if settings.issuer.is_none()
-        && let Some(at) = settings.claim_values.iter().position(names_one_issuer)
+        && let Some(at) = settings.claim_values.iter().position(names_issuers)
     {
         let rule = settings.claim_values.remove(at);
-        settings.issuer = rule.values.first().and_then(Value::as_str).map(str::to_owned);
+        settings.name_issuers(rule.values.iter().filter_map(Value::as_str).map(str::to_owned).collect());
     }
     if settings.audience.is_empty()
         && let Some(at) = settings.claim_values.iter().position(names_audience)
@@ -62,8 +62,12 @@ fn pin(settings: &mut IssuerSettings) {
     }
 }
 
-fn names_one_issuer(rule: &ClaimRule) -> bool {
-    rule.claim == "iss" && rule.match_type == MatchType::Exact && matches!(rule.values.as_slice(), [Value::String(_)])
+/// `iss` is one of the listed values, byte for byte.
+fn names_issuers(rule: &ClaimRule) -> bool {
+    rule.claim == "iss"
+        && rule.match_type == MatchType::Exact
+        && !rule.values.is_empty()
+        && rule.values.iter().all(Value::is_string)
 }
 
 /// `aud` holds any of the listed values, whether it came as a text or as a list.
@@ -175,8 +179,17 @@ mod tests {
             (one("iss", json!("https://x/"), "exact"), IssuerSettings { issuer: some("https://x/"), ..base() }),
             (one("aud", json!(["a", "b"]), "contains"), IssuerSettings { audience: vec!["a".into(), "b".into()], ..base() }),
             (one("aud", json!("a"), "exact"), IssuerSettings { audience: vec!["a".into()], ..base() }),
+            (
+                one("iss", json!(["x", "y"]), "exact"),
+                IssuerSettings { issuer: some("x"), other_issuers: vec!["y".into()], ..base() },
+            ),
+            (
+                json!({"issuer": ["x", "y", "z"]}),
+                IssuerSettings { issuer: some("x"), other_issuers: vec!["y".into(), "z".into()], ..base() },
+            ),
             // What the settings cannot say stays a rule.
-            (one("iss", json!(["x", "y"]), "exact"), ruled(vec![rule("iss", vec![json!("x"), json!("y")], MatchType::Exact)])),
+            (one("iss", json!(["x", 5]), "exact"), ruled(vec![rule("iss", vec![json!("x"), json!(5)], MatchType::Exact)])),
+            (one("iss", json!(["x*"]), "glob"), ruled(vec![rule("iss", vec![json!("x*")], MatchType::Glob)])),
             (one("aud", json!(["x"]), "containsAll"), ruled(vec![rule("aud", vec![json!("x")], MatchType::ContainsAll)])),
             (json!({"jwksUri": null}), base()),
         ] {

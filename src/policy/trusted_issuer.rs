@@ -87,6 +87,8 @@ pub struct OauthClient {
 pub struct IssuerSettings {
     /// `iss`, byte for byte; `None`: anyone, because the operator has said `any`.
     pub issuer: Option<String>,
+    /// Further values of `iss` that are as good: a provider that goes by several names and signs with the same keys.
+    pub other_issuers: Vec<String>,
     /// One of these must be in `aud`; empty: anyone, because the operator has said `any`.
     pub audience: Vec<String>,
     /// Where its keys are.
@@ -123,6 +125,7 @@ impl Default for IssuerSettings {
     fn default() -> Self {
         Self {
             issuer: None,
+            other_issuers: Vec::new(),
             audience: Vec::new(),
             jwks_uri: None,
             jwks: None,
@@ -143,6 +146,18 @@ impl Default for IssuerSettings {
 }
 
 impl IssuerSettings {
+    /// Every value that `iss` may have, byte for byte; none: any.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.issuer.iter().chain(&self.other_issuers).map(String::as_str)
+    }
+
+    /// Makes these the values that `iss` may have.
+    pub fn name_issuers(&mut self, names: Vec<String>) {
+        let mut names = names.into_iter();
+        self.issuer = names.next();
+        self.other_issuers = names.collect();
+    }
+
     /// What a connection that is not offered for sign-in means as an issuer (the "SSO FQN" of older configurations): its
     /// tokens are for our client there, and its keys are the ones that sign people in. `settings` are those that the
     /// preset has filled. Several where the connection lets in several Entra directories, none where it is not OpenID

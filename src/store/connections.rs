@@ -1,6 +1,7 @@
 //! Connections: the upstream identity providers of a tenant.
 
 use super::{
+    Damaged,
     db::{Result, StoreError},
     on::On,
 };
@@ -115,14 +116,18 @@ pub async fn offered(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Conne
     rows.into_iter().map(Connection::try_from).collect()
 }
 
-/// Those of OpenID Connect that are not offered for sign-in: they serve as issuers of tokens. Enabled or not.
+/// Those of OpenID Connect that are not offered for sign-in: they serve as issuers of tokens. Enabled or not; one whose
+/// settings cannot be read as what is known of it.
 ///
 /// # Errors
-/// As [`find`].
-pub async fn serving(on: impl Into<On<'_>>) -> Result<Vec<Connection>> {
+/// What the database says.
+pub async fn serving(on: impl Into<On<'_>>) -> Result<Vec<std::result::Result<Connection, Damaged>>> {
     let sql = "SELECT * FROM connections WHERE protocol = 'oidc' AND NOT login_enabled ORDER BY created_at, id";
-    let rows = on.into().all::<Stored>(sql, &[]).await?;
-    rows.into_iter().map(Connection::try_from).collect()
+    let read = |row: Stored| {
+        let damaged = Damaged::new(&row.id, &row.tenant_id, &row.name, row.enabled);
+        Connection::try_from(row).map_err(|e| damaged.because(&e))
+    };
+    Ok(on.into().all::<Stored>(sql, &[]).await?.into_iter().map(read).collect())
 }
 
 /// Whether any connection speaks `protocol`, whatever its state.

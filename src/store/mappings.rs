@@ -1,6 +1,6 @@
 //! Which tokens act as a principal or belong to a team.
 
-use super::{db::Result, on::On, read_json, write_json};
+use super::{StoreError, db::Result, on::On, read_json, write_json};
 use crate::{params, policy::claim_rules::ClaimRule};
 
 /// Where the tokens come from.
@@ -54,13 +54,16 @@ struct Stored {
 }
 
 impl Stored {
-    fn read(self) -> Result<Option<Mapping>> {
-        let source = self.issuer_id.map(Source::Issuer).or(self.connection_id.map(Source::Connection));
-        let target = self.principal_id.map(Target::Principal).or(self.team_id.map(Target::Team));
-        let (Some(source), Some(target)) = (source, target) else { return Ok(None) };
-        let claims = read_json("mapping claims", &self.claims)?;
+    /// Nothing for a row without source or target; the reason beside the source for one whose claims cannot be read.
+    fn read(self) -> Option<std::result::Result<Mapping, (Source, StoreError)>> {
+        let source = self.issuer_id.map(Source::Issuer).or(self.connection_id.map(Source::Connection))?;
+        let target = self.principal_id.map(Target::Principal).or(self.team_id.map(Target::Team))?;
+        let claims = match read_json("mapping claims", &self.claims) {
+            Ok(claims) => claims,
+            Err(e) => return Some(Err((source, e))),
+        };
         let Self { id, tenant_id, version, created_at, .. } = self;
-        Ok(Some(Mapping { id, tenant_id, source, target, claims, version, created_at }))
+        Some(Ok(Mapping { id, tenant_id, source, target, claims, version, created_at }))
     }
 }
 
@@ -70,16 +73,18 @@ impl Stored {
 /// What the database says; `Corrupt` for unreadable claims.
 pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Mapping>> {
     let sql = "SELECT * FROM mappings WHERE tenant_id = $1 ORDER BY created_at, id";
-    on.into().all::<Stored>(sql, params![tenant_id]).await?.into_iter().filter_map(|row| row.read().transpose()).collect()
+    let rows = on.into().all::<Stored>(sql, params![tenant_id]).await?;
+    rows.into_iter().filter_map(Stored::read).map(|read| read.map_err(|(_, e)| e)).collect()
 }
 
-/// All there are, in the order they were made.
+/// All there are, in the order they were made; of one whose claims cannot be read, where its tokens come from and why.
 ///
 /// # Errors
-/// As [`of_tenant`].
-pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Mapping>> {
+/// What the database says.
+pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<std::result::Result<Mapping, (Source, String)>>> {
     let sql = "SELECT * FROM mappings ORDER BY created_at, id";
-    on.into().all::<Stored>(sql, &[]).await?.into_iter().filter_map(|row| row.read().transpose()).collect()
+    let rows = on.into().all::<Stored>(sql, &[]).await?.into_iter().filter_map(Stored::read);
+    Ok(rows.map(|read| read.map_err(|(source, e)| (source, e.to_string()))).collect())
 }
 
 /// Inserts, or updates source and claims of the row of this id, whose version grows.

@@ -57,6 +57,32 @@ pub mod users;
 pub use db::{Db, StoreError};
 pub use on::On;
 
+/// What is known of a row whose settings cannot be read: enough to refuse what it is about, and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// Row id.
+    pub id: String,
+    /// Whose it is.
+    pub tenant_id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// Why it cannot be read.
+    pub why: String,
+}
+
+impl Damaged {
+    fn new(id: &str, tenant_id: &str, name: &str, enabled: bool) -> Self {
+        let text = str::to_owned;
+        Self { id: text(id), tenant_id: text(tenant_id), name: text(name), enabled, why: String::new() }
+    }
+
+    fn because(self, e: &StoreError) -> Self {
+        Self { why: e.to_string(), ..self }
+    }
+}
+
 /// Reads a JSON column.
 ///
 /// # Errors

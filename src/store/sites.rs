@@ -32,9 +32,13 @@ struct Stored {
 
 impl Stored {
     fn read(self) -> Result<Site> {
-        let Self { id, tenant_id, name, enabled, settings, created_at } = self;
-        let settings = read_json("site settings", &settings)?;
-        Ok(Site { id, tenant_id, name, enabled, settings, created_at })
+        let settings = read_json("site settings", &self.settings)?;
+        Ok(self.with(settings))
+    }
+
+    fn with(self, settings: SiteSettings) -> Site {
+        let Self { id, tenant_id, name, enabled, created_at, .. } = self;
+        Site { id, tenant_id, name, enabled, settings, created_at }
     }
 }
 
@@ -56,21 +60,36 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Sit
     on.into().all::<Stored>(sql, params![tenant_id]).await?.into_iter().map(Stored::read).collect()
 }
 
-/// All there are, in the order they were made.
-///
-/// # Errors
-/// As [`find_by_name`].
-pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Site>> {
-    on.into().all::<Stored>("SELECT * FROM sites ORDER BY created_at, id", &[]).await?.into_iter().map(Stored::read).collect()
-}
-
-/// The id of the site that has a place.
+/// All there are, in the order they were made. One whose settings cannot be read has its places alone, and the reason.
 ///
 /// # Errors
 /// What the database says.
-pub async fn at(on: impl Into<On<'_>>, host: &str, path: &str) -> Result<Option<String>> {
-    let sql = "SELECT site_id FROM site_places WHERE host = $1 AND path = $2";
-    Ok(on.into().optional::<(String,)>(sql, params![host, path]).await?.map(|(id,)| id))
+pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<(Site, Option<String>)>> {
+    let mut on = on.into();
+    let rows = on.all::<Stored>("SELECT * FROM sites ORDER BY created_at, id", &[]).await?;
+    let mut sites = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        let settings = std::mem::take(&mut row.settings);
+        sites.push(match read_json("site settings", &settings) {
+            Ok(settings) => (row.with(settings), None),
+            Err(e) => {
+                let sql = "SELECT host, path FROM site_places WHERE site_id = $1 ORDER BY host, path";
+                let places = on.all::<(String, String)>(sql, params![&row.id]).await?;
+                (row.with(at_alone(places)), Some(e.to_string()))
+            }
+        });
+    }
+    Ok(sites)
+}
+
+/// The settings of a site of which only its places are known: each host is there with each path.
+fn at_alone(places: Vec<(String, String)>) -> SiteSettings {
+    let (mut hosts, mut paths): (Vec<_>, Vec<_>) = places.into_iter().unzip();
+    for list in [&mut hosts, &mut paths] {
+        list.sort();
+        list.dedup();
+    }
+    SiteSettings { hosts, paths, ..SiteSettings::default() }
 }
 
 /// A place of a site, and whose site that is.

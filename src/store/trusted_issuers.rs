@@ -1,6 +1,6 @@
 //! Foreign issuers whose tokens a tenant accepts.
 
-use super::{db::Result, on::On, read_json, write_json};
+use super::{Damaged, db::Result, on::On, read_json, write_json};
 use crate::{params, policy::trusted_issuer::IssuerSettings};
 
 /// A trusted issuer.
@@ -67,13 +67,17 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Tru
     on.into().all::<Stored>(sql, params![tenant_id]).await?.into_iter().map(Stored::read).collect()
 }
 
-/// All there are, in the order they were made.
+/// All there are, in the order they were made; one whose settings cannot be read as what is known of it.
 ///
 /// # Errors
-/// As [`find_by_name`].
-pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<TrustedIssuer>> {
+/// What the database says.
+pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<std::result::Result<TrustedIssuer, Damaged>>> {
     let sql = "SELECT * FROM trusted_issuers ORDER BY created_at, id";
-    on.into().all::<Stored>(sql, &[]).await?.into_iter().map(Stored::read).collect()
+    let read = |row: Stored| {
+        let damaged = Damaged::new(&row.id, &row.tenant_id, &row.name, row.enabled);
+        row.read().map_err(|e| damaged.because(&e))
+    };
+    Ok(on.into().all::<Stored>(sql, &[]).await?.into_iter().map(read).collect())
 }
 
 /// Inserts, or updates the row of this id.

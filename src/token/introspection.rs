@@ -123,6 +123,7 @@ impl Introspector {
     pub(super) async fn judge(&self, token: &str, demand: &Demand<'_>, trail: &mut Trail) -> Result<Told, Invalid> {
         let answer = self.answer(token, demand).await;
         let claims = trail.check("introspection", answer.said, |_| "the issuer says that the token is active".to_owned())?;
+        trail.read(&claims, true);
         judge_claims(&claims, demand, trail)?;
         judge_values(&claims, &demand.rules.values, trail)?;
         Ok(Told { claims: Arc::unwrap_or_clone(claims), keep_until: answer.until })

@@ -37,7 +37,7 @@ pub enum Invalid {
     /// `aud` names none of ours, or an untrusted one besides.
     #[error("Invalid audience")]
     Audience {
-        /// The token's.
+        /// The token's, as [`crate::policy::claim_rules::shown`] shows it.
         found: String,
         /// Ours.
         expected: String,
@@ -45,7 +45,7 @@ pub enum Invalid {
     /// `azp` is not us (OpenID Connect Core §3.1.3.7).
     #[error("JWT validation failed")]
     Party {
-        /// The token's.
+        /// The token's, as [`crate::policy::claim_rules::shown`] shows it.
         found: String,
         /// Ours.
         expected: String,
@@ -133,8 +133,8 @@ impl Invalid {
             Self::Issuer { found, expected } => {
                 format!("issuer is {}, expected {}{}", shown(found), shown(expected), difference(found, expected))
             }
-            Self::Audience { found, expected } => format!("audience is {}, expected {}", shown(found), shown(expected)),
-            Self::Party { found, expected } => format!("azp is {}, expected {}", shown(found), shown(expected)),
+            Self::Audience { found, expected } => format!("audience is {found}, expected {}", shown(expected)),
+            Self::Party { found, expected } => format!("azp is {found}, expected {}", shown(expected)),
             Self::Missing(names) => format!("the token has no {}", names.join(", ")),
             Self::Claim { name, cause } => format!("{name} {cause}"),
             Self::Expired { ago, leeway } => format!("token expired {ago} s ago; clock skew allowance is {leeway} s"),

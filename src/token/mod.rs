@@ -108,6 +108,6 @@ pub use material::{KeyMaterial, import_jwks};
 pub use ring::KeyRing;
 pub use rules::Rules;
 pub use source::Source;
-pub use steps::Step;
+pub use steps::{Explanation, Refused, Step};
 pub use validator::{Accepted, Scope, Validator};
 pub use verify::verify;

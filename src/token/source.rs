@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
@@ -87,15 +88,16 @@ impl Source {
     }
 
     /// Judges a token by this source's means. An introspection endpoint is asked by nothing but a token that could hold: one
-    /// that reads as a JWT and has expired is refused without a call.
+    /// that reads as a JWT and has expired is refused without a call, unless an operator asks why.
     pub(super) async fn judge(&self, token: &Presented<'_>, demand: &Demand<'_>, trail: &mut Trail) -> Result<Proven, Invalid> {
         match (&self.proof, token.jwt()) {
             (Proof::Keys(keys), Ok(jwt)) => verify::judge(jwt, &**keys, demand, trail).await.map(Proven::Signed),
             (Proof::Keys(_), Err(invalid)) => Err(invalid.clone()),
             (Proof::Introspection(endpoint), jwt) => {
                 if let Ok(jwt) = jwt {
+                    trail.read(&jwt.claims, false);
                     trail.check("size", jwt.refuse_larger(demand.rules.limit), |()| String::new())?;
-                    trail.check("times", verify::judge_times(&jwt.claims, demand.rules, demand.now), |()| "fit".to_owned())?;
+                    trail.pass("times", verify::judge_times(&jwt.claims, demand.rules, demand.now), |()| "fit".to_owned())?;
                 }
                 let told = endpoint.judge(token.text(), demand, trail).await?;
                 // What stands on the token, as one exchanged for it, ends when the first of both does.
@@ -105,6 +107,15 @@ impl Source {
                 }))
             }
         }
+    }
+
+    /// Whom claims are about that this source has accepted before, if it would still accept them: all its rules are asked
+    /// again but those of time.
+    ///
+    /// # Errors
+    /// [`Invalid`] for the first rule that does not hold any more.
+    pub fn still_holds(&self, claims: &Map<String, Value>) -> Result<String, Invalid> {
+        verify::judge_again(claims, &self.rules)
     }
 
     /// A source whose keys and rules the caller has made.
@@ -145,14 +156,15 @@ fn keys(settings: &IssuerSettings, key_sets: &KeySets) -> Result<Arc<dyn KeySour
         let url = Url::parse(uri).map_err(|e| format!("jwks_uri is no URL ({e})"))?;
         return Ok(Arc::new(key_sets.kept(&url, settings.cache_max_age)));
     }
-    let Some(issuer) = &settings.issuer else {
-        return Err("an issuer that may be anyone needs jwks or jwks_uri: there is nothing to discover them by".to_owned());
+    let [issuer] = settings.issuers().collect::<Vec<_>>()[..] else {
+        return Err("an issuer that is not one alone needs jwks or jwks_uri: there is nothing to discover them by".to_owned());
     };
     key_sets.discovered(issuer, settings.cache_max_age).map(|keys| Arc::new(keys) as Arc<dyn KeySource>)
 }
 
 fn rules(settings: &IssuerSettings) -> Result<Rules, String> {
-    let issuer = settings.issuer.clone().map_or(Issuer::Any, |issuer| Issuer::OneOf(vec![issuer]));
+    let names: Vec<String> = settings.issuers().map(str::to_owned).collect();
+    let issuer = if names.is_empty() { Issuer::Any } else { Issuer::OneOf(names) };
     let audience = match settings.audience.as_slice() {
         [] => AudienceRule::Any,
         names => AudienceRule::Contains(names.to_vec()),

@@ -56,6 +56,12 @@ impl<'a> Unverified<'a> {
         self.claims.get("iss").and_then(Value::as_str)
     }
 
+    /// What it claims.
+    #[must_use]
+    pub fn into_claims(self) -> Map<String, Value> {
+        self.claims
+    }
+
     /// Refuses a token of more than `limit` bytes, where it was read before the limit was known.
     pub(super) fn refuse_larger(&self, limit: usize) -> Result<(), Invalid> {
         fits(self.size, limit)

@@ -15,7 +15,7 @@ use super::{
     ring::KeyRing,
     rules::{AudienceRule, Issuer, Rules},
     source::{Proven, Source},
-    steps::{Step, Trail},
+    steps::{Explanation, Trail},
     verify::{Demand, subject},
 };
 
@@ -104,11 +104,12 @@ impl Validator {
         self.judge(token, scope, now, &mut Trail::default()).await
     }
 
-    /// The same judgement, and what it looked at.
-    pub async fn explain(&self, token: &str, scope: &Scope<'_>, now: i64) -> (Vec<Step>, Result<Accepted, Invalid>) {
+    /// The same judgement, and what it looked at. After a step that fails it goes on as far as it can, and refuses all the
+    /// same.
+    pub async fn explain(&self, token: &str, scope: &Scope<'_>, now: i64) -> Explanation {
         let mut trail = Trail::told();
         let outcome = self.judge(token, scope, now, &mut trail).await;
-        (trail.into_steps(), outcome)
+        trail.into_explanation(outcome)
     }
 
     async fn judge(&self, token: &str, scope: &Scope<'_>, now: i64, trail: &mut Trail) -> Result<Accepted, Invalid> {
@@ -124,12 +125,16 @@ impl Validator {
             if winner.as_ref().is_some_and(|(first, _)| first.tenant == source.tenant) {
                 continue;
             }
-            trail.step("source", true, || source.id.clone());
+            trail.begin(&source.id);
             let audience = asked_for.as_ref().filter(|_| self.is_own(source)).unwrap_or(&source.rules.audience);
-            match source.judge(&token, &Demand { rules: &source.rules, audience, now }, trail).await {
+            let judged = source.judge(&token, &Demand { rules: &source.rules, audience, now }, trail).await;
+            match trail.conclude(judged) {
                 Ok(_) if winner.is_some() => return Err(Invalid::Ambiguous),
                 Ok(proven) => winner = Some((source, proven)),
-                Err(invalid) if refused.as_ref().is_none_or(|before| before.reach() < invalid.reach()) => refused = Some(invalid),
+                Err(invalid) if refused.as_ref().is_none_or(|before| before.reach() < invalid.reach()) => {
+                    trail.refuse((!self.is_own(source)).then_some(source.id.as_str()));
+                    refused = Some(invalid);
+                }
                 Err(_) => {}
             }
         }

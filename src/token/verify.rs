@@ -14,7 +14,7 @@ use super::{
     steps::Trail,
     unverified::Unverified,
 };
-use crate::policy::claim_rules::{ClaimRules, find};
+use crate::policy::claim_rules::{self, ClaimRules, find};
 
 /// The last second of the year 9999: no honest time lies behind it.
 const LATEST: i64 = 253_402_300_799;
@@ -56,18 +56,31 @@ pub(super) async fn judge(
     trail: &mut Trail,
 ) -> Result<Alg, Invalid> {
     let rules = demand.rules;
-    trail.check("size", token.refuse_larger(rules.limit), |()| format!("at most {} bytes", rules.limit))?;
-    let alg = trail.check("algorithm and type", judge_header(token, rules), |alg| format!("alg is {alg}"))?;
-    let kid = trail.check("kid", token.kid(), |kid| kid.map_or("the token names no key".to_owned(), shown))?;
+    trail.pass("size", token.refuse_larger(rules.limit), |()| format!("at most {} bytes", rules.limit))?;
+    let alg = trail.pass("algorithm and type", judge_header(token, rules), |alg| format!("alg is {alg}"))?;
+    let kid = trail.pass("kid", token.kid(), |kid| kid.map_or("the token names no key".to_owned(), shown))?;
     judge_claims(&token.claims, demand, trail)?;
-    let key = trail.check("signature", prove(token, &Wanted { kid, alg }, keys, demand).await, |key| {
+    let (Some(alg), Some(kid)) = (alg, kid) else {
+        trail.step("signature", false, || "not judged: the header is refused".to_owned());
+        return unproven(token, rules, trail);
+    };
+    let key = trail.pass("signature", prove(token, &Wanted { kid, alg }, keys, demand).await, |key| {
         format!("verifies with {}", key.kid().map_or("a key without kid".to_owned(), |kid| format!("key {}", shown(kid))))
     })?;
+    let Some(key) = key else { return unproven(token, rules, trail) };
+    trail.read(&token.claims, true);
     if rules.key_issuer {
-        trail.check("issuer of the key", judge_key_issuer(&key, &token.claims), |()| "fits".to_owned())?;
+        trail.pass("issuer of the key", judge_key_issuer(&key, &token.claims), |()| "fits".to_owned())?;
     }
     judge_values(&token.claims, &rules.values, trail)?;
     Ok(alg)
+}
+
+/// Nothing shows that the issuer says what the token says. Who asks why is shown what would come of it; let in it is nobody's.
+fn unproven<T>(token: &Unverified<'_>, rules: &Rules, trail: &mut Trail) -> Result<T, Invalid> {
+    trail.read(&token.claims, false);
+    judge_values(&token.claims, &rules.values, trail)?;
+    Err(Invalid::Signature)
 }
 
 /// The key that signed.
@@ -130,12 +143,12 @@ fn judge_key_issuer(key: &PublicKey, claims: &Map<String, Value>) -> Result<(), 
 /// What claims say of issuer, audience, time and subject, and whether the required ones are there.
 pub(super) fn judge_claims(claims: &Map<String, Value>, demand: &Demand<'_>, trail: &mut Trail) -> Result<(), Invalid> {
     let rules = demand.rules;
-    let text = |name: &str| claims.get(name).map_or("absent".to_owned(), |value| shown(&value.to_string()));
-    trail.check("issuer", judge_issuer(claims, rules), |()| text("iss"))?;
-    trail.check("audience", judge_audience(claims, demand.audience), |()| text("aud"))?;
-    trail.check("required claims", judge_presence(claims, rules), |()| rules.required.join(", "))?;
-    trail.check("times", judge_times(claims, rules, demand.now), |()| format!("exp is {}", text("exp")))?;
-    trail.check("subject", subject(claims, rules), |name| name.as_deref().map_or("not asked for".to_owned(), shown))?;
+    let text = |name: &str| claims.get(name).map_or("absent".to_owned(), claim_rules::shown);
+    trail.pass("issuer", judge_issuer(claims, rules), |()| text("iss"))?;
+    trail.pass("audience", judge_audience(claims, demand.audience), |()| text("aud"))?;
+    trail.pass("required claims", judge_presence(claims, rules), |()| rules.required.join(", "))?;
+    trail.pass("times", judge_times(claims, rules, demand.now), |()| format!("exp is {}", text("exp")))?;
+    trail.pass("subject", subject(claims, rules), |name| name.as_deref().map_or("not asked for".to_owned(), shown))?;
     Ok(())
 }
 
@@ -149,6 +162,16 @@ fn judge_presence(claims: &Map<String, Value>, rules: &Rules) -> Result<(), Inva
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(Invalid::Missing(missing)) }
+}
+
+/// Judges claims that were judged before, and whom they are about: what is asked of them may have changed since. Their times
+/// had their say then.
+pub(super) fn judge_again(claims: &Map<String, Value>, rules: &Rules) -> Result<String, Invalid> {
+    judge_issuer(claims, rules)?;
+    judge_audience(claims, &rules.audience)?;
+    judge_presence(claims, rules)?;
+    judge_values(claims, &rules.values, &mut Trail::default())?;
+    Ok(subject(claims, rules)?.unwrap_or_default().into_owned())
 }
 
 /// Whom the token is about; `None` where the rules do not ask.
@@ -180,7 +203,7 @@ pub(super) fn judge_values(claims: &Map<String, Value>, values: &ClaimRules, tra
         }
     }
     let unnamed = || Invalid::Value { claim: "a claim".to_owned(), cause: "is not what is asked for".to_owned() };
-    if held { Ok(()) } else { Err(failed.unwrap_or_else(unnamed)) }
+    if held { Ok(()) } else { trail.go_on(failed.unwrap_or_else(unnamed)) }
 }
 
 fn judge_issuer(claims: &Map<String, Value>, rules: &Rules) -> Result<(), Invalid> {
@@ -217,12 +240,12 @@ fn judge_audience(claims: &Map<String, Value>, rule: &AudienceRule) -> Result<()
             AudienceRule::Client(us) => us.clone(),
             AudienceRule::Any => String::new(),
         };
-        let found = claims.get("aud").map_or("missing".to_owned(), Value::to_string);
+        let found = claims.get("aud").map_or("missing".to_owned(), claim_rules::shown);
         return Err(Invalid::Audience { found, expected });
     }
     match (rule, azp) {
         (AudienceRule::Client(us), Some(azp)) if azp != us.as_str() => {
-            Err(Invalid::Party { found: azp.to_string(), expected: us.clone() })
+            Err(Invalid::Party { found: claim_rules::shown(azp), expected: us.clone() })
         }
         _ => Ok(()),
     }

@@ -15,7 +15,6 @@ use super::{Team, sites::Sites};
 use crate::{
     policy::{
         access::Refusal,
-        claim_rules::ClaimRules,
         mapping::Mapper,
         principal::Principal,
         trusted_issuer::{IssuerSecrets, IssuerSettings},
@@ -52,8 +51,6 @@ pub struct Issuer {
     pub settings: IssuerSettings,
     /// What we prove ourselves with there.
     pub secrets: IssuerSecrets,
-    /// What its claims must be, for claims that were verified before.
-    pub values: ClaimRules,
     /// Whom its tokens act as, and which teams they belong to.
     pub mapper: Mapper,
     pub(super) all_settings: Vec<IssuerSettings>,
@@ -158,6 +155,26 @@ impl Catalogue {
 }
 
 impl Issuer {
+    /// Whom claims that it gave for a sign-in are about, if it is as it was: it may have been edited, switched off or broken
+    /// since.
+    ///
+    /// # Errors
+    /// Why not, for the log.
+    pub fn still_vouches_for(&self, claims: &Map<String, Value>) -> Result<String, String> {
+        let mut why = match (&self.off, &self.problem) {
+            (Some(off), _) => format!("{self}: {off}"),
+            (None, Some(problem)) => format!("{self} cannot work: {problem}"),
+            (None, None) => format!("{self} has nobody to judge by"),
+        };
+        for source in &self.sources {
+            match source.still_holds(claims) {
+                Ok(subject) => return Ok(subject),
+                Err(invalid) => why = format!("its claims are not what {self} asks for now: {}", invalid.detail()),
+            }
+        }
+        Err(why)
+    }
+
     /// When claims that it gave for a sign-in must be given anew at the latest (unix seconds): a session is no way around the
     /// largest age of its tokens, nor around the end of one that only the issuer can call back.
     #[must_use]

@@ -1,6 +1,7 @@
 //! Explains a token to an operator by the lines that enforce: the same validator, the same mapper, the same judgement of
 //! what is switched on. What is looked up besides is only shown, and decides nothing.
 
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::{
@@ -16,7 +17,7 @@ use crate::{
     error::ApiError,
     policy::{access::Standing, principal::Principal, role::Role, site::ResourceName},
     store,
-    token::{Accepted, Scope, Step, issue::AccessClaims},
+    token::{Explanation, Refused, Scope, Step, issue::AccessClaims},
 };
 
 /// Most mappings and roles that are shown.
@@ -42,14 +43,23 @@ pub async fn explain(app: &App, question: Question<'_>) -> Result<Report, Denied
     let catalogue = app.trust.catalogue(now).await?;
     let scope = Scope { tenant: question.tenant, ..Scope::default() };
     let scope = catalogue.narrowed(&scope);
-    let (steps, outcome) = catalogue.validator.explain(question.token, &scope, now).await;
+    let Explanation { steps, outcome, refused } = catalogue.validator.explain(question.token, &scope, now).await;
     let mut report = Report { steps: steps.into_iter().map(|step| named(step, &catalogue)).collect(), ..Report::default() };
     let judged = match outcome {
         Ok(accepted) => {
-            shed_light(app, &catalogue, &accepted, &scope, &mut report).await?;
+            (report.accepted, report.proven) = (true, true);
+            let said = Said { source: accepted.source.as_deref(), claims: accepted.claims.members(), accepted: true };
+            shed_light(app, &catalogue, &said, &scope, &mut report).await?;
             bearer_of(app, &catalogue, accepted, &scope, Asof::Now, now).await
         }
-        Err(invalid) => Err(catalogue.reason(question.token, &scope, invalid)),
+        Err(invalid) => {
+            if let Some(Refused { source, claims, proven }) = refused.or_else(|| catalogue.unheard(question.token, &scope)) {
+                report.proven = proven;
+                let said = Said { source: source.as_deref(), claims: &claims, accepted: false };
+                shed_light(app, &catalogue, &said, &scope, &mut report).await?;
+            }
+            Err(catalogue.reason(question.token, &scope, invalid))
+        }
     };
     match judged {
         Ok(bearer) => tell(app, bearer, question.about, &mut report).await?,
@@ -61,6 +71,13 @@ pub async fn explain(app: &App, question: Question<'_>) -> Result<Report, Denied
         }
     }
     Ok(report)
+}
+
+/// What a token says, and whether it was accepted.
+struct Said<'a> {
+    source: Option<&'a str>,
+    claims: &'a Map<String, Value>,
+    accepted: bool,
 }
 
 /// A source by its name instead of its id.
@@ -78,15 +95,15 @@ fn named(step: Step, catalogue: &Catalogue) -> Step {
     Step { detail, ..step }
 }
 
-/// What an accepted token stands on, and what its claims were compared with.
+/// What a token stands on, and what its claims are compared with: of one that is refused, what it would.
 async fn shed_light(
     app: &App,
     catalogue: &Catalogue,
-    accepted: &Accepted,
+    said: &Said<'_>,
     scope: &Scope<'_>,
     report: &mut Report,
 ) -> Result<(), Denied> {
-    let issuer = accepted.source.as_ref().and_then(|id| catalogue.issuer(id));
+    let issuer = said.source.and_then(|id| catalogue.issuer(id));
     if let Some(issuer) = issuer {
         let kind = if issuer.connection { "connection" } else { "trusted_issuer" };
         report.issuer = Some(Source { kind, name: issuer.name.clone() });
@@ -95,11 +112,15 @@ async fn shed_light(
             report.standing.push(Footing { what: "tenant".to_owned(), on: tenant.enabled });
         }
         report.standing.push(Footing { what: "issuer".to_owned(), on: issuer.off.is_none() });
-        weigh(issuer, accepted.claims.members(), report);
+        weigh(issuer, said, report);
         return Ok(());
     }
     report.issuer = Some(Source { kind: "gatehouse", name: app.issuer().to_owned() });
-    let Ok(own) = accepted.claims.clone().read::<AccessClaims>() else { return Ok(()) };
+    // Whoever makes a token up chooses the family and the accounts that it names.
+    if !report.proven {
+        return Ok(());
+    }
+    let Ok(own) = AccessClaims::deserialize(Value::Object(said.claims.clone())) else { return Ok(()) };
     let tenant = catalogue.tenant_by_name(&own.tenant);
     // What another tenant's token stands on is not shown.
     if scope.tenant.is_some_and(|id| tenant.is_none_or(|tenant| tenant.id != id)) {
@@ -149,8 +170,8 @@ fn actors(catalogue: &Catalogue, own: &AccessClaims, report: &mut Report) {
     }
 }
 
-fn weigh(issuer: &Issuer, claims: &Map<String, Value>, report: &mut Report) {
-    let shown = issuer.mapper.explain(claims, MOST);
+fn weigh(issuer: &Issuer, said: &Said<'_>, report: &mut Report) {
+    let shown = issuer.mapper.explain(said.claims, MOST);
     report.more_mappings = issuer.mapper.len() - shown.len();
     for one in shown {
         if one.chosen || (one.matched && !one.candidate.enabled) {
@@ -162,8 +183,8 @@ fn weigh(issuer: &Issuer, claims: &Map<String, Value>, report: &mut Report) {
             enabled: one.candidate.enabled,
             matched: one.matched,
             score: one.score,
-            chosen: one.chosen,
-            note: one.note,
+            chosen: one.chosen && said.accepted,
+            note: if said.accepted { one.note } else { format!("if the token held: {}", one.note) },
             rules: one.verdicts,
         });
     }

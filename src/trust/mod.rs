@@ -32,9 +32,13 @@ use self::{
 };
 use crate::{
     app::App,
-    policy::{claim_rules::find, role::Role, site::ResourceName},
+    policy::{role::Role, site::ResourceName},
     store::{self, StoreError},
-    token::{Accepted, Invalid, Scope, issue::AccessClaims, unverified::Unverified},
+    token::{
+        Accepted, Invalid, Refused, Scope,
+        issue::AccessClaims,
+        unverified::{HARD_LIMIT, Unverified},
+    },
 };
 
 /// Seconds after which a node notices what another has changed.
@@ -126,14 +130,7 @@ pub async fn of_claims(
     if expires_at.is_some_and(|at| at <= now) {
         return Err(gone("the sign-in has ended"));
     }
-    // The issuer may have been edited since.
-    let named = claims.get("iss").and_then(Value::as_str);
-    let is_theirs = issuer.all_settings.iter().any(|s| s.issuer.is_none() || s.issuer.as_deref() == named);
-    if !is_theirs || !issuer.values.hold(&claims) {
-        return Err(gone("its claims are not what the issuer's settings ask for now"));
-    }
-    let subject = find(&claims, &issuer.settings.unique_id_claim);
-    let subject = subject.and_then(Value::as_str).ok_or_else(|| gone("its claims name no subject"))?.to_owned();
+    let subject = issuer.still_vouches_for(&claims).map_err(Denied::NotActive)?;
     foreign::bearer(&catalogue, issuer, Vouched { claims, subject, expires_at, keep_until: i64::MAX }, now)
 }
 
@@ -162,22 +159,34 @@ impl Catalogue {
     }
 
     /// Why nobody is let in with a token that was refused: an issuer that is switched off, or cannot work, is asked nothing,
-    /// so its tokens are unknown to the validator.
+    /// so its tokens are unknown to the validator. That it is off is for the log: nothing shows that its token is its own.
     fn reason(&self, token: &str, scope: &Scope<'_>, invalid: Invalid) -> Denied {
-        let Invalid::Issuer { .. } = &invalid else { return invalid.into() };
-        let Ok(unverified) = Unverified::read(token, crate::token::unverified::HARD_LIMIT) else { return invalid.into() };
-        let within = |issuer: &&Arc<Issuer>| {
-            scope.tenant.is_none_or(|tenant| tenant == issuer.tenant_id)
-                && scope.sources.is_none_or(|ids| ids.contains(&issuer.id))
-                && issuer.all_settings.iter().any(|s| s.issuer.as_deref() == unverified.issuer())
-        };
-        let named: Vec<_> = self.issuers().filter(within).collect();
+        let Invalid::Issuer { found, .. } = &invalid else { return invalid.into() };
+        let Ok(unverified) = Unverified::read(token, HARD_LIMIT) else { return invalid.into() };
+        let named = self.named_by(&unverified, scope);
         if let Some((issuer, off)) = named.iter().find_map(|issuer| Some((issuer, issuer.off?))) {
-            return Denied::NotActive(format!("{issuer}: {off}"));
+            return Denied::Invalid(Invalid::Issuer { found: found.clone(), expected: format!("{issuer} to be on: {off}") });
         }
         match named.iter().find_map(|issuer| Some((issuer, issuer.problem.as_ref()?))) {
             Some((issuer, problem)) => Denied::Invalid(Invalid::Keys(format!("{issuer} cannot work: {problem}"))),
             None => invalid.into(),
         }
+    }
+
+    /// The issuers within the scope that a token names.
+    fn named_by(&self, token: &Unverified<'_>, scope: &Scope<'_>) -> Vec<&Arc<Issuer>> {
+        let within = |issuer: &&Arc<Issuer>| {
+            scope.tenant.is_none_or(|tenant| tenant == issuer.tenant_id)
+                && scope.sources.is_none_or(|ids| ids.contains(&issuer.id))
+                && issuer.all_settings.iter().any(|s| s.issuers().any(|name| Some(name) == token.issuer()))
+        };
+        self.issuers().filter(within).collect()
+    }
+
+    /// A token that no source has heard, because its issuer is off or cannot work.
+    fn unheard(&self, token: &str, scope: &Scope<'_>) -> Option<Refused> {
+        let token = Unverified::read(token, HARD_LIMIT).ok()?;
+        let source = self.named_by(&token, scope).first().map(|issuer| issuer.id.clone())?;
+        Some(Refused { source: Some(source), claims: token.into_claims(), proven: false })
     }
 }

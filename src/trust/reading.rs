@@ -23,7 +23,7 @@ use crate::{
     },
     seal::Sealer,
     store::{
-        self, Db, StoreError,
+        self, Damaged, Db, StoreError,
         connections::Connection,
         mappings::{self, Mapping, Target},
         trusted_issuers::TrustedIssuer,
@@ -38,12 +38,12 @@ const TRIES: usize = 5;
 pub(super) struct Rows {
     version: i64,
     tenants: Vec<store::tenants::Tenant>,
-    connections: Vec<Connection>,
-    issuers: Vec<TrustedIssuer>,
+    connections: Vec<Result<Connection, Damaged>>,
+    issuers: Vec<Result<TrustedIssuer, Damaged>>,
     principals: Vec<store::principals::Principal>,
-    mappings: Vec<Mapping>,
+    mappings: Vec<Result<Mapping, (mappings::Source, String)>>,
     teams: Vec<store::teams::Team>,
-    sites: Vec<store::sites::Site>,
+    sites: Vec<(store::sites::Site, Option<String>)>,
 }
 
 /// What issuers are opened with.
@@ -96,6 +96,13 @@ pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, n
     let mut candidates: HashMap<(String, String), Vec<Candidate>> = HashMap::new();
     let mut broken: HashMap<String, String> = HashMap::new();
     for mapping in rows.mappings {
+        let mapping = match mapping {
+            Ok(mapping) => mapping,
+            Err((mappings::Source::Issuer(issuer) | mappings::Source::Connection(issuer), why)) => {
+                broken.insert(issuer, why);
+                continue;
+            }
+        };
         let found = candidate(&mapping, &principals, &teams);
         let (mappings::Source::Issuer(issuer) | mappings::Source::Connection(issuer)) = mapping.source;
         match found {
@@ -105,14 +112,15 @@ pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, n
                 candidates.entry((issuer, mapping.tenant_id)).or_default().push(candidate);
             }
             Ok(None) => {}
-            // Without it the issuer's tokens would act as somebody else.
+            // Without it the issuer's tokens would act as somebody else: as whom a weaker mapping names.
             Err(why) => {
                 broken.insert(issuer, why);
             }
         }
     }
-    let said = rows.issuers.into_iter().map(|i| said_of_issuer(i, openers));
-    let said: Vec<Said> = said.chain(rows.connections.into_iter().map(said_of_connection)).collect();
+    let issuer = |row: Result<_, _>| row.map_or_else(|damaged| said_of_damaged(damaged, false), |i| said_of_issuer(i, openers));
+    let connection = |row: Result<_, _>| row.map_or_else(|damaged| said_of_damaged(damaged, true), said_of_connection);
+    let said: Vec<Said> = rows.issuers.into_iter().map(issuer).chain(rows.connections.into_iter().map(connection)).collect();
     let (mut issuers, mut named, mut sources) = (HashMap::new(), HashMap::new(), Vec::new());
     for mut said in said {
         said.problem = said.problem.or_else(|| broken.remove(&said.id));
@@ -199,6 +207,13 @@ fn said_of_issuer(row: TrustedIssuer, openers: &Openers) -> Said {
     Said { id, tenant_id, name, connection: false, enabled, settings, secrets, problem }
 }
 
+/// One that judges nothing: others go on.
+fn said_of_damaged(row: Damaged, connection: bool) -> Said {
+    let Damaged { id, tenant_id, name, enabled, why } = row;
+    let (settings, secrets) = (Vec::new(), IssuerSecrets::default());
+    Said { id, tenant_id, name, connection, enabled, settings, secrets, problem: Some(why) }
+}
+
 fn unseal(row: &TrustedIssuer, sealer: &Sealer) -> Result<IssuerSecrets, String> {
     let Some(sealed) = &row.secrets_sealed else { return Ok(IssuerSecrets::default()) };
     let text = sealer.open_text(&TrustedIssuer::secrets_context(&row.id), sealed);
@@ -240,12 +255,8 @@ fn open(said: Said, tenant: &Tenant, candidates: Vec<Candidate>, old: Option<&Ar
             Err(why) => problem = Some(why),
         }
     }
-    let values = ClaimRules::compile(&settings.claim_values).unwrap_or_else(|why| {
-        problem.get_or_insert(why);
-        ClaimRules::default()
-    });
     let mapper = Mapper::new(candidates, settings.matching);
-    Issuer { id, tenant_id, name, connection, off, problem, settings, secrets, values, mapper, all_settings, sources }
+    Issuer { id, tenant_id, name, connection, off, problem, settings, secrets, mapper, all_settings, sources }
 }
 
 /// The problems that were not there before.

@@ -24,11 +24,16 @@ pub struct Report {
     pub subject: Option<String>,
     /// The e-mail address, if known.
     pub email: Option<String>,
-    /// What the validator looked at.
+    /// Whether the token itself is accepted, whoever its bearer is then.
+    pub accepted: bool,
+    /// Whether the issuer vouches for what the token says, by its signature or its answer. If not, anybody may have written
+    /// the claims that `mappings` goes by.
+    pub proven: bool,
+    /// What the validator looked at: also after a step that failed, and the first of those refuses the token.
     pub steps: Vec<Step>,
     /// What it stands on.
     pub standing: Vec<Footing>,
-    /// The mappings that were weighed: those that match first, and of them the best; then the closest.
+    /// The mappings that were weighed, and of a token that is refused those that would be: those that match first, and of them the best; then the closest.
     pub mappings: Vec<Weighed>,
     /// How many more there are.
     pub more_mappings: usize,

@@ -172,12 +172,14 @@ pub struct Sites {
 }
 
 impl Sites {
-    /// Of what is stored, beside gatehouse itself at the host name `ours`. A site that cannot work stays, and refuses
-    /// everybody.
+    /// Of what is stored, each with the reason where it could not be read, beside gatehouse itself at the host name `ours`.
+    /// A site that cannot work stays where it is, and refuses everybody: another one's rules are not its own.
     #[must_use]
-    pub fn build(stored: Vec<store::sites::Site>, ours: &str) -> Self {
+    pub fn build(stored: Vec<(store::sites::Site, Option<String>)>, ours: &str) -> Self {
         let mut hosts: HashMap<String, Host> = HashMap::new();
-        for mut site in stored.into_iter().map(Site::new) {
+        for (site, unread) in stored {
+            let mut site = Site::new(site);
+            site.broken = unread.or(site.broken);
             // Cookies know no ports (RFC 6265 §8.5): whoever serves a site at our name is sent our sessions.
             if site.settings.hosts.iter().any(|host| place::host_name(host).eq_ignore_ascii_case(ours)) {
                 site.broken.get_or_insert_with(|| format!("{ours} is gatehouse's own host name; give the site another"));
@@ -242,12 +244,12 @@ impl Sites {
 mod tests {
     use super::*;
 
-    fn stored(name: &str, hosts: &[&str], paths: &[&str], public: &[&str]) -> store::sites::Site {
+    fn stored(name: &str, hosts: &[&str], paths: &[&str], public: &[&str]) -> (store::sites::Site, Option<String>) {
         let texts = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
         let settings =
             SiteSettings { hosts: texts(hosts), paths: texts(paths), public_paths: texts(public), ..SiteSettings::default() };
         let (id, tenant_id) = (format!("id-{name}"), "acme".to_owned());
-        store::sites::Site { id, tenant_id, name: name.to_owned(), enabled: true, settings, created_at: 0 }
+        (store::sites::Site { id, tenant_id, name: name.to_owned(), enabled: true, settings, created_at: 0 }, None)
     }
 
     fn found(sites: &Sites, host: &str, target: &str) -> String {
@@ -306,10 +308,12 @@ mod tests {
 
     #[test]
     fn settings_that_cannot_work_are_known() {
-        let mut site = stored("bad", &["bad.example"], &[], &[]);
+        let (mut site, _) = stored("bad", &["bad.example"], &[], &[]);
         site.settings.identity.method = crate::policy::site::ForwardMethod::JwtHeader;
         site.settings.identity.header_name = Some("Connection".into());
-        let Found::Site { site, .. } = Sites::build(vec![site], "us").find("bad.example", "/") else { panic!("it is found") };
+        let Found::Site { site, .. } = Sites::build(vec![(site, None)], "us").find("bad.example", "/") else {
+            panic!("it is found")
+        };
         assert!(site.broken.as_ref().unwrap().contains("connection"));
     }
 

@@ -7,13 +7,11 @@ import { createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify } from 'jose'
 
 import { discover, oidc } from './lib/client.mjs';
 import { Gatehouse } from './lib/gatehouse.mjs';
+import { API, partner, partnerToken, trusted } from './lib/partner.mjs';
 import { client, state, tenant } from './lib/state.mjs';
-import { Upstream } from './lib/upstream.mjs';
 
-const API = 'https://api.acme.example';
 const DEPLOY = 'https://deploy.acme.example';
 const SECRET = 'a-secret-of-a-partner-0123456789';
-const ASKER = 'a-secret-of-gatehouse-0123456789';
 const URN = 'urn:ietf:params:oauth';
 const EXCHANGE = `${URN}:grant-type:token-exchange`;
 
@@ -21,33 +19,6 @@ let jwts;
 let opaques;
 let gatehouse;
 let keyPair;
-
-/** A provider that gives machines tokens for `API`. */
-const issuer = (accessTokenFormat) => Upstream.start({
-  clients: [
-    { client_id: 'partner', client_secret: SECRET, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
-    { client_id: 'gatehouse', client_secret: ASKER, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
-  ],
-  features: {
-    clientCredentials: { enabled: true },
-    introspection: { enabled: true },
-    revocation: { enabled: true },
-    resourceIndicators: {
-      enabled: true,
-      defaultResource: () => API,
-      getResourceServerInfo: (ctx, resource) => ({
-        scope: 'read', audience: resource, accessTokenFormat, accessTokenTTL: 300, jwt: { sign: { alg: 'ES256' } },
-      }),
-    },
-  },
-});
-
-/** What the partner's machine gets from its own provider. */
-async function partnerToken(upstream, resource = API) {
-  const config = await discover(upstream.issuer, 'partner', {}, oidc.ClientSecretBasic(SECRET));
-  const { access_token } = await oidc.clientCredentialsGrant(config, { resource, scope: 'read' });
-  return { access_token, revoke: () => oidc.tokenRevocation(config, access_token) };
-}
 
 async function whoami(token) {
   const response = await fetch(`${gatehouse.url}/api/v1/whoami`, { headers: { authorization: `Bearer ${token}` } });
@@ -57,21 +28,14 @@ async function whoami(token) {
 const machine = (id, auth = oidc.None(), metadata = { token_endpoint_auth_method: 'none' }) => discover(gatehouse.url, id, metadata, auth);
 
 before(async () => {
-  [jwts, opaques] = await Promise.all([issuer('jwt'), issuer('opaque')]);
+  [jwts, opaques] = await Promise.all([partner('jwt'), partner('opaque')]);
   keyPair = await generateKeyPair('ES256', { extractable: true });
   const jwks = { keys: [{ ...(await exportJWK(keyPair.publicKey)), kid: 'machine', alg: 'ES256', use: 'sig' }] };
   const machineClient = (id, more) => client(id, { redirect_uris: [], ...more });
   gatehouse = await Gatehouse.start({
     apply: state(tenant({
       users: [],
-      trusted_issuers: [
-        { name: 'partner-jwt', issuer: jwts.issuer, jwks_uri: `${jwts.issuer}/jwks`, audience: [API], algorithms: ['ES256'] },
-        {
-          name: 'partner-opaque', issuer: opaques.issuer, audience: [API], unique_id_claim: 'client_id',
-          introspection_endpoint: `${opaques.issuer}/token/introspection`,
-          introspection_client_id: 'gatehouse', introspection_client_secret: ASKER,
-        },
-      ],
+      trusted_issuers: trusted(jwts, opaques),
       external_identities: [
         { name: 'by-jwt', issuer: 'partner-jwt', claims: { client_id: 'partner' } },
         { name: 'by-introspection', issuer: 'partner-opaque', claims: { client_id: 'partner', scope: 'read' } },

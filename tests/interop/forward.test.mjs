@@ -12,6 +12,7 @@ import { SignJWT, createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify } fr
 import { Browser } from './lib/browser.mjs';
 import { Gatehouse, freePort } from './lib/gatehouse.mjs';
 import { byPassword } from './lib/journey.mjs';
+import { partner, partnerToken, trusted } from './lib/partner.mjs';
 import { Proxy, Upstream } from './lib/proxy.mjs';
 import { ADA, APP, client, state, tenant } from './lib/state.mjs';
 import { freshCode, redeem } from './lib/wire.mjs';
@@ -21,6 +22,8 @@ const AUDIENCE = 'https://services.acme.example';
 const IDENTITY = ['remote-user', 'remote-email', 'remote-name', 'remote-groups'];
 const ports = {};
 const proxies = {};
+// Providers of machines: JWTs, and opaque tokens about which they are asked.
+const partners = {};
 let gatehouse;
 let upstream;
 let key;
@@ -33,10 +36,11 @@ const foreign = (claims = {}) =>
 
 before(async () => {
   for (const kind of ['nginx', 'caddy']) ports[kind] = await freePort();
+  [partners.jwt, partners.opaque] = await Promise.all([partner('jwt'), partner('opaque')]);
   key = await generateKeyPair('RS256', { extractable: true });
   const jwks = { keys: [{ ...(await exportJWK(key.publicKey)), kid: 'k1', alg: 'RS256', use: 'sig' }] };
   const hosts = Object.fromEntries(Object.entries(ports).map(([kind, port]) => [kind, `127.0.0.1:${port}`]));
-  const site = (name, more = {}) => ({ name, hosts: [hosts[name] ?? 'envoy.example'], issuers: ['gatehouse', 'customer'], login: { client: 'portal' }, public_paths: ['/open'], ...more });
+  const site = (name, more = {}) => ({ name, hosts: [hosts[name] ?? 'envoy.example'], issuers: ['gatehouse', 'customer', 'partner-jwt', 'partner-opaque'], login: { client: 'portal' }, public_paths: ['/open'], ...more });
   gatehouse = await Gatehouse.start({
     env: { GATEHOUSE_TRUSTED_PROXIES: '127.0.0.0/8, ::1/128' },
     apply: state(tenant({
@@ -45,8 +49,12 @@ before(async () => {
         client('app', { token_endpoint_auth_method: 'none' }),
         client('portal', { token_endpoint_auth_method: 'none', redirect_uris: [...Object.values(hosts).map((host) => `http://${host}/.gatehouse/callback`), 'https://envoy.example/.gatehouse/callback'] }),
       ],
-      trusted_issuers: [{ name: 'customer', issuer: ISSUER, jwks, audience: [AUDIENCE] }],
-      external_identities: [{ name: 'ci', issuer: 'customer', claims: { sub: 'repo:acme/app' } }],
+      trusted_issuers: [{ name: 'customer', issuer: ISSUER, jwks, audience: [AUDIENCE] }, ...trusted(partners.jwt, partners.opaque)],
+      external_identities: [
+        { name: 'ci', issuer: 'customer', claims: { sub: 'repo:acme/app' } },
+        { name: 'by-jwt', issuer: 'partner-jwt', claims: { client_id: 'partner' } },
+        { name: 'by-opaque', issuer: 'partner-opaque', claims: { client_id: 'partner', scope: 'read' } },
+      ],
       sites: [
         site('nginx'),
         site('caddy'),
@@ -67,7 +75,7 @@ before(async () => {
 });
 
 after(async () => {
-  await Promise.all([proxies.nginx?.stop(), proxies.caddy?.stop(), upstream?.stop(), gatehouse?.stop()]);
+  await Promise.all([proxies.nginx?.stop(), proxies.caddy?.stop(), upstream?.stop(), gatehouse?.stop(), partners.jwt?.stop(), partners.opaque?.stop()]);
 });
 
 for (const kind of ['nginx', 'caddy']) {
@@ -94,6 +102,33 @@ for (const kind of ['nginx', 'caddy']) {
       assert.equal(headers['remote-email'], 'ci@customer.example');
       assert.ok(!headers['remote-name']);
     });
+
+    for (const format of ['jwt', 'opaque']) {
+      test(`a machine passes with the ${format} token of its own provider`, async () => {
+        const provider = partners[format];
+        const asked = () => provider.requests.filter((line) => line === 'POST /token/introspection').length;
+        const { access_token, revoke } = await partnerToken(provider);
+        assert.equal(access_token.split('.').length, format === 'jwt' ? 3 : 1);
+        const before = asked();
+        const response = await get(bearer(access_token));
+        assert.equal(response.status, 200, `${await response.clone().text()}\n${gatehouse.log}`);
+        const { headers } = await response.json();
+        assert.equal(headers['remote-user'], `by-${format}`);
+        assert.equal(headers.authorization, undefined);
+        assert.equal(asked() > before, format === 'opaque');
+        // Made for another service.
+        const { access_token: other } = await partnerToken(provider, 'https://another.example');
+        const refused = await get(bearer(other));
+        assert.equal(refused.status, 401);
+        assert.match(refused.headers.get('www-authenticate'), /error_description="Invalid audience"/);
+        if (format === 'jwt') return;
+        // Nothing is kept of what the provider may call back.
+        await revoke();
+        const revoked = await get(bearer(access_token));
+        assert.equal(revoked.status, 401);
+        assert.match(revoked.headers.get('www-authenticate'), /error_description="Token is not active"/);
+      });
+    }
 
     test('an API client without a token, or with a bad one, gets 401 and a challenge', async () => {
       for (const headers of [{}, bearer('x.y.z'), bearer(`${own}x`)]) {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use gatehouse::{
     oauth::client::Client,
     policy::{principal::Kind, role::Role},
-    store::{clients, mappings::Target, resources::Holder, users},
+    store::{clients, mappings::Target, resources::Holder, trusted_issuers, users},
 };
 use serde_json::{Value, json};
 
@@ -22,6 +22,7 @@ on_both!(
     many_checks_in_one_request,
     what_is_not_understood_is_refused,
     an_administrator_sees_why,
+    what_is_refused_is_shown_to_its_end,
     nobody_else_does,
     the_command_line_explains_the_same
 );
@@ -194,6 +195,70 @@ async fn an_administrator_sees_why(backend: Backend) {
     }
 }
 
+async fn what_is_refused_is_shown_to_its_end(backend: Backend) {
+    let world = Trusted::new(backend).await;
+    world.apply(ADMIN).await;
+    let tokens = world.tokens("web").await;
+    let admin = text(&tokens, "access_token").to_owned();
+    world.identity("close", json!({"azp": "batch"})).await;
+    let now = world.clock.now();
+    let expired = world.token(json!({"azp": "batch", "aud": "elsewhere", "iat": now - 900, "exp": now - 600}));
+    let good = world.token(json!({"azp": "batch"}));
+    let forged = format!("{}{}", &good[..good.len() - 8], "AAAAAAAA");
+    let report = async |token: &str| {
+        let report = explained(&world, &admin, &json!({"token": token})).await.json();
+        let failed: Vec<String> = report["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|s| s["passed"] == json!(false))
+            .map(|s| text(s, "what").to_owned())
+            .collect();
+        (failed.join(", "), report)
+    };
+    for (token, failed, error, proven) in
+        [(&expired, "audience, times", "Invalid audience", true), (&forged, "signature", "JWT validation failed", false)]
+    {
+        let (wrong, report) = report(token).await;
+        assert_eq!((wrong.as_str(), text(&report, "error")), (failed, error), "{report:#}");
+        assert_eq!((&report["allowed"], &report["accepted"], &report["proven"]), (&json!(false), &json!(false), &json!(proven)));
+        assert_eq!((&report["principal"], &report["roles"]), (&Value::Null, &json!([])), "nobody is let in");
+        let mapping = &report["mappings"][0];
+        assert_eq!((&mapping["name"], &mapping["matched"], &mapping["chosen"]), (&json!("close"), &json!(true), &json!(false)));
+        assert_eq!(mapping["rules"][0]["why"], r#"the token has "batch"; wanted: is "batch""#);
+        assert!(text(mapping, "note").starts_with("if the token held: "), "{mapping}");
+        assert_eq!(world.name(token).await, format!("401 {error}"), "the first step that fails decides");
+    }
+    // The honest twin.
+    let (failed, told) = report(&good).await;
+    assert_eq!(
+        (failed.as_str(), &told["accepted"], &told["proven"], &told["mappings"][0]["chosen"]),
+        ("", &json!(true), &json!(true), &json!(true))
+    );
+    // A token of ours that nobody signed tells nothing of the family that it names.
+    let own = format!("{}{}", &admin[..admin.len() - 8], "AAAAAAAA");
+    let (failed, told) = report(&own).await;
+    assert_eq!((failed.as_str(), &told["proven"], &told["standing"]), ("signature", &json!(false), &json!([])));
+    world.clock.advance(3600);
+    let expired = world.tokens("web").await;
+    let (failed, told) = async {
+        let report = explained(&world, text(&expired, "access_token"), &json!({"token": good})).await.json();
+        (report["error"].clone(), report)
+    }
+    .await;
+    assert_eq!((&failed, &told["proven"]), (&json!("Token is expired"), &json!(true)));
+    // An issuer that is off is not asked; what its token would come to is shown, and that it is off.
+    let off = trusted_issuers::TrustedIssuer { enabled: false, ..world.issuer("acme", "idp").await };
+    trusted_issuers::save(&world.app.db, &off).await.unwrap();
+    let told = explained(&world, text(&expired, "access_token"), &json!({"token": good})).await.json();
+    assert_eq!(
+        (text(&told, "error"), &told["proven"], &told["mappings"][0]["name"]),
+        ("Invalid issuer", &json!(false), &json!("close"))
+    );
+    assert!(text(&told, "cause").contains("trusted issuer idp to be on"), "{told:#}");
+    assert!(told["standing"].as_array().unwrap().contains(&json!({"what": "issuer", "on": false})), "{told:#}");
+}
+
 async fn nobody_else_does(backend: Backend) {
     let world = Trusted::new(backend).await;
     let tokens = world.tokens("web").await;
@@ -278,6 +343,17 @@ async fn the_command_line_explains_the_same(backend: Backend) {
     let (code, out, err) = run(vec!["--resource", "model/gpt", "--role", "editor"], format!("Bearer {token}\n")).await;
     assert_eq!(code, 1, "{out}");
     assert!(err.contains("refused: the role is not held"), "{err}");
+    let wrong = world.token(json!({"azp": "batch", "aud": ["elsewhere", "there"], "iat": now, "exp": now + 60}));
+    let (code, out, err) = run(vec![], wrong).await;
+    assert_eq!((code, err.as_str()), (1, "refused: Invalid audience\n"), "{out}");
+    for part in [
+        "FAIL audience             audience is [\"elsewhere\",\"there\"], expected \"https://api.acme.example\"",
+        "ok   signature",
+        "Mappings, the closest first; the token is refused, this is what would come of it",
+        "   virtual account batch: if the token held: 1 rule holds",
+    ] {
+        assert!(out.contains(part), "{part} in\n{out}");
+    }
     let (code, out, _) = run(vec!["--json", "-"], token.clone()).await;
     assert_eq!((code, serde_json::from_str::<Value>(&out).unwrap()["principal"]["name"].clone()), (0, json!("batch")));
     for junk in ["opaque-token", "a.b.c"] {

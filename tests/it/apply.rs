@@ -48,7 +48,7 @@ fn sealer() -> Sealer {
 const HASHING: Hashing =
     Hashing { hash: |p| (p.len() < 100).then(|| format!("hash of {p}")), verify: |p, hash| hash == format!("hash of {p}") };
 
-async fn run(db: &Db, text: &str, options: Options, secret: &str) -> Result<String, String> {
+async fn run(db: &Db, text: &str, options: Options<'_>, secret: &str) -> Result<String, String> {
     let env = |name: &str| (name == "S").then(|| secret.to_owned());
     let file = File { text, origin: "acme.yaml", env: &env };
     match apply::run(db, &sealer(), HASHING, file, options, 100).await {
@@ -144,7 +144,7 @@ async fn only_pruning_deletes(db: &Db) {
         assert!(plan.contains(&format!("- {kept} (kept: use --prune)\n")), "{plan}");
     }
     assert!(plan.ends_with("no changes"), "{plan}");
-    let prune = Options { prune: true, dry_run: false };
+    let prune = Options { prune: true, ..Options::default() };
     assert!(run(db, less, prune, "").await.unwrap().ends_with("0 created, 0 updated, 5 deleted"));
     assert_eq!(run(db, less, prune, "").await.unwrap(), "no changes");
     assert!(user(db, "bob@acme.example").await.is_none());
@@ -167,7 +167,7 @@ async fn pruning_spares_whom_sign_ins_made(db: &Db) {
     let less = FILE.replace("  - {email: bob@acme.example}\n", "");
     let plan = apply(db, &less).await.unwrap();
     assert_eq!(plan, "- user acme/bob@acme.example (kept: use --prune)\nno changes");
-    let prune = Options { prune: true, dry_run: false };
+    let prune = Options { prune: true, ..Options::default() };
     let plan = run(db, &less, prune, "hush").await.unwrap();
     let lines = "- user acme/bob@acme.example\n\
                  - 2 users of tenant acme (kept: made by sign-ins or a directory: adopted@acme.example, jit@acme.example)\n\
@@ -183,7 +183,7 @@ thread_local! {
 }
 
 /// Applies, and gives how many hashes were made and verified.
-async fn counted(db: &Db, text: &str, options: Options) -> (String, (usize, usize)) {
+async fn counted(db: &Db, text: &str, options: Options<'_>) -> (String, (usize, usize)) {
     let hashing = Hashing {
         hash: |p| {
             HASHED.set((HASHED.get().0 + 1, HASHED.get().1));
@@ -274,7 +274,7 @@ tenants:
 }
 
 async fn a_dry_run_applies_nothing(db: &Db) {
-    let dry = Options { prune: false, dry_run: true };
+    let dry = Options { dry_run: true, ..Options::default() };
     assert!(run(db, FILE, dry, "hush").await.unwrap().ends_with("6 created, 0 updated, 0 deleted"));
     assert!(tenants::all(db).await.unwrap().is_empty());
 }

@@ -58,7 +58,7 @@ fn sealer() -> Sealer {
     Sealer::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap()
 }
 
-async fn run(db: &Db, text: &str, options: Options, secret: &str) -> Result<String, String> {
+async fn run(db: &Db, text: &str, options: Options<'_>, secret: &str) -> Result<String, String> {
     let hashing = Hashing { hash: |_| None, verify: |_, _| false };
     let env = |name: &str| (name == "S").then(|| secret.to_owned());
     let file = File { text, origin: "acme.yaml", env: &env };
@@ -108,7 +108,8 @@ async fn all_of_it_is_kept_and_a_second_run_changes_nothing(db: &Db) {
     assert_eq!(opaque.settings.introspection.unwrap().auth, IntrospectionAuth::ClientSecretBasic);
     assert_eq!(opaque.settings.oauth_client.unwrap().scopes, ["openid", "email"]);
     let app = sites::find_by_name(db, &tenant, "app").await.unwrap().unwrap();
-    assert_eq!(sites::at(db, "app.example", "/").await.unwrap(), Some(app.id));
+    let places = sites::at_name(db, "app.example").await.unwrap();
+    assert_eq!(places.iter().map(|p| (p.path.as_str(), &p.site_id)).collect::<Vec<_>>(), [("/", &app.id)]);
 }
 
 async fn a_change_names_its_fields_and_ends_what_was_made_of_the_old(db: &Db) {
@@ -127,6 +128,8 @@ async fn a_change_names_its_fields_and_ends_what_was_made_of_the_old(db: &Db) {
         "~ trusted issuer acme/github (audience, match, required_claims)\n",
         "~ trusted issuer acme/opaque (introspection_auth, introspection_cache_max_age)\n",
         "~ external identity acme/ci (claims)\n",
+        "! external identity acme/ci: other tokens match than before, and what was exchanged for one before is no longer good\n",
+        "! virtual account acme/batch: other tokens match than before, and what was exchanged for one before is no longer good\n",
         "~ virtual account acme/batch (issuer, enabled)\n",
         "~ team acme/sre (tokens)\n",
         "~ resource acme/model gpt (collaborators)\n",
@@ -312,7 +315,7 @@ async fn pruning_lists_the_roles_that_are_lost(db: &Db) {
     assert!(plan.contains("- external identity acme/ci (kept: use --prune)\n"), "{plan}");
     let tenant = acme(db).await;
     apply(db, FILE).await.unwrap();
-    let prune = Options { prune: true, dry_run: false };
+    let prune = Options { prune: true, ..Options::default() };
     let plan = run(db, less, prune, "").await.unwrap();
     let lines: Vec<&str> = plan.lines().collect();
     assert_eq!(lines[0], "- external identity acme/ci (loses viewer on model gpt)", "{plan}");
@@ -327,6 +330,21 @@ async fn pruning_lists_the_roles_that_are_lost(db: &Db) {
         assert!(lines.contains(&line), "{line}\n--\n{plan}");
     }
     assert_eq!(run(db, less, prune, "").await.unwrap(), "no changes");
+    let meanwhile = {
+        apply(db, FILE).await.unwrap();
+        let hashing = Hashing { hash: |_| None, verify: |_, _| false };
+        let file = File { text: less, origin: "acme.yaml", env: &|_| None };
+        let dry = Options { dry_run: true, ..prune };
+        let agreed = apply::run(db, &sealer(), hashing, file, dry, 100).await.unwrap();
+        apply(db, &FILE.replace("{name: anyone,", "{name: anybody,")).await.unwrap();
+        (run(db, less, Options { agreed: Some(&agreed), ..prune }, "").await, agreed)
+    };
+    let (refused, agreed) = meanwhile;
+    assert!(refused.unwrap_err().contains("what --prune would delete has changed meanwhile, so nothing was done"));
+    assert!(mapping_of(db, Kind::ExternalIdentity, "ci").await.is_some(), "nobody agreed to that");
+    let extra = principals::find_by_name(db, &tenant, Kind::ExternalIdentity, "anybody").await.unwrap().unwrap();
+    assert!(principals::delete(db, &extra.id).await.unwrap());
+    assert!(run(db, less, Options { agreed: Some(&agreed), ..prune }, "").await.is_ok());
     assert!(mappings::of_tenant(db, &tenant).await.unwrap().is_empty());
     assert!(sites::of_tenant(db, &tenant).await.unwrap().is_empty());
     assert_eq!(resources::of_tenant(db, &tenant).await.unwrap().len(), 1);

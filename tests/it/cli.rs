@@ -145,6 +145,24 @@ fn an_external_identity_goes_only_with_a_word() {
     assert_eq!(list(&["acme"]).1, out);
     assert!(list(&["acne"]).2.contains("there is no tenant acne (did you mean acme?)"));
 
+    fs::write(dir.path().join("less.yaml"), file.replace("  - {name: all, issuer: idp}\n", "")).unwrap();
+    let prune = |args: &[&str]| gatehouse(dir.path(), &[&["apply", "less.yaml", "--prune"], args].concat(), &[]);
+    let (code, out, err) = prune(&[]);
+    assert!(code == 1 && out.starts_with("- external identity acme/all\n"), "what would go is said first: {out}");
+    assert_eq!(err, "nothing was changed: there is no terminal to ask at; say --yes to agree beforehand\n");
+    assert!(list(&[]).1.contains(" all "), "still there");
+    assert_eq!(prune(&["--dry-run"]).0, 0);
+    assert_eq!(
+        gatehouse(dir.path(), &["apply", "state.yaml", "--prune"], &[]).1,
+        "no changes\n",
+        "nothing goes, nobody is asked"
+    );
+    let (code, out, err) = prune(&["--yes"]);
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "- external identity acme/all\n0 created, 0 updated, 1 deleted\n", ""));
+    assert!(!list(&[]).1.contains(" all "));
+    assert_eq!(gatehouse(dir.path(), &["apply", "state.yaml", "--yes"], &[]).0, 2, "about what?");
+    assert_eq!(gatehouse(dir.path(), &["apply", "state.yaml"], &[]).0, 0);
+
     let delete = |args: &[&str]| gatehouse(dir.path(), &[&["identities", "delete", "acme"], args].concat(), &[]);
     let (code, _, err) = delete(&["cj", "--yes"]);
     assert!(code == 1 && err.contains("there is no external identity acme/cj (did you mean ci?)"), "{err}");

@@ -40,7 +40,7 @@ fn sealer() -> Sealer {
     Sealer::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap()
 }
 
-async fn run(db: &Db, text: &str, options: Options) -> Result<String, String> {
+async fn run(db: &Db, text: &str, options: Options<'_>) -> Result<String, String> {
     let env = |name: &str| (name == "TOKEN").then(|| TOKEN.to_owned());
     let file = File { text, origin: "acme.yaml", env: &env };
     let hashing = Hashing { hash: |_| None, verify: |_, _| false };
@@ -233,9 +233,9 @@ async fn pruning_says_what_goes(db: &Db) {
     push(db, "sre").await;
     let without = "tenants:\n- name: acme\n  connections:\n  - {name: okta, preset: okta, oidc: {issuer: \"https://okta.example\", client_id: gh, client_secret: x}}\n";
     assert_eq!(apply(db, without).await.unwrap(), "- directory acme/okta (kept: use --prune)\nno changes");
-    let plan = run(db, without, Options { prune: true, dry_run: true }).await.unwrap();
+    let plan = run(db, without, Options { prune: true, dry_run: true, ..Options::default() }).await.unwrap();
     assert_eq!(plan, "- directory acme/okta (loses 1 group)\n0 created, 0 updated, 1 deleted");
     assert_eq!(team_names(db).await, ["sre"]);
-    run(db, without, Options { prune: true, dry_run: false }).await.unwrap();
+    run(db, without, Options { prune: true, ..Options::default() }).await.unwrap();
     assert!(team_names(db).await.is_empty());
 }

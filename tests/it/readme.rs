@@ -126,13 +126,16 @@ async fn the_declarative_examples_apply() {
     let env = |name: &str| match name {
         "OKTA_SECRET" | "ADA_PASSWORD" | "WEB_SECRET" | "OKTA_WEB_SECRET" | "OPAQUE_SECRET" | "NIGHTLY_SECRET"
         | "GRAFANA_SECRET" => Some("a secret".to_owned()),
+        "OKTA_SCIM_TOKEN" => Some("0123456789abcdef0123456789abcdef".to_owned()),
         "GOOGLE_METADATA" => Some(metadata.clone()),
         "PARTNER_CERTIFICATE" => Some(certificate.pem()),
         _ => None,
     };
     let hashing =
         apply::Hashing { hash: |password| gatehouse::password::hash_now(password).ok(), verify: gatehouse::password::verify_now };
-    for name in ["acme.yaml", "whole.yaml", "saml.yaml", "trust.yaml", "machines.yaml", "sites.yaml", "jobs.yaml"] {
+    for name in
+        ["acme.yaml", "whole.yaml", "saml.yaml", "trust.yaml", "machines.yaml", "sites.yaml", "jobs.yaml", "directories.yaml"]
+    {
         let text = example(name);
         let file = apply::File { text: &text, origin: name, env: &env };
         for expected in [true, false] {
@@ -151,6 +154,7 @@ fn every_key_of_the_declarative_file_is_documented() {
         "src/apply/read/connection.rs",
         "src/apply/read/client.rs",
         "src/apply/read/people.rs",
+        "src/apply/read/directory.rs",
         "src/apply/read/issuer.rs",
         "src/apply/read/claims.rs",
         "src/apply/read/principal.rs",

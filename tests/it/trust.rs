@@ -3,12 +3,17 @@
 use std::sync::{Arc, Mutex};
 
 use gatehouse::{
+    params,
     policy::{
         claim_rules::shorthand,
         principal::Kind,
         trusted_issuer::{Introspection, IssuerSettings},
     },
-    store::{mappings::Source, principals, trusted_issuers},
+    store::{
+        On, connections,
+        mappings::{Source, Target},
+        principals, trusted_issuers,
+    },
     trust::LOOK,
 };
 use serde_json::{Value, json};
@@ -25,6 +30,7 @@ on_both!(
     tokens_of_real_issuers,
     refused_tokens_are_told_the_promised_text,
     an_issuer_that_cannot_work_is_left_out,
+    a_row_that_cannot_be_read_harms_its_issuer_alone,
     opaque_tokens_are_shown_to_nobody_but_their_issuer,
     changes_are_noticed_at_once_here_and_soon_elsewhere,
     nothing_is_asked_while_it_is_fresh,
@@ -175,16 +181,74 @@ async fn an_issuer_that_cannot_work_is_left_out(backend: Backend) {
     // And an issuer that is switched off, or whose tenant is.
     let off = trusted_issuers::TrustedIssuer { enabled: false, ..world.issuer("acme", "idp").await };
     trusted_issuers::save(&world.app.db, &off).await.unwrap();
-    assert_eq!(world.name(&world.token(json!({}))).await, "401 Token is not active");
+    // Nothing shows that the token is its own, so nobody learns that it is there and off: the log does.
+    let unknown = world.whoami(&world.token(json!({"iss": "https://nobody.example"}))).await;
+    assert_eq!((unknown.status, &unknown.json()["error_description"]), (401, &json!("Invalid issuer")));
+    let good = world.token(json!({}));
+    for token in [format!("{}AAAAAAAA", &good[..good.len() - 8]), good] {
+        let answer = world.whoami(&token).await;
+        let told = (answer.status, &answer.body, answer.header("www-authenticate"));
+        assert_eq!(told, (401, &unknown.body, unknown.header("www-authenticate")));
+    }
+    assert!(log.text().contains("trusted issuer idp to be on"), "{}", log.text());
     // A key that nobody knows makes us ask the issuer, but not this one.
     let fetched = world.idp.seen("/jwks").len();
     world.clock.advance(200);
     world.idp.turn(|knobs| knobs.header = change(|header: &mut Value| header["kid"] = json!("unknown")));
-    assert_eq!(world.name(&world.token(json!({}))).await, "401 Token is not active");
+    assert_eq!(world.name(&world.token(json!({}))).await, "401 Invalid issuer");
     world.idp.turn(|knobs| knobs.header = None);
     assert_eq!(world.idp.seen("/jwks").len(), fetched, "what is off is asked nothing");
     assert!(trusted_issuers::delete(&world.app.db, &off.id).await.unwrap());
     assert_eq!(world.name(&world.token(json!({}))).await, "401 Invalid issuer");
+}
+
+/// Changes a column of a row past everything that checks it, as a bad restore would.
+async fn damage(world: &World, sql: &'static str, id: &str, value: &str) {
+    let changed = On::from(&world.app.db).publish(sql, params![id, value]).await.unwrap();
+    assert_eq!(changed, 1);
+}
+
+async fn a_row_that_cannot_be_read_harms_its_issuer_alone(backend: Backend) {
+    const CLAIMS: &str = "UPDATE mappings SET claims = $2 WHERE id = $1";
+    let world = Trusted::new(backend).await;
+    let log = Log::capture();
+    let legacy = format!(
+        "tenants:\n- name: acme\n  connections:\n  - {{name: legacy, login_enabled: false, oidc: {}}}\n",
+        crate::sso::oidc(&world.idp).replace(world.idp.issuer(), "https://legacy.example")
+    );
+    world.apply(&legacy).await;
+    let second = world.trust("acme", "second", |s| s.issuer = Some("https://second.example".to_owned())).await;
+    world.principal(Kind::ExternalIdentity, "second", Some((Source::Issuer(second.id.clone()), json!({})))).await;
+    world.identity("fallback", json!({})).await;
+    let close = world.principal(Kind::ExternalIdentity, "close", None).await;
+    let close = world.map_idp(Target::Principal(close), json!({"azp": "batch"})).await;
+    let (batch, other) = (world.token(json!({"azp": "batch"})), world.token(json!({})));
+    let twin = world.token(json!({"iss": "https://second.example"}));
+    assert_eq!((world.name(&batch).await, world.name(&other).await), ("close".to_owned(), "fallback".to_owned()));
+    // Without that mapping the token would be the fallback's: nobody becomes somebody else by a damaged row.
+    for (claims, why) in [
+        ("{", "mapping claims"),
+        (r#"[{"claim": "azp", "values": ["("], "match_type": "regex"}]"#, "the mapping to external_identity close"),
+    ] {
+        damage(&world, CLAIMS, &close.id, claims).await;
+        for token in [&batch, &other] {
+            assert_eq!(world.name(token).await, "401 JWKS fetch failed", "{claims}");
+        }
+        assert_eq!(world.name(&twin).await, "second", "nobody else notices");
+        let reason = format!("trusted issuer idp of tenant acme cannot judge tokens: {why}");
+        assert!(log.text().contains(&reason) || log.text().contains(why), "{}", log.text());
+    }
+    damage(&world, CLAIMS, &close.id, r#"[{"claim": "azp", "values": ["batch"], "match_type": "is"}]"#).await;
+    assert_eq!(world.name(&batch).await, "close", "mended");
+    let idp = world.issuer("acme", "idp").await;
+    damage(&world, "UPDATE trusted_issuers SET settings = $2 WHERE id = $1", &idp.id, "{").await;
+    assert_eq!((world.name(&batch).await, world.name(&twin).await), ("401 Invalid issuer".to_owned(), "second".to_owned()));
+    let connection = connections::find_by_name(&world.app.db, &second.tenant_id, "legacy").await.unwrap().unwrap();
+    damage(&world, "UPDATE connections SET settings = $2 WHERE id = $1", &connection.id, "{").await;
+    assert_eq!(world.name(&twin).await, "second");
+    for what in ["trusted issuer idp of tenant acme", "connection legacy of tenant acme"] {
+        assert!(log.text().contains(&format!("{what} cannot judge tokens")), "{what}: {}", log.text());
+    }
 }
 
 /// An introspection endpoint: its address, what it answers, and with which credentials it was asked.

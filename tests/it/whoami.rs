@@ -160,7 +160,7 @@ async fn a_connection_without_sign_in_is_an_issuer(backend: Backend) {
     assert_eq!(world.name(&token).await, "401 Invalid issuer");
     let off = connections::Connection { enabled: false, ..connection };
     connections::save(&world.app.db, &off).await.unwrap();
-    assert_eq!(world.name(&token).await, "401 Token is not active");
+    assert_eq!(world.name(&token).await, "401 Invalid issuer");
 }
 
 async fn two_tenants_may_trust_one_issuer(backend: Backend) {

@@ -5,7 +5,7 @@ use crate::{
     apply::{
         desired::IssuerFile,
         reader::{Context, Fields, Text},
-        yaml::Node,
+        yaml::{At, Node},
     },
     policy::{
         jwt_validation,
@@ -61,7 +61,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<IssuerFile> {
     let whole = settings.is_some();
     let mut settings = settings.unwrap_or_default();
     if whole {
-        pins(&mut f, &mut settings);
+        pins(&mut f, place(node, "issuer"), &mut settings);
     } else {
         // What jwt_validation names could not be read, so nothing is missing.
         let _ = (f.take("issuer"), f.take("audience"));
@@ -140,22 +140,24 @@ fn written(f: &mut Fields<'_, '_>) -> IssuerSettings {
 }
 
 /// Issuer and audience: both must be named, or left open in so many words.
-fn pins(f: &mut Fields<'_, '_>, settings: &mut IssuerSettings) {
+fn pins(f: &mut Fields<'_, '_>, issuer_at: At, settings: &mut IssuerSettings) {
     let context = f.context;
-    match f.text("issuer") {
-        Some(text) if text.value == ANY => {
+    let issuers = f.one_or_more("issuer");
+    match issuers.as_slice() {
+        [any] if any == ANY => {
             if settings.issuer.is_some() {
-                context.problem(text.at, "issuer: any contradicts jwt_validation, which names one");
+                context.problem(issuer_at, "issuer: any contradicts jwt_validation, which names one");
             }
         }
-        Some(text) => {
-            if settings.issuer.as_ref().is_some_and(|known| *known != text.value) {
-                context.problem(text.at, "issuer is another one than jwt_validation names; keep one of the two");
+        [] if settings.pins_issuer() => {}
+        [] => context.problem(f.at, "issuer is missing: give the value of iss, byte for byte, or `any` to accept any issuer"),
+        names if names.iter().any(|name| name == ANY) => context.problem(issuer_at, "issuer: any stands alone, or not at all"),
+        names => {
+            if settings.issuer.is_some() && !settings.issuers().eq(names) {
+                context.problem(issuer_at, "issuer is another one than jwt_validation names; keep one of the two");
             }
-            settings.issuer = Some(text.value);
+            settings.name_issuers(names.to_vec());
         }
-        None if settings.pins_issuer() => {}
-        None => context.problem(f.at, "issuer is missing: give the value of iss, byte for byte, or `any` to accept any issuer"),
     }
     let audience = f.one_or_more("audience");
     match audience.as_slice() {

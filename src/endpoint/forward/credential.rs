@@ -4,13 +4,11 @@
 use axum::http::{HeaderMap, header};
 
 use crate::{
+    bearer::COOKIE as ACCESS_COOKIE,
     policy::identity_header::alike,
     session::only_cookie,
     trust::sites::{Accepts, Site},
 };
-
-/// The cookie of the control-plane hops.
-pub const ACCESS_COOKIE: &str = "accessToken";
 
 /// One credential.
 #[derive(Clone, PartialEq, Eq)]

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     app::App,
-    policy::access::{self, Standing},
+    policy::{
+        access::{self, Standing},
+        claim_rules::shown,
+    },
     store,
     token::{Invalid, validator::Scope},
     trust::{
@@ -223,7 +226,7 @@ async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer, pr
         // this one (RFC 9728, RFC 8707).
         let found = bearer.claims.get("aud").cloned().unwrap_or_default();
         if !words(&found).any(|name| name == audience) {
-            return Err(Denied::Invalid(Invalid::Audience { found: found.to_string(), expected: audience.to_owned() }).into());
+            return Err(Denied::Invalid(Invalid::Audience { found: shown(&found), expected: audience.to_owned() }).into());
         }
     }
     let given = scopes(bearer);

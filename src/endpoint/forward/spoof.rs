@@ -6,21 +6,22 @@
 
 use axum::http::{HeaderMap, header};
 
-use crate::policy::identity_header::alike;
+use crate::policy::identity_header::{KNOWN, alike};
 
-/// The name of a header in the request that an application could take for one of `names` (in lower case); also one that a
-/// proxy would drop after we have set it, because `Connection` lists it (Oathkeeper GHSA-w9mr-28mw-j8hg).
+/// The name of a header in the request that an application could take for one that tells who is there: one of the site's
+/// own `names` (in lower case), or of any usual one, whatever the site's method is: the application may read more than it
+/// is told, and the method may have been another yesterday. Also one that a proxy would drop after we have set it, because
+/// `Connection` lists it (Oathkeeper GHSA-w9mr-28mw-j8hg).
 #[must_use]
 pub fn find(headers: &HeaderMap, names: &[String]) -> Option<String> {
-    let copy = headers.keys().find(|sent| names.iter().any(|name| alike(sent.as_str(), name)));
+    let is_copy = |sent: &str| KNOWN.into_iter().chain(names.iter().map(String::as_str)).any(|name| alike(sent, name));
+    let copy = headers.keys().find(|sent| is_copy(sent.as_str()));
     if let Some(copy) = copy {
         return Some(copy.as_str().to_owned());
     }
     let options = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
     let mut options = options.flat_map(|line| line.split(',')).map(str::trim);
-    options
-        .find(|option| names.iter().any(|name| alike(option, name)))
-        .map(|option| format!("Connection: {}", option.to_lowercase()))
+    options.find(|option| is_copy(option)).map(|option| format!("Connection: {}", option.to_lowercase()))
 }
 
 #[cfg(test)]

@@ -261,8 +261,10 @@ fn same_number(a: &Number, b: &Number) -> bool {
         && matches!((a.as_f64(), b.as_f64()), (Some(a), Some(b)) if a.abs() < EXACT && b.abs() < EXACT && (a - b).abs() == 0.0)
 }
 
-/// A value for the operator: what is not plain ASCII is escaped, so that look-alikes and line breaks show.
-fn shown(value: &Value) -> String {
+/// A value for the operator, cut short: as JSON, in which what is not plain ASCII is escaped, so that look-alikes and line
+/// breaks show.
+#[must_use]
+pub fn shown(value: &Value) -> String {
     const LONGEST: usize = 80;
     let text = value.to_string();
     let mut out = String::new();

@@ -146,17 +146,19 @@ fn operation(edit: &Edit, form: usize) -> Value {
         // What the schema does not know is kept as it comes.
         Edit::Set("shoeSize", value) => json!({"op": set, "path": "shoeSize", "value": value}),
         Edit::Set(name, value) => write(place(CORE, name, false), scalar(value)),
-        Edit::SetName(name, value) if form % 4 == 0 => write(place(CORE, "name", false), json!({*name: scalar(value)})),
+        Edit::SetName(name, value) if form.is_multiple_of(4) => write(place(CORE, "name", false), json!({*name: scalar(value)})),
         Edit::SetName(name, value) => write(place(CORE, &format!("name.{name}"), false), scalar(value)),
-        Edit::SetEnterprise(name, value) if form % 2 == 0 => json!({"op": set, "value": {URN: {*name: value}}}),
+        Edit::SetEnterprise(name, value) if form.is_multiple_of(2) => json!({"op": set, "value": {URN: {*name: value}}}),
         Edit::SetEnterprise(name, value) => json!({"op": set, "path": format!("{URN}:{name}"), "value": value}),
-        Edit::Clear(name) if form % 2 == 0 => json!({"op": "replace", "path": name, "value": null}),
+        Edit::Clear(name) if form.is_multiple_of(2) => json!({"op": "replace", "path": name, "value": null}),
         Edit::Clear(name) => json!({"op": remove, "path": name}),
-        Edit::AddEmail(email) if form % 2 == 0 => json!({"op": "Add", "path": "EMAILS", "value": [email]}),
+        Edit::AddEmail(email) if form.is_multiple_of(2) => json!({"op": "Add", "path": "EMAILS", "value": [email]}),
         Edit::AddEmail(email) => json!({"op": "add", "value": {"emails": email}}),
-        Edit::RemoveEmail(value) if form % 2 == 0 => json!({"op": remove, "path": format!("emails[value eq {}]", json!(value))}),
+        Edit::RemoveEmail(value) if form.is_multiple_of(2) => {
+            json!({"op": remove, "path": format!("emails[value eq {}]", json!(value))})
+        }
         Edit::RemoveEmail(value) => json!({"op": remove, "path": "emails", "value": [{"value": value, "$ref": null}]}),
-        Edit::SetEmailOf(kind, value) if form % 4 == 0 => {
+        Edit::SetEmailOf(kind, value) if form.is_multiple_of(4) => {
             json!({"op": set, "value": {format!("emails[type eq \"{kind}\"].value"): value}})
         }
         Edit::SetEmailOf(kind, value) => json!({"op": set, "path": format!("Emails[TYPE EQ \"{kind}\"].Value"), "value": value}),
@@ -246,9 +248,11 @@ fn member_operations(edit: &MemberEdit, form: usize) -> Vec<Value> {
         _ => json!(ids),
     };
     match edit {
-        MemberEdit::Add(ids) if form % 2 == 0 => vec![json!({"op": "Add", "path": "members", "value": values(ids)})],
+        MemberEdit::Add(ids) if form.is_multiple_of(2) => vec![json!({"op": "Add", "path": "members", "value": values(ids)})],
         MemberEdit::Add(ids) => vec![json!({"op": "add", "value": {"members": values(ids)}})],
-        MemberEdit::Remove(ids) if form % 2 == 0 => vec![json!({"op": "Remove", "path": "members", "value": values(ids)})],
+        MemberEdit::Remove(ids) if form.is_multiple_of(2) => {
+            vec![json!({"op": "Remove", "path": "members", "value": values(ids)})]
+        }
         MemberEdit::Remove(ids) => {
             ids.iter().map(|id| json!({"op": "remove", "path": format!("members[value eq \"{id}\"]")})).collect()
         }

@@ -1,6 +1,7 @@
 //! The table of issuers: who judges a token, by what, and that nobody guesses.
 
 use async_trait::async_trait;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -189,6 +190,30 @@ async fn an_issuer_that_may_be_anyone_is_asked_only_by_its_tenant() {
 }
 
 #[tokio::test]
+async fn an_issuer_may_go_by_several_names() {
+    let forge = key();
+    let shape = json!({"jwks": {"keys": [forge.jwk]}, "audience": "api", "claimValues": {"iss": {"values": ["https://a.test", "https://b.test/"]}}});
+    let settings = crate::policy::jwt_validation::convert(&shape).unwrap();
+    let validator = table([trusted("s", "acme", &[&forge], |s| *s = settings)]);
+    for (iss, good) in [
+        ("https://a.test", true),
+        ("https://b.test/", true),
+        ("https://b.test", false),
+        ("https://a.test/", false),
+        ("https://A.test", false),
+        ("https://a.test or https://b.test/", false),
+        ("https://c.test", false),
+    ] {
+        let token = sign(&forge, &but("iss", json!(iss)));
+        // No tenant need be named.
+        for scope in [of("acme"), Scope::default()] {
+            let judged = validator.validate(&token, &scope, NOW).await.map(|_| ()).map_err(|e| e.to_string());
+            assert_eq!(judged, if good { Ok(()) } else { Err("Invalid issuer".to_owned()) }, "{iss}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn settings_become_rules() {
     let forge = key();
     let value = |claim: &str, value: Value, match_type| ClaimRule { claim: claim.to_owned(), values: vec![value], match_type };
@@ -247,25 +272,45 @@ async fn explains_by_the_lines_that_judge() {
     let forge = key();
     let rule = ClaimRule { claim: "hd".to_owned(), values: vec![json!("acme.test")], match_type: MatchType::Exact };
     let validator = table([trusted("s", "acme", &[&forge], |s| s.claim_values = vec![rule])]);
-    for (name, claims, last) in [
-        ("good", but("hd", json!("acme.test")), "claim hd"),
-        ("value", but("hd", json!("evil")), "claim hd"),
-        ("issuer", but("iss", json!("https://evil.test")), "who may judge it"),
-        ("audience", but("aud", json!("them")), "audience"),
-        ("expired", but("exp", json!(NOW - 61)), "times"),
+    let all = ["source", "size", "algorithm and type", "kid", "issuer", "audience", "required claims", "times", "subject"];
+    let all = all.into_iter().chain(["signature", "issuer of the key", "claim hd"]).collect::<Vec<_>>();
+    let mut several = but("hd", json!("evil"));
+    (several["aud"], several["exp"]) = (json!(["them", "others"]), json!(NOW - 61));
+    for (name, claims, failed) in [
+        ("good", but("hd", json!("acme.test")), &[][..]),
+        ("value", but("hd", json!("evil")), &["claim hd"]),
+        ("audience", but("aud", json!("them")), &["audience", "claim hd"]),
+        ("expired", but("exp", json!(NOW - 61)), &["times", "claim hd"]),
+        ("several", several.clone(), &["audience", "times", "claim hd"]),
     ] {
         let token = sign(&forge, &claims);
-        let (steps, outcome) = validator.explain(&token, &of("acme"), NOW).await;
+        let told = validator.explain(&token, &of("acme"), NOW).await;
         let enforced = validator.validate(&token, &of("acme"), NOW).await;
-        assert_eq!(outcome.as_ref().map(|_| ()), enforced.as_ref().map(|_| ()), "{name}");
-        let (end, before) = steps.split_last().unwrap();
-        assert_eq!((end.what.as_str(), end.passed), (last, enforced.is_ok()), "{name}: {steps:?}");
-        assert!(before.iter().all(|step| step.passed), "{name}: {steps:?}");
+        assert_eq!(told.outcome.as_ref().map(|_| ()), enforced.as_ref().map(|_| ()), "{name}: the first failure refuses");
+        let names: Vec<&str> = told.steps.iter().skip(1).map(|step| step.what.as_str()).collect();
+        assert_eq!(names, all, "{name}: nothing is left out");
+        let wrong: Vec<&str> = told.steps.iter().filter(|step| !step.passed).map(|step| step.what.as_str()).collect();
+        assert_eq!(wrong, failed, "{name}: {:?}", told.steps);
+        let refused = told.refused.map(|refused| (refused.source, refused.proven, Value::Object(refused.claims)));
+        assert_eq!(refused, (!failed.is_empty()).then(|| (Some("s".to_owned()), true, claims)), "{name}");
     }
-    let (steps, _) = validator.explain("garbage", &of("acme"), NOW).await;
-    assert!(!steps[0].passed);
-    let (steps, outcome) = validator.explain(&sign(&key(), &claims()), &of("acme"), NOW).await;
-    assert_eq!((steps.last().unwrap().what.as_str(), outcome.unwrap_err()), ("signature", Invalid::Signature));
+    // Whoever did not sign proves nothing, and is refused whatever else is right.
+    let forged = validator.explain(&sign(&key(), &but("hd", json!("acme.test"))), &of("acme"), NOW).await;
+    assert_eq!((forged.outcome.unwrap_err(), forged.refused.map(|r| r.proven)), (Invalid::Signature, Some(false)));
+    assert!(forged.steps.iter().any(|step| step.what == "claim hd" && step.passed), "{:?}", forged.steps);
+    let unsigned = format!("{}.{}.x", B64.encode(r#"{"alg":"none"}"#), B64.encode(several.to_string()));
+    let told = validator.explain(&unsigned, &of("acme"), NOW).await;
+    assert_eq!(told.outcome.unwrap_err(), validator.validate(&unsigned, &of("acme"), NOW).await.unwrap_err());
+    assert_eq!(told.refused.map(|r| r.proven), Some(false));
+    let step = |what: &str| told.steps.iter().find(|step| step.what == what).map(|step| (step.passed, step.detail.as_str()));
+    assert_eq!(step("signature"), Some((false, "not judged: the header is refused")));
+    assert_eq!(step("issuer"), Some((true, r#""https://idp.test""#)), "quoted once");
+    assert_eq!(step("audience"), Some((false, r#"audience is ["them","others"], expected "api""#)));
+    for (token, what) in [("garbage".to_owned(), "Malformed"), (sign(&forge, &but("iss", json!("https://evil.test"))), "Issuer")]
+    {
+        let told = validator.explain(&token, &of("acme"), NOW).await;
+        assert_eq!((told.steps.len(), told.steps[0].passed, told.refused), (1, false, None), "{what}");
+    }
 }
 
 #[test]

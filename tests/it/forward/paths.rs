@@ -1,12 +1,19 @@
 //! Paths that decide: the longest wins, and what servers read differently meets no rule (threats H4).
 
+use gatehouse::{params, store::On};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{API, Dialect, Guarded};
 use crate::{on_both, world::Backend};
 
-on_both!(public_paths_are_public_and_nothing_else, a_site_by_its_path, a_path_cannot_be_disguised, a_plain_host_takes_any_path);
+on_both!(
+    public_paths_are_public_and_nothing_else,
+    a_site_by_its_path,
+    a_path_cannot_be_disguised,
+    a_plain_host_takes_any_path,
+    a_damaged_site_stays_closed
+);
 
 async fn sites(backend: Backend) -> Guarded {
     let world = Guarded::new(backend).await;
@@ -48,6 +55,21 @@ async fn a_site_by_its_path(backend: Backend) {
         assert_eq!(world.status("shop.example", target, &[API, ("authorization", &own)]).await, own_status, "{target}");
         assert_eq!(world.status("shop.example", target, &[API, ("authorization", &okta)]).await, okta_status, "{target}");
     }
+}
+
+async fn a_damaged_site_stays_closed(backend: Backend) {
+    let world = sites(backend).await;
+    let own = format!("Bearer {}", world.own().await);
+    let status = async |target| world.status("shop.example", target, &[API, ("authorization", &own)]).await;
+    assert_eq!((status("/").await, status("/admin").await), (200, 401));
+    let sql = "UPDATE sites SET settings = '{' WHERE id = 'site-admin'";
+    assert_eq!(On::from(&world.app.db).publish(sql, params![]).await.unwrap(), 1);
+    // Not by the rules of the site around it, and the others go on.
+    for target in ["/admin", "/admin/users"] {
+        assert_eq!(status(target).await, 403, "{target}");
+    }
+    assert_eq!((status("/").await, status("/health").await), (200, 200));
+    assert_eq!(world.status("app.example", "/", &[API, ("authorization", &own)]).await, 200);
 }
 
 /// As they stand on the wire: no HTTP client would send them.

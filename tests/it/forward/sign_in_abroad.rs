@@ -16,6 +16,8 @@ on_both!(
     what_the_issuer_says_is_judged,
     the_session_ends_with_the_issuer,
     a_session_is_no_older_than_its_token_may_be,
+    whom_a_number_names,
+    what_the_issuer_asks_for_later,
     the_code_of_another_issuer_of_the_host
 );
 
@@ -202,4 +204,39 @@ async fn the_code_of_another_issuer_of_the_host(backend: Backend) {
     assert_eq!(visit(None).await, 303);
     named(&world, &idp, "abroad", true, json!({"issuer": null})).await;
     assert_eq!(visit(Some(&world.url)).await, 400, "a code of ours");
+}
+
+async fn whom_a_number_names(backend: Backend) {
+    let (world, idp) = abroad(backend).await;
+    idp.person(|p| p["employee"] = 4711.into());
+    named(&world, &idp, "abroad", true, json!({"unique_id_claim": "employee"})).await;
+    let mut visitor = Visitor::default();
+    let callback = callback(&world, &idp, &mut visitor).await;
+    assert_eq!(visitor.visit(&world, &callback, &[]).await.status, 303);
+    let answer = visitor.ask(&world, Dialect::Envoy, "app.example", "/page").await;
+    assert_eq!((answer.status, answer.header("remote-user")), (200, Some("abroad/4711")), "{}", answer.body);
+}
+
+async fn what_the_issuer_asks_for_later(backend: Backend) {
+    let (world, idp) = abroad(backend).await;
+    let mut visitor = Visitor::default();
+    let callback = callback(&world, &idp, &mut visitor).await;
+    assert_eq!(visitor.visit(&world, &callback, &[]).await.status, 303);
+    let rule = |value: &str| json!([{"claim": "email", "values": [value], "match_type": "exact"}]);
+    for (more, status) in [
+        (json!({}), 200),
+        (json!({"issuer": "https://other.example"}), 302),
+        (json!({"audience": ["https://other.example"]}), 302),
+        (json!({"audience": ["https://other.example", CLIENT_ID]}), 200),
+        (json!({"required_claims": ["email", "employee"]}), 302),
+        (json!({"required_claims": ["email"]}), 200),
+        (json!({"claim_values": rule("eve@acme.example")}), 302),
+        (json!({"claim_values": rule("ada@acme.example")}), 200),
+        (json!({"unique_id_claim": "employee"}), 302),
+        (json!({"unique_id_claim": "email"}), 200),
+    ] {
+        named(&world, &idp, "abroad", true, more.clone()).await;
+        let answer = visitor.ask(&world, Dialect::Forward, "app.example", "/").await;
+        assert_eq!(answer.status, status, "{more}: {}", answer.body);
+    }
 }

@@ -14,9 +14,20 @@ async fn copies_of_identity_headers_go_nowhere(backend: Backend) {
         .site("claims", json!({"hosts": ["claims.example"], "identity": {"method": "claims_header", "header_name": "X-Who"}}))
         .await;
     world.site("open", json!({"hosts": ["open.example"], "public_paths": ["/"]})).await;
+    for method in ["bearer", "none"] {
+        world.site(method, json!({"hosts": [format!("{method}.example")], "identity": {"method": method}})).await;
+    }
     let (header, value) = bearer(&world.own().await);
+    // Of every method, whichever the site's is.
+    let known = ["Remote_User", "remote-email", "Remote~Name", "remote-groups", "x-user-claims", "X_User_JWT"];
     for (host, copies) in [
-        ("app.example", &["remote-user", "Remote_User", "REMOTE-EMAIL", "remote_groups", "Remote-Name"][..]),
+        ("app.example", &known[..]),
+        ("jwt.example", &known),
+        ("claims.example", &known),
+        ("bearer.example", &known),
+        ("none.example", &known),
+        ("open.example", &known),
+        ("app.example", &["remote-user", "Remote_User", "REMOTE-EMAIL", "remote_groups", "Remote-Name"]),
         ("open.example", &["remote-user", "Remote_User"]),
         ("jwt.example", &["x-user-jwt", "X_User_JWT", "x-user_jwt"]),
         ("claims.example", &["x-who", "X_WHO"]),

@@ -75,16 +75,16 @@ pub async fn callback(app: &App, question: &Question, catalogue: &Catalogue) -> 
 /// Is the code the issuer's? On a host with several, one of them could have the code of another sent to us, and would be
 /// given it (mix-up, RFC 9700 §4.4): there the answer must say whose it is (RFC 9207).
 fn whose(catalogue: &Catalogue, question: &Question, issuer: &Issuer, said: Option<&str>) -> Result<(), String> {
-    let expected = issuer.settings.issuer.as_deref();
+    let named = issuer.settings.issuer.is_some();
     match said {
-        Some(said) if expected == Some(said) => return Ok(()),
-        Some(_) if expected.is_some() => return Err("iss is another issuer".to_owned()),
+        Some(said) if issuer.settings.issuers().any(|name| name == said) => return Ok(()),
+        Some(_) if named => return Err("iss is another issuer".to_owned()),
         _ => {}
     }
     let endpoint = |issuer: &Issuer| issuer.settings.oauth_client.as_ref().map(|client| client.token_endpoint.clone());
     let another = |site: &Arc<Site>| match &site.settings.login {
         // Ours says whose its codes are; that helps only where it can be compared.
-        Some(Login::Client(_)) => expected.is_none(),
+        Some(Login::Client(_)) => !named,
         Some(Login::Issuer(name)) => {
             let rival = catalogue.issuer_by_name(&site.tenant_id, name);
             rival.is_some_and(|rival| rival.id != issuer.id && endpoint(rival) != endpoint(issuer))

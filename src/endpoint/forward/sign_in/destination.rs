@@ -53,8 +53,10 @@ mod tests {
         let hosts = ["app.example", "second.example", "port.example:8443"].map(str::to_owned).to_vec();
         let settings = SiteSettings { hosts, ..SiteSettings::default() };
         let (id, tenant_id, name) = ("s".to_owned(), "t".to_owned(), "app".to_owned());
-        let sites =
-            Sites::build(vec![store::sites::Site { id, tenant_id, name, enabled: true, settings, created_at: 0 }], "us.example");
+        let sites = Sites::build(
+            vec![(store::sites::Site { id, tenant_id, name, enabled: true, settings, created_at: 0 }, None)],
+            "us.example",
+        );
         let site = sites.at_host("app.example").remove(0);
         let asked =
             Asked { method: Method::GET, scheme: "https", host: "app.example".into(), target: "/.gatehouse/start".into() };
