@@ -88,7 +88,11 @@ pub async fn activate(State(app): State<App>, Path(id): Path<String>, headers: H
 /// `GET /api/v1/users/{id}/receipts`: also of a user who is gone.
 pub async fn receipts(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
     let (bearer, _) = bearer::administrator(&app, &headers).await?;
-    let receipts: Vec<Receipt> = store::receipts::of_user(&app.db, &bearer.tenant_id, &id).await?;
+    // Databases do not agree on what a NUL is.
+    let receipts: Vec<Receipt> = match id.contains('\0') {
+        true => Vec::new(),
+        false => store::receipts::of_user(&app.db, &bearer.tenant_id, &id).await?,
+    };
     if receipts.is_empty() {
         find(&app, &bearer.tenant_id, &id).await?;
     }
@@ -97,7 +101,6 @@ pub async fn receipts(State(app): State<App>, Path(id): Path<String>, headers: H
 
 /// A user of the tenant. One of another is as unknown as one who does not exist.
 async fn find(app: &App, tenant_id: &str, id: &str) -> Result<User, ApiError> {
-    // Databases do not agree on what a NUL is.
     let found = if id.contains('\0') { None } else { users::find(&app.db, id).await? };
     let found = found.filter(|user| user.tenant_id == tenant_id);
     found.ok_or_else(|| error(Code::NotFound, "there is no such user").into())

@@ -322,7 +322,8 @@ impl At<'_> {
             found.extend(user.map_err(one)?.map(|user| (tenant, user)));
         }
         if found.len() > 1 {
-            let names: Vec<&str> = found.iter().map(|(tenant, _)| tenant.name.as_str()).collect();
+            let mut names: Vec<&str> = found.iter().map(|(tenant, _)| tenant.name.as_str()).collect();
+            names.sort_unstable();
             return Err(one(format!("several tenants have a user {}: say --tenant, one of {}", who.user, names.join(", "))));
         }
         found.pop().ok_or_else(|| one(format!("there is no user {}", plain(&who.user))))

@@ -85,7 +85,7 @@ fn tame(text: &str) -> String {
     let visible = text.chars().map(|c| if c.is_control() || c == '\u{2028}' || c == '\u{2029}' { ' ' } else { c });
     let straight: String = visible.filter(|c| !turns(*c)).collect();
     let words = straight.split_whitespace().map(|word| match is_linkish(word) {
-        true => word.replace("//", " ").replace('.', " ").replace(':', " "),
+        true => word.replace("//", " ").replace(['.', ':'], " "),
         false => word.to_owned(),
     });
     let line = words.collect::<Vec<_>>().join(" ");
