@@ -4,6 +4,7 @@ use gatehouse::{
     clock::Clock,
     policy::{
         claim_rules::{ClaimRule, shorthand},
+        email::Email,
         principal::Kind,
         role::Role,
         trusted_issuer::{Introspection, IntrospectionAuth, IssuerSettings},
@@ -53,6 +54,7 @@ pub fn state(idp: &Idp, names: impl Iterator<Item = &'static str>) -> String {
   - {{name: nightly}}
   users:
   - {{email: ada@{name}.example, name: Ada, password: "correct horse", admin: true}}
+  - {{email: root@{name}.example, admin: true}}
 "#,
             url("/authorize"),
             url("/token"),
@@ -220,7 +222,9 @@ impl<'a> Row<'a> {
         make.map(Source::Connection(legacy.id), to(&make.identity("partner").await), &[("azp", "partner")]).await;
         let account = principals::find_by_name(db, &tenant, Kind::VirtualAccount, "batch").await.unwrap().unwrap();
         make.map(from(0), to(&account), &[("azp", "batch-job")]).await;
-        let user = users::of_tenant(db, &tenant).await.unwrap().remove(0).id;
+        // Not the last administrator: no directory may shut that one out.
+        let ada = Email::parse(&format!("ada@{name}.example")).unwrap();
+        let user = users::find_by_email(db, &tenant, &ada).await.unwrap().unwrap().id;
         let teams = [make.team("sre").await, make.team("ops").await];
         teams::add_member(db, &teams[0], &user).await.unwrap();
         make.map(from(0), Target::Team(teams[1].clone()), &[("group", "ops")]).await;
