@@ -79,8 +79,8 @@ impl Work<'_> {
     fn taken(&mut self, at: At, taken: &[TeamTaken]) {
         for TeamTaken(name) in taken {
             let text = format!(
-                "the group {name} would be a team of its own, and there is a team {name} that was not made for it; to have the \
-                 group be that team add the rule {{group: {name:?}, team: {name:?}}}, else rename one of the two"
+                "a group would be the team {name}, and there is one already that was not made for it; to have both be one team add \
+                 the rule {{group: {name:?}, team: {name:?}}}, else rename one of the two"
             );
             self.problem(at, text);
         }

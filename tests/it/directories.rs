@@ -21,6 +21,7 @@ on_both_databases!(
     an_ended_token_stays_ended,
     a_token_names_one_directory,
     rules_make_groups_anew,
+    a_rule_names_no_team_of_another_group,
     roles_wait_for_their_resource,
     a_team_made_for_a_group_is_not_the_files,
     pruning_says_what_goes,
@@ -187,13 +188,25 @@ async fn rules_make_groups_anew(db: &Db) {
     assert_eq!(team_names(db).await, ["sre"]);
     // Back again: the team that the rule had made stands in the way of the group of its name.
     let found = apply(db, FILE).await.unwrap_err();
-    let text = "the group sre would be a team of its own, and there is a team sre that was not made for it; to have the group \
-                be that team add the rule {group: \"sre\", team: \"sre\"}, else rename one of the two";
+    let text = "a group would be the team sre, and there is one already that was not made for it; to have both be one team add \
+                the rule {group: \"sre\", team: \"sre\"}, else rename one of the two";
     assert_eq!(found, format!("acme.yaml:7:12: {text}"));
     assert_eq!(team_names(db).await, ["sre"]);
     let kept = ruled(r#"{group: sre, team: sre}"#);
     apply(db, &kept).await.unwrap();
     assert_eq!(team_names(db).await, ["sre", "sre-emea"]);
+}
+
+/// It would go with the group that it was made for.
+async fn a_rule_names_no_team_of_another_group(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    push(db, "sre").await;
+    push(db, "sre-emea").await;
+    let found = apply(db, &ruled(r#"{group: "sre-*", team: sre}"#)).await.unwrap_err();
+    assert!(found.contains("add the rule {group: \"sre\", team: \"sre\"}"), "{found}");
+    assert_eq!(team_names(db).await, ["sre", "sre-emea"]);
+    apply(db, &ruled(r#"{group: "sre-*", team: sre}, {group: sre, team: sre}"#)).await.unwrap();
+    assert_eq!(team_names(db).await, ["sre"]);
 }
 
 async fn roles_wait_for_their_resource(db: &Db) {
