@@ -37,6 +37,8 @@ CREATE TABLE directory_users (
     made_user    BOOLEAN NOT NULL,
     user_name    TEXT NOT NULL,
     external_id  TEXT,
+    -- The external_id under which an operator has linked it to its user.
+    pinned       TEXT,
     display_name TEXT,
     given_name   TEXT,
     family_name  TEXT,

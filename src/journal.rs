@@ -62,10 +62,10 @@ pub async fn observe(request: Request, next: Next) -> Response {
     let entry = Entry::of(request.method(), request.headers());
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
-    let path = match route {
-        // An invite's path is a secret.
-        login::invite::ROUTE => route.to_owned(),
-        _ if tracing::enabled!(Level::DEBUG) => request.uri().path().to_owned(),
+    let path = match request.uri().path() {
+        // An invite's path is a secret, mistyped too.
+        path if path.starts_with(login::invite::BELOW) => login::invite::ROUTE.to_owned(),
+        path if tracing::enabled!(Level::DEBUG) => path.to_owned(),
         _ => String::new(),
     };
     let span = entry.span(route);

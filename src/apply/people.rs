@@ -58,6 +58,9 @@ impl Work<'_> {
         differs(&mut fields, "name", &old.name, &new.name);
         differs(&mut fields, "email_proven", &old.email_proven, &new.email_proven);
         differs(&mut fields, "admin", &old.admin, &new.admin);
+        if new.admin && !old.admin && !users::is_declared(&mut *self.tx, &old.id).await? {
+            self.plan.warn(format!("{name} was there before the file named them, by a sign-in or a directory: see who they are with gatehouse users show"));
+        }
         if !fields.is_empty() {
             users::update(&mut *self.tx, &new).await?;
         }

@@ -247,7 +247,7 @@ impl At<'_> {
         let what = if is_new { "a new record" } else { "the record" };
         say(format!(
             "{email} of {} becomes {what} {name} (externalId {}) of directory {}: it may then change their name and address, and shut \
-             them out",
+             them out, and whoever signs in under that id is them",
             tenant.name,
             plain(&wanted.external_id),
             directory.name
@@ -263,6 +263,7 @@ impl At<'_> {
         if !done.map_err(one)? {
             return Err(one("nothing was linked: the record has changed meanwhile; try again"));
         }
+        directory_users::pin(&mut tx, &record.id).await.map_err(one)?;
         // Whom a directory had shut out before: from now on it is the record that says whether they may come in.
         let opening = Opening { user_id: &user.id, by: By::Directory, sealer: self.sealer, now: self.now };
         users::open_again(&mut tx, &opening).await.map_err(one)?;

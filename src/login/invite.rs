@@ -50,10 +50,13 @@ use crate::{
 /// The route of an invite's page, whose path nobody may learn.
 pub const ROUTE: &str = "/login/invite/{token}";
 
+/// What the path of every such page begins with.
+pub const BELOW: &str = "/login/invite/";
+
 /// The path of an invite's page.
 #[must_use]
 pub fn path(token: &str) -> String {
-    format!("/login/invite/{token}")
+    format!("{BELOW}{token}")
 }
 
 /// An invite whose link was followed.
@@ -139,17 +142,19 @@ impl Followed {
         if !self.tenant.password_login {
             return Err(password::not_here());
         }
-        let again =
-            |status: StatusCode, words: &str| (status, self.page(app, visit, Some(&choice.name), Some(words))).into_response();
+        let again = |visit: &Visit, status: StatusCode, words: &str| {
+            (status, self.page(app, visit, Some(&choice.name), Some(words))).into_response()
+        };
         if let Err(weakness) = chosen_password::judge(&choice.password, &self.invite.email) {
-            return Ok(again(StatusCode::UNPROCESSABLE_ENTITY, words(weakness)));
+            return Ok(again(visit, StatusCode::UNPROCESSABLE_ENTITY, words(weakness)));
         }
+        // Counted before the hash, which is dear.
+        let (jar, login) = self.begin(app, visit).await?;
         let hash = match app.passwords.hash(&choice.password).await {
             Ok(hash) => hash,
-            Err(PasswordError::Busy) => return Ok(again(StatusCode::SERVICE_UNAVAILABLE, password::BUSY)),
+            Err(PasswordError::Busy) => return Ok(again(visit, StatusCode::SERVICE_UNAVAILABLE, password::BUSY)),
             Err(PasswordError::Hash) => return Err(PageError::internal("the password could not be hashed")),
         };
-        let (jar, login) = self.begin(app, visit).await?;
         let user = self.make(app, hash, choice.name.trim()).await?;
         let pending = dispatch::load(app, login).await?;
         callback::require_active(app, &pending, &user, None).await?;

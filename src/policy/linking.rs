@@ -29,6 +29,9 @@ pub struct Record {
     pub id: String,
     /// Whether the directory lets this person in.
     pub active: bool,
+    /// Whether its `externalId` may lead to its user: a directory can write any id, so it leads to whom the record itself
+    /// has made and who is nobody else yet, or to whom an operator has linked under this very id.
+    pub leads: bool,
     /// The user it stands for; none as long as the directory has given no address.
     pub user: Option<Candidate>,
 }
@@ -139,11 +142,12 @@ impl Rules<'_> {
     fn is_home(&self, email: &Email) -> bool {
         self.domains.iter().any(|domain| domain == email.domain())
     }
+}
 
-    /// Whether a new user's address counts as proven without a provider's word for it.
-    fn vouched(&self, email: &Email, invite: Option<&Invite>) -> bool {
-        self.is_home(email) || invite.is_some_and(|invite| invite.carried && invite.mailed)
-    }
+/// Whether a new user's address counts as proven without a provider's word for it: whoever was shown a link may not be
+/// whose address it names, in a domain of the tenant or not.
+fn vouched(invite: Option<&Invite>) -> bool {
+    invite.is_some_and(|invite| invite.carried && invite.mailed)
 }
 
 /// Decides.
@@ -153,7 +157,7 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
     // A record without a user is the person's own, known by the stable id: what the directory says of it counts.
     let unclaimed = known.record.filter(|record| record.user.is_none());
     let record = unclaimed.map(|record| record.id.clone());
-    let is_off = unclaimed.is_some_and(|record| !record.active);
+    let is_off = known.record.is_some_and(|record| !record.active);
     if let Some(owner) = known.owner {
         return match known.accepted_by(owner) {
             _ if !owner.active || is_off => Refuse(Refusal::Deactivated),
@@ -164,7 +168,7 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
     if is_off {
         return Refuse(Refusal::Deactivated);
     }
-    if let Some(user) = known.record.and_then(|record| record.user.as_ref()) {
+    if let Some(user) = known.record.filter(|record| record.leads).and_then(|record| record.user.as_ref()) {
         return match known.accepted_by(user) {
             _ if !user.active => Refuse(Refusal::Deactivated),
             _ if user.has_identity_here => Refuse(Refusal::AlreadyLinked),
@@ -189,12 +193,9 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
         None => match (rules.provisioning, known.invite) {
             (Provisioning::Scim, _) if record.is_none() => Refuse(Refusal::NotProvisioned),
             (Provisioning::Invite, None) if record.is_none() => Refuse(Refusal::NotInvited),
-            (_, invite) => Create {
-                email_proven: trusted || rules.vouched(&email, invite),
-                email,
-                record,
-                invite: invite.map(|invite| invite.id.clone()),
-            },
+            (_, invite) => {
+                Create { email_proven: trusted || vouched(invite), email, record, invite: invite.map(|invite| invite.id.clone()) }
+            }
         },
     }
 }
@@ -219,7 +220,7 @@ pub fn decide_password(invite: &Invite, same_email: Option<&Candidate>, rules: &
         None if rules.provisioning == Provisioning::Scim => Decision::Refuse(Refusal::NotProvisioned),
         None => Decision::Create {
             email: invite.email.clone(),
-            email_proven: rules.vouched(&invite.email, Some(invite)),
+            email_proven: vouched(Some(invite)),
             record: None,
             invite: Some(invite.id.clone()),
         },

@@ -30,7 +30,12 @@ fn good() -> Option<Candidate> {
 }
 
 fn record(active: bool, user: Option<Candidate>) -> Option<Record> {
-    Some(Record { id: "r".into(), active, user })
+    Some(Record { id: "r".into(), active, leads: true, user })
+}
+
+/// One whose id may not lead to its user.
+fn told(user: Option<Candidate>) -> Option<Record> {
+    record(true, user).map(|record| Record { leads: false, ..record })
 }
 
 fn invite(to: &str, carried: bool, mailed: bool) -> Option<Invite> {
@@ -88,6 +93,11 @@ fn the_table() {
         (Some(THERE), false, Never, Jit, None, record(true, good()), Some(user(true, true, true)), None, link(None, None)),
         (Some(HERE), true, Verified, Jit, None, record(true, Some(user(false, true, false))), good(), None, Refuse(Refusal::Deactivated)),
         (Some(HERE), true, Verified, Jit, None, record(true, Some(user(true, true, true))), None, None, Refuse(Refusal::AlreadyLinked)),
+        // unless its id may not lead to its user: then the address decides, by its own proof
+        (None, false, Never, Scim, None, told(good()), None, None, Refuse(Refusal::NoEmail)),
+        (Some(THERE), true, Verified, Scim, None, told(good()), None, None, Refuse(Refusal::NotProvisioned)),
+        (Some(THERE), true, Verified, Jit, None, told(good()), None, None, made_as(THERE, true, None, None)),
+        (Some(HERE), true, Verified, Scim, None, told(good()), good(), None, link(None, None)),
         // one without a user becomes one, if the address can be believed
         (Some(HERE), true, Verified, Scim, None, record(true, None), None, None, made(true, Some("r"), None)),
         (Some(HERE), true, Verified, Invited, None, record(true, None), None, None, made(true, Some("r"), None)),
@@ -99,7 +109,7 @@ fn the_table() {
         // who holds the identity is the record's user too
         (Some(HERE), true, Verified, Scim, good(), record(true, None), None, None, sign_in(Some("r"), None)),
         (Some(HERE), true, Verified, Jit, good(), record(false, None), None, None, Refuse(Refusal::Deactivated)),
-        (Some(HERE), true, Verified, Jit, good(), record(false, good()), None, None, sign_in(None, None)),
+        (Some(HERE), true, Verified, Jit, good(), record(false, good()), None, None, Refuse(Refusal::Deactivated)),
         // an invite that was found by the address
         (Some(HERE), true, Verified, Invited, None, None, None, invite(HERE, false, true), made(true, None, Some("i"))),
         (Some(HERE), true, Verified, Jit, None, None, None, invite(HERE, false, true), made(true, None, Some("i"))),
@@ -109,7 +119,7 @@ fn the_table() {
         // one that the browser carries: the mailbox is proven, where the link went nowhere else
         (Some(THERE), false, Verified, Invited, None, None, None, invite(THERE, true, true), made_as(THERE, true, None, Some("i"))),
         (Some(THERE), false, Never, Invited, None, None, None, invite(THERE, true, false), made_as(THERE, false, None, Some("i"))),
-        (Some(HERE), false, Never, Invited, None, None, None, invite(HERE, true, false), made(true, None, Some("i"))),
+        (Some(HERE), false, Never, Invited, None, None, None, invite(HERE, true, false), made(false, None, Some("i"))),
         (Some(HERE), true, Verified, Scim, None, None, None, invite(HERE, true, true), Refuse(Refusal::NotProvisioned)),
         (Some(HERE), true, Verified, Invited, None, record(true, None), None, invite(HERE, true, true), made(true, Some("r"), Some("i"))),
         // it is for one address
@@ -143,7 +153,7 @@ fn a_password_is_chosen_by_the_invited_alone() {
         (THERE, true, None, Invited, made_as(THERE, true, None, Some("i"))),
         (THERE, true, None, Jit, made_as(THERE, true, None, Some("i"))),
         (THERE, false, None, Invited, made_as(THERE, false, None, Some("i"))),
-        (HERE, false, None, Invited, made(true, None, Some("i"))),
+        (HERE, false, None, Invited, made(false, None, Some("i"))),
         (HERE, true, None, Scim, Decision::Refuse(Refusal::NotProvisioned)),
         (HERE, true, good(), Invited, Decision::Refuse(Refusal::AddressTaken)),
         (HERE, true, Some(user(false, true, false)), Invited, Decision::Refuse(Refusal::Deactivated)),

@@ -76,10 +76,19 @@ pub async fn follow(
     if let Some(name) = record.name().filter(|name| old.name().as_ref() != Some(name)) {
         directory_accounts::rename(&mut *tx, &user_id, &name, now).await?;
     }
-    if old.active && !record.active {
-        shut(tx, app, caller, record, "active: false", now).await?;
-    }
     Ok(())
+}
+
+/// Lets the record's user be in or out as it says, whatever they were; once the record is written, since the way back asks
+/// all there are.
+///
+/// # Errors
+/// 409 for the last administrator.
+pub async fn agree(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser, now: i64) -> Result<(), ScimError> {
+    match record.active {
+        true => open_again(tx, app, record, now).await,
+        false => shut(tx, app, caller, record, "active: false", now).await,
+    }
 }
 
 /// Lets the user in again, if the record says so and they are out: nobody whom an operator or another directory has shut
@@ -188,7 +197,11 @@ async fn readdress(
     match directory_accounts::readdress(tx, user_id, email, proven, now).await? {
         Readdressed::Done => Ok(()),
         Readdressed::Kept => {
-            tracing::warn!(user = user_id, record = record.id, "the address of an administrator or of a file's user stays");
+            tracing::warn!(
+                user = user_id,
+                record = record.id,
+                "the address of an administrator, of a file's user or of one whom an operator has shut out stays"
+            );
             Ok(())
         }
         Readdressed::Taken => {

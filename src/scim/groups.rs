@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     app::App,
+    policy::directory::can_name_a_team,
     secret,
     store::{
         db::Tx,
@@ -155,6 +156,10 @@ pub async fn delete(app: &App, caller: &Caller, id: &str, if_match: Option<&Vers
 }
 
 async fn settle(tx: &mut Tx, caller: &Caller, group: &DirectoryGroup, now: i64) -> Result<(), ScimError> {
+    if !can_name_a_team(group.display_name()) {
+        let detail = "displayName must not begin or end with white space or hold signs that nobody sees: it names a team";
+        return Err(Fault::invalid_value(detail).into());
+    }
     group_rules::settle(tx, &caller.directory, group, now).await?.map_err(|taken| {
         let detail = format!("{taken}: rename one of them, or let a rule of the directory say which team the group is");
         Fault::uniqueness(detail).into()

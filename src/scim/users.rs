@@ -114,8 +114,9 @@ async fn change(
     edit(&mut record)?;
     if record.resource == old.resource && record.active == old.active {
         // It is how it was, and its user may not be: another record of theirs may be gone that had shut them out.
-        account::open_again(&mut tx, app, &old, now).await?;
+        account::agree(&mut tx, app, caller, &old, now).await?;
         tx.commit().await?;
+        app.deliveries.nudge();
         return Ok(old);
     }
     account::follow(&mut tx, app, caller, &old, &mut record, now).await?;
@@ -124,7 +125,7 @@ async fn change(
         Updated::Taken => return Err(name_taken(&record)),
         Updated::Stale => return Err(stale()),
     }
-    account::open_again(&mut tx, app, &record, now).await?;
+    account::agree(&mut tx, app, caller, &record, now).await?;
     tx.commit().await?;
     app.deliveries.nudge();
     Ok(DirectoryUser { version: old.version + 1, ..record })

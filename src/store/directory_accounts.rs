@@ -41,7 +41,7 @@ pub enum Readdressed {
     /// It is the user's.
     Done,
     /// The user keeps the old one: a declarative file says it, or they are an administrator, and whoever has their address
-    /// could sign in as one.
+    /// could sign in as one, or an operator has shut them out, and the address with them.
     Kept,
     /// Another user of the tenant has it.
     Taken,
@@ -52,8 +52,10 @@ pub enum Readdressed {
 /// # Errors
 /// A conflict when another user gets it at this moment.
 pub async fn readdress(tx: &mut Tx, user_id: &str, email: &Email, proven: bool, now: i64) -> Result<Readdressed> {
-    let sql = "UPDATE users SET email = $2, email_proven = $3, updated_at = $4 \
-               WHERE id = $1 AND email <> $2 AND NOT declared AND NOT admin \
+    // Proven for whom nobody else knows yet: else whoever pushes gives somebody who is there an address of their own.
+    let sql = "UPDATE users SET email = $2, updated_at = $4, \
+                 email_proven = ($3 AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = users.id)) \
+               WHERE id = $1 AND email <> $2 AND NOT declared AND NOT admin AND COALESCE(shut_by, '') <> 'operator' \
                AND NOT EXISTS (SELECT 1 FROM users o WHERE o.tenant_id = users.tenant_id AND o.email = $2)";
     if On::from(&mut *tx).alter(sql, params![user_id, email.as_str(), proven, now]).await? > 0 {
         return Ok(Readdressed::Done);

@@ -16,6 +16,7 @@ use crate::{
 struct Row {
     id: String,
     active: bool,
+    leads: bool,
     user_id: Option<String>,
     email: Option<String>,
     user_active: Option<bool>,
@@ -35,7 +36,7 @@ impl Row {
             }),
             _ => None,
         };
-        Ok(Record { id: self.id, active: self.active, user: candidate })
+        Ok(Record { id: self.id, active: self.active, leads: self.leads, user: candidate })
     }
 }
 
@@ -47,7 +48,11 @@ impl Row {
 pub async fn by_subject(db: &Db, connection_id: &str, subject: &str) -> Result<Option<Record>> {
     let mut rows: Vec<Row> = db
         .all(
-            "SELECT r.id, r.active, u.id AS user_id, u.email, u.active AS user_active, u.email_proven,
+            "SELECT r.id, r.active,
+                    COALESCE(r.pinned = r.external_id, FALSE)
+                      OR (r.made_user AND NOT COALESCE(u.admin OR u.declared, FALSE) AND u.password_hash IS NULL
+                          AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id)) AS leads,
+                    u.id AS user_id, u.email, u.active AS user_active, u.email_proven,
                     EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.connection_id = $1) AS has_identity_here
              FROM directories d
              JOIN directory_users r ON r.directory_id = d.id AND r.external_id = $2
@@ -68,7 +73,7 @@ pub async fn by_subject(db: &Db, connection_id: &str, subject: &str) -> Result<O
 /// # Errors
 /// What the database says.
 pub async fn claim(tx: &mut Tx, record_id: &str, user_id: &str, made: bool) -> Result<bool> {
-    let sql = "UPDATE directory_users SET user_id = $2, made_user = $3 WHERE id = $1 AND user_id IS NULL
+    let sql = "UPDATE directory_users SET user_id = $2, made_user = $3 WHERE id = $1 AND user_id IS NULL AND active
                AND NOT EXISTS (SELECT 1 FROM directory_users o
                                WHERE o.user_id = $2 AND o.directory_id = directory_users.directory_id)";
     Ok(On::from(tx).alter(sql, params![record_id, user_id, made]).await? == 1)

@@ -292,8 +292,16 @@ async fn write_addresses(tx: &mut Tx, user: &DirectoryUser) -> Result<()> {
 /// # Errors
 /// A conflict when that user has a record of this directory already.
 pub async fn attach(on: impl Into<On<'_>>, id: &str, user_id: &str, made_user: bool) -> Result<bool> {
-    let sql = "UPDATE directory_users SET user_id = $2, made_user = $3 WHERE id = $1 AND user_id IS NULL";
+    let sql = "UPDATE directory_users SET user_id = $2, made_user = $3 WHERE id = $1 AND user_id IS NULL AND active";
     Ok(on.into().alter(sql, params![id, user_id, made_user]).await? > 0)
+}
+
+/// Notes that an operator has linked the record under the `externalId` that it has: a sign-in as that id is its user.
+///
+/// # Errors
+/// What the database says.
+pub async fn pin(tx: &mut Tx, id: &str) -> Result<()> {
+    tx.execute("UPDATE directory_users SET pinned = external_id WHERE id = $1", params![id]).await.map(|_| ())
 }
 
 /// Deletes it; whether it was there. Its local user stays.

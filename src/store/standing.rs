@@ -147,20 +147,25 @@ struct FootingRow {
 pub async fn of_family(db: &Db, family_id: &str, now: i64) -> Result<Option<Footing>> {
     let mut rows: Vec<FootingRow> = db
         .all(
-            "SELECT f.id, f.tenant_id, f.client_id, f.user_id, f.connection_id, f.sid, f.scope, f.resources, f.auth_time, f.amr,
-                    f.current_hash, f.created_at, f.expires_at,
-                    t.name AS tenant_name, t.enabled AS tenant, t.password_login,
-                    u.email, u.email_proven, u.name AS user_name, u.active AS person, c.enabled AS client,
-                    k.enabled AND k.login_enabled AS connection,
-                    f.revoked_at IS NULL AND f.expires_at > $2 AS living, g.id AS team_id, g.name AS team_name
-             FROM families f
-             JOIN tenants t ON t.id = f.tenant_id
-             JOIN users u ON u.id = f.user_id AND u.tenant_id = t.id
-             JOIN clients c ON c.id = f.client_id AND c.tenant_id = t.id
-             LEFT JOIN connections k ON k.id = f.connection_id AND k.tenant_id = t.id
-             LEFT JOIN team_members m ON m.user_id = u.id
-             LEFT JOIN teams g ON g.id = m.team_id
-             WHERE f.id = $1 ORDER BY g.created_at, g.id",
+            "WITH footing AS (
+               SELECT f.id, f.tenant_id, f.client_id, f.user_id, f.connection_id, f.sid, f.scope, f.resources, f.auth_time, f.amr,
+                      f.current_hash, f.created_at, f.expires_at,
+                      t.name AS tenant_name, t.enabled AS tenant, t.password_login,
+                      u.email, u.email_proven, u.name AS user_name, u.active AS person, c.enabled AS client,
+                      k.enabled AND k.login_enabled AS connection,
+                      f.revoked_at IS NULL AND f.expires_at > $2 AS living
+               FROM families f
+               JOIN tenants t ON t.id = f.tenant_id
+               JOIN users u ON u.id = f.user_id AND u.tenant_id = t.id
+               JOIN clients c ON c.id = f.client_id AND c.tenant_id = t.id
+               LEFT JOIN connections k ON k.id = f.connection_id AND k.tenant_id = t.id
+               WHERE f.id = $1),
+             mine AS (
+               SELECT m.team_id FROM footing JOIN team_members m ON m.user_id = footing.user_id
+               UNION SELECT gt.team_id FROM footing JOIN directory_users r ON r.user_id = footing.user_id
+               JOIN directory_members dm ON dm.member_id = r.id JOIN group_teams gt ON gt.group_id = dm.group_id)
+             SELECT footing.*, g.id AS team_id, g.name AS team_name FROM footing
+             LEFT JOIN mine ON 1 = 1 LEFT JOIN teams g ON g.id = mine.team_id ORDER BY g.created_at, g.id",
             params![family_id, now],
         )
         .await?;

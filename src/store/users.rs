@@ -137,6 +137,14 @@ pub async fn insert(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
     Ok(on.into().execute(sql, params).await? > 0)
 }
 
+/// Whether a declarative file made this user.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_declared(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    Ok(on.into().optional::<(String,)>("SELECT id FROM users WHERE id = $1 AND declared", params![id]).await?.is_some())
+}
+
 /// Notes that a declarative file made this user.
 ///
 /// # Errors

@@ -92,8 +92,8 @@ async fn record(app: &App, tenant: &str, connection: &str, external_id: &str, us
     let sql = "INSERT INTO directories (id, tenant_id, name, connection_id, enabled, settings, created_at) VALUES ($1, $2, $1, $3, TRUE, '{}', 0)";
     app.db.execute(sql, params![&directory, &tenant_id, &connection.id]).await.unwrap();
     let sql = "INSERT INTO directory_users (id, directory_id, user_id, made_user, user_name, external_id, active, resource, version, created_at, updated_at) \
-               VALUES ($1, $2, $3, FALSE, $1, $4, $5, '{}', 1, 0, 0)";
-    app.db.execute(sql, params![&id, &directory, user_id, external_id, active]).await.unwrap();
+               VALUES ($1, $2, $3, $6, $1, $4, $5, '{}', 1, 0, 0)";
+    app.db.execute(sql, params![&id, &directory, user_id, external_id, active, user_id.is_some()]).await.unwrap();
     id
 }
 

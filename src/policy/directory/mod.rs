@@ -153,6 +153,14 @@ impl GroupRule {
     }
 }
 
+/// Whether a group of this name may be a team: a name with signs that nobody sees could pass for another team's.
+#[must_use]
+pub fn can_name_a_team(name: &str) -> bool {
+    let unseen = ['\u{200b}'..='\u{200f}', '\u{2028}'..='\u{202e}', '\u{2060}'..='\u{206f}', '\u{feff}'..='\u{feff}'];
+    let is_unseen = |c: char| c.is_control() || unseen.iter().any(|range| range.contains(&c));
+    !name.is_empty() && name.trim() == name && !name.chars().any(is_unseen)
+}
+
 /// Whether teams and resources may be called so.
 fn is_name(name: &str, longest: usize) -> bool {
     (1..=longest).contains(&name.len()) && name.trim() == name && !name.chars().any(char::is_control)

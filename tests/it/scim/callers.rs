@@ -1,5 +1,6 @@
 //! Who may push at all (threats P1), and how fast.
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
@@ -95,30 +96,28 @@ async fn a_token_shows_when_it_was_used(backend: Backend) {
 async fn each_directory_has_its_pace(backend: Backend) {
     let scim = Scim::over(World::with(backend, STATE, &[("SCIM_RATE", "1")]).await).await;
     let other = pusher(&scim.world, "other", "okta", Default::default(), None).await;
-    let mut last = 200;
-    for _ in 0..6 {
-        let answer = scim.get("/Users?count=0").await;
-        last = answer.status;
-        if last == 429 {
-            refused(&answer, 429, None);
-            let wait: i64 = answer.header("retry-after").unwrap().parse().expect("whole seconds");
-            assert!((1..=2).contains(&wait), "{wait}");
-        }
+    let answers = join_all((0..20).map(|_| scim.get("/Users?count=0"))).await;
+    let slowed: Vec<_> = answers.iter().filter(|answer| answer.status != 200).collect();
+    assert!((1..=16).contains(&slowed.len()), "{} of 20", slowed.len());
+    for answer in slowed {
+        refused(answer, 429, None);
+        let wait: i64 = answer.header("retry-after").unwrap().parse().expect("whole seconds");
+        assert!((1..=2).contains(&wait), "{wait}");
     }
-    assert_eq!(last, 429);
     assert_eq!(other.get("/Users?count=0").await.status, 200, "another directory goes on");
 }
 
 async fn strangers_are_slowed_and_customers_are_not(backend: Backend) {
     let scim = Scim::over(World::with(backend, STATE, &[FAST]).await).await;
+    let url = format!("{}/scim/v2/Users", scim.world.url);
+    let guess = || async { Browser::new().send(Method::GET, &url, &[("authorization", "Bearer ghs_guess")], None).await.status };
     let mut seen = Vec::new();
-    for _ in 0..130 {
-        let url = format!("{}/scim/v2/Users", scim.world.url);
-        let answer = Browser::new().send(Method::GET, &url, &[("authorization", "Bearer ghs_guess")], None).await;
-        seen.push(answer.status);
+    // Each second two are forgiven, so a slow machine needs more of them.
+    while !seen.contains(&429) && seen.len() < 1_000 {
+        seen.extend(join_all((0..50).map(|_| guess())).await);
     }
     assert!(seen[..100].iter().all(|status| *status == 401));
-    assert_eq!(seen.last(), Some(&429));
+    assert!(seen.contains(&429), "after {}", seen.len());
     assert_eq!(scim.get("/Users").await.status, 200, "from the same address");
 }
 

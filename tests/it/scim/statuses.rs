@@ -204,7 +204,7 @@ async fn bodies_have_a_size(backend: Backend) {
     let answer = scim.post("/Groups", &json!({"displayName": "SRE", "members": members})).await;
     refused(&answer, 400, Some("invalidValue"));
     assert!(answer.json()["detail"].as_str().unwrap().contains("id-0"), "a group may be larger: {}", answer.body);
-    let huge = json!({"displayName": "SRE", "externalId": "x".repeat(5 * 1024 * 1024)});
+    let huge = json!({"displayName": "SRE", "externalId": "x".repeat(17 * 1024 * 1024)});
     refused(&scim.post("/Groups", &huge).await, 413, None);
     assert!(scim.found("/Groups", "displayName eq \"SRE\"").await.is_empty());
 }
