@@ -120,13 +120,13 @@ async fn a_second_run_changes_nothing(db: &Db) {
 async fn a_token_is_the_files_own(db: &Db) {
     apply(db, FILE).await.unwrap();
     let first = directory_tokens::fingerprint(&sealer(), TOKEN);
-    assert_eq!(tokens(db).await, [first.clone()]);
+    assert_eq!(tokens(db).await, std::slice::from_ref(&first));
     let other = FILE.replace("${TOKEN}", "ffffffffffffffffffffffffffffffff");
     let plan = apply(db, &other).await.unwrap();
     assert_eq!(plan, "~ directory acme/okta (token (secret))\n0 created, 1 updated, 0 deleted");
     assert_eq!(apply(db, &other).await.unwrap(), "no changes");
     let second = directory_tokens::fingerprint(&sealer(), "ffffffffffffffffffffffffffffffff");
-    assert_eq!(tokens(db).await, [second.clone()]);
+    assert_eq!(tokens(db).await, std::slice::from_ref(&second));
     assert!(directories::by_token(db, &first).await.unwrap().is_none());
     // One made by the command is not the file's.
     let made = DirectoryToken {
