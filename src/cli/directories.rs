@@ -217,7 +217,8 @@ impl At<'_> {
             0 => Err(one(format!("there is no directory {name}{hint}; add it under directories and apply the file"))),
             1 => Ok(all.remove(0)),
             _ => {
-                let tenants: Vec<&str> = all.iter().map(|(tenant, _)| tenant.name.as_str()).collect();
+                let mut tenants: Vec<&str> = all.iter().map(|(tenant, _)| tenant.name.as_str()).collect();
+                tenants.sort_unstable();
                 Err(one(format!("several tenants have a directory {name}; say --tenant, one of {}", tenants.join(", "))))
             }
         }

@@ -140,9 +140,10 @@ mod tests {
         let letter = invitation(hostile, hostile, hostile).letter().unwrap();
         assert!(!letter.subject.contains(['\r', '\n']), "{:?}", letter.subject);
         for part in [&letter.subject, &letter.text, &letter.html] {
-            assert!(!part.contains("<script") && !part.contains("evil.example") && !part.contains('\u{202e}'), "{part}");
+            assert!(!part.contains("evil.example") && !part.contains('\u{202e}'), "{part}");
             assert!(!part.lines().any(|line| line.starts_with("Bcc:")), "{part}");
         }
+        assert!(!letter.html.contains("<script"), "{}", letter.html);
         assert_eq!(tame(&"x".repeat(500)).len(), LONGEST);
         assert_eq!(tame("Dr. Ada Lovelace, B.A. <ada@acme.example>"), "Dr. Ada Lovelace, B.A. <ada@acme.example>");
     }
