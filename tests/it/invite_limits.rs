@@ -79,10 +79,10 @@ async fn nobody_who_is_there_is_handed_over(backend: Backend) {
 
 async fn a_link_that_was_shown_proves_no_mailbox(backend: Backend) {
     let world = World::new(backend).await;
-    for (email, proven) in [("eve@elsewhere.example", false), ("eve@acme.example", true)] {
+    for email in ["eve@elsewhere.example", "eve@acme.example"] {
         let link = desk(&world.app).invite(&world.tenant().await, &wanted(email)).await.unwrap().link.unwrap();
         world.with_password(&mut Browser::new(), &link, PASSWORD).await;
-        assert_eq!(world.user(email).await.unwrap().email_proven, proven, "{email}");
+        assert!(!world.user(email).await.unwrap().email_proven, "{email}");
     }
     // By mail it does, also where the provider does not say so.
     world.idp.person(|p| p["email_verified"] = false.into());
