@@ -217,6 +217,21 @@ async fn a_record_is_the_persons_and_nobody_elses(backend: Backend) {
     // Of another connection, the same id is somebody else's.
     let answer = arrive(&sso, "scim", "okta-own", "00u-ada", "eve@scim.example").await;
     assert!(answer.status == 403 && answer.body.contains("has not been set up"), "{}", answer.body);
+    // A directory can write any id: it leads to nobody who is more than its record made of them, unless an operator says so.
+    for (who, more) in [
+        ("boss", "UPDATE users SET admin = TRUE WHERE email = 'boss@scim.example'"),
+        ("filed", "UPDATE users SET declared = TRUE WHERE email = 'filed@scim.example'"),
+        ("knows", "UPDATE users SET password_hash = 'x' WHERE email = 'knows@scim.example'"),
+        ("linked", "UPDATE directory_users SET made_user = FALSE WHERE external_id = '00u-linked'"),
+    ] {
+        let id = existing(&sso, &tenant_id, &format!("{who}@scim.example")).await;
+        record(&sso.app, "scim", "okta", &format!("00u-{who}"), Some(&id), true).await;
+        sso.sql(more).await;
+        let answer = arrive(&sso, "scim", "okta", &format!("00u-{who}"), "eve@scim.example").await;
+        assert!(answer.status == 403 && answer.body.contains("has not been set up"), "{who}: {}", answer.body);
+    }
+    sso.sql("UPDATE directory_users SET pinned = external_id WHERE external_id = '00u-linked'").await;
+    assert!(is_in(&arrive(&sso, "scim", "okta", "00u-linked", "eve@scim.example").await, "scim"));
     // Two records with one id name nobody.
     let bob = existing(&sso, &tenant_id, "bob@scim.example").await;
     record(&sso.app, "scim", "okta", "00u-bob", Some(&bob), true).await;
