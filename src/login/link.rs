@@ -43,7 +43,8 @@ struct Arrival<'a> {
     email: Option<Email>,
 }
 
-/// What the database knows about it.
+/// What the database knows about it: several reads, so that another sign-in of the same person may fall between them.
+#[derive(PartialEq)]
 struct Found {
     owner: Option<Candidate>,
     record: Option<Record>,
@@ -106,6 +107,9 @@ impl Arrival<'_> {
                 tracing::info!(user = user.id, connection = connection.name, record, invite, "user created at first sign-in");
                 Ok(Some(user))
             }
+            // Refused is only who is refused by a second look too: somebody whose identity came to be between the reads of
+            // the first would be told that another holds their address.
+            Decision::Refuse(_) if self.find().await? != found => Ok(None),
             Decision::Refuse(refusal) => Err(self.refused(refusal, &found).await),
         }
     }
