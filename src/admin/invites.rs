@@ -130,6 +130,7 @@ fn known(id: &str) -> Result<&str, ApiError> {
 }
 
 fn refused(e: InviteError) -> ApiError {
+    let mut retry_after = None;
     let code = match &e {
         InviteError::Store(_) => return ApiError::unavailable(e.to_string()),
         InviteError::Unknown => Code::NotFound,
@@ -137,11 +138,14 @@ fn refused(e: InviteError) -> ApiError {
         | InviteError::IsDeactivated(_)
         | InviteError::IsInvited(_)
         | InviteError::Directory
-        | InviteError::Over(_)
-        | InviteError::TooOften => Code::Conflict,
+        | InviteError::Over(_) => Code::Conflict,
+        InviteError::TooOften(seconds) => {
+            retry_after = Some(*seconds);
+            Code::SlowDown
+        }
         InviteError::Email(_) | InviteError::Team(..) | InviteError::Lifetime => Code::InvalidRequest,
     };
-    error(code, e.to_string()).into()
+    ApiError { retry_after, ..ApiError::from(error(code, e.to_string())) }
 }
 
 /// With the link, where no mail brings it.

@@ -22,6 +22,7 @@ on_both!(
     a_mail_brings_the_link,
     no_word_without_tls_and_the_right_certificate,
     a_refused_mail_waits_or_is_given_up,
+    one_tenants_trouble_is_its_own,
     what_is_dead_is_not_sent,
     hostile_names_stay_names,
 );
@@ -131,6 +132,28 @@ async fn a_refused_mail_waits_or_is_given_up(backend: Backend) {
     }
     assert_eq!((waiting(&world).await, relay.mails().len()), (0, 1));
     assert!(log.text().contains("a delivery is given up"), "{}", log.text());
+}
+
+/// Who pauses for a domain that takes nothing from them is the tenant that wrote to it, and nobody else.
+async fn one_tenants_trouble_is_its_own(backend: Backend) {
+    let relay = Relay::start(Knobs { to: Some("450 later"), of: "list", ..Knobs::default() }).await;
+    let world = world(backend, &relay.url("", "tls=none")).await;
+    world.apply(&format!("{STATE}\n- {{name: other, provisioning: invite}}")).await;
+    let acme = tenant(&world).await;
+    for list in ["list1@big.example", "list2@big.example", "ada@big.example"] {
+        desk(&world.app).invite(&acme, &wanted(list)).await.unwrap();
+        world.clock.advance(1);
+    }
+    let other = tenants::find_by_name(&world.app.db, "other").await.unwrap().unwrap();
+    desk(&world.app).invite(&other, &wanted("grace@big.example")).await.unwrap();
+    send(&world).await;
+    let to: Vec<String> = relay.mails().into_iter().flat_map(|mail| mail.to).collect();
+    assert_eq!((to.as_slice(), waiting(&world).await), (&["TO:<grace@big.example>".to_owned()][..], 3));
+    // Acme's wait together, and go when their time has come.
+    relay.turn(|k| k.to = None);
+    world.clock.advance(3600);
+    send(&world).await;
+    assert_eq!((relay.mails().len(), waiting(&world).await), (4, 0));
 }
 
 async fn what_is_dead_is_not_sent(backend: Backend) {

@@ -43,6 +43,8 @@ pub struct Knobs {
     pub login: Option<(&'static str, &'static str)>,
     /// Says this to whoever is written to.
     pub to: Option<&'static str>,
+    /// Only to addresses with this in them.
+    pub of: &'static str,
 }
 
 #[derive(Clone)]
@@ -147,7 +149,7 @@ impl Relay {
                 }
                 "RCPT" => {
                     mail.to.push(rest.to_owned());
-                    say(stream, knobs.to.unwrap_or("250 ok")).await;
+                    say(stream, knobs.to.filter(|_| rest.contains(knobs.of)).unwrap_or("250 ok")).await;
                 }
                 "DATA" => {
                     say(stream, "354 go ahead").await;
