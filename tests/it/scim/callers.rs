@@ -111,6 +111,7 @@ async fn each_directory_has_its_pace(backend: Backend) {
 /// The first refusal has a line, the others one together at the end of the round; the metrics count each.
 async fn a_flood_does_not_fill_the_log(backend: Backend) {
     let scim = Scim::over(World::with(backend, STATE, &[("SCIM_RATE", "1")]).await).await;
+    gatehouse::metrics::install();
     let log = Log::down_to(tracing::Level::INFO);
     let (before, mut slowed) = (counted(), 0);
     while slowed < 5 {
