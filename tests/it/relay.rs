@@ -45,6 +45,8 @@ pub struct Knobs {
     pub to: Option<&'static str>,
     /// Only to addresses with this in them.
     pub of: &'static str,
+    /// Greets with this.
+    pub greeting: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -100,7 +102,8 @@ impl Relay {
 
     async fn serve(self, stream: TcpStream) {
         let mut plain = BufReader::new(stream);
-        say(&mut plain, "220 relay.test ESMTP").await;
+        let greeting = self.knobs.lock().unwrap().greeting.unwrap_or("220 relay.test ESMTP");
+        say(&mut plain, greeting).await;
         if self.converse(&mut plain, false).await {
             let secret = self.tls.accept(plain.into_inner()).await;
             if let Ok(secret) = secret {
