@@ -4,6 +4,7 @@
 //! tokens. The rooms and what each may import are drawn in the README's "House", and held by `tests/house.rs`.
 
 pub mod admin;
+pub mod admin_link;
 pub mod app;
 pub mod apply;
 pub mod assets;
@@ -11,6 +12,7 @@ pub mod background;
 pub mod bearer;
 pub mod body;
 pub mod cli;
+pub mod chronicle;
 pub mod clock;
 pub mod config;
 pub mod connector;

@@ -12,7 +12,7 @@ use super::error::ScimError;
 use crate::{
     app::App,
     router::Address,
-    store::{self, directories, directory_tokens},
+    store::{self, audit::Actor, directories, directory_tokens},
 };
 
 /// Requests without a good token that one address may make in a minute.
@@ -20,21 +20,24 @@ pub const STRANGERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
 
 /// The directory that calls. What it does not own does not exist for it.
 #[derive(Debug)]
-pub struct Caller(directories::Caller);
+pub struct Caller {
+    known: directories::Caller,
+    address: String,
+}
 
 impl Deref for Caller {
     type Target = directories::Caller;
 
     fn deref(&self) -> &directories::Caller {
-        &self.0
+        &self.known
     }
 }
 
 impl Caller {
-    /// How receipts and logs name it.
+    /// How receipts and the audit log name it.
     #[must_use]
-    pub fn actor(&self) -> String {
-        format!("directory {}", self.0.directory.name)
+    pub fn actor(&self) -> Actor {
+        Actor::directory(&self.known.directory.name, &self.address)
     }
 }
 
@@ -42,6 +45,10 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ScimError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ScimError> {
+        let address = match Address::from_request_parts(parts, app).await {
+            Ok(Address(address)) => address,
+            Err(never) => match never {},
+        };
         let refused = match recognise(app, &parts.headers).await? {
             Ok(caller) => {
                 let directory = &caller.directory;
@@ -49,13 +56,9 @@ impl FromRequestParts<App> for Caller {
                     ScimError::throttled(wait, format!("directory {}/{} pushes too fast", caller.tenant, directory.name))
                 })?;
                 store::directory_tokens::touch(&app.db, &caller.token_id, app.clock.now(), caller.last_used_at).await?;
-                return Ok(Self(caller));
+                return Ok(Self { known: caller, address });
             }
             Err(why) => why,
-        };
-        let address = match Address::from_request_parts(parts, app).await {
-            Ok(Address(address)) => address,
-            Err(never) => match never {},
         };
         // Counted after the look: who guesses from behind a customer's proxy takes nothing from the customer.
         app.strangers.take(&address).map_err(|wait| ScimError::throttled(wait, format!("{address}: {refused}")))?;

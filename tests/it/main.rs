@@ -9,6 +9,7 @@ mod admin;
 mod apply;
 mod apply_trust;
 mod assertions;
+mod audit;
 mod attacks;
 mod authorize;
 mod backchannel;

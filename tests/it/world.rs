@@ -13,6 +13,7 @@ use gatehouse::{
     config::{Environment, Settings},
     password, router,
     store::{
+        audit::Actor,
         receipts::Receipt,
         users::{self, By, Opened, Opening, ShutOut},
     },
@@ -168,7 +169,7 @@ impl World {
 
     /// An operator shuts a user out: what ended; `None` when they were out already.
     pub async fn shut_out(&self, user_id: &str) -> Option<Receipt> {
-        let (by, actor, cause, sealer) = (By::Operator, "a test", "deactivated", &self.app.sealer);
+        let (by, actor, cause, sealer) = (By::Operator, &Actor::command_line(), "deactivated", &self.app.sealer);
         let out = ShutOut { user_id, by, actor, cause, force: true, sealer, now: self.clock.now() };
         let mut tx = self.app.db.begin().await.unwrap();
         let receipt = users::shut_out(&mut tx, &out).await.unwrap().unwrap();
@@ -178,7 +179,7 @@ impl World {
 
     /// An operator deletes a user: what ended.
     pub async fn remove(&self, user_id: &str) -> Option<Receipt> {
-        let (by, actor, cause, sealer) = (By::Operator, "a test", "deleted", &self.app.sealer);
+        let (by, actor, cause, sealer) = (By::Operator, &Actor::command_line(), "deleted", &self.app.sealer);
         let out = ShutOut { user_id, by, actor, cause, force: true, sealer, now: self.clock.now() };
         let mut tx = self.app.db.begin().await.unwrap();
         let receipt = users::remove(&mut tx, &out).await.unwrap().unwrap();
@@ -188,7 +189,7 @@ impl World {
 
     /// An operator lets a user in again.
     pub async fn open_again(&self, user_id: &str) -> Opened {
-        let opening = Opening { user_id, by: By::Operator, sealer: &self.app.sealer, now: self.clock.now() };
+        let opening = Opening { user_id, by: By::Operator, actor: &Actor::command_line(), sealer: &self.app.sealer, now: self.clock.now() };
         let mut tx = self.app.db.begin().await.unwrap();
         let opened = users::open_again(&mut tx, &opening).await.unwrap();
         tx.commit().await.unwrap();
