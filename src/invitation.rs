@@ -142,7 +142,8 @@ impl<'a> Desk<'a> {
             return Err(InviteError::IsInvited(invite.email.as_str().to_owned()));
         }
         let link = self.post(&mut tx, tenant, &invite, &token).await?;
-        let changes = Changes::default().is("expires_at", invite.expires_at).is("mailed", invite.mailed).is("teams", wanted.teams);
+        let changes =
+            Changes::default().is("expires_at", invite.expires_at).is("mailed", invite.mailed).is("teams", wanted.teams);
         self.note(&mut tx, tenant, &invite, Action::Invite, changes);
         tx.commit().await?;
         tracing::info!(invite = invite.id, tenant = tenant.name, by = invite.invited_by, mailed = invite.mailed, "invited");

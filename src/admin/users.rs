@@ -78,8 +78,7 @@ pub async fn activate(
     let (bearer, by) = bearer::administrator(&app, &headers).await?;
     let user = find(&app, &bearer.tenant_id, &id).await?;
     let actor = Actor::administrator(&by, Via::Api, &address);
-    let opening =
-        Opening { user_id: &user.id, by: By::Operator, actor: &actor, sealer: &app.sealer, now: app.clock.now() };
+    let opening = Opening { user_id: &user.id, by: By::Operator, actor: &actor, sealer: &app.sealer, now: app.clock.now() };
     let mut tx = app.db.begin().await?;
     let opened = users::open_again(&mut tx, &opening).await?;
     tx.commit().await?;

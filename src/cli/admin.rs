@@ -193,7 +193,11 @@ impl At<'_> {
             1 => Ok(found.remove(0)),
             _ => {
                 let names: Vec<&str> = found.iter().map(|(tenant, _)| tenant.name.as_str()).collect();
-                Err(one(format!("several tenants have an administrator {}; say --tenant, one of {}", email.as_str(), names.join(", "))))
+                Err(one(format!(
+                    "several tenants have an administrator {}; say --tenant, one of {}",
+                    email.as_str(),
+                    names.join(", ")
+                )))
             }
         }
     }

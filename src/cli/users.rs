@@ -194,13 +194,8 @@ impl At<'_> {
 
     async fn activate(&self, who: &Who) -> Result<(), Problems> {
         let (tenant, user) = self.find(who).await?;
-        let opening = Opening {
-            user_id: &user.id,
-            by: By::Operator,
-            actor: &Actor::command_line(),
-            sealer: self.sealer,
-            now: self.now,
-        };
+        let opening =
+            Opening { user_id: &user.id, by: By::Operator, actor: &Actor::command_line(), sealer: self.sealer, now: self.now };
         let mut tx = self.db.begin().await.map_err(one)?;
         let opened = users::open_again(&mut tx, &opening).await.map_err(one)?;
         tx.commit().await.map_err(one)?;
@@ -273,8 +268,7 @@ impl At<'_> {
         directory_users::pin(&mut tx, &record.id).await.map_err(one)?;
         // Whom a directory had shut out before: from now on it is the record that says whether they may come in.
         let actor = Actor::command_line();
-        let opening =
-            Opening { user_id: &user.id, by: By::Directory, actor: &actor, sealer: self.sealer, now: self.now };
+        let opening = Opening { user_id: &user.id, by: By::Directory, actor: &actor, sealer: self.sealer, now: self.now };
         users::open_again(&mut tx, &opening).await.map_err(one)?;
         let subject = format!("user {}/{email}", tenant.name);
         let changes = Changes::default()

@@ -98,20 +98,13 @@ pub async fn agree(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUs
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn open_again(
-    tx: &mut Tx,
-    app: &App,
-    caller: &Caller,
-    record: &DirectoryUser,
-    now: i64,
-) -> Result<(), ScimError> {
+pub async fn open_again(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser, now: i64) -> Result<(), ScimError> {
     let Some(user_id) = record.user_id.as_ref().filter(|_| record.active) else { return Ok(()) };
     if users::find(&mut *tx, user_id).await?.is_none_or(|user| user.active) {
         return Ok(());
     }
     let actor = caller.actor();
-    let opened =
-        users::open_again(tx, &Opening { user_id, by: By::Directory, actor: &actor, sealer: &app.sealer, now }).await?;
+    let opened = users::open_again(tx, &Opening { user_id, by: By::Directory, actor: &actor, sealer: &app.sealer, now }).await?;
     if matches!(opened, Opened::ByOperator | Opened::ByDirectory) {
         tracing::warn!(user = user_id, record = record.id, ?opened, "active again in a directory, and still shut out here");
     }
@@ -141,13 +134,7 @@ pub async fn end(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn left_to_others(
-    tx: &mut Tx,
-    app: &App,
-    caller: &Caller,
-    gone: &DirectoryUser,
-    now: i64,
-) -> Result<(), ScimError> {
+pub async fn left_to_others(tx: &mut Tx, app: &App, caller: &Caller, gone: &DirectoryUser, now: i64) -> Result<(), ScimError> {
     let Some(user_id) = &gone.user_id else { return Ok(()) };
     match store::directory_users::of_user(&mut *tx, user_id).await?.first() {
         Some(record) => open_again(tx, app, caller, record, now).await,

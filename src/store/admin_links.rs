@@ -92,7 +92,8 @@ pub async fn make(tx: &mut Tx, sealer: &Sealer, new: &New<'_>) -> Result<String>
     if kind == Kind::Setup {
         tx.execute("DELETE FROM admin_links WHERE kind = 'setup' AND used_at IS NULL", &[]).await?;
     }
-    let sql = "INSERT INTO admin_links (link_hash, kind, user_id, made_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
+    let sql =
+        "INSERT INTO admin_links (link_hash, kind, user_id, made_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
     let user_id = user.map(|user| user.id.as_str());
     tx.execute(sql, params![&secret::digest(&token), kind.as_str(), user_id, &actor.name, now, until]).await?;
     let action = match kind {

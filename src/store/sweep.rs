@@ -1,8 +1,9 @@
 //! Deletes what has expired, so that nothing grows without bound.
 
 use super::{
+    admin_links, audit,
     db::{Db, Result},
-    admin_links, audit, invites, receipts,
+    invites, receipts,
 };
 use crate::{params, seal::Sealer};
 

@@ -111,8 +111,14 @@ async fn what_is_tampered_with_is_named(db: &Db) {
     assert!(verdict(db).await.is_ok());
     // One before the beginning, and one behind the end.
     for (to, back) in [
-        ("INSERT INTO audit SELECT 0, at, tenant_id, actor, actor_id, via, address, action, subject, changes, mac FROM audit WHERE seq = 1", 0),
-        ("INSERT INTO audit SELECT 10, at, tenant_id, actor, actor_id, via, address, action, subject, changes, mac FROM audit WHERE seq = 1", 10),
+        (
+            "INSERT INTO audit SELECT 0, at, tenant_id, actor, actor_id, via, address, action, subject, changes, mac FROM audit WHERE seq = 1",
+            0,
+        ),
+        (
+            "INSERT INTO audit SELECT 10, at, tenant_id, actor, actor_id, via, address, action, subject, changes, mac FROM audit WHERE seq = 1",
+            10,
+        ),
     ] {
         sql(db, to).await;
         assert_eq!(verdict(db).await, broken(back, Flaw::Foreign));

@@ -115,19 +115,23 @@ fn insertion(rows: &[Row]) -> Statement<'_> {
     );
     for (n, row) in rows.iter().enumerate() {
         sql.push(if n == 0 { "(" } else { ", (" });
-        sql.bind_each(params![
-            row.seq,
-            row.at,
-            &row.tenant_id,
-            &row.actor,
-            &row.actor_id,
-            &row.via,
-            &row.address,
-            &row.action,
-            &row.subject,
-            &row.changes,
-            &row.mac,
-        ].iter().copied());
+        sql.bind_each(
+            params![
+                row.seq,
+                row.at,
+                &row.tenant_id,
+                &row.actor,
+                &row.actor_id,
+                &row.via,
+                &row.address,
+                &row.action,
+                &row.subject,
+                &row.changes,
+                &row.mac,
+            ]
+            .iter()
+            .copied(),
+        );
         sql.push(")");
     }
     sql

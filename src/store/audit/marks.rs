@@ -59,7 +59,8 @@ impl Mark {
     }
 
     fn marked(self, row: Option<Stored>) -> Result<Marked> {
-        let Stored { seq, mac, seal } = row.ok_or_else(|| StoreError::Corrupt("audit log", format!("its {} is gone", self.name)))?;
+        let Stored { seq, mac, seal } =
+            row.ok_or_else(|| StoreError::Corrupt("audit log", format!("its {} is gone", self.name)))?;
         Ok(Marked { mark: self.id, name: self.name, seq, mac, seal })
     }
 }

@@ -36,7 +36,7 @@ impl<'a> Filter<'a> {
         }
         if let Some(subject) = self.subject {
             let length = i64::try_from(subject.chars().count()).unwrap_or(i64::MAX);
-            sql.push(" AND SUBSTR(subject, 1, ").bind(length).push(") = ").bind(subject);
+            sql.push(" AND SUBSTR(subject, 1, CAST(").bind(length).push(" AS INTEGER)) = ").bind(subject);
         }
         if let Some(from) = self.from {
             sql.push(" AND at >= ").bind(from);

@@ -33,7 +33,10 @@ pub async fn retain(db: &Db, sealer: &Sealer, before: i64) -> Result<u64> {
         fits = fits && last.follow(&key, row).is_ok();
     }
     if !fits {
-        tracing::error!(seq = last.seq + 1, "the audit log is not what was written, so nothing of it is swept: see `gatehouse audit verify`");
+        tracing::error!(
+            seq = last.seq + 1,
+            "the audit log is not what was written, so nothing of it is swept: see `gatehouse audit verify`"
+        );
         return Ok(0);
     }
     if last.seq == beginning.seq {
