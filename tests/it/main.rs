@@ -6,11 +6,13 @@
 
 mod access;
 mod admin;
+mod administrators;
 mod apply;
 mod apply_trust;
 mod assertions;
 mod attacks;
 mod audit;
+mod audit_trail;
 mod authorize;
 mod backchannel;
 mod browser;
