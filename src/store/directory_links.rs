@@ -79,6 +79,15 @@ pub async fn claim(tx: &mut Tx, record_id: &str, user_id: &str, made: bool) -> R
     Ok(On::from(tx).alter(sql, params![record_id, user_id, made]).await? == 1)
 }
 
+/// Whether a record lets its person in and stands for no user.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_unclaimed(on: impl Into<On<'_>>, record_id: &str) -> Result<bool> {
+    let sql = "SELECT id FROM directory_users WHERE id = $1 AND user_id IS NULL AND active";
+    Ok(on.into().optional::<(String,)>(sql, params![record_id]).await?.is_some())
+}
+
 /// The `externalId`s under which the directories of a connection know this address: to tell an operator why a sign-in was
 /// not matched.
 ///
