@@ -1,0 +1,44 @@
+-- Administration: who may administer what, how they come in for the first time, and what they have done.
+
+-- platform: administers every tenant, the deployment's own things too; tenant administrators (admin) their own tenant alone.
+ALTER TABLE users ADD COLUMN platform BOOLEAN NOT NULL DEFAULT FALSE;
+
+-- A link that lets somebody in without a sign-in, once: kind is "setup" (the first administrator of a new deployment, user_id
+-- is null) or "break_glass" (as this administrator, when their provider is down). made_by says who made it.
+CREATE TABLE admin_links (
+    link_hash  TEXT PRIMARY KEY,
+    kind       TEXT NOT NULL,
+    user_id    TEXT REFERENCES users (id) ON DELETE CASCADE,
+    made_by    TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_at    BIGINT
+);
+
+-- Who has done what, oldest first: never updated, and deleted only from its beginning, when it is old. mac is a keyed digest
+-- of the entry and of the mac before it, so that whoever alters the table without the master key is found out.
+-- actor is for people to read, actor_id the user's row where there is one, via how they came: page, api, command, file, scim,
+-- sign-in. changes is JSON: per field what it was and what it is, secrets redacted.
+CREATE TABLE audit (
+    seq       BIGINT PRIMARY KEY,
+    at        BIGINT NOT NULL,
+    tenant_id TEXT,
+    actor     TEXT NOT NULL,
+    actor_id  TEXT,
+    via       TEXT NOT NULL,
+    address   TEXT,
+    action    TEXT NOT NULL,
+    subject   TEXT NOT NULL,
+    changes   TEXT NOT NULL,
+    mac       TEXT NOT NULL
+);
+CREATE INDEX audit_by_tenant ON audit (tenant_id, seq);
+CREATE INDEX audit_by_subject ON audit (subject, seq);
+
+-- Its last entry; the row that writers take turns at.
+CREATE TABLE audit_head (
+    id  BIGINT PRIMARY KEY,
+    seq BIGINT NOT NULL,
+    mac TEXT NOT NULL
+);
+INSERT INTO audit_head (id, seq, mac) VALUES (1, 0, '');
