@@ -50,7 +50,7 @@ pub async fn by_subject(db: &Db, connection_id: &str, subject: &str) -> Result<O
         .all(
             "SELECT r.id, r.active,
                     COALESCE(r.pinned = r.external_id, FALSE)
-                      OR (r.made_user AND NOT COALESCE(u.admin OR u.declared, FALSE) AND u.password_hash IS NULL
+                      OR (r.made_user AND NOT COALESCE(u.admin OR u.platform OR u.declared, FALSE) AND u.password_hash IS NULL
                           AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id)) AS leads,
                     u.id AS user_id, u.email, u.active AS user_active, u.email_proven,
                     EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.connection_id = $1) AS has_identity_here

@@ -59,6 +59,7 @@ async fn an_operators_lock_holds_the_address_too(backend: Backend) {
         ("locked", "UPDATE users SET active = FALSE, shut_by = 'operator' WHERE email = 'locked@acme.example'", false),
         ("away", "UPDATE users SET active = FALSE, shut_by = 'directory' WHERE email = 'away@acme.example'", true),
         ("boss", "UPDATE users SET admin = TRUE WHERE email = 'boss@acme.example'", false),
+        ("head", "UPDATE users SET platform = TRUE WHERE email = 'head@acme.example'", false),
         ("named", "UPDATE users SET declared = TRUE WHERE email = 'named@acme.example'", false),
     ] {
         let (old, new) = (format!("{who}@acme.example"), format!("{who}.new@acme.example"));
