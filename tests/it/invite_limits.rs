@@ -150,6 +150,7 @@ async fn links_leak_nowhere(backend: Backend) {
     world.person("idp|grace", "grace@acme.example");
     world.over_sso(&mut browser, &link).await;
     refused(&Browser::new().get(&link).await, 410, "has been used");
+    assert_eq!(Browser::new().get(&format!("{link}/")).await.status, 404, "mistyped, it is a secret all the same");
     let text = log.text();
     // Of this program's own lines: the browser of the test writes here too.
     let leak = text.lines().find(|line| line.contains(token) && line.contains("gatehouse::"));
