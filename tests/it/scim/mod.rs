@@ -1,6 +1,7 @@
 //! Directories: what they push over SCIM, over HTTP, on both databases.
 
 mod accounts;
+mod addresses;
 mod bulk;
 mod callers;
 mod groups;
