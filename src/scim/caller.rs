@@ -36,6 +36,18 @@ impl Caller {
     pub fn actor(&self) -> String {
         format!("directory {}", self.0.directory.name)
     }
+
+    /// Counts as many requests more in the directory's pace.
+    ///
+    /// # Errors
+    /// 429, and when they would not be too many.
+    pub fn pay(&self, app: &App, requests: i64) -> Result<(), ScimError> {
+        let Some(requests) = NonZeroU32::new(u32::try_from(requests).unwrap_or(u32::MAX)) else { return Ok(()) };
+        let taken = app.pushes.take_many(&self.directory.id, requests);
+        taken.map_err(|wait| {
+            ScimError::throttled(wait, format!("directory {}/{} searches too much", self.tenant, self.directory.name))
+        })
+    }
 }
 
 impl FromRequestParts<App> for Caller {
