@@ -15,9 +15,6 @@ use crate::{
     store::{self, directories, directory_tokens},
 };
 
-/// Requests without a good token that one address may make in a minute.
-pub const STRANGERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
-
 /// The directory that calls. What it does not own does not exist for it.
 #[derive(Debug)]
 pub struct Caller(directories::Caller);
@@ -43,10 +40,14 @@ impl Caller {
     /// 429, and when they would not be too many.
     pub fn pay(&self, app: &App, requests: i64) -> Result<(), ScimError> {
         let Some(requests) = NonZeroU32::new(u32::try_from(requests).unwrap_or(u32::MAX)) else { return Ok(()) };
-        let taken = app.pushes.take_many(&self.directory.id, requests);
-        taken.map_err(|wait| {
-            ScimError::throttled(wait, format!("directory {}/{} searches too much", self.tenant, self.directory.name))
-        })
+        let taken = app.limits.pushes.take_many(&self.directory.id, requests);
+        taken.map_err(|wait| self.too_fast(app, wait, "searches too much"))
+    }
+
+    fn too_fast(&self, app: &App, wait: i64, how: &str) -> ScimError {
+        let whose = format!("directory {}/{}", self.tenant, self.directory.name);
+        let muted = !app.limits.floods.is_first("pushes", &whose);
+        ScimError { muted, ..ScimError::throttled(wait, format!("{whose} {how}")) }
     }
 }
 
@@ -56,12 +57,11 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ScimError> {
         let refused = match recognise(app, &parts.headers).await? {
             Ok(caller) => {
-                let directory = &caller.directory;
-                app.pushes.take(&directory.id).map_err(|wait| {
-                    ScimError::throttled(wait, format!("directory {}/{} pushes too fast", caller.tenant, directory.name))
-                })?;
+                let caller = Self(caller);
+                let taken = app.limits.pushes.take(&caller.directory.id);
+                taken.map_err(|wait| caller.too_fast(app, wait, "pushes too fast"))?;
                 store::directory_tokens::touch(&app.db, &caller.token_id, app.clock.now(), caller.last_used_at).await?;
-                return Ok(Self(caller));
+                return Ok(caller);
             }
             Err(why) => why,
         };
@@ -70,7 +70,10 @@ impl FromRequestParts<App> for Caller {
             Err(never) => match never {},
         };
         // Counted after the look: who guesses from behind a customer's proxy takes nothing from the customer.
-        app.strangers.take(&address).map_err(|wait| ScimError::throttled(wait, format!("{address}: {refused}")))?;
+        app.limits.strangers.take(&address).map_err(|wait| {
+            let muted = !app.limits.floods.is_first("strangers", &address);
+            ScimError { muted, ..ScimError::throttled(wait, format!("{address}: {refused}")) }
+        })?;
         Err(ScimError::unauthorized(format!("{address}: {refused}")))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{issuer::valid_name, resource};
+use super::{issuer::valid_name, resource, tenant};
 use crate::{
     apply::{
         desired::{DirectoryFile, TenantFile},
@@ -25,6 +25,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<DirectoryFile> {
     let name = f.required_text("name").filter(|name| valid_name(context, name));
     let connection = f.text("connection").map(|text| (text.at, text.value));
     let token = f.secret("token").filter(|token| is_token(context, token)).map(|text| (text.at, text.value));
+    let overlap = tenant::span(&mut f, "token_overlap", 0).unwrap_or_default();
     let enabled = f.bool("enabled");
     let proven_domains_only = f.bool("proven_domains_only").unwrap_or_default();
     let rules = f.list("group_rules");
@@ -37,7 +38,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<DirectoryFile> {
         settings.problems().into_iter().for_each(|why| context.problem(at, why));
     }
     let name = name?;
-    Some(DirectoryFile { at: name.at, name: name.value, connection, token, enabled, settings })
+    Some(DirectoryFile { at: name.at, name: name.value, connection, token, overlap, enabled, settings })
 }
 
 fn rule(context: &Context<'_>, node: &Node) -> Option<GroupRule> {
