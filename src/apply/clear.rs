@@ -142,7 +142,7 @@ impl Work<'_> {
             }
             let lost = self.roles(&x.id).await?;
             if self.goes(format!("user {}/{}", tenant.name, x.email.as_str()), lost) {
-                let (by, actor, cause) = (By::Operator, "apply", "deleted");
+                let (by, actor, cause) = (By::Operator, self.actor, "deleted");
                 let out = ShutOut { user_id: &x.id, by, actor, cause, force: true, sealer: self.sealer, now: self.now };
                 // Forced, so there is no last administrator to spare.
                 let _ = users::remove(self.tx, &out).await?;

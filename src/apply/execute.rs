@@ -11,7 +11,7 @@ use super::{
 use crate::{
     seal::Sealer,
     secret,
-    store::{StoreError, db::Tx, tenants},
+    store::{StoreError, audit::Actor, db::Tx, tenants},
 };
 
 pub type Result<T = ()> = std::result::Result<T, StoreError>;
@@ -32,13 +32,14 @@ pub struct Work<'a> {
     /// Whether the tenant at hand got a resource that it did not have.
     pub resourced: bool,
     pub prune: bool,
+    pub actor: &'a Actor,
     made: u64,
     origin: &'a str,
     problems: Vec<Problem>,
 }
 
 impl<'a> Work<'a> {
-    pub fn new(tx: &'a mut Tx, sealer: &'a Sealer, hashing: Hashing, origin: &'a str, now: i64) -> Self {
+    pub fn new(tx: &'a mut Tx, sealer: &'a Sealer, hashing: Hashing, origin: &'a str, actor: &'a Actor, now: i64) -> Self {
         Self {
             tx,
             sealer,
@@ -52,6 +53,7 @@ impl<'a> Work<'a> {
             made: 0,
             origin,
             prune: false,
+            actor,
             problems: Vec::new(),
         }
     }
@@ -76,6 +78,7 @@ impl<'a> Work<'a> {
         self.prune = prune;
         tenants::lock(self.tx).await?;
         for tenant in tenants::all(&mut *self.tx).await? {
+            self.plan.tenant_id = Some(tenant.id.clone());
             match files.iter().find(|f| f.name == tenant.name) {
                 Some(file) => self.clear(&tenant, file).await?,
                 None => {

@@ -34,6 +34,7 @@ impl Work<'_> {
             refresh_token_lifetime: file.refresh_token_lifetime,
             created_at: old.as_ref().map_or(self.now, |o| o.created_at),
         };
+        self.plan.tenant_id = Some(new.id.clone());
         if old.as_ref() != Some(&new) {
             tenants::save(&mut *self.tx, &new).await?;
         }

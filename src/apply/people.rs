@@ -79,7 +79,8 @@ impl Work<'_> {
                 self.shut_out(&old.id).await?;
             }
             Some(true) if !old.active => {
-                let opening = Opening { user_id: &old.id, by: By::Operator, sealer: self.sealer, now: self.now };
+                let (user_id, by, actor) = (&*old.id, By::Operator, self.actor);
+                let opening = Opening { user_id, by, actor, sealer: self.sealer, now: self.now };
                 match users::open_again(self.tx, &opening).await? {
                     Opened::Open => fields.push("active".into()),
                     // No problem: a start with this file must not fail because a customer's directory shuts somebody out.
@@ -94,7 +95,7 @@ impl Work<'_> {
 
     /// A file is explicit: also for the last administrator.
     async fn shut_out(&mut self, id: &str) -> Result {
-        let (by, actor, cause) = (By::Operator, "apply", "active: false");
+        let (by, actor, cause) = (By::Operator, self.actor, "active: false");
         let out = ShutOut { user_id: id, by, actor, cause, force: true, sealer: self.sealer, now: self.now };
         // Forced, so there is no last administrator to spare.
         let _ = users::shut_out(self.tx, &out).await?;

@@ -24,6 +24,8 @@ pub enum Action {
 /// One thing of the file or of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
+    /// The row id of the tenant whose thing it is.
+    pub tenant_id: Option<String>,
     /// What happens to it.
     pub action: Action,
     /// Its kind and name: `connection acme/okta`.
@@ -40,6 +42,8 @@ pub struct Plan {
     pub lines: Vec<Line>,
     /// What the file leaves open on purpose, and its operator should read again.
     pub warnings: Vec<String>,
+    /// The tenant that is worked on.
+    pub(super) tenant_id: Option<String>,
 }
 
 impl Plan {
@@ -55,7 +59,7 @@ impl Plan {
     }
 
     pub(super) fn add(&mut self, action: Action, name: String, fields: Vec<String>) {
-        self.lines.push(Line { action, name, fields });
+        self.lines.push(Line { tenant_id: self.tenant_id.clone(), action, name, fields });
     }
 
     pub(super) fn warn(&mut self, text: String) {
@@ -76,7 +80,7 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Line { action, name, fields } in &self.lines {
+        for Line { action, name, fields, .. } in &self.lines {
             match action {
                 Action::Create => writeln!(f, "+ {name}")?,
                 Action::Update => writeln!(f, "~ {name} ({})", fields.join(", "))?,
