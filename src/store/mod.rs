@@ -43,6 +43,7 @@ pub mod replays;
 pub mod resources;
 pub mod revisions;
 pub mod saml_keys;
+pub mod search;
 pub mod sessions;
 pub mod sign_ins;
 pub mod site_sessions;

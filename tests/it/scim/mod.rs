@@ -10,6 +10,7 @@ mod lists;
 mod members;
 mod properties;
 mod races;
+mod searches;
 mod statuses;
 mod users;
 
