@@ -138,7 +138,8 @@ async fn the_last_administrator_of_the_deployment_stays(backend: Backend) {
     }
     assert!(user_of(&sso, "ada@acme.example").await.unwrap().active);
     sso.sql("UPDATE users SET platform = TRUE WHERE email = 'bob@acme.example'").await;
-    let (one, two) = tokio::join!(directory.patch(&at(&ada), off.clone()), directory.delete(&at(&bob)));
+    let (adas, bobs) = (at(&ada), at(&bob));
+    let (one, two) = tokio::join!(directory.patch(&adas, off.clone()), directory.delete(&bobs));
     let mut statuses = [one.status, two.status];
     statuses.sort_unstable();
     assert!(matches!(statuses, [200 | 204, 409]), "one goes, one stays: {statuses:?}");
