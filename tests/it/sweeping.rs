@@ -12,6 +12,13 @@ on_both_databases!(nothing_younger_goes, deliveries_wait_their_time);
 
 const NOW: i64 = 1_800_000_000;
 
+/// For how long the audit log is kept, which is tested with it.
+const YEAR: i64 = 365 * 86_400;
+
+fn sealer() -> Sealer {
+    Sealer::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap()
+}
+
 async fn names(db: &Db, sql: &'static str) -> Vec<String> {
     db.all::<(String,)>(sql, &[]).await.unwrap().into_iter().map(|(name,)| name).collect()
 }
@@ -39,25 +46,24 @@ async fn nothing_younger_goes(db: &Db) {
         db.execute(invite, params![name, &acme.id, end]).await.unwrap();
     }
     let tokens = "SELECT id FROM directory_tokens ORDER BY id";
-    assert_eq!(sweep(db, NOW).await.unwrap(), 3);
+    assert_eq!(sweep(db, &sealer(), YEAR, NOW).await.unwrap(), 3);
     assert_eq!(names(db, tokens).await, ["ended", "kept", "lives", "without end"]);
     assert_eq!(names(db, "SELECT id FROM receipts ORDER BY id").await, ["ended", "kept", "lives"]);
     assert_eq!(names(db, "SELECT id FROM invites ORDER BY id").await, ["kept", "open", "over"]);
-    assert_eq!(sweep(db, NOW).await.unwrap(), 0, "once is enough");
-    assert_eq!(sweep(db, NOW + 1).await.unwrap(), 3, "and in time it goes");
+    assert_eq!(sweep(db, &sealer(), YEAR, NOW).await.unwrap(), 0, "once is enough");
+    assert_eq!(sweep(db, &sealer(), YEAR, NOW + 1).await.unwrap(), 3, "and in time it goes");
     assert_eq!(receipts::KEPT, 365 * 86_400, "a year, as the README says");
 }
 
 async fn deliveries_wait_their_time(db: &Db) {
     let acme = tenant("acme");
     gatehouse::store::tenants::save(db, &acme).await.unwrap();
-    let sealer = Sealer::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
     let new = deliveries::New { tenant_id: &acme.id, kind: deliveries::Kind::Mail, receiver: "mail.example" };
     let mut made = Vec::new();
     for at in [NOW - 2 * 86_400, NOW - 2 * 86_400 + 1, NOW - 3_600, NOW] {
-        made.push(deliveries::push(db, &sealer, &new, &"a letter", at).await.unwrap());
+        made.push(deliveries::push(db, &sealer(), &new, &"a letter", at).await.unwrap());
     }
-    assert_eq!(sweep(db, NOW).await.unwrap(), 1);
+    assert_eq!(sweep(db, &sealer(), YEAR, NOW).await.unwrap(), 1);
     let mut left = made.split_off(1);
     left.sort();
     assert_eq!(names(db, "SELECT id FROM deliveries ORDER BY id").await, left);

@@ -1,4 +1,5 @@
-//! Whose address a directory may change, and what the new one is worth (threats P3, G5): whoever pushes can write any.
+//! What a directory may not do to those who are there (threats P3, P7, G5): give them an address and prove it, hide a name,
+//! take the last administrator away.
 
 use gatehouse::{
     policy::{directory::DirectorySettings, email::Email},
@@ -16,7 +17,8 @@ use crate::{
 on_both!(
     an_operators_lock_holds_the_address_too,
     a_pushed_address_of_somebody_who_is_there_proves_nothing,
-    names_that_hide_nothing
+    names_that_hide_nothing,
+    the_last_administrator_of_the_deployment_stays
 );
 
 async fn user_of(world: &World, email: &str) -> Option<users::User> {
@@ -121,4 +123,25 @@ async fn names_that_hide_nothing(backend: Backend) {
         super::refused(&renamed, 400, Some("invalidValue"));
     }
     assert_eq!(directory.get(&at(&fine)).await.json(), fine);
+}
+
+/// Also where the tenant has administrators of its own, and when the two last go at once.
+async fn the_last_administrator_of_the_deployment_stays(backend: Backend) {
+    let (sso, directory) = with_two_connections(backend).await;
+    let [ada, bob] = [directory.user("ada@acme.example").await, directory.user("bob@acme.example").await];
+    sso.sql("UPDATE users SET admin = TRUE WHERE email = 'file@acme.example'").await;
+    sso.sql("UPDATE users SET platform = TRUE WHERE email = 'ada@acme.example'").await;
+    let off = json!([{"op": "replace", "path": "active", "value": false}]);
+    for answer in [directory.patch(&at(&ada), off.clone()).await, directory.delete(&at(&ada)).await] {
+        super::refused(&answer, 409, None);
+        assert!(answer.body.contains("of the deployment"), "{}", answer.body);
+    }
+    assert!(user_of(&sso, "ada@acme.example").await.unwrap().active);
+    sso.sql("UPDATE users SET platform = TRUE WHERE email = 'bob@acme.example'").await;
+    let (adas, bobs) = (at(&ada), at(&bob));
+    let (one, two) = tokio::join!(directory.patch(&adas, off.clone()), directory.delete(&bobs));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert!(matches!(statuses, [200 | 204, 409]), "one goes, one stays: {statuses:?}");
+    assert_eq!(sso.sql("UPDATE users SET name = name WHERE platform AND active").await, 1);
 }
