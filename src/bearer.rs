@@ -55,7 +55,7 @@ pub async fn require_administrator(app: &App, bearer: &Bearer) -> Result<User, A
         Some(family) => store::users::find(&app.db, &family.user_id).await?,
         None => None,
     };
-    let user = user.filter(|user| user.admin && user.active);
+    let user = user.filter(|user| (user.admin || user.platform) && user.active);
     let user = user.ok_or_else(|| forbidden("only an administrator of the tenant may ask this", &bearer.subject))?;
     let client = match family {
         Some(family) => store::clients::find(&app.db, &family.client_id).await?,

@@ -28,6 +28,7 @@ mod markup;
 pub mod metrics;
 pub mod moment;
 pub mod oauth;
+pub mod operator;
 pub mod outbound;
 pub mod page;
 pub mod password;

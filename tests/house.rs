@@ -37,6 +37,7 @@ const FRONT: &[&str] = &[
     "trust",
     "delivery",
     "invitation",
+    "operator",
 ];
 
 /// Each door; no door knows another.
@@ -100,7 +101,7 @@ const OWNED: &[(&[&str], &[&str])] = &[
         &["axum", "axum_extra", "axum_server", "tower", "tower_http", "tower_sessions", "askama_web"],
         &[
             "login", "endpoint", "admin", "scim", "demo", "main", "cli", "app", "router", "journal", "session", "bearer", "body",
-            "error", "page", "assets", "serve", "metrics",
+            "error", "page", "assets", "serve", "metrics", "operator",
         ],
     ),
 ];

@@ -33,6 +33,7 @@ impl Work<'_> {
                 name: file.name.clone(),
                 password_hash: new_hash.map(str::to_owned),
                 admin: file.admin,
+                platform: false,
                 active: file.active.unwrap_or(true),
                 shut_by: (file.active == Some(false)).then_some(By::Operator),
                 created_at: self.now,

@@ -248,6 +248,7 @@ pub fn new_user(tenant_id: &str, email: Email, email_proven: bool, name: Option<
         name,
         password_hash: None,
         admin: false,
+        platform: false,
         active: true,
         shut_by: None,
         created_at: now,

@@ -43,6 +43,7 @@ pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut Directo
         name: record.name(),
         password_hash: None,
         admin: false,
+        platform: false,
         active: record.active,
         shut_by: (!record.active).then_some(By::Directory),
         created_at: now,

@@ -451,5 +451,5 @@ macro_rules! migrations {
 
 /// The one series of migrations. They only add; a file that has been released is never changed.
 fn migrations() -> Vec<Migration> {
-    migrations![1 "0001_init.sql", 2 "0002_saml.sql", 3 "0003_trust.sql", 4 "0004_directories.sql"]
+    migrations![1 "0001_init.sql", 2 "0002_saml.sql", 3 "0003_trust.sql", 4 "0004_directories.sql", 5 "0005_admin.sql"]
 }

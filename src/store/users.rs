@@ -28,6 +28,8 @@ pub struct User {
     pub password_hash: Option<String>,
     /// May administer the tenant.
     pub admin: bool,
+    /// May administer every tenant and the deployment ([`set_platform`]).
+    pub platform: bool,
     /// A deactivated user is refused on every path.
     pub active: bool,
     /// Who has shut them out, while they are.
@@ -47,6 +49,7 @@ struct Stored {
     name: Option<String>,
     password_hash: Option<String>,
     admin: bool,
+    platform: bool,
     active: bool,
     shut_by: Option<String>,
     created_at: i64,
@@ -65,6 +68,7 @@ impl TryFrom<Stored> for User {
             name: row.name,
             password_hash: row.password_hash,
             admin: row.admin,
+            platform: row.platform,
             active: row.active,
             shut_by: row.shut_by.as_deref().map(By::read).transpose()?,
             created_at: row.created_at,
@@ -209,6 +213,25 @@ pub async fn update(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
     let sql = "UPDATE users SET name = $2, email_proven = $3, admin = $4, updated_at = $5 WHERE id = $1";
     let params = params![&user.id, &user.name, user.email_proven, user.admin, user.updated_at];
     Ok(on.into().alter(sql, params).await? > 0)
+}
+
+/// Makes a user an administrator of the whole deployment, or one no more; whether the user is there. Nothing else writes
+/// this: neither a sign-in nor a directory nor another administrator's form may.
+///
+/// # Errors
+/// What the database says.
+pub async fn set_platform(on: impl Into<On<'_>>, id: &str, platform: bool, now: i64) -> Result<bool> {
+    let sql = "UPDATE users SET platform = $2, updated_at = $3 WHERE id = $1";
+    Ok(on.into().alter(sql, params![id, platform, now]).await? > 0)
+}
+
+/// Whether anybody administers anything yet: with nobody, a new deployment is set up by whoever reads its output.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_deployment_administered(on: impl Into<On<'_>>) -> Result<bool> {
+    let sql = "SELECT id FROM users WHERE (admin OR platform) AND active LIMIT 1";
+    Ok(on.into().optional::<(String,)>(sql, params![]).await?.is_some())
 }
 
 /// Sets or removes the password's hash (argon2id, PHC form); whether the user is there.

@@ -80,6 +80,7 @@ fn user(tenant: &Tenant, email: &str) -> User {
         name: None,
         password_hash: None,
         admin: false,
+        platform: false,
         active: true,
         shut_by: None,
         created_at: 1,

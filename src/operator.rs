@@ -1,0 +1,98 @@
+//! Operators: who may administer what. Platform administrators have every tenant and the deployment's own things, tenant
+//! administrators their own tenant. However they come, by a session of a browser or by a token, it is decided here, and
+//! what is not theirs does not exist for them.
+
+use axum::http::HeaderMap;
+
+use crate::{
+    app::App,
+    bearer,
+    error::{ApiError, PageError},
+    session::{SignedIn, Visit},
+    store::{
+        self, StoreError,
+        tenants::{self, Tenant},
+        users::User,
+    },
+};
+
+/// An administrator who asks for something.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    /// Who.
+    pub user: User,
+    /// Whose user they are.
+    pub home: Tenant,
+    /// How they came.
+    pub via: Via,
+}
+
+/// How an operator came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// With a browser, to the pages.
+    Page,
+    /// With a bearer token, to the API.
+    Api,
+}
+
+impl Via {
+    /// As the audit log spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Api => "api",
+        }
+    }
+}
+
+impl Operator {
+    /// Whoever is signed in in this browser, and what they may be; `Err` holds the sign-in of somebody who administers
+    /// nothing, `None` nobody's.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn of_visit(app: &App, visit: &Visit) -> Result<Option<Result<Self, SignedIn>>, PageError> {
+        let Some(who) = visit.signed_in(app, None).await? else { return Ok(None) };
+        let user = store::users::find(&app.db, &who.user_id).await?;
+        Ok(Some(Self::new(app, user, Via::Page).await?.ok_or(who)))
+    }
+
+    /// Whoever asks with an access token in the header; see [`bearer::administrator`].
+    ///
+    /// # Errors
+    /// As [`bearer::administrator`].
+    pub async fn of_token(app: &App, headers: &HeaderMap) -> Result<Self, ApiError> {
+        let (_, user) = bearer::administrator(app, headers).await?;
+        let who = user.id.clone();
+        let operator = Self::new(app, Some(user), Via::Api).await?;
+        operator.ok_or_else(|| bearer::forbidden("only an administrator of the tenant may ask this", &who))
+    }
+
+    async fn new(app: &App, user: Option<User>, via: Via) -> Result<Option<Self>, StoreError> {
+        let Some(user) = user.filter(|user| user.active && (user.admin || user.platform)) else { return Ok(None) };
+        let home = tenants::find(&app.db, &user.tenant_id).await?.filter(|tenant| tenant.enabled);
+        Ok(home.map(|home| Self { user, home, via }))
+    }
+
+    /// Whether they have the whole deployment.
+    #[must_use]
+    pub fn is_platform(&self) -> bool {
+        self.user.platform
+    }
+
+    /// The tenant of this name, if it is theirs to administer. One that is not is as unknown as one that does not exist.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn tenant(&self, app: &App, name: &str) -> Result<Option<Tenant>, StoreError> {
+        if name == self.home.name {
+            return Ok(Some(self.home.clone()));
+        }
+        match self.is_platform() {
+            true => tenants::find_by_name(&app.db, name).await,
+            false => Ok(None),
+        }
+    }
+}
