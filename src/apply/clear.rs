@@ -9,12 +9,7 @@ use super::{
 };
 use crate::{
     policy::principal::Kind,
-    store::{
-        clients, connections, domains, principals, resources, sites, teams,
-        tenants::Tenant,
-        trusted_issuers,
-        users,
-    },
+    store::{clients, connections, domains, principals, resources, sites, teams, tenants::Tenant, trusted_issuers, users},
 };
 
 /// How many of those who are kept are named.

@@ -6,7 +6,11 @@ use super::{
     plan::{Change, differences, differs},
 };
 use crate::{
-    policy::{connection::Protocol, principal::Kind, trusted_issuer::{IssuerSecrets, IssuerSettings}},
+    policy::{
+        connection::Protocol,
+        principal::Kind,
+        trusted_issuer::{IssuerSecrets, IssuerSettings},
+    },
     seal::Sealer,
     store::{
         StoreError, connections,

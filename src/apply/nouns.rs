@@ -142,7 +142,8 @@ impl Work<'_> {
     pub async fn landings(&mut self, tenant: &Tenant, file: &ClientFile) -> Result {
         for connection in connections::of_tenant(&mut *self.tx, &tenant.id).await? {
             let Some(saml) = connection.settings.saml.as_ref().filter(|saml| saml.idp_initiated) else { continue };
-            let Some(url) = saml.idp_initiated_url.as_ref().filter(|_| saml.idp_initiated_client.as_ref() == Some(&file.id)) else {
+            let Some(url) = saml.idp_initiated_url.as_ref().filter(|_| saml.idp_initiated_client.as_ref() == Some(&file.id))
+            else {
                 continue;
             };
             if !SamlSettings::may_land(url, &file.settings.redirect_uris) {

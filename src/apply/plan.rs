@@ -245,7 +245,10 @@ mod tests {
         plan.compare("tenant acme".into(), vec![]);
         assert_eq!(plan.to_string(), "no changes");
         plan.add(Action::Create, "user acme/ada@acme.example".into(), vec![]);
-        plan.compare("connection acme/okta".into(), ["oidc.scopes", "button_text", "button_text"].map(|field| Change::new(field, 1, 2)).into());
+        plan.compare(
+            "connection acme/okta".into(),
+            ["oidc.scopes", "button_text", "button_text"].map(|field| Change::new(field, 1, 2)).into(),
+        );
         plan.add(Action::Keep, "client old".into(), vec![]);
         plan.add(Action::Delete, "external identity acme/ci".into(), vec!["viewer on model gpt".into()]);
         plan.warn("careful".into());

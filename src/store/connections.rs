@@ -145,7 +145,8 @@ pub async fn any(on: impl Into<On<'_>>, protocol: Protocol) -> Result<bool> {
 /// # Errors
 /// As [`find`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Connection>> {
-    let sql = "SELECT * FROM connections WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
+    let sql =
+        "SELECT * FROM connections WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
     let w = window;
     let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
     rows.into_iter().map(Connection::try_from).collect()

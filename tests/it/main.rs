@@ -60,6 +60,7 @@ mod secrets;
 mod serve;
 mod shut_out;
 mod sign_in;
+mod single;
 mod sso;
 mod starts;
 mod store;

@@ -10,7 +10,7 @@ use super::{
 use crate::store::{db::Tx, domains, tenants::Tenant};
 
 /// What [`super::show`] tells and nobody sets.
-const TOLD: [&str; 5] = ["id", "secrets", "email_proven", "shut_by", "made_for_group"];
+const TOLD: [&str; 6] = ["id", "secrets", "email_proven", "platform", "shut_by", "made_for_group"];
 
 /// Who may change what is the deployment's.
 pub const PLATFORM: &str = "only an administrator of the platform may change this";
@@ -26,8 +26,11 @@ pub fn fields(noun: Noun, body: &Value) -> Result<Map<String, Value>, Refusal> {
     }
     if noun == Noun::Tenant {
         let owned = |key: &&String| Noun::owned(key).is_some();
-        let faults: Vec<Fault> =
-            fields.keys().filter(owned).map(|key| Fault::new(key.clone(), format!("put {key} one by one, each at its own address"))).collect();
+        let faults: Vec<Fault> = fields
+            .keys()
+            .filter(owned)
+            .map(|key| Fault::new(key.clone(), format!("put {key} one by one, each at its own address")))
+            .collect();
         if !faults.is_empty() {
             return Err(Refusal::Faults(faults));
         }
@@ -61,16 +64,20 @@ pub fn name(noun: Noun, name: &str, old: Option<&Found>, fields: &mut Map<String
 }
 
 /// What is the deployment's is for those who administer that: the hosts of sites, a tenant's being switched on, and its
-/// domains, which count as proven.
+/// domains, which count as proven. So are they themselves: whoever could give them a password could be them.
 pub async fn reach(
     tx: &mut Tx,
     order: &Order<'_>,
     tenant: &Tenant,
     noun: Noun,
+    old: Option<&Found>,
     fields: &Map<String, Value>,
 ) -> Result<(), Refusal> {
     if order.platform {
         return Ok(());
+    }
+    if matches!(old, Some(Found::User(user)) if user.platform) {
+        return Err(Refusal::Forbidden(PLATFORM));
     }
     match noun {
         Noun::Sites => Err(Refusal::Forbidden(PLATFORM)),

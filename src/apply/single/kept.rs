@@ -6,18 +6,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    Fault, Order, Refusal,
-    show::Found,
-};
+use super::{Fault, Order, Refusal, show::Found};
 use crate::{
     apply::{issuers::secrets_of, nouns::secret_of},
     policy::{connection::ConnectionSettings, trusted_issuer::IssuerSettings},
-    store::{
-        db::Tx,
-        directory_tokens, domains,
-        trusted_issuers::TrustedIssuer,
-    },
+    store::{db::Tx, directory_tokens, domains, trusted_issuers::TrustedIssuer},
 };
 
 /// What proves who we are without a secret.
@@ -123,7 +116,8 @@ fn leaves(old: &ConnectionSettings, fields: &Map<String, Value>) -> Option<&'sta
 }
 
 fn anew(path: &'static str, change: &str) -> Refusal {
-    let text = format!("type the secret anew: {change} is another one, and the secret is not sent elsewhere than it was meant for");
+    let text =
+        format!("type the secret anew: {change} is another one, and the secret is not sent elsewhere than it was meant for");
     Refusal::Faults(vec![Fault::new(path, text)])
 }
 

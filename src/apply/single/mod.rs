@@ -145,7 +145,7 @@ pub async fn put(
         Expect::There if old.is_none() => return Err(Refusal::Missing),
         _ => {}
     }
-    judge::reach(tx, order, tenant, noun, &fields).await?;
+    judge::reach(tx, order, tenant, noun, old.as_ref(), &fields).await?;
     let stays = kept::fill(tx, order, old.as_ref(), &mut fields).await?;
     let literal = Literal::new(fields, stays);
     let context = Context::literal("");
@@ -216,7 +216,7 @@ pub async fn establish(tx: &mut Tx, order: &Order<'_>, body: &Value) -> Result<P
 pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun, name: &str) -> Result<Plan, Refusal> {
     tenants::lock(tx).await?;
     let Some(found) = show::find(&mut *tx, tenant, noun, name).await? else { return Err(Refusal::Missing) };
-    judge::reach(tx, order, tenant, noun, &Map::new()).await?;
+    judge::reach(tx, order, tenant, noun, Some(&found), &Map::new()).await?;
     let led = users::is_administered(&mut *tx, &tenant.id).await?;
     let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.now);
     work.single = Some(order.actor);
@@ -229,7 +229,8 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
         Found::User(x) => work.user_goes(tenant, x).await?,
         Found::Team(x) => {
             if crate::store::teams::pushed(&mut *work.tx, &tenant.id).await?.contains(&x.id) {
-                let text = "the team is that of a group of a directory: change the directory's group_rules, or the group at its source";
+                let text =
+                    "the team is that of a group of a directory: change the directory's group_rules, or the group at its source";
                 return Err(Refusal::Conflict(text.to_owned()));
             }
             work.team_goes(tenant, x).await?;

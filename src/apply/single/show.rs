@@ -14,8 +14,7 @@ use crate::{
     policy::{email::Email, principal::Kind},
     seal::Sealer,
     store::{
-        On, StoreError,
-        clients,
+        On, StoreError, clients,
         connections::{self, Connection},
         directories::{self, Directory},
         directory_tokens, domains,
@@ -52,13 +51,7 @@ pub enum Found {
 ///
 /// # Errors
 /// What the database says.
-pub async fn show(
-    on: impl Into<On<'_>>,
-    sealer: &Sealer,
-    tenant: &Tenant,
-    noun: Noun,
-    name: &str,
-) -> Result<Option<Value>> {
+pub async fn show(on: impl Into<On<'_>>, sealer: &Sealer, tenant: &Tenant, noun: Noun, name: &str) -> Result<Option<Value>> {
     let mut on = on.into();
     let Some(found) = find(&mut on, tenant, noun, name).await? else { return Ok(None) };
     let mut fields = brief(sealer, &found)?;
@@ -115,9 +108,7 @@ pub async fn find(on: impl Into<On<'_>>, tenant: &Tenant, noun: Noun, name: &str
         Noun::Teams => teams::find_by_name(on, id, name).await?.map(Found::Team),
         Noun::Directories => directories::find_by_name(on, id, name).await?.map(Found::Directory),
         Noun::TrustedIssuers => trusted_issuers::find_by_name(on, id, name).await?.map(Found::Issuer),
-        Noun::ExternalIdentities => {
-            principals::find_by_name(on, id, Kind::ExternalIdentity, name).await?.map(Found::Principal)
-        }
+        Noun::ExternalIdentities => principals::find_by_name(on, id, Kind::ExternalIdentity, name).await?.map(Found::Principal),
         Noun::VirtualAccounts => principals::find_by_name(on, id, Kind::VirtualAccount, name).await?.map(Found::Principal),
         Noun::Resources => match resource_parts(name) {
             Some((kind, name)) => resources::find(on, id, &kind, name).await?.map(Found::Resource),

@@ -11,8 +11,8 @@ use crate::{
         trusted_issuer::{Introspection, IntrospectionContent},
     },
     store::{
-        connections::Connection, directories::Directory, sites::Site, tenants::Tenant,
-        trusted_issuers::TrustedIssuer, users::User,
+        connections::Connection, directories::Directory, sites::Site, tenants::Tenant, trusted_issuers::TrustedIssuer,
+        users::User,
     },
 };
 
@@ -59,6 +59,7 @@ pub fn user(x: &User) -> Fields {
         "name": x.name,
         "admin": x.admin,
         "active": x.active,
+        "platform": x.platform,
         "shut_by": x.shut_by.map(crate::store::users::By::as_str),
     }))
 }
