@@ -20,12 +20,12 @@ use crate::{
     },
     endpoint::forward::remembered::Decisions,
     grant::{Defaults, Grants},
-    limit::Limiter,
+    limit::Limits,
     outbound::{Outbound, OutboundError},
     password::{PasswordError, Passwords},
     policy::connection::Protocol,
     provider_metadata::Providers,
-    saml_keys, scim,
+    saml_keys,
     seal::{SealError, Sealer},
     signing::{self, SigningError},
     store::{self, Db, StoreError, connections::Connection},
@@ -113,12 +113,8 @@ pub struct Inner {
     pub providers: Providers,
     /// The gate before password hashing.
     pub passwords: Passwords,
-    /// The limit on sign-ins begun.
-    pub limiter: Limiter,
-    /// The limit on what directories push, by directory.
-    pub pushes: Limiter,
-    /// The limit on refusals of tokens that are no directory's, by address.
-    pub strangers: Limiter,
+    /// Who may ask how often, on this node.
+    pub limits: Limits,
     registry: Registry,
     issuer: String,
     callback_url: String,
@@ -186,9 +182,7 @@ impl App {
             key_sets,
             providers,
             passwords: Passwords::new()?,
-            limiter: Limiter::new(settings.sign_in_rate),
-            pushes: Limiter::steady(settings.scim_rate),
-            strangers: Limiter::new(scim::STRANGERS),
+            limits: Limits::new(settings.sign_in_rate, settings.scim_rate),
             registry: Registry::new(deps),
             callback_url: format!("{issuer}/oauth2/callback"),
             issuer,

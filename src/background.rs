@@ -11,7 +11,6 @@ use tokio::{
 use crate::{
     app::{self, App},
     delivery::Worker,
-    limit::Limiter,
     metrics, saml_keys, signing, store,
 };
 
@@ -81,7 +80,7 @@ impl Rounds {
             tracing::error!(cause = %e, "SAML keys could not be refreshed; the last known ones stay");
         }
         if housekeeping {
-            [&app.limiter, &app.pushes, &app.strangers].into_iter().for_each(Limiter::forget_quiet);
+            app.limits.begin_round();
             if let Err(e) = app.providers.measure().await {
                 tracing::error!(cause = %e, "providers' metadata cannot be counted");
             }

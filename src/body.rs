@@ -1,7 +1,12 @@
-//! A JSON body, read strictly: what is not understood is refused by name, not ignored.
+//! JSON bodies. What comes is read strictly: what is not understood is refused by name, not ignored. What goes is for whoever
+//! asked, and kept by nobody on the way.
 
-use axum::http::{HeaderMap, header};
-use serde::de::DeserializeOwned;
+use axum::{
+    Json,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     error::ApiError,
@@ -23,10 +28,40 @@ pub fn read<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, 
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(refuse("the body is not a JSON object".to_owned()));
     }
+    // Databases do not agree on what a NUL is.
+    if holds_nul(body) {
+        return Err(refuse("the body must not hold NUL".to_owned()));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut json).map_err(|e| refuse(problem(&e.path().to_string(), e.inner())))?;
     json.end().map_err(|_| refuse("the body is not one JSON value".to_owned()))?;
     Ok(read)
+}
+
+/// The same where a request may do without a body.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_or_default<T: Default + DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, ApiError> {
+    if body.is_empty() { Ok(T::default()) } else { read(headers, body) }
+}
+
+/// An answer with a body.
+#[must_use]
+pub fn answer(status: StatusCode, body: &impl Serialize) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// JSON can write one by an escape alone.
+fn holds_nul(mut body: &[u8]) -> bool {
+    while let Some(at) = body.iter().position(|byte| *byte == b'\\') {
+        let escape = &body[at + 1..];
+        if escape.starts_with(b"u0000") {
+            return true;
+        }
+        body = escape.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 fn problem(path: &str, e: &serde_json::Error) -> String {
@@ -98,5 +133,19 @@ mod tests {
             assert_eq!(told(body), Err(problem.to_owned()), "{body}");
         }
         assert!(read::<Outer>(&HeaderMap::new(), b"{}").unwrap_err().error.description.contains("application/json"));
+    }
+
+    #[test]
+    fn no_text_holds_nul() {
+        for (body, holds) in [
+            (r#"{"a": "\u0000"}"#, true),
+            (r#"{"a": "x\\\u0000"}"#, true),
+            (r#"{"a\n\u0000": 1}"#, true),
+            (r#"{"a": "\\u0000"}"#, false),
+            (r#"{"a": "u0000 \u0001 \\"}"#, false),
+            (r"\", false),
+        ] {
+            assert_eq!(holds_nul(body.as_bytes()), holds, "{body}");
+        }
     }
 }

@@ -35,6 +35,8 @@ pub struct PageError {
     pub cause: String,
     /// A link on: its address and its words.
     pub way_on: Option<(String, &'static str)>,
+    /// One of many of its kind, which have a line together (`limit::Floods`).
+    pub muted: bool,
 }
 
 impl PageError {
@@ -55,6 +57,7 @@ impl PageError {
             advice: Cow::Borrowed("Try again; if it keeps happening, ask your administrator."),
             cause: cause.into(),
             way_on: None,
+            muted: false,
         }
     }
 
@@ -127,6 +130,8 @@ impl IntoResponse for PageError {
         let reference = secret::reference();
         if self.status.is_server_error() {
             tracing::error!(reference, kind = self.kind, cause = self.cause, "page error");
+        } else if self.muted {
+            tracing::debug!(reference, kind = self.kind, cause = self.cause, "page error");
         } else {
             tracing::warn!(reference, kind = self.kind, cause = self.cause, "page error");
         }
@@ -154,6 +159,8 @@ pub struct ApiError {
     pub challenge: Option<&'static str>,
     /// `Retry-After` in seconds, for 429.
     pub retry_after: Option<i64>,
+    /// One of many of its kind, which have a line together (`limit::Floods`).
+    pub muted: bool,
 }
 
 impl ApiError {
@@ -175,7 +182,7 @@ impl ApiError {
             Code::InvalidToken | Code::InsufficientScope => Some("Bearer"),
             _ => None,
         };
-        Self { status, error, cause: cause.into(), challenge, retry_after: None }
+        Self { status, error, cause: cause.into(), challenge, retry_after: None, muted: false }
     }
 
     /// Something we stand on does not answer.
@@ -199,10 +206,12 @@ impl From<StoreError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { status, error, cause, challenge, retry_after } = self;
+        let Self { status, error, cause, challenge, retry_after, muted } = self;
         let code = error.code.as_str();
         if status.is_server_error() {
             tracing::error!(error = code, description = %error.description, cause, "request failed");
+        } else if muted {
+            tracing::debug!(error = code, description = %error.description, cause, "request refused");
         } else {
             tracing::info!(error = code, description = %error.description, cause, "request refused");
         }

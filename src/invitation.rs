@@ -26,8 +26,11 @@ use crate::{
 pub const LIFETIME: i64 = 7 * 86_400;
 /// The longest that can be said.
 pub const LONGEST: i64 = 90 * 86_400;
-/// Most links made for one invite: nobody's mailbox is filled from here.
+/// Most links made for one address by one tenant within [`PERIOD`], whatever invites they belong to: nobody's mailbox is
+/// filled from here, also not by revoking and inviting anew.
 pub const MOST_LINKS: i64 = 10;
+/// Seconds in which they are counted, from the first one on.
+pub const PERIOD: i64 = 7 * 86_400;
 
 /// Why there is no invite.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +54,8 @@ pub enum InviteError {
     Unknown,
     #[error("the invite is {}; invite anew", .0.as_str())]
     Over(State),
-    #[error("{MOST_LINKS} links were made for this invite; revoke it and invite anew")]
-    TooOften,
+    #[error("{MOST_LINKS} links were made for this address within {}; the next one can be made in {}", span(PERIOD), span(*.0))]
+    TooOften(i64),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -138,6 +141,7 @@ impl<'a> Desk<'a> {
         if !store::invites::insert(&mut tx, &invite, &secret::digest(&token)).await? {
             return Err(InviteError::IsInvited(invite.email.as_str().to_owned()));
         }
+        self.count(&mut tx, tenant, &invite.email).await?;
         let link = self.post(&mut tx, tenant, &invite, &token).await?;
         tx.commit().await?;
         tracing::info!(invite = invite.id, tenant = tenant.name, by = invite.invited_by, mailed = invite.mailed, "invited");
@@ -158,15 +162,13 @@ impl<'a> Desk<'a> {
             State::Open | State::Expired => {}
             over => return Err(InviteError::Over(over)),
         }
-        if invite.sent >= MOST_LINKS {
-            return Err(InviteError::TooOften);
-        }
         refuse_users(&mut tx, tenant, &invite.email).await?;
         let token = secret::random();
         let expires_at = self.now + lifetime;
         if !store::invites::renew(&mut tx, id, &secret::digest(&token), self.mails, expires_at).await? {
             return Err(InviteError::Unknown);
         }
+        self.count(&mut tx, tenant, &invite.email).await?;
         let invite = Invite { mailed: self.mails, sent: invite.sent + 1, sent_at: None, expires_at, ..invite };
         let link = self.post(&mut tx, tenant, &invite, &token).await?;
         tx.commit().await?;
@@ -202,6 +204,13 @@ impl<'a> Desk<'a> {
         Ok(ids)
     }
 
+    /// Counts a link to an address. It counts if the transaction does.
+    async fn count(&self, tx: &mut Tx, tenant: &Tenant, email: &Email) -> Result<(), InviteError> {
+        let key = self.sealer.fingerprint("throttle/invite", &format!("{}/{}", tenant.id, email.as_str()));
+        let (count, until) = store::throttles::count(tx, &key, PERIOD, self.now).await?;
+        if count > MOST_LINKS { Err(InviteError::TooOften((until - self.now).max(1))) } else { Ok(()) }
+    }
+
     /// Puts the link on its way, or gives it back where there is none.
     async fn post(&self, tx: &mut Tx, tenant: &Tenant, invite: &Invite, token: &str) -> Result<Option<String>, StoreError> {
         let link = format!("{}{}", self.issuer, login::invite::path(token));
@@ -217,8 +226,8 @@ impl<'a> Desk<'a> {
             token_hash: secret::digest(token),
             expires_at: invite.expires_at,
         };
-        // Where one domain's mails are not taken, the others' go on.
-        let receiver = format!("mail to {}", invite.email.domain());
+        // Where one domain's mails are not taken, the others' go on, and so do other tenants' to the same one.
+        let receiver = format!("mail of {} to {}", tenant.name, invite.email.domain());
         let new = New { tenant_id: &tenant.id, kind: Kind::Mail, receiver: &receiver };
         store::deliveries::push(tx, self.sealer, &new, &invitation, self.now).await?;
         Ok(None)

@@ -1,14 +1,95 @@
 //! How many sign-ins one address may begin, and how fast a directory may push. Whoever asks for the sign-in page leaves a
 //! row behind, before anyone knows who they are; without a limit a single machine could fill the disk, or one customer's
 //! synchronisation take the database from the others. Counted per node and in memory: a limit against floods need not be
-//! exact.
+//! exact. What is refused must not fill the log instead ([`Floods`]).
 
-use std::num::NonZeroU32;
+use std::{
+    collections::HashMap,
+    mem,
+    num::NonZeroU32,
+    sync::{Mutex, PoisonError},
+};
 
 use governor::{
     DefaultKeyedRateLimiter, Quota,
     clock::{Clock as _, DefaultClock},
 };
+
+/// Requests without a good token of a directory that one address may make in a minute.
+const STRANGERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
+
+/// All limits of one node.
+pub struct Limits {
+    /// On sign-ins begun, by address.
+    pub sign_ins: Limiter,
+    /// On what directories push, by directory.
+    pub pushes: Limiter,
+    /// On refusals of tokens that are no directory's, by address.
+    pub strangers: Limiter,
+    /// What the log says of those who were refused.
+    pub floods: Floods,
+}
+
+impl Limits {
+    /// With so many sign-ins a minute from one address, and so many requests a second of one directory.
+    #[must_use]
+    pub fn new(sign_ins: NonZeroU32, pushes: NonZeroU32) -> Self {
+        let (sign_ins, pushes) = (Limiter::new(sign_ins), Limiter::steady(pushes));
+        Self { sign_ins, pushes, strangers: Limiter::new(STRANGERS), floods: Floods::default() }
+    }
+
+    /// Begins another round, of about a minute.
+    pub fn begin_round(&self) {
+        [&self.sign_ins, &self.pushes, &self.strangers].into_iter().for_each(Limiter::forget_quiet);
+        self.floods.sum_up();
+    }
+}
+
+/// Most who have lines of their own in a round: asking under ever new names makes no more of them.
+const MOST: usize = 100;
+
+/// Of refusals for asking too often, what is worth a line: the first to each receiver in a round, and at its end how many
+/// followed. The metrics count each.
+#[derive(Debug, Default)]
+pub struct Floods(Mutex<Round>);
+
+#[derive(Debug, Default)]
+struct Round {
+    /// How many followed the first one.
+    after: HashMap<(&'static str, String), u64>,
+    /// Refusals of those who came when there was no more room.
+    others: u64,
+}
+
+impl Floods {
+    /// Counts a refusal of `what` to `whom`; whether it has a line of its own.
+    #[must_use]
+    pub fn is_first(&self, what: &'static str, whom: &str) -> bool {
+        let mut round = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (what, whom.to_owned());
+        if let Some(after) = round.after.get_mut(&key) {
+            *after += 1;
+            return false;
+        }
+        if round.after.len() >= MOST {
+            round.others += 1;
+            return false;
+        }
+        round.after.insert(key, 0);
+        true
+    }
+
+    /// Ends a round: a line for each who was refused again.
+    pub fn sum_up(&self) {
+        let Round { after, others } = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for ((what, whom), more) in after.into_iter().filter(|(_, more)| *more > 0) {
+            tracing::warn!(what, whom, more, "refused again and again for asking too often");
+        }
+        if others > 0 {
+            tracing::warn!(more = others, "others were refused for asking too often");
+        }
+    }
+}
 
 /// The limit of one node.
 pub struct Limiter(DefaultKeyedRateLimiter<String>);
@@ -71,5 +152,18 @@ mod tests {
         assert!((0..4).all(|_| limiter.take("okta").is_ok()));
         assert_eq!(limiter.take("okta"), Err(1), "in less than a second");
         assert!(limiter.take("entra").is_ok());
+    }
+
+    #[test]
+    fn each_has_one_line_a_round_and_all_together_not_too_many() {
+        let floods = Floods::default();
+        let lines = |whom: &str| (0..5).filter(|_| floods.is_first("sign-ins", whom)).count();
+        assert_eq!((lines("192.0.2.1"), lines("192.0.2.2"), floods.is_first("pushes", "192.0.2.1")), (1, 1, true));
+        assert_eq!(floods.0.lock().unwrap().after[&("sign-ins", "192.0.2.1".to_owned())], 4);
+        let others: usize = (0..10_000).map(|n| lines(&format!("client {n}"))).sum();
+        assert_eq!(others, MOST - 3);
+        assert_eq!(floods.0.lock().unwrap().others, 5 * (10_000 - 97));
+        floods.sum_up();
+        assert_eq!(lines("192.0.2.1"), 1, "a new round");
     }
 }

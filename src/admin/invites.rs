@@ -1,7 +1,6 @@
 //! Invites people, says who is invited, sends links again and takes them back.
 
 use axum::{
-    Json,
     body::Bytes,
     extract::{Path, RawQuery, State},
     http::{HeaderMap, StatusCode, header},
@@ -68,10 +67,6 @@ impl Caller {
 pub async fn create(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let caller = Caller::of(&app, &headers).await?;
     let request: Request = body::read(&headers, &body)?;
-    // Databases do not agree on what a NUL is.
-    if request.teams.iter().chain(&request.name).any(|text| text.contains('\0')) {
-        return Err(error(Code::InvalidRequest, "name and teams must not hold NUL").into());
-    }
     let wanted = Wanted {
         email: &request.email,
         name: request.name.as_deref(),
@@ -81,7 +76,7 @@ pub async fn create(State(app): State<App>, headers: HeaderMap, body: Bytes) -> 
     };
     let made = desk(&app).invite(&caller.tenant, &wanted).await.map_err(refused)?;
     app.deliveries.nudge();
-    Ok(answer(StatusCode::CREATED, &shown(&app, &made)))
+    Ok(body::answer(StatusCode::CREATED, &shown(&app, &made)))
 }
 
 /// `GET /api/v1/invites`: the newest first; `next` of one page is `after` of the following one.
@@ -96,7 +91,7 @@ pub async fn list(State(app): State<App>, headers: HeaderMap, RawQuery(query): R
     invites.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = invites.last().filter(|_| more).map(|last| last.id.clone());
     let invites: Vec<Value> = invites.iter().map(|invite| said(&app, invite)).collect();
-    Ok(answer(StatusCode::OK, &json!({ "invites": invites, "next": next })))
+    Ok(body::answer(StatusCode::OK, &json!({ "invites": invites, "next": next })))
 }
 
 /// `POST /api/v1/invites/{id}/resend`
@@ -107,11 +102,11 @@ pub async fn resend(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let caller = Caller::of(&app, &headers).await?;
-    let again: Again = if body.is_empty() { Again::default() } else { body::read(&headers, &body)? };
+    let again: Again = body::read_or_default(&headers, &body)?;
     let lifetime = again.expires_in.unwrap_or(invitation::LIFETIME);
     let made = desk(&app).resend(&caller.tenant, known(&id)?, lifetime).await.map_err(refused)?;
     app.deliveries.nudge();
-    Ok(answer(StatusCode::OK, &shown(&app, &made)))
+    Ok(body::answer(StatusCode::OK, &shown(&app, &made)))
 }
 
 /// `DELETE /api/v1/invites/{id}`
@@ -130,6 +125,7 @@ fn known(id: &str) -> Result<&str, ApiError> {
 }
 
 fn refused(e: InviteError) -> ApiError {
+    let mut retry_after = None;
     let code = match &e {
         InviteError::Store(_) => return ApiError::unavailable(e.to_string()),
         InviteError::Unknown => Code::NotFound,
@@ -137,11 +133,14 @@ fn refused(e: InviteError) -> ApiError {
         | InviteError::IsDeactivated(_)
         | InviteError::IsInvited(_)
         | InviteError::Directory
-        | InviteError::Over(_)
-        | InviteError::TooOften => Code::Conflict,
+        | InviteError::Over(_) => Code::Conflict,
+        InviteError::TooOften(seconds) => {
+            retry_after = Some(*seconds);
+            Code::SlowDown
+        }
         InviteError::Email(_) | InviteError::Team(..) | InviteError::Lifetime => Code::InvalidRequest,
     };
-    error(code, e.to_string()).into()
+    ApiError { retry_after, ..ApiError::from(error(code, e.to_string())) }
 }
 
 /// With the link, where no mail brings it.
@@ -169,8 +168,4 @@ fn said(app: &App, invite: &Invite) -> Value {
         "created_at": time(invite.created_at),
         "expires_at": time(invite.expires_at),
     })
-}
-
-fn answer(status: StatusCode, body: &Value) -> Response {
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }

@@ -1,14 +1,13 @@
 //! Shuts users out, lets them in again, and says what ended.
 
 use axum::{
-    Json,
     body::Bytes,
     extract::{Path, State},
-    http::{HeaderMap, header},
-    response::{IntoResponse as _, Response},
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     app::App,
@@ -38,7 +37,7 @@ pub async fn deactivate(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let (bearer, by) = bearer::administrator(&app, &headers).await?;
-    let request: Request = if body.is_empty() { Request::default() } else { body::read(&headers, &body)? };
+    let request: Request = body::read_or_default(&headers, &body)?;
     let user = find(&app, &bearer.tenant_id, &id).await?;
     let actor = format!("administrator {}", by.email.as_str());
     let out = ShutOut {
@@ -58,7 +57,8 @@ pub async fn deactivate(
     tx.commit().await?;
     app.deliveries.nudge();
     tracing::info!(user = user.id, tenant = bearer.tenant, by = by.id, changed = receipt.is_some(), "a user was deactivated");
-    Ok(answer(&json!({ "user_id": user.id, "email": user.email.as_str(), "active": false, "receipt": receipt })))
+    let answer = json!({ "user_id": user.id, "email": user.email.as_str(), "active": false, "receipt": receipt });
+    Ok(body::answer(StatusCode::OK, &answer))
 }
 
 fn last_administrator() -> String {
@@ -82,7 +82,7 @@ pub async fn activate(State(app): State<App>, Path(id): Path<String>, headers: H
             return Err(error(Code::Conflict, why).into());
         }
     }
-    Ok(answer(&json!({ "user_id": user.id, "email": user.email.as_str(), "active": true })))
+    Ok(body::answer(StatusCode::OK, &json!({ "user_id": user.id, "email": user.email.as_str(), "active": true })))
 }
 
 /// `GET /api/v1/users/{id}/receipts`: also of a user who is gone.
@@ -96,7 +96,7 @@ pub async fn receipts(State(app): State<App>, Path(id): Path<String>, headers: H
     if receipts.is_empty() {
         find(&app, &bearer.tenant_id, &id).await?;
     }
-    Ok(answer(&json!({ "receipts": receipts })))
+    Ok(body::answer(StatusCode::OK, &json!({ "receipts": receipts })))
 }
 
 /// A user of the tenant. One of another is as unknown as one who does not exist.
@@ -104,8 +104,4 @@ async fn find(app: &App, tenant_id: &str, id: &str) -> Result<User, ApiError> {
     let found = if id.contains('\0') { None } else { users::find(&app.db, id).await? };
     let found = found.filter(|user| user.tenant_id == tenant_id);
     found.ok_or_else(|| error(Code::NotFound, "there is no such user").into())
-}
-
-fn answer(body: &Value) -> Response {
-    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }

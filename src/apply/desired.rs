@@ -121,6 +121,8 @@ pub struct DirectoryFile {
     /// Where it stands, and its name.
     pub connection: Option<(At, String)>,
     pub token: Option<(At, Secret)>,
+    /// Seconds that the tokens before a new one go on.
+    pub overlap: i64,
     pub enabled: Option<bool>,
     pub settings: DirectorySettings,
 }

@@ -7,6 +7,7 @@ use super::{
     yaml::At,
 };
 use crate::{
+    moment::span,
     policy::directory::{DirectorySettings, outcome},
     store::{
         connections,
@@ -148,7 +149,8 @@ impl Work<'_> {
     }
 
     /// Makes the file's token the only one that a file gave. When that changes anything: whether there was one, and whether
-    /// there is one. Those that `gatehouse directories token` made are none of its business.
+    /// there is one. A new one ends those that `gatehouse directories token` made, as that command ends the file's; else they
+    /// are none of its business.
     async fn token(&mut self, tenant: &Tenant, directory: &Directory, file: &DirectoryFile) -> Result<Option<(bool, bool)>> {
         let wanted = match &file.token {
             Some((_, Secret::Kept)) => return Ok(None),
@@ -158,8 +160,14 @@ impl Work<'_> {
         let tokens = directory_tokens::of_directory(&mut *self.tx, &directory.id).await?;
         let had = tokens.iter().any(|token| token.declared);
         let mut changed = false;
-        for old in tokens.iter().filter(|t| t.declared && wanted.as_ref().is_none_or(|(_, is)| t.fingerprint != *is)) {
-            changed |= directory_tokens::delete(&mut *self.tx, &old.id).await?;
+        let (overlap, until) = (file.overlap > 0 && wanted.is_some(), self.now + file.overlap);
+        let living: Vec<&DirectoryToken> = tokens.iter().filter(|t| !t.has_ended(self.now)).collect();
+        for old in living.iter().filter(|t| t.declared && wanted.as_ref().is_none_or(|(_, is)| t.fingerprint != *is)) {
+            changed |= match overlap {
+                // One that is about to end goes on doing so.
+                true => old.expires_at.is_none() && directory_tokens::end(&mut *self.tx, &old.id, until).await?,
+                false => directory_tokens::delete(&mut *self.tx, &old.id).await?,
+            };
         }
         let Some((at, fingerprint)) = wanted else { return Ok(changed.then_some((had, false))) };
         if let Some(known) = tokens.iter().find(|t| t.fingerprint == fingerprint) {
@@ -193,6 +201,20 @@ impl Work<'_> {
             last_used_at: None,
         };
         directory_tokens::insert(&mut *self.tx, &token).await?;
+        let mut ended = 0;
+        for made in living.iter().filter(|t| !t.declared) {
+            ended += u32::from(directory_tokens::end(&mut *self.tx, &made.id, until).await?);
+        }
+        if ended > 0 {
+            self.plan.warn(format!(
+                "directory {}/{}: its new token in the file ends {} made by gatehouse directories token {}; enter the new one at \
+                 the source",
+                tenant.name,
+                directory.name,
+                if ended == 1 { "the one".to_owned() } else { format!("the {ended}") },
+                if file.overlap > 0 { format!("in {}", span(file.overlap)) } else { "at once".to_owned() },
+            ));
+        }
         Ok(Some((had, true)))
     }
 }

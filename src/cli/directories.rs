@@ -174,7 +174,7 @@ impl At<'_> {
             expires_at: expires_in.map(|span| self.now + span),
             last_used_at: None,
         };
-        let of_file = self.tokens(&directory).await?.iter().any(|t| t.declared && !self.has_ended(t));
+        let of_file = self.tokens(&directory).await?.iter().any(|t| t.declared && !t.has_ended(self.now));
         let mut tx = self.db.begin().await.map_err(one)?;
         directory_tokens::insert(&mut tx, &row).await.map_err(one)?;
         let ended = directory_tokens::end_others(&mut tx, &directory.id, &row.id, self.now + overlap).await.map_err(one)?;
@@ -231,10 +231,6 @@ impl At<'_> {
 
     async fn tokens(&self, directory: &Directory) -> Result<Vec<DirectoryToken>, Problems> {
         directory_tokens::of_directory(self.db, &directory.id).await.map_err(one)
-    }
-
-    fn has_ended(&self, token: &DirectoryToken) -> bool {
-        token.expires_at.is_some_and(|at| at <= self.now)
     }
 
     fn told(&self, token: &DirectoryToken) -> String {

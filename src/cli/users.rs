@@ -16,7 +16,7 @@ use crate::{
         self, Db,
         directories::Directory,
         directory_users::{self, DirectoryUser},
-        dossiers,
+        dossiers::{self, Pushed, Upstream},
         receipts::Receipt,
         tenants::Tenant,
         users::{self, By, Opened, Opening, ShutOut, User},
@@ -145,19 +145,14 @@ impl At<'_> {
         fact("address", if user.email_proven { "proven" } else { "not proven" });
         fact("admin", if user.admin { "yes" } else { "no" });
         fact("password", if user.password_hash.is_some() { "set" } else { "none" });
-        for up in dossiers::upstream(self.db, &user.id).await.map_err(one)? {
-            let seen = Moment(up.last_seen_at);
-            let text = format!("{} by {} (connection {}), last seen {seen}", up.subject, up.issuer, up.connection);
+        let upstream = dossiers::upstream(self.db, &user.id).await.map_err(one)?;
+        for up in &upstream {
+            let (email, seen) = (up.email.as_deref().unwrap_or("no e-mail address"), Moment(up.last_seen_at));
+            let text = format!("{} by {} (connection {}), {email}, last seen {seen}", up.subject, up.issuer, up.connection);
             fact("identity", &text);
         }
-        for (directory, record) in dossiers::records(self.db, &user.id).await.map_err(one)? {
-            let external = record.external_id().map_or_else(|| "no externalId".to_owned(), |id| format!("externalId {id}"));
-            let state = if record.active { "active" } else { "inactive" };
-            let made = if record.made_user { "made the user" } else { "linked" };
-            fact(
-                "directory",
-                &format!("{directory}: {external}, userName {}, {state}, {made}, id {}", record.user_name(), record.id),
-            );
+        for pushed in dossiers::records(self.db, &user.id).await.map_err(one)? {
+            fact("directory", &in_words(&pushed, &upstream));
         }
         for membership in dossiers::memberships(self.db, &user.id).await.map_err(one)? {
             let from = match (membership.group_name, membership.directory) {
@@ -339,6 +334,22 @@ fn state(user: &User) -> String {
         (true, _) => "active".to_owned(),
         (false, by) => format!("out ({})", by.unwrap_or(By::Operator).as_str()),
     }
+}
+
+/// A directory's word on the user, and whether its id for them is that of the sign-ins it is to be matched with.
+fn in_words(pushed: &Pushed, upstream: &[Upstream]) -> String {
+    let Pushed { directory, connection, record } = pushed;
+    let subjects = || upstream.iter().filter(|up| connection.as_ref() == Some(&up.connection));
+    let external = match record.external_id() {
+        None => "no externalId".to_owned(),
+        Some(id) if subjects().any(|up| up.subject == id) => format!("externalId {id} (as the identity's)"),
+        Some(id) if subjects().next().is_some() => format!("externalId {id} (DIFFERS from the identity's)"),
+        Some(id) => format!("externalId {id}"),
+    };
+    let email = record.email().map_or_else(|| "no e-mail address".to_owned(), |email| email.as_str().to_owned());
+    let state = if record.active { "active" } else { "inactive" };
+    let made = if record.made_user { "made the user" } else { "linked" };
+    format!("{directory}: {external}, {email}, userName {}, {state}, {made}, id {}", record.user_name(), record.id)
 }
 
 /// As a directory would have sent it.

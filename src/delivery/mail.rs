@@ -1,6 +1,8 @@
 //! Mail: hands letters to the relay that the settings name, or keeps them where the demo shows them.
 
 use std::{
+    error::Error as _,
+    io,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, UNIX_EPOCH},
 };
@@ -203,12 +205,38 @@ pub fn relay(relay: &Relay, host: &str) -> Result<AsyncSmtpTransport<Tokio1Execu
 /// # Errors
 /// Why not.
 pub async fn probe(settings: &MailSettings, host: &str) -> Result<(), MailError> {
-    let relay = relay(&settings.relay, host)?;
-    match relay.test_connection().await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(MailError::Later("it does not answer".to_owned())),
-        Err(e) => Err(failure(&e)),
+    let way = relay(&settings.relay, host)?;
+    let Relay::Smtp { host: server, port, .. } = &settings.relay else { return Err(MailError::NoRelay) };
+    let why = match way.test_connection().await {
+        Ok(true) => return Ok(()),
+        Ok(false) => "greets and then answers no more: look into its log".to_owned(),
+        Err(e) => diagnosis(&e, server),
+    };
+    Err(MailError::Settings(format!("{server}:{port} {why}")))
+}
+
+/// What keeps a relay from being used, and what an operator can do about it.
+fn diagnosis(e: &lettre::transport::smtp::Error, server: &str) -> String {
+    match e.status().map(u16::from) {
+        Some(530 | 534 | 535 | 538) => {
+            return format!("does not take the user name and password ({e}): give those that it knows, percent-encoded");
+        }
+        Some(_) => return format!("does not want to speak with us ({e}): let it know this machine, or ask who runs it"),
+        None => {}
     }
+    if io_error(e).is_some_and(|io| io.kind() == io::ErrorKind::InvalidData) {
+        return format!(
+            "does not speak TLS as it should ({e}): its certificate must be for {server} and of an authority that this machine \
+             knows, or the one that ?ca=FILE.pem names; smtps:// is for TLS from the first byte, smtp:// for STARTTLS"
+        );
+    }
+    if e.is_client() {
+        return format!(
+            "cannot be used ({e}): without STARTTLS, use smtps:// and its port, or, for a relay on this machine, ?tls=none; \
+             where it asks for no password, give none"
+        );
+    }
+    format!("cannot be reached ({e}): look at host and port, and at what stands between")
 }
 
 /// What the relay says of the recipient or the mail itself stays so; everything else, a refused log-in too, an operator may
@@ -216,6 +244,17 @@ pub async fn probe(settings: &MailSettings, host: &str) -> Result<(), MailError>
 fn failure(e: &lettre::transport::smtp::Error) -> MailError {
     let lasting = e.status().is_some_and(|code| (550..=554).contains(&u16::from(code)));
     if lasting { MailError::Refused(e.to_string()) } else { MailError::Later(e.to_string()) }
+}
+
+fn io_error(e: &lettre::transport::smtp::Error) -> Option<&io::Error> {
+    let mut source = e.source();
+    while let Some(e) = source {
+        if let Some(io) = e.downcast_ref() {
+            return Some(io);
+        }
+        source = e.source();
+    }
+    None
 }
 
 /// Sends the mail of a delivery. An invite that was revoked, accepted or sent again meanwhile is sent to nobody.

@@ -21,6 +21,8 @@ use crate::{
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// Longest life of a client assertion, in seconds: its id is remembered that long.
 const ASSERTION_LIFE: i64 = 3_600;
+/// Most characters of what the log says of a client that there need not be.
+const LONGEST: usize = 200;
 const WINDOW: i64 = 300;
 const FAILURES: i64 = 30;
 
@@ -53,9 +55,10 @@ pub async fn authenticate(app: &App, headers: &HeaderMap, params: &Params, addre
     let key = app.sealer.fingerprint("throttle/client", &format!("{id}/{address}"));
     let now = app.clock.now();
     if let Some(until) = store::throttles::closed_until(&app.db, &key, FAILURES, now).await? {
-        let mut e = ApiError::new(error(Code::SlowDown, "too many failed client authentications"), format!("client {id:?}"));
-        e.retry_after = Some((until - now).max(1));
-        return Err(e);
+        let whose: String = format!("client {id:?} at {address}").chars().take(LONGEST).collect();
+        let (retry_after, muted) = (Some((until - now).max(1)), !app.limits.floods.is_first("client authentications", &whose));
+        let e = ApiError::new(error(Code::SlowDown, "too many failed client authentications"), whose);
+        return Err(ApiError { retry_after, muted, ..e });
     }
     let client = store::clients::find(&app.db, id).await?;
     let outcome = match &client {

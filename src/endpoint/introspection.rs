@@ -2,17 +2,13 @@
 //! other only that it is not active. A token that acts as a principal is active while that stands as it did when the
 //! token was made.
 
-use axum::{
-    Json,
-    extract::State,
-    http::header,
-    response::{IntoResponse as _, Response},
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use serde_json::{Value, json};
 
 use super::caller::Caller;
 use crate::{
     app::App,
+    body,
     error::ApiError,
     grant::refresh_token,
     oauth::{
@@ -38,7 +34,7 @@ pub async fn introspect(State(app): State<App>, Caller { client, params }: Calle
         Some(answer) => answer,
         None => refresh(&app, &client, token).await?.unwrap_or_else(|| json!({ "active": false })),
     };
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+    Ok(body::answer(StatusCode::OK, &answer))
 }
 
 async fn access(app: &App, client: &Client, token: &str) -> Result<Option<Value>, ApiError> {

@@ -1,16 +1,15 @@
 //! `GET` and `POST /oauth2/userinfo` (OpenID Connect Core §5.3): what the access token's scopes allow to know.
 
 use axum::{
-    Json,
     extract::State,
-    http::{HeaderMap, header},
-    response::{IntoResponse as _, Response},
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use crate::{
     app::App,
-    bearer,
+    bearer, body,
     error::ApiError,
     oauth::{
         error::{Code, error},
@@ -51,5 +50,5 @@ pub async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Result<Resp
             }
         }
     }
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(Value::Object(answer))).into_response())
+    Ok(body::answer(StatusCode::OK, &answer))
 }

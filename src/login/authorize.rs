@@ -72,13 +72,14 @@ pub async fn begin(
 /// # Errors
 /// A page, when the address has begun too many.
 pub fn count(app: &App, visit: &Visit) -> Result<(), PageError> {
-    if app.limiter.allows(&visit.address) {
+    if app.limits.sign_ins.allows(&visit.address) {
         return Ok(());
     }
     let explanation = "Too many sign-ins were begun from your network in the last minute.";
     let cause = format!("address {} began more than {} sign-ins in a minute", visit.address, app.settings.sign_in_rate);
     let page = PageError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_sign_ins", "Please wait a moment", explanation, cause);
-    Err(page.advise("Wait a minute and try again."))
+    let muted = !app.limits.floods.is_first("sign-ins", &visit.address);
+    Err(PageError { muted, ..page.advise("Wait a minute and try again.") })
 }
 
 /// As [`begin`], for a sign-in that was counted.

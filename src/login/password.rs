@@ -67,6 +67,9 @@ pub async fn submit(
     let device = known_device.then(|| jar.get(DEVICE_COOKIE).map_or("", |c| c.value()));
     if let Verdict::Wait(seconds) = throttle::attempt(&app, &account, device, &visit.address).await? {
         crate::metrics::login("password", "throttled");
+        if app.limits.floods.is_first("passwords", &visit.address) {
+            tracing::warn!(tenant = pending.tenant.name, address = visit.address, "too many attempts on passwords");
+        }
         let message = pages::too_many_attempts((seconds + 59) / 60);
         let page = page(&app, &visit, &pending, &form.email, Some(&message));
         return Ok((StatusCode::TOO_MANY_REQUESTS, page).into_response());

@@ -25,11 +25,13 @@ pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut Directo
     let proven = judge_address(tx, caller, email.as_ref()).await?;
     if let Some(user) = same_person(tx, caller, record).await? {
         record.user_id = Some(user.id.clone());
-        if let Some(email) = email.filter(|email| *email != user.email) {
-            readdress(tx, record, &user.id, &email, proven, now).await?;
-        }
-        if let Some(name) = record.name() {
-            directory_accounts::rename(&mut *tx, &user.id, &name, now).await?;
+        if speaks(tx, record, &user.id).await? {
+            if let Some(email) = email.filter(|email| *email != user.email) {
+                readdress(tx, record, &user.id, &email, proven, now).await?;
+            }
+            if let Some(name) = record.name() {
+                directory_accounts::rename(&mut *tx, &user.id, &name, now).await?;
+            }
         }
         tracing::info!(user = user.id, record = record.id, "a directory's record is a known user, by externalId");
         return if record.active { Ok(()) } else { shut(tx, app, caller, record, "active: false", now).await };
@@ -70,14 +72,28 @@ pub async fn follow(
     now: i64,
 ) -> Result<(), ScimError> {
     let Some(user_id) = record.user_id.clone() else { return begin(tx, app, caller, record, now).await };
-    if let Some(email) = record.email().filter(|email| old.email().as_ref() != Some(email)) {
-        let proven = judge_address(tx, caller, Some(&email)).await?;
+    let email = record.email().filter(|email| old.email().as_ref() != Some(email));
+    let name = record.name().filter(|name| old.name().as_ref() != Some(name));
+    let proven = judge_address(tx, caller, email.as_ref()).await?;
+    if email.is_none() && name.is_none() || !speaks(tx, record, &user_id).await? {
+        return Ok(());
+    }
+    if let Some(email) = email {
         readdress(tx, record, &user_id, &email, proven, now).await?;
     }
-    if let Some(name) = record.name().filter(|name| old.name().as_ref() != Some(name)) {
+    if let Some(name) = name {
         directory_accounts::rename(&mut *tx, &user_id, &name, now).await?;
     }
     Ok(())
+}
+
+/// Whether the record may say what the user is called and where they are written to.
+async fn speaks(tx: &mut Tx, record: &DirectoryUser, user_id: &str) -> Result<bool, ScimError> {
+    let speaks = directory_accounts::speaks(&mut *tx, &record.id, user_id).await?;
+    if !speaks {
+        tracing::info!(user = user_id, record = record.id, "name and address are for another directory's record to say");
+    }
+    Ok(speaks)
 }
 
 /// Lets the record's user be in or out as it says, whatever they were; once the record is written, since the way back asks

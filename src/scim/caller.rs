@@ -1,7 +1,7 @@
 //! Which directory calls: by a token in the `Authorization` header and nowhere else. A token in the query would be in
 //! every log on the way (threats P1).
 
-use std::{num::NonZeroU32, ops::Deref};
+use std::ops::Deref;
 
 use axum::{
     extract::FromRequestParts,
@@ -14,9 +14,6 @@ use crate::{
     router::Address,
     store::{self, directories, directory_tokens},
 };
-
-/// Requests without a good token that one address may make in a minute.
-pub const STRANGERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
 
 /// The directory that calls. What it does not own does not exist for it.
 #[derive(Debug)]
@@ -45,8 +42,10 @@ impl FromRequestParts<App> for Caller {
         let refused = match recognise(app, &parts.headers).await? {
             Ok(caller) => {
                 let directory = &caller.directory;
-                app.pushes.take(&directory.id).map_err(|wait| {
-                    ScimError::throttled(wait, format!("directory {}/{} pushes too fast", caller.tenant, directory.name))
+                app.limits.pushes.take(&directory.id).map_err(|wait| {
+                    let whose = format!("directory {}/{}", caller.tenant, directory.name);
+                    let muted = !app.limits.floods.is_first("pushes", &whose);
+                    ScimError { muted, ..ScimError::throttled(wait, format!("{whose} pushes too fast")) }
                 })?;
                 store::directory_tokens::touch(&app.db, &caller.token_id, app.clock.now(), caller.last_used_at).await?;
                 return Ok(Self(caller));
@@ -58,7 +57,10 @@ impl FromRequestParts<App> for Caller {
             Err(never) => match never {},
         };
         // Counted after the look: who guesses from behind a customer's proxy takes nothing from the customer.
-        app.strangers.take(&address).map_err(|wait| ScimError::throttled(wait, format!("{address}: {refused}")))?;
+        app.limits.strangers.take(&address).map_err(|wait| {
+            let muted = !app.limits.floods.is_first("strangers", &address);
+            ScimError { muted, ..ScimError::throttled(wait, format!("{address}: {refused}")) }
+        })?;
         Err(ScimError::unauthorized(format!("{address}: {refused}")))
     }
 }

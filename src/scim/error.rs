@@ -26,6 +26,8 @@ pub struct ScimError {
     pub challenge: bool,
     /// `Retry-After` in whole seconds: Okta waits five minutes for anything else.
     pub retry_after: Option<i64>,
+    /// One of many of its kind, which have a line together (`limit::Floods`).
+    pub muted: bool,
 }
 
 impl ScimError {
@@ -38,9 +40,11 @@ impl ScimError {
 
     /// What the caller is told; the log is told the rest.
     pub(super) fn told(self) -> Fault {
-        let Self { fault, cause, .. } = self;
+        let Self { fault, cause, muted, .. } = self;
         if fault.status >= 500 && fault.status != 501 {
             tracing::error!(status = fault.status, cause, "SCIM request failed");
+        } else if muted {
+            tracing::debug!(status = fault.status, cause, "SCIM request refused");
         } else {
             tracing::info!(status = fault.status, scim_type = fault.scim_type, cause, "SCIM request refused");
         }
@@ -57,7 +61,7 @@ impl ScimError {
 
 impl From<Fault> for ScimError {
     fn from(fault: Fault) -> Self {
-        Self { fault, cause: String::new(), challenge: false, retry_after: None }
+        Self { fault, cause: String::new(), challenge: false, retry_after: None, muted: false }
     }
 }
 

@@ -35,8 +35,6 @@ use axum::{
 };
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
-pub use caller::STRANGERS;
-
 use crate::app::App;
 
 /// How long a request may take in all: Okta hangs up after a minute, and others sooner.

@@ -8,7 +8,7 @@ use super::{
 use crate::{oauth::client::Client, params};
 
 #[derive(sqlx::FromRow)]
-struct Stored {
+pub(super) struct Stored {
     id: String,
     tenant_id: String,
     name: String,

@@ -26,6 +26,19 @@ pub async fn has_record(on: impl Into<On<'_>>, user_id: &str, directory_id: &str
     Ok(on.into().optional::<(String,)>(sql, params![user_id, directory_id]).await?.is_some())
 }
 
+/// Whether a record speaks for a user's name and address: of several the one that an operator has linked, else the one that
+/// made the user, else the oldest. Another directory of the same tenant then rewrites nobody whom the first one brought. One
+/// that is not stored yet is the youngest.
+///
+/// # Errors
+/// What the database says.
+pub async fn speaks(on: impl Into<On<'_>>, record_id: &str, user_id: &str) -> Result<bool> {
+    let sql = "SELECT id FROM directory_users WHERE user_id = $1 \
+               ORDER BY CASE WHEN pinned = external_id THEN 0 WHEN made_user THEN 1 ELSE 2 END, created_at, id LIMIT 1";
+    let first = on.into().optional::<(String,)>(sql, params![user_id]).await?;
+    Ok(first.is_none_or(|(first,)| first == record_id))
+}
+
 /// Takes over a name, unless a declarative file says it.
 ///
 /// # Errors

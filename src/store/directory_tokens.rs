@@ -25,6 +25,14 @@ pub struct DirectoryToken {
     pub last_used_at: Option<i64>,
 }
 
+impl DirectoryToken {
+    /// Whether it has ended at `now` (unix seconds).
+    #[must_use]
+    pub fn has_ended(&self, now: i64) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+}
+
 /// How a token is stored and looked up.
 #[must_use]
 pub fn fingerprint(sealer: &Sealer, token: &str) -> String {
@@ -50,6 +58,15 @@ pub async fn insert(on: impl Into<On<'_>>, token: &DirectoryToken) -> Result<()>
 pub async fn of_directory(on: impl Into<On<'_>>, directory_id: &str) -> Result<Vec<DirectoryToken>> {
     let sql = "SELECT * FROM directory_tokens WHERE directory_id = $1 ORDER BY created_at, id";
     on.into().all(sql, params![directory_id]).await
+}
+
+/// Lets it end at `at`, unless it ends before; whether that changed anything.
+///
+/// # Errors
+/// What the database says.
+pub async fn end(on: impl Into<On<'_>>, id: &str, at: i64) -> Result<bool> {
+    let sql = "UPDATE directory_tokens SET expires_at = $2 WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)";
+    Ok(on.into().execute(sql, params![id, at]).await? > 0)
 }
 
 /// Lets a directory's tokens other than `keep` end at `at`, unless they end before; how many that were.

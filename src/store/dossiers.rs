@@ -84,15 +84,38 @@ pub async fn records_named(on: impl Into<On<'_>>, directory_id: &str, external_i
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// A user's records in directories, each with the directory's name.
+/// A directory's word on a user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pushed {
+    /// The directory's name.
+    pub directory: String,
+    /// The name of the connection whose sign-ins it is matched with.
+    pub connection: Option<String>,
+    /// The record.
+    pub record: DirectoryUser,
+}
+
+#[derive(sqlx::FromRow)]
+struct Source {
+    id: String,
+    name: String,
+    connection: Option<String>,
+}
+
+/// A user's records in directories.
 ///
 /// # Errors
 /// What the database says.
-pub async fn records(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<(String, DirectoryUser)>> {
+pub async fn records(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Pushed>> {
     let mut on = on.into();
-    let names = "SELECT d.id, d.name FROM directory_users u JOIN directories d ON d.id = u.directory_id WHERE u.user_id = $1";
-    let names = on.all::<(String, String)>(names, params![user_id]).await?;
+    let sql = "SELECT d.id, d.name, c.name AS connection FROM directory_users u \
+                 JOIN directories d ON d.id = u.directory_id LEFT JOIN connections c ON c.id = d.connection_id \
+               WHERE u.user_id = $1";
+    let sources: Vec<Source> = on.all(sql, params![user_id]).await?;
     let records = super::directory_users::of_user(on, user_id).await?;
-    let name = |id: &str| names.iter().find(|(of, _)| of == id).map(|(_, name)| name.clone()).unwrap_or_default();
-    Ok(records.into_iter().map(|record| (name(&record.directory_id), record)).collect())
+    let pushed = |record: DirectoryUser| {
+        let source = sources.iter().find(|source| source.id == record.directory_id)?;
+        Some(Pushed { directory: source.name.clone(), connection: source.connection.clone(), record })
+    };
+    Ok(records.into_iter().filter_map(pushed).collect())
 }

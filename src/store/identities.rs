@@ -106,13 +106,14 @@ pub async fn subject(db: &Db, user_id: &str, connection_id: &str) -> Result<Opti
     Ok(db.optional::<(String,)>(sql, params![user_id, connection_id]).await?.map(|(subject,)| subject))
 }
 
-/// Notes what the provider said this time; groups that were not sent are left as they were.
+/// Notes what the provider said this time. Groups that it did not send are not known from now on: who has left the last
+/// one is often told by leaving the claim out, and would be in it here for ever.
 ///
 /// # Errors
 /// What the database says.
 pub async fn touch(db: &Db, connection_id: &str, identity: &Identity, now: i64) -> Result<()> {
     db.execute(
-        "UPDATE identities SET email = $4, groups_json = COALESCE($5, groups_json), last_seen_at = $6
+        "UPDATE identities SET email = $4, groups_json = $5, last_seen_at = $6
          WHERE connection_id = $1 AND issuer = $2 AND subject = $3",
         params![connection_id, &identity.issuer, &identity.subject, &identity.email, &groups_json(identity), now],
     )

@@ -102,6 +102,18 @@ impl On<'_> {
         }
     }
 
+    /// As [`Db::change`].
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn change<T: Row>(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<T>> {
+        match self {
+            Self::Db(db) => db.change(sql, params).await,
+            // In a transaction every read is the writer's.
+            Self::Tx(tx) => tx.optional(sql, params).await,
+        }
+    }
+
     /// As [`Db::select`].
     ///
     /// # Errors

@@ -22,7 +22,8 @@ pub async fn take(db: &Db, id_hash: &str, expires_at: i64, now: i64) -> Result<b
     Ok(n == 1)
 }
 
-/// Ends one of our access tokens before its time: those without a family have nothing else that could be ended.
+/// Ends one of our access tokens before its time: those without a family have nothing else that could be ended
+/// (`standing::of_client`).
 ///
 /// # Errors
 /// What the database says.
@@ -32,15 +33,7 @@ pub async fn revoke_token(db: &Db, jti: &str, expires_at: i64) -> Result<()> {
     Ok(())
 }
 
-/// Whether one of our access tokens without a family was revoked ([`revoke_token`]).
-///
-/// # Errors
-/// What the database says.
-pub async fn is_revoked(db: &Db, jti: &str) -> Result<bool> {
-    let sql = "SELECT expires_at FROM replays WHERE id_hash = $1";
-    Ok(db.optional::<(i64,)>(sql, params![&revoked(jti)]).await?.is_some())
-}
-
-fn revoked(jti: &str) -> String {
+/// The id under which a revoked token is remembered.
+pub(super) fn revoked(jti: &str) -> String {
     secret::digest(&format!("revoked/{jti}"))
 }

@@ -2,10 +2,13 @@
 //! every path calls [`require`].
 
 use super::{
+    clients,
     db::{Db, Result},
     families::Family,
+    replays,
 };
 use crate::{
+    oauth::client::Client,
     params,
     policy::access::{Refusal, Standing, judge},
 };
@@ -89,6 +92,44 @@ pub async fn require(db: &Db, parties: Parties<'_>, now: i64) -> Result<std::res
         family: row.family,
         ..Standing::of_tenant(row.tenant)
     }))
+}
+
+/// A token without a family with what it stands on, read by one statement.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// The client that it was issued to.
+    pub client: Client,
+    /// Whether it was ended before its time.
+    pub revoked: bool,
+    /// Whether tenant and client are on.
+    pub standing: std::result::Result<(), Refusal>,
+}
+
+#[derive(sqlx::FromRow)]
+struct GroundRow {
+    #[sqlx(flatten)]
+    client: clients::Stored,
+    tenant: bool,
+    revoked: bool,
+}
+
+/// The ground of the token `jti` of a client; `None` when client or tenant is gone.
+///
+/// # Errors
+/// What the database says; `Corrupt` for unreadable settings of the client.
+pub async fn of_client(db: &Db, tenant_id: &str, client_id: &str, jti: &str) -> Result<Option<Ground>> {
+    let row: Option<GroundRow> = db
+        .optional(
+            "SELECT c.id, c.tenant_id, c.name, c.secret_fingerprint, c.trusted, c.enabled, c.settings, t.enabled AS tenant,
+                    EXISTS (SELECT 1 FROM replays r WHERE r.id_hash = $3) AS revoked
+             FROM tenants t JOIN clients c ON c.tenant_id = t.id WHERE t.id = $1 AND c.id = $2",
+            params![tenant_id, client_id, &replays::revoked(jti)],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let client = Client::try_from(row.client)?;
+    let standing = judge(Standing { client: Some(client.enabled), ..Standing::of_tenant(row.tenant) });
+    Ok(Some(Ground { client, revoked: row.revoked, standing }))
 }
 
 /// A token family with whom and what it stands on, read by one statement.

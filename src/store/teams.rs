@@ -79,21 +79,6 @@ pub async fn of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Team>> 
     on.into().all(sql, params![user_id]).await
 }
 
-/// The user ids of everybody in it, by hand or by a group of a directory, sorted.
-///
-/// # Errors
-/// What the database says.
-pub async fn everybody(on: impl Into<On<'_>>, team_id: &str) -> Result<Vec<String>> {
-    let sql = "SELECT user_id FROM team_members WHERE team_id = $1 \
-               UNION SELECT r.user_id FROM group_teams gt \
-               JOIN directory_members m ON m.group_id = gt.group_id \
-               JOIN directory_users r ON r.id = m.member_id WHERE gt.team_id = $1 AND r.user_id IS NOT NULL";
-    let rows = on.into().all::<(String,)>(sql, params![team_id]).await?;
-    let mut ids: Vec<String> = rows.into_iter().map(|(id,)| id).collect();
-    ids.sort_unstable();
-    Ok(ids)
-}
-
 /// Inserts, or renames the row of this id.
 ///
 /// # Errors
@@ -113,7 +98,7 @@ pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
     Ok(on.into().publish("DELETE FROM teams WHERE id = $1", params![id]).await? > 0)
 }
 
-/// The user ids of its members by hand, sorted; [`everybody`] names those of groups too.
+/// The user ids of its members by hand, sorted.
 ///
 /// # Errors
 /// What the database says.

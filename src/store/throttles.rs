@@ -1,6 +1,9 @@
 //! Attempts in a window, counted in the database so that nodes and restarts do not multiply them.
 
-use super::db::{Db, Result};
+use super::{
+    db::{Db, Result},
+    on::On,
+};
 use crate::params;
 
 #[derive(sqlx::FromRow)]
@@ -14,8 +17,9 @@ struct Count {
 ///
 /// # Errors
 /// What the database says.
-pub async fn count(db: &Db, key: &str, window: i64, now: i64) -> Result<(i64, i64)> {
-    let row: Option<Count> = db
+pub async fn count(on: impl Into<On<'_>>, key: &str, window: i64, now: i64) -> Result<(i64, i64)> {
+    let row: Option<Count> = on
+        .into()
         .change(
             "INSERT INTO throttles (key, count, expires_at) VALUES ($1, 1, $2)
              ON CONFLICT (key) DO UPDATE SET

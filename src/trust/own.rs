@@ -11,7 +11,6 @@ use super::{
 };
 use crate::{
     app::App,
-    oauth::client::Client,
     policy::{
         access::{Refusal, Standing, judge},
         principal::{Kind, Principal},
@@ -19,7 +18,7 @@ use crate::{
     },
     store::{
         self,
-        standing::{Footing, Parties},
+        standing::{Footing, Ground},
     },
     token::issue::{AccessClaims, Actor, Origin},
 };
@@ -152,10 +151,10 @@ async fn of_principal(
 ) -> Result<Bearer, Denied> {
     let gone = |what: &str| Denied::NotActive(what.to_owned());
     let tenant = catalogue.tenant_by_name(&own.tenant).ok_or_else(|| gone("its tenant is gone"))?;
-    let parties = Parties::of_client(&tenant.id, &own.client_id);
-    let standing = store::standing::require(&app.db, parties, now).await?;
+    let ground = store::standing::of_client(&app.db, &tenant.id, &own.client_id, &own.jti).await?;
+    let Ground { client, revoked, standing } = ground.ok_or_else(|| Denied::NotActive(Refusal::Gone.to_string()))?;
     standing.map_err(|refusal| Denied::NotActive(refusal.to_string()))?;
-    if store::replays::is_revoked(&app.db, &own.jti).await? {
+    if revoked {
         return Err(gone("it was revoked"));
     }
     let issuer = match &own.origin {
@@ -168,11 +167,7 @@ async fn of_principal(
         None => None,
     };
     // Without an origin it stands on its client's record alone, as that is now.
-    let client = match &own.origin {
-        Some(_) => None,
-        None => store::clients::find(&app.db, &own.client_id).await?,
-    };
-    let account = client.as_ref().and_then(Client::account);
+    let account = client.account().filter(|_| own.origin.is_none());
     let standing = Standings { catalogue, tenant_id: &tenant.id, issuer: issuer.map(|i| &**i), account };
     let (mut principals, mut teams, mut acts_as) = (Vec::new(), Vec::new(), Vec::new());
     for actor in &own.acts_as {

@@ -28,7 +28,7 @@ on_both!(
 );
 
 const GPT: (&str, &str) = ("model", "gpt");
-const NUL: &str = "resource.type and resource.name must not hold NUL";
+const NUL: &str = "the body must not hold NUL";
 
 async fn a_role_includes_the_lower_ones(backend: Backend) {
     let world = Trusted::new(backend).await;

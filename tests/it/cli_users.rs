@@ -14,10 +14,15 @@ use gatehouse::{
 use crate::{
     on_both,
     pushed::Pushed,
-    world::{Backend, World, text},
+    world::{Backend, STATE, World, text},
 };
 
-on_both!(an_operator_sees_and_ends_what_somebody_has, the_last_administrator_takes_a_word_more, a_user_is_linked_to_a_record);
+on_both!(
+    an_operator_sees_and_ends_what_somebody_has,
+    both_sides_of_somebody_stand_side_by_side,
+    the_last_administrator_takes_a_word_more,
+    a_user_is_linked_to_a_record,
+);
 
 /// Runs the program on the world's database: exit code, what it says, what it complains of.
 async fn run(world: &World, args: &[&str]) -> (i32, String, String) {
@@ -73,7 +78,8 @@ async fn an_operator_sees_and_ends_what_somebody_has(backend: Backend) {
     for who in [&["show", "Ada@Acme.example", "--tenant", "acme"][..], &["show", &ada.id]] {
         let (code, out, err) = run(&world, who).await;
         assert_eq!((code, err.as_str()), (0, ""));
-        let parts = ["ada@acme.example", "active", "okta: externalId ext-1, userName ada@acme.example, active, linked"];
+        let parts =
+            ["ada@acme.example", "active", "okta: externalId ext-1, ada@acme.example, userName ada@acme.example, active, linked"];
         says(&out, &parts);
         says(&out, &["sre (by hand)", "ops (group ops of directory okta)", "session     from", "password    set"]);
         assert!(!out.contains("argon2"), "{out}");
@@ -101,6 +107,31 @@ async fn an_operator_sees_and_ends_what_somebody_has(backend: Backend) {
     world.remove(&ada.id).await.unwrap();
     says(&run(&world, &["receipts", &ada.id]).await.1, &["deleted by a test", "deactivated by command line"]);
     assert_eq!(run(&world, &["show", &ada.id]).await.0, 1);
+}
+
+/// What the sign-in says, and what the directory says.
+async fn both_sides_of_somebody_stand_side_by_side(backend: Backend) {
+    let world = World::new(backend).await;
+    let ada = ada(&world).await;
+    Pushed::link(&world.app.db, &world.app.sealer, &ada.tenant_id, &ada.id, "a.lovelace@acme.example", 1).await;
+    let connected = "  connections:\n  - {name: okta, oidc: {issuer: \"https://okta.example\", client_id: gh}}\n";
+    world.apply(&STATE.replacen("  domains: [acme.example]\n", &format!("  domains: [acme.example]\n{connected}"), 1)).await;
+    world.sql("UPDATE directories SET connection_id = (SELECT id FROM connections)").await;
+    let show = async || run(&world, &["show", &ada.id]).await.1;
+    says(&show().await, &["directory   okta: externalId ext-1, a.lovelace@acme.example, userName"]);
+    let identity = "INSERT INTO identities (id, connection_id, issuer, subject, user_id, email, created_at, last_seen_at) \
+                    SELECT 'i', c.id, 'https://okta.example', 'ext-1', u.id, 'ada@okta.example', 1, 1 \
+                    FROM connections c JOIN users u ON u.tenant_id = c.tenant_id WHERE u.email = 'ada@acme.example'";
+    assert_eq!(world.sql(identity).await, 1);
+    says(
+        &show().await,
+        &[
+            "identity    ext-1 by https://okta.example (connection okta), ada@okta.example, last seen",
+            "directory   okta: externalId ext-1 (as the identity's), a.lovelace@acme.example",
+        ],
+    );
+    world.sql("UPDATE identities SET subject = '00u1'").await;
+    says(&show().await, &["identity    00u1 by", "externalId ext-1 (DIFFERS from the identity's)"]);
 }
 
 async fn the_last_administrator_takes_a_word_more(backend: Backend) {

@@ -16,12 +16,14 @@ use crate::{
     browser::{Answer, Browser},
     idp::{Idp, keys::key},
     on_both,
+    sso::Log,
     trusted::Trusted,
     world::{Backend, START, decode, text},
 };
 
 on_both!(
     a_client_acts_as_its_virtual_account,
+    one_read_says_what_it_stands_on,
     a_key_instead_of_a_secret,
     no_more_than_the_record_allows,
     public_clients_and_others_are_refused,
@@ -105,6 +107,22 @@ async fn a_client_acts_as_its_virtual_account(backend: Backend) {
     let userinfo = world.userinfo(token).await;
     assert_eq!(refusal(&userinfo), (403, "insufficient_scope".to_owned()));
     assert_eq!(userinfo.json()["error_description"], "the access token is not a user's");
+}
+
+async fn one_read_says_what_it_stands_on(backend: Backend) {
+    // The statements of SQLite are logged by threads of its own.
+    if backend == Backend::Sqlite {
+        return;
+    }
+    let world = world(backend).await;
+    let token = text(&world.batch().await.json(), "access_token").to_owned();
+    // What all tokens share is in memory from now on.
+    assert_eq!(world.whoami(&token).await.status, 200);
+    let log = Log::down_to(tracing::Level::DEBUG);
+    assert_eq!(world.whoami(&token).await.status, 200);
+    let log = log.text();
+    let reads: Vec<&str> = log.lines().filter(|line| line.contains("sqlx::query")).collect();
+    assert_eq!(reads.len(), 1, "{reads:#?}");
 }
 
 async fn a_key_instead_of_a_secret(backend: Backend) {

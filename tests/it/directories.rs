@@ -18,6 +18,7 @@ use crate::on_both_databases;
 on_both_databases!(
     a_second_run_changes_nothing,
     a_token_is_the_files_own,
+    a_new_token_ends_the_others,
     an_ended_token_stays_ended,
     a_token_names_one_directory,
     rules_make_groups_anew,
@@ -130,21 +131,59 @@ async fn a_token_is_the_files_own(db: &Db) {
     assert_eq!(tokens(db).await, std::slice::from_ref(&second));
     assert!(directories::by_token(db, &first).await.unwrap().is_none());
     // One made by the command is not the file's.
-    let made = DirectoryToken {
-        id: "made".into(),
-        directory_id: directory(db).await.id,
-        fingerprint: "made".into(),
-        declared: false,
-        created_at: 200,
-        expires_at: None,
-        last_used_at: None,
-    };
-    directory_tokens::insert(db, &made).await.unwrap();
+    made(db, "made", None).await;
     let without = FILE.replace("token: \"${TOKEN}\", ", "");
     let plan = apply(db, &without).await.unwrap();
     assert_eq!(plan, "~ directory acme/okta (token (secret))\n0 created, 1 updated, 0 deleted");
     assert_eq!(apply(db, &without).await.unwrap(), "no changes");
     assert_eq!(tokens(db).await, ["made"]);
+}
+
+/// As the command makes one.
+async fn made(db: &Db, name: &str, expires_at: Option<i64>) {
+    let (id, fingerprint, directory_id) = (name.to_owned(), name.to_owned(), directory(db).await.id);
+    let made = DirectoryToken { id, directory_id, fingerprint, declared: false, created_at: 200, expires_at, last_used_at: None };
+    directory_tokens::insert(db, &made).await.unwrap();
+}
+
+/// When a token ends; nothing if it is not there.
+async fn end(db: &Db, fingerprint: &str) -> Option<Option<i64>> {
+    let all = directory_tokens::of_directory(db, &directory(db).await.id).await.unwrap();
+    all.into_iter().find(|t| t.fingerprint == fingerprint).map(|t| t.expires_at)
+}
+
+async fn a_new_token_ends_the_others(db: &Db) {
+    let without = FILE.replace("token: \"${TOKEN}\", ", "");
+    apply(db, &without).await.unwrap();
+    made(db, "made", None).await;
+    made(db, "short", Some(110)).await;
+    made(db, "over", Some(90)).await;
+    let plan = apply(db, FILE).await.unwrap();
+    let warning = "\n! directory acme/okta: its new token in the file ends the 2 made by gatehouse directories token at once; enter \
+                   the new one at the source\n";
+    assert!(plan.starts_with("~ directory acme/okta (token (secret))") && plan.contains(warning), "{plan}");
+    assert_eq!(tokens(db).await, [directory_tokens::fingerprint(&sealer(), TOKEN)]);
+    assert_eq!(
+        (end(db, "made").await, end(db, "short").await, end(db, "over").await),
+        (Some(Some(100)), Some(Some(100)), Some(Some(90)))
+    );
+    assert_eq!(apply(db, FILE).await.unwrap(), "no changes");
+    // One that the command makes afterwards is the newer one: the same file leaves it alone.
+    made(db, "later", None).await;
+    assert_eq!(apply(db, FILE).await.unwrap(), "no changes");
+    assert_eq!(end(db, "later").await, Some(None));
+    // With an overlap both kinds go on for that long, and a second run changes nothing about it.
+    let overlap = FILE.replace("token: \"${TOKEN}\"", "token: \"ffffffffffffffffffffffffffffffff\", token_overlap: 1h");
+    let plan = apply(db, &overlap).await.unwrap();
+    assert!(plan.contains("its new token in the file ends the one made by gatehouse directories token in 1 h;"), "{plan}");
+    let first = directory_tokens::fingerprint(&sealer(), TOKEN);
+    assert_eq!((end(db, "later").await, end(db, &first).await), (Some(Some(3_700)), Some(Some(3_700))));
+    assert_eq!(apply(db, &overlap).await.unwrap(), "no changes");
+    assert_eq!(end(db, &first).await, Some(Some(3_700)));
+    // No overlap any more: what the file gave before is gone.
+    let plan = apply(db, &overlap.replace("token_overlap: 1h, ", "")).await.unwrap();
+    assert_eq!(plan, "~ directory acme/okta (token (secret))\n0 created, 1 updated, 0 deleted");
+    assert_eq!((end(db, &first).await, end(db, "later").await), (None, Some(Some(3_700))));
 }
 
 async fn an_ended_token_stays_ended(db: &Db) {
@@ -153,6 +192,11 @@ async fn an_ended_token_stays_ended(db: &Db) {
     let plan = apply(db, FILE).await.unwrap();
     assert!(plan.starts_with("! directory acme/okta: its token in the file was ended by a newer one;"), "{plan}");
     assert!(plan.ends_with("\nno changes"), "{plan}");
+    assert!(tokens(db).await.is_empty());
+    // Not by leaving it out and giving it again either.
+    apply(db, &FILE.replace("token: \"${TOKEN}\", ", "")).await.unwrap();
+    let plan = apply(db, FILE).await.unwrap();
+    assert!(plan.starts_with("! directory acme/okta: its token in the file was ended by a newer one;"), "{plan}");
     assert!(tokens(db).await.is_empty());
 }
 

@@ -18,6 +18,7 @@ use crate::{
 on_both!(
     of_all_who_use_it_up_one_does,
     nobody_who_is_there_is_invited,
+    nobodys_mailbox_is_filled,
     nobody_who_is_there_is_handed_over,
     a_link_that_was_shown_proves_no_mailbox,
     the_tenants_switches_hold,
@@ -27,7 +28,6 @@ on_both!(
 
 async fn nobody_who_is_there_is_invited(backend: Backend) {
     let world = World::new(backend).await;
-    let tenant = world.tenant().await;
     world
         .apply(&state(
             &world.idp,
@@ -46,12 +46,37 @@ async fn nobody_who_is_there_is_invited(backend: Backend) {
     assert!(refusal(Wanted { lifetime: 100 * 86_400, ..wanted("x@acme.example") }).await.contains("at most 90 days"));
     world.apply(&state(&world.idp, "scim", "verified", "")).await;
     assert!(refusal(wanted("x@acme.example")).await.contains("directory"));
-    world.apply(&state(&world.idp, "invite", "verified", "")).await;
-    let id = desk(&world.app).invite(&tenant, &wanted("x@acme.example")).await.unwrap().invite.id;
-    for _ in 1..invitation::MOST_LINKS {
-        desk(&world.app).resend(&tenant, &id, 3600).await.unwrap();
+}
+
+/// Not by sending again, and not by revoking and inviting anew.
+async fn nobodys_mailbox_is_filled(backend: Backend) {
+    let world = World::new(backend).await;
+    let tenant = world.tenant().await;
+    let invite = async |email: &str| desk(&world.app).invite(&tenant, &wanted(email)).await.map(|made| made.invite.id);
+    let mut id = invite("x@acme.example").await.unwrap();
+    for round in 1..invitation::MOST_LINKS {
+        if round % 2 == 0 {
+            desk(&world.app).resend(&tenant, &id, 3600).await.unwrap();
+        } else {
+            desk(&world.app).revoke(&tenant, &id).await.unwrap();
+            id = invite("X@acme.example").await.unwrap();
+        }
     }
-    assert!(matches!(desk(&world.app).resend(&tenant, &id, 3600).await, Err(InviteError::TooOften)));
+    // What is refused counts for nothing.
+    assert!(matches!(invite("x@acme.example").await, Err(InviteError::IsInvited(_))));
+    world.clock.advance(3_000);
+    let refused = desk(&world.app).resend(&tenant, &id, 3600).await.unwrap_err();
+    assert!(matches!(refused, InviteError::TooOften(seconds) if seconds == invitation::PERIOD - 3_000), "{refused}");
+    desk(&world.app).revoke(&tenant, &id).await.unwrap();
+    let refused = invite("x@acme.example").await.unwrap_err().to_string();
+    assert!(refused.contains("10 links were made for this address within 7 days") && refused.contains("6 days"), "{refused}");
+    // Others are invited as before, and so is the address in another tenant, and in this one a week later.
+    invite("y@acme.example").await.unwrap();
+    world.sql("INSERT INTO tenants (id, name, display_name, provisioning, enabled, password_login, created_at) VALUES ('t2', 't2', 'T2', 'invite', TRUE, FALSE, 0)").await;
+    let other = tenants::find_by_name(&world.app.db, "t2").await.unwrap().unwrap();
+    desk(&world.app).invite(&other, &wanted("x@acme.example")).await.unwrap();
+    world.clock.advance(invitation::PERIOD - 3_000);
+    invite("x@acme.example").await.unwrap();
 }
 
 async fn nobody_who_is_there_is_handed_over(backend: Backend) {

@@ -22,6 +22,7 @@ on_both!(
     a_mail_brings_the_link,
     no_word_without_tls_and_the_right_certificate,
     a_refused_mail_waits_or_is_given_up,
+    one_tenants_trouble_is_its_own,
     what_is_dead_is_not_sent,
     hostile_names_stay_names,
 );
@@ -133,6 +134,28 @@ async fn a_refused_mail_waits_or_is_given_up(backend: Backend) {
     assert!(log.text().contains("a delivery is given up"), "{}", log.text());
 }
 
+/// Who pauses for a domain that takes nothing from them is the tenant that wrote to it, and nobody else.
+async fn one_tenants_trouble_is_its_own(backend: Backend) {
+    let relay = Relay::start(Knobs { to: Some("450 later"), of: "list", ..Knobs::default() }).await;
+    let world = world(backend, &relay.url("", "tls=none")).await;
+    world.apply(&format!("{STATE}\n- {{name: other, provisioning: invite}}")).await;
+    let acme = tenant(&world).await;
+    for list in ["list1@big.example", "list2@big.example", "ada@big.example"] {
+        desk(&world.app).invite(&acme, &wanted(list)).await.unwrap();
+        world.clock.advance(1);
+    }
+    let other = tenants::find_by_name(&world.app.db, "other").await.unwrap().unwrap();
+    desk(&world.app).invite(&other, &wanted("grace@big.example")).await.unwrap();
+    send(&world).await;
+    let to: Vec<String> = relay.mails().into_iter().flat_map(|mail| mail.to).collect();
+    assert_eq!((to.as_slice(), waiting(&world).await), (&["TO:<grace@big.example>".to_owned()][..], 3));
+    // Acme's wait together, and go when their time has come.
+    relay.turn(|k| k.to = None);
+    world.clock.advance(3600);
+    send(&world).await;
+    assert_eq!((relay.mails().len(), waiting(&world).await), (4, 0));
+}
+
 async fn what_is_dead_is_not_sent(backend: Backend) {
     let relay = Relay::start(Knobs::default()).await;
     let world = world(backend, &relay.url("", "tls=none")).await;
@@ -145,6 +168,46 @@ async fn what_is_dead_is_not_sent(backend: Backend) {
     let mails = relay.mails();
     assert_eq!((waiting(&world).await, mails.len()), (0, 1), "the newest link alone: {mails:?}");
     assert_eq!(Browser::new().get(&mails[0].link()).await.status, 200);
+}
+
+/// `gatehouse check` with a relay: the exit code, and what it says, wherever.
+async fn check(smtp_url: &str) -> (i32, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gatehouse"));
+    command.arg("check").current_dir(dir.path()).env_clear();
+    command.env("GATEHOUSE_SMTP_URL", smtp_url).env("GATEHOUSE_MAIL_FROM", "sso@acme.example");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(said).unwrap())
+}
+
+#[tokio::test]
+async fn check_asks_the_relay_and_says_what_to_do() {
+    let relay = Relay::start(Knobs { tls: true, login: Some(("u", "right")), ..Knobs::default() }).await;
+    let other = Relay::start(Knobs::default()).await;
+    let of = |login: &str, relay: &Relay, ca: &Relay| relay.url(login, &format!("ca={}", ca.ca.display()));
+    let (code, said) = check(&of("u:right@", &relay, &relay)).await;
+    assert!(code == 0 && said.contains("mail: the relay answers"), "{said}");
+    assert!(relay.mails().is_empty(), "no mail is sent");
+
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let refused = format!("smtp://u:right@localhost:{nobody}");
+    let busy = Relay::start(Knobs { greeting: Some("554 not from you"), ..Knobs::default() }).await;
+    for (url, cause, fix) in [
+        (of("u:wrong@", &relay, &relay), "does not take the user name and password", "percent-encoded"),
+        (of("u:right@", &relay, &other), "does not speak TLS as it should", "?ca=FILE.pem"),
+        (of("u:right@", &relay, &relay).replace("smtp:", "smtps:"), "does not speak TLS as it should", "smtp:// for STARTTLS"),
+        (of("u:right@", &other, &other), "STARTTLS", "?tls=none"),
+        (other.url("u:right@", "tls=none"), "cannot be used", "give none"),
+        (refused, "cannot be reached", "host and port"),
+        (busy.url("", "tls=none"), "does not want to speak with us", "554"),
+    ] {
+        let (code, said) = check(&url).await;
+        let line = said.lines().find(|line| line.starts_with("smtp_url (GATEHOUSE_SMTP_URL): localhost:"));
+        let line = line.unwrap_or_else(|| panic!("{url}: {said}"));
+        assert!(code == 1 && line.contains(cause) && line.contains(fix), "{url}: {line}");
+        assert!(!said.contains("right") && !said.contains("wrong"), "{said}");
+    }
 }
 
 async fn hostile_names_stay_names(backend: Backend) {

@@ -43,6 +43,10 @@ pub struct Knobs {
     pub login: Option<(&'static str, &'static str)>,
     /// Says this to whoever is written to.
     pub to: Option<&'static str>,
+    /// Only to addresses with this in them.
+    pub of: &'static str,
+    /// Greets with this.
+    pub greeting: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -98,7 +102,8 @@ impl Relay {
 
     async fn serve(self, stream: TcpStream) {
         let mut plain = BufReader::new(stream);
-        say(&mut plain, "220 relay.test ESMTP").await;
+        let greeting = self.knobs.lock().unwrap().greeting.unwrap_or("220 relay.test ESMTP");
+        say(&mut plain, greeting).await;
         if self.converse(&mut plain, false).await {
             let secret = self.tls.accept(plain.into_inner()).await;
             if let Ok(secret) = secret {
@@ -147,7 +152,7 @@ impl Relay {
                 }
                 "RCPT" => {
                     mail.to.push(rest.to_owned());
-                    say(stream, knobs.to.unwrap_or("250 ok")).await;
+                    say(stream, knobs.to.filter(|_| rest.contains(knobs.of)).unwrap_or("250 ok")).await;
                 }
                 "DATA" => {
                     say(stream, "354 go ahead").await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{issuer::valid_name, resource};
+use super::{issuer::valid_name, resource, tenant};
 use crate::{
     apply::{
         desired::{DirectoryFile, Secret, TenantFile},
@@ -26,6 +26,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<DirectoryFile> {
     let connection = f.text("connection").map(|text| (text.at, text.value));
     let sound = |(text, token): &(Text, Secret)| *token == Secret::Kept || is_token(context, text);
     let token = f.lasting_secret("token").filter(sound).map(|(text, token)| (text.at, token));
+    let overlap = tenant::span(&mut f, "token_overlap", 0).unwrap_or_default();
     let enabled = f.bool("enabled");
     let proven_domains_only = f.bool("proven_domains_only").unwrap_or_default();
     let rules = f.list("group_rules");
@@ -38,7 +39,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<DirectoryFile> {
         settings.problems().into_iter().for_each(|why| context.problem(at, why));
     }
     let name = name?;
-    Some(DirectoryFile { at: name.at, name: name.value, connection, token, enabled, settings })
+    Some(DirectoryFile { at: name.at, name: name.value, connection, token, overlap, enabled, settings })
 }
 
 fn rule(context: &Context<'_>, node: &Node) -> Option<GroupRule> {

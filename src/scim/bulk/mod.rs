@@ -90,7 +90,7 @@ impl Run<'_> {
     /// Waits until the directory may go on.
     async fn pace(&self) -> Result<(), Fault> {
         while Instant::now() < self.until {
-            match self.app.pushes.take(&self.caller.directory.id) {
+            match self.app.limits.pushes.take(&self.caller.directory.id) {
                 Ok(()) => return Ok(()),
                 Err(_) => sleep(Duration::from_millis(100)).await,
             }

@@ -2,7 +2,7 @@
 
 use gatehouse::{
     policy::directory::DirectorySettings,
-    store::{connections, receipts, tenants, users},
+    store::{connections, directory_users, receipts, tenants, users},
 };
 use serde_json::{Value, json};
 
@@ -21,6 +21,7 @@ on_both!(
     an_address_never_moves_to_another,
     a_sign_in_as_external_id_is_proof,
     of_two_directories_the_rest_decides,
+    a_second_directory_rewrites_nobody,
     an_administrator_keeps_the_address,
     proven_domains,
     inactive_is_out_at_once,
@@ -172,6 +173,43 @@ async fn of_two_directories_the_rest_decides(backend: Backend) {
     assert!(!user_of(&sso, "kim@acme.example").await.unwrap().active, "okta says that they are not");
     assert_eq!(okta.delete(&at(&kim)).await.status, 204);
     assert!(user_of(&sso, "kim@acme.example").await.unwrap().active);
+}
+
+/// Whoever holds its token would otherwise rename and readdress the people of the first, whom it knows by their ids alone.
+async fn a_second_directory_rewrites_nobody(backend: Backend) {
+    let (sso, okta) = with_provider(backend).await;
+    let kim = okta.made("/Users", &known_as("kim@acme.example", "00u-kim")).await;
+    sso.person("00u-kim", "kim@acme.example");
+    sso.tokens_of(&sso.fresh().await).await;
+    let before = user_of(&sso, "kim@acme.example").await.unwrap();
+    let other = pusher(&sso.world, "acme", "other", DirectorySettings::default(), okta.row.connection_id.as_deref()).await;
+    sso.clock.advance(1);
+    let mut sly = known_as("sly@acme.example", "00u-kim");
+    sly["displayName"] = json!("Sly");
+    let twin = other.made("/Users", &sly).await;
+    let change = |email: &str, name: &str| {
+        json!([{"op": "replace", "value": {"displayName": name}},
+               {"op": "replace", "path": "emails[type eq \"work\"].value", "value": email}])
+    };
+    assert_eq!(other.patch(&at(&twin), change("sly2@acme.example", "Sly Two")).await.status, 200);
+    sly["emails"][0]["value"] = json!("sly3@acme.example");
+    assert_eq!(other.put(&at(&twin), &sly).await.status, 200);
+    assert_eq!(other.get(&at(&twin)).await.json()["emails"][0]["value"], json!("sly3@acme.example"), "it has its own record");
+    assert_eq!(user_of(&sso, "kim@acme.example").await.unwrap(), before);
+    // The one that made the user goes on saying what they are called.
+    assert_eq!(okta.patch(&at(&kim), change("kim2@acme.example", "Kim Two")).await.status, 200);
+    let now = user_of(&sso, "kim2@acme.example").await.unwrap();
+    assert_eq!((now.id.as_str(), now.name.as_deref()), (before.id.as_str(), Some("Kim Two")));
+    // Unless an operator has said that it is the other one, or it is the only one left.
+    let mut tx = sso.app.db.begin().await.unwrap();
+    directory_users::pin(&mut tx, twin["id"].as_str().unwrap()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(other.patch(&at(&twin), change("kim3@acme.example", "Kim Three")).await.status, 200);
+    assert_eq!(okta.patch(&at(&kim), change("kim4@acme.example", "Kim Four")).await.status, 200);
+    assert_eq!(user_of(&sso, "kim3@acme.example").await.unwrap().name.as_deref(), Some("Kim Three"));
+    assert_eq!(other.delete(&at(&twin)).await.status, 204);
+    assert_eq!(okta.patch(&at(&kim), change("kim5@acme.example", "Kim Five")).await.status, 200);
+    assert_eq!(user_of(&sso, "kim5@acme.example").await.unwrap().id, before.id);
 }
 
 /// Whoever holds a directory's token could otherwise give an administrator's account an address of their own.

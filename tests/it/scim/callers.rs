@@ -17,6 +17,7 @@ on_both!(
     what_is_switched_off_pushes_nothing,
     a_token_shows_when_it_was_used,
     each_directory_has_its_pace,
+    a_flood_does_not_fill_the_log,
     strangers_are_slowed_and_customers_are_not,
     tokens_stay_out_of_database_and_log,
 );
@@ -105,6 +106,34 @@ async fn each_directory_has_its_pace(backend: Backend) {
         assert!((1..=2).contains(&wait), "{wait}");
     }
     assert_eq!(other.get("/Users?count=0").await.status, 200, "another directory goes on");
+}
+
+/// The first refusal has a line, the others one together at the end of the round; the metrics count each.
+async fn a_flood_does_not_fill_the_log(backend: Backend) {
+    let scim = Scim::over(World::with(backend, STATE, &[("SCIM_RATE", "1")]).await).await;
+    gatehouse::metrics::install();
+    let log = Log::down_to(tracing::Level::INFO);
+    let (before, mut slowed) = (counted(), 0);
+    while slowed < 5 {
+        let answers = join_all((0..20).map(|_| scim.get("/Users?count=0"))).await;
+        slowed += answers.iter().filter(|answer| answer.status == 429).count() as u64;
+    }
+    let lines = |words: &str| log.text().lines().filter(|line| line.contains(words)).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(lines("pushes too fast").len(), 1, "{}", log.text());
+    scim.world.app.limits.begin_round();
+    let sums = lines("refused again and again");
+    assert_eq!(sums.len(), 1, "{sums:?}");
+    assert!(sums[0].contains(&format!("more={}", slowed - 1)) && sums[0].contains("directory acme/entra"), "{sums:?}");
+    // Other tests of this process count too.
+    assert!(counted() >= before + slowed, "{} of {slowed}", counted() - before);
+}
+
+/// Refusals that the metrics have seen.
+fn counted() -> u64 {
+    let text = gatehouse::metrics::render();
+    let of_users = |line: &&str| line.contains("route=\"/scim/v2/Users\"") && line.contains("status=\"429\"");
+    let lines = text.lines().filter(|line| line.starts_with("gatehouse_http_requests_total")).filter(of_users);
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }
 
 async fn strangers_are_slowed_and_customers_are_not(backend: Backend) {
