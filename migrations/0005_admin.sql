@@ -18,7 +18,7 @@ CREATE TABLE admin_links (
 -- Who has done what, oldest first: never updated, and deleted only from its beginning, when it is old. mac is a keyed digest
 -- of the entry and of the mac before it, so that whoever alters the table without the master key is found out.
 -- actor is for people to read, actor_id the user's row where there is one, via how they came: page, api, command, file, scim,
--- sign-in. changes is JSON: per field what it was and what it is, secrets redacted.
+-- sign-in, system. changes is JSON: per field what it was and what it is, secrets redacted.
 CREATE TABLE audit (
     seq       BIGINT PRIMARY KEY,
     at        BIGINT NOT NULL,
@@ -35,10 +35,13 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_tenant ON audit (tenant_id, seq);
 CREATE INDEX audit_by_subject ON audit (subject, seq);
 
--- Its last entry; the row that writers take turns at.
+-- Where the log ends (1: its last entry; the row that writers take turns at) and where it begins (2: the last entry that is
+-- no longer kept). mac is that entry's; seal is a keyed digest of the row, so that whoever cuts the log at either end cannot
+-- make the row fit.
 CREATE TABLE audit_head (
-    id  BIGINT PRIMARY KEY,
-    seq BIGINT NOT NULL,
-    mac TEXT NOT NULL
+    id   BIGINT PRIMARY KEY,
+    seq  BIGINT NOT NULL,
+    mac  TEXT NOT NULL,
+    seal TEXT NOT NULL
 );
-INSERT INTO audit_head (id, seq, mac) VALUES (1, 0, '');
+INSERT INTO audit_head (id, seq, mac, seal) VALUES (1, 0, '', ''), (2, 0, '', '');

@@ -84,7 +84,7 @@ impl Rounds {
             if let Err(e) = app.providers.measure().await {
                 tracing::error!(cause = %e, "providers' metadata cannot be counted");
             }
-            match store::sweep::sweep(&app.db, app.clock.now()).await {
+            match store::sweep::sweep(&app.db, &app.sealer, app.settings.audit_retention, app.clock.now()).await {
                 Ok(0) => {}
                 Ok(rows) => tracing::debug!(rows, "expired rows swept"),
                 Err(e) => tracing::error!(cause = %e, "sweeping failed"),

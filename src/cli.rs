@@ -1,5 +1,7 @@
 //! The command line. Exit codes: 0 done, 1 problems (each on its own line of the error output), 2 wrong usage.
 
+mod admin;
+mod audit;
 mod check;
 mod confirm;
 mod connections;
@@ -31,6 +33,7 @@ use crate::{
     password,
     policy::role::Role,
     serve,
+    store::audit::{Actor, Via},
 };
 
 /// An SSO broker and authorization server: OpenID Connect in, signed tokens out.
@@ -80,6 +83,12 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Administrators: who administers what, and the way in when there is no other
+    #[command(subcommand)]
+    Admin(admin::Admin),
+    /// The audit log: who has done what
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Connections: what to tell their providers, and what the providers say of themselves
     #[command(subcommand)]
     Connections(Connections),
@@ -265,9 +274,11 @@ fn execute(cli: Cli) -> Result<(), Problems> {
                 serve::serve(settings).await.map_err(one)
             }
             Command::Apply { file, prune, yes, dry_run } => {
-                let options = apply::Options { prune, dry_run, agreed: None };
+                let options = apply::Options { prune, dry_run, ..apply::Options::default() };
                 apply_file(&settings("warn")?.0, &file, options, yes).await
             }
+            Command::Admin(command) => admin::run(&settings("warn")?.0, command).await,
+            Command::Audit(command) => audit::run(&settings("warn")?.0, command).await,
             Command::Check => check::check(&settings("warn")?.0).await,
             Command::Keys(Keys::Rotate { saml: Some(usage), .. }) => keys::rotate_saml(&settings("warn")?.0, usage).await,
             Command::Keys(Keys::Rotate { alg, saml: None }) => keys::rotate(&settings("warn")?.0, alg).await,
@@ -311,6 +322,8 @@ async fn apply_file(settings: &Settings, path: &Path, options: apply::Options<'_
     apply::check(file).map_err(all)?;
     let (db, sealer) = app::open_store(settings).await.map_err(one)?;
     let hashing = apply::Hashing { hash: |password| password::hash_now(password).ok(), verify: password::verify_now };
+    let actor = Actor::apply(Via::Command);
+    let options = apply::Options { actor: Some(&actor), ..options };
     let run = async |options| apply::run(&db, &sealer, hashing, file, options, Clock::system().now()).await.map_err(all);
     let asks = options.prune && !options.dry_run && !yes;
     let planned = if asks { Some(run(apply::Options { dry_run: true, ..options }).await?) } else { None };

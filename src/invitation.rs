@@ -14,6 +14,7 @@ use crate::{
     secret,
     store::{
         self, Db, StoreError,
+        audit::{self, Action, Actor, Changes, Event},
         db::Tx,
         deliveries::{Kind, New},
         invites::{Invite, State},
@@ -85,12 +86,14 @@ pub struct Made {
 }
 
 /// What inviting stands on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Desk<'a> {
     /// The database.
     pub db: &'a Db,
     /// Seals what is on its way.
     pub sealer: &'a Sealer,
+    /// Who invites.
+    pub actor: Actor,
     /// Our public URL.
     pub issuer: &'a str,
     /// Whether mails are sent.
@@ -102,8 +105,8 @@ pub struct Desk<'a> {
 impl<'a> Desk<'a> {
     /// The desk of a deployment.
     #[must_use]
-    pub fn new(db: &'a Db, sealer: &'a Sealer, settings: &Settings, issuer: &'a str, now: i64) -> Self {
-        Self { db, sealer, issuer, mails: settings.mail.is_some(), now }
+    pub fn new(db: &'a Db, sealer: &'a Sealer, settings: &Settings, actor: Actor, issuer: &'a str, now: i64) -> Self {
+        Self { db, sealer, actor, issuer, mails: settings.mail.is_some(), now }
     }
 
     /// Invites somebody. Where a mail goes out, whoever can is to nudge the deliveries.
@@ -143,6 +146,9 @@ impl<'a> Desk<'a> {
         }
         self.count(&mut tx, tenant, &invite.email).await?;
         let link = self.post(&mut tx, tenant, &invite, &token).await?;
+        let changes =
+            Changes::default().is("expires_at", invite.expires_at).is("mailed", invite.mailed).is("teams", wanted.teams);
+        self.note(&mut tx, tenant, &invite, Action::Invite, changes);
         tx.commit().await?;
         tracing::info!(invite = invite.id, tenant = tenant.name, by = invite.invited_by, mailed = invite.mailed, "invited");
         Ok(Made { invite, link })
@@ -171,6 +177,8 @@ impl<'a> Desk<'a> {
         self.count(&mut tx, tenant, &invite.email).await?;
         let invite = Invite { mailed: self.mails, sent: invite.sent + 1, sent_at: None, expires_at, ..invite };
         let link = self.post(&mut tx, tenant, &invite, &token).await?;
+        let changes = Changes::default().is("expires_at", expires_at).is("mailed", invite.mailed);
+        self.note(&mut tx, tenant, &invite, Action::Resend, changes);
         tx.commit().await?;
         tracing::info!(invite = invite.id, tenant = tenant.name, mailed = invite.mailed, "invite sent again");
         Ok(Made { invite, link })
@@ -181,12 +189,21 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// When there is none that could be.
     pub async fn revoke(&self, tenant: &Tenant, id: &str) -> Result<(), InviteError> {
-        if store::invites::revoke(self.db, &tenant.id, id, self.now).await? {
-            tracing::info!(invite = id, tenant = tenant.name, "invite revoked");
-            return Ok(());
+        let mut tx = self.db.begin().await?;
+        let revoked = store::invites::revoke(&mut tx, &tenant.id, id, self.now).await?;
+        let found = store::invites::find(&mut tx, &tenant.id, id).await?.ok_or(InviteError::Unknown)?;
+        if !revoked {
+            return Err(InviteError::Over(found.state(self.now)));
         }
-        let found = store::invites::find(self.db, &tenant.id, id).await?.ok_or(InviteError::Unknown)?;
-        Err(InviteError::Over(found.state(self.now)))
+        self.note(&mut tx, tenant, &found, Action::Revoke, Changes::default());
+        tx.commit().await?;
+        tracing::info!(invite = id, tenant = tenant.name, "invite revoked");
+        Ok(())
+    }
+
+    fn note(&self, tx: &mut Tx, tenant: &Tenant, invite: &Invite, action: Action, changes: Changes) {
+        let event = Event::new(tenant.id.as_str(), action, subject(tenant, invite)).with(changes);
+        audit::append(tx, self.sealer, &self.actor, event, self.now);
     }
 
     async fn teams(&self, tenant: &Tenant, names: &[String]) -> Result<Vec<String>, InviteError> {
@@ -232,6 +249,12 @@ impl<'a> Desk<'a> {
         store::deliveries::push(tx, self.sealer, &new, &invitation, self.now).await?;
         Ok(None)
     }
+}
+
+/// What entries of the audit log call an invite.
+#[must_use]
+pub fn subject(tenant: &Tenant, invite: &Invite) -> String {
+    format!("invite {}/{}", tenant.name, invite.email.as_str())
 }
 
 async fn refuse_users(tx: &mut Tx, tenant: &Tenant, email: &Email) -> Result<(), InviteError> {

@@ -4,12 +4,14 @@
 //! tokens. The rooms and what each may import are drawn in the README's "House", and held by `tests/house.rs`.
 
 pub mod admin;
+pub mod admin_link;
 pub mod app;
 pub mod apply;
 pub mod assets;
 pub mod background;
 pub mod bearer;
 pub mod body;
+pub mod chronicle;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Unix seconds, shown in UTC to the minute: the server does not know the reader's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,17 @@ pub fn seconds(text: &str) -> Option<i64> {
     number.trim_end().parse::<i64>().ok()?.checked_mul(unit)
 }
 
+/// Unix seconds of a time as people write it: a day (`2026-11-22`), a time (`2026-11-22T10:00:00Z`), or how long before `now`
+/// (`7d`).
+#[must_use]
+pub fn instant(text: &str, now: i64) -> Option<i64> {
+    if text.len() < 10 || text.as_bytes().get(4) != Some(&b'-') {
+        return seconds(text).filter(|span| *span >= 0).and_then(|span| now.checked_sub(span));
+    }
+    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    OffsetDateTime::parse(&whole, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +100,23 @@ mod tests {
             (-5, "nothing"),
         ] {
             assert_eq!(span(seconds), text, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn an_instant_is_read() {
+        let now = 1_800_000_000;
+        for (text, at) in [
+            ("2027-01-15", 1_799_971_200),
+            ("2027-01-15T08:00:00Z", now),
+            ("2027-01-15T10:30:00+02:30", now),
+            ("1d", now - 86_400),
+            ("90", now - 90),
+        ] {
+            assert_eq!(instant(text, now), Some(at), "{text}");
+        }
+        for text in ["", "2027", "2027-13-01", "yesterday", "-1d", "2027-01-15T08:00:00"] {
+            assert_eq!(instant(text, now), None, "{text}");
         }
     }
 

@@ -19,7 +19,11 @@ use crate::{
     policy::connection::Protocol,
     seal::Sealer,
     secret,
-    store::{self, Db, StoreError, saml_keys::Row},
+    store::{
+        self, Db, StoreError,
+        audit::{self, Action, Actor, Changes, Event},
+        saml_keys::Row,
+    },
     token::{
         keys::Validity,
         rotation::{Due, RotationPolicy, plan_rotation},
@@ -112,7 +116,7 @@ pub async fn ensure_if_needed(app: &Inner) -> Result<(), SamlKeyError> {
 
 async fn ensure(app: &Inner) -> Result<(), SamlKeyError> {
     for usage in Usage::ALL {
-        rotate(&app.db, &app.sealer, &app.settings.public_url, usage, Due::ByAge, app.clock.now()).await?;
+        rotate(&app.db, &app.sealer, &app.settings.public_url, usage, Due::ByAge, &Actor::itself(), app.clock.now()).await?;
     }
     Ok(())
 }
@@ -128,6 +132,7 @@ pub async fn rotate(
     public_url: &Url,
     usage: Usage,
     due: Due,
+    actor: &Actor,
     now: i64,
 ) -> Result<Option<Row>, SamlKeyError> {
     let rows: Vec<_> = store::saml_keys::all(db).await?.into_iter().filter(|r| r.usage == usage.as_str()).collect();
@@ -147,10 +152,16 @@ pub async fn rotate(
         expires_at: None,
         id,
     };
-    if !store::saml_keys::insert(db, &row).await? {
+    let mut tx = db.begin().await?;
+    if !store::saml_keys::insert(&mut tx, &row).await? {
         return Ok(None);
     }
-    store::saml_keys::expire_before(db, usage.as_str(), plan.generation, plan.retire_at).await?;
+    store::saml_keys::expire_before(&mut tx, usage.as_str(), plan.generation, plan.retire_at).await?;
+    let action = if rows.is_empty() { Action::Create } else { Action::Rotate };
+    let changes = Changes::default().is("id", row.id.as_str()).is("used_from", plan.active_from);
+    let event = Event::new(None, action, format!("SAML key {}", usage.as_str())).with(changes);
+    audit::append(&mut tx, sealer, actor, event, now);
+    tx.commit().await?;
     tracing::info!(usage = usage.as_str(), active_from = plan.active_from, "SAML key made");
     Ok(Some(row))
 }

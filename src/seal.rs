@@ -6,6 +6,7 @@ use std::{
     fs,
     io::{ErrorKind, Write as _},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -39,10 +40,29 @@ pub enum SealError {
     Unreadable,
 }
 
-/// Two keys derived from the master key: one seals, one makes fingerprints. `Debug` shows neither.
+/// Three keys derived from the master key: one seals, one makes fingerprints, one chains the audit log. `Debug` shows none.
 pub struct Sealer {
     aead: RandomizedNonceKey,
     mac: hmac::Key,
+    chain: ChainKey,
+}
+
+/// What the audit log is chained with. Clones share the key; `Debug` does not show it.
+#[derive(Clone)]
+pub struct ChainKey(Arc<hmac::Key>);
+
+impl ChainKey {
+    /// A keyed digest (HMAC-SHA-256, base64url).
+    #[must_use]
+    pub fn mac(&self, bytes: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.0, bytes))
+    }
+}
+
+impl std::fmt::Debug for ChainKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ChainKey(..)")
+    }
 }
 
 impl std::fmt::Debug for Sealer {
@@ -75,7 +95,8 @@ impl Sealer {
             okm.map(|()| out).map_err(|_| SealError::Malformed)
         };
         let aead = RandomizedNonceKey::new(&AES_256_GCM, &derive(b"seal")?).map_err(|_| SealError::Malformed)?;
-        Ok(Self { aead, mac: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"fingerprint")?) })
+        let hmac = |label| Ok::<_, SealError>(hmac::Key::new(hmac::HMAC_SHA256, &derive(label)?));
+        Ok(Self { aead, mac: hmac(b"fingerprint")?, chain: ChainKey(Arc::new(hmac(b"audit log")?)) })
     }
 
     /// Reads `master.key` in `dir`, or makes it (mode 0600) when it is not there. Of two processes that start at once one
@@ -147,6 +168,12 @@ impl Sealer {
         mac.update(&[0]);
         mac.update(value.as_bytes());
         URL_SAFE_NO_PAD.encode(mac.sign())
+    }
+
+    /// The key of the audit log's chain.
+    #[must_use]
+    pub fn chain_key(&self) -> ChainKey {
+        self.chain.clone()
     }
 
     /// Whether `fingerprint` is that of `value`, in constant time.

@@ -13,11 +13,14 @@ use hyper_util::{
 };
 
 use crate::{
+    admin_link::{self, SETUP_LIFETIME},
     app::{App, StartError},
     background,
     clock::Clock,
     config::{Settings, TlsFiles},
+    moment::span,
     router,
+    store::StoreError,
     tls::{Certificate, TlsError},
 };
 
@@ -33,6 +36,8 @@ pub const HEADER_TIME: Duration = Duration::from_secs(10);
 pub enum ServeError {
     #[error(transparent)]
     Start(#[from] StartError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
     #[error(transparent)]
@@ -70,7 +75,8 @@ pub async fn serve(settings: Settings) -> Result<(), ServeError> {
     let app = App::new(settings, Clock::system()).await?;
     let handle = Handle::new();
     tokio::spawn(end_on_signal(handle.clone())?);
-    let served = run(app.clone(), listener, tls, handle).await;
+    let setup = admin_link::setup(&app).await?;
+    let served = run(app.clone(), listener, tls, handle, setup.as_deref()).await;
     app.db.close().await;
     served
 }
@@ -85,25 +91,32 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     Ok(listener)
 }
 
-/// Serves an application on a port until `handle` ends it.
+/// Serves an application on a port until `handle` ends it. Whoever started the process is told the link `setup`, if there
+/// is one.
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn run(app: App, listener: TcpListener, tls: Option<Tls>, handle: Handle<SocketAddr>) -> Result<(), ServeError> {
+pub async fn run(
+    app: App,
+    listener: TcpListener,
+    tls: Option<Tls>,
+    handle: Handle<SocketAddr>,
+    setup: Option<&str>,
+) -> Result<(), ServeError> {
     crate::metrics::install();
     let address = listener.local_addr()?;
     let background = background::spawn(app.clone());
     let service = router::router(app).into_make_service_with_connect_info::<SocketAddr>();
     let served = match tls {
         None => {
-            ready("http", address);
+            ready("http", address, setup);
             let mut server = axum_server::from_tcp(listener)?;
             limit_headers(server.http_builder());
             server.handle(handle).serve(service).await
         }
         Some(Tls { files, config }) => {
             let reload = tokio::spawn(reload_certificate(config.clone(), files));
-            ready("https", address);
+            ready("https", address, setup);
             let mut server = axum_server::from_tcp_rustls(listener, config)?;
             limit_headers(server.http_builder());
             let served = server.handle(handle).serve(service).await;
@@ -122,8 +135,12 @@ fn limit_headers(builder: &mut Builder<TokioExecutor>) {
 }
 
 #[expect(clippy::print_stdout, reason = "the ready line is for whoever started the process")]
-fn ready(scheme: &str, address: SocketAddr) {
+fn ready(scheme: &str, address: SocketAddr, setup: Option<&str>) {
     println!("listening on {scheme}://{address}");
+    if let Some(link) = setup {
+        println!("nobody administers this deployment yet; whoever opens this link within {} does:", span(SETUP_LIFETIME));
+        println!("{link}");
+    }
 }
 
 /// Reads the certificate; its end, when near, is said in the log.

@@ -7,7 +7,10 @@ use secrecy::ExposeSecret as _;
 use crate::{
     oauth::client::SigningAlg,
     seal::Sealer,
-    store::{self, Db, StoreError},
+    store::{
+        self, Db, StoreError,
+        audit::{self, Action, Actor, Changes, Event},
+    },
     token::{
         keys::{KeyError, SigningKey, Validity},
         material::{ImportError, KeyMaterial, import_jwks},
@@ -69,7 +72,7 @@ pub async fn state(db: &Db) -> Result<Vec<(String, Option<i64>)>, StoreError> {
 /// When the database does not answer or a key cannot be made.
 pub async fn ensure(db: &Db, sealer: &Sealer, policy: &RotationPolicy, now: i64) -> Result<(), SigningError> {
     for alg in SigningAlg::ALL {
-        rotate(db, sealer, policy, alg, Due::ByAge, now).await?;
+        rotate(db, sealer, policy, alg, Due::ByAge, &Actor::itself(), now).await?;
     }
     Ok(())
 }
@@ -85,6 +88,7 @@ pub async fn rotate(
     policy: &RotationPolicy,
     alg: SigningAlg,
     due: Due,
+    actor: &Actor,
     now: i64,
 ) -> Result<Option<String>, SigningError> {
     let rows: Vec<_> = store::keys::all(db).await?.into_iter().filter(|r| r.alg == alg.as_str()).collect();
@@ -93,10 +97,15 @@ pub async fn rotate(
     let material = tokio::task::spawn_blocking(move || KeyMaterial::generate(alg)).await;
     let material = material.map_err(|e| KeyError { kid: alg.as_str().to_owned(), cause: e.to_string() })??;
     let row = sealed(sealer, &material, plan.generation, false, plan.created_at, plan.active_from);
-    if !store::keys::insert(db, &row).await? {
+    let mut tx = db.begin().await?;
+    if !store::keys::insert(&mut tx, &row).await? {
         return Ok(None);
     }
-    store::keys::expire_before(db, alg.as_str(), plan.generation, plan.retire_at).await?;
+    store::keys::expire_before(&mut tx, alg.as_str(), plan.generation, plan.retire_at).await?;
+    let changes = Changes::default().is("kid", material.kid.as_str()).is("signs_from", plan.active_from);
+    let action = if rows.is_empty() { Action::Create } else { Action::Rotate };
+    audit::append(&mut tx, sealer, actor, event(action, alg.as_str()).with(changes), now);
+    tx.commit().await?;
     tracing::info!(kid = material.kid, alg = alg.as_str(), active_from = plan.active_from, "signing key made");
     Ok(Some(material.kid))
 }
@@ -113,12 +122,20 @@ pub async fn import(db: &Db, sealer: &Sealer, jwks: &str, policy: &RotationPolic
         }
         let alg = material.alg.as_str();
         let generation = rows.iter().filter(|r| r.alg == alg).map(|r| r.generation).max().unwrap_or(0) + 1;
-        if store::keys::insert(db, &sealed(sealer, &material, generation, true, now, now)).await? {
-            store::keys::expire_before(db, alg, generation, now + policy.retire_after).await?;
+        let mut tx = db.begin().await?;
+        if store::keys::insert(&mut tx, &sealed(sealer, &material, generation, true, now, now)).await? {
+            store::keys::expire_before(&mut tx, alg, generation, now + policy.retire_after).await?;
+            let changes = Changes::default().is("kid", material.kid.as_str()).is("imported", true);
+            audit::append(&mut tx, sealer, &Actor::itself(), event(Action::Create, alg).with(changes), now);
+            tx.commit().await?;
             tracing::info!(kid = material.kid, alg, "signing key imported");
         }
     }
     Ok(())
+}
+
+fn event(action: Action, alg: &str) -> Event {
+    Event::new(None, action, format!("signing key {alg}"))
 }
 
 fn sealed(

@@ -38,6 +38,8 @@ const FRONT: &[&str] = &[
     "delivery",
     "invitation",
     "operator",
+    "admin_link",
+    "chronicle",
 ];
 
 /// Each door; no door knows another.

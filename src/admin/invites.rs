@@ -19,7 +19,14 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
-    store::{self, invites::Invite, tenants::Tenant, users::User},
+    router::Address,
+    store::{
+        self,
+        audit::{Actor, Via},
+        invites::Invite,
+        tenants::Tenant,
+        users::User,
+    },
 };
 
 /// Invites on a page unless fewer are asked for.
@@ -56,6 +63,10 @@ impl Caller {
         Ok(Self { tenant, user })
     }
 
+    fn actor(&self, address: &str) -> Actor {
+        Actor::administrator(&self.user, Via::Api, address)
+    }
+
     /// How the mail names whoever invites.
     fn words(&self) -> String {
         let email = self.user.email.as_str();
@@ -64,7 +75,12 @@ impl Caller {
 }
 
 /// `POST /api/v1/invites`
-pub async fn create(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+pub async fn create(
+    State(app): State<App>,
+    Address(address): Address,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
     let caller = Caller::of(&app, &headers).await?;
     let request: Request = body::read(&headers, &body)?;
     let wanted = Wanted {
@@ -74,7 +90,7 @@ pub async fn create(State(app): State<App>, headers: HeaderMap, body: Bytes) -> 
         by: &caller.words(),
         lifetime: request.expires_in.unwrap_or(invitation::LIFETIME),
     };
-    let made = desk(&app).invite(&caller.tenant, &wanted).await.map_err(refused)?;
+    let made = desk(&app, caller.actor(&address)).invite(&caller.tenant, &wanted).await.map_err(refused)?;
     app.deliveries.nudge();
     Ok(body::answer(StatusCode::CREATED, &shown(&app, &made)))
 }
@@ -98,26 +114,32 @@ pub async fn list(State(app): State<App>, headers: HeaderMap, RawQuery(query): R
 pub async fn resend(
     State(app): State<App>,
     Path(id): Path<String>,
+    Address(address): Address,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let caller = Caller::of(&app, &headers).await?;
     let again: Again = body::read_or_default(&headers, &body)?;
     let lifetime = again.expires_in.unwrap_or(invitation::LIFETIME);
-    let made = desk(&app).resend(&caller.tenant, known(&id)?, lifetime).await.map_err(refused)?;
+    let made = desk(&app, caller.actor(&address)).resend(&caller.tenant, known(&id)?, lifetime).await.map_err(refused)?;
     app.deliveries.nudge();
     Ok(body::answer(StatusCode::OK, &shown(&app, &made)))
 }
 
 /// `DELETE /api/v1/invites/{id}`
-pub async fn revoke(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+pub async fn revoke(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Address(address): Address,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let caller = Caller::of(&app, &headers).await?;
-    desk(&app).revoke(&caller.tenant, known(&id)?).await.map_err(refused)?;
+    desk(&app, caller.actor(&address)).revoke(&caller.tenant, known(&id)?).await.map_err(refused)?;
     Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response())
 }
 
-fn desk(app: &App) -> Desk<'_> {
-    Desk::new(&app.db, &app.sealer, &app.settings, app.issuer(), app.clock.now())
+fn desk(app: &App, actor: Actor) -> Desk<'_> {
+    Desk::new(&app.db, &app.sealer, &app.settings, actor, app.issuer(), app.clock.now())
 }
 
 fn known(id: &str) -> Result<&str, ApiError> {

@@ -3,6 +3,7 @@
 //!
 //! No cookie opens anything here, so no page of another origin can have a browser ask.
 
+mod audit;
 mod invites;
 mod users;
 
@@ -16,6 +17,7 @@ use crate::app::App;
 /// Everything that administrators may ask.
 pub fn routes() -> Router<App> {
     Router::new()
+        .route("/api/v1/audit", get(audit::read))
         .route("/api/v1/users/{id}/deactivate", post(users::deactivate))
         .route("/api/v1/users/{id}/activate", post(users::activate))
         .route("/api/v1/users/{id}/receipts", get(users::receipts))

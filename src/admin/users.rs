@@ -14,8 +14,10 @@ use crate::{
     bearer, body,
     error::ApiError,
     oauth::error::{Code, error},
+    router::Address,
     store::{
         self,
+        audit::{Actor, Via},
         receipts::Receipt,
         users::{self, By, LastAdministrator, Opened, Opening, ShutOut, User},
     },
@@ -33,13 +35,14 @@ struct Request {
 pub async fn deactivate(
     State(app): State<App>,
     Path(id): Path<String>,
+    Address(address): Address,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let (bearer, by) = bearer::administrator(&app, &headers).await?;
     let request: Request = body::read_or_default(&headers, &body)?;
     let user = find(&app, &bearer.tenant_id, &id).await?;
-    let actor = format!("administrator {}", by.email.as_str());
+    let actor = Actor::administrator(&by, Via::Api, &address);
     let out = ShutOut {
         user_id: &user.id,
         by: By::Operator,
@@ -66,10 +69,16 @@ fn last_administrator() -> String {
 }
 
 /// `POST /api/v1/users/{id}/activate`
-pub async fn activate(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+pub async fn activate(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Address(address): Address,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let (bearer, by) = bearer::administrator(&app, &headers).await?;
     let user = find(&app, &bearer.tenant_id, &id).await?;
-    let opening = Opening { user_id: &user.id, by: By::Operator, sealer: &app.sealer, now: app.clock.now() };
+    let actor = Actor::administrator(&by, Via::Api, &address);
+    let opening = Opening { user_id: &user.id, by: By::Operator, actor: &actor, sealer: &app.sealer, now: app.clock.now() };
     let mut tx = app.db.begin().await?;
     let opened = users::open_again(&mut tx, &opening).await?;
     tx.commit().await?;

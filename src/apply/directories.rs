@@ -182,7 +182,7 @@ impl Work<'_> {
             return Ok(changed.then_some((had, true)));
         }
         if let Some(other) = directories::by_token(&mut *self.tx, &fingerprint).await? {
-            let text = if self.is_single() {
+            let text = if self.single {
                 "token is in use already; make another".to_owned()
             } else {
                 let owner = tenants::find(&mut *self.tx, &other.directory.tenant_id).await?.map_or_else(String::new, |t| t.name);

@@ -16,6 +16,7 @@ use crate::{
     secret,
     store::{
         StoreError,
+        audit::Actor,
         db::Tx,
         tenants::{self, Tenant},
     },
@@ -39,15 +40,16 @@ pub struct Work<'a> {
     /// Whether the tenant at hand got a resource that it did not have.
     pub resourced: bool,
     pub prune: bool,
-    /// Who changes a single thing, in words; nothing: a file does.
-    pub single: Option<&'a str>,
+    /// Whether one thing is changed by itself, by somebody who need not know of other tenants.
+    pub single: bool,
+    pub actor: &'a Actor,
     made: u64,
     origin: &'a str,
     problems: Vec<Problem>,
 }
 
 impl<'a> Work<'a> {
-    pub fn new(tx: &'a mut Tx, sealer: &'a Sealer, hashing: Hashing, origin: &'a str, now: i64) -> Self {
+    pub fn new(tx: &'a mut Tx, sealer: &'a Sealer, hashing: Hashing, origin: &'a str, actor: &'a Actor, now: i64) -> Self {
         Self {
             tx,
             sealer,
@@ -61,7 +63,8 @@ impl<'a> Work<'a> {
             made: 0,
             origin,
             prune: false,
-            single: None,
+            single: false,
+            actor,
             problems: Vec::new(),
         }
     }
@@ -86,6 +89,7 @@ impl<'a> Work<'a> {
         self.prune = prune;
         tenants::lock(self.tx).await?;
         for tenant in tenants::all(&mut *self.tx).await? {
+            self.plan.tenant_id = Some(tenant.id.clone());
             match files.iter().find(|f| f.name == tenant.name) {
                 Some(file) => self.clear(&tenant, file).await?,
                 None => self.tenant_goes(&tenant).await?,
@@ -135,15 +139,5 @@ impl<'a> Work<'a> {
             self.site(tenant, site).await?;
         }
         Ok(())
-    }
-
-    /// Whether one thing is changed by itself, by somebody who need not know of other tenants.
-    pub fn is_single(&self) -> bool {
-        self.single.is_some()
-    }
-
-    /// Who does it, in words for receipts.
-    pub fn actor(&self) -> &'a str {
-        self.single.unwrap_or("apply")
     }
 }

@@ -95,7 +95,7 @@ impl Work<'_> {
     pub async fn user_goes(&mut self, tenant: &Tenant, x: &User) -> Result {
         let lost = self.roles(&x.id).await?;
         if self.goes(format!("user {}/{}", tenant.name, x.email.as_str()), lost) {
-            let (by, actor, cause) = (By::Operator, self.actor(), "deleted");
+            let (by, actor, cause) = (By::Operator, self.actor, "deleted");
             let out = ShutOut { user_id: &x.id, by, actor, cause, force: true, sealer: self.sealer, now: self.now };
             // Forced, so there is no last administrator to spare: who asks has said so, or looks at who is left.
             let _ = users::remove(self.tx, &out).await?;

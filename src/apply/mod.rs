@@ -30,6 +30,7 @@ mod reader;
 mod resources;
 pub mod single;
 mod sites;
+mod trail;
 mod yaml;
 
 #[cfg(test)]
@@ -37,7 +38,10 @@ mod tests;
 
 use crate::{
     seal::Sealer,
-    store::{Db, StoreError},
+    store::{
+        Db, StoreError,
+        audit::{Actor, Via},
+    },
 };
 pub use passwords::Hashing;
 pub use plan::{Action, Change, Line, Plan};
@@ -47,6 +51,8 @@ pub use reader::Problem;
 /// How to apply.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options<'a> {
+    /// Who applies, for the audit log; a file does unless this says otherwise.
+    pub actor: Option<&'a Actor>,
     /// Delete what the file no longer names, but for users whom sign-ins made.
     pub prune: bool,
     /// Only say what would change.
@@ -90,7 +96,8 @@ pub async fn run(
     let whole = |e: StoreError| vec![Problem { origin: file.origin.to_owned(), line: 1, column: 1, text: e.to_string() }];
     let passwords::Prepared { hashed, memo } = passwords::prepare(db, sealer, hashing, &tenants).await.map_err(whole)?;
     let mut tx = db.begin().await.map_err(whole)?;
-    let mut work = execute::Work::new(&mut tx, sealer, hashing, file.origin, now);
+    let actor = options.actor.cloned().unwrap_or_else(|| Actor::apply(Via::File));
+    let mut work = execute::Work::new(&mut tx, sealer, hashing, file.origin, &actor, now);
     let result = work.run(options.prune, &tenants, &hashed).await;
     let (plan, mut problems) = work.into_parts();
     if options.agreed.is_some_and(|agreed| !agreed.deletions().eq(plan.deletions())) {
@@ -102,6 +109,7 @@ pub async fn run(
         Err(e) if problems.is_empty() => return Err(whole(e)),
         Ok(()) if problems.is_empty() => {
             if !options.dry_run {
+                trail::note(&mut tx, sealer, &actor, &plan, now);
                 if let Some(memo) = memo {
                     passwords::remember(&mut tx, &memo).await.map_err(whole)?;
                 }

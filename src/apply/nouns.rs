@@ -32,6 +32,7 @@ impl Work<'_> {
             refresh_token_lifetime: file.refresh_token_lifetime,
             created_at: old.as_ref().map_or(self.now, |o| o.created_at),
         };
+        self.plan.tenant_id = Some(new.id.clone());
         if old.as_ref() != Some(&new) {
             tenants::save(&mut *self.tx, &new).await?;
         }
@@ -161,7 +162,7 @@ impl Work<'_> {
     pub async fn client(&mut self, tenant: &Tenant, file: &ClientFile) -> Result {
         let old = clients::find(&mut *self.tx, &file.id).await?;
         if let Some(other) = old.as_ref().filter(|o| o.tenant_id != tenant.id) {
-            let text = if self.is_single() {
+            let text = if self.single {
                 format!("client_id {} is taken; choose another", file.id)
             } else {
                 let owner = tenants::find(&mut *self.tx, &other.tenant_id).await?.map_or_else(String::new, |t| t.name);

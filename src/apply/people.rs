@@ -55,7 +55,7 @@ impl Work<'_> {
         let new = User {
             name: file.name.clone().or(old.name.clone()),
             // Whoever changes one field of a person on a page has not vouched for their address.
-            email_proven: old.email_proven || !self.is_single(),
+            email_proven: old.email_proven || !self.single,
             admin: file.admin,
             updated_at: self.now,
             ..old.clone()
@@ -92,10 +92,11 @@ impl Work<'_> {
                 self.shut_out(&old.id).await?;
             }
             Some(true) if !old.active => {
-                let opening = Opening { user_id: &old.id, by: By::Operator, sealer: self.sealer, now: self.now };
+                let (user_id, by, actor) = (&*old.id, By::Operator, self.actor);
+                let opening = Opening { user_id, by, actor, sealer: self.sealer, now: self.now };
                 match users::open_again(self.tx, &opening).await? {
                     Opened::Open => fields.push(Change::new("active", false, true)),
-                    _ if self.is_single() => {
+                    _ if self.single => {
                         self.problem(file.active_at, "the user is inactive in a directory: activate them there");
                     }
                     // No problem: a start with this file must not fail because a customer's directory shuts somebody out.
@@ -110,7 +111,7 @@ impl Work<'_> {
 
     /// A file is explicit: also for the last administrator.
     async fn shut_out(&mut self, id: &str) -> Result {
-        let (by, actor, cause) = (By::Operator, self.actor(), "active: false");
+        let (by, actor, cause) = (By::Operator, self.actor, "active: false");
         let out = ShutOut { user_id: id, by, actor, cause, force: true, sealer: self.sealer, now: self.now };
         // Forced, so there is no last administrator to spare.
         let _ = users::shut_out(self.tx, &out).await?;

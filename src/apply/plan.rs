@@ -75,6 +75,8 @@ fn short(value: Value) -> Value {
 /// One thing of the file or of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
+    /// The row id of the tenant whose thing it is.
+    pub tenant_id: Option<String>,
     /// What happens to it.
     pub action: Action,
     /// Its kind and name: `connection acme/okta`.
@@ -93,6 +95,8 @@ pub struct Plan {
     pub lines: Vec<Line>,
     /// What the file leaves open on purpose, and its operator should read again.
     pub warnings: Vec<String>,
+    /// The tenant that is worked on.
+    pub(super) tenant_id: Option<String>,
 }
 
 impl Plan {
@@ -108,11 +112,11 @@ impl Plan {
     }
 
     pub(super) fn add(&mut self, action: Action, name: String, fields: Vec<String>) {
-        self.lines.push(Line { action, name, fields, changes: Vec::new() });
+        self.lines.push(Line { tenant_id: self.tenant_id.clone(), action, name, fields, changes: Vec::new() });
     }
 
     pub(super) fn create(&mut self, name: String, changes: Vec<Change>) {
-        self.lines.push(Line { action: Action::Create, name, fields: Vec::new(), changes });
+        self.lines.push(Line { tenant_id: self.tenant_id.clone(), action: Action::Create, name, fields: Vec::new(), changes });
     }
 
     pub(super) fn warn(&mut self, text: String) {
@@ -130,7 +134,7 @@ impl Plan {
                 fields.push(change.field.clone());
             }
         }
-        self.lines.push(Line { action, name, fields, changes });
+        self.lines.push(Line { tenant_id: self.tenant_id.clone(), action, name, fields, changes });
         changed
     }
 

@@ -13,6 +13,7 @@ use crate::{
     secret,
     store::{
         self, Db,
+        audit::{self, Action, Actor, Changes, Event},
         directories::{self, Directory},
         directory_tokens::{self, DirectoryToken, PREFIX},
         directory_users::{self, DirectoryUser},
@@ -178,6 +179,10 @@ impl At<'_> {
         let mut tx = self.db.begin().await.map_err(one)?;
         directory_tokens::insert(&mut tx, &row).await.map_err(one)?;
         let ended = directory_tokens::end_others(&mut tx, &directory.id, &row.id, self.now + overlap).await.map_err(one)?;
+        let changes = Changes::default().is("expires_at", row.expires_at).is("older_tokens_ended", ended).is("overlap", overlap);
+        let subject = format!("directory {}/{}", tenant.name, directory.name);
+        let event = Event::new(tenant.id.as_str(), Action::Issue, subject).with(changes);
+        audit::append(&mut tx, self.sealer, &Actor::command_line(), event, self.now);
         tx.commit().await.map_err(one)?;
         say(format!("SCIM Base URL   {}", self.base()));
         say(format!("token           {token}"));

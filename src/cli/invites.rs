@@ -9,7 +9,7 @@ use crate::{
     moment::Moment,
     policy::email::Email,
     seal::Sealer,
-    store::{self, Db, invites::Invite, tenants::Tenant},
+    store::{self, Db, audit::Actor, invites::Invite, tenants::Tenant},
     suggest,
 };
 
@@ -66,7 +66,7 @@ impl Open {
     }
 
     fn desk(&self, settings: &Settings) -> Desk<'_> {
-        Desk::new(&self.db, &self.sealer, settings, &self.issuer, Clock::system().now())
+        Desk::new(&self.db, &self.sealer, settings, Actor::command_line(), &self.issuer, Clock::system().now())
     }
 
     /// The invite with this id, or else the last one for this address.

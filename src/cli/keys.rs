@@ -11,7 +11,7 @@ use crate::{
     moment::Moment,
     oauth::client::SigningAlg,
     saml_keys, signing,
-    store::{self, keys::Row as Key, saml_keys::Row as SamlKey},
+    store::{self, audit::Actor, keys::Row as Key, saml_keys::Row as SamlKey},
     token::rotation::Due,
 };
 
@@ -21,7 +21,7 @@ pub async fn rotate(settings: &Settings, alg: Option<SigningAlg>) -> Result<(), 
     let policy = app::rotation_policy(settings);
     let now = Clock::system().now();
     for alg in SigningAlg::ALL.into_iter().filter(|a| alg.is_none_or(|only| only == *a)) {
-        match signing::rotate(&db, &sealer, &policy, alg, Due::Now, now).await.map_err(one)? {
+        match signing::rotate(&db, &sealer, &policy, alg, Due::Now, &Actor::command_line(), now).await.map_err(one)? {
             Some(kid) => say(format!("{}: new key {kid}", alg.as_str())),
             None => say(format!("{}: another node has just made a new key", alg.as_str())),
         }
@@ -33,8 +33,8 @@ pub async fn rotate(settings: &Settings, alg: Option<SigningAlg>) -> Result<(), 
 /// Makes the next key towards SAML providers, unless one is waiting.
 pub async fn rotate_saml(settings: &Settings, usage: Usage) -> Result<(), Problems> {
     let (db, sealer) = app::open_store(settings).await.map_err(one)?;
-    let made =
-        saml_keys::rotate(&db, &sealer, &settings.public_url, usage, Due::Now, Clock::system().now()).await.map_err(one)?;
+    let (actor, now) = (Actor::command_line(), Clock::system().now());
+    let made = saml_keys::rotate(&db, &sealer, &settings.public_url, usage, Due::Now, &actor, now).await.map_err(one)?;
     let what = if made.is_some() { "new key" } else { "the next key is already there:" };
     let rows = store::saml_keys::all(&db).await.map_err(one)?;
     if let Some(row) = rows.iter().rfind(|row| row.usage == usage.as_str()) {

@@ -14,6 +14,7 @@ use crate::{
     secret,
     store::{
         self, Db,
+        audit::{self, Action, Actor, Changes, Event},
         directories::Directory,
         directory_users::{self, DirectoryUser},
         dossiers::{self, Pushed, Upstream},
@@ -169,7 +170,7 @@ impl At<'_> {
 
     async fn deactivate(&self, who: &Who, force: bool) -> Result<(), Problems> {
         let (tenant, user) = self.find(who).await?;
-        let (by, actor, cause) = (By::Operator, "command line", "deactivated");
+        let (by, actor, cause) = (By::Operator, &Actor::command_line(), "deactivated");
         let out = ShutOut { user_id: &user.id, by, actor, cause, force, sealer: self.sealer, now: self.now };
         let mut tx = self.db.begin().await.map_err(one)?;
         let receipt = users::shut_out(&mut tx, &out).await.map_err(one)?;
@@ -188,7 +189,8 @@ impl At<'_> {
 
     async fn activate(&self, who: &Who) -> Result<(), Problems> {
         let (tenant, user) = self.find(who).await?;
-        let opening = Opening { user_id: &user.id, by: By::Operator, sealer: self.sealer, now: self.now };
+        let opening =
+            Opening { user_id: &user.id, by: By::Operator, actor: &Actor::command_line(), sealer: self.sealer, now: self.now };
         let mut tx = self.db.begin().await.map_err(one)?;
         let opened = users::open_again(&mut tx, &opening).await.map_err(one)?;
         tx.commit().await.map_err(one)?;
@@ -260,8 +262,16 @@ impl At<'_> {
         }
         directory_users::pin(&mut tx, &record.id).await.map_err(one)?;
         // Whom a directory had shut out before: from now on it is the record that says whether they may come in.
-        let opening = Opening { user_id: &user.id, by: By::Directory, sealer: self.sealer, now: self.now };
+        let actor = Actor::command_line();
+        let opening = Opening { user_id: &user.id, by: By::Directory, actor: &actor, sealer: self.sealer, now: self.now };
         users::open_again(&mut tx, &opening).await.map_err(one)?;
+        let subject = format!("user {}/{email}", tenant.name);
+        let changes = Changes::default()
+            .is("directory", directory.name.as_str())
+            .is("externalId", wanted.external_id.as_str())
+            .is("record", record.id.as_str());
+        let event = Event::new(tenant.id.as_str(), Action::Link, subject).with(changes);
+        audit::append(&mut tx, self.sealer, &actor, event, self.now);
         tx.commit().await.map_err(one)?;
         say(format!("{email} is record {} of directory {}", record.id, directory.name));
         Ok(())

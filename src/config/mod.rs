@@ -77,6 +77,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// The relay for mails, if mails are sent.
     pub mail: Option<MailSettings>,
+    /// Seconds that entries of the audit log are kept.
+    pub audit_retention: i64,
     /// How logs are written.
     pub log: LogFormat,
     /// Seconds by which clocks of others may differ.
@@ -165,6 +167,7 @@ impl Settings {
             jwks,
             tls: s.tls("tls_cert", "tls_key"),
             mail: s.mail("smtp_url", "smtp_url_file", "mail_from"),
+            audit_retention: s.duration("audit_retention", 400 * DAY),
             log: s.choice("log", LogFormat::Text, &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
             clock_skew: s.skew("clock_skew", 60),
             public_url,

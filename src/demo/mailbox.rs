@@ -22,7 +22,7 @@ use crate::{
     app::App,
     delivery::{letter::Letter, mail::Kept},
     invitation::{self, Desk, Wanted},
-    store,
+    store::{self, audit::Actor},
 };
 
 /// How long a page waits for a mail.
@@ -103,7 +103,7 @@ async fn send(app: &App, email: &str) -> Result<(), String> {
     let tenant = store::tenants::find_by_name(&app.db, state::GUESTS).await.map_err(|e| e.to_string())?;
     let tenant = tenant
         .ok_or("There is no tenant called guests: demo.yaml is older than this page. Delete the folder and start again.")?;
-    let desk = Desk::new(&app.db, &app.sealer, &app.settings, app.issuer(), app.clock.now());
+    let desk = Desk::new(&app.db, &app.sealer, &app.settings, Actor::itself(), app.issuer(), app.clock.now());
     let wanted = Wanted { email, name: None, teams: &[], by: "Ada Lovelace (ada@demo.example)", lifetime: invitation::LIFETIME };
     desk.invite(&tenant, &wanted).await.map_err(|e| format!("Not invited: {e}."))?;
     app.deliveries.nudge();

@@ -36,7 +36,8 @@ pub async fn welcome(
     if let Some(once) = once {
         use_up(app, connection, &once).await.map_err(|e| another_way(e, &pending))?;
     }
-    let user = link::user_of(app, &pending, connection, &identity).await.map_err(|e| another_way(e, &pending))?;
+    let user = link::user_of(app, &pending, connection, &identity, &visit.address).await;
+    let user = user.map_err(|e| another_way(e, &pending))?;
     require_active(app, &pending, &user, Some(connection)).await.map_err(|e| another_way(e, &pending))?;
     let who = signed_in(app, &pending, connection, &user, &identity);
     // First what ends the session, then the session.

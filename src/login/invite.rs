@@ -155,7 +155,7 @@ impl Followed {
             Err(PasswordError::Busy) => return Ok(again(visit, StatusCode::SERVICE_UNAVAILABLE, password::BUSY)),
             Err(PasswordError::Hash) => return Err(PageError::internal("the password could not be hashed")),
         };
-        let user = self.make(app, hash, choice.name.trim()).await?;
+        let user = self.make(app, hash, choice.name.trim(), &visit.address).await?;
         let pending = dispatch::load(app, login).await?;
         callback::require_active(app, &pending, &user, None).await?;
         let response = password::welcome(app, visit, pending, &user).await?;
@@ -163,7 +163,7 @@ impl Followed {
     }
 
     /// Makes the user, with the invite accepted.
-    async fn make(&self, app: &App, password_hash: String, name: &str) -> Result<User, PageError> {
+    async fn make(&self, app: &App, password_hash: String, name: &str, address: &str) -> Result<User, PageError> {
         let (db, now) = (&app.db, app.clock.now());
         let domains = store::domains::of_tenant(db, &self.tenant.id).await?;
         let rules = Rules { email_trust: EmailTrust::Never, domains: &domains, provisioning: self.tenant.provisioning };
@@ -176,7 +176,7 @@ impl Followed {
                 let mut tx = db.begin().await?;
                 // Of two who follow one link at once, one gets neither user nor invite.
                 if !store::users::insert(&mut tx, &user).await?
-                    || !link::accepted(&mut tx, invite.as_deref(), &user.id, now).await?
+                    || !link::accepted(&mut tx, app, &self.tenant, invite.as_deref(), &user, address).await?
                 {
                     drop(tx);
                     let row = store::invites::by_link(db, &self.hash).await?;

@@ -9,22 +9,38 @@ use crate::{
     app::App,
     connector::presets,
     error::PageError,
+    invitation,
     policy::{
         email::Email,
         identity::Identity,
         linking::{self, Candidate, Decision, Invite, Known, Record, Refusal, Rules},
     },
     secret,
-    store::{self, StoreError, connections::Connection, db::Tx, invites::State, profiles::Readdressed, users::User},
+    store::{
+        self, StoreError,
+        audit::{self, Action, Actor, Changes, Event},
+        connections::Connection,
+        db::Tx,
+        invites::State,
+        profiles::Readdressed,
+        tenants::Tenant,
+        users::User,
+    },
 };
 
-/// The user this identity signs in as.
+/// The user this identity signs in as; `address` is where they come from.
 ///
 /// # Errors
 /// A page that says why not.
-pub async fn user_of(app: &App, pending: &Pending, connection: &Connection, identity: &Identity) -> Result<User, PageError> {
+pub async fn user_of(
+    app: &App,
+    pending: &Pending,
+    connection: &Connection,
+    identity: &Identity,
+    address: &str,
+) -> Result<User, PageError> {
     let email = identity.email.as_deref().and_then(Email::parse);
-    let arrival = Arrival { app, pending, connection, identity, email };
+    let arrival = Arrival { app, pending, connection, identity, email, address };
     for _ in 0..3 {
         if let Some(user) = arrival.try_once().await? {
             return Ok(user);
@@ -41,6 +57,8 @@ struct Arrival<'a> {
     identity: &'a Identity,
     /// Its address, in the form that is compared.
     email: Option<Email>,
+    /// Where it came from.
+    address: &'a str,
 }
 
 /// What the database knows about it: several reads, so that another sign-in of the same person may fall between them.
@@ -86,8 +104,11 @@ impl Arrival<'_> {
                 {
                     return Ok(None);
                 }
-                tx.commit().await?;
                 let by = if known.record.is_some_and(|r| r.user.is_some()) { "the directory's externalId" } else { "e-mail" };
+                if let Some(user) = store::users::find(&mut tx, &user_id).await? {
+                    self.note(&mut tx, &user, Action::Link, self.changes().is("by", by), now);
+                }
+                tx.commit().await?;
                 tracing::info!(user = user_id, connection = connection.name, by, "identity linked");
                 Ok(store::users::find(db, &user_id).await?)
             }
@@ -98,10 +119,11 @@ impl Arrival<'_> {
                 let made = store::users::insert(&mut tx, &user).await?
                     && store::identities::insert(&mut tx, &id, &connection.id, &user.id, identity, now).await?
                     && claimed(&mut tx, record.as_deref(), &user.id).await?
-                    && accepted(&mut tx, invite.as_deref(), &user.id, now).await?;
+                    && accepted(&mut tx, app, &pending.tenant, invite.as_deref(), &user, self.address).await?;
                 if !made {
                     return Ok(None);
                 }
+                self.note(&mut tx, &user, Action::Create, self.changes().is("email_proven", user.email_proven), now);
                 tx.commit().await?;
                 let (record, invite) = (record.is_some(), invite.is_some());
                 tracing::info!(user = user.id, connection = connection.name, record, invite, "user created at first sign-in");
@@ -115,7 +137,7 @@ impl Arrival<'_> {
     }
 
     async fn find(&self) -> Result<Found, PageError> {
-        let Self { app, pending, connection, identity, email } = self;
+        let Self { app, pending, connection, identity, email, .. } = self;
         let (db, tenant_id) = (&app.db, pending.tenant.id.as_str());
         // Before the owner: whoever finds it accepted then sees by whom, though it happens at this moment.
         let carried = match &pending.login.invite_hash {
@@ -177,7 +199,25 @@ impl Arrival<'_> {
             let claimed = store::directory_links::claim(tx, record, user_id, false).await?;
             tracing::info!(user = user_id, record, claimed, "the directory's record of this sign-in had no user");
         }
-        accepted(tx, invite, user_id, self.app.clock.now()).await
+        if invite.is_none() {
+            return Ok(true);
+        }
+        match store::users::find(&mut *tx, user_id).await? {
+            Some(user) => accepted(tx, self.app, &self.pending.tenant, invite, &user, self.address).await,
+            None => Ok(false),
+        }
+    }
+
+    fn changes(&self) -> Changes {
+        let Self { connection, identity, .. } = self;
+        let changes = Changes::default().is("connection", connection.name.as_str());
+        changes.is("issuer", identity.issuer.as_str()).is("subject", identity.subject.as_str())
+    }
+
+    fn note(&self, tx: &mut Tx, user: &User, action: Action, changes: Changes, now: i64) {
+        let subject = format!("user {}/{}", self.pending.tenant.name, user.email.as_str());
+        let event = Event::new(user.tenant_id.as_str(), action, subject).with(changes);
+        audit::append(tx, &self.app.sealer, &Actor::person(user, self.address), event, now);
     }
 
     /// Name and address are the provider's, who says them anew each time.
@@ -263,15 +303,28 @@ async fn claimed(tx: &mut Tx, record: Option<&str>, user_id: &str) -> Result<boo
     }
 }
 
-/// Uses an invite up, if there is one to use.
+/// Uses an invite up for a user of the tenant who comes from `address`, if there is one to use.
 ///
 /// # Errors
 /// What the database says.
-pub async fn accepted(tx: &mut Tx, invite: Option<&str>, user_id: &str, now: i64) -> Result<bool, StoreError> {
-    match invite {
-        Some(invite) => store::invites::accept(tx, invite, user_id, now).await,
-        None => Ok(true),
+pub async fn accepted(
+    tx: &mut Tx,
+    app: &App,
+    tenant: &Tenant,
+    invite: Option<&str>,
+    user: &User,
+    address: &str,
+) -> Result<bool, StoreError> {
+    let (Some(id), now) = (invite, app.clock.now()) else { return Ok(true) };
+    if !store::invites::accept(tx, id, &user.id, now).await? {
+        return Ok(false);
     }
+    if let Some(invite) = store::invites::find(&mut *tx, &tenant.id, id).await? {
+        let event = Event::new(tenant.id.as_str(), Action::Accept, invitation::subject(tenant, &invite));
+        let event = event.with(Changes::default().is("invited_by", invite.invited_by).is("user", user.id.as_str()));
+        audit::append(tx, &app.sealer, &Actor::person(user, address), event, now);
+    }
+    Ok(true)
 }
 
 /// The page of a refusal.

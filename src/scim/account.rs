@@ -8,6 +8,7 @@ use crate::{
     secret,
     store::{
         self,
+        audit::Actor,
         db::Tx,
         directory_accounts,
         directory_users::DirectoryUser,
@@ -103,7 +104,7 @@ async fn speaks(tx: &mut Tx, record: &DirectoryUser, user_id: &str) -> Result<bo
 /// 409 for the last administrator.
 pub async fn agree(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser, now: i64) -> Result<(), ScimError> {
     match record.active {
-        true => open_again(tx, app, record, now).await,
+        true => open_again(tx, app, caller, record, now).await,
         false => shut(tx, app, caller, record, "active: false", now).await,
     }
 }
@@ -113,12 +114,13 @@ pub async fn agree(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUs
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn open_again(tx: &mut Tx, app: &App, record: &DirectoryUser, now: i64) -> Result<(), ScimError> {
+pub async fn open_again(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser, now: i64) -> Result<(), ScimError> {
     let Some(user_id) = record.user_id.as_ref().filter(|_| record.active) else { return Ok(()) };
     if users::find(&mut *tx, user_id).await?.is_none_or(|user| user.active) {
         return Ok(());
     }
-    let opened = users::open_again(tx, &Opening { user_id, by: By::Directory, sealer: &app.sealer, now }).await?;
+    let actor = caller.actor();
+    let opened = users::open_again(tx, &Opening { user_id, by: By::Directory, actor: &actor, sealer: &app.sealer, now }).await?;
     if matches!(opened, Opened::ByOperator | Opened::ByDirectory) {
         tracing::warn!(user = user_id, record = record.id, ?opened, "active again in a directory, and still shut out here");
     }
@@ -148,10 +150,10 @@ pub async fn end(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn left_to_others(tx: &mut Tx, app: &App, gone: &DirectoryUser, now: i64) -> Result<(), ScimError> {
+pub async fn left_to_others(tx: &mut Tx, app: &App, caller: &Caller, gone: &DirectoryUser, now: i64) -> Result<(), ScimError> {
     let Some(user_id) = &gone.user_id else { return Ok(()) };
     match store::directory_users::of_user(&mut *tx, user_id).await?.first() {
-        Some(record) => open_again(tx, app, record, now).await,
+        Some(record) => open_again(tx, app, caller, record, now).await,
         None => Ok(()),
     }
 }
@@ -170,7 +172,7 @@ async fn shut(
     Ok(())
 }
 
-fn whom<'a>(app: &'a App, user_id: &'a str, actor: &'a str, now: i64) -> ShutOut<'a> {
+fn whom<'a>(app: &'a App, user_id: &'a str, actor: &'a Actor, now: i64) -> ShutOut<'a> {
     ShutOut { user_id, by: By::Directory, actor, cause: "", force: false, sealer: &app.sealer, now }
 }
 

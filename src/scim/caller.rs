@@ -12,26 +12,29 @@ use super::error::ScimError;
 use crate::{
     app::App,
     router::Address,
-    store::{self, directories, directory_tokens},
+    store::{self, audit::Actor, directories, directory_tokens},
 };
 
 /// The directory that calls. What it does not own does not exist for it.
 #[derive(Debug)]
-pub struct Caller(directories::Caller);
+pub struct Caller {
+    known: directories::Caller,
+    address: String,
+}
 
 impl Deref for Caller {
     type Target = directories::Caller;
 
     fn deref(&self) -> &directories::Caller {
-        &self.0
+        &self.known
     }
 }
 
 impl Caller {
-    /// How receipts and logs name it.
+    /// How receipts and the audit log name it.
     #[must_use]
-    pub fn actor(&self) -> String {
-        format!("directory {}", self.0.directory.name)
+    pub fn actor(&self) -> Actor {
+        Actor::directory(&self.known.directory.name, &self.address)
     }
 }
 
@@ -39,6 +42,10 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ScimError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ScimError> {
+        let address = match Address::from_request_parts(parts, app).await {
+            Ok(Address(address)) => address,
+            Err(never) => match never {},
+        };
         let refused = match recognise(app, &parts.headers).await? {
             Ok(caller) => {
                 let directory = &caller.directory;
@@ -48,13 +55,9 @@ impl FromRequestParts<App> for Caller {
                     ScimError { muted, ..ScimError::throttled(wait, format!("{whose} pushes too fast")) }
                 })?;
                 store::directory_tokens::touch(&app.db, &caller.token_id, app.clock.now(), caller.last_used_at).await?;
-                return Ok(Self(caller));
+                return Ok(Self { known: caller, address });
             }
             Err(why) => why,
-        };
-        let address = match Address::from_request_parts(parts, app).await {
-            Ok(Address(address)) => address,
-            Err(never) => match never {},
         };
         // Counted after the look: who guesses from behind a customer's proxy takes nothing from the customer.
         app.limits.strangers.take(&address).map_err(|wait| {

@@ -10,6 +10,7 @@ use super::{
     patch::{self, GroupChange},
     resource::Versions,
     schema::canonical_group,
+    trail,
     users::{require_version, stale},
 };
 use crate::{
@@ -57,6 +58,7 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Director
     settle(&mut tx, caller, &group, now).await?;
     let members = body.members.unwrap_or_default();
     known(directory_members::add(&mut tx, &group.directory_id, &group.id, &members).await?)?;
+    trail::group_made(&mut tx, app, caller, &group, &members, now);
     tx.commit().await?;
     Ok(group)
 }
@@ -77,7 +79,8 @@ pub async fn replace(
     change.group.resource = body.resource;
     let members = body.members.unwrap_or_default();
     known(directory_members::replace(&mut change.tx, &change.group.directory_id, id, &members).await?)?;
-    change.finish(caller).await
+    change.members.push(("members", members));
+    change.finish(app, caller).await
 }
 
 /// Applies the operations of a PATCH, all or none.
@@ -95,6 +98,7 @@ pub async fn patch(
     let mut change = Change::begin(app, caller, id, if_match).await?;
     let directory = change.group.directory_id.clone();
     patch::apply_set(&mut change.group.resource, &changes)?;
+    change.members.extend(changes.iter().filter_map(trail::membership));
     for step in changes {
         let tx = &mut change.tx;
         match step {
@@ -105,7 +109,7 @@ pub async fn patch(
             GroupChange::Replace(members) => known(directory_members::replace(tx, &directory, id, &members).await?)?,
         }
     }
-    change.finish(caller).await
+    change.finish(app, caller).await
 }
 
 /// A group under change.
@@ -113,6 +117,8 @@ struct Change {
     tx: Tx,
     old: DirectoryGroup,
     group: DirectoryGroup,
+    /// What becomes of its members, for the audit log.
+    members: Vec<(&'static str, Vec<String>)>,
     now: i64,
 }
 
@@ -123,11 +129,11 @@ impl Change {
         let old = old.ok_or_else(|| Fault::not_found(id))?;
         require_version(if_match, old.version)?;
         let now = app.clock.now();
-        Ok(Self { tx, group: DirectoryGroup { updated_at: now, ..old.clone() }, old, now })
+        Ok(Self { tx, group: DirectoryGroup { updated_at: now, ..old.clone() }, old, members: Vec::new(), now })
     }
 
-    async fn finish(self, caller: &Caller) -> Result<DirectoryGroup, ScimError> {
-        let Self { mut tx, old, group, now } = self;
+    async fn finish(self, app: &App, caller: &Caller) -> Result<DirectoryGroup, ScimError> {
+        let Self { mut tx, old, group, members, now } = self;
         if group.resource == old.resource {
             directory_groups::touch(&mut tx, &group.id, now).await?;
         } else {
@@ -140,6 +146,7 @@ impl Change {
         if group.display_name() != old.display_name() {
             settle(&mut tx, caller, &group, now).await?;
         }
+        trail::group_changed(&mut tx, app, caller, (&old, &group), &members, now);
         tx.commit().await?;
         Ok(DirectoryGroup { version: old.version + 1, ..group })
     }
@@ -152,6 +159,7 @@ impl Change {
 pub async fn delete(app: &App, caller: &Caller, id: &str, if_match: Option<&Versions>) -> Result<(), ScimError> {
     let mut change = Change::begin(app, caller, id, if_match).await?;
     directory_groups::delete(&mut change.tx, &caller.directory.id, id).await?;
+    trail::group_deleted(&mut change.tx, app, caller, &change.old, change.now);
     Ok(change.tx.commit().await?)
 }
 

@@ -22,6 +22,7 @@ pub mod query;
 pub mod resource;
 pub mod schema;
 mod single;
+mod trail;
 pub mod users;
 
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{account, caller::Caller, error::ScimError, fault::Fault, patch, resource::Versions, schema::canonical_user};
+use super::{account, caller::Caller, error::ScimError, fault::Fault, patch, resource::Versions, schema::canonical_user, trail};
 use crate::{
     app::App,
     secret,
@@ -49,8 +49,9 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Director
         return Err(name_taken(&record));
     }
     if !record.made_user {
-        account::open_again(&mut tx, app, &record, now).await?;
+        account::open_again(&mut tx, app, caller, &record, now).await?;
     }
+    trail::made(&mut tx, app, caller, &record, now);
     tx.commit().await?;
     app.deliveries.nudge();
     Ok(record)
@@ -119,6 +120,7 @@ async fn change(
         app.deliveries.nudge();
         return Ok(old);
     }
+    let noted = tx.noted();
     account::follow(&mut tx, app, caller, &old, &mut record, now).await?;
     match directory_users::update(&mut tx, &record).await? {
         Updated::Done => {}
@@ -126,6 +128,7 @@ async fn change(
         Updated::Stale => return Err(stale()),
     }
     account::agree(&mut tx, app, caller, &record, now).await?;
+    trail::changed(&mut tx, app, caller, &old, &record, noted, now);
     tx.commit().await?;
     app.deliveries.nudge();
     Ok(DirectoryUser { version: old.version + 1, ..record })
@@ -141,9 +144,11 @@ pub async fn delete(app: &App, caller: &Caller, id: &str, if_match: Option<&Vers
     let record = directory_users::find_locked(&mut tx, &caller.directory.id, id).await?;
     let record = record.ok_or_else(|| Fault::not_found(id))?;
     require_version(if_match, record.version)?;
+    let noted = tx.noted();
     account::end(&mut tx, app, caller, &record, now).await?;
+    trail::deleted(&mut tx, app, caller, &record, noted, now);
     directory_users::delete(&mut tx, &record.directory_id, &record.id).await?;
-    account::left_to_others(&mut tx, app, &record, now).await?;
+    account::left_to_others(&mut tx, app, caller, &record, now).await?;
     tx.commit().await?;
     app.deliveries.nudge();
     Ok(())

@@ -20,6 +20,7 @@ use sqlx::{
 use tokio::time::{Instant, sleep};
 
 use super::{
+    audit::Ledger,
     revisions::{self, News},
     statement::Statement,
 };
@@ -114,6 +115,7 @@ pub struct Tx {
     revision: Arc<AtomicU64>,
     changed: bool,
     news: News,
+    ledger: Ledger,
 }
 
 #[derive(Debug)]
@@ -204,7 +206,7 @@ impl Db {
             Pools::Sqlite { writer, .. } => Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Pools::Postgres(pool) => Open::Postgres(pool.begin().await?),
         };
-        Ok(Tx { open, revision: Arc::clone(&self.revision), changed: false, news: News::default() })
+        Ok(Tx { open, revision: Arc::clone(&self.revision), changed: false, news: News::default(), ledger: Ledger::default() })
     }
 
     /// Runs a statement; the number of rows it changed.
@@ -368,6 +370,17 @@ impl Tx {
         &mut self.news
     }
 
+    /// What is written into the audit log with the commit.
+    pub(super) fn ledger(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// How many entries of the audit log it has noted.
+    #[must_use]
+    pub fn noted(&self) -> usize {
+        self.ledger.len()
+    }
+
     /// Makes the changes real.
     ///
     /// # Errors
@@ -377,6 +390,7 @@ impl Tx {
         for name in std::mem::take(&mut self.news).names() {
             self.execute(revisions::GROW, crate::params![name]).await?;
         }
+        std::mem::take(&mut self.ledger).write(&mut self).await?;
         match self.open {
             Open::Sqlite(tx) => tx.commit().await?,
             Open::Postgres(tx) => tx.commit().await?,

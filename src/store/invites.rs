@@ -206,10 +206,10 @@ pub async fn renew(tx: &mut Tx, id: &str, token_hash: &str, mailed: bool, expire
 ///
 /// # Errors
 /// What the database says.
-pub async fn revoke(db: &Db, tenant_id: &str, id: &str, now: i64) -> Result<bool> {
+pub async fn revoke(tx: &mut Tx, tenant_id: &str, id: &str, now: i64) -> Result<bool> {
     let sql =
         "UPDATE invites SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND accepted_at IS NULL AND revoked_at IS NULL";
-    Ok(db.execute(sql, params![tenant_id, id, now]).await? == 1)
+    Ok(tx.execute(sql, params![tenant_id, id, now]).await? == 1)
 }
 
 /// Uses an open invite up for a user, who joins its teams; of several who try, one gets `true`. Belongs into the

@@ -1,6 +1,6 @@
 //! Signing keys, shared by all nodes: private halves sealed under "signing-key/{kid}".
 
-use super::db::{Db, Result};
+use super::db::{Db, Result, Tx};
 use crate::params;
 
 /// A stored signing key.
@@ -41,8 +41,8 @@ pub async fn all(db: &Db) -> Result<Vec<Row>> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn insert(db: &Db, k: &Row) -> Result<bool> {
-    let n = db
+pub async fn insert(tx: &mut Tx, k: &Row) -> Result<bool> {
+    let n = tx
         .execute(
             "INSERT INTO signing_keys (kid, alg, generation, private_sealed, imported, created_at, active_from, expires_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
@@ -56,8 +56,8 @@ pub async fn insert(db: &Db, k: &Row) -> Result<bool> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn expire_before(db: &Db, alg: &str, generation: i64, expires_at: i64) -> Result<()> {
-    db.execute(
+pub async fn expire_before(tx: &mut Tx, alg: &str, generation: i64, expires_at: i64) -> Result<()> {
+    tx.execute(
         "UPDATE signing_keys SET expires_at = $3 WHERE alg = $1 AND generation < $2 AND expires_at IS NULL",
         params![alg, generation, expires_at],
     )

@@ -4,6 +4,8 @@
 //! PostgreSQL read alike; every change that must happen once is one conditional statement on one row whose
 //! affected-row count is the verdict; ids and times come from the caller.
 
+pub mod admin_links;
+pub mod audit;
 pub mod clients;
 pub mod codes;
 pub mod condition;

@@ -1,19 +1,24 @@
 //! Deletes what has expired, so that nothing grows without bound.
 
 use super::{
+    admin_links, audit,
     db::{Db, Result},
     invites, receipts,
 };
-use crate::params;
+use crate::{params, seal::Sealer};
 
 /// Seconds that ended families and redeemed codes are kept after their end, so that a late replay is still recognised.
 pub const AFTERLIFE: i64 = 86_400;
 
-/// Sweeps every table of things that expire; the number of rows that went.
+/// Chunks of the audit log that one sweep lets go: what is more goes with the next.
+const CHUNKS: usize = 20;
+
+/// Sweeps every table of things that expire, and of the audit log what is older than `retention` seconds; the number of rows
+/// that went.
 ///
 /// # Errors
 /// What the database says.
-pub async fn sweep(db: &Db, now: i64) -> Result<u64> {
+pub async fn sweep(db: &Db, sealer: &Sealer, retention: i64, now: i64) -> Result<u64> {
     let past = now - AFTERLIFE;
     // What could not even be read; whatever can be is given up earlier, with a word.
     let undelivered = now - 2 * 86_400;
@@ -35,8 +40,16 @@ pub async fn sweep(db: &Db, now: i64) -> Result<u64> {
         ("DELETE FROM directory_tokens WHERE expires_at <= $1", now - receipts::KEPT),
         ("DELETE FROM receipts WHERE at <= $1", now - receipts::KEPT),
         ("DELETE FROM invites WHERE expires_at <= $1", now - invites::AFTERLIFE),
+        ("DELETE FROM admin_links WHERE expires_at <= $1", now - admin_links::AFTERLIFE),
     ] {
         gone += db.execute(sql, params![before]).await?;
+    }
+    for _ in 0..CHUNKS {
+        let old = audit::retain(db, sealer, now - retention).await?;
+        gone += old;
+        if old == 0 {
+            break;
+        }
     }
     Ok(gone)
 }

@@ -215,6 +215,17 @@ pub async fn update(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
     Ok(on.into().alter(sql, params).await? > 0)
 }
 
+/// All who administer anything, also those who are deactivated: of the deployment first, then by address.
+///
+/// # Errors
+/// What the database says.
+pub async fn administrators(on: impl Into<On<'_>>) -> Result<Vec<User>> {
+    let sql = "SELECT * FROM users WHERE admin OR platform \
+               ORDER BY CASE WHEN platform THEN 0 ELSE 1 END, email, tenant_id";
+    let rows = on.into().all::<Stored>(sql, params![]).await?;
+    rows.into_iter().map(User::try_from).collect()
+}
+
 /// Makes a user an administrator of the whole deployment, or one no more; whether the user is there. Nothing else writes
 /// this: neither a sign-in nor a directory nor another administrator's form may.
 ///

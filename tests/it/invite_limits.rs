@@ -222,7 +222,10 @@ async fn of_all_who_use_it_up_one_does(backend: Backend) {
         let invite = desk(&world.app).invite(&tenant, &wanted(&format!("{how}@acme.example"))).await.unwrap().invite;
         let (first, then) = match how {
             "use" => (accept(&invite.id, &one, now).await, now),
-            "revoke" => (invites::revoke(&world.app.db, &tenant.id, &invite.id, now).await.unwrap(), now),
+            "revoke" => {
+                desk(&world.app).revoke(&tenant, &invite.id).await.unwrap();
+                (true, now)
+            }
             _ => (true, invite.expires_at),
         };
         assert!(first, "{how}");

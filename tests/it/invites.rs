@@ -27,7 +27,7 @@ on_both!(
 );
 
 pub fn desk(app: &App) -> Desk<'_> {
-    Desk::new(&app.db, &app.sealer, &app.settings, app.issuer(), app.clock.now())
+    Desk::new(&app.db, &app.sealer, &app.settings, gatehouse::store::audit::Actor::command_line(), app.issuer(), app.clock.now())
 }
 
 pub fn wanted(email: &str) -> Wanted<'_> {

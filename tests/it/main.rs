@@ -10,6 +10,7 @@ mod apply;
 mod apply_trust;
 mod assertions;
 mod attacks;
+mod audit;
 mod authorize;
 mod backchannel;
 mod browser;

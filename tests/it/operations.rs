@@ -63,7 +63,17 @@ async fn keys_rotate_on_all_nodes(backend: Backend) {
     assert_eq!(old, kids(&other).await, "nodes share keys");
     let policy = gatehouse::app::rotation_policy(&world.app.settings);
     let app = &world.app;
-    let made = signing::rotate(&app.db, &app.sealer, &policy, SigningAlg::ES256, Due::Now, world.clock.now()).await.unwrap();
+    let made = signing::rotate(
+        &app.db,
+        &app.sealer,
+        &policy,
+        SigningAlg::ES256,
+        Due::Now,
+        &gatehouse::store::audit::Actor::command_line(),
+        world.clock.now(),
+    )
+    .await
+    .unwrap();
     let made = made.expect("a new key");
     for node in [&world, &other] {
         Rounds::default().go(&node.app).await;
@@ -100,7 +110,10 @@ async fn expired_rows_are_swept(backend: Backend) {
     world.tokens("web").await;
     Browser::new().get(&world.authorize_url("web", &[])).await;
     world.clock.advance(31 * 86_400 + 86_400);
-    assert!(store::sweep::sweep(&world.app.db, world.clock.now()).await.unwrap() >= 4, "login, code, session, family");
+    assert!(
+        store::sweep::sweep(&world.app.db, &world.app.sealer, 400 * 86_400, world.clock.now()).await.unwrap() >= 4,
+        "login, code, session, family"
+    );
     for table in
         ["DELETE FROM logins", "DELETE FROM codes", "DELETE FROM sessions", "DELETE FROM families", "DELETE FROM throttles"]
     {

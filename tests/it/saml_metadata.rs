@@ -172,7 +172,8 @@ async fn an_operator_asks_for_the_next_key(backend: Backend) {
     let world = World::with(backend, &state(), &[]).await;
     let first = shown(&world, "encryption").await;
     let app = &world.app;
-    let rotate = || saml_keys::rotate(&app.db, &app.sealer, &app.settings.public_url, Usage::Encrypt, Due::Now, app.clock.now());
+    let (url, actor) = (&app.settings.public_url, gatehouse::store::audit::Actor::command_line());
+    let rotate = || saml_keys::rotate(&app.db, &app.sealer, url, Usage::Encrypt, Due::Now, &actor, app.clock.now());
     let made = rotate().await.unwrap().expect("the next key");
     assert_eq!(made.active_from, world.clock.now() + LEAD);
     assert_eq!(rotate().await.unwrap(), None, "one at a time");

@@ -25,7 +25,7 @@ async fn listen(world: &World, tls: Option<TlsFiles>) -> (SocketAddr, Handle<Soc
     let handle = Handle::new();
     let running = tokio::spawn({
         let (app, handle) = (world.app.clone(), handle.clone());
-        async move { serve::run(app, listener, tls, handle).await.is_ok() }
+        async move { serve::run(app, listener, tls, handle, None).await.is_ok() }
     });
     handle.listening().await;
     (address, handle, running)

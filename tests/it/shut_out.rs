@@ -1,10 +1,13 @@
 //! The end of a user's access and its return, on both databases: what ends, what the receipt says, whose lock it is, and
 //! that somebody is always left to administer a tenant (P7).
 
+use std::sync::LazyLock;
+
 use gatehouse::{
     clock::Clock,
     policy::email::Email,
     store::{
+        audit::Actor,
         receipts,
         users::{self, By, LastAdministrator, Opened, Opening, ShutOut},
     },
@@ -13,7 +16,7 @@ use gatehouse::{
 use crate::{
     browser::Browser,
     on_both,
-    world::{Backend, START, World, text},
+    world::{Backend, START, World, actor, text},
 };
 
 on_both!(
@@ -43,7 +46,8 @@ async fn id(world: &World, email: &str) -> String {
 }
 
 fn by<'a>(world: &'a World, user_id: &'a str, by: By) -> ShutOut<'a> {
-    let (actor, cause, sealer) = ("a test", "active: false", &world.app.sealer);
+    static ACTOR: LazyLock<Actor> = LazyLock::new(actor);
+    let (actor, cause, sealer) = (&*ACTOR, "active: false", &world.app.sealer);
     ShutOut { user_id, by, actor, cause, force: false, sealer, now: world.clock.now() }
 }
 
@@ -55,7 +59,7 @@ async fn shut(world: &World, out: &ShutOut<'_>) -> Result<Option<receipts::Recei
 }
 
 async fn open(world: &World, user_id: &str, by: By) -> Opened {
-    let opening = Opening { user_id, by, sealer: &world.app.sealer, now: world.clock.now() };
+    let opening = Opening { user_id, by, actor: &actor(), sealer: &world.app.sealer, now: world.clock.now() };
     let mut tx = world.app.db.begin().await.unwrap();
     let opened = users::open_again(&mut tx, &opening).await.unwrap();
     tx.commit().await.unwrap();

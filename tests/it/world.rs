@@ -13,6 +13,7 @@ use gatehouse::{
     config::{Environment, Settings},
     password, router,
     store::{
+        audit::Actor,
         receipts::Receipt,
         users::{self, By, Opened, Opening, ShutOut},
     },
@@ -76,6 +77,11 @@ pub struct World {
     /// The public URL, which is also where it listens.
     pub url: String,
     pub dir: TempDir,
+}
+
+/// Who does what tests do.
+pub fn actor() -> Actor {
+    Actor { name: "a test".into(), ..Actor::command_line() }
 }
 
 /// A tenant with a trusted client that has a secret, one with PKCE alone, a foreign one that needs consent, and users.
@@ -168,7 +174,7 @@ impl World {
 
     /// An operator shuts a user out: what ended; `None` when they were out already.
     pub async fn shut_out(&self, user_id: &str) -> Option<Receipt> {
-        let (by, actor, cause, sealer) = (By::Operator, "a test", "deactivated", &self.app.sealer);
+        let (by, actor, cause, sealer) = (By::Operator, &actor(), "deactivated", &self.app.sealer);
         let out = ShutOut { user_id, by, actor, cause, force: true, sealer, now: self.clock.now() };
         let mut tx = self.app.db.begin().await.unwrap();
         let receipt = users::shut_out(&mut tx, &out).await.unwrap().unwrap();
@@ -178,7 +184,7 @@ impl World {
 
     /// An operator deletes a user: what ended.
     pub async fn remove(&self, user_id: &str) -> Option<Receipt> {
-        let (by, actor, cause, sealer) = (By::Operator, "a test", "deleted", &self.app.sealer);
+        let (by, actor, cause, sealer) = (By::Operator, &actor(), "deleted", &self.app.sealer);
         let out = ShutOut { user_id, by, actor, cause, force: true, sealer, now: self.clock.now() };
         let mut tx = self.app.db.begin().await.unwrap();
         let receipt = users::remove(&mut tx, &out).await.unwrap().unwrap();
@@ -188,7 +194,7 @@ impl World {
 
     /// An operator lets a user in again.
     pub async fn open_again(&self, user_id: &str) -> Opened {
-        let opening = Opening { user_id, by: By::Operator, sealer: &self.app.sealer, now: self.clock.now() };
+        let opening = Opening { user_id, by: By::Operator, actor: &actor(), sealer: &self.app.sealer, now: self.clock.now() };
         let mut tx = self.app.db.begin().await.unwrap();
         let opened = users::open_again(&mut tx, &opening).await.unwrap();
         tx.commit().await.unwrap();

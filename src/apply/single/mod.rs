@@ -5,7 +5,7 @@
 //! paths). It is literal: no variables and no files, since whoever administers a tenant is not who runs the server. Secrets
 //! and switches that it leaves out stay (`kept`). `show` gives what [`put`] takes, without secrets; `list` many, in short.
 //!
-//! Everything happens in the caller's transaction, which writes the audit log too. To ask before something is lost, drop the
+//! Everything happens in the caller's transaction, its entries in the audit log too. To ask before something is lost, drop the
 //! transaction of [`remove`] and show its plan.
 
 mod judge;
@@ -31,12 +31,15 @@ use super::{
     plan::Plan,
     read,
     reader::{Context, Problem},
+    trail,
 };
 use crate::{
     seal::Sealer,
     store::{
         StoreError,
+        audit::Actor,
         db::Tx,
+        teams,
         tenants::{self, Tenant},
         users,
     },
@@ -50,8 +53,8 @@ pub struct Order<'a> {
     pub sealer: &'a Sealer,
     /// Makes hashes of passwords.
     pub hashing: Hashing,
-    /// Who, in words, for receipts: `administrator ada@acme.example`.
-    pub actor: &'a str,
+    /// Who, for receipts and the audit log.
+    pub actor: &'a Actor,
     /// Whether they administer the deployment, not only the tenant.
     pub platform: bool,
     /// Also when it leaves the tenant without an active administrator.
@@ -157,8 +160,9 @@ pub async fn put(
     };
 
     let led = users::is_administered(&mut *tx, &tenant.id).await?;
-    let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.now);
-    work.single = Some(order.actor);
+    let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.actor, order.now);
+    work.single = true;
+    work.plan.tenant_id = Some(tenant.id.clone());
     if led {
         work.administered.push(tenant.id.clone());
     }
@@ -180,6 +184,7 @@ pub async fn put(
     let (plan, problems) = work.into_parts();
     literal.judge(problems)?;
     led_still(tx, order, tenant, led).await?;
+    trail::note(tx, order.sealer, order.actor, &plan, order.now);
     Ok(plan)
 }
 
@@ -200,11 +205,12 @@ pub async fn establish(tx: &mut Tx, order: &Order<'_>, body: &Value) -> Result<P
     if tenants::find_by_name(&mut *tx, &file.name).await?.is_some() {
         return Err(Refusal::Exists);
     }
-    let mut work = Work::new(tx, order.sealer, order.hashing, "", order.now);
-    work.single = Some(order.actor);
+    let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.actor, order.now);
+    work.single = true;
     drop(work.tenant(&file).await?);
     let (plan, problems) = work.into_parts();
     literal.judge(problems)?;
+    trail::note(tx, order.sealer, order.actor, &plan, order.now);
     Ok(plan)
 }
 
@@ -218,8 +224,9 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
     let Some(found) = show::find(&mut *tx, tenant, noun, name).await? else { return Err(Refusal::Missing) };
     judge::reach(tx, order, tenant, noun, Some(&found), &Map::new()).await?;
     let led = users::is_administered(&mut *tx, &tenant.id).await?;
-    let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.now);
-    work.single = Some(order.actor);
+    let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.actor, order.now);
+    work.single = true;
+    work.plan.tenant_id = Some(tenant.id.clone());
     work.prune = true;
     match &found {
         Found::Tenant(_) if !order.platform => return Err(Refusal::Forbidden(judge::PLATFORM)),
@@ -228,7 +235,7 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
         Found::Client(x) => work.client_goes(x).await?,
         Found::User(x) => work.user_goes(tenant, x).await?,
         Found::Team(x) => {
-            if crate::store::teams::pushed(&mut *work.tx, &tenant.id).await?.contains(&x.id) {
+            if teams::pushed(&mut *work.tx, &tenant.id).await?.contains(&x.id) {
                 let text =
                     "the team is that of a group of a directory: change the directory's group_rules, or the group at its source";
                 return Err(Refusal::Conflict(text.to_owned()));
@@ -245,6 +252,7 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
     if noun != Noun::Tenant {
         led_still(tx, order, tenant, led).await?;
     }
+    trail::note(tx, order.sealer, order.actor, &plan, order.now);
     Ok(plan)
 }
 

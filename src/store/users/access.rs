@@ -7,6 +7,7 @@ use crate::{
     seal::Sealer,
     secret,
     store::{
+        audit::{self, Action, Actor, Changes, Event},
         db::{Result, StoreError, Tx},
         logouts,
         on::On,
@@ -46,8 +47,8 @@ pub struct ShutOut<'a> {
     pub user_id: &'a str,
     /// Whose lock it is.
     pub by: By,
-    /// Who does it, in words: `directory okta`, `user 0198…`, `command line`.
-    pub actor: &'a str,
+    /// Who does it.
+    pub actor: &'a Actor,
     /// Why, in words: `active: false`, `deleted`.
     pub cause: &'a str,
     /// Also when it is the tenant's last active administrator.
@@ -70,11 +71,23 @@ pub struct LastAdministrator;
 /// # Errors
 /// The outer error is the database's; the inner one refuses, and nothing has changed.
 pub async fn shut_out(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Result<Option<Receipt>, LastAdministrator>> {
+    match shut(tx, out).await? {
+        Ok(Some(user)) => receipt(tx, out, user, Action::Deactivate).await.map(|receipt| Ok(Some(receipt))),
+        Ok(None) => Ok(Ok(None)),
+        Err(last) => Ok(Err(last)),
+    }
+}
+
+/// The flag alone; whom it was set for.
+async fn shut(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Result<Option<User>, LastAdministrator>> {
     let Some(user) = find(&mut *tx, out.user_id).await? else { return Ok(Ok(None)) };
     if !user.active {
-        if out.by == By::Operator {
+        if out.by == By::Operator && user.shut_by != Some(By::Operator) {
             let sql = "UPDATE users SET shut_by = 'operator' WHERE id = $1 AND NOT active";
             tx.execute(sql, params![out.user_id]).await?;
+            let changes = Changes::default().changed("shut_by", user.shut_by.map(By::as_str), By::Operator.as_str());
+            let event = Event::new(user.tenant_id.as_str(), Action::Deactivate, audit::subject_of(&mut *tx, &user).await?);
+            audit::append(tx, out.sealer, out.actor, event.with(changes), out.now);
         }
         return Ok(Ok(None));
     }
@@ -90,7 +103,7 @@ pub async fn shut_out(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Res
         let still = find(&mut *tx, out.user_id).await?.is_some_and(|user| user.active);
         return Ok(if still { Err(LastAdministrator) } else { Ok(None) });
     }
-    receipt(tx, out, user).await.map(|receipt| Ok(Some(receipt)))
+    Ok(Ok(Some(user)))
 }
 
 /// Deletes a user with everything that is theirs, as [`shut_out`] but for whom was out already: there is a receipt for
@@ -99,19 +112,22 @@ pub async fn shut_out(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Res
 /// # Errors
 /// As [`shut_out`].
 pub async fn remove(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Result<Option<Receipt>, LastAdministrator>> {
-    let written = match shut_out(tx, out).await? {
-        Ok(Some(receipt)) => Some(receipt),
-        Ok(None) => match find(&mut *tx, out.user_id).await? {
-            Some(user) => Some(receipt(tx, out, user).await?),
-            None => None,
-        },
+    let user = match shut(tx, out).await? {
+        Ok(Some(user)) => Some(user),
+        Ok(None) => find(&mut *tx, out.user_id).await?,
         Err(last) => return Ok(Err(last)),
+    };
+    let written = match user {
+        Some(user) => Some(receipt(tx, out, user, Action::Delete).await?),
+        None => None,
     };
     delete(tx, out.user_id).await?;
     Ok(Ok(written))
 }
 
-async fn receipt(tx: &mut Tx, out: &ShutOut<'_>, user: User) -> Result<Receipt> {
+/// The receipt, and the entry of the audit log that goes with it.
+async fn receipt(tx: &mut Tx, out: &ShutOut<'_>, user: User, action: Action) -> Result<Receipt> {
+    let subject = audit::subject_of(&mut *tx, &user).await?;
     let held = held(tx, out.user_id).await?;
     let receipt = Receipt {
         id: secret::row_id(out.now),
@@ -119,12 +135,19 @@ async fn receipt(tx: &mut Tx, out: &ShutOut<'_>, user: User) -> Result<Receipt> 
         user_id: user.id,
         email: user.email.as_str().to_owned(),
         cause: out.cause.to_owned(),
-        actor: out.actor.to_owned(),
+        actor: out.actor.name.clone(),
         ended: end_access(tx, out.sealer, out.user_id, out.now).await?,
         held,
         at: out.now,
     };
     receipts::insert(tx, &receipt).await?;
+    let changes = match action {
+        Action::Deactivate => Changes::default().changed("active", true, false),
+        _ => Changes::default().was("email", receipt.email.as_str()),
+    };
+    let event = Event::new(receipt.tenant_id.as_str(), action, subject);
+    let event = event.with(changes.is("cause", out.cause).is("receipt", receipt.id.as_str()));
+    audit::append(tx, out.sealer, out.actor, event, out.now);
     Ok(receipt)
 }
 
@@ -190,8 +213,10 @@ async fn held(tx: &mut Tx, id: &str) -> Result<Held> {
 pub struct Opening<'a> {
     /// The user.
     pub user_id: &'a str,
-    /// Who opens.
+    /// Whose lock may be opened.
     pub by: By,
+    /// Who opens.
+    pub actor: &'a Actor,
     /// Seals what clients are told.
     pub sealer: &'a Sealer,
     /// Unix seconds.
@@ -224,6 +249,11 @@ pub async fn open_again(tx: &mut Tx, opening: &Opening<'_>) -> Result<Opened> {
     if On::from(&mut *tx).alter(sql, params).await? > 0 {
         // A sign-in that was under way when they were shut out may have come to its end since.
         end_access(tx, opening.sealer, opening.user_id, opening.now).await?;
+        if let Some(user) = find(&mut *tx, opening.user_id).await? {
+            let event = Event::new(user.tenant_id.as_str(), Action::Activate, audit::subject_of(&mut *tx, &user).await?);
+            let event = event.with(Changes::default().changed("active", false, true));
+            audit::append(tx, opening.sealer, opening.actor, event, opening.now);
+        }
         return Ok(Opened::Open);
     }
     let user = find(&mut *tx, opening.user_id).await?;

@@ -141,7 +141,17 @@ impl Row<'_> {
     async fn retire_our_key(&self) {
         let (app, now) = (&self.world.app, self.world.clock.now());
         let policy = RotationPolicy { lead: 0, ..app::rotation_policy(&app.settings) };
-        let next = signing::rotate(&app.db, &app.sealer, &policy, SigningAlg::ES256, Due::Now, now).await.unwrap();
+        let next = signing::rotate(
+            &app.db,
+            &app.sealer,
+            &policy,
+            SigningAlg::ES256,
+            Due::Now,
+            &gatehouse::store::audit::Actor::command_line(),
+            now,
+        )
+        .await
+        .unwrap();
         let header = decode(&self.own).0;
         assert!(next.is_some_and(|kid| kid != text(&header, "kid")));
         let sql = "UPDATE signing_keys SET expires_at = $2 WHERE kid = $1";

@@ -1,0 +1,131 @@
+//! The audit log: a page of it, or all of it as lines of JSON. Platform administrators see everything, administrators of a
+//! tenant what is about things of theirs.
+
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::{RawQuery, State},
+    http::{HeaderMap, header},
+    response::{IntoResponse as _, Response},
+};
+use futures_util::stream;
+use serde_json::json;
+
+use crate::{
+    app::App,
+    chronicle::{CHUNK, Line, PAGE, Tenants},
+    error::ApiError,
+    moment::instant,
+    oauth::{
+        error::{Code, error},
+        params::Params,
+    },
+    operator::Operator,
+    store::{
+        StoreError,
+        audit::{self, Filter},
+    },
+};
+
+/// What lines of JSON are called.
+const LINES: &str = "application/x-ndjson";
+
+/// Which entries, as they were asked for.
+#[derive(Default)]
+struct Asked {
+    tenant_id: Option<String>,
+    actor: Option<String>,
+    action: Option<String>,
+    subject: Option<String>,
+    since: Option<i64>,
+    until: Option<i64>,
+}
+
+impl Asked {
+    async fn read(app: &App, operator: &Operator, params: &Params) -> Result<Self, ApiError> {
+        let text = |name| params.one(name).map(|value| value.map(str::to_owned));
+        let time = |name| match params.one(name)? {
+            None => Ok(None),
+            Some(value) => instant(value, app.clock.now()).map(Some).ok_or_else(|| {
+                ApiError::from(error(Code::InvalidRequest, format!("{name} must be a time like 2026-11-22T10:00:00Z, or 7d")))
+            }),
+        };
+        let asked = Self {
+            tenant_id: tenant(app, operator, params.one("tenant")?).await?,
+            actor: text("actor")?,
+            action: text("action")?,
+            subject: text("subject")?,
+            since: time("since")?,
+            until: time("until")?,
+        };
+        // Databases do not agree on what a NUL is.
+        let nul = [&asked.actor, &asked.action, &asked.subject].into_iter().flatten().any(|text| text.contains('\0'));
+        match nul {
+            true => Err(error(Code::InvalidRequest, "actor, action and subject must not hold NUL").into()),
+            false => Ok(asked),
+        }
+    }
+
+    fn filter(&self) -> Filter<'_> {
+        Filter {
+            tenant_id: self.tenant_id.as_deref(),
+            actor: self.actor.as_deref(),
+            action: self.action.as_deref(),
+            subject: self.subject.as_deref(),
+            from: self.since,
+            until: self.until,
+        }
+    }
+}
+
+/// Whose entries; `None` is everybody's, which is for platform administrators alone.
+async fn tenant(app: &App, operator: &Operator, named: Option<&str>) -> Result<Option<String>, ApiError> {
+    let Some(name) = named else {
+        return Ok((!operator.is_platform()).then(|| operator.home.id.clone()));
+    };
+    let found = if name.contains('\0') { None } else { operator.tenant(app, name).await? };
+    found.map(|tenant| Some(tenant.id)).ok_or_else(|| error(Code::NotFound, "there is no such tenant").into())
+}
+
+/// `GET /api/v1/audit`: the newest first, `next` of one page being `before` of the following one; with `Accept:
+/// application/x-ndjson` all there are, the oldest first.
+pub async fn read(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let operator = Operator::of_token(&app, &headers).await?;
+    let params = Params::parse(query.as_deref().unwrap_or_default())?;
+    let asked = Asked::read(&app, &operator, &params).await?;
+    let tenants = Tenants::read(&app.db).await?;
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepts.split([',', ';']).any(|kind| kind.trim().eq_ignore_ascii_case(LINES)) {
+        let after = number(&params, "after")?.unwrap_or(0);
+        return Ok(lines(app, asked, tenants, after));
+    }
+    let limit = number(&params, "limit")?.unwrap_or(PAGE);
+    if !(1..=PAGE).contains(&limit) {
+        return Err(error(Code::InvalidRequest, format!("limit must be a number from 1 to {PAGE}")).into());
+    }
+    let mut entries = audit::page(&app.db, &asked.filter(), number(&params, "before")?, limit + 1).await?;
+    let more = i64::try_from(entries.len()).unwrap_or(i64::MAX) > limit;
+    entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let next = entries.last().filter(|_| more).map(|entry| entry.seq);
+    let shown: Vec<Line<'_>> = entries.iter().map(|entry| Line::new(entry, &tenants)).collect();
+    let body = Json(json!({ "entries": shown, "next": next }));
+    Ok(([(header::CACHE_CONTROL, "no-store")], body).into_response())
+}
+
+/// Read as it is sent, so that a log of years needs no more memory than one chunk. A database that fails meanwhile breaks the
+/// answer off: whoever reads sees that it has no end.
+fn lines(app: App, asked: Asked, tenants: Tenants, after: i64) -> Response {
+    let chunks = stream::try_unfold((app, asked, tenants, after), async |(app, asked, tenants, after)| {
+        let entries = audit::following(&app.db, &asked.filter(), after, CHUNK).await?;
+        let Some(last) = entries.last().map(|entry| entry.seq) else { return Ok::<_, StoreError>(None) };
+        let text: String = entries.iter().map(|entry| Line::new(entry, &tenants).written()).collect();
+        Ok(Some((Bytes::from(text), (app, asked, tenants, last))))
+    });
+    ([(header::CONTENT_TYPE, LINES), (header::CACHE_CONTROL, "no-store")], Body::from_stream(chunks)).into_response()
+}
+
+fn number(params: &Params, name: &'static str) -> Result<Option<i64>, ApiError> {
+    let Some(text) = params.one(name)? else { return Ok(None) };
+    let number = text.parse().ok().filter(|number| *number >= 0);
+    number.map(Some).ok_or_else(|| error(Code::InvalidRequest, format!("{name} must be a number")).into())
+}

@@ -1,0 +1,107 @@
+//! What the audit log keeps of what a directory does to people and groups: one entry a thing. Shutting out and letting in
+//! again write their own (`store::users`).
+
+use serde_json::{Map, Value};
+
+use super::{caller::Caller, patch::GroupChange};
+use crate::{
+    app::App,
+    store::{
+        audit::{self, Action, Changes, Event},
+        db::Tx,
+        directory_groups::DirectoryGroup,
+        directory_users::DirectoryUser,
+    },
+};
+
+/// A new record: it made a user, or stands for one who was there, or for nobody yet.
+pub fn made(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser, now: i64) {
+    let action = if record.user_id.is_some() && !record.made_user { Action::Link } else { Action::Create };
+    let changes = Changes::default()
+        .is("directory", caller.directory.name.as_str())
+        .is("record", record.id.as_str())
+        .is("userName", record.user_name())
+        .is("externalId", record.external_id())
+        .is("active", record.active);
+    note(tx, app, caller, action, person(caller, record), changes, now);
+}
+
+/// A changed record. `noted` is how many entries there were before its user was dealt with: who was shut out or let in by it
+/// has an entry of theirs.
+pub fn changed(tx: &mut Tx, app: &App, caller: &Caller, old: &DirectoryUser, record: &DirectoryUser, noted: usize, now: i64) {
+    let mut changes = differences(&old.resource, &record.resource);
+    if old.active != record.active && tx.noted() == noted {
+        changes = changes.changed("active", old.active, record.active);
+    }
+    if !changes.is_empty() {
+        note(tx, app, caller, Action::Update, person(caller, record), changes, now);
+    }
+}
+
+/// A deleted record whose user has no entry of theirs: there was none, or they were out already.
+pub fn deleted(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser, noted: usize, now: i64) {
+    if tx.noted() == noted {
+        let changes = Changes::default().was("directory", caller.directory.name.as_str()).was("record", record.id.as_str());
+        note(tx, app, caller, Action::Unlink, person(caller, record), changes, now);
+    }
+}
+
+/// A new group.
+pub fn group_made(tx: &mut Tx, app: &App, caller: &Caller, made: &DirectoryGroup, members: &[String], now: i64) {
+    let changes = Changes::default().is("id", made.id.as_str()).is("members", members);
+    note(tx, app, caller, Action::Create, group(caller, made), changes, now);
+}
+
+/// A group whose resource changed from `old`, and whose members did as `members` says.
+pub fn group_changed(
+    tx: &mut Tx,
+    app: &App,
+    caller: &Caller,
+    (old, is): (&DirectoryGroup, &DirectoryGroup),
+    members: &[(&'static str, Vec<String>)],
+    now: i64,
+) {
+    let changes = differences(&old.resource, &is.resource);
+    let changes = members.iter().fold(changes, |changes, (how, who)| changes.is(how, who.as_slice()));
+    if !changes.is_empty() {
+        note(tx, app, caller, Action::Update, group(caller, old), changes, now);
+    }
+}
+
+/// A deleted group.
+pub fn group_deleted(tx: &mut Tx, app: &App, caller: &Caller, gone: &DirectoryGroup, now: i64) {
+    note(tx, app, caller, Action::Delete, group(caller, gone), Changes::default().was("id", gone.id.as_str()), now);
+}
+
+/// What an operation of a PATCH does to the members.
+pub fn membership(change: &GroupChange) -> Option<(&'static str, Vec<String>)> {
+    match change {
+        GroupChange::Set(..) => None,
+        GroupChange::Add(members) => Some(("members_added", members.clone())),
+        GroupChange::Remove(members) => Some(("members_removed", members.clone())),
+        GroupChange::RemoveAll => Some(("members", Vec::new())),
+        GroupChange::Replace(members) => Some(("members", members.clone())),
+    }
+}
+
+fn differences(old: &Map<String, Value>, new: &Map<String, Value>) -> Changes {
+    let names = new.keys().chain(old.keys().filter(|name| !new.contains_key(*name)));
+    names.filter(|name| old.get(*name) != new.get(*name)).fold(Changes::default(), |changes, name| {
+        let value = |of: &Map<String, Value>| of.get(name).cloned().unwrap_or_default();
+        changes.changed(name, value(old), value(new))
+    })
+}
+
+fn person(caller: &Caller, record: &DirectoryUser) -> String {
+    let email = record.email();
+    format!("user {}/{}", caller.tenant, email.as_ref().map_or(record.user_name(), |email| email.as_str()))
+}
+
+fn group(caller: &Caller, group: &DirectoryGroup) -> String {
+    format!("group {}/{}/{}", caller.tenant, caller.directory.name, group.display_name())
+}
+
+fn note(tx: &mut Tx, app: &App, caller: &Caller, action: Action, subject: String, changes: Changes, now: i64) {
+    let event = Event::new(caller.directory.tenant_id.as_str(), action, subject).with(changes);
+    audit::append(tx, &app.sealer, &caller.actor(), event, now);
+}
