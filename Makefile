@@ -19,7 +19,7 @@ bench: ## Measure start, memory, size, SAML, tokens, forward auth and SCIM again
 
 guards: ## Disable each guard in turn: its tests must turn red (minutes; GUARDS="words" for some)
 	@scripts/setup test
-	@scripts/guards $(GUARDS)
+	@scripts/with-postgres scripts/guards $(GUARDS)
 
 fuzz: ## Fuzz what reads SAML messages, metadata, SCIM filters and PATCH, each reader for FUZZ_SECONDS (60)
 	@scripts/setup build

@@ -45,3 +45,19 @@ CREATE TABLE audit_head (
     seal TEXT NOT NULL
 );
 INSERT INTO audit_head (id, seq, mac, seal) VALUES (1, 0, '', ''), (2, 0, '', '');
+
+-- What is put in order, or found by how it begins, is compared byte by byte, as SQLite does with all texts: PostgreSQL would
+-- go by the language of its database, and no index of that language finds a beginning. Lines that begin with --postgres are
+-- PostgreSQL's alone.
+--postgres ALTER TABLE directory_users ALTER COLUMN user_name TYPE TEXT COLLATE "C", ALTER COLUMN external_id TYPE TEXT COLLATE "C",
+--postgres     ALTER COLUMN display_name TYPE TEXT COLLATE "C", ALTER COLUMN given_name TYPE TEXT COLLATE "C",
+--postgres     ALTER COLUMN family_name TYPE TEXT COLLATE "C";
+--postgres ALTER TABLE directory_emails ALTER COLUMN value TYPE TEXT COLLATE "C", ALTER COLUMN kind TYPE TEXT COLLATE "C";
+--postgres ALTER TABLE directory_groups ALTER COLUMN display_name TYPE TEXT COLLATE "C",
+--postgres     ALTER COLUMN external_id TYPE TEXT COLLATE "C";
+--postgres ALTER TABLE users ALTER COLUMN email TYPE TEXT COLLATE "C";
+--postgres ALTER TABLE teams ALTER COLUMN name TYPE TEXT COLLATE "C";
+--postgres ALTER TABLE directories ALTER COLUMN name TYPE TEXT COLLATE "C";
+--postgres ALTER TABLE resources ALTER COLUMN kind TYPE TEXT COLLATE "C", ALTER COLUMN name TYPE TEXT COLLATE "C";
+--postgres ALTER TABLE site_places ALTER COLUMN host TYPE TEXT COLLATE "C", ALTER COLUMN path TYPE TEXT COLLATE "C";
+--postgres ALTER TABLE signing_keys ALTER COLUMN alg TYPE TEXT COLLATE "C";

@@ -92,20 +92,23 @@ impl Floods {
 }
 
 /// The limit of one node.
-pub struct Limiter(DefaultKeyedRateLimiter<String>);
+pub struct Limiter {
+    cells: DefaultKeyedRateLimiter<String>,
+    burst: NonZeroU32,
+}
 
 impl Limiter {
     /// Lets each address begin `per_minute` in a burst, and as many in every minute after.
     #[must_use]
     pub fn new(per_minute: NonZeroU32) -> Self {
-        Self(DefaultKeyedRateLimiter::keyed(Quota::per_minute(per_minute)))
+        Self { cells: DefaultKeyedRateLimiter::keyed(Quota::per_minute(per_minute)), burst: per_minute }
     }
 
     /// Lets each key go on at `per_second`, and four times as many at once after a rest.
     #[must_use]
     pub fn steady(per_second: NonZeroU32) -> Self {
         let burst = per_second.saturating_mul(NonZeroU32::MIN.saturating_add(3));
-        Self(DefaultKeyedRateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)))
+        Self { cells: DefaultKeyedRateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)), burst }
     }
 
     /// Counts one.
@@ -113,22 +116,29 @@ impl Limiter {
     /// # Errors
     /// The key may not; the whole seconds until it may again.
     pub fn take(&self, key: &str) -> Result<(), i64> {
-        self.0.check_key(&key.to_owned()).map_err(|until| {
-            let wait = until.wait_time_from(DefaultClock::default().now());
-            i64::try_from(wait.as_secs()).unwrap_or(i64::MAX).saturating_add(1)
-        })
+        self.take_many(key, NonZeroU32::MIN)
+    }
+
+    /// Counts `n` at once, all or none of them; more than a whole burst is a whole burst.
+    ///
+    /// # Errors
+    /// As [`Limiter::take`].
+    pub fn take_many(&self, key: &str, n: NonZeroU32) -> Result<(), i64> {
+        let Ok(Err(until)) = self.cells.check_key_n(&key.to_owned(), n.min(self.burst)) else { return Ok(()) };
+        let wait = until.wait_time_from(DefaultClock::default().now());
+        Err(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX).saturating_add(1))
     }
 
     /// Counts one; whether the address may.
     #[must_use]
     pub fn allows(&self, address: &str) -> bool {
-        self.0.check_key(&address.to_owned()).is_ok()
+        self.take(address).is_ok()
     }
 
     /// Forgets the addresses that have been quiet, so that the table holds only those of the last minute.
     pub fn forget_quiet(&self) {
-        self.0.retain_recent();
-        self.0.shrink_to_fit();
+        self.cells.retain_recent();
+        self.cells.shrink_to_fit();
     }
 }
 
@@ -152,6 +162,17 @@ mod tests {
         assert!((0..4).all(|_| limiter.take("okta").is_ok()));
         assert_eq!(limiter.take("okta"), Err(1), "in less than a second");
         assert!(limiter.take("entra").is_ok());
+    }
+
+    #[test]
+    fn many_are_taken_together_or_not_at_all() {
+        let limiter = Limiter::steady(NonZeroU32::MIN);
+        let many = |n| NonZeroU32::new(n).unwrap();
+        assert!(limiter.take_many("okta", many(3)).is_ok());
+        assert_eq!(limiter.take_many("okta", many(3)), Err(2), "two of them are too many");
+        assert!(limiter.take("okta").is_ok(), "the one that is left is still there");
+        assert!(limiter.take_many("entra", many(1_000)).is_ok(), "a burst is enough for anything");
+        assert_eq!(limiter.take("entra"), Err(1));
     }
 
     #[test]

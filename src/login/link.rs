@@ -195,8 +195,12 @@ impl Arrival<'_> {
         invite: Option<&str>,
     ) -> Result<bool, StoreError> {
         if let Some(record) = record {
-            // The directory may know this user by another record; then the sign-in goes on without this one.
             let claimed = store::directory_links::claim(tx, record, user_id, false).await?;
+            // The directory may know this user by another record; then the sign-in goes on without this one. It does not
+            // where the record itself has changed since it was read: the directory may have shut its person out.
+            if !claimed && !store::directory_links::is_unclaimed(&mut *tx, record).await? {
+                return Ok(false);
+            }
             tracing::info!(user = user_id, record, claimed, "the directory's record of this sign-in had no user");
         }
         if invite.is_none() {

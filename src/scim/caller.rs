@@ -1,7 +1,7 @@
 //! Which directory calls: by a token in the `Authorization` header and nowhere else. A token in the query would be in
 //! every log on the way (threats P1).
 
-use std::ops::Deref;
+use std::{num::NonZeroU32, ops::Deref};
 
 use axum::{
     extract::FromRequestParts,
@@ -36,6 +36,22 @@ impl Caller {
     pub fn actor(&self) -> Actor {
         Actor::directory(&self.known.directory.name, &self.address)
     }
+
+    /// Counts as many requests more in the directory's pace.
+    ///
+    /// # Errors
+    /// 429, and when they would not be too many.
+    pub fn pay(&self, app: &App, requests: i64) -> Result<(), ScimError> {
+        let Some(requests) = NonZeroU32::new(u32::try_from(requests).unwrap_or(u32::MAX)) else { return Ok(()) };
+        let taken = app.limits.pushes.take_many(&self.directory.id, requests);
+        taken.map_err(|wait| self.too_fast(app, wait, "searches too much"))
+    }
+
+    fn too_fast(&self, app: &App, wait: i64, how: &str) -> ScimError {
+        let whose = format!("directory {}/{}", self.tenant, self.directory.name);
+        let muted = !app.limits.floods.is_first("pushes", &whose);
+        ScimError { muted, ..ScimError::throttled(wait, format!("{whose} {how}")) }
+    }
 }
 
 impl FromRequestParts<App> for Caller {
@@ -47,15 +63,12 @@ impl FromRequestParts<App> for Caller {
             Err(never) => match never {},
         };
         let refused = match recognise(app, &parts.headers).await? {
-            Ok(caller) => {
-                let directory = &caller.directory;
-                app.limits.pushes.take(&directory.id).map_err(|wait| {
-                    let whose = format!("directory {}/{}", caller.tenant, directory.name);
-                    let muted = !app.limits.floods.is_first("pushes", &whose);
-                    ScimError { muted, ..ScimError::throttled(wait, format!("{whose} pushes too fast")) }
-                })?;
+            Ok(known) => {
+                let caller = Self { known, address };
+                let taken = app.limits.pushes.take(&caller.directory.id);
+                taken.map_err(|wait| caller.too_fast(app, wait, "pushes too fast"))?;
                 store::directory_tokens::touch(&app.db, &caller.token_id, app.clock.now(), caller.last_used_at).await?;
-                return Ok(Self { known: caller, address });
+                return Ok(caller);
             }
             Err(why) => why,
         };

@@ -8,7 +8,10 @@ use super::{
     filter::{AttrPath, Filter, Literal, Operator},
     schema::ResourceType,
 };
-use crate::store::condition::{Condition, Is, Order, SortBy, Text, Time};
+use crate::store::{
+    condition::{Condition, Is, Order, Text, Time},
+    search::SortBy,
+};
 
 /// What a path stands for in the store.
 #[derive(Clone, Copy)]
@@ -151,16 +154,17 @@ fn compare(column: Column, operator: Operator, literal: &Literal) -> Option<Cond
 }
 
 fn text(column: Text, operator: Operator, literal: &Literal) -> Option<Condition> {
+    let value = literal.text()?;
+    let exact = matches!(column, Text::Id | Text::ExternalId);
+    let value = if exact { value.into_owned() } else { value.to_lowercase() };
     let is = match operator {
+        Operator::Sw => return Some(Condition::beginning(column, value)),
         Operator::Eq => Is::Equal,
         Operator::Co => Is::Containing,
-        Operator::Sw => Is::BeginningWith,
         Operator::Ew => Is::EndingWith,
         _ => Is::Ordered(order(operator)?),
     };
-    let value = literal.text()?;
-    let exact = matches!(column, Text::Id | Text::ExternalId);
-    Some(Condition::Text(column, is, if exact { value.into_owned() } else { value.to_lowercase() }))
+    Some(Condition::Text(column, is, value))
 }
 
 /// Ours are whole seconds, and what they are compared with need not be.

@@ -1,11 +1,8 @@
 //! What a list of a directory's users or groups is narrowed to. Whoever asks builds a [`Condition`] of columns and
 //! values; its SQL is made here. Every comparison is true or false and never NULL, so that `not` means what it says.
+//! How the rows are found is the matter of `search`.
 
-use super::{
-    db::{Param, Result, Row},
-    on::On,
-    statement::Statement,
-};
+use super::statement::Statement;
 
 /// A column of text. Those of an e-mail address stand only within [`Condition::Email`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +20,7 @@ pub enum Text {
 }
 
 impl Text {
-    fn sql(self) -> &'static str {
+    pub(super) fn sql(self) -> &'static str {
         match self {
             Self::Id => "r.id",
             Self::ExternalId => "r.external_id",
@@ -36,8 +33,14 @@ impl Text {
         }
     }
 
+    /// The column where its order counts. Ids are joined by, and so are left to the database's own order.
+    fn in_order<'s, 'a>(self, s: &'s mut Statement<'a>) -> &'s mut Statement<'a> {
+        s.push(self.sql());
+        if self == Self::Id { s.bytewise() } else { s }
+    }
+
     /// The others always hold something. (A group's display name does too, and a user's may not.)
-    fn may_be_null(self) -> bool {
+    pub(super) fn may_be_null(self) -> bool {
         matches!(
             self,
             Self::ExternalId | Self::DisplayName | Self::GivenName | Self::FamilyName | Self::EmailValue | Self::EmailKind
@@ -54,7 +57,7 @@ pub enum Time {
 }
 
 impl Time {
-    fn sql(self) -> &'static str {
+    pub(super) fn sql(self) -> &'static str {
         match self {
             Self::Created => "r.created_at",
             Self::Updated => "r.updated_at",
@@ -89,7 +92,6 @@ impl Order {
 pub enum Is {
     Equal,
     Containing,
-    BeginningWith,
     EndingWith,
     /// Byte by byte.
     Ordered(Order),
@@ -108,6 +110,8 @@ pub enum Condition {
     Present(Text),
     /// The text is there and as asked; the value is in the column's form (lower case where the column is).
     Text(Text, Is, String),
+    /// The text is there, and between the first (which it may be) and the second (which it may not be), byte by byte.
+    Between(Text, String, Option<String>),
     /// At this second.
     At(Time, i64),
     /// Before or after it.
@@ -141,19 +145,33 @@ impl Condition {
         Self::Any(Vec::new())
     }
 
-    fn write<'a>(&'a self, s: &mut Statement<'a>, directory: &'a str) {
+    /// The text begins with `prefix`, which is in the column's form. All such texts stand together in an index.
+    #[must_use]
+    pub fn beginning(column: Text, prefix: String) -> Self {
+        let after = after(&prefix);
+        Self::Between(column, prefix, after)
+    }
+
+    /// Whether it holds for every row, whatever that is.
+    #[must_use]
+    pub fn is_always(&self) -> bool {
+        matches!(self, Self::Every(all) if all.iter().all(Self::is_always))
+    }
+
+    pub(super) fn write<'a>(&'a self, s: &mut Statement<'a>) {
         match self {
-            Self::Every(all) => write_each(s, directory, all, " AND ", "(1 = 1)"),
-            Self::Any(some) => write_each(s, directory, some, " OR ", "(1 = 0)"),
+            Self::Every(all) => write_each(s, all, " AND ", "(1 = 1)"),
+            Self::Any(some) => write_each(s, some, " OR ", "(1 = 0)"),
             Self::Not(inner) => {
                 s.push("(NOT ");
-                inner.write(s, directory);
+                inner.write(s);
                 s.push(")");
             }
             Self::Present(column) => {
                 s.push("(").push(column.sql()).push(" IS NOT NULL)");
             }
             Self::Text(column, is, value) => write_text(s, *column, *is, value),
+            Self::Between(column, from, to) => write_between(s, *column, from, to.as_deref()),
             Self::At(column, at) => {
                 s.push("(").push(column.sql()).push(" = ").bind(*at).push(")");
             }
@@ -167,56 +185,40 @@ impl Condition {
                 s.push(if *primary { "e.is_primary" } else { "(NOT e.is_primary)" });
             }
             Self::Email(inner) => {
-                // One address is looked up first and its users then; what fits many is asked of each user in turn.
-                match inner.key() {
-                    Key::None => s.push("EXISTS (SELECT 1 FROM directory_emails e WHERE e.directory_user_id = r.id AND "),
-                    _ => s
-                        .push("r.id IN (SELECT e.directory_user_id FROM directory_emails e WHERE e.directory_id = ")
-                        .bind(directory)
-                        .push(" AND "),
-                };
-                inner.write(s, directory);
+                s.push("EXISTS (SELECT 1 FROM directory_emails e WHERE e.directory_user_id = r.id AND ");
+                inner.write(s);
                 s.push(")");
             }
             Self::InGroup(id) => {
-                s.push("r.id IN (SELECT m.member_id FROM directory_members m WHERE m.group_id = ").bind(id).push(")");
+                s.push("EXISTS (SELECT 1 FROM directory_members m WHERE m.member_id = r.id AND m.group_id = ").bind(id).push(")");
             }
             Self::InGroups => {
                 s.push("EXISTS (SELECT 1 FROM directory_members m WHERE m.member_id = r.id)");
             }
             Self::Member(id) => {
-                s.push("r.id IN (SELECT m.group_id FROM directory_members m WHERE m.member_id = ").bind(id).push(")");
+                s.push("EXISTS (SELECT 1 FROM directory_members m WHERE m.group_id = r.id AND m.member_id = ").bind(id).push(")");
             }
             Self::Members => {
                 s.push("EXISTS (SELECT 1 FROM directory_members m WHERE m.group_id = r.id)");
             }
         }
     }
+}
 
-    fn key(&self) -> Key {
-        match self {
-            Self::Every(all) => all.iter().map(Self::key).max().unwrap_or(Key::None),
-            Self::Text(Text::Id, Is::Equal, _) | Self::InGroup(_) | Self::Member(_) => Key::Elsewhere,
-            Self::Text(Text::EmailKind, ..) => Key::None,
-            Self::Text(_, Is::Equal, _) => Key::Here,
-            Self::Email(inner) if inner.key() == Key::Here => Key::Elsewhere,
-            _ => Key::None,
+/// The first text, byte by byte, after all that begin with `prefix`; the end of all texts is none.
+fn after(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        // What comes next as a number comes next in UTF-8 too; the surrogates are left out.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
         }
     }
+    None
 }
 
-/// Whether a condition names so few rows that they are looked up first and put in order then, and where: left alone,
-/// SQLite walks a directory of a million in the order that is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    None,
-    /// By the primary key, or in another table.
-    Elsewhere,
-    /// In an index that begins with the directory.
-    Here,
-}
-
-fn write_each<'a>(s: &mut Statement<'a>, directory: &'a str, each: &'a [Condition], between: &'static str, none: &'static str) {
+fn write_each<'a>(s: &mut Statement<'a>, each: &'a [Condition], between: &'static str, none: &'static str) {
     if each.is_empty() {
         s.push(none);
         return;
@@ -226,7 +228,7 @@ fn write_each<'a>(s: &mut Statement<'a>, directory: &'a str, each: &'a [Conditio
         if n > 0 {
             s.push(between);
         }
-        condition.write(s, directory);
+        condition.write(s);
     }
     s.push(")");
 }
@@ -244,103 +246,46 @@ fn write_text<'a>(s: &mut Statement<'a>, column: Text, is: Is, value: &'a str) {
         // Of every text; `replace` finds no empty one.
         Is::Containing if value.is_empty() => s.push("1 = 1"),
         Is::Containing => s.push("replace(").push(name).push(", ").bind(value).push(", '') <> ").push(name),
-        Is::BeginningWith => s.push("substr(").push(name).push(", 1, length(").bind(value).push(")) = ").bind(value),
         Is::EndingWith => {
             s.push("length(").push(name).push(") >= length(").bind(value).push(") AND substr(").push(name);
             s.push(", length(").push(name).push(") - length(").bind(value).push(") + 1) = ").bind(value)
         }
-        Is::Ordered(order) => s.push(name).bytewise().push(order.sql()).bind(value),
+        Is::Ordered(order) => column.in_order(s).push(order.sql()).bind(value),
     };
     s.push(")");
 }
 
-/// What a list is sorted by; rows alike in it by age.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SortBy {
-    /// The oldest first.
-    #[default]
-    Age,
-    /// A text.
-    Text(Text),
-    /// A time.
-    Time(Time),
-}
-
-/// Which part of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// What it is sorted by.
-    pub sort_by: SortBy,
-    /// From the last to the first.
-    pub descending: bool,
-    /// How many are left out before it.
-    pub offset: i64,
-    /// How many it may hold.
-    pub limit: i64,
-}
-
-/// A part of a list, and how long that is in all.
-#[derive(Clone, Debug)]
-pub struct Listed<T> {
-    /// The rows of the page.
-    pub rows: Vec<T>,
-    /// The rows that fulfil the condition.
-    pub total: i64,
-}
-
-/// The rows of `table` (as `r`) in a directory. They are counted only when the page does not show where the list ends.
-pub(super) async fn list<T: Row>(
-    on: &mut On<'_>,
-    table: &'static str,
-    directory: &str,
-    condition: &Condition,
-    page: Page,
-) -> Result<Listed<T>> {
-    let mut rows = Vec::new();
-    if page.limit > 0 {
-        let mut s = Statement::new("SELECT r.* FROM ");
-        narrow(&mut s, table, directory, condition);
-        sort(&mut s, page, condition.key());
-        s.push(" LIMIT ").bind(page.limit + 1).push(" OFFSET ").bind(page.offset);
-        rows = on.select::<T>(&s).await?;
-        let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        if found <= page.limit && (found > 0 || page.offset == 0) {
-            return Ok(Listed { rows, total: page.offset + found });
-        }
-        rows.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
+fn write_between<'a>(s: &mut Statement<'a>, column: Text, from: &'a str, to: Option<&'a str>) {
+    let name = column.sql();
+    s.push("(");
+    if column.may_be_null() {
+        s.push(name).push(" IS NOT NULL AND ");
     }
-    let mut s = Statement::new("SELECT COUNT(*) AS total FROM ");
-    narrow(&mut s, table, directory, condition);
-    let total = on.select::<(i64,)>(&s).await?.first().map_or(0, |(total,)| *total);
-    Ok(Listed { rows, total })
+    column.in_order(s).push(" >= ").bind(from);
+    if let Some(to) = to {
+        column.in_order(s.push(" AND ")).push(" < ").bind(to);
+    }
+    s.push(")");
 }
 
-fn narrow<'a>(s: &mut Statement<'a>, table: &'static str, directory: &'a str, condition: &'a Condition) {
-    s.push(table).push(" r WHERE ");
-    // An expression, of which there is no index.
-    s.push(if condition.key() == Key::Elsewhere { "(r.directory_id || '')" } else { "r.directory_id" });
-    s.push(" = ").bind(Param::from(directory)).push(" AND ");
-    condition.write(s, directory);
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn sort(s: &mut Statement<'_>, page: Page, key: Key) {
-    s.push(" ORDER BY ");
-    let direction = if page.descending { " DESC" } else { "" };
-    match page.sort_by {
-        SortBy::Age => {}
-        SortBy::Time(column) => {
-            s.push(column.sql()).push(direction).push(", ");
-        }
-        SortBy::Text(column) => {
-            s.push(column.sql()).bytewise().push(direction);
-            // Who has none comes last of the ascending and first of the descending (RFC 7644 §3.4.2.3).
-            if column.may_be_null() {
-                s.push(if page.descending { " NULLS FIRST" } else { " NULLS LAST" });
-            }
-            s.push(", ");
+    #[test]
+    fn what_begins_alike_stands_together() {
+        for (prefix, end) in [
+            ("kim", Some("kin")),
+            ("", None),
+            ("a\u{d7ff}", Some("a\u{e000}")),
+            ("a\u{10ffff}\u{10ffff}", Some("b")),
+            ("\u{10ffff}", None),
+            ("\u{7f}", Some("\u{80}")),
+            ("ß", Some("à")),
+        ] {
+            assert_eq!(after(prefix).as_deref(), end, "{prefix:?}");
+            let inside = ["", "\u{1}", "z", "\u{10ffff}\u{10ffff}"].map(|tail| format!("{prefix}{tail}"));
+            assert!(inside.iter().all(|text| text.as_str() >= prefix && end.is_none_or(|end| text.as_str() < end)));
         }
     }
-    // The sign keeps an index in this order from being preferred to the one that finds the rows.
-    s.push(if key == Key::None { "r.created_at" } else { "+r.created_at" });
-    s.push(direction).push(", r.id").push(direction);
 }

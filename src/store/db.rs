@@ -184,15 +184,19 @@ impl Db {
     /// # Errors
     /// When a migration fails.
     pub async fn migrate(&self) -> Result<()> {
-        let migrator = Migrator::with_migrations(migrations());
         match &self.pools {
             Pools::Sqlite { writer, .. } => {
+                let migrator = Migrator::with_migrations(migrations(str::to_owned));
                 let mut tx = while_busy(|| writer.begin_with("BEGIN IMMEDIATE")).await?;
                 // As `run`, whose future is not `Send` with a borrowed connection.
                 migrator.run_direct(None, &mut *tx, false).await?;
                 tx.commit().await?;
             }
-            Pools::Postgres(pool) => migrator.run(pool).await?,
+            Pools::Postgres(pool) => {
+                // To SQLite these lines are comments.
+                let migrator = Migrator::with_migrations(migrations(|text| text.replace("\n--postgres ", "\n")));
+                migrator.run(pool).await?;
+            }
         }
         Ok(())
     }
@@ -452,18 +456,19 @@ bind!(lite, lite_made, lite, Sqlite, SqliteArguments);
 bind!(pg, pg_made, postgres, Postgres, PgArguments);
 
 macro_rules! migrations {
-    ($($version:literal $file:literal),* $(,)?) => {
+    ($own:ident: $($version:literal $file:literal),* $(,)?) => {
         vec![$(Migration::new(
             $version,
             $file.into(),
             MigrationType::Simple,
-            sqlx::SqlSafeStr::into_sql_str(include_str!(concat!("../../migrations/", $file))),
+            sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe($own(include_str!(concat!("../../migrations/", $file))))),
             false,
         )),*]
     };
 }
 
-/// The one series of migrations. They only add; a file that has been released is never changed.
-fn migrations() -> Vec<Migration> {
-    migrations![1 "0001_init.sql", 2 "0002_saml.sql", 3 "0003_trust.sql", 4 "0004_directories.sql", 5 "0005_admin.sql"]
+/// The one series of migrations, as `own` spells it for a database. They only add; a file that has been released is never
+/// changed.
+fn migrations(own: fn(&str) -> String) -> Vec<Migration> {
+    migrations![own: 1 "0001_init.sql", 2 "0002_saml.sql", 3 "0003_trust.sql", 4 "0004_directories.sql", 5 "0005_admin.sql"]
 }

@@ -68,7 +68,7 @@ pub async fn readdress(tx: &mut Tx, user_id: &str, email: &Email, proven: bool, 
     // Proven for whom nobody else knows yet: else whoever pushes gives somebody who is there an address of their own.
     let sql = "UPDATE users SET email = $2, updated_at = $4, \
                  email_proven = ($3 AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = users.id)) \
-               WHERE id = $1 AND email <> $2 AND NOT declared AND NOT admin AND COALESCE(shut_by, '') <> 'operator' \
+               WHERE id = $1 AND email <> $2 AND NOT declared AND NOT (admin OR platform) AND COALESCE(shut_by, '') <> 'operator' \
                AND NOT EXISTS (SELECT 1 FROM users o WHERE o.tenant_id = users.tenant_id AND o.email = $2)";
     if On::from(&mut *tx).alter(sql, params![user_id, email.as_str(), proven, now]).await? > 0 {
         return Ok(Readdressed::Done);

@@ -4,11 +4,11 @@
 use serde_json::{Map, Value};
 
 use super::{
-    condition::{self, Condition, Listed, Page},
     db::{Result, StoreError, Tx},
     directory_users::Updated,
     on::On,
     read_json, resources,
+    search::{self, Listed, Search, Table},
     statement::Statement,
     teams::{self, Team},
     write_json,
@@ -113,15 +113,18 @@ pub async fn of_directory(on: impl Into<On<'_>>, directory_id: &str) -> Result<V
 ///
 /// # Errors
 /// As [`find`].
-pub async fn list(
-    on: impl Into<On<'_>>,
-    directory_id: &str,
-    condition: &Condition,
-    page: Page,
-) -> Result<Listed<DirectoryGroup>> {
-    let listed = condition::list::<Stored>(&mut on.into(), "directory_groups", directory_id, condition, page).await?;
+pub async fn list(on: impl Into<On<'_>>, search: &Search<'_>) -> Result<Listed<DirectoryGroup>> {
+    let listed = search::list::<Stored>(&mut on.into(), Table::Groups, search).await?;
     let rows = listed.rows.into_iter().map(DirectoryGroup::try_from).collect::<Result<_>>()?;
     Ok(Listed { rows, total: listed.total })
+}
+
+/// How many groups a search looks at, counted up to `most`; nothing where an index leads straight to what is asked for.
+///
+/// # Errors
+/// What the database says.
+pub async fn looks(on: impl Into<On<'_>>, search: &Search<'_>, most: i64) -> Result<i64> {
+    search::looks(&mut on.into(), Table::Groups, search, most).await
 }
 
 /// Inserts it. `false`: the directory has one of this name, and nothing was changed.

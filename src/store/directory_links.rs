@@ -50,7 +50,7 @@ pub async fn by_subject(db: &Db, connection_id: &str, subject: &str) -> Result<O
         .all(
             "SELECT r.id, r.active,
                     COALESCE(r.pinned = r.external_id, FALSE)
-                      OR (r.made_user AND NOT COALESCE(u.admin OR u.declared, FALSE) AND u.password_hash IS NULL
+                      OR (r.made_user AND NOT COALESCE(u.admin OR u.platform OR u.declared, FALSE) AND u.password_hash IS NULL
                           AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id)) AS leads,
                     u.id AS user_id, u.email, u.active AS user_active, u.email_proven,
                     EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.connection_id = $1) AS has_identity_here
@@ -77,6 +77,15 @@ pub async fn claim(tx: &mut Tx, record_id: &str, user_id: &str, made: bool) -> R
                AND NOT EXISTS (SELECT 1 FROM directory_users o
                                WHERE o.user_id = $2 AND o.directory_id = directory_users.directory_id)";
     Ok(On::from(tx).alter(sql, params![record_id, user_id, made]).await? == 1)
+}
+
+/// Whether a record lets its person in and stands for no user.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_unclaimed(on: impl Into<On<'_>>, record_id: &str) -> Result<bool> {
+    let sql = "SELECT id FROM directory_users WHERE id = $1 AND user_id IS NULL AND active";
+    Ok(on.into().optional::<(String,)>(sql, params![record_id]).await?.is_some())
 }
 
 /// The `externalId`s under which the directories of a connection know this address: to tell an operator why a sign-in was

@@ -5,10 +5,10 @@
 use serde_json::{Map, Value};
 
 use super::{
-    condition::{self, Condition, Listed, Page},
     db::{Result, StoreError, Tx},
     on::On,
     read_json,
+    search::{self, Listed, Search, Table},
     statement::Statement,
     write_json,
 };
@@ -190,10 +190,18 @@ pub async fn of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Directo
 ///
 /// # Errors
 /// As [`find`].
-pub async fn list(on: impl Into<On<'_>>, directory_id: &str, condition: &Condition, page: Page) -> Result<Listed<DirectoryUser>> {
-    let listed = condition::list::<Stored>(&mut on.into(), "directory_users", directory_id, condition, page).await?;
+pub async fn list(on: impl Into<On<'_>>, search: &Search<'_>) -> Result<Listed<DirectoryUser>> {
+    let listed = search::list::<Stored>(&mut on.into(), Table::Users, search).await?;
     let rows = listed.rows.into_iter().map(DirectoryUser::try_from).collect::<Result<_>>()?;
     Ok(Listed { rows, total: listed.total })
+}
+
+/// How many users a search looks at, counted up to `most`; nothing where an index leads straight to what is asked for.
+///
+/// # Errors
+/// What the database says.
+pub async fn looks(on: impl Into<On<'_>>, search: &Search<'_>, most: i64) -> Result<i64> {
+    search::looks(&mut on.into(), Table::Users, search, most).await
 }
 
 /// Inserts it. `false`: the directory has one of this name, and nothing was changed.

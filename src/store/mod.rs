@@ -43,6 +43,7 @@ pub mod replays;
 pub mod resources;
 pub mod revisions;
 pub mod saml_keys;
+pub mod search;
 pub mod sessions;
 pub mod sign_ins;
 pub mod site_sessions;
@@ -71,6 +72,8 @@ pub struct Damaged {
     pub name: String,
     /// Whether it is switched on.
     pub enabled: bool,
+    /// Of an issuer, the one that its tokens name, if so much can be read.
+    pub issuer: Option<String>,
     /// Why it cannot be read.
     pub why: String,
 }
@@ -78,7 +81,16 @@ pub struct Damaged {
 impl Damaged {
     fn new(id: &str, tenant_id: &str, name: &str, enabled: bool) -> Self {
         let text = str::to_owned;
-        Self { id: text(id), tenant_id: text(tenant_id), name: text(name), enabled, why: String::new() }
+        Self { id: text(id), tenant_id: text(tenant_id), name: text(name), enabled, issuer: None, why: String::new() }
+    }
+
+    /// With what can be read of settings in which something else cannot.
+    fn naming(self, settings: &str) -> Self {
+        #[derive(serde::Deserialize)]
+        struct Named {
+            issuer: Option<String>,
+        }
+        Self { issuer: serde_json::from_str::<Named>(settings).ok().and_then(|named| named.issuer), ..self }
     }
 
     fn because(self, e: &StoreError) -> Self {

@@ -45,7 +45,7 @@ impl<'a> Statement<'a> {
         self
     }
 
-    /// Has the text before it compared byte by byte, as SQLite does anyway; PostgreSQL asks the language of the database.
+    /// Has the text before it compared byte by byte, as SQLite does anyway and PostgreSQL where a column says so.
     pub fn bytewise(&mut self) -> &mut Self {
         self.postgres.push_str(" COLLATE \"C\"");
         self
@@ -56,6 +56,12 @@ impl<'a> Statement<'a> {
     pub fn locked(&mut self) -> &mut Self {
         self.postgres.push_str(" FOR UPDATE");
         self
+    }
+
+    /// Asks how the database would go about it instead: which indexes it would use.
+    #[must_use]
+    pub fn explained(self) -> Self {
+        Self { lite: format!("EXPLAIN QUERY PLAN {}", self.lite), postgres: format!("EXPLAIN {}", self.postgres), ..self }
     }
 
     pub(super) fn lite(&self) -> &str {
@@ -78,9 +84,17 @@ mod tests {
     #[test]
     fn values_are_bound_in_the_order_they_come() {
         let mut s = Statement::new("SELECT 1 WHERE a = ");
-        s.bind("x' OR 1=1").push(" AND b").bytewise().push(" > ").bind(3).push(" AND c IN (").bind_each(["p", "q"]).push(")");
+        s.bind("x' OR 1=1")
+            .push(" AND b")
+            .bytewise()
+            .push(" > ")
+            .bind(3)
+            .push(" AND c IN (")
+            .bind_each(["p", "q"])
+            .push(")")
+            .locked();
         assert_eq!(s.lite(), "SELECT 1 WHERE a = $1 AND b > $2 AND c IN ($3, $4)");
-        assert_eq!(s.postgres(), "SELECT 1 WHERE a = $1 AND b COLLATE \"C\" > $2 AND c IN ($3, $4)");
+        assert_eq!(s.postgres(), "SELECT 1 WHERE a = $1 AND b COLLATE \"C\" > $2 AND c IN ($3, $4) FOR UPDATE");
         assert_eq!(s.params().len(), 4);
     }
 }

@@ -83,7 +83,7 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Tru
 pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<std::result::Result<TrustedIssuer, Damaged>>> {
     let sql = "SELECT * FROM trusted_issuers ORDER BY created_at, id";
     let read = |row: Stored| {
-        let damaged = Damaged::new(&row.id, &row.tenant_id, &row.name, row.enabled);
+        let damaged = Damaged::new(&row.id, &row.tenant_id, &row.name, row.enabled).naming(&row.settings);
         row.read().map_err(|e| damaged.because(&e))
     };
     Ok(on.into().all::<Stored>(sql, &[]).await?.into_iter().map(read).collect())

@@ -47,6 +47,8 @@ pub struct Issuer {
     pub off: Option<Refusal>,
     /// Why its tokens cannot be judged, for operators.
     pub problem: Option<String>,
+    /// Whether the problem is that its row cannot be read: then what is wrong is here, and not with its tokens.
+    pub unreadable: bool,
     /// What was said of it; a connection for several directories has one for each, and the first stands here.
     pub settings: IssuerSettings,
     /// What we prove ourselves with there.

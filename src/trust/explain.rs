@@ -58,19 +58,22 @@ pub async fn explain(app: &App, question: Question<'_>) -> Result<Report, Denied
                 let said = Said { source: source.as_deref(), claims: &claims, accepted: false };
                 shed_light(app, &catalogue, &said, &scope, &mut report).await?;
             }
-            Err(catalogue.reason(question.token, &scope, invalid))
+            refuse(&mut report, catalogue.reason(question.token, &scope, invalid));
+            return Ok(report);
         }
     };
     match judged {
         Ok(bearer) => tell(app, bearer, question.about, &mut report).await?,
         Err(denied @ (Denied::Store(_) | Denied::Unavailable(_))) => return Err(denied),
-        Err(denied) => {
-            let told = ApiError::from(denied);
-            report.error = Some(told.error.description.into_owned());
-            report.cause = Some(told.cause).filter(|cause| !cause.is_empty());
-        }
+        Err(denied) => refuse(&mut report, denied),
     }
     Ok(report)
+}
+
+fn refuse(report: &mut Report, denied: Denied) {
+    let told = ApiError::from(denied);
+    report.error = Some(told.error.description.into_owned());
+    report.cause = Some(told.cause).filter(|cause| !cause.is_empty());
 }
 
 /// What a token says, and whether it was accepted.

@@ -32,7 +32,7 @@ use self::{
 };
 use crate::{
     app::App,
-    policy::{role::Role, site::ResourceName},
+    policy::{role::Role, site::ResourceName, trusted_issuer::IssuerSettings},
     store::{self, StoreError},
     token::{
         Accepted, Invalid, Refused, Scope,
@@ -160,6 +160,7 @@ impl Catalogue {
 
     /// Why nobody is let in with a token that was refused: an issuer that is switched off, or cannot work, is asked nothing,
     /// so its tokens are unknown to the validator. That it is off is for the log: nothing shows that its token is its own.
+    /// Where what is stored of it cannot be read, the fault is ours, and no client is told that its token is bad.
     fn reason(&self, token: &str, scope: &Scope<'_>, invalid: Invalid) -> Denied {
         let Invalid::Issuer { found, .. } = &invalid else { return invalid.into() };
         let Ok(unverified) = Unverified::read(token, HARD_LIMIT) else { return invalid.into() };
@@ -167,20 +168,34 @@ impl Catalogue {
         if let Some((issuer, off)) = named.iter().find_map(|issuer| Some((issuer, issuer.off?))) {
             return Denied::Invalid(Invalid::Issuer { found: found.clone(), expected: format!("{issuer} to be on: {off}") });
         }
+        if let Some(issuer) = named.iter().copied().find(|issuer| issuer.unreadable).or_else(|| self.lost(&named, scope)) {
+            let tenant = self.tenant(&issuer.tenant_id).map_or("", |tenant| tenant.name.as_str());
+            let why = issuer.problem.as_deref().unwrap_or_default();
+            return Denied::Unavailable(format!(
+                "{issuer} of tenant {tenant} cannot be read, and the token may be its own: {why}; apply the file that \
+                 describes it, or restore its row"
+            ));
+        }
         match named.iter().find_map(|issuer| Some((issuer, issuer.problem.as_ref()?))) {
             Some((issuer, problem)) => Denied::Invalid(Invalid::Keys(format!("{issuer} cannot work: {problem}"))),
             None => invalid.into(),
         }
     }
 
+    /// An issuer within the scope of which not even the name can be read that its tokens have: one whose token nobody else
+    /// knows, which are those that `named` is empty for, may be its own.
+    fn lost(&self, named: &[&Arc<Issuer>], scope: &Scope<'_>) -> Option<&Arc<Issuer>> {
+        let is_lost = |issuer: &&Arc<Issuer>| issuer.unreadable && issuer.off.is_none() && issuer.all_settings.is_empty();
+        self.issuers().filter(|_| named.is_empty()).filter(|issuer| is_within(issuer, scope)).find(is_lost)
+    }
+
     /// The issuers within the scope that a token names.
     fn named_by(&self, token: &Unverified<'_>, scope: &Scope<'_>) -> Vec<&Arc<Issuer>> {
-        let within = |issuer: &&Arc<Issuer>| {
-            scope.tenant.is_none_or(|tenant| tenant == issuer.tenant_id)
-                && scope.sources.is_none_or(|ids| ids.contains(&issuer.id))
-                && issuer.all_settings.iter().any(|s| s.issuers().any(|name| Some(name) == token.issuer()))
+        let is_named = |issuer: &&Arc<Issuer>| {
+            let mut names = issuer.all_settings.iter().flat_map(IssuerSettings::issuers);
+            names.any(|name| Some(name) == token.issuer())
         };
-        self.issuers().filter(within).collect()
+        self.issuers().filter(|issuer| is_within(issuer, scope)).filter(is_named).collect()
     }
 
     /// A token that no source has heard, because its issuer is off or cannot work.
@@ -189,4 +204,8 @@ impl Catalogue {
         let source = self.named_by(&token, scope).first().map(|issuer| issuer.id.clone())?;
         Some(Refused { source: Some(source), claims: token.into_claims(), proven: false })
     }
+}
+
+fn is_within(issuer: &Issuer, scope: &Scope<'_>) -> bool {
+    scope.tenant.is_none_or(|tenant| tenant == issuer.tenant_id) && scope.sources.is_none_or(|ids| ids.contains(&issuer.id))
 }

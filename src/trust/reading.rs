@@ -195,6 +195,8 @@ struct Said {
     secrets: IssuerSecrets,
     /// Why it cannot work.
     problem: Option<String>,
+    /// Whether that is because its row cannot be read.
+    unreadable: bool,
 }
 
 fn said_of_issuer(row: TrustedIssuer, openers: &Openers) -> Said {
@@ -204,14 +206,15 @@ fn said_of_issuer(row: TrustedIssuer, openers: &Openers) -> Said {
         Err(why) => (IssuerSecrets::default(), Some(why)),
     };
     let (id, tenant_id, name, enabled, settings) = (row.id, row.tenant_id, row.name, row.enabled, vec![row.settings]);
-    Said { id, tenant_id, name, connection: false, enabled, settings, secrets, problem }
+    Said { id, tenant_id, name, connection: false, enabled, settings, secrets, problem, unreadable: false }
 }
 
 /// One that judges nothing: others go on.
 fn said_of_damaged(row: Damaged, connection: bool) -> Said {
-    let Damaged { id, tenant_id, name, enabled, why } = row;
-    let (settings, secrets) = (Vec::new(), IssuerSecrets::default());
-    Said { id, tenant_id, name, connection, enabled, settings, secrets, problem: Some(why) }
+    let Damaged { id, tenant_id, name, enabled, issuer, why } = row;
+    let named = |issuer| IssuerSettings { issuer: Some(issuer), ..IssuerSettings::default() };
+    let (settings, secrets) = (issuer.map(named).into_iter().collect(), IssuerSecrets::default());
+    Said { id, tenant_id, name, connection, enabled, settings, secrets, problem: Some(why), unreadable: true }
 }
 
 fn unseal(row: &TrustedIssuer, sealer: &Sealer) -> Result<IssuerSecrets, String> {
@@ -232,11 +235,12 @@ fn said_of_connection(row: Connection) -> Said {
     };
     let problem = unknown.or_else(nobody);
     let (id, tenant_id, name, enabled) = (row.id, row.tenant_id, row.name, row.enabled);
-    Said { id, tenant_id, name, connection: true, enabled, settings, secrets: IssuerSecrets::default(), problem }
+    let secrets = IssuerSecrets::default();
+    Said { id, tenant_id, name, connection: true, enabled, settings, secrets, problem, unreadable: false }
 }
 
 fn open(said: Said, tenant: &Tenant, candidates: Vec<Candidate>, old: Option<&Arc<Issuer>>, openers: &Openers) -> Issuer {
-    let Said { id, tenant_id, name, connection, enabled, settings: all_settings, secrets, mut problem } = said;
+    let Said { id, tenant_id, name, connection, enabled, settings: all_settings, secrets, mut problem, unreadable } = said;
     let off = judge(Standing { issuer: Some(enabled), ..Standing::of_tenant(tenant.enabled) }).err();
     let settings = all_settings.first().cloned().unwrap_or_default();
     let mut sources = Vec::new();
@@ -256,7 +260,7 @@ fn open(said: Said, tenant: &Tenant, candidates: Vec<Candidate>, old: Option<&Ar
         }
     }
     let mapper = Mapper::new(candidates, settings.matching);
-    Issuer { id, tenant_id, name, connection, off, problem, settings, secrets, mapper, all_settings, sources }
+    Issuer { id, tenant_id, name, connection, off, problem, unreadable, settings, secrets, mapper, all_settings, sources }
 }
 
 /// The problems that were not there before.

@@ -20,6 +20,7 @@ on_both_databases!(
     domains_may_move_within_one_file,
     sign_ins_begun_elsewhere_are_for_a_client_of_the_tenant,
     whoever_leaves_a_tenant_without_administrators_is_told,
+    whoever_makes_somebody_unknown_an_administrator_is_told,
     an_error_applies_nothing,
     a_dry_run_applies_nothing,
     two_runs_at_once_agree,
@@ -248,6 +249,32 @@ async fn whoever_leaves_a_tenant_without_administrators_is_told(db: &Db) {
         .replace("admin: true", "active: false")
         .replace("- {email: bob@acme.example}", "- {email: bob@acme.example, admin: true}");
     assert!(!apply(db, &other).await.unwrap().contains(warning));
+}
+
+/// A directory or a sign-in may have made whom the file is about to make an administrator, under an address of its choice.
+async fn whoever_makes_somebody_unknown_an_administrator_is_told(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    let tenant = tenants::find_by_name(db, "acme").await.unwrap().unwrap();
+    for email in ["eve@acme.example", "dan@acme.example"] {
+        let made = gatehouse::login::link::new_user(&tenant.id, Email::parse(email).unwrap(), true, None, 1);
+        assert!(users::insert(db, &made).await.unwrap());
+    }
+    // Bob is the file's own, Dan no administrator, and Zoe is made by it.
+    let file = FILE.replace(
+        "- {email: bob@acme.example}",
+        "- {email: bob@acme.example, admin: true}\n  - {email: eve@acme.example, admin: true}\n  \
+         - {email: dan@acme.example, name: Dan}\n  - {email: zoe@acme.example, admin: true}",
+    );
+    let warnings = |plan: &str| plan.lines().filter(|line| line.starts_with('!')).map(str::to_owned).collect::<Vec<_>>();
+    let warned = "! user acme/eve@acme.example was there before the file named them, by a sign-in or a directory: see who they \
+                  are with gatehouse users show";
+    let dry = run(db, &file, Options { dry_run: true, ..Options::default() }, "hush").await.unwrap();
+    assert_eq!(warnings(&dry), [warned], "{dry}");
+    assert!(!user(db, "eve@acme.example").await.unwrap().admin);
+    let plan = apply(db, &file).await.unwrap();
+    assert_eq!(warnings(&plan), [warned], "{plan}");
+    assert!(user(db, "eve@acme.example").await.unwrap().admin, "told, and done");
+    assert_eq!(apply(db, &file).await.unwrap(), "no changes");
 }
 
 async fn an_error_applies_nothing(db: &Db) {

@@ -3,6 +3,7 @@
 
 use gatehouse::{
     invitation::{self, InviteError, Wanted},
+    password::{PasswordError, Passwords},
     policy::email::Email,
     store::{identities, invites, tenants, users},
 };
@@ -24,6 +25,7 @@ on_both!(
     the_tenants_switches_hold,
     links_leak_nowhere,
     too_many_are_told_to_wait,
+    whoever_is_told_to_wait_costs_no_hash,
 );
 
 async fn nobody_who_is_there_is_invited(backend: Backend) {
@@ -173,6 +175,7 @@ async fn links_leak_nowhere(backend: Backend) {
     world.person("idp|grace", "grace@acme.example");
     world.over_sso(&mut browser, &link).await;
     refused(&Browser::new().get(&link).await, 410, "has been used");
+    assert_eq!(Browser::new().get(&format!("{link}/")).await.status, 404, "mistyped, it is a secret all the same");
     let text = log.text();
     // Of this program's own lines: the browser of the test writes here too.
     let leak = text.lines().find(|line| line.contains(token) && line.contains("gatehouse::"));
@@ -199,6 +202,64 @@ async fn too_many_are_told_to_wait(backend: Backend) {
         statuses.push(Browser::new().get(&link).await.status);
     }
     assert_eq!(statuses, [200, 200, 200, 429]);
+}
+
+/// Keeps every place taken where passwords are hashed, until it is dropped.
+struct Occupied(Vec<tokio::task::AbortHandle>);
+
+impl Occupied {
+    async fn hold(gate: &Passwords) -> Self {
+        // Two at work and 32 who wait. Each takes its place again in the moment in which it gives it up.
+        let again = |gate: Passwords| async move {
+            loop {
+                if gate.verify("x", None).await == Err(PasswordError::Busy) {
+                    tokio::task::yield_now().await;
+                }
+            }
+        };
+        let held = Self((0..34).map(|_| tokio::spawn(again(gate.clone())).abort_handle()).collect());
+        while gate.verify("x", None).await != Err(PasswordError::Busy) {
+            tokio::task::yield_now().await;
+        }
+        held
+    }
+}
+
+impl Drop for Occupied {
+    fn drop(&mut self) {
+        self.0.iter().for_each(tokio::task::AbortHandle::abort);
+    }
+}
+
+/// A hash is dear: whoever has had their share is refused before there is one, so the refusal comes though none can be had.
+async fn whoever_is_told_to_wait_costs_no_hash(backend: Backend) {
+    let sso = Sso::with(backend, "invite", "verified", ALL).await;
+    let limited = sso.second_node_with(&[("SIGN_IN_RATE", "2")]).await;
+    let tenant = tenants::find_by_name(&sso.app.db, "acme").await.unwrap().unwrap();
+    let ours = desk(&sso.app).invite(&tenant, &wanted("g@acme.example")).await.unwrap().link.unwrap();
+    let theirs = ours.replace(&sso.url, &limited.url);
+    let (mut honest, mut greedy) = (Browser::new(), Browser::new());
+    let page = honest.get(&ours).await;
+    greedy.get(&theirs).await;
+    let last = greedy.get(&theirs).await;
+    assert_eq!((page.status, last.status), (200, 200), "two may be begun");
+    let choice = |csrf: &str| [("csrf", csrf.to_owned()), ("password", PASSWORD.to_owned())];
+    let post = async |browser: &mut Browser, link: &str, csrf: &str| {
+        let form = choice(csrf);
+        browser.post(link, &form.each_ref().map(|(name, value)| (*name, value.as_str()))).await
+    };
+    let held = Occupied::hold(&limited.app.passwords).await;
+    let answer = post(&mut greedy, &theirs, &last.csrf()).await;
+    refused(&answer, 429, "wait a moment");
+    drop(held);
+    refused(&post(&mut greedy, &theirs, &last.csrf()).await, 429, "wait a moment");
+    assert_eq!(users::of_tenant(&sso.app.db, &tenant.id).await.unwrap().len(), 0);
+    // Whoever has not had it is told that it is busy, and may come again.
+    let held = Occupied::hold(&sso.app.passwords).await;
+    assert_eq!(post(&mut honest, &ours, &page.csrf()).await.status, 503);
+    drop(held);
+    assert_eq!(post(&mut honest, &ours, &page.csrf()).await.status, 303);
+    assert_eq!(users::of_tenant(&sso.app.db, &tenant.id).await.unwrap().len(), 1);
 }
 
 /// Whoever has read it as open before it was used, revoked or over.

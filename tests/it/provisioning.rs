@@ -220,6 +220,7 @@ async fn a_record_is_the_persons_and_nobody_elses(backend: Backend) {
     // A directory can write any id: it leads to nobody who is more than its record made of them, unless an operator says so.
     for (who, more) in [
         ("boss", "UPDATE users SET admin = TRUE WHERE email = 'boss@scim.example'"),
+        ("head", "UPDATE users SET platform = TRUE WHERE email = 'head@scim.example'"),
         ("filed", "UPDATE users SET declared = TRUE WHERE email = 'filed@scim.example'"),
         ("knows", "UPDATE users SET password_hash = 'x' WHERE email = 'knows@scim.example'"),
         ("linked", "UPDATE directory_users SET made_user = FALSE WHERE external_id = '00u-linked'"),

@@ -242,7 +242,7 @@ async fn a_row_that_cannot_be_read_harms_its_issuer_alone(backend: Backend) {
     assert_eq!(world.name(&batch).await, "close", "mended");
     let idp = world.issuer("acme", "idp").await;
     damage(&world, "UPDATE trusted_issuers SET settings = $2 WHERE id = $1", &idp.id, "{").await;
-    assert_eq!((world.name(&batch).await, world.name(&twin).await), ("401 Invalid issuer".to_owned(), "second".to_owned()));
+    assert_eq!((world.name(&batch).await, world.name(&twin).await), ("503 try again later".to_owned(), "second".to_owned()));
     let connection = connections::find_by_name(&world.app.db, &second.tenant_id, "legacy").await.unwrap().unwrap();
     damage(&world, "UPDATE connections SET settings = $2 WHERE id = $1", &connection.id, "{").await;
     assert_eq!(world.name(&twin).await, "second");

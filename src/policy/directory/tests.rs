@@ -167,3 +167,54 @@ fn settings_hold_no_other_roles() {
     }
     assert_eq!(serde_json::from_str::<DirectorySettings>("{}").unwrap(), DirectorySettings::default());
 }
+
+/// What nobody sees could make one team's name pass for another's.
+#[test]
+fn a_team_has_a_name_that_can_be_seen() {
+    let unseen = [
+        ("control", "\0\t\n\r\u{1b}\u{7f}\u{85}\u{9f}"),
+        ("joiners and marks of direction", "\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{61c}"),
+        ("separators", "\u{2028}\u{2029}"),
+        ("embedding, override and isolation", "\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}"),
+        ("invisible operators", "\u{2060}\u{2061}\u{2064}\u{2065}\u{206a}\u{206f}"),
+        ("no-break space without width", "\u{feff}"),
+        ("soft hyphen, grapheme joiner", "\u{ad}\u{34f}"),
+        ("fillers and blanks", "\u{115f}\u{1160}\u{3164}\u{ffa0}\u{17b4}\u{17b5}\u{2800}"),
+        ("choices of a form", "\u{fe00}\u{fe0e}\u{fe0f}\u{180b}\u{180e}\u{180f}\u{e0100}\u{e01ef}"),
+        ("interlinear notes, shorthand and music", "\u{fff0}\u{fff9}\u{fffb}\u{1bca0}\u{1d173}\u{1d17a}"),
+        ("tags", "\u{e0001}\u{e0020}\u{e007f}\u{e0fff}"),
+    ];
+    for (class, signs) in unseen {
+        for sign in signs.chars() {
+            for name in [format!("SRE{sign}"), format!("{sign}SRE"), format!("S{sign}RE"), sign.to_string()] {
+                assert!(!can_name_a_team(&name), "{class}: {name:?}");
+            }
+        }
+    }
+    for name in ["", " ", " SRE", "SRE ", "\u{a0}SRE", "SRE\u{3000}", "🔥\u{fe0f}\u{fe0f}x\u{fe0f}"] {
+        assert!(!can_name_a_team(name), "{name:?}");
+    }
+    for name in [
+        "SRE",
+        "Site Reliability (EMEA) & Friends, 24/7",
+        "Équipe d’ingénierie",
+        "E\u{301}quipe",
+        "Großkunden – Büro Köln",
+        "Команда",
+        "Ομάδα",
+        "صيانة",
+        "צוות",
+        "วิศวกรรม",
+        "टीम",
+        "信頼性エンジニアリング",
+        "可靠性　团队",
+        "신뢰성 팀",
+        "🔥",
+        "🔥 on call",
+        "❤\u{fe0f} design",
+        "👍🏽 team",
+        "🇩🇪 Vertrieb",
+    ] {
+        assert!(can_name_a_team(name), "{name:?}");
+    }
+}

@@ -51,7 +51,7 @@ pub struct ShutOut<'a> {
     pub actor: &'a Actor,
     /// Why, in words: `active: false`, `deleted`.
     pub cause: &'a str,
-    /// Also when it is the tenant's last active administrator.
+    /// Also when it is the last active administrator of the tenant, or of the deployment.
     pub force: bool,
     /// Seals what clients are told.
     pub sealer: &'a Sealer,
@@ -59,9 +59,9 @@ pub struct ShutOut<'a> {
     pub now: i64,
 }
 
-/// Without the last active administrator nobody could administer the tenant.
+/// Without the last active administrator nobody could administer the tenant, or the deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is the last active administrator of the tenant: make another user an administrator first")]
+#[error("this is the last active administrator of the tenant or of the deployment: make another user one first")]
 pub struct LastAdministrator;
 
 /// Shuts a user out: the flag, then every session, code, token family and site session, together. The one way to
@@ -95,9 +95,14 @@ async fn shut(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Result<Opti
         // Of two administrators who are shut out at the same time, one waits here for the other.
         tx.execute("UPDATE tenants SET name = name WHERE id = $1", params![&user.tenant_id]).await?;
     }
+    if user.platform && !out.force {
+        // The same for those of the deployment, whose tenants may be several.
+        tx.execute("UPDATE tenants SET name = name WHERE id = (SELECT MIN(id) FROM tenants)", params![]).await?;
+    }
     let sql = "UPDATE users SET active = FALSE, shut_by = $2, updated_at = $3 WHERE id = $1 AND active \
                AND ($4 OR NOT admin OR EXISTS (SELECT 1 FROM users o WHERE o.tenant_id = users.tenant_id \
-                    AND o.id <> users.id AND o.admin AND o.active))";
+                    AND o.id <> users.id AND o.admin AND o.active)) \
+               AND ($4 OR NOT platform OR EXISTS (SELECT 1 FROM users o WHERE o.id <> users.id AND o.platform AND o.active))";
     let params = params![out.user_id, out.by.as_str(), out.now, out.force];
     if On::from(&mut *tx).alter(sql, params).await? == 0 {
         let still = find(&mut *tx, out.user_id).await?.is_some_and(|user| user.active);

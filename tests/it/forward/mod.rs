@@ -4,6 +4,7 @@
 mod caching;
 mod credentials;
 mod dialects;
+mod groups;
 mod identity;
 mod journal;
 mod paths;

@@ -1,6 +1,7 @@
 //! Directories: what they push over SCIM, over HTTP, on both databases.
 
 mod accounts;
+mod addresses;
 mod bulk;
 mod callers;
 mod groups;
@@ -9,6 +10,7 @@ mod lists;
 mod members;
 mod properties;
 mod races;
+mod searches;
 mod statuses;
 mod users;
 

@@ -53,8 +53,9 @@ async fn every_state_on_every_path(backend: Backend) {
         let later = if shut.contains(&name) { LOOK } else { STALE };
         for (node, wait) in [(&world.url, 0), (&there.url, later)] {
             world.clock.advance(wait);
-            if wait > 0 {
-                // As every node does in the background, by a clock that no test turns.
+            if wait > 0 && name == "signing-key-retired" {
+                // As every node does in the background when the keys are others, by a clock that no test turns. Where they
+                // are not, it would make the node forget what the state is to make it forget.
                 signing::load(&there.app.db, &there.app.sealer, &there.app.ring, there.clock.now()).await.unwrap();
             }
             write!(found, "\n{name:26}").unwrap();

@@ -1,0 +1,147 @@
+//! What a directory may not do to those who are there (threats P3, P7, G5): give them an address and prove it, hide a name,
+//! take the last administrator away.
+
+use gatehouse::{
+    policy::{directory::DirectorySettings, email::Email},
+    store::{connections, tenants, users},
+};
+use serde_json::{Value, json};
+
+use super::{Pusher, at, person, pusher};
+use crate::{
+    on_both,
+    sso::{Log, Sso, oidc},
+    world::{Backend, World},
+};
+
+on_both!(
+    an_operators_lock_holds_the_address_too,
+    a_pushed_address_of_somebody_who_is_there_proves_nothing,
+    names_that_hide_nothing,
+    the_last_administrator_of_the_deployment_stays
+);
+
+async fn user_of(world: &World, email: &str) -> Option<users::User> {
+    let tenant = tenants::find_by_name(&world.app.db, "acme").await.unwrap().unwrap();
+    users::find_by_email(&world.app.db, &tenant.id, &Email::parse(email).unwrap()).await.unwrap()
+}
+
+/// A tenant that signs in over two connections to one provider, and a directory of the first.
+async fn with_two_connections(backend: Backend) -> (Sso, Pusher) {
+    let sso = Sso::made(backend, |idp| {
+        format!(
+            "tenants:\n- name: acme\n  domains: [acme.example]\n  provisioning: jit\n  connections:\n  - {{name: okta, oidc: {0}}}\n  \
+             - {{name: second, oidc: {0}}}\n  clients:\n  - {{client_id: web, secret: web-secret, redirect_uris: \
+             [\"https://app.example/cb\"], trusted: true}}\n  users:\n  - {{email: file@acme.example}}\n",
+            oidc(idp)
+        )
+    })
+    .await;
+    let tenant = tenants::find_by_name(&sso.app.db, "acme").await.unwrap().unwrap();
+    let connection = connections::find_by_name(&sso.app.db, &tenant.id, "okta").await.unwrap().unwrap().id;
+    let directory = pusher(&sso.world, "acme", "okta", DirectorySettings::default(), Some(&connection)).await;
+    (sso, directory)
+}
+
+fn known_as(name: &str, external_id: &str) -> Value {
+    let mut body = person(name);
+    body["externalId"] = json!(external_id);
+    body
+}
+
+fn to(address: &str) -> Value {
+    json!([{"op": "replace", "path": "emails[type eq \"work\"].value", "value": address}])
+}
+
+/// Whoever is shut out could come back under an address of the directory's choice, as somebody new or as another's.
+async fn an_operators_lock_holds_the_address_too(backend: Backend) {
+    let (sso, directory) = with_two_connections(backend).await;
+    for (who, state, follows) in [
+        ("open", "UPDATE users SET name = name WHERE email = 'open@acme.example'", true),
+        ("locked", "UPDATE users SET active = FALSE, shut_by = 'operator' WHERE email = 'locked@acme.example'", false),
+        ("away", "UPDATE users SET active = FALSE, shut_by = 'directory' WHERE email = 'away@acme.example'", true),
+        ("boss", "UPDATE users SET admin = TRUE WHERE email = 'boss@acme.example'", false),
+        ("head", "UPDATE users SET platform = TRUE WHERE email = 'head@acme.example'", false),
+        ("named", "UPDATE users SET declared = TRUE WHERE email = 'named@acme.example'", false),
+    ] {
+        let (old, new) = (format!("{who}@acme.example"), format!("{who}.new@acme.example"));
+        let record = directory.user(&old).await;
+        let before = user_of(&sso, &old).await.unwrap();
+        assert_eq!(sso.sql(state).await, 1, "{who}");
+        let log = Log::down_to(tracing::Level::WARN);
+        let answer = directory.patch(&at(&record), to(&new)).await;
+        assert_eq!((answer.status, &answer.json()["emails"][0]["value"]), (200, &json!(new)), "{who}: its record is its own");
+        let (kept, moved) = (user_of(&sso, &old).await, user_of(&sso, &new).await);
+        let (here, gone) = if follows { (moved, kept) } else { (kept, moved) };
+        assert_eq!(here.map(|user| user.id), Some(before.id), "{who}");
+        assert!(gone.is_none(), "{who}");
+        assert_eq!(log.text().contains("whom an operator has shut out stays"), !follows, "{who}: {}", log.text());
+    }
+}
+
+/// Else whoever holds a directory's token gives somebody's account an address of their own, and comes in by it over another
+/// connection.
+async fn a_pushed_address_of_somebody_who_is_there_proves_nothing(backend: Backend) {
+    let (sso, directory) = with_two_connections(backend).await;
+    let over = async |connection: &str, subject: &str, email: &str| {
+        sso.person(subject, email);
+        let mut browser = crate::browser::Browser::new();
+        let page = browser.get(&sso.authorize_url("web", &[])).await;
+        let page = browser.follow(page).await;
+        let departure = browser.post(&page.url, &[("csrf", &page.csrf()), ("connection", connection)]).await;
+        browser.get(&sso.back(&departure).await).await
+    };
+    assert!(over("okta", "00u-kim", "kim@acme.example").await.query("code").is_some());
+    let kim = directory.made("/Users", &known_as("kim@acme.example", "00u-kim")).await;
+    assert!(user_of(&sso, "kim@acme.example").await.unwrap().email_proven, "what her provider has said");
+    assert_eq!(directory.patch(&at(&kim), to("eve@acme.example")).await.status, 200);
+    let user = user_of(&sso, "eve@acme.example").await.expect("the address follows");
+    assert!(!user.email_proven, "and proves nothing, although the domain is the tenant's own");
+    let answer = over("second", "idp|eve", "eve@acme.example").await;
+    assert!(answer.status == 403 && answer.body.contains("belongs to another sign-in"), "{}", answer.body);
+    assert!(over("okta", "00u-kim", "whatever@acme.example").await.query("code").is_some(), "she herself comes in as before");
+    // Of whom nobody knows yet the directory is the only word there is.
+    let ray = directory.user("ray@acme.example").await;
+    assert_eq!(directory.patch(&at(&ray), to("raymond@acme.example")).await.status, 200);
+    let user = user_of(&sso, "raymond@acme.example").await.unwrap();
+    assert!(user.email_proven);
+    assert!(over("second", "idp|ray", "raymond@acme.example").await.query("code").is_some());
+    assert_eq!(user_of(&sso, "raymond@acme.example").await.unwrap().id, user.id);
+    // Outside of the tenant's domains it proves nothing either.
+    let zoe = directory.user("zoe@acme.example").await;
+    assert_eq!(directory.patch(&at(&zoe), to("zoe@elsewhere.example")).await.status, 200);
+    assert!(!user_of(&sso, "zoe@elsewhere.example").await.unwrap().email_proven);
+}
+
+async fn names_that_hide_nothing(backend: Backend) {
+    let (_sso, directory) = with_two_connections(backend).await;
+    let group = |name: &str| json!({"displayName": name});
+    let fine = directory.made("/Groups", &group("Équipe 信頼性 🔥")).await;
+    for name in ["SRE\u{200b}", "\u{202e}SRE", "S\u{7}RE", "SRE\u{3164}", " SRE"] {
+        super::refused(&directory.post("/Groups", &group(name)).await, 400, Some("invalidValue"));
+        let renamed = directory.patch(&at(&fine), json!([{"op": "replace", "path": "displayName", "value": name}])).await;
+        super::refused(&renamed, 400, Some("invalidValue"));
+    }
+    assert_eq!(directory.get(&at(&fine)).await.json(), fine);
+}
+
+/// Also where the tenant has administrators of its own, and when the two last go at once.
+async fn the_last_administrator_of_the_deployment_stays(backend: Backend) {
+    let (sso, directory) = with_two_connections(backend).await;
+    let [ada, bob] = [directory.user("ada@acme.example").await, directory.user("bob@acme.example").await];
+    sso.sql("UPDATE users SET admin = TRUE WHERE email = 'file@acme.example'").await;
+    sso.sql("UPDATE users SET platform = TRUE WHERE email = 'ada@acme.example'").await;
+    let off = json!([{"op": "replace", "path": "active", "value": false}]);
+    for answer in [directory.patch(&at(&ada), off.clone()).await, directory.delete(&at(&ada)).await] {
+        super::refused(&answer, 409, None);
+        assert!(answer.body.contains("of the deployment"), "{}", answer.body);
+    }
+    assert!(user_of(&sso, "ada@acme.example").await.unwrap().active);
+    sso.sql("UPDATE users SET platform = TRUE WHERE email = 'bob@acme.example'").await;
+    let (adas, bobs) = (at(&ada), at(&bob));
+    let (one, two) = tokio::join!(directory.patch(&adas, off.clone()), directory.delete(&bobs));
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert!(matches!(statuses, [200 | 204, 409]), "one goes, one stays: {statuses:?}");
+    assert_eq!(sso.sql("UPDATE users SET name = name WHERE platform AND active").await, 1);
+}

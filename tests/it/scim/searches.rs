@@ -1,0 +1,200 @@
+//! What searches cost: look-ups use indexes however they are asked for, and what looks at many resources counts as many
+//! requests, or is refused.
+
+use gatehouse::{
+    scim::{condition, filter, schema},
+    store::{
+        condition::Condition,
+        search::{Page, Search, SortBy, Table},
+    },
+};
+use serde_json::json;
+
+use super::{Scim, names, person, refused};
+use crate::{
+    on_both,
+    world::{Backend, STATE, World},
+};
+
+on_both!(look_ups_use_indexes, what_looks_at_too_much_is_refused, searches_cost_their_share, alternatives_are_found_once);
+
+/// Makes that many users behind the application's back, `u-1@acme.example` and so on, each changed a second after the one
+/// before.
+async fn crowd(scim: &Scim, users: i64) {
+    let id = &scim.row.id;
+    let numbers = format!(
+        "(WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {users}) SELECT n FROM c) AS numbers"
+    );
+    for sql in [
+        format!(
+            "INSERT INTO directory_users (id, directory_id, made_user, user_name, external_id, display_name, active, resource, \
+               version, created_at, updated_at) \
+             SELECT 'u-' || n, '{id}', FALSE, 'u-' || n || '@acme.example', 'X' || n, 'kim ' || n, TRUE, \
+               '{{\"userName\":\"u-' || n || '\"}}', 1, 1800000000, 1800000000 + n FROM {numbers}"
+        ),
+        format!(
+            "INSERT INTO directory_emails (directory_user_id, position, directory_id, value, kind, is_primary) \
+             SELECT 'u-' || n, 0, '{id}', 'u-' || n || '@acme.example', 'work', TRUE FROM {numbers}"
+        ),
+        "ANALYZE".to_owned(),
+    ] {
+        scim.world.sql(sql.leak()).await;
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Lite {
+    detail: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct Postgres {
+    #[sqlx(rename = "QUERY PLAN")]
+    line: String,
+}
+
+/// How the database goes about a list.
+async fn plan(scim: &Scim, backend: Backend, filter: &str, sort_by: SortBy, offset: i64) -> String {
+    let condition = match filter {
+        "" => Condition::always(),
+        text => condition::compile(&filter::parse(text).unwrap(), &schema::USER).unwrap(),
+    };
+    let page = Page { sort_by, descending: false, offset, limit: 100 };
+    let search = Search { directory: &scim.row.id, condition: &condition, page };
+    let (db, statement) = (&scim.world.app.db, search.rows(Table::Users).explained());
+    let lines: Vec<String> = match backend {
+        Backend::Sqlite => db.select::<Lite>(&statement).await.unwrap().into_iter().map(|row| row.detail).collect(),
+        Backend::Postgres => db.select::<Postgres>(&statement).await.unwrap().into_iter().map(|row| row.line).collect(),
+    };
+    lines.join("\n")
+}
+
+async fn look_ups_use_indexes(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    crowd(&scim, 20_000).await;
+    let by_name = ("(directory_id=? AND user_name", "directory_users_directory_id_user_name_key");
+    let by_external_id = ("directory_users_by_external_id (directory_id=? AND external_id", "directory_users_by_external_id");
+    let by_address = ("directory_emails_by_value (directory_id=? AND value", "directory_emails_by_value");
+    let by_age = ("directory_users_by_age", "directory_users_by_age");
+    let by_change = ("directory_users_by_change", "directory_users_by_change");
+    let by_display_name = ("directory_users_by_display_name", "directory_users_by_display_name");
+    for (filter, indexes) in [
+        ("userName eq \"u-77@acme.example\"", &[by_name][..]),
+        ("userName eq \"u-77@acme.example\" and active eq true", &[by_name]),
+        ("userName sw \"u-77\"", &[by_name]),
+        ("userName sw \"u-77\" and not (displayName co \"x\")", &[by_name]),
+        ("userName ge \"u-999\" and userName lt \"u-9995\"", &[by_name]),
+        ("externalId eq \"X77\"", &[by_external_id]),
+        ("externalId sw \"X77\"", &[by_external_id]),
+        ("displayName sw \"kim 77\"", &[by_display_name]),
+        ("emails.value eq \"u-77@acme.example\"", &[by_address]),
+        ("emails[type eq \"work\"].value eq \"u-77@acme.example\"", &[by_address]),
+        ("emails.value sw \"u-777\"", &[by_address]),
+        ("userName eq \"u-77@acme.example\" or externalId eq \"X78\"", &[by_name, by_external_id]),
+        ("userName eq \"u-77@acme.example\" or emails.value eq \"u-78@acme.example\"", &[by_name, by_address]),
+        ("userName eq \"u-1@acme.example\" or userName eq \"u-2@acme.example\"", &[by_name]),
+        ("active eq true and (externalId eq \"X1\" or displayName sw \"kim 100\")", &[by_external_id, by_display_name]),
+        ("meta.lastModified gt \"2027-01-15T13:30:00Z\"", &[by_change]),
+        ("", &[by_age]),
+    ] {
+        for sort_by in [SortBy::Age, SortBy::Text(gatehouse::store::condition::Text::UserName)] {
+            let plan = plan(&scim, backend, filter, sort_by, 0).await;
+            let walk = if backend == Backend::Sqlite { "SCAN " } else { "Seq Scan" };
+            assert!(!plan.contains(walk), "{filter}\n{plan}");
+            if !filter.is_empty() || sort_by == SortBy::Age {
+                for (lite, postgres) in indexes {
+                    let index = if backend == Backend::Sqlite { lite } else { postgres };
+                    assert!(plan.contains(index), "{filter}: {index}\n{plan}");
+                    assert!(filter.is_empty() || !plan.contains("by_age"), "{filter} walks by age\n{plan}");
+                }
+            }
+        }
+    }
+    let later = plan(&scim, backend, "", SortBy::Age, 10_000).await;
+    let counted = if backend == Backend::Sqlite { "COVERING INDEX directory_users_by_age" } else { "Index Only Scan" };
+    assert!(later.contains(counted), "none of those before the page is read\n{later}");
+    // The contrary of all this, so that it is seen to be seen.
+    let walked = plan(&scim, backend, "displayName co \"9\"", SortBy::Age, 0).await;
+    assert!(walked.contains("by_age") || walked.contains("Seq Scan"), "{walked}");
+}
+
+async fn what_looks_at_too_much_is_refused(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    crowd(&scim, 100_001).await;
+    for bad in [
+        "displayName co \"x\"",
+        "userName ew \"7@acme.example\"",
+        "userName sw \"u-\"",
+        "userName gt \"a\"",
+        "not (userName eq \"u-7@acme.example\")",
+        "externalId ne \"X7\"",
+        "active eq true",
+        "emails.type eq \"work\"",
+        "userName eq \"u-7@acme.example\" or active eq false",
+        "emails.value sw \"u\" or externalId eq \"X7\"",
+    ] {
+        let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("filter", bad).finish();
+        refused(&scim.get(&format!("/Users?{query}")).await, 400, Some("invalidFilter"));
+        refused(&scim.post("/Users/.search", &json!({"filter": bad})).await, 400, Some("invalidFilter"));
+    }
+    refused(&scim.get("/Users?sortBy=displayName").await, 400, Some("invalidValue"));
+    for (good, found) in [
+        ("userName eq \"U-7@acme.example\"", 1),
+        ("userName eq \"u-7@acme.example\" and active eq true", 1),
+        ("externalId eq \"X7\"", 1),
+        ("emails[type eq \"work\"].value eq \"u-7@acme.example\"", 1),
+        ("userName sw \"u-7777\"", 11),
+        ("userName sw \"u-777\" and not (externalId eq \"X777\")", 110),
+        ("userName eq \"u-7@acme.example\" or externalId eq \"X8\" or emails.value eq \"u-9@acme.example\"", 3),
+        ("meta.lastModified gt \"2027-01-16T11:45:00Z\"", 101),
+        ("userName eq \"nobody\"", 0),
+        ("displayName eq \"kim 7\" and displayName co \"7\"", 1),
+    ] {
+        let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("filter", good).finish();
+        let answer = scim.get(&format!("/Users?count=2&{query}")).await;
+        assert_eq!(answer.status, 200, "{good}: {}", answer.body);
+        assert_eq!(answer.json()["totalResults"], json!(found), "{good}");
+    }
+    for (page, first) in [("count=1", "u-1"), ("count=1&sortBy=userName&sortOrder=descending", "u-9")] {
+        let answer = scim.get(&format!("/Users?{page}")).await;
+        assert_eq!(answer.status, 200, "{page}: {}", answer.body);
+        assert_eq!((&answer.json()["totalResults"], names(&answer.json())), (&json!(100_001), vec![first.to_owned()]));
+    }
+    let last = scim.get("/Users?startIndex=100001").await.json();
+    assert_eq!((&last["totalResults"], &last["itemsPerPage"]), (&json!(100_001), &json!(1)));
+    assert_eq!(scim.get("/Groups?filter=displayName+co+%22x%22").await.status, 200, "there are few of them");
+}
+
+/// A thousand rows that are looked at are one more request.
+async fn searches_cost_their_share(backend: Backend) {
+    let scim = Scim::over(World::with(backend, STATE, &[("SCIM_RATE", "2")]).await).await;
+    crowd(&scim, 6_500).await;
+    // Of a burst of eight: seven, six of which are for the rows.
+    let walk = "/Users?count=1&filter=displayName+co+%22kim%22";
+    assert_eq!(scim.get(walk).await.status, 200);
+    let again = scim.get(walk).await;
+    refused(&again, 429, None);
+    let wait: i64 = again.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=4).contains(&wait), "{wait}");
+
+    let scim = Scim::over(World::with(backend, STATE, &[("SCIM_RATE", "2")]).await).await;
+    crowd(&scim, 6_500).await;
+    for _ in 0..4 {
+        assert_eq!(scim.get("/Users?filter=externalId+eq+%22X7%22+or+userName+sw+%22u-77%22").await.status, 200);
+        assert_eq!(scim.get("/Users?startIndex=6000").await.status, 200);
+    }
+}
+
+/// One who is found in several ways is one.
+async fn alternatives_are_found_once(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let mut kim = person("kim@acme.example");
+    kim["externalId"] = json!("K");
+    kim["emails"] = json!([{"value": "kim@acme.example"}, {"value": "kim@home.example"}]);
+    scim.made("/Users", &kim).await;
+    scim.user("ray@acme.example").await;
+    let filter = "userName eq \"kim@acme.example\" or externalId eq \"K\" or emails.value sw \"kim\" or userName sw \"k\"";
+    assert_eq!(scim.found("/Users", filter).await, ["kim@acme.example"]);
+    assert_eq!(scim.found("/Users", &format!("({filter}) and externalId eq \"other\"")).await, [""; 0]);
+    assert_eq!(scim.found("/Users", &format!("{filter} or userName eq \"ray@acme.example\"")).await.len(), 2);
+}
