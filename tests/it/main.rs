@@ -64,6 +64,7 @@ mod serve;
 mod shut_out;
 mod sign_in;
 mod sign_in_races;
+mod single;
 mod sso;
 mod starts;
 mod store;
