@@ -14,6 +14,7 @@ use crate::{
     provider_metadata::{Acceptance, Outcome, Providers, belongs},
     store::{
         self, Db,
+        audit::{self, Action, Actor, Changes, Event},
         connections::Connection,
         provider_metadata::{self as rows, Row},
         tenants::Tenant,
@@ -63,11 +64,19 @@ pub async fn refresh(settings: &Settings, tenant: &str, connection: &str) -> Res
 
 /// Puts the held metadata of one connection in force.
 pub async fn accept(settings: &Settings, tenant: &str, connection: &str, fingerprints: &[String]) -> Result<(), Problems> {
-    let (db, _) = app::open_store(settings).await.map_err(one)?;
+    let (db, sealer) = app::open_store(settings).await.map_err(one)?;
     let (tenant, connection) = find(&db, tenant, connection).await?;
-    let change = providers(settings, &db)?.accept(&tenant.name, &connection, fingerprints).await;
+    let change = providers(settings, &db)?.accept(&tenant.name, &connection, fingerprints).await.map_err(one)?;
+    if matches!(change, Acceptance::Done(_)) {
+        let mut tx = db.begin().await.map_err(one)?;
+        let subject = format!("connection {}/{}", tenant.name, connection.name);
+        let changes = Changes::default().is("metadata", "accepted").is("certificates", fingerprints);
+        let event = Event::new(tenant.id.as_str(), Action::Update, subject).with(changes);
+        audit::append(&mut tx, &sealer, &Actor::command_line(), event, Clock::system().now());
+        tx.commit().await.map_err(one)?;
+    }
     db.close().await;
-    match change.map_err(one)? {
+    match change {
         Acceptance::Other(held) => Err(one(format!(
             "what is held for {}/{} has other certificates than those named: {}; compare each with the provider's, and name all of them",
             tenant.name,

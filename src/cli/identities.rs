@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use super::{Problems, confirm::agree, one, say};
 use crate::{
     app,
+    clock::Clock,
     config::Settings,
     policy::{claim_rules::ClaimRule, principal::Kind},
     store::{
         self, Db,
+        audit::{self, Action, Actor, Changes, Event},
         mappings::{Mapping, Source, Target},
         tenants::Tenant,
     },
@@ -41,7 +43,7 @@ pub async fn list(settings: &Settings, tenant: Option<&str>) -> Result<(), Probl
 
 /// Deletes an external identity with every role it holds, once somebody who has read which has agreed.
 pub async fn delete(settings: &Settings, tenant: &str, name: &str, yes: bool) -> Result<(), Problems> {
-    let (db, _) = app::open_store(settings).await.map_err(one)?;
+    let (db, sealer) = app::open_store(settings).await.map_err(one)?;
     let tenant = find_tenant(&db, tenant).await?;
     let label = format!("external identity {}/{name}", tenant.name);
     let found = store::principals::find_by_name(&db, &tenant.id, Kind::ExternalIdentity, name).await.map_err(one)?;
@@ -60,7 +62,12 @@ pub async fn delete(settings: &Settings, tenant: &str, name: &str, yes: bool) ->
     if !yes {
         agree("Delete it?", "nothing was deleted")?;
     }
-    store::principals::delete(&db, &identity.id).await.map_err(one)?;
+    let mut tx = db.begin().await.map_err(one)?;
+    store::principals::delete(&mut tx, &identity.id).await.map_err(one)?;
+    let lost: Vec<String> = held.iter().map(|(kind, name, role)| format!("{} on {kind} {name}", role.as_str())).collect();
+    let event = Event::new(tenant.id.as_str(), Action::Delete, label.as_str()).with(Changes::default().is("lost", lost));
+    audit::append(&mut tx, &sealer, &Actor::command_line(), event, Clock::system().now());
+    tx.commit().await.map_err(one)?;
     db.close().await;
     say(format!("{label} is deleted: its tokens act as nobody, or as whom another mapping names"));
     Ok(())

@@ -31,6 +31,7 @@ on_both!(
     of_all_who_follow_a_link_one_gets_in,
     the_first_start_prints_a_link,
     the_command_line_reads_and_verifies,
+    an_identity_leaves_a_trace,
 );
 
 const STATE: &str = r#"
@@ -307,4 +308,23 @@ async fn the_command_line_reads_and_verifies(backend: Backend) {
     assert_eq!(run(&world, &["audit", "list", "--action", "creat"]).await.0, 2);
     assert_eq!(run(&world, &["audit", "verify", "--noted", "8"]).await.0, 2);
     assert_eq!(run(&world, &["audit", "list", "--since", "yesterday"]).await.0, 2);
+}
+
+async fn an_identity_leaves_a_trace(backend: Backend) {
+    let state = r#"
+tenants:
+- name: acme
+  trusted_issuers:
+  - {name: ci, issuer: "https://ci.example", jwks_uri: "https://ci.example/jwks", audience: [us]}
+  external_identities:
+  - {name: runner, issuer: ci, claims: {repository_id: "1"}}
+  resources:
+  - {type: model, name: gpt, collaborators: [{external_identity: runner, role: viewer}]}
+"#;
+    let world = World::with(backend, state, &[]).await;
+    said(&world, &["identities", "delete", "acme", "runner", "--yes"]).await;
+    let gone = entries(&world, "delete").await;
+    let entry = &gone[0];
+    assert_eq!((gone.len(), entry.subject.as_str(), entry.via.as_str()), (1, "external identity acme/runner", "command"));
+    assert_eq!(entry.changes, serde_json::json!({"lost": {"is": ["viewer on model gpt"]}}));
 }
