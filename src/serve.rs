@@ -2,6 +2,7 @@
 //! which requests under way finish and new ones are refused.
 
 use std::{
+    io::Write as _,
     net::{SocketAddr, TcpListener},
     time::Duration,
 };
@@ -134,12 +135,16 @@ fn limit_headers(builder: &mut Builder<TokioExecutor>) {
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEADER_TIME).keep_alive_timeout(HEADER_TIME);
 }
 
-#[expect(clippy::print_stdout, reason = "the ready line is for whoever started the process")]
+/// For whoever started the process; one who reads only the first line, and goes, ends nothing.
 fn ready(scheme: &str, address: SocketAddr, setup: Option<&str>) {
-    println!("listening on {scheme}://{address}");
+    let mut text = format!("listening on {scheme}://{address}\n");
     if let Some(link) = setup {
-        println!("nobody administers this deployment yet; whoever opens this link within {} does:", span(SETUP_LIFETIME));
-        println!("{link}");
+        let within = span(SETUP_LIFETIME);
+        text += &format!("nobody administers this deployment yet; whoever opens this link within {within} does:\n{link}\n");
+    }
+    let mut out = std::io::stdout().lock();
+    if let Err(e) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        tracing::warn!(cause = %e, "nobody reads the standard output");
     }
 }
 
