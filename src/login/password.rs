@@ -23,7 +23,11 @@ use crate::{
     policy::email::Email,
     secret,
     session::{SignedIn, Visit, host_cookie},
-    store::{self, users::User},
+    store::{
+        self,
+        audit::{self, Action, Actor, Changes, Event},
+        users::User,
+    },
 };
 
 /// What is said when too many passwords are being looked at.
@@ -88,7 +92,12 @@ pub async fn submit(
         }
         Err(e) => return Err(PageError::internal(e.to_string())),
     };
+    let administrator = user.as_ref().filter(|user| !matches && (user.admin || user.platform)).cloned();
     let Some(user) = user.filter(|_| matches) else {
+        if let Some(user) = administrator {
+            // Beside the answer, which comes after the same time for everybody.
+            tokio::spawn(refused(app.clone(), user, visit.address.clone()));
+        }
         crate::metrics::login("password", "no_match");
         tracing::info!(tenant = pending.tenant.name, address = visit.address, "password refused");
         let page = page(&app, &visit, &pending, &form.email, Some(NO_MATCH));
@@ -100,6 +109,21 @@ pub async fn submit(
     throttle::succeeded(&app, &account, device, &visit.address).await?;
     let response = welcome(&app, &visit, pending, &user).await?;
     Ok((CookieJar::new().add(device_cookie(&app, &account)), response).into_response())
+}
+
+/// Notes that somebody gave a wrong password of an administrator.
+async fn refused(app: App, user: User, address: String) {
+    let noted = async {
+        let mut tx = app.db.begin().await?;
+        let subject = audit::subject_of(&mut tx, &user).await?;
+        let event = Event::new(user.tenant_id.as_str(), Action::SignInRefused, subject);
+        let event = event.with(Changes::default().is("by", "password"));
+        audit::append(&mut tx, &app.sealer, &Actor::stranger(&address), event, app.clock.now());
+        tx.commit().await
+    };
+    if let Err(e) = noted.await {
+        tracing::error!(cause = %e, user = user.id, "a refused sign-in of an administrator is not in the audit log");
+    }
 }
 
 /// The page for a password where none counts.

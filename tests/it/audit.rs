@@ -255,8 +255,7 @@ async fn nobody_has_the_traces_swept(db: &Db) {
     let now = 7 * 3_600;
     // Whoever wants entries away makes them old.
     sql(db, "UPDATE audit SET at = 0 WHERE seq <= 4").await;
-    assert_eq!(sweep::sweep(db, &sealer(1), 100 * 3_600, now + 50 * 3_600).await.unwrap(), 0);
-    assert_eq!(sweep::sweep(db, &sealer(1), 10 * 3_600, now).await.unwrap(), 0);
+    assert_eq!(sweep::sweep(db, &sealer(1), now, now).await.unwrap(), 0);
     assert_eq!(all(db).await.len(), 6);
     assert_eq!(verdict(db).await, Err(Broken { seq: 1, flaw: Flaw::Altered }));
 }

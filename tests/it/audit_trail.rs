@@ -21,6 +21,7 @@ on_both!(
     what_a_file_does,
     keys_and_the_first_start,
     an_invite_becomes_a_user,
+    wrong_passwords_of_administrators,
     administrators_read_their_own,
     what_is_not_understood_is_refused,
     lines_are_all_there_is,
@@ -258,6 +259,30 @@ async fn an_invite_becomes_a_user(backend: Backend) {
     let entries = since(&world, start).await;
     assert_eq!(said(&entries), ["user guest@acme.example by sign-in: accept invite acme/guest@acme.example"]);
     assert_eq!(entries[0].actor_id.as_deref(), entries[0].changes["user"]["is"].as_str());
+}
+
+async fn wrong_passwords_of_administrators(backend: Backend) {
+    let world = World::with(backend, STATE, &[]).await;
+    let start = last(&world).await;
+    for (email, password) in [
+        ("nobody@acme.example", "x"),
+        ("bob@acme.example", "x"),
+        ("ada@acme.example", "correct horse"),
+        ("ada@acme.example", "x"),
+    ] {
+        world.sign_in(&mut Browser::new(), &world.authorize_url("web", &[]), email, password).await;
+    }
+    // It is noted beside the answer, so that nobody sees by the time which accounts are administrators'.
+    let mut entries = Vec::new();
+    for _ in 0..2_000 {
+        entries = since(&world, start).await;
+        if !entries.is_empty() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(said(&entries), ["somebody by sign-in: sign-in-refused user acme/ada@acme.example"]);
+    assert_eq!(entries[0].address.as_deref(), Some("127.0.0.1"));
 }
 
 async fn administrators_read_their_own(backend: Backend) {

@@ -109,6 +109,12 @@ impl Actor {
         Self::user("user", user, Via::SignIn, address)
     }
 
+    /// Somebody who could not say who they are.
+    #[must_use]
+    pub fn stranger(address: &str) -> Self {
+        Self { address: Some(address.to_owned()), ..Self::named("somebody", Via::SignIn) }
+    }
+
     /// Whoever follows the set-up link of a new deployment.
     #[must_use]
     pub fn newcomer(address: &str) -> Self {
