@@ -34,17 +34,20 @@ impl std::fmt::Display for Problem {
     }
 }
 
+/// Gives the value of a variable.
+pub type Variables<'a> = dyn Fn(&str) -> Option<String> + Sync + 'a;
+
 /// What all readers of a file share.
 pub struct Context<'a> {
     pub origin: &'a str,
     /// Looks up variables; nothing: every text is what it says, and names neither variables nor files. Whoever may change the
     /// settings of a tenant must not read the server's environment with them.
-    pub env: Option<&'a (dyn Fn(&str) -> Option<String> + Sync)>,
+    pub env: Option<&'a Variables<'a>>,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl<'a> Context<'a> {
-    pub fn new(origin: &'a str, env: &'a (dyn Fn(&str) -> Option<String> + Sync)) -> Self {
+    pub fn new(origin: &'a str, env: &'a Variables<'a>) -> Self {
         Self { origin, env: Some(env), problems: RefCell::default() }
     }
 

@@ -39,11 +39,9 @@ pub async fn fill(
             }
         }
         Some(Found::Issuer(old)) => issuer(order, old, fields)?,
-        Some(Found::User(old)) => {
-            // Saying again that somebody is shut out does not make it the sayer's doing.
-            if fields.get("active") == Some(&Value::Bool(old.active)) {
-                fields.remove("active");
-            }
+        // Saying again that somebody is shut out does not make it the sayer's doing.
+        Some(Found::User(old)) if fields.get("active") == Some(&Value::Bool(old.active)) => {
+            fields.remove("active");
         }
         Some(Found::Client(old)) => {
             let stays = old.secret_fingerprint.is_some() && wants(fields, "secret", "token_endpoint_auth_method");

@@ -34,6 +34,7 @@ type Fields = Map<String, Value>;
 
 /// A thing as it is stored.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, or a page of them")]
 pub enum Found {
     Tenant(Tenant),
     Connection(Connection),
