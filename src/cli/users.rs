@@ -16,6 +16,7 @@ use crate::{
         self, Db,
         audit::{self, Action, Actor, Changes, Event},
         directories::Directory,
+        directory_links,
         directory_users::{self, DirectoryUser},
         dossiers::{self, Pushed, Upstream},
         receipts::Receipt,
@@ -255,7 +256,7 @@ impl At<'_> {
         let mut tx = self.db.begin().await.map_err(one)?;
         let done = match is_new {
             true => directory_users::insert(&mut tx, &record).await,
-            false => directory_users::attach(&mut tx, &record.id, &user.id, false).await,
+            false => directory_links::claim(&mut tx, &record.id, &user.id, false).await,
         };
         if !done.map_err(one)? {
             return Err(one("nothing was linked: the record has changed meanwhile; try again"));

@@ -22,7 +22,7 @@ use crate::{
         connections::Connection,
         db::Tx,
         invites::State,
-        profiles::Readdressed,
+        profiles::{self, Readdressed, Source},
         tenants::Tenant,
         users::User,
     },
@@ -228,14 +228,14 @@ impl Arrival<'_> {
     async fn follow(&self, user_id: &str, rules: &Rules<'_>) -> Result<(), StoreError> {
         let (db, now) = (&self.app.db, self.app.clock.now());
         if let Some(name) = &self.identity.name {
-            store::profiles::rename(db, user_id, name, now).await?;
+            profiles::rename(db, Source::SignIn, user_id, name, now).await?;
         }
         let Some(email) = self.email.as_ref().filter(|email| linking::is_trusted(self.identity, email, rules)) else {
             return Ok(());
         };
         let (connection, address) = (&self.connection.name, email.as_str());
-        match store::profiles::readdress(db, user_id, email, now).await? {
-            Readdressed::Kept => {}
+        match profiles::readdress(db, Source::SignIn, user_id, email, now).await? {
+            Readdressed::Theirs | Readdressed::Kept => {}
             Readdressed::Changed => tracing::info!(user = user_id, connection, address, "e-mail address follows the provider"),
             Readdressed::Taken => tracing::warn!(
                 user = user_id,

@@ -12,6 +12,7 @@ use crate::{
         db::Tx,
         directory_accounts,
         directory_users::DirectoryUser,
+        profiles::{self, Readdressed, Source},
         users::{self, By, Opened, Opening, ShutOut, User},
     },
 };
@@ -31,7 +32,7 @@ pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut Directo
                 readdress(tx, record, &user.id, &email, proven, now).await?;
             }
             if let Some(name) = record.name() {
-                directory_accounts::rename(&mut *tx, &user.id, &name, now).await?;
+                profiles::rename(&mut *tx, Source::Directory { proven }, &user.id, &name, now).await?;
             }
         }
         tracing::info!(user = user.id, record = record.id, "a directory's record is a known user, by externalId");
@@ -83,7 +84,7 @@ pub async fn follow(
         readdress(tx, record, &user_id, &email, proven, now).await?;
     }
     if let Some(name) = name {
-        directory_accounts::rename(&mut *tx, &user_id, &name, now).await?;
+        profiles::rename(&mut *tx, Source::Directory { proven }, &user_id, &name, now).await?;
     }
     Ok(())
 }
@@ -212,9 +213,8 @@ async fn readdress(
     proven: bool,
     now: i64,
 ) -> Result<(), ScimError> {
-    use directory_accounts::Readdressed;
-    match directory_accounts::readdress(tx, user_id, email, proven, now).await? {
-        Readdressed::Done => Ok(()),
+    match profiles::readdress(tx, Source::Directory { proven }, user_id, email, now).await? {
+        Readdressed::Theirs | Readdressed::Changed => Ok(()),
         Readdressed::Kept => {
             tracing::warn!(
                 user = user_id,

@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     body,
@@ -20,14 +20,13 @@ use super::{
     fault::Fault,
     filter,
     query::Query,
-    resource,
-    schema::{GROUP, ResourceType, USER},
+    schema::ResourceType,
+    verb::{self, Kind},
 };
 use crate::{
     app::App,
     store::{
         condition::Condition,
-        directory_groups, directory_users,
         search::{Page, Search, SortBy},
     },
 };
@@ -39,34 +38,23 @@ const AT_ONCE: i64 = 1_000;
 /// How many resources before a page of everything count as one more request: they are only counted off in an index.
 const SKIPPED: i64 = 50_000;
 
-/// `GET /Users`.
-pub async fn users(State(app): State<App>, caller: Caller, RawQuery(raw): RawQuery) -> Result<Response, ScimError> {
-    list(&app, &caller, &USER, &Query::of_url(raw.as_deref())?).await
+/// `GET /Users`, `GET /Groups`.
+pub async fn list<K: Kind>(State(app): State<App>, caller: Caller, RawQuery(raw): RawQuery) -> Result<Response, ScimError> {
+    answer(&app, &caller, K::TYPE, &Query::of_url(raw.as_deref())?).await
 }
 
-/// `GET /Groups`.
-pub async fn groups(State(app): State<App>, caller: Caller, RawQuery(raw): RawQuery) -> Result<Response, ScimError> {
-    list(&app, &caller, &GROUP, &Query::of_url(raw.as_deref())?).await
-}
-
-/// `POST /Users/.search`.
-pub async fn search_users(State(app): State<App>, caller: Caller, headers: HeaderMap, body: Body) -> Result<Response, ScimError> {
-    let question = body::read(&headers, body, body::SMALL).await?;
-    list(&app, &caller, &USER, &Query::of_body(&question)?).await
-}
-
-/// `POST /Groups/.search`.
-pub async fn search_groups(
+/// `POST /Users/.search`, `POST /Groups/.search`.
+pub async fn search<K: Kind>(
     State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ScimError> {
     let question = body::read(&headers, body, body::SMALL).await?;
-    list(&app, &caller, &GROUP, &Query::of_body(&question)?).await
+    answer(&app, &caller, K::TYPE, &Query::of_body(&question)?).await
 }
 
-async fn list(app: &App, caller: &Caller, kind: &'static ResourceType, query: &Query) -> Result<Response, ScimError> {
+async fn answer(app: &App, caller: &Caller, kind: &'static ResourceType, query: &Query) -> Result<Response, ScimError> {
     let condition = match &query.filter {
         Some(text) => condition::compile(&filter::parse(text)?, kind)?,
         None => Condition::always(),
@@ -78,19 +66,16 @@ async fn list(app: &App, caller: &Caller, kind: &'static ResourceType, query: &Q
         limit: query.count,
     };
     let search = Search { directory: &caller.directory.id, condition: &condition, page };
-    let projection = query.projection();
     afford(app, caller, kind, query, &search).await?;
-    let (resources, total) = match kind.name {
-        "Group" => {
-            let listed = directory_groups::list(&app.db, &search).await?;
-            (resource::groups(app, listed.rows, &projection).await?, listed.total)
-        }
-        _ => {
-            let listed = directory_users::list(&app.db, &search).await?;
-            (resource::users(app, listed.rows, &projection).await?, listed.total)
-        }
-    };
-    Ok(reply(StatusCode::OK, &answer(&resources, total, query.start_index)))
+    let listed = verb::list(app, kind, &search, &query.projection()).await?;
+    let answer = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+        "totalResults": listed.total,
+        "startIndex": query.start_index,
+        "itemsPerPage": listed.rows.len(),
+        "Resources": listed.rows,
+    });
+    Ok(reply(StatusCode::OK, &answer))
 }
 
 /// Counts what a search costs beyond the one request that it is.
@@ -101,10 +86,7 @@ async fn afford(
     query: &Query,
     search: &Search<'_>,
 ) -> Result<(), ScimError> {
-    let looks = match kind.name {
-        "Group" => directory_groups::looks(&app.db, search, MOST + 1).await?,
-        _ => directory_users::looks(&app.db, search, MOST + 1).await?,
-    };
+    let looks = verb::looks(app, kind, search, MOST + 1).await?;
     if looks > MOST {
         return Err(too_many(kind, query).into());
     }
@@ -124,14 +106,4 @@ fn too_many(kind: &ResourceType, query: &Query) -> Fault {
             kind.name
         )),
     }
-}
-
-fn answer(resources: &[Value], total: i64, start_index: i64) -> Value {
-    json!({
-        "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
-        "totalResults": total,
-        "startIndex": start_index,
-        "itemsPerPage": resources.len(),
-        "Resources": resources,
-    })
 }

@@ -2,8 +2,8 @@
 //! directory sees nothing but its own.
 //!
 //! A request goes through `caller` (which directory is it?) and `body` or `query` (what does it want?), is read by the pure
-//! files (`filter`, `patch`, `schema`), and lands in `users` and `groups`, each of whose functions is one transaction;
-//! `bulk` does many of them at once; `account` says what becomes of local users, `listing` answers questions, `resource`
+//! files (`filter`, `patch`, `schema`), and lands, by `verb`, in `users` and `groups`, each of whose functions is one
+//! transaction; `bulk` does many of them at once; `account` says what becomes of local users, `listing` answers questions, `resource`
 //! writes what is returned, `error` everything else.
 
 mod account;
@@ -24,6 +24,7 @@ pub mod schema;
 mod single;
 mod trail;
 pub mod users;
+mod verb;
 
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ use axum::{
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
 use crate::app::App;
+use verb::{Group, Kind, User};
 
 /// How long a request may take in all: Okta hangs up after a minute, and others sooner.
 const TIME_LIMIT: Duration = Duration::from_secs(25);
@@ -46,20 +48,9 @@ pub const BASE: &str = "/scim/v2";
 
 /// Everything below [`BASE`]. Each function limits the body by what it is for.
 pub fn routes() -> Router<App> {
-    let users = get(listing::users).post(single::create_user);
-    let groups = get(listing::groups).post(single::create_group);
     let inner = Router::new()
-        .route("/Users", users.clone())
-        .route("/Users/", users)
-        .route("/Users/.search", post(listing::search_users))
-        .route("/Users/{id}", get(single::user).put(single::replace_user).patch(single::patch_user).delete(single::delete_user))
-        .route("/Groups", groups.clone())
-        .route("/Groups/", groups)
-        .route("/Groups/.search", post(listing::search_groups))
-        .route(
-            "/Groups/{id}",
-            get(single::group).put(single::replace_group).patch(single::patch_group).delete(single::delete_group),
-        )
+        .merge(resources::<User>())
+        .merge(resources::<Group>())
         .route("/.search", post(discovery::search))
         .route("/Bulk", post(bulk::bulk))
         .route("/Me", any(discovery::me))
@@ -79,6 +70,17 @@ pub fn routes() -> Router<App> {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }))
         .layer(middleware::map_response(error::dress))
+}
+
+fn resources<K: Kind>() -> Router<App> {
+    let (all, one) = (K::TYPE.endpoint, format!("{}/{{id}}", K::TYPE.endpoint));
+    let list = get(listing::list::<K>).post(single::create::<K>);
+    let verbs = get(single::read::<K>).put(single::replace::<K>).patch(single::patch::<K>).delete(single::delete::<K>);
+    Router::new()
+        .route(all, list.clone())
+        .route(&format!("{all}/"), list)
+        .route(&format!("{all}/.search"), post(listing::search::<K>))
+        .route(&one, verbs)
 }
 
 async fn nothing() -> StatusCode {

@@ -75,7 +75,8 @@ pub async fn users(app: &App, rows: Vec<DirectoryUser>, projection: &Projection)
     Ok(rows.iter().map(|row| user(app, row, &memberships, projection)).collect())
 }
 
-fn user(app: &App, row: &DirectoryUser, memberships: &[Membership], projection: &Projection) -> Value {
+/// A user whose groups are among `memberships`.
+pub(super) fn user(app: &App, row: &DirectoryUser, memberships: &[Membership], projection: &Projection) -> Value {
     let mut fields = row.resource.clone();
     fields.insert("active".to_owned(), row.active.into());
     let groups = memberships.iter().filter(|m| m.member_id == row.id);

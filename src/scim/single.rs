@@ -1,28 +1,23 @@
-//! One user or group by its address: the verbs of HTTP over `users` and `groups`.
+//! One user or group by its address: the verbs of HTTP.
 
 use axum::{
     body::Body,
     extract::{FromRequestParts, Path, RawQuery, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderName, StatusCode, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
-use serde_json::Value;
 
 use super::{
     body,
     caller::Caller,
     error::{MEDIA_TYPE, ScimError, reply},
     fault::Fault,
-    groups,
     query::Query,
-    resource::{self, Versions, etag, location},
-    schema::{GROUP, Projection, ResourceType, USER},
-    users,
+    resource::{Versions, etag, location},
+    schema::Projection,
+    verb::{self, Kind, Resource},
 };
-use crate::{
-    app::App,
-    store::{directory_groups::DirectoryGroup, directory_users::DirectoryUser},
-};
+use crate::app::App;
 
 /// The id in the path.
 #[derive(Clone, Debug)]
@@ -41,8 +36,8 @@ impl FromRequestParts<App> for Id {
     }
 }
 
-/// `POST /Users`.
-pub async fn create_user(
+/// `POST /Users`, `POST /Groups`.
+pub async fn create<K: Kind>(
     State(app): State<App>,
     caller: Caller,
     RawQuery(raw): RawQuery,
@@ -50,13 +45,15 @@ pub async fn create_user(
     body: Body,
 ) -> Result<Response, ScimError> {
     let projection = Query::of_url(raw.as_deref())?.projection();
-    let body = body::read(&headers, body, body::SMALL).await?;
-    let row = users::create(&app, &caller, &body).await?;
-    show_user(&app, StatusCode::CREATED, row, &projection).await
+    let body = body::read(&headers, body, verb::largest(K::TYPE)).await?;
+    let made = verb::create(&app, &caller, K::TYPE, &body).await?;
+    let (place, tag) = (location(&app, K::TYPE, made.id()), etag(made.version()));
+    let body = made.shown(&app, true, &projection).await?;
+    Ok(([(header::ETAG, tag), (header::LOCATION, place)], reply(StatusCode::CREATED, &body)).into_response())
 }
 
-/// `GET /Users/{id}`.
-pub async fn user(
+/// `GET /Users/{id}`, `GET /Groups/{id}`.
+pub async fn read<K: Kind>(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id,
@@ -64,15 +61,17 @@ pub async fn user(
     headers: HeaderMap,
 ) -> Result<Response, ScimError> {
     let projection = Query::of_url(raw.as_deref())?.projection();
-    let row = users::find(&app, &caller, &id).await?;
-    if is_known(&headers, row.version) {
-        return Ok(not_modified(row.version));
+    let found = verb::find(&app, &caller, K::TYPE, &id).await?;
+    let tag = etag(found.version());
+    if versions(&headers, &header::IF_NONE_MATCH).is_some_and(|known| known.include(found.version())) {
+        let headers = [(header::ETAG, tag), (header::CONTENT_TYPE, MEDIA_TYPE.to_owned())];
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
-    show_user(&app, StatusCode::OK, row, &projection).await
+    shown(&app, found, &projection).await
 }
 
-/// `PUT /Users/{id}`.
-pub async fn replace_user(
+/// `PUT /Users/{id}`, `PUT /Groups/{id}`.
+pub async fn replace<K: Kind>(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id,
@@ -81,13 +80,15 @@ pub async fn replace_user(
     body: Body,
 ) -> Result<Response, ScimError> {
     let projection = Query::of_url(raw.as_deref())?.projection();
-    let body = body::read(&headers, body, body::SMALL).await?;
-    let row = users::replace(&app, &caller, &id, versions(&headers, &header::IF_MATCH).as_ref(), &body).await?;
-    show_user(&app, StatusCode::OK, row, &projection).await
+    let body = body::read(&headers, body, verb::largest(K::TYPE)).await?;
+    let expected = versions(&headers, &header::IF_MATCH);
+    let replaced = verb::replace(&app, &caller, K::TYPE, &id, expected.as_ref(), &body).await?;
+    shown(&app, replaced, &projection).await
 }
 
-/// `PATCH /Users/{id}`.
-pub async fn patch_user(
+/// `PATCH /Users/{id}`, `PATCH /Groups/{id}`. The latter answers with nothing, so that nobody reads fifty thousand members to
+/// be told of one.
+pub async fn patch<K: Kind>(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id,
@@ -96,121 +97,31 @@ pub async fn patch_user(
     body: Body,
 ) -> Result<Response, ScimError> {
     let projection = Query::of_url(raw.as_deref())?.projection();
-    let body = body::read(&headers, body, body::SMALL).await?;
-    let row = users::patch(&app, &caller, &id, versions(&headers, &header::IF_MATCH).as_ref(), &body).await?;
-    show_user(&app, StatusCode::OK, row, &projection).await
+    let body = body::read(&headers, body, verb::largest(K::TYPE)).await?;
+    let expected = versions(&headers, &header::IF_MATCH);
+    match verb::patch(&app, &caller, K::TYPE, &id, expected.as_ref(), &body).await? {
+        Resource::Group(group) => Ok((StatusCode::NO_CONTENT, [(header::ETAG, etag(group.version))]).into_response()),
+        user => shown(&app, user, &projection).await,
+    }
 }
 
-/// `DELETE /Users/{id}`.
-pub async fn delete_user(
+/// `DELETE /Users/{id}`, `DELETE /Groups/{id}`.
+pub async fn delete<K: Kind>(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<StatusCode, ScimError> {
-    users::delete(&app, &caller, &id, versions(&headers, &header::IF_MATCH).as_ref()).await?;
+    verb::delete(&app, &caller, K::TYPE, &id, versions(&headers, &header::IF_MATCH).as_ref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /Groups`.
-pub async fn create_group(
-    State(app): State<App>,
-    caller: Caller,
-    RawQuery(raw): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, ScimError> {
-    let projection = Query::of_url(raw.as_deref())?.projection();
-    let body = body::read(&headers, body, body::GROUP).await?;
-    let row = groups::create(&app, &caller, &body).await?;
-    show_group(&app, StatusCode::CREATED, row, &projection).await
-}
-
-/// `GET /Groups/{id}`.
-pub async fn group(
-    State(app): State<App>,
-    caller: Caller,
-    Id(id): Id,
-    RawQuery(raw): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, ScimError> {
-    let projection = Query::of_url(raw.as_deref())?.projection();
-    let row = groups::find(&app, &caller, &id).await?;
-    if is_known(&headers, row.version) {
-        return Ok(not_modified(row.version));
-    }
-    show_group(&app, StatusCode::OK, row, &projection).await
-}
-
-/// `PUT /Groups/{id}`.
-pub async fn replace_group(
-    State(app): State<App>,
-    caller: Caller,
-    Id(id): Id,
-    RawQuery(raw): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, ScimError> {
-    let projection = Query::of_url(raw.as_deref())?.projection();
-    let body = body::read(&headers, body, body::GROUP).await?;
-    let row = groups::replace(&app, &caller, &id, versions(&headers, &header::IF_MATCH).as_ref(), &body).await?;
-    show_group(&app, StatusCode::OK, row, &projection).await
-}
-
-/// `PATCH /Groups/{id}`: answers with nothing, so that nobody reads fifty thousand members to be told of one.
-pub async fn patch_group(
-    State(app): State<App>,
-    caller: Caller,
-    Id(id): Id,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, ScimError> {
-    let body = body::read(&headers, body, body::GROUP).await?;
-    let row = groups::patch(&app, &caller, &id, versions(&headers, &header::IF_MATCH).as_ref(), &body).await?;
-    Ok((StatusCode::NO_CONTENT, [(header::ETAG, etag(row.version))]).into_response())
-}
-
-/// `DELETE /Groups/{id}`.
-pub async fn delete_group(
-    State(app): State<App>,
-    caller: Caller,
-    Id(id): Id,
-    headers: HeaderMap,
-) -> Result<StatusCode, ScimError> {
-    groups::delete(&app, &caller, &id, versions(&headers, &header::IF_MATCH).as_ref()).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn show_user(app: &App, status: StatusCode, row: DirectoryUser, projection: &Projection) -> Result<Response, ScimError> {
-    let (id, version) = (row.id.clone(), row.version);
-    let shown = resource::users(app, vec![row], projection).await?;
-    Ok(show(app, status, &USER, &id, version, shown))
-}
-
-async fn show_group(app: &App, status: StatusCode, row: DirectoryGroup, projection: &Projection) -> Result<Response, ScimError> {
-    let (id, version) = (row.id.clone(), row.version);
-    let shown = resource::groups(app, vec![row], projection).await?;
-    Ok(show(app, status, &GROUP, &id, version, shown))
-}
-
-fn show(app: &App, status: StatusCode, kind: &ResourceType, id: &str, version: i64, shown: Vec<Value>) -> Response {
-    let mut response = reply(status, &shown.into_iter().next().unwrap_or_default());
-    let place = (status == StatusCode::CREATED).then(|| location(app, kind, id));
-    for (name, value) in [(header::ETAG, Some(etag(version))), (header::LOCATION, place)] {
-        let value = value.and_then(|value| HeaderValue::try_from(value).ok());
-        response.headers_mut().extend(value.map(|value| (name, value)));
-    }
-    response
+async fn shown(app: &App, resource: Resource, projection: &Projection) -> Result<Response, ScimError> {
+    let tag = etag(resource.version());
+    let body = resource.shown(app, false, projection).await?;
+    Ok(([(header::ETAG, tag)], reply(StatusCode::OK, &body)).into_response())
 }
 
 fn versions(headers: &HeaderMap, name: &HeaderName) -> Option<Versions> {
     headers.get(name).map(|value| Versions::read(value.to_str().unwrap_or_default()))
-}
-
-fn is_known(headers: &HeaderMap, version: i64) -> bool {
-    versions(headers, &header::IF_NONE_MATCH).is_some_and(|known| known.include(version))
-}
-
-fn not_modified(version: i64) -> Response {
-    (StatusCode::NOT_MODIFIED, [(header::ETAG, etag(version)), (header::CONTENT_TYPE, MEDIA_TYPE.to_owned())]).into_response()
 }

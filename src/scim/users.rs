@@ -37,11 +37,8 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Director
         updated_at: now,
     };
     let mut tx = app.db.begin().await?;
-    // The address may belong to the very resource that is sent again: its name says so more plainly.
-    if directory_users::find_by_user_name(&mut tx, &record.directory_id, record.user_name()).await?.is_some() {
-        return Err(name_taken(&record));
-    }
     if let Err(e) = account::begin(&mut tx, app, caller, &mut record, now).await {
+        // The address may belong to the very resource that is sent again: its name says so more plainly.
         let twin = directory_users::find_by_user_name(&mut tx, &record.directory_id, record.user_name()).await;
         return Err(if matches!(twin, Ok(Some(_))) { name_taken(&record) } else { e });
     }
@@ -53,7 +50,10 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Director
     }
     trail::made(&mut tx, app, caller, &record, now);
     tx.commit().await?;
-    app.deliveries.nudge();
+    // Of somebody new nobody is told anything.
+    if !record.made_user {
+        app.deliveries.nudge();
+    }
     Ok(record)
 }
 
@@ -122,7 +122,7 @@ async fn change(
     }
     let noted = tx.noted();
     account::follow(&mut tx, app, caller, &old, &mut record, now).await?;
-    match directory_users::update(&mut tx, &record).await? {
+    match directory_users::update(&mut tx, &old, &record).await? {
         Updated::Done => {}
         Updated::Taken => return Err(name_taken(&record)),
         Updated::Stale => return Err(stale()),

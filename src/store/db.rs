@@ -12,7 +12,7 @@ use std::{
 };
 
 use sqlx::{
-    Arguments as _, FromRow, PgPool, Postgres, Sqlite, SqlitePool,
+    Arguments as _, Connection as _, FromRow, PgPool, Postgres, Sqlite, SqlitePool,
     migrate::{Migration, MigrationType, Migrator},
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
     sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
@@ -125,6 +125,8 @@ enum Open {
 }
 
 const WAIT: Duration = Duration::from_secs(5);
+/// How long a connection of PostgreSQL may lie idle before it is tried out.
+const RESTED: Duration = Duration::from_secs(1);
 /// How long a start waits for another process that opens or migrates the same SQLite file.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -154,7 +156,11 @@ impl Db {
             Ok(Self::over(Pools::Sqlite { writer, reader: reader.connect_lazy_with(options.read_only(true)) }))
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let options: PgConnectOptions = url.parse()?;
-            let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(WAIT);
+            // Only a connection that has rested may have died: trying out each before each use would double the time of a read.
+            let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(WAIT).test_before_acquire(false);
+            let pool = pool.before_acquire(|connection, meta| {
+                Box::pin(async move { if meta.idle_for < RESTED { Ok(true) } else { connection.ping().await.map(|()| true) } })
+            });
             Ok(Self::over(Pools::Postgres(pool.connect_with(options.application_name("gatehouse")).await?)))
         } else {
             Err(StoreError::UnknownScheme)

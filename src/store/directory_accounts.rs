@@ -1,10 +1,8 @@
-//! The local users that a directory's records stand for: who is proven to be one, and what a record may change of them.
+//! The local users that a directory's records stand for: who is proven to be one, and which record
+//! speaks for them.
 
-use super::{
-    db::{Result, Tx},
-    on::On,
-};
-use crate::{params, policy::email::Email};
+use super::{db::Result, on::On};
+use crate::params;
 
 /// The user who has signed in over a connection as `subject`. Of two (one connection may have several issuers) it is
 /// neither.
@@ -37,47 +35,4 @@ pub async fn speaks(on: impl Into<On<'_>>, record_id: &str, user_id: &str) -> Re
                ORDER BY CASE WHEN pinned = external_id THEN 0 WHEN made_user THEN 1 ELSE 2 END, created_at, id LIMIT 1";
     let first = on.into().optional::<(String,)>(sql, params![user_id]).await?;
     Ok(first.is_none_or(|(first,)| first == record_id))
-}
-
-/// Takes over a name, unless a declarative file says it.
-///
-/// # Errors
-/// What the database says.
-pub async fn rename(on: impl Into<On<'_>>, user_id: &str, name: &str, now: i64) -> Result<()> {
-    let sql = "UPDATE users SET name = $2, updated_at = $3 WHERE id = $1 AND name IS DISTINCT FROM $2 AND NOT declared";
-    on.into().alter(sql, params![user_id, name, now]).await.map(|_| ())
-}
-
-/// How a change of address ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readdressed {
-    /// It is the user's.
-    Done,
-    /// The user keeps the old one: a declarative file says it, or they are an administrator, and whoever has their address
-    /// could sign in as one, or an operator has shut them out, and the address with them.
-    Kept,
-    /// Another user of the tenant has it.
-    Taken,
-}
-
-/// Takes over an address.
-///
-/// # Errors
-/// A conflict when another user gets it at this moment.
-pub async fn readdress(tx: &mut Tx, user_id: &str, email: &Email, proven: bool, now: i64) -> Result<Readdressed> {
-    // Proven for whom nobody else knows yet: else whoever pushes gives somebody who is there an address of their own.
-    let sql = "UPDATE users SET email = $2, updated_at = $4, \
-                 email_proven = ($3 AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = users.id)) \
-               WHERE id = $1 AND email <> $2 AND NOT declared AND NOT (admin OR platform) AND COALESCE(shut_by, '') <> 'operator' \
-               AND NOT EXISTS (SELECT 1 FROM users o WHERE o.tenant_id = users.tenant_id AND o.email = $2)";
-    if On::from(&mut *tx).alter(sql, params![user_id, email.as_str(), proven, now]).await? > 0 {
-        return Ok(Readdressed::Done);
-    }
-    let sql = "SELECT o.id FROM users u JOIN users o ON o.tenant_id = u.tenant_id AND o.email = $2 WHERE u.id = $1";
-    let holder: Option<(String,)> = tx.optional(sql, params![user_id, email.as_str()]).await?;
-    Ok(match holder {
-        Some((holder,)) if holder == user_id => Readdressed::Done,
-        Some(_) => Readdressed::Taken,
-        None => Readdressed::Kept,
-    })
 }

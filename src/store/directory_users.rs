@@ -14,6 +14,9 @@ use super::{
 };
 use crate::{params, policy::email::Email};
 
+/// Addresses that one statement writes.
+const AT_ONCE: usize = 100;
+
 /// A user of a directory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DirectoryUser {
@@ -76,6 +79,11 @@ impl DirectoryUser {
 
     fn name_part(&self, name: &str) -> Option<&str> {
         self.resource.get("name").and_then(|n| n.get(name)).and_then(Value::as_str)
+    }
+
+    /// Value, kind and whether it is the primary one, of each address.
+    fn stored_addresses(&self) -> Vec<(Option<String>, Option<String>, bool)> {
+        self.addresses().map(|a| (a.value.map(str::to_lowercase), a.kind.map(str::to_lowercase), a.primary)).collect()
     }
 
     fn addresses(&self) -> impl Iterator<Item = Address<'_>> {
@@ -248,12 +256,12 @@ pub enum Updated {
     Taken,
 }
 
-/// Writes its resource and everything taken from that, `active`, `user_id`, `made_user` and `updated_at`; its version
-/// grows. It is changed only if it is of the version that `user` has.
+/// Writes what became of `old`: its resource and everything taken from that, `active`, `user_id`, `made_user` and `updated_at`;
+/// its version grows. It is changed only if it is of the version that `user` has.
 ///
 /// # Errors
 /// A conflict when another gets the name at this moment.
-pub async fn update(tx: &mut Tx, user: &DirectoryUser) -> Result<Updated> {
+pub async fn update(tx: &mut Tx, old: &DirectoryUser, user: &DirectoryUser) -> Result<Updated> {
     let sql = "UPDATE directory_users SET user_name = $4, external_id = $5, display_name = $6, given_name = $7, \
                  family_name = $8, active = $9, resource = $10, updated_at = $11, user_id = $12, made_user = $13, \
                  version = version + 1 \
@@ -279,29 +287,26 @@ pub async fn update(tx: &mut Tx, user: &DirectoryUser) -> Result<Updated> {
         let other = find_by_user_name(&mut *tx, &u.directory_id, u.user_name()).await?;
         return Ok(if other.is_some_and(|other| other.id != u.id) { Updated::Taken } else { Updated::Stale });
     }
-    tx.execute("DELETE FROM directory_emails WHERE directory_user_id = $1", params![&u.id]).await?;
-    write_addresses(tx, user).await?;
+    if old.stored_addresses() != user.stored_addresses() {
+        tx.execute("DELETE FROM directory_emails WHERE directory_user_id = $1", params![&u.id]).await?;
+        write_addresses(tx, user).await?;
+    }
     Ok(Updated::Done)
 }
 
 async fn write_addresses(tx: &mut Tx, user: &DirectoryUser) -> Result<()> {
-    let sql = "INSERT INTO directory_emails (directory_user_id, position, directory_id, value, kind, is_primary) \
-               VALUES ($1, $2, $3, $4, $5, $6)";
-    for (position, address) in (0i64..).zip(user.addresses()) {
-        let (value, kind) = (address.value.map(str::to_lowercase), address.kind.map(str::to_lowercase));
-        let params = params![&user.id, position, &user.directory_id, &value, &kind, address.primary];
-        tx.execute(sql, params).await?;
+    for (first, addresses) in (0i64..).step_by(AT_ONCE).zip(user.stored_addresses().chunks(AT_ONCE)) {
+        let mut s = Statement::new(
+            "INSERT INTO directory_emails (directory_user_id, position, directory_id, value, kind, is_primary) VALUES ",
+        );
+        for (position, address) in (first..).zip(addresses) {
+            s.push(if position > first { ", (" } else { "(" });
+            let (value, kind, primary) = address;
+            s.bind_each(params![&user.id, position, &user.directory_id, value, kind, *primary].iter().copied()).push(")");
+        }
+        tx.run(&s).await?;
     }
     Ok(())
-}
-
-/// Has it stand for a local user, if it stands for none; whether it did not.
-///
-/// # Errors
-/// A conflict when that user has a record of this directory already.
-pub async fn attach(on: impl Into<On<'_>>, id: &str, user_id: &str, made_user: bool) -> Result<bool> {
-    let sql = "UPDATE directory_users SET user_id = $2, made_user = $3 WHERE id = $1 AND user_id IS NULL AND active";
-    Ok(on.into().alter(sql, params![id, user_id, made_user]).await? > 0)
 }
 
 /// Notes that an operator has linked the record under the `externalId` that it has: a sign-in as that id is its user.

@@ -4,7 +4,7 @@
 use gatehouse::{
     policy::{directory::DirectorySettings, email::Email, identity::Identity},
     secret,
-    store::{connections, directory_links, directory_users, identities, tenants, users},
+    store::{connections, directory_links, identities, tenants, users},
 };
 use serde_json::{Value, json};
 
@@ -61,12 +61,8 @@ async fn nobody_is_put_on_a_record_that_is_shut(backend: Backend) {
     assert!(read.active && read.user.is_none() && read.id == id, "what a sign-in decides by");
     for (says, there) in [(false, false), (true, true)] {
         assert_eq!(directory.patch(&at(&record), active(says)).await.status, 200);
-        // By a sign-in, and by an operator's hand.
         let mut tx = sso.app.db.begin().await.unwrap();
         assert_eq!(directory_links::claim(&mut tx, id, &linked, true).await.unwrap(), there);
-        drop(tx);
-        let mut tx = sso.app.db.begin().await.unwrap();
-        assert_eq!(directory_users::attach(&mut tx, id, &linked, false).await.unwrap(), there);
         drop(tx);
         assert_eq!(directory_links::is_unclaimed(&sso.app.db, id).await.unwrap(), there);
     }

@@ -21,10 +21,8 @@ use super::{
     caller::Caller,
     error::{ScimError, reply},
     fault::Fault,
-    groups,
     resource::{Versions, etag, location},
-    schema::USER,
-    users,
+    verb,
 };
 use crate::app::App;
 use job::{Entry, Job, Request, Verb};
@@ -101,25 +99,17 @@ impl Run<'_> {
     async fn apply(&self, request: &Request) -> Result<Done, ScimError> {
         let (app, caller, id, data) = (self.app, self.caller, request.id.as_str(), &request.data);
         let expected = request.version.as_deref().map(Versions::read);
-        let expected = expected.as_ref();
-        let is_user = request.kind.name == USER.name;
-        let (id, version) = match request.verb {
-            Verb::Post if is_user => users::create(app, caller, data).await.map(|row| (row.id, row.version))?,
-            Verb::Post => groups::create(app, caller, data).await.map(|row| (row.id, row.version))?,
-            Verb::Put if is_user => users::replace(app, caller, id, expected, data).await.map(|row| (row.id, row.version))?,
-            Verb::Put => groups::replace(app, caller, id, expected, data).await.map(|row| (row.id, row.version))?,
-            Verb::Patch if is_user => users::patch(app, caller, id, expected, data).await.map(|row| (row.id, row.version))?,
-            Verb::Patch => groups::patch(app, caller, id, expected, data).await.map(|row| (row.id, row.version))?,
+        let (kind, expected) = (request.kind, expected.as_ref());
+        let (status, resource) = match request.verb {
+            Verb::Post => (StatusCode::CREATED, verb::create(app, caller, kind, data).await?),
+            Verb::Put => (StatusCode::OK, verb::replace(app, caller, kind, id, expected, data).await?),
+            Verb::Patch => (StatusCode::OK, verb::patch(app, caller, kind, id, expected, data).await?),
             Verb::Delete => {
-                match is_user {
-                    true => users::delete(app, caller, id, expected).await?,
-                    false => groups::delete(app, caller, id, expected).await?,
-                }
+                verb::delete(app, caller, kind, id, expected).await?;
                 return Ok(Done { status: StatusCode::NO_CONTENT, id: id.to_owned(), version: None });
             }
         };
-        let status = if request.verb == Verb::Post { StatusCode::CREATED } else { StatusCode::OK };
-        Ok(Done { status, id, version: Some(version) })
+        Ok(Done { status, id: resource.id().to_owned(), version: Some(resource.version()) })
     }
 
     fn answer(&self, entry: &Entry, done: Result<Done, Fault>) -> Value {
