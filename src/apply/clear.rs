@@ -9,12 +9,7 @@ use super::{
 };
 use crate::{
     policy::principal::Kind,
-    store::{
-        clients, connections, domains, principals, resources, sites, teams,
-        tenants::Tenant,
-        trusted_issuers,
-        users::{self, By, ShutOut},
-    },
+    store::{clients, connections, domains, principals, resources, sites, teams, tenants::Tenant, trusted_issuers, users},
 };
 
 /// How many of those who are kept are named.
@@ -31,19 +26,6 @@ pub fn noun(kind: Kind) -> &'static str {
 }
 
 impl Work<'_> {
-    /// What the file no longer names goes with `--prune` and is listed without; `lost` is what goes with it.
-    pub fn goes(&mut self, name: String, lost: Vec<String>) -> bool {
-        let (action, lost) = if self.prune { (Action::Delete, lost) } else { (Action::Keep, Vec::new()) };
-        self.plan.add(action, name, lost);
-        self.prune
-    }
-
-    /// Every role that somebody holds, in words.
-    pub async fn roles(&mut self, holder: &str) -> Result<Vec<String>> {
-        let held = resources::held_by(&mut *self.tx, holder).await?;
-        Ok(held.into_iter().map(|(kind, name, role)| format!("{} on {kind} {name}", role.as_str())).collect())
-    }
-
     /// Says so when this leaves nobody who could administer the tenant: its file is believed, as its operator is.
     pub async fn leaderless(&mut self, tenant: &Tenant) -> Result {
         if self.administered.contains(&tenant.id) && !users::is_administered(&mut *self.tx, &tenant.id).await? {
@@ -61,21 +43,18 @@ impl Work<'_> {
         self.clear_sites(tenant, file).await?;
         self.clear_directories(tenant, file).await?;
         for x in connections::of_tenant(&mut *self.tx, &tenant.id).await? {
-            let named = file.connections.iter().any(|f| f.name == x.name);
-            if !named && self.goes(format!("connection {}/{}", tenant.name, x.name), Vec::new()) {
-                connections::delete(&mut *self.tx, &x.id).await?;
+            if !file.connections.iter().any(|f| f.name == x.name) {
+                self.connection_goes(tenant, &x).await?;
             }
         }
         for x in trusted_issuers::of_tenant(&mut *self.tx, &tenant.id).await? {
-            let named = file.trusted_issuers.iter().any(|f| f.name == x.name);
-            if !named && self.goes(format!("trusted issuer {}/{}", tenant.name, x.name), Vec::new()) {
-                trusted_issuers::delete(&mut *self.tx, &x.id).await?;
+            if !file.trusted_issuers.iter().any(|f| f.name == x.name) {
+                self.issuer_goes(tenant, &x).await?;
             }
         }
         for x in clients::of_tenant(&mut *self.tx, &tenant.id).await? {
-            let named = file.clients.iter().any(|f| f.id == x.id);
-            if !named && self.goes(format!("client {}", x.id), Vec::new()) {
-                clients::delete(&mut *self.tx, &x.id).await?;
+            if !file.clients.iter().any(|f| f.id == x.id) {
+                self.client_goes(&x).await?;
             }
         }
         // Those that groups of directories are: a file does not speak for them.
@@ -84,16 +63,12 @@ impl Work<'_> {
             if file.teams.iter().any(|f| f.name == x.name) || pushed.contains(&x.id) {
                 continue;
             }
-            let lost = self.roles(&x.id).await?;
-            if self.goes(format!("team {}/{}", tenant.name, x.name), lost) {
-                teams::delete(&mut *self.tx, &x.id).await?;
-            }
+            self.team_goes(tenant, &x).await?;
         }
         self.clear_users(tenant, file).await?;
         for x in resources::of_tenant(&mut *self.tx, &tenant.id).await? {
-            let named = file.resources.iter().any(|f| f.name.kind == x.kind && f.name.name == x.name);
-            if !named && self.goes(format!("resource {}/{} {}", tenant.name, x.kind, x.name), Vec::new()) {
-                resources::delete(&mut *self.tx, &x.id).await?;
+            if !file.resources.iter().any(|f| f.name.kind == x.kind && f.name.name == x.name) {
+                self.resource_goes(tenant, &x).await?;
             }
         }
         self.clear_domains(tenant, file).await
@@ -103,12 +78,8 @@ impl Work<'_> {
         let named: HashSet<(Kind, &str)> = file.principals.iter().map(|f| (f.kind, f.name.as_str())).collect();
         for kind in [Kind::ExternalIdentity, Kind::VirtualAccount] {
             for x in principals::of_tenant(&mut *self.tx, &tenant.id, kind).await? {
-                if named.contains(&(kind, x.name.as_str())) {
-                    continue;
-                }
-                let lost = self.roles(&x.id).await?;
-                if self.goes(format!("{} {}/{}", noun(kind), tenant.name, x.name), lost) {
-                    principals::delete(&mut *self.tx, &x.id).await?;
+                if !named.contains(&(kind, x.name.as_str())) {
+                    self.principal_goes(tenant, &x).await?;
                 }
             }
         }
@@ -123,11 +94,7 @@ impl Work<'_> {
                     sites::give_up(&mut *self.tx, &x.id).await?;
                 }
                 Some(_) => {}
-                None => {
-                    if self.goes(format!("site {}/{}", tenant.name, x.name), Vec::new()) {
-                        sites::delete(&mut *self.tx, &x.id).await?;
-                    }
-                }
+                None => self.site_goes(tenant, &x).await?,
             }
         }
         Ok(())
@@ -137,15 +104,8 @@ impl Work<'_> {
     async fn clear_users(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
         let declared = users::declared(&mut *self.tx, &tenant.id).await?;
         for x in &declared {
-            if file.users.iter().any(|f| f.email == x.email) {
-                continue;
-            }
-            let lost = self.roles(&x.id).await?;
-            if self.goes(format!("user {}/{}", tenant.name, x.email.as_str()), lost) {
-                let (by, actor, cause) = (By::Operator, self.actor, "deleted");
-                let out = ShutOut { user_id: &x.id, by, actor, cause, force: true, sealer: self.sealer, now: self.now };
-                // Forced, so there is no last administrator to spare.
-                let _ = users::remove(self.tx, &out).await?;
+            if !file.users.iter().any(|f| f.email == x.email) {
+                self.user_goes(tenant, x).await?;
             }
         }
         if self.prune { self.spare(tenant, file, &declared).await } else { Ok(()) }
@@ -177,7 +137,7 @@ impl Work<'_> {
         let kept: Vec<String> = old.iter().filter(|d| file.domains.iter().any(|(_, f)| f == *d)).cloned().collect();
         if kept.len() < old.len() {
             domains::set(&mut *self.tx, &tenant.id, &kept).await?;
-            self.gave_up.push(tenant.id.clone());
+            self.gave_up.insert(tenant.id.clone(), old);
         }
         Ok(())
     }

@@ -14,7 +14,16 @@ use crate::{
         site::{ResourceName, SiteSettings},
         trusted_issuer::{IssuerSecrets, IssuerSettings},
     },
+    store::tenants::Tenant,
 };
+
+/// A secret of which nothing is stored that it could be read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Secret {
+    Said(String),
+    /// The stored one: nobody has said another.
+    Kept,
+}
 
 pub struct TenantFile {
     pub at: At,
@@ -37,6 +46,32 @@ pub struct TenantFile {
     pub sites: Vec<SiteFile>,
 }
 
+impl TenantFile {
+    /// The tenant as it is, with nothing of its own.
+    pub fn bare(tenant: &Tenant, at: At) -> Self {
+        Self {
+            at,
+            name: tenant.name.clone(),
+            display_name: tenant.display_name.clone(),
+            domains: Vec::new(),
+            provisioning: tenant.provisioning,
+            enabled: None,
+            password_login: None,
+            access_token_lifetime: tenant.access_token_lifetime,
+            refresh_token_lifetime: tenant.refresh_token_lifetime,
+            connections: Vec::new(),
+            trusted_issuers: Vec::new(),
+            principals: Vec::new(),
+            clients: Vec::new(),
+            users: Vec::new(),
+            teams: Vec::new(),
+            directories: Vec::new(),
+            resources: Vec::new(),
+            sites: Vec::new(),
+        }
+    }
+}
+
 pub struct ConnectionFile {
     pub at: At,
     pub name: String,
@@ -53,10 +88,11 @@ pub struct ClientFile {
     pub at: At,
     pub id: String,
     pub name: String,
-    pub secret: Option<String>,
+    pub secret: Option<Secret>,
     pub trusted: bool,
     pub enabled: Option<bool>,
     pub settings: ClientSettings,
+    pub uris_at: At,
 }
 
 pub struct UserFile {
@@ -64,8 +100,11 @@ pub struct UserFile {
     pub email: Email,
     pub name: Option<String>,
     pub password: Option<String>,
+    /// The password that they have is taken away.
+    pub password_goes: bool,
     pub admin: bool,
     pub active: Option<bool>,
+    pub active_at: At,
 }
 
 pub struct TeamFile {
@@ -81,7 +120,7 @@ pub struct DirectoryFile {
     pub name: String,
     /// Where it stands, and its name.
     pub connection: Option<(At, String)>,
-    pub token: Option<(At, String)>,
+    pub token: Option<(At, Secret)>,
     /// Seconds that the tokens before a new one go on.
     pub overlap: i64,
     pub enabled: Option<bool>,

@@ -1,10 +1,9 @@
 //! Directories, their tokens, and what their groups become.
 
 use super::{
-    desired::{DirectoryFile, TenantFile},
+    desired::{DirectoryFile, Secret, TenantFile},
     execute::{Result, Work},
-    nouns::SECRET,
-    plan::{Action, differs},
+    plan::{Action, Change, differences, differs},
     yaml::At,
 };
 use crate::{
@@ -26,22 +25,32 @@ impl Work<'_> {
     /// that those count as named by no group any more.
     pub async fn clear_directories(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
         for old in directories::of_tenant(&mut *self.tx, &tenant.id).await? {
-            let Some(named) = file.directories.iter().find(|f| f.name == old.name) else {
-                let lost = self.contents(&old.id).await?;
-                if self.goes(format!("directory {}/{}", tenant.name, old.name), lost) {
-                    directories::delete(&mut *self.tx, &old.id).await?;
-                }
-                continue;
-            };
-            if named.settings.group_rules != old.settings.group_rules {
-                self.regrouped.push(old.id.clone());
-                let group_rules = named.settings.group_rules.clone();
-                let new = Directory { settings: DirectorySettings { group_rules, ..old.settings.clone() }, ..old };
-                directories::save(&mut *self.tx, &new).await?;
-                self.regroup(tenant, &new, named.at).await?;
+            match file.directories.iter().find(|f| f.name == old.name) {
+                Some(named) => self.new_rules(tenant, old, named).await?,
+                None => self.directory_goes(tenant, &old).await?,
             }
         }
         Ok(())
+    }
+
+    pub async fn directory_goes(&mut self, tenant: &Tenant, directory: &Directory) -> Result {
+        let lost = self.contents(&directory.id).await?;
+        if self.goes(format!("directory {}/{}", tenant.name, directory.name), lost) {
+            directories::delete(&mut *self.tx, &directory.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Has the directory's groups be what the new rules say.
+    pub async fn new_rules(&mut self, tenant: &Tenant, old: Directory, named: &DirectoryFile) -> Result {
+        if named.settings.group_rules == old.settings.group_rules {
+            return Ok(());
+        }
+        self.regrouped.insert(old.id.clone(), old.settings.group_rules.clone());
+        let group_rules = named.settings.group_rules.clone();
+        let new = Directory { settings: DirectorySettings { group_rules, ..old.settings.clone() }, ..old };
+        directories::save(&mut *self.tx, &new).await?;
+        self.regroup(tenant, &new, named.at).await
     }
 
     /// How many records are lost with a directory; the users that it made stay.
@@ -104,15 +113,25 @@ impl Work<'_> {
         let retold = self.token(tenant, &new, file).await?;
         let name = format!("directory {}/{}", tenant.name, new.name);
         let Some(old) = old else {
-            self.plan.add(Action::Create, name, Vec::new());
+            self.plan.create(name, differences(&DirectorySettings::default(), &new.settings));
             return Ok(());
         };
         let mut fields = Vec::new();
-        differs(&mut fields, "connection", &old.connection_id, &new.connection_id);
+        if old.connection_id != new.connection_id {
+            let was = match &old.connection_id {
+                Some(id) => connections::find(&mut *self.tx, id).await?.map(|connection| connection.name),
+                None => None,
+            };
+            fields.push(Change::new("connection", was, file.connection.as_ref().map(|(_, name)| name)));
+        }
         differs(&mut fields, "enabled", &old.enabled, &new.enabled);
         differs(&mut fields, "proven_domains_only", &old.settings.proven_domains_only, &new.settings.proven_domains_only);
-        differs(&mut fields, "group_rules", &false, &self.regrouped.contains(&old.id));
-        differs(&mut fields, &format!("token {SECRET}"), &false, &retold);
+        if let Some(was) = self.regrouped.get(&old.id) {
+            fields.push(Change::new("group_rules", was, &new.settings.group_rules));
+        }
+        if let Some((was, is)) = retold {
+            fields.push(Change::secret("token", was, is));
+        }
         self.plan.compare(name, fields);
         Ok(())
     }
@@ -129,11 +148,17 @@ impl Work<'_> {
         Ok(None)
     }
 
-    /// Makes the file's token the only one that a file gave; whether that changed anything. A new one ends those that
-    /// `gatehouse directories token` made, as that command ends the file's; else they are none of its business.
-    async fn token(&mut self, tenant: &Tenant, directory: &Directory, file: &DirectoryFile) -> Result<bool> {
-        let wanted = file.token.as_ref().map(|(at, token)| (*at, directory_tokens::fingerprint(self.sealer, token)));
+    /// Makes the file's token the only one that a file gave. When that changes anything: whether there was one, and whether
+    /// there is one. A new one ends those that `gatehouse directories token` made, as that command ends the file's; else they
+    /// are none of its business.
+    async fn token(&mut self, tenant: &Tenant, directory: &Directory, file: &DirectoryFile) -> Result<Option<(bool, bool)>> {
+        let wanted = match &file.token {
+            Some((_, Secret::Kept)) => return Ok(None),
+            Some((at, Secret::Said(token))) => Some((*at, directory_tokens::fingerprint(self.sealer, token))),
+            None => None,
+        };
         let tokens = directory_tokens::of_directory(&mut *self.tx, &directory.id).await?;
+        let had = tokens.iter().any(|token| token.declared);
         let mut changed = false;
         let (overlap, until) = (file.overlap > 0 && wanted.is_some(), self.now + file.overlap);
         let living: Vec<&DirectoryToken> = tokens.iter().filter(|t| !t.has_ended(self.now)).collect();
@@ -144,7 +169,7 @@ impl Work<'_> {
                 false => directory_tokens::delete(&mut *self.tx, &old.id).await?,
             };
         }
-        let Some((at, fingerprint)) = wanted else { return Ok(changed) };
+        let Some((at, fingerprint)) = wanted else { return Ok(changed.then_some((had, false))) };
         if let Some(known) = tokens.iter().find(|t| t.fingerprint == fingerprint) {
             // A restart with the same file never brings back what an operator has ended.
             if known.expires_at.is_some() {
@@ -153,12 +178,18 @@ impl Work<'_> {
                     tenant.name, directory.name
                 ));
             }
-            return Ok(changed | (!known.declared && directory_tokens::declare(&mut *self.tx, &known.id).await?));
+            changed |= !known.declared && directory_tokens::declare(&mut *self.tx, &known.id).await?;
+            return Ok(changed.then_some((had, true)));
         }
         if let Some(other) = directories::by_token(&mut *self.tx, &fingerprint).await? {
-            let owner = tenants::find(&mut *self.tx, &other.directory.tenant_id).await?.map_or_else(String::new, |t| t.name);
-            self.problem(at, format!("token is that of directory {owner}/{} too; give each its own", other.directory.name));
-            return Ok(changed);
+            let text = if self.single {
+                "token is in use already; make another".to_owned()
+            } else {
+                let owner = tenants::find(&mut *self.tx, &other.directory.tenant_id).await?.map_or_else(String::new, |t| t.name);
+                format!("token is that of directory {owner}/{} too; give each its own", other.directory.name)
+            };
+            self.problem(at, text);
+            return Ok(None);
         }
         let token = DirectoryToken {
             id: self.next_id(),
@@ -184,6 +215,6 @@ impl Work<'_> {
                 if file.overlap > 0 { format!("in {}", span(file.overlap)) } else { "at once".to_owned() },
             ));
         }
-        Ok(true)
+        Ok(Some((had, true)))
     }
 }

@@ -1,6 +1,8 @@
 //! The transaction: first everything goes that must go (`clear`), so that names and domains become free, then everything
 //! else is made to agree. Each thing is read, compared, written if it differs, and gets its line in the plan.
 
+use std::collections::HashMap;
+
 use super::{
     desired::TenantFile,
     passwords::{Hashed, Hashing},
@@ -9,9 +11,15 @@ use super::{
     yaml::At,
 };
 use crate::{
+    policy::directory::GroupRule,
     seal::Sealer,
     secret,
-    store::{StoreError, audit::Actor, db::Tx, tenants},
+    store::{
+        StoreError,
+        audit::Actor,
+        db::Tx,
+        tenants::{self, Tenant},
+    },
 };
 
 pub type Result<T = ()> = std::result::Result<T, StoreError>;
@@ -23,15 +31,17 @@ pub struct Work<'a> {
     pub hashing: Hashing,
     pub now: i64,
     pub plan: Plan,
-    /// Tenants that lost a domain already: that is a change of theirs.
-    pub gave_up: Vec<String>,
+    /// The domains that tenants had who lost one already: that is a change of theirs.
+    pub gave_up: HashMap<String, Vec<String>>,
     /// Tenants that somebody could administer before.
     pub administered: Vec<String>,
-    /// Directories whose groups were made something else already.
-    pub regrouped: Vec<String>,
+    /// What the groups of directories were, that were made something else already.
+    pub regrouped: HashMap<String, Vec<GroupRule>>,
     /// Whether the tenant at hand got a resource that it did not have.
     pub resourced: bool,
     pub prune: bool,
+    /// Whether one thing is changed by itself, by somebody who need not know of other tenants.
+    pub single: bool,
     pub actor: &'a Actor,
     made: u64,
     origin: &'a str,
@@ -46,13 +56,14 @@ impl<'a> Work<'a> {
             hashing,
             now,
             plan: Plan::default(),
-            gave_up: Vec::new(),
+            gave_up: HashMap::new(),
             administered: Vec::new(),
-            regrouped: Vec::new(),
+            regrouped: HashMap::new(),
             resourced: false,
             made: 0,
             origin,
             prune: false,
+            single: false,
             actor,
             problems: Vec::new(),
         }
@@ -81,49 +92,51 @@ impl<'a> Work<'a> {
             self.plan.tenant_id = Some(tenant.id.clone());
             match files.iter().find(|f| f.name == tenant.name) {
                 Some(file) => self.clear(&tenant, file).await?,
-                None => {
-                    if self.goes(format!("tenant {}", tenant.name), Vec::new()) {
-                        tenants::delete(&mut *self.tx, &tenant.id).await?;
-                    }
-                }
+                None => self.tenant_goes(&tenant).await?,
             }
         }
         for file in files {
             let tenant = self.tenant(file).await?;
-            for connection in &file.connections {
-                self.connection(&tenant, connection).await?;
-            }
-            for directory in &file.directories {
-                self.directory(&tenant, directory).await?;
-            }
-            for issuer in &file.trusted_issuers {
-                self.issuer(&tenant, issuer).await?;
-            }
-            self.principals(&tenant, &file.principals).await?;
-            for client in &file.clients {
-                self.client(&tenant, client).await?;
-            }
-            for connection in &file.connections {
-                self.landing(&tenant, connection).await?;
-            }
-            for user in &file.users {
-                self.user(&tenant, user, hashed).await?;
-            }
-            self.leaderless(&tenant).await?;
-            for team in &file.teams {
-                self.team(&tenant, team).await?;
-            }
-            self.fallbacks(&tenant, file).await?;
-            self.resourced = false;
-            for resource in &file.resources {
-                self.resource(&tenant, resource).await?;
-            }
-            if self.resourced {
-                self.settle(&tenant, file.at).await?;
-            }
-            for site in &file.sites {
-                self.site(&tenant, site).await?;
-            }
+            self.things(&tenant, file, hashed).await?;
+        }
+        Ok(())
+    }
+
+    /// What the tenant owns, each after what it refers to.
+    pub async fn things(&mut self, tenant: &Tenant, file: &TenantFile, hashed: &[Hashed]) -> Result {
+        for connection in &file.connections {
+            self.connection(tenant, connection).await?;
+        }
+        for directory in &file.directories {
+            self.directory(tenant, directory).await?;
+        }
+        for issuer in &file.trusted_issuers {
+            self.issuer(tenant, issuer).await?;
+        }
+        self.principals(tenant, &file.principals).await?;
+        for client in &file.clients {
+            self.client(tenant, client).await?;
+        }
+        for connection in &file.connections {
+            self.landing(tenant, connection).await?;
+        }
+        for user in &file.users {
+            self.user(tenant, user, hashed).await?;
+        }
+        self.leaderless(tenant).await?;
+        for team in &file.teams {
+            self.team(tenant, team).await?;
+        }
+        self.fallbacks(tenant, file).await?;
+        self.resourced = false;
+        for resource in &file.resources {
+            self.resource(tenant, resource).await?;
+        }
+        if self.resourced {
+            self.settle(tenant, file.at).await?;
+        }
+        for site in &file.sites {
+            self.site(tenant, site).await?;
         }
         Ok(())
     }

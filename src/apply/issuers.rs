@@ -3,11 +3,15 @@
 use super::{
     desired::{IssuerFile, TenantFile},
     execute::{Result, Work},
-    nouns::SECRET,
-    plan::{Action, differences, differs},
+    plan::{Change, differences, differs},
 };
 use crate::{
-    policy::{connection::Protocol, principal::Kind, trusted_issuer::IssuerSecrets},
+    policy::{
+        connection::Protocol,
+        principal::Kind,
+        trusted_issuer::{IssuerSecrets, IssuerSettings},
+    },
+    seal::Sealer,
     store::{
         StoreError, connections,
         mappings::{self, Source, Target},
@@ -23,7 +27,7 @@ impl Work<'_> {
         let old = trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, &file.name).await?;
         let id = old.as_ref().map_or_else(|| self.next_id(), |o| o.id.clone());
         let context = TrustedIssuer::secrets_context(&id);
-        let was = self.opened(old.as_ref(), &context)?;
+        let was = old.as_ref().map_or_else(|| Ok(IssuerSecrets::default()), |old| secrets_of(self.sealer, old))?;
         let same = was == file.secrets;
         let kept = old.as_ref().filter(|_| same).and_then(|o| o.secrets_sealed.clone());
         let new = TrustedIssuer {
@@ -44,7 +48,7 @@ impl Work<'_> {
         }
         let Some(old) = old else {
             trusted_issuers::save(&mut *self.tx, &new).await?;
-            self.plan.add(Action::Create, name, Vec::new());
+            self.plan.create(name, differences(&IssuerSettings::default(), &new.settings));
             return Ok(());
         };
         let mut fields = Vec::new();
@@ -54,20 +58,13 @@ impl Work<'_> {
             ("introspection_client_secret", &was.introspection, &file.secrets.introspection),
             ("oauth_client.client_secret", &was.oauth_client, &file.secrets.oauth_client),
         ];
-        for (field, was, is) in secrets {
-            differs(&mut fields, &format!("{field} {SECRET}"), was, is);
+        for (field, was, is) in secrets.into_iter().filter(|(_, was, is)| was != is) {
+            fields.push(Change::secret(field, was.is_some(), is.is_some()));
         }
         if self.plan.compare(name, fields) {
             trusted_issuers::save(&mut *self.tx, &new).await?;
         }
         Ok(())
-    }
-
-    fn opened(&self, issuer: Option<&TrustedIssuer>, context: &str) -> Result<IssuerSecrets> {
-        const WHAT: &str = "trusted issuer secrets";
-        let Some(sealed) = issuer.and_then(|o| o.secrets_sealed.as_deref()) else { return Ok(IssuerSecrets::default()) };
-        let json = self.sealer.open_text(context, sealed).map_err(|e| StoreError::Sealed(WHAT, e))?;
-        serde_json::from_str(&json).map_err(|e| StoreError::Corrupt(WHAT, e.to_string()))
     }
 
     fn sealed(&self, secrets: &IssuerSecrets, context: &str) -> Result<Option<String>> {
@@ -136,6 +133,14 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// The secrets of a trusted issuer.
+pub fn secrets_of(sealer: &Sealer, issuer: &TrustedIssuer) -> Result<IssuerSecrets> {
+    const WHAT: &str = "trusted issuer secrets";
+    let Some(sealed) = &issuer.secrets_sealed else { return Ok(IssuerSecrets::default()) };
+    let json = sealer.open_text(&TrustedIssuer::secrets_context(&issuer.id), sealed).map_err(|e| StoreError::Sealed(WHAT, e))?;
+    serde_json::from_str(&json).map_err(|e| StoreError::Corrupt(WHAT, e.to_string()))
 }
 
 /// Where the file says which tokens lead to somebody.

@@ -3,7 +3,8 @@
 //! or nothing does. Applying the same file twice changes nothing the second time.
 //!
 //! `yaml` and `reader` take the file apart, `read/` turns it into what is `desired`, `passwords` does the slow hashing
-//! before the database is locked, `execute` compares and changes, `plan` says what.
+//! before the database is locked, `execute` compares and changes, `plan` says what. `single` has pages and the admin API do the
+//! same for one thing at a time.
 //!
 //! What the file leaves out has its default, with one exception: the switches that let people in (`enabled`,
 //! `login_enabled`, `password_login`, `active`) stay as they are, so that a restart never lets in again whom an
@@ -17,6 +18,7 @@ mod clear;
 mod desired;
 mod directories;
 mod execute;
+mod goes;
 mod issuers;
 mod nouns;
 mod passwords;
@@ -26,6 +28,7 @@ mod principals;
 mod read;
 mod reader;
 mod resources;
+pub mod single;
 mod sites;
 mod trail;
 mod yaml;
@@ -41,7 +44,7 @@ use crate::{
     },
 };
 pub use passwords::Hashing;
-pub use plan::{Action, Line, Plan};
+pub use plan::{Action, Change, Line, Plan};
 use reader::Context;
 pub use reader::Problem;
 

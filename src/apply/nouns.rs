@@ -1,13 +1,14 @@
 //! Tenants with their domains, connections and clients.
 
 use super::{
-    desired::{ClientFile, ConnectionFile, TenantFile},
+    desired::{ClientFile, ConnectionFile, Secret, TenantFile},
     execute::{Result, Work},
-    plan::{Action, differences, differs},
+    plan::{Change, differences, differs},
 };
 use crate::{
-    oauth::client::Client,
-    policy::{principal::Kind, saml::SamlSettings},
+    oauth::client::{Client, ClientSettings},
+    policy::{connection::ConnectionSettings, principal::Kind, saml::SamlSettings},
+    seal::Sealer,
     secret,
     store::{
         StoreError, clients,
@@ -16,9 +17,6 @@ use crate::{
         tenants::{self, Tenant},
     },
 };
-
-/// How a changed secret is shown.
-pub const SECRET: &str = "(secret)";
 
 impl Work<'_> {
     pub async fn tenant(&mut self, file: &TenantFile) -> Result<Tenant> {
@@ -41,12 +39,12 @@ impl Work<'_> {
         let moved = self.domains(&new, file).await?;
         let name = format!("tenant {}", new.name);
         let Some(old) = old else {
-            self.plan.add(Action::Create, name, Vec::new());
+            self.plan.create(name, vec![Change::new("display_name", (), &new.display_name)]);
             return Ok(new);
         };
         let mut fields = Vec::new();
         differs(&mut fields, "display_name", &old.display_name, &new.display_name);
-        differs(&mut fields, "domains", &false, &moved);
+        fields.extend(moved);
         differs(&mut fields, "provisioning", &old.provisioning, &new.provisioning);
         differs(&mut fields, "enabled", &old.enabled, &new.enabled);
         differs(&mut fields, "password_login", &old.password_login, &new.password_login);
@@ -56,8 +54,8 @@ impl Work<'_> {
         Ok(new)
     }
 
-    /// Whether the tenant's domains change.
-    async fn domains(&mut self, tenant: &Tenant, file: &TenantFile) -> Result<bool> {
+    /// How the tenant's domains change.
+    async fn domains(&mut self, tenant: &Tenant, file: &TenantFile) -> Result<Option<Change>> {
         let mut free = Vec::new();
         for (at, domain) in &file.domains {
             match domains::tenant_of(&mut *self.tx, domain).await? {
@@ -73,18 +71,16 @@ impl Work<'_> {
         if old != free {
             domains::set(&mut *self.tx, &tenant.id, &free).await?;
         }
-        Ok(old != free || self.gave_up.contains(&tenant.id))
+        let gave_up = self.gave_up.get(&tenant.id);
+        Ok((old != free || gave_up.is_some()).then(|| Change::new("domains", gave_up.unwrap_or(&old), &free)))
     }
 
     pub async fn connection(&mut self, tenant: &Tenant, file: &ConnectionFile) -> Result {
         let old = connections::find_by_name(&mut *self.tx, &tenant.id, &file.name).await?;
         let id = old.as_ref().map_or_else(|| secret::row_id(self.now), |o| o.id.clone());
         let context = Connection::secret_context(&id);
-        let was = match old.as_ref().and_then(|o| o.secret_sealed.as_deref()) {
-            Some(sealed) => {
-                let opened = self.sealer.open_text(&context, sealed);
-                Some(opened.map_err(|e| StoreError::Sealed("connection secret", e))?)
-            }
+        let was = match &old {
+            Some(old) => secret_of(self.sealer, old)?,
             None => None,
         };
         let same = match (&was, &file.secret) {
@@ -107,7 +103,7 @@ impl Work<'_> {
         let name = format!("connection {}/{}", tenant.name, new.name);
         let Some(old) = old else {
             connections::save(&mut *self.tx, &new).await?;
-            self.plan.add(Action::Create, name, Vec::new());
+            self.plan.create(name, differences(&ConnectionSettings::default(), &new.settings));
             return Ok(());
         };
         let mut fields = Vec::new();
@@ -116,7 +112,7 @@ impl Work<'_> {
         differs(&mut fields, "login_enabled", &old.login_enabled, &new.login_enabled);
         fields.extend(differences(&old.settings, &new.settings));
         if !same {
-            fields.push(format!("oidc.client_secret {SECRET}"));
+            fields.push(Change::secret("oidc.client_secret", was.is_some(), file.secret.is_some()));
         }
         if self.plan.compare(name, fields) {
             connections::save(&mut *self.tx, &new).await?;
@@ -143,11 +139,36 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Sign-ins that begin at a provider still land on an origin of the client that they are for.
+    pub async fn landings(&mut self, tenant: &Tenant, file: &ClientFile) -> Result {
+        for connection in connections::of_tenant(&mut *self.tx, &tenant.id).await? {
+            let Some(saml) = connection.settings.saml.as_ref().filter(|saml| saml.idp_initiated) else { continue };
+            let Some(url) = saml.idp_initiated_url.as_ref().filter(|_| saml.idp_initiated_client.as_ref() == Some(&file.id))
+            else {
+                continue;
+            };
+            if !SamlSettings::may_land(url, &file.settings.redirect_uris) {
+                let text = format!(
+                    "redirect_uris lack the origin of {url}, where sign-ins that begin at the provider of connection {} land; keep \
+                     one there, or change idp_initiated_url first",
+                    connection.name
+                );
+                self.problem(file.uris_at, text);
+            }
+        }
+        Ok(())
+    }
+
     pub async fn client(&mut self, tenant: &Tenant, file: &ClientFile) -> Result {
         let old = clients::find(&mut *self.tx, &file.id).await?;
         if let Some(other) = old.as_ref().filter(|o| o.tenant_id != tenant.id) {
-            let owner = tenants::find(&mut *self.tx, &other.tenant_id).await?.map_or_else(String::new, |t| t.name);
-            self.problem(file.at, format!("client_id {} belongs to tenant {owner}; choose another, or remove it there", file.id));
+            let text = if self.single {
+                format!("client_id {} is taken; choose another", file.id)
+            } else {
+                let owner = tenants::find(&mut *self.tx, &other.tenant_id).await?.map_or_else(String::new, |t| t.name);
+                format!("client_id {} belongs to tenant {owner}; choose another, or remove it there", file.id)
+            };
+            self.problem(file.at, text);
             return Ok(());
         }
         let context = clients::secret_context(&file.id);
@@ -155,7 +176,11 @@ impl Work<'_> {
             id: file.id.clone(),
             tenant_id: tenant.id.clone(),
             name: file.name.clone(),
-            secret_fingerprint: file.secret.as_ref().map(|s| self.sealer.fingerprint(&context, s)),
+            secret_fingerprint: match &file.secret {
+                Some(Secret::Said(secret)) => Some(self.sealer.fingerprint(&context, secret)),
+                Some(Secret::Kept) => old.as_ref().and_then(|old| old.secret_fingerprint.clone()),
+                None => None,
+            },
             trusted: file.trusted,
             enabled: file.enabled.unwrap_or(old.as_ref().is_none_or(|o| o.enabled)),
             settings: file.settings.clone(),
@@ -169,7 +194,7 @@ impl Work<'_> {
         let name = format!("client {}", new.id);
         let Some(old) = old else {
             clients::save(&mut *self.tx, &new, self.now).await?;
-            self.plan.add(Action::Create, name, Vec::new());
+            self.plan.create(name, differences(&ClientSettings::default(), &new.settings));
             return Ok(());
         };
         let mut fields = Vec::new();
@@ -177,10 +202,19 @@ impl Work<'_> {
         differs(&mut fields, "trusted", &old.trusted, &new.trusted);
         differs(&mut fields, "enabled", &old.enabled, &new.enabled);
         fields.extend(differences(&old.settings, &new.settings));
-        differs(&mut fields, &format!("secret {SECRET}"), &old.secret_fingerprint, &new.secret_fingerprint);
+        if old.secret_fingerprint != new.secret_fingerprint {
+            fields.push(Change::secret("secret", old.secret_fingerprint.is_some(), new.secret_fingerprint.is_some()));
+        }
         if self.plan.compare(name, fields) {
             clients::save(&mut *self.tx, &new, self.now).await?;
         }
         Ok(())
     }
+}
+
+/// The secret of ours at a connection's provider.
+pub fn secret_of(sealer: &Sealer, connection: &Connection) -> Result<Option<String>> {
+    let Some(sealed) = &connection.secret_sealed else { return Ok(None) };
+    let opened = sealer.open_text(&Connection::secret_context(&connection.id), sealed);
+    opened.map(Some).map_err(|e| StoreError::Sealed("connection secret", e))
 }

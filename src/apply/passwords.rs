@@ -1,11 +1,17 @@
 //! Password hashing, done before the transaction begins: it takes tens of milliseconds each, and nobody else may write
 //! meanwhile.
 
-use super::desired::TenantFile;
+use super::desired::{TenantFile, UserFile};
 use crate::{
     policy::email::Email,
     seal::Sealer,
-    store::{Db, StoreError, db::Tx, meta, tenants, users},
+    store::{
+        Db, StoreError,
+        db::Tx,
+        meta,
+        tenants::{self, Tenant},
+        users,
+    },
 };
 
 /// How passwords are hashed and verified (argon2id in PHC form); both take tens of milliseconds on the calling thread.
@@ -84,6 +90,21 @@ fn fingerprint(sealer: &Sealer, passwords: &[&String], hashed: &[Hashed]) -> Opt
     let hashes = hashed.iter().map(|user| user.new.as_ref().or(user.stored.as_ref()).filter(|_| !user.impossible));
     let pairs: Option<Vec<_>> = passwords.iter().zip(hashes).map(|(password, hash)| Some((password, hash?))).collect();
     Some(sealer.fingerprint(MEMO, &serde_json::to_string(&pairs?).ok()?))
+}
+
+/// That of one user by themselves. Their row is locked meanwhile, so the hashing happens on another thread.
+pub async fn of_one(tx: &mut Tx, hashing: Hashing, tenant: &Tenant, user: &UserFile) -> Result<Vec<Hashed>, StoreError> {
+    let Some(password) = user.password.clone() else { return Ok(Vec::new()) };
+    let stored = users::find_by_email(tx, &tenant.id, &user.email).await?.and_then(|user| user.password_hash);
+    let known = stored.clone();
+    let (same, new) = tokio::task::spawn_blocking(move || {
+        let same = known.is_some_and(|hash| (hashing.verify)(&password, &hash));
+        (same, if same { None } else { (hashing.hash)(&password) })
+    })
+    .await
+    .unwrap_or((false, None));
+    let impossible = !same && new.is_none();
+    Ok(vec![Hashed { tenant: tenant.name.clone(), email: user.email.clone(), stored, new, impossible }])
 }
 
 /// Notes that the passwords fit, for the next time. It stays true whatever happens to the users: another hash makes

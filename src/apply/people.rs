@@ -4,7 +4,7 @@ use super::{
     desired::{TeamFile, UserFile},
     execute::{Result, Work},
     passwords::{self, Hashed},
-    plan::{Action, differs},
+    plan::{Change, differs},
 };
 use crate::{
     secret,
@@ -41,13 +41,21 @@ impl Work<'_> {
             };
             users::insert(&mut *self.tx, &user).await?;
             users::declare(&mut *self.tx, &user.id).await?;
-            self.plan.add(Action::Create, name, Vec::new());
+            let mut changes = Vec::new();
+            differs(&mut changes, "name", &None, &user.name);
+            differs(&mut changes, "admin", &false, &user.admin);
+            differs(&mut changes, "active", &true, &user.active);
+            if user.password_hash.is_some() {
+                changes.push(Change::secret("password", false, true));
+            }
+            self.plan.create(name, changes);
             return Ok(());
         };
         // The name that a provider sends is not overwritten with nothing.
         let new = User {
             name: file.name.clone().or(old.name.clone()),
-            email_proven: true,
+            // Whoever changes one field of a person on a page has not vouched for their address.
+            email_proven: old.email_proven || !self.single,
             admin: file.admin,
             updated_at: self.now,
             ..old.clone()
@@ -66,23 +74,31 @@ impl Work<'_> {
             users::update(&mut *self.tx, &new).await?;
         }
         if let Some(hash) = new_hash {
-            fields.push("password (secret)".into());
+            fields.push(Change::secret("password", old.password_hash.is_some(), true));
             users::set_password(&mut *self.tx, &old.id, Some(hash), self.now).await?;
             if old.password_hash.is_some() {
                 // Whoever signed in with the old one has to know the new one.
                 users::end_access(self.tx, self.sealer, &old.id, self.now).await?;
             }
         }
+        if file.password_goes && old.password_hash.is_some() {
+            fields.push(Change::secret("password", true, false));
+            users::set_password(&mut *self.tx, &old.id, None, self.now).await?;
+            users::end_access(self.tx, self.sealer, &old.id, self.now).await?;
+        }
         match file.active {
             Some(false) if old.active || old.shut_by == Some(By::Directory) => {
-                fields.push("active".into());
+                fields.push(Change::new("active", old.active, false));
                 self.shut_out(&old.id).await?;
             }
             Some(true) if !old.active => {
                 let (user_id, by, actor) = (&*old.id, By::Operator, self.actor);
                 let opening = Opening { user_id, by, actor, sealer: self.sealer, now: self.now };
                 match users::open_again(self.tx, &opening).await? {
-                    Opened::Open => fields.push("active".into()),
+                    Opened::Open => fields.push(Change::new("active", false, true)),
+                    _ if self.single => {
+                        self.problem(file.active_at, "the user is inactive in a directory: activate them there");
+                    }
                     // No problem: a start with this file must not fail because a customer's directory shuts somebody out.
                     _ => tracing::warn!(user = file.email.as_str(), "stays deactivated: inactive in a directory"),
                 }
@@ -143,21 +159,32 @@ impl Work<'_> {
             }
         };
         let members = teams::members(&mut *self.tx, &team.id).await?;
-        let mut changed = false;
+        let (mut left, mut joined) = (Vec::new(), Vec::new());
         for id in members.iter().filter(|m| !wanted.contains(m)) {
-            changed |= teams::remove_member(&mut *self.tx, &team.id, id).await?;
+            if teams::remove_member(&mut *self.tx, &team.id, id).await? {
+                left.push(self.address(id).await?);
+            }
         }
         for id in wanted.iter().filter(|w| !members.contains(w)) {
-            changed |= teams::add_member(&mut *self.tx, &team.id, id).await?;
+            if teams::add_member(&mut *self.tx, &team.id, id).await? {
+                joined.push(self.address(id).await?);
+            }
         }
-        let remapped = self.belonging(tenant, &team.id, &file.tokens).await?;
+        let mut changes = Vec::new();
+        if !left.is_empty() || !joined.is_empty() {
+            changes.push(Change::new("members", left, joined));
+        }
+        changes.extend(self.belonging(tenant, &team.id, &file.tokens).await?);
         let name = format!("team {}/{}", tenant.name, file.name);
         if is_new {
-            self.plan.add(Action::Create, name, Vec::new());
+            self.plan.create(name, changes);
         } else {
-            let fields = [("members", changed), ("tokens", remapped)];
-            self.plan.compare(name, fields.into_iter().filter(|(_, is)| *is).map(|(field, _)| field.to_owned()).collect());
+            self.plan.compare(name, changes);
         }
         Ok(())
+    }
+
+    async fn address(&mut self, id: &str) -> Result<String> {
+        Ok(users::find(&mut *self.tx, id).await?.map_or_else(|| id.to_owned(), |user| user.email.as_str().to_owned()))
     }
 }

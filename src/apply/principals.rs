@@ -2,18 +2,22 @@
 
 use std::collections::HashMap;
 
+use serde_json::json;
+
 use super::{
     clear::noun,
     desired::{PrincipalFile, TokensFile},
     execute::{Result, Work},
-    plan::{Action, differs},
+    plan::{Change, differs},
 };
 use crate::{
     policy::principal::Kind,
     store::{
+        connections,
         mappings::{self, Mapping, Source, Target},
         principals::{self, Principal},
         tenants::Tenant,
+        trusted_issuers,
     },
 };
 
@@ -25,14 +29,23 @@ impl Work<'_> {
         if files.is_empty() {
             return Ok(());
         }
-        // There may be very many: they are read at once.
         let mut known: HashMap<(Kind, String), Principal> = HashMap::new();
-        for kind in [Kind::ExternalIdentity, Kind::VirtualAccount] {
-            let all = principals::of_tenant(&mut *self.tx, &tenant.id, kind).await?;
-            known.extend(all.into_iter().map(|p| ((kind, p.name.clone()), p)));
-        }
         let mut mapped: HashMap<Target, Mapping> = HashMap::new();
-        mapped.extend(mappings::of_tenant(&mut *self.tx, &tenant.id).await?.into_iter().map(|m| (m.target.clone(), m)));
+        if let [file] = files {
+            let found = principals::find_by_name(&mut *self.tx, &tenant.id, file.kind, &file.name).await?;
+            if let Some(principal) = found {
+                let mapping = mappings::of_principal(&mut *self.tx, &principal.id).await?;
+                mapped.extend(mapping.into_iter().map(|m| (m.target.clone(), m)));
+                known.insert((file.kind, file.name.clone()), principal);
+            }
+        } else {
+            // There may be very many: they are read at once.
+            for kind in [Kind::ExternalIdentity, Kind::VirtualAccount] {
+                let all = principals::of_tenant(&mut *self.tx, &tenant.id, kind).await?;
+                known.extend(all.into_iter().map(|p| ((kind, p.name.clone()), p)));
+            }
+            mapped.extend(mappings::of_tenant(&mut *self.tx, &tenant.id).await?.into_iter().map(|m| (m.target.clone(), m)));
+        }
         let mut sources = Sources::new();
         for file in files {
             let wanted = match &file.tokens {
@@ -79,10 +92,19 @@ impl Work<'_> {
                 );
                 return Ok(());
             }
-            differs(&mut fields, "issuer", &mapping.source, source);
+            if mapping.source != *source {
+                fields.push(Change::new("issuer", self.source_name(&mapping.source).await?, &tokens.issuer));
+            }
             differs(&mut fields, "claims", &mapping.claims, &tokens.claims);
         } else if mapping.is_some() || wanted.is_some() {
-            fields.push("issuer".to_owned());
+            let was = match mapping {
+                Some(mapping) => self.source_name(&mapping.source).await?,
+                None => None,
+            };
+            fields.push(Change::new("issuer", was, wanted.as_ref().map(|(tokens, _)| &tokens.issuer)));
+            if let (None, Some((tokens, _))) = (old, &wanted) {
+                differs(&mut fields, "claims", &Vec::new(), &tokens.claims);
+            }
         }
         let remapped = !fields.is_empty();
         if let Some(old) = old {
@@ -95,7 +117,7 @@ impl Work<'_> {
             self.remap(tenant, Target::Principal(new.id.clone()), mapping, wanted).await?;
         }
         match old {
-            None => self.plan.add(Action::Create, name, Vec::new()),
+            None => self.plan.create(name, fields),
             Some(_) => {
                 if mapping.is_some() && remapped {
                     self.plan.warn(format!(
@@ -149,11 +171,18 @@ impl Work<'_> {
         }
     }
 
-    /// Makes the tokens that belong to a team those of the file; whether anything changed.
-    pub async fn belonging(&mut self, tenant: &Tenant, team_id: &str, files: &[TokensFile]) -> Result<bool> {
+    /// What a source is called, while it is there.
+    pub async fn source_name(&mut self, source: &Source) -> Result<Option<String>> {
+        Ok(match source {
+            Source::Issuer(id) => trusted_issuers::find(&mut *self.tx, id).await?.map(|issuer| issuer.name),
+            Source::Connection(id) => connections::find(&mut *self.tx, id).await?.map(|connection| connection.name),
+        })
+    }
+
+    /// Makes the tokens that belong to a team those of the file; how that changes them.
+    pub async fn belonging(&mut self, tenant: &Tenant, team_id: &str, files: &[TokensFile]) -> Result<Option<Change>> {
         let target = Target::Team(team_id.to_owned());
-        let mut old = mappings::of_tenant(&mut *self.tx, &tenant.id).await?;
-        old.retain(|m| m.target == target);
+        let mut old = mappings::of_team(&mut *self.tx, team_id).await?;
         let mut sources = Sources::new();
         let mut new = Vec::new();
         for tokens in files {
@@ -163,13 +192,15 @@ impl Work<'_> {
                 None => new.push((tokens, source)),
             }
         }
-        let changed = !old.is_empty() || !new.is_empty();
+        let (mut left, mut added) = (Vec::new(), Vec::new());
         for mapping in &old {
+            left.push(json!({"issuer": self.source_name(&mapping.source).await?, "claims": mapping.claims}));
             mappings::delete(&mut *self.tx, &mapping.id).await?;
         }
         for (tokens, source) in new {
+            added.push(json!({"issuer": tokens.issuer, "claims": tokens.claims}));
             self.remap(tenant, target.clone(), None, Some((tokens, source))).await?;
         }
-        Ok(changed)
+        Ok((!left.is_empty() || !added.is_empty()).then(|| Change::new("tokens", left, added)))
     }
 }

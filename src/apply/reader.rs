@@ -9,7 +9,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::yaml::{At, Key, Kind, Node};
+use super::{
+    desired::Secret,
+    yaml::{At, Key, Kind, Node},
+};
 use crate::suggest;
 
 /// One thing that is wrong with the file, where, and what to do. Secrets never stand in it.
@@ -34,13 +37,20 @@ impl std::fmt::Display for Problem {
 /// What all readers of a file share.
 pub struct Context<'a> {
     pub origin: &'a str,
-    pub env: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    /// Looks up variables; nothing: every text is what it says, and names neither variables nor files. Whoever may change the
+    /// settings of a tenant must not read the server's environment with them.
+    pub env: Option<&'a (dyn Fn(&str) -> Option<String> + Sync)>,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl<'a> Context<'a> {
     pub fn new(origin: &'a str, env: &'a (dyn Fn(&str) -> Option<String> + Sync)) -> Self {
-        Self { origin, env, problems: RefCell::default() }
+        Self { origin, env: Some(env), problems: RefCell::default() }
+    }
+
+    /// For what comes from the network.
+    pub fn literal(origin: &'a str) -> Self {
+        Self { origin, env: None, problems: RefCell::default() }
     }
 
     pub fn problem(&self, at: At, text: impl Into<String>) {
@@ -57,6 +67,7 @@ impl<'a> Context<'a> {
 
     /// `${NAME}` becomes the variable's value, `$${` a plain `${`.
     fn expand(&self, at: At, text: &str) -> Option<String> {
+        let Some(env) = self.env else { return Some(text.to_owned()) };
         let mut out = String::new();
         let mut rest = text;
         while let Some(start) = rest.find("${") {
@@ -71,7 +82,7 @@ impl<'a> Context<'a> {
                 self.problem(at, "${ has no } after it; write $${ for a plain ${");
                 return None;
             };
-            match (self.env)(name) {
+            match env(name) {
                 Some(value) => out.push_str(&value),
                 None => {
                     self.problem(at, format!("the environment variable {name} is not set"));
@@ -118,7 +129,9 @@ impl<'a> Context<'a> {
 
     /// A secret: text, or `{file: path}` relative to the folder of the YAML file, whose last line end is cut.
     fn secret(&self, node: &Node, what: &str) -> Option<Text> {
-        let Kind::Map(_) = &node.kind else { return self.text(node, what).and_then(|t| self.some_secret(t, what)) };
+        if self.env.is_none() || !matches!(node.kind, Kind::Map(_)) {
+            return self.text(node, what).and_then(|t| self.some_secret(t, what));
+        }
         let mut fields = Fields::of(self, node, what)?;
         let path = fields.required_text("file");
         fields.finish();
@@ -215,6 +228,22 @@ impl<'c, 'n> Fields<'c, 'n> {
     pub fn secret(&mut self, name: &'static str) -> Option<Text> {
         let node = self.take(name)?;
         self.context.secret(node, name)
+    }
+
+    /// As [`Fields::secret`], where the stored one may stay.
+    pub fn lasting_secret(&mut self, name: &'static str) -> Option<(Text, Secret)> {
+        let node = self.take(name)?;
+        if matches!(node.kind, Kind::Kept) {
+            return Some((Text { at: node.at, value: String::new(), raw: String::new() }, Secret::Kept));
+        }
+        let text = self.context.secret(node, name)?;
+        let secret = Secret::Said(text.value.clone());
+        Some((text, secret))
+    }
+
+    /// Whether it is said in so many words that there shall be no `name`.
+    pub fn denies(&self, name: &str) -> bool {
+        self.entries.iter().any(|(k, v)| k.name == name && matches!(v.kind, Kind::Null))
     }
 
     pub fn bool(&mut self, name: &'static str) -> Option<bool> {

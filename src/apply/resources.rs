@@ -1,16 +1,18 @@
 //! Resources, and who holds which role on them.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{
     clear::noun,
     desired::{CollaboratorFile, ResourceFile},
     execute::{Result, Work},
-    plan::Action,
+    plan::Change,
 };
 use crate::{
     policy::{email::Email, principal::Kind},
     store::{
         principals,
-        resources::{self, Holder, Resource},
+        resources::{self, Collaborator, Holder, Resource},
         teams,
         tenants::Tenant,
         users,
@@ -33,25 +35,31 @@ impl Work<'_> {
                 resource
             }
         };
-        let mut wanted = Vec::new();
+        let mut wanted = HashMap::new();
         for collaborator in &file.collaborators {
             if let Some(holder) = self.holder(tenant, collaborator).await? {
-                wanted.push((holder, collaborator.role));
+                wanted.insert(holder, collaborator.role);
             }
         }
+        let before = resources::collaborators_named(&mut *self.tx, &resource.id).await?;
         let held = resources::collaborators(&mut *self.tx, &resource.id).await?;
         let mut changed = false;
-        for (holder, _) in held.iter().filter(|(holder, _)| !wanted.iter().any(|(w, _)| w == holder)) {
+        for (holder, _) in held.iter().filter(|(holder, _)| !wanted.contains_key(holder)) {
             changed |= resources::take(&mut *self.tx, &resource.id, holder.id()).await?;
         }
         for (holder, role) in &wanted {
             changed |= resources::give(&mut *self.tx, &resource.id, holder, *role).await?;
         }
+        let mut changes = Vec::new();
+        if changed {
+            let after = resources::collaborators_named(&mut *self.tx, &resource.id).await?;
+            changes.push(Change::new("collaborators", beyond(&before, &after), beyond(&after, &before)));
+        }
         let label = format!("resource {}/{kind} {name}", tenant.name);
         if is_new {
-            self.plan.add(Action::Create, label, Vec::new());
+            self.plan.create(label, changes);
         } else {
-            self.plan.compare(label, if changed { vec!["collaborators".to_owned()] } else { Vec::new() });
+            self.plan.compare(label, changes);
         }
         Ok(())
     }
@@ -78,4 +86,11 @@ impl Work<'_> {
         }
         Ok(found)
     }
+}
+
+/// Who of `some` holds a role that they do not hold among `others`, in words.
+fn beyond(some: &[Collaborator], others: &[Collaborator]) -> Vec<String> {
+    let others: HashSet<&Collaborator> = others.iter().collect();
+    let some = some.iter().filter(|collaborator| !others.contains(collaborator));
+    some.map(|c| format!("{} {}: {}", noun(c.kind), c.name, c.role.as_str())).collect()
 }

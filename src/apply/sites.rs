@@ -3,7 +3,7 @@
 use super::{
     desired::SiteFile,
     execute::{Result, Work},
-    plan::{Action, differences, differs},
+    plan::{differences, differs},
 };
 use crate::{
     oauth::{
@@ -12,7 +12,7 @@ use crate::{
     },
     policy::{
         place::host_name,
-        site::{Login, OURSELVES},
+        site::{Login, OURSELVES, SiteSettings},
     },
     store::{
         clients, resources,
@@ -41,7 +41,7 @@ impl Work<'_> {
         let name = format!("site {}/{}", tenant.name, new.name);
         let Some(old) = old else {
             sites::save(self.tx, &new).await?;
-            self.plan.add(Action::Create, name, Vec::new());
+            self.plan.create(name, differences(&SiteSettings::default(), &new.settings));
             return Ok(());
         };
         let mut fields = Vec::new();

@@ -1,6 +1,6 @@
 //! What the audit log keeps of an apply: one entry for each thing that it changed.
 
-use super::plan::{Action, Line, Plan};
+use super::plan::{Action, Change, Line, Plan};
 use crate::{
     seal::Sealer,
     store::{
@@ -19,15 +19,21 @@ pub fn note(tx: &mut Tx, sealer: &Sealer, actor: &Actor, plan: &Plan, now: i64) 
 /// Users who are shut out, let in again or deleted have the entry that `store::users` writes.
 fn event(line: &Line) -> Option<Event> {
     let is_user = line.name.starts_with("user ");
-    let fields: Vec<&str> = line.fields.iter().map(String::as_str).filter(|field| !is_user || *field != "active").collect();
+    let changes: Vec<&Change> = line.changes.iter().filter(|change| !is_user || change.field != "active").collect();
     let (action, changes) = match line.action {
-        Action::Create => (audit::Action::Create, Changes::default()),
-        Action::Update if is_user && fields.is_empty() => return None,
-        Action::Update => (audit::Action::Update, Changes::default().is("fields", fields)),
+        Action::Create => {
+            (audit::Action::Create, changes.into_iter().fold(Changes::default(), |all, c| all.is(&c.field, c.is.clone())))
+        }
+        Action::Update if is_user && changes.is_empty() => return None,
+        Action::Update => (audit::Action::Update, changes.into_iter().fold(Changes::default(), changed)),
         Action::Delete if is_user => return None,
-        Action::Delete if fields.is_empty() => (audit::Action::Delete, Changes::default()),
-        Action::Delete => (audit::Action::Delete, Changes::default().is("lost", fields)),
+        Action::Delete if line.fields.is_empty() => (audit::Action::Delete, Changes::default()),
+        Action::Delete => (audit::Action::Delete, Changes::default().is("lost", line.fields.clone())),
         Action::Keep | Action::Spare | Action::Unchanged => return None,
     };
     Some(Event::new(line.tenant_id.as_deref(), action, line.name.as_str()).with(changes))
+}
+
+fn changed(all: Changes, change: &Change) -> Changes {
+    all.changed(&change.field, change.was.clone(), change.is.clone())
 }

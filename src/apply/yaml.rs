@@ -42,6 +42,8 @@ pub enum Kind {
     Text(String),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
+    /// A secret that stays as it is stored; no text says this.
+    Kept,
 }
 
 impl Node {
@@ -72,6 +74,7 @@ impl Node {
             Kind::Text(_) => "text",
             Kind::List(_) => "a list",
             Kind::Map(_) => "a mapping",
+            Kind::Kept => "what is stored",
         }
     }
 
@@ -79,7 +82,7 @@ impl Node {
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value;
         match &self.kind {
-            Kind::Null => Value::Null,
+            Kind::Null | Kind::Kept => Value::Null,
             Kind::Bool(x) => (*x).into(),
             Kind::Int(x) => (*x).into(),
             Kind::Float(x) => (*x).into(),

@@ -3,6 +3,7 @@
 use super::{
     db::{Result, StoreError},
     on::On,
+    window::Window,
 };
 use crate::{oauth::client::Client, params};
 
@@ -58,6 +59,17 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Cli
     let sql = "SELECT id, tenant_id, name, secret_fingerprint, trusted, enabled, settings FROM clients \
                WHERE tenant_id = $1 ORDER BY created_at, id";
     let rows = on.into().all::<Stored>(sql, params![tenant_id]).await?;
+    rows.into_iter().map(Client::try_from).collect()
+}
+
+/// A part of a tenant's, by name.
+///
+/// # Errors
+/// As [`find`].
+pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Client>> {
+    let sql = "SELECT id, tenant_id, name, secret_fingerprint, trusted, enabled, settings FROM clients WHERE tenant_id = $1 AND id > $2 AND LOWER(id) LIKE $3 ESCAPE '!' ORDER BY id LIMIT $4";
+    let w = window;
+    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
     rows.into_iter().map(Client::try_from).collect()
 }
 

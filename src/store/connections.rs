@@ -4,6 +4,7 @@ use super::{
     Damaged,
     db::{Result, StoreError},
     on::On,
+    window::Window,
 };
 use crate::{
     params,
@@ -137,6 +138,18 @@ pub async fn serving(on: impl Into<On<'_>>) -> Result<Vec<std::result::Result<Co
 pub async fn any(on: impl Into<On<'_>>, protocol: Protocol) -> Result<bool> {
     let sql = "SELECT id FROM connections WHERE protocol = $1 LIMIT 1";
     Ok(on.into().optional::<(String,)>(sql, params![protocol.as_str()]).await?.is_some())
+}
+
+/// A part of a tenant's, by name.
+///
+/// # Errors
+/// As [`find`].
+pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Connection>> {
+    let sql =
+        "SELECT * FROM connections WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
+    let w = window;
+    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    rows.into_iter().map(Connection::try_from).collect()
 }
 
 /// Inserts, or updates the row of this id; its version grows when anything differs. Tells whether it did.

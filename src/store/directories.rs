@@ -3,7 +3,9 @@
 use super::{
     db::{Result, StoreError},
     on::On,
-    read_json, write_json,
+    read_json,
+    window::Window,
+    write_json,
 };
 use crate::{params, policy::directory::DirectorySettings};
 
@@ -86,6 +88,18 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Dir
 /// As [`find`].
 pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Directory>> {
     let rows = on.into().all::<Stored>("SELECT * FROM directories ORDER BY created_at, id", &[]).await?;
+    rows.into_iter().map(Directory::try_from).collect()
+}
+
+/// A part of a tenant's, by name.
+///
+/// # Errors
+/// As [`find`].
+pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Directory>> {
+    let sql =
+        "SELECT * FROM directories WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
+    let w = window;
+    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
     rows.into_iter().map(Directory::try_from).collect()
 }
 

@@ -77,6 +77,26 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Map
     rows.into_iter().filter_map(Stored::read).map(|read| read.map_err(|(_, e)| e)).collect()
 }
 
+/// That of an external identity or virtual account.
+///
+/// # Errors
+/// As [`of_tenant`].
+pub async fn of_principal(on: impl Into<On<'_>>, principal_id: &str) -> Result<Option<Mapping>> {
+    let sql = "SELECT * FROM mappings WHERE principal_id = $1";
+    let row = on.into().optional::<Stored>(sql, params![principal_id]).await?;
+    row.and_then(Stored::read).map(|read| read.map_err(|(_, e)| e)).transpose()
+}
+
+/// Those that lead to a team.
+///
+/// # Errors
+/// As [`of_tenant`].
+pub async fn of_team(on: impl Into<On<'_>>, team_id: &str) -> Result<Vec<Mapping>> {
+    let sql = "SELECT * FROM mappings WHERE team_id = $1 ORDER BY created_at, id";
+    let rows = on.into().all::<Stored>(sql, params![team_id]).await?;
+    rows.into_iter().filter_map(Stored::read).map(|read| read.map_err(|(_, e)| e)).collect()
+}
+
 /// All there are, in the order they were made; of one whose claims cannot be read, where its tokens come from and why.
 ///
 /// # Errors

@@ -56,6 +56,7 @@ pub mod tenants;
 pub mod throttles;
 pub mod trusted_issuers;
 pub mod users;
+pub mod window;
 
 pub use db::{Db, StoreError};
 pub use on::On;

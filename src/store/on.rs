@@ -26,6 +26,15 @@ impl<'a> From<&'a mut Tx> for On<'a> {
     }
 }
 
+impl<'a> From<&'a mut On<'_>> for On<'a> {
+    fn from(on: &'a mut On<'_>) -> Self {
+        match on {
+            On::Db(db) => Self::Db(db),
+            On::Tx(tx) => Self::Tx(tx),
+        }
+    }
+}
+
 impl On<'_> {
     /// As [`Db::execute`].
     ///

@@ -3,6 +3,7 @@
 use super::{
     db::{Result, StoreError},
     on::On,
+    window::Window,
 };
 use crate::{params, policy::principal::Kind};
 
@@ -65,6 +66,18 @@ pub async fn find_by_name(on: impl Into<On<'_>>, tenant_id: &str, kind: Kind, na
 pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str, kind: Kind) -> Result<Vec<Principal>> {
     let sql = "SELECT * FROM principals WHERE tenant_id = $1 AND kind = $2 ORDER BY created_at, id";
     on.into().all::<Stored>(sql, params![tenant_id, kind.as_str()]).await?.into_iter().map(Stored::read).collect()
+}
+
+/// A part of a tenant's of one kind, by name.
+///
+/// # Errors
+/// What the database says.
+pub async fn window(on: impl Into<On<'_>>, kind: Kind, window: &Window<'_>) -> Result<Vec<Principal>> {
+    let sql = "SELECT * FROM principals WHERE tenant_id = $1 AND kind = $5 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' \
+               ORDER BY name LIMIT $4";
+    let w = window;
+    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit, kind.as_str()]).await?;
+    rows.into_iter().map(Stored::read).collect()
 }
 
 /// All there are, in the order they were made.

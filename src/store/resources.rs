@@ -5,8 +5,12 @@ use std::collections::HashMap;
 use super::{
     db::{Param, Result, StoreError},
     on::On,
+    window::Window,
 };
-use crate::{params, policy::role::Role};
+use crate::{
+    params,
+    policy::{principal::Kind, role::Role},
+};
 
 /// A resource.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -79,6 +83,17 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Res
     on.into().all("SELECT * FROM resources WHERE tenant_id = $1 ORDER BY created_at, id", params![tenant_id]).await
 }
 
+/// A part of a tenant's, by kind and name, after the resource of this kind that the window names.
+///
+/// # Errors
+/// What the database says.
+pub async fn window(on: impl Into<On<'_>>, after_kind: &str, window: &Window<'_>) -> Result<Vec<Resource>> {
+    let sql = "SELECT * FROM resources WHERE tenant_id = $1 AND (kind, name) > ($5, $2) \
+               AND LOWER(kind || ':' || name) LIKE $3 ESCAPE '!' ORDER BY kind, name LIMIT $4";
+    let w = window;
+    on.into().all(sql, params![w.tenant_id, w.after, w.like(), w.limit, after_kind]).await
+}
+
 /// Inserts it.
 ///
 /// # Errors
@@ -96,6 +111,44 @@ pub async fn insert(on: impl Into<On<'_>>, resource: &Resource) -> Result<()> {
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
     Ok(on.into().alter("DELETE FROM resources WHERE id = $1", params![id]).await? > 0)
+}
+
+/// Who holds a role, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Collaborator {
+    /// A user, a team, an external identity or a virtual account.
+    pub kind: Kind,
+    /// A user's address, anyone else's name.
+    pub name: String,
+    /// The role.
+    pub role: Role,
+}
+
+#[derive(sqlx::FromRow)]
+struct Named {
+    kind: String,
+    name: String,
+    role: String,
+}
+
+/// Who holds which role on a resource, by name; not those who hold it by a group of a directory. Sorted.
+///
+/// # Errors
+/// What the database says; `Corrupt` for a role or kind that this version does not know.
+pub async fn collaborators_named(on: impl Into<On<'_>>, resource_id: &str) -> Result<Vec<Collaborator>> {
+    let sql = "SELECT 'user' AS kind, u.email AS name, c.role FROM collaborators c JOIN users u ON u.id = c.user_id \
+                 WHERE c.resource_id = $1 \
+               UNION ALL SELECT 'team', t.name, c.role FROM collaborators c JOIN teams t ON t.id = c.team_id \
+                 WHERE c.resource_id = $1 \
+               UNION ALL SELECT p.kind, p.name, c.role FROM collaborators c JOIN principals p ON p.id = c.principal_id \
+                 WHERE c.resource_id = $1";
+    let mut all = Vec::new();
+    for Named { kind, name, role: held } in on.into().all::<Named>(sql, params![resource_id]).await? {
+        let kind = Kind::parse(&kind).ok_or(StoreError::Corrupt("principal kind", kind))?;
+        all.push(Collaborator { kind, name, role: role(held)? });
+    }
+    all.sort_unstable();
+    Ok(all)
 }
 
 /// Everyone who was given a role on it; the roles that groups of directories bring are not among them.

@@ -1,6 +1,6 @@
 //! Sites: the services behind forward auth.
 
-use super::{db::Result, on::On, read_json, write_json};
+use super::{db::Result, on::On, read_json, window::Window, write_json};
 use crate::{params, policy::site::SiteSettings};
 
 /// A site.
@@ -58,6 +58,17 @@ pub async fn find_by_name(on: impl Into<On<'_>>, tenant_id: &str, name: &str) ->
 pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Site>> {
     let sql = "SELECT * FROM sites WHERE tenant_id = $1 ORDER BY created_at, id";
     on.into().all::<Stored>(sql, params![tenant_id]).await?.into_iter().map(Stored::read).collect()
+}
+
+/// A part of a tenant's, by name.
+///
+/// # Errors
+/// As [`find_by_name`].
+pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Site>> {
+    let sql = "SELECT * FROM sites WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
+    let w = window;
+    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    rows.into_iter().map(Stored::read).collect()
 }
 
 /// All there are, in the order they were made. One whose settings cannot be read has its places alone, and the reason.

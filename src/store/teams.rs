@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{db::Result, on::On};
+use super::{db::Result, on::On, window::Window};
 use crate::params;
 
 /// A group of users.
@@ -35,6 +35,16 @@ pub async fn find_by_name(on: impl Into<On<'_>>, tenant_id: &str, name: &str) ->
 /// What the database says.
 pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Team>> {
     on.into().all("SELECT * FROM teams WHERE tenant_id = $1 ORDER BY created_at, id", params![tenant_id]).await
+}
+
+/// A part of a tenant's, by name.
+///
+/// # Errors
+/// What the database says.
+pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Team>> {
+    let sql = "SELECT * FROM teams WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
+    let w = window;
+    on.into().all(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await
 }
 
 /// The ids of a tenant's teams that groups of directories are.
@@ -98,6 +108,19 @@ pub async fn members(on: impl Into<On<'_>>, team_id: &str) -> Result<Vec<String>
     let mut ids: Vec<String> = rows.into_iter().map(|(id,)| id).collect();
     ids.sort_unstable();
     Ok(ids)
+}
+
+/// The addresses of its members by hand, sorted.
+///
+/// # Errors
+/// What the database says.
+pub async fn addresses(on: impl Into<On<'_>>, team_id: &str) -> Result<Vec<String>> {
+    let sql = "SELECT u.email FROM team_members m JOIN users u ON u.id = m.user_id WHERE m.team_id = $1";
+    let rows = on.into().all::<(String,)>(sql, params![team_id]).await?;
+    let mut addresses: Vec<String> = rows.into_iter().map(|(email,)| email).collect();
+    // Sorted here: the two databases order text differently.
+    addresses.sort_unstable();
+    Ok(addresses)
 }
 
 /// Puts a user in; whether they were not in it before.

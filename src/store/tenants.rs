@@ -3,6 +3,7 @@
 use super::{
     db::{Result, StoreError, Tx},
     on::On,
+    window::Window,
 };
 use crate::{params, policy::identity::Provisioning};
 
@@ -86,6 +87,17 @@ pub async fn find_by_name(on: impl Into<On<'_>>, name: &str) -> Result<Option<Te
 /// What the database says.
 pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Tenant>> {
     let rows = on.into().all::<Stored>("SELECT * FROM tenants ORDER BY created_at, id", params![]).await?;
+    rows.into_iter().map(Tenant::try_from).collect()
+}
+
+/// A part of all of them, by name; the window's own tenant plays no part.
+///
+/// # Errors
+/// What the database says.
+pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Tenant>> {
+    let sql = "SELECT * FROM tenants WHERE name > $1 AND (name LIKE $2 ESCAPE '!' OR LOWER(display_name) LIKE $2 ESCAPE '!') \
+               ORDER BY name LIMIT $3";
+    let rows = on.into().all::<Stored>(sql, params![window.after, window.like(), window.limit]).await?;
     rows.into_iter().map(Tenant::try_from).collect()
 }
 

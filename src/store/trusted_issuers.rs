@@ -1,6 +1,6 @@
 //! Foreign issuers whose tokens a tenant accepts.
 
-use super::{Damaged, db::Result, on::On, read_json, write_json};
+use super::{Damaged, db::Result, on::On, read_json, window::Window, write_json};
 use crate::{params, policy::trusted_issuer::IssuerSettings};
 
 /// A trusted issuer.
@@ -49,6 +49,15 @@ impl Stored {
     }
 }
 
+/// By row id.
+///
+/// # Errors
+/// As [`find_by_name`].
+pub async fn find(on: impl Into<On<'_>>, id: &str) -> Result<Option<TrustedIssuer>> {
+    let sql = "SELECT * FROM trusted_issuers WHERE id = $1";
+    on.into().optional::<Stored>(sql, params![id]).await?.map(Stored::read).transpose()
+}
+
 /// By its name within a tenant.
 ///
 /// # Errors
@@ -78,6 +87,17 @@ pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<std::result::Result<Truste
         row.read().map_err(|e| damaged.because(&e))
     };
     Ok(on.into().all::<Stored>(sql, &[]).await?.into_iter().map(read).collect())
+}
+
+/// A part of a tenant's, by name.
+///
+/// # Errors
+/// As [`find_by_name`].
+pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<TrustedIssuer>> {
+    let sql = "SELECT * FROM trusted_issuers WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
+    let w = window;
+    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    rows.into_iter().map(Stored::read).collect()
 }
 
 /// Inserts, or updates the row of this id.

@@ -7,6 +7,7 @@ pub use access::{By, LastAdministrator, Opened, Opening, ShutOut, end_access, op
 use super::{
     db::{Result, StoreError},
     on::On,
+    window::Window,
 };
 use crate::{params, policy::email::Email};
 
@@ -112,6 +113,18 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Use
 pub async fn page(on: impl Into<On<'_>>, tenant_id: &str, after: &str, limit: i64) -> Result<Vec<User>> {
     let sql = "SELECT * FROM users WHERE tenant_id = $1 AND email > $2 ORDER BY email LIMIT $3";
     let rows = on.into().all::<Stored>(sql, params![tenant_id, after, limit]).await?;
+    rows.into_iter().map(User::try_from).collect()
+}
+
+/// A part of a tenant's, by address; the search looks at names too.
+///
+/// # Errors
+/// What the database says.
+pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<User>> {
+    let sql = "SELECT * FROM users WHERE tenant_id = $1 AND email > $2 \
+               AND (email LIKE $3 ESCAPE '!' OR LOWER(name) LIKE $3 ESCAPE '!') ORDER BY email LIMIT $4";
+    let w = window;
+    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
     rows.into_iter().map(User::try_from).collect()
 }
 

@@ -197,11 +197,13 @@ async fn too_many_are_told_to_wait(backend: Backend) {
     let tenant = tenants::find_by_name(&sso.app.db, "acme").await.unwrap().unwrap();
     let made = desk(&sso.app).invite(&tenant, &wanted("g@acme.example")).await.unwrap();
     let link = made.link.unwrap().replace(&sso.url, &limited.url);
+    let log = Log::down_to(tracing::Level::INFO);
     let mut statuses = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..6 {
         statuses.push(Browser::new().get(&link).await.status);
     }
-    assert_eq!(statuses, [200, 200, 200, 429]);
+    assert_eq!(statuses, [200, 200, 200, 429, 429, 429]);
+    assert_eq!(log.text().matches("too_many_sign_ins").count(), 1, "{}", log.text());
 }
 
 /// Keeps every place taken where passwords are hashed, until it is dropped.

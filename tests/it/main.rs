@@ -6,11 +6,13 @@
 
 mod access;
 mod admin;
+mod administrators;
 mod apply;
 mod apply_trust;
 mod assertions;
 mod attacks;
 mod audit;
+mod audit_trail;
 mod authorize;
 mod backchannel;
 mod browser;
@@ -62,6 +64,7 @@ mod serve;
 mod shut_out;
 mod sign_in;
 mod sign_in_races;
+mod single;
 mod sso;
 mod starts;
 mod store;

@@ -3,6 +3,7 @@
 use crate::{
     browser::{Answer, Browser},
     on_both,
+    sso::Log,
     world::{Backend, World},
 };
 
@@ -61,6 +62,7 @@ async fn guessing_is_limited_and_the_owner_gets_in(backend: Backend) {
     let first = page(&world, &mut attacker).await;
     let login = first.url.clone();
     let csrf = first.csrf();
+    let log = Log::down_to(tracing::Level::INFO);
     let mut statuses = Vec::new();
     for email in ["ada@acme.example", "ADA@acme.example", "Ada@ACME.example"].iter().cycle().take(12) {
         statuses.push(
@@ -72,6 +74,7 @@ async fn guessing_is_limited_and_the_owner_gets_in(backend: Backend) {
         .post(&format!("{login}/password"), &[("csrf", &csrf), ("email", "ada@acme.example"), ("password", "correct horse")])
         .await;
     assert_eq!(right.status, 429, "the right guess is not told from a wrong one");
+    assert_eq!(log.text().matches("too many attempts on passwords").count(), 1, "the operator is told once");
     let other = world.second_node().await;
     let right = attacker.post(&login.replace(&world.url, &other.url), &[("csrf", &csrf), ("email", "x")]).await;
     assert_ne!(right.status, 303);

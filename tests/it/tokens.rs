@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     browser::Browser,
     on_both,
+    sso::Log,
     world::{Backend, START, World, decode, text},
 };
 
@@ -147,8 +148,12 @@ async fn wrong_secrets_are_limited(backend: Backend) {
     for _ in 0..30 {
         assert_eq!(Browser::new().post_as(&url, "web", Some("guess"), &form).await.status, 401);
     }
-    let limited = Browser::new().post_as(&url, "web", Some("web-secret"), &form).await;
-    assert_eq!((limited.status, limited.header("retry-after").is_some()), (429, true));
+    let log = Log::down_to(tracing::Level::INFO);
+    for _ in 0..3 {
+        let limited = Browser::new().post_as(&url, "web", Some("web-secret"), &form).await;
+        assert_eq!((limited.status, limited.header("retry-after").is_some()), (429, true));
+    }
+    assert_eq!(log.text().matches("too many failed client authentications").count(), 1, "{}", log.text());
     assert_eq!(Browser::new().post_as(&url, "api", Some("api-secret"), &form).await.status, 400, "other clients go on");
     world.clock.advance(301);
     assert_eq!(Browser::new().post_as(&url, "web", Some("web-secret"), &form).await.status, 400, "and so does this one, later");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::tenant::lifetime;
+use super::{place, tenant::lifetime};
 use crate::{
     apply::{
         desired::ClientFile,
@@ -39,7 +39,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
     let name = f.value("name");
     let (trusted, enabled) = (f.bool("trusted").unwrap_or_default(), f.bool("enabled"));
     let (has_secret, has_keys) = (f.has("secret"), f.has("jwks") || f.has("jwks_uri"));
-    let secret = f.secret("secret");
+    let secret = f.lasting_secret("secret").map(|(_, secret)| secret);
     let default = ClientSettings::default();
     let wanted = f.list("redirect_uris");
     let redirect_uris = uris(context, &wanted, "redirect_uris");
@@ -73,7 +73,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
     client_credentials(context, node.at, &settings);
     let id = id?;
     let name = name.unwrap_or_else(|| id.value.clone());
-    Some(ClientFile { at: id.at, id: id.value, name, secret: secret.map(|s| s.value), trusted, enabled, settings })
+    Some(ClientFile { at: id.at, id: id.value, name, secret, trusted, enabled, settings, uris_at: place(node, "redirect_uris") })
 }
 
 /// What the client must show, from what it has; contradictions are noted.

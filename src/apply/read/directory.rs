@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{issuer::valid_name, resource, tenant};
 use crate::{
     apply::{
-        desired::{DirectoryFile, TenantFile},
+        desired::{DirectoryFile, Secret, TenantFile},
         reader::{Context, Fields, Text, choose},
         yaml::Node,
     },
@@ -24,7 +24,8 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<DirectoryFile> {
     let mut f = Fields::of(context, node, "a directory")?;
     let name = f.required_text("name").filter(|name| valid_name(context, name));
     let connection = f.text("connection").map(|text| (text.at, text.value));
-    let token = f.secret("token").filter(|token| is_token(context, token)).map(|text| (text.at, text.value));
+    let sound = |(text, token): &(Text, Secret)| *token == Secret::Kept || is_token(context, text);
+    let token = f.lasting_secret("token").filter(sound).map(|(text, token)| (text.at, token));
     let overlap = tenant::span(&mut f, "token_overlap", 0).unwrap_or_default();
     let enabled = f.bool("enabled");
     let proven_domains_only = f.bool("proven_domains_only").unwrap_or_default();
@@ -87,10 +88,10 @@ fn is_token(context: &Context<'_>, token: &Text) -> bool {
 
 /// A token names one directory.
 pub fn judge_tokens(context: &Context<'_>, tenants: &[TenantFile]) {
-    let mut seen: Vec<(&str, String)> = Vec::new();
+    let mut seen: Vec<(&Secret, String)> = Vec::new();
     for (tenant, directory) in tenants.iter().flat_map(|t| t.directories.iter().map(move |d| (t, d))) {
         let Some((at, token)) = &directory.token else { continue };
-        match seen.iter().find(|(known, _)| known == token) {
+        match seen.iter().find(|(known, _)| *known == token) {
             Some((_, owner)) => context.problem(*at, format!("token is that of directory {owner} too; give each its own")),
             None => seen.push((token, format!("{}/{}", tenant.name, directory.name))),
         }

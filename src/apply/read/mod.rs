@@ -13,13 +13,17 @@ mod resource;
 mod site;
 mod tenant;
 
+pub use tenant::read as tenant;
+
 use std::collections::HashMap;
 
 use super::{
     desired::TenantFile,
     reader::{Context, Fields},
-    yaml::{At, Kind, Node},
+    single::Noun,
+    yaml::{self, At, Node},
 };
+use crate::{policy::principal::Kind, store::tenants::Tenant};
 
 /// The whole file. An empty one asks for nothing.
 pub fn read(context: &Context<'_>, text: &str) -> Vec<TenantFile> {
@@ -44,13 +48,36 @@ pub fn read(context: &Context<'_>, text: &str) -> Vec<TenantFile> {
     tenants
 }
 
+/// One thing by itself: a list of a tenant that has nothing else.
+pub fn one(context: &Context<'_>, tenant: &Tenant, noun: Noun, node: &Node) -> TenantFile {
+    let mut file = TenantFile::bare(tenant, node.at);
+    match noun {
+        Noun::Tenant => file = tenant::read(context, node).unwrap_or(file),
+        Noun::Connections => file.connections.extend(connection::read(context, node)),
+        Noun::Clients => file.clients.extend(client::read(context, node)),
+        Noun::Users => file.users.extend(people::user(context, node)),
+        Noun::Teams => file.teams.extend(people::team(context, node)),
+        Noun::Directories => file.directories.extend(directory::read(context, node)),
+        Noun::TrustedIssuers => file.trusted_issuers.extend(issuer::read(context, node)),
+        Noun::ExternalIdentities => file.principals.extend(principal::read(context, node, Kind::ExternalIdentity)),
+        Noun::VirtualAccounts => file.principals.extend(principal::read(context, node, Kind::VirtualAccount)),
+        Noun::Resources => file.resources.extend(resource::read(context, node)),
+        Noun::Sites => file.sites.extend(site::read(context, node)),
+    }
+    file
+}
+
 /// Names each name that stands more than once, at every place but the first.
 pub(super) fn twice<'n>(context: &Context<'_>, noun: &str, names: impl Iterator<Item = (At, &'n str)>) {
     let mut seen: HashMap<&str, At> = HashMap::new();
     for (at, name) in names {
         match seen.get(name) {
             Some(first) => {
-                context.problem(at, format!("{noun} {name} stands in the file twice, first in line {}", first.line));
+                let text = match context.env {
+                    Some(_) => format!("{noun} {name} stands in the file twice, first in line {}", first.line),
+                    None => format!("{noun} {name} stands here twice"),
+                };
+                context.problem(at, text);
             }
             None => {
                 seen.insert(name, at);
@@ -61,7 +88,7 @@ pub(super) fn twice<'n>(context: &Context<'_>, noun: &str, names: impl Iterator<
 
 /// Where `field` stands in the mapping `node`; the mapping itself, when it is missing.
 pub(super) fn place(node: &Node, field: &str) -> At {
-    let Kind::Map(entries) = &node.kind else { return node.at };
+    let yaml::Kind::Map(entries) = &node.kind else { return node.at };
     entries.iter().find(|(key, _)| key.name == field).map_or(node.at, |(_, value)| value.at)
 }
 

@@ -1,6 +1,6 @@
 //! `users:` and `teams:`.
 
-use super::{claims, twice};
+use super::{claims, place, twice};
 use crate::{
     apply::{
         desired::{TeamFile, TokensFile, UserFile},
@@ -14,11 +14,15 @@ pub fn user(context: &Context<'_>, node: &Node) -> Option<UserFile> {
     let mut f = Fields::of(context, node, "a user")?;
     let email = f.required_text("email");
     let name = f.value("name");
+    // In a file, where nothing stands as in `password: ~`, nothing is said.
+    let password_goes = context.env.is_none() && f.denies("password");
     let password = f.secret("password").map(|p| p.value);
+    let active_at = place(node, "active");
     let (admin, active) = (f.bool("admin").unwrap_or_default(), f.bool("active"));
     f.finish();
     let email = email?;
-    Some(UserFile { at: email.at, email: address(context, &email)?, name, password, admin, active })
+    let address = address(context, &email)?;
+    Some(UserFile { at: email.at, email: address, name, password, password_goes, admin, active, active_at })
 }
 
 pub fn team(context: &Context<'_>, node: &Node) -> Option<TeamFile> {

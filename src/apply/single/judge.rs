@@ -1,0 +1,94 @@
+//! What is asked of a body before it is read as a file would be.
+
+use serde_json::{Map, Value};
+
+use super::{
+    Fault, Noun, Order, Refusal,
+    noun::resource_parts,
+    show::{Found, spelled},
+};
+use crate::store::{db::Tx, domains, tenants::Tenant};
+
+/// What [`super::show`] tells and nobody sets.
+const TOLD: [&str; 6] = ["id", "secrets", "email_proven", "platform", "shut_by", "made_for_group"];
+
+/// Who may change what is the deployment's.
+pub const PLATFORM: &str = "only an administrator of the platform may change this";
+
+/// The fields of a body, without those that are only told.
+pub fn fields(noun: Noun, body: &Value) -> Result<Map<String, Value>, Refusal> {
+    let Value::Object(fields) = body else {
+        return Err(Refusal::Faults(vec![Fault::new("", format!("a {} must be an object", noun.word()))]));
+    };
+    let mut fields = fields.clone();
+    for told in TOLD {
+        fields.remove(told);
+    }
+    if noun == Noun::Tenant {
+        let owned = |key: &&String| Noun::owned(key).is_some();
+        let faults: Vec<Fault> = fields
+            .keys()
+            .filter(owned)
+            .map(|key| Fault::new(key.clone(), format!("put {key} one by one, each at its own address")))
+            .collect();
+        if !faults.is_empty() {
+            return Err(Refusal::Faults(faults));
+        }
+    }
+    Ok(fields)
+}
+
+/// The name that the address has is the thing's; the body may say it again.
+pub fn name(noun: Noun, name: &str, old: Option<&Found>, fields: &mut Map<String, Value>) -> Result<(), Refusal> {
+    let mut own: Vec<(&str, String)> = Vec::new();
+    match (noun, old) {
+        // They are called by id or address.
+        (Noun::Users, Some(Found::User(user))) => own.push(("email", user.email.as_str().to_owned())),
+        (Noun::Resources, _) => match resource_parts(name) {
+            Some((kind, name)) => own.extend([("type", kind), ("name", name.to_owned())]),
+            None => return Err(Refusal::Missing),
+        },
+        _ => own.push((noun.key(), name.to_owned())),
+    }
+    for (key, own) in own {
+        match fields.get(key) {
+            None => drop(fields.insert(key.to_owned(), own.into())),
+            Some(Value::String(said)) if *said == own || (noun == Noun::Users && said.eq_ignore_ascii_case(&own)) => {}
+            Some(_) => {
+                let text = format!("it is {own} and cannot be called something else; make another, and delete this one");
+                return Err(Refusal::Faults(vec![Fault::new(key, text)]));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is the deployment's is for those who administer that: the hosts of sites, a tenant's being switched on, and its
+/// domains, which count as proven. So are they themselves: whoever could give them a password could be them.
+pub async fn reach(
+    tx: &mut Tx,
+    order: &Order<'_>,
+    tenant: &Tenant,
+    noun: Noun,
+    old: Option<&Found>,
+    fields: &Map<String, Value>,
+) -> Result<(), Refusal> {
+    if order.platform {
+        return Ok(());
+    }
+    if matches!(old, Some(Found::User(user)) if user.platform) {
+        return Err(Refusal::Forbidden(PLATFORM));
+    }
+    match noun {
+        Noun::Sites => Err(Refusal::Forbidden(PLATFORM)),
+        Noun::Tenant => {
+            let domains = domains::of_tenant(tx, &tenant.id).await?;
+            let now = spelled(tenant, &domains);
+            let differs = |key: &&str| fields.get(*key).is_some_and(|said| now.get(*key) != Some(said));
+            let faults: Vec<Fault> =
+                ["domains", "enabled"].into_iter().filter(differs).map(|key| Fault::new(key, PLATFORM)).collect();
+            if faults.is_empty() { Ok(()) } else { Err(Refusal::Faults(faults)) }
+        }
+        _ => Ok(()),
+    }
+}

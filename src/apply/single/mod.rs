@@ -1,0 +1,281 @@
+//! One thing of a tenant at a time, for pages and the admin API: the same readers and the same work as a file, so that none
+//! of the three can disagree with another.
+//!
+//! A body is one thing as the file would spell it, in JSON (`noun` names it, `literal` makes it a tree whose places are
+//! paths). It is literal: no variables and no files, since whoever administers a tenant is not who runs the server. Secrets
+//! and switches that it leaves out stay (`kept`). `show` gives what [`put`] takes, without secrets; `list` many, in short.
+//!
+//! Everything happens in the caller's transaction, its entries in the audit log too. To ask before something is lost, drop the
+//! transaction of [`remove`] and show its plan.
+
+mod judge;
+mod kept;
+mod list;
+mod literal;
+mod noun;
+mod show;
+mod spelling;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+pub use list::{Part, list};
+pub use noun::Noun;
+pub use show::show;
+
+use self::literal::Literal;
+use super::{
+    Hashing,
+    execute::Work,
+    passwords,
+    plan::Plan,
+    read,
+    reader::{Context, Problem},
+    trail,
+};
+use crate::{
+    seal::Sealer,
+    store::{
+        StoreError,
+        audit::Actor,
+        db::Tx,
+        teams,
+        tenants::{self, Tenant},
+        users,
+    },
+};
+use show::Found;
+
+/// On whose behalf something is changed, and how far that reaches.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// Seals what is stored.
+    pub sealer: &'a Sealer,
+    /// Makes hashes of passwords.
+    pub hashing: Hashing,
+    /// Who, for receipts and the audit log.
+    pub actor: &'a Actor,
+    /// Whether they administer the deployment, not only the tenant.
+    pub platform: bool,
+    /// Also when it leaves the tenant without an active administrator.
+    pub force: bool,
+    /// Unix seconds.
+    pub now: i64,
+}
+
+/// What must be there before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expect {
+    /// It is made, or changed.
+    #[default]
+    Any,
+    /// Nothing of this name.
+    New,
+    /// A thing of this name.
+    There,
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// The field: `oidc.issuer`, `redirect_uris[1]`; empty for the whole.
+    pub path: String,
+    /// What is wrong, and what to do.
+    pub text: String,
+}
+
+impl Fault {
+    fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { path: path.into(), text: text.into() }
+    }
+}
+
+/// Why nothing was changed; the transaction is to be dropped.
+#[derive(Debug)]
+pub enum Refusal {
+    /// These fields are wrong.
+    Faults(Vec<Fault>),
+    /// There is one of this name.
+    Exists,
+    /// There is none of this name.
+    Missing,
+    /// Not by them.
+    Forbidden(&'static str),
+    /// Not as things are.
+    Conflict(String),
+    /// The database.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(e: StoreError) -> Self {
+        Self::Store(e)
+    }
+}
+
+/// Makes one thing of the tenant what `body` says; `name` is what it is called ([`Noun::name_in`]), or nothing when the body
+/// alone says that. The first line of the plan is its own, unless groups of a directory became something else before.
+///
+/// # Errors
+/// Why not.
+pub async fn put(
+    tx: &mut Tx,
+    order: &Order<'_>,
+    tenant: &Tenant,
+    noun: Noun,
+    name: Option<&str>,
+    body: &Value,
+    expect: Expect,
+) -> Result<Plan, Refusal> {
+    tenants::lock(tx).await?;
+    let mut fields = judge::fields(noun, body)?;
+    let named = match name {
+        Some(name) => show::find(&mut *tx, tenant, noun, name).await?,
+        None => None,
+    };
+    let old = match (name, named) {
+        (Some(name), old) => {
+            judge::name(noun, name, old.as_ref(), &mut fields)?;
+            old
+        }
+        (None, _) => match noun.name_in(&fields) {
+            Some(name) => show::find(&mut *tx, tenant, noun, &name).await?,
+            None => None,
+        },
+    };
+    match expect {
+        Expect::New if old.is_some() => return Err(Refusal::Exists),
+        Expect::There if old.is_none() => return Err(Refusal::Missing),
+        _ => {}
+    }
+    judge::reach(tx, order, tenant, noun, old.as_ref(), &fields).await?;
+    let stays = kept::fill(tx, order, old.as_ref(), &mut fields).await?;
+    let literal = Literal::new(fields, stays);
+    let context = Context::literal("");
+    let file = read::one(&context, tenant, noun, &literal.node);
+    literal.judge(context.into_problems())?;
+    let hashed = match file.users.first() {
+        Some(user) => passwords::of_one(tx, order.hashing, tenant, user).await?,
+        None => Vec::new(),
+    };
+
+    let led = users::is_administered(&mut *tx, &tenant.id).await?;
+    let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.actor, order.now);
+    work.single = true;
+    work.plan.tenant_id = Some(tenant.id.clone());
+    if led {
+        work.administered.push(tenant.id.clone());
+    }
+    match (noun, &old) {
+        (Noun::Tenant, _) => drop(work.tenant(&file).await?),
+        (_, Some(Found::Directory(old))) => {
+            for named in &file.directories {
+                work.new_rules(tenant, old.clone(), named).await?;
+            }
+        }
+        _ => {}
+    }
+    if noun != Noun::Tenant {
+        work.things(tenant, &file, &hashed).await?;
+        for client in &file.clients {
+            work.landings(tenant, client).await?;
+        }
+    }
+    let (plan, problems) = work.into_parts();
+    literal.judge(problems)?;
+    led_still(tx, order, tenant, led).await?;
+    trail::note(tx, order.sealer, order.actor, &plan, order.now);
+    Ok(plan)
+}
+
+/// Makes a new tenant of `body`, which names nothing that it owns.
+///
+/// # Errors
+/// Why not.
+pub async fn establish(tx: &mut Tx, order: &Order<'_>, body: &Value) -> Result<Plan, Refusal> {
+    if !order.platform {
+        return Err(Refusal::Forbidden(judge::PLATFORM));
+    }
+    tenants::lock(tx).await?;
+    let literal = Literal::new(judge::fields(Noun::Tenant, body)?, None);
+    let context = Context::literal("");
+    let file = read::tenant(&context, &literal.node);
+    literal.judge(context.into_problems())?;
+    let Some(file) = file else { return Err(Refusal::Missing) };
+    if tenants::find_by_name(&mut *tx, &file.name).await?.is_some() {
+        return Err(Refusal::Exists);
+    }
+    let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.actor, order.now);
+    work.single = true;
+    drop(work.tenant(&file).await?);
+    let (plan, problems) = work.into_parts();
+    literal.judge(problems)?;
+    trail::note(tx, order.sealer, order.actor, &plan, order.now);
+    Ok(plan)
+}
+
+/// Deletes one thing of the tenant, with what it owns. The plan's line says which roles are lost: whoever shall be asked
+/// first drops the transaction.
+///
+/// # Errors
+/// Why not.
+pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun, name: &str) -> Result<Plan, Refusal> {
+    tenants::lock(tx).await?;
+    let Some(found) = show::find(&mut *tx, tenant, noun, name).await? else { return Err(Refusal::Missing) };
+    judge::reach(tx, order, tenant, noun, Some(&found), &Map::new()).await?;
+    let led = users::is_administered(&mut *tx, &tenant.id).await?;
+    let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.actor, order.now);
+    work.single = true;
+    work.plan.tenant_id = Some(tenant.id.clone());
+    work.prune = true;
+    match &found {
+        Found::Tenant(_) if !order.platform => return Err(Refusal::Forbidden(judge::PLATFORM)),
+        Found::Tenant(x) => work.tenant_goes(x).await?,
+        Found::Connection(x) => work.connection_goes(tenant, x).await?,
+        Found::Client(x) => work.client_goes(x).await?,
+        Found::User(x) => work.user_goes(tenant, x).await?,
+        Found::Team(x) => {
+            if teams::pushed(&mut *work.tx, &tenant.id).await?.contains(&x.id) {
+                let text =
+                    "the team is that of a group of a directory: change the directory's group_rules, or the group at its source";
+                return Err(Refusal::Conflict(text.to_owned()));
+            }
+            work.team_goes(tenant, x).await?;
+        }
+        Found::Directory(x) => work.directory_goes(tenant, x).await?,
+        Found::Issuer(x) => work.issuer_goes(tenant, x).await?,
+        Found::Principal(x) => work.principal_goes(tenant, x).await?,
+        Found::Resource(x) => work.resource_goes(tenant, x).await?,
+        Found::Site(x) => work.site_goes(tenant, x).await?,
+    }
+    let (plan, _) = work.into_parts();
+    if noun != Noun::Tenant {
+        led_still(tx, order, tenant, led).await?;
+    }
+    trail::note(tx, order.sealer, order.actor, &plan, order.now);
+    Ok(plan)
+}
+
+/// Without its last active administrator nobody could administer the tenant.
+async fn led_still(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, led: bool) -> Result<(), Refusal> {
+    if led && !order.force && !users::is_administered(&mut *tx, &tenant.id).await? {
+        return Err(Refusal::Conflict(users::LastAdministrator.to_string()));
+    }
+    Ok(())
+}
+
+impl Literal {
+    /// Nothing wrong, or where.
+    fn judge(&self, problems: Vec<Problem>) -> Result<(), Refusal> {
+        if let Some(fault) = self.nul() {
+            return Err(Refusal::Faults(vec![fault]));
+        }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let mut problems = problems;
+        problems.sort_by_key(|p| p.line);
+        let fault = |problem: Problem| Fault::new(self.path(problem.line), problem.text);
+        Err(Refusal::Faults(problems.into_iter().map(fault).collect()))
+    }
+}

@@ -1,0 +1,135 @@
+//! What is stored, in the file's own words. Settings are spelled by the same table as the plan, so a new one shows by itself.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    apply::plan,
+    oauth::client::{Client, ClientAuth},
+    policy::{
+        claim_rules::ClaimRule,
+        trusted_issuer::{Introspection, IntrospectionContent},
+    },
+    store::{
+        connections::Connection, directories::Directory, sites::Site, tenants::Tenant, trusted_issuers::TrustedIssuer,
+        users::User,
+    },
+};
+
+type Fields = Map<String, Value>;
+
+pub fn tenant(x: &Tenant) -> Fields {
+    fields(&json!({
+        "name": x.name,
+        "display_name": x.display_name,
+        "provisioning": x.provisioning,
+        "enabled": x.enabled,
+        "password_login": x.password_login,
+        "access_token_lifetime": x.access_token_lifetime,
+        "refresh_token_lifetime": x.refresh_token_lifetime,
+    }))
+}
+
+pub fn connection(x: &Connection) -> Fields {
+    let mut all = fields(&x.settings);
+    all.extend(fields(&json!({
+        "name": x.name,
+        "protocol": x.protocol,
+        "enabled": x.enabled,
+        "login_enabled": x.login_enabled,
+    })));
+    all
+}
+
+pub fn client(x: &Client) -> Fields {
+    let mut all = fields(&x.settings);
+    // Either way of sending the secret is what is meant when nothing is said.
+    if x.settings.auth == ClientAuth::Secret {
+        all.remove("token_endpoint_auth_method");
+    }
+    all.extend(fields(&json!({"client_id": x.id, "name": x.name, "trusted": x.trusted, "enabled": x.enabled})));
+    all
+}
+
+pub fn user(x: &User) -> Fields {
+    fields(&json!({
+        "id": x.id,
+        "email": x.email.as_str(),
+        "email_proven": x.email_proven,
+        "name": x.name,
+        "admin": x.admin,
+        "active": x.active,
+        "platform": x.platform,
+        "shut_by": x.shut_by.map(crate::store::users::By::as_str),
+    }))
+}
+
+pub fn directory(x: &Directory) -> Fields {
+    let mut all = fields(&x.settings);
+    all.extend(fields(&json!({"name": x.name, "enabled": x.enabled})));
+    all
+}
+
+pub fn issuer(x: &TrustedIssuer) -> Fields {
+    let settings = &x.settings;
+    let mut all = fields(settings);
+    // Two that are stored apart are one in the file, and what is open is said.
+    let issuers: Vec<&str> = settings.issuers().collect();
+    all.insert("issuer".to_owned(), named(&issuers));
+    all.insert("audience".to_owned(), named(&settings.audience));
+    all.insert("claim_values".to_owned(), rules(&settings.claim_values));
+    all.remove("introspection_endpoint");
+    if let Some(introspection) = &settings.introspection {
+        all.extend(asked(introspection));
+    }
+    all.extend(fields(&json!({"name": x.name, "enabled": x.enabled})));
+    all
+}
+
+pub fn site(x: &Site) -> Fields {
+    let mut all = fields(&x.settings);
+    all.insert("claims".to_owned(), rules(&x.settings.claims));
+    all.extend(fields(&json!({"name": x.name, "enabled": x.enabled})));
+    all
+}
+
+/// `claims` and `claim_values`, each rule in full.
+pub fn rules(rules: &[ClaimRule]) -> Value {
+    let rule = |rule: &ClaimRule| (rule.claim.clone(), json!({"values": rule.values, "match_type": rule.match_type}));
+    Value::Object(rules.iter().map(rule).collect())
+}
+
+fn asked(x: &Introspection) -> Fields {
+    let content = match x.content {
+        IntrospectionContent::Form => "application/x-www-form-urlencoded",
+        IntrospectionContent::Json => "application/json",
+    };
+    fields(&json!({
+        "introspection_endpoint": x.endpoint,
+        "introspection_client_id": x.client_id,
+        "introspection_auth": x.auth,
+        "introspection_content_type": content,
+        "introspection_cache_max_age": x.cache_max_age,
+    }))
+}
+
+/// Names, or the word for everybody.
+fn named<T: Serialize>(names: &[T]) -> Value {
+    if names.is_empty() { "any".into() } else { json!(names) }
+}
+
+/// Stored settings by their names in the file, without what is null: that is what leaving it out means.
+fn fields(settings: &impl Serialize) -> Fields {
+    let Ok(Value::Object(stored)) = serde_json::to_value(settings) else { return Fields::new() };
+    let there = stored.into_iter().filter(|(_, value)| !value.is_null());
+    there.map(|(name, value)| (plan::spelling(&name).to_owned(), part(&name, value))).collect()
+}
+
+fn part(name: &str, value: Value) -> Value {
+    match (name, value) {
+        ("oidc" | "saml" | "oauth_client" | "identity", Value::Object(inner)) => {
+            Value::Object(inner.into_iter().filter(|(_, value)| !value.is_null()).collect())
+        }
+        (_, value) => value,
+    }
+}
