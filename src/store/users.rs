@@ -204,6 +204,15 @@ pub async fn is_administered(on: impl Into<On<'_>>, tenant_id: &str) -> Result<b
     Ok(on.into().optional::<(String,)>(sql, params![tenant_id]).await?.is_some())
 }
 
+/// Whether somebody can administer the deployment.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_governed(on: impl Into<On<'_>>) -> Result<bool> {
+    let sql = "SELECT id FROM users WHERE platform AND active LIMIT 1";
+    Ok(on.into().optional::<(String,)>(sql, params![]).await?.is_some())
+}
+
 /// Writes name, `email_proven`, `admin` and `updated_at`; whether the user is there. Address and tenant never change;
 /// `active` changes through [`shut_out`] and [`open_again`] only, the password through [`set_password`].
 ///

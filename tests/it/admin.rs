@@ -42,7 +42,7 @@ async fn world(backend: Backend) -> World {
 }
 
 /// Somebody's tokens.
-async fn tokens(world: &World, client: &str, email: &str) -> Value {
+pub async fn tokens(world: &World, client: &str, email: &str) -> Value {
     let mut browser = Browser::new();
     let answer = world.sign_in(&mut browser, &world.authorize_url(client, &[]), email, "correct horse").await;
     let answer = world.redeem(client, &answer.query("code").unwrap()).await;
@@ -50,7 +50,7 @@ async fn tokens(world: &World, client: &str, email: &str) -> Value {
     answer.json()
 }
 
-fn id(tokens: &Value) -> String {
+pub fn id(tokens: &Value) -> String {
     text(&decode(text(tokens, "access_token")).1, "sub").to_owned()
 }
 

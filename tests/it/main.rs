@@ -6,6 +6,7 @@
 
 mod access;
 mod admin;
+mod admin_surface;
 mod administrators;
 mod apply;
 mod apply_trust;

@@ -102,7 +102,9 @@ pub enum Refusal {
     /// Not by them.
     Forbidden(&'static str),
     /// Not as things are.
-    Conflict(String),
+    Conflict(&'static str),
+    /// Not without [`Order::force`].
+    LastAdministrator,
     /// The database.
     Store(StoreError),
 }
@@ -159,11 +161,11 @@ pub async fn put(
         None => Vec::new(),
     };
 
-    let led = users::is_administered(&mut *tx, &tenant.id).await?;
+    let led = Led::of(tx, tenant).await?;
     let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.actor, order.now);
     work.single = true;
     work.plan.tenant_id = Some(tenant.id.clone());
-    if led {
+    if led.tenant {
         work.administered.push(tenant.id.clone());
     }
     match (noun, &old) {
@@ -223,7 +225,7 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
     tenants::lock(tx).await?;
     let Some(found) = show::find(&mut *tx, tenant, noun, name).await? else { return Err(Refusal::Missing) };
     judge::reach(tx, order, tenant, noun, Some(&found), &Map::new()).await?;
-    let led = users::is_administered(&mut *tx, &tenant.id).await?;
+    let led = Led::of(tx, tenant).await?;
     let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.actor, order.now);
     work.single = true;
     work.plan.tenant_id = Some(tenant.id.clone());
@@ -238,7 +240,7 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
             if teams::pushed(&mut *work.tx, &tenant.id).await?.contains(&x.id) {
                 let text =
                     "the team is that of a group of a directory: change the directory's group_rules, or the group at its source";
-                return Err(Refusal::Conflict(text.to_owned()));
+                return Err(Refusal::Conflict(text));
             }
             work.team_goes(tenant, x).await?;
         }
@@ -249,17 +251,32 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
         Found::Site(x) => work.site_goes(tenant, x).await?,
     }
     let (plan, _) = work.into_parts();
-    if noun != Noun::Tenant {
-        led_still(tx, order, tenant, led).await?;
-    }
+    // Of a tenant that is gone nobody asks who administers it; of the deployment they do.
+    let led = Led { tenant: led.tenant && noun != Noun::Tenant, ..led };
+    led_still(tx, order, tenant, led).await?;
     trail::note(tx, order.sealer, order.actor, &plan, order.now);
     Ok(plan)
 }
 
-/// Without its last active administrator nobody could administer the tenant.
-async fn led_still(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, led: bool) -> Result<(), Refusal> {
-    if led && !order.force && !users::is_administered(&mut *tx, &tenant.id).await? {
-        return Err(Refusal::Conflict(users::LastAdministrator.to_string()));
+/// Whether somebody can administer the tenant, and the deployment.
+#[derive(Clone, Copy)]
+struct Led {
+    tenant: bool,
+    deployment: bool,
+}
+
+impl Led {
+    async fn of(tx: &mut Tx, tenant: &Tenant) -> Result<Self, StoreError> {
+        let led = users::is_administered(&mut *tx, &tenant.id).await?;
+        Ok(Self { tenant: led, deployment: users::is_governed(tx).await? })
+    }
+}
+
+/// Nobody loses the last one who could administer a tenant, or the deployment, without having said so.
+async fn led_still(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, was: Led) -> Result<(), Refusal> {
+    let is = Led::of(tx, tenant).await?;
+    if !order.force && ((was.tenant && !is.tenant) || (was.deployment && !is.deployment)) {
+        return Err(Refusal::LastAdministrator);
     }
     Ok(())
 }

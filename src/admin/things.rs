@@ -1,0 +1,245 @@
+//! What a tenant owns, one thing or a list: everything is written by `apply::single`, as a file would. Bodies are what a file
+//! says of one thing; answers are the same without secrets, with an `ETag` that a change can name in `If-Match`.
+
+use axum::{
+    body::Bytes,
+    extract::{RawQuery, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::{Value, json};
+
+use super::desk::{Desk, no_tenant, nothing};
+use crate::{
+    app::App,
+    apply::{
+        Action, Plan,
+        single::{self, Expect, Fault, Noun, Order, Refusal},
+    },
+    bearer, body,
+    error::ApiError,
+    oauth::{
+        error::{Code, error},
+        params::Params,
+    },
+    secret,
+    store::{
+        StoreError,
+        db::Tx,
+        tenants::{self, Tenant},
+        users::LastAdministrator,
+    },
+};
+
+/// Things on a page unless fewer are asked for.
+const PAGE: usize = 100;
+
+/// `GET /api/v1/tenants/{tenant}/{noun}`, in the order of their names; `next` of one page is `after` of the following one.
+pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let asked = Asked::read(query.as_deref())?;
+    let (app, tenant, noun) = (&desk.app, desk.tenant()?, desk.noun()?);
+    let part = single::list(&app.db, &app.sealer, tenant, noun, &asked.search, &asked.after, asked.limit).await?;
+    Ok(body::answer(StatusCode::OK, &json!({ noun.as_str(): part.items, "next": part.next })))
+}
+
+/// `GET /api/v1/tenants`: of somebody who administers one alone, that one.
+pub async fn tenants(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let asked = Asked::read(query.as_deref())?;
+    let (app, home) = (&desk.app, &desk.operator.home);
+    let body = if desk.operator.is_platform() {
+        let part = single::list(&app.db, &app.sealer, home, Noun::Tenant, &asked.search, &asked.after, asked.limit).await?;
+        json!({ "tenants": part.items, "next": part.next })
+    } else {
+        let own = single::show(&app.db, &app.sealer, home, Noun::Tenant, &home.name).await?;
+        let own = own.filter(|_| asked.after.is_empty() && home.name.contains(&asked.search.to_lowercase()));
+        json!({ "tenants": own.into_iter().collect::<Vec<_>>(), "next": null })
+    };
+    Ok(body::answer(StatusCode::OK, &body))
+}
+
+/// `GET /api/v1/tenants/{tenant}/{noun}/{name}`, and of the tenant itself.
+pub async fn show(desk: Desk) -> Result<Response, ApiError> {
+    let (tenant, noun, name) = desk.thing()?;
+    let found = single::show(&desk.app.db, &desk.app.sealer, tenant, noun, name).await?;
+    Ok(shown(StatusCode::OK, &found.ok_or_else(nothing)?))
+}
+
+/// `POST /api/v1/tenants/{tenant}/{noun}`: a new one, called as the body says.
+pub async fn create(
+    desk: Desk,
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let asked = Asked::read(query.as_deref())?;
+    let (tenant, noun) = (desk.tenant()?, desk.noun()?);
+    let body: Value = body::read(&headers, &body)?;
+    let mut tx = app.db.begin().await?;
+    let order = desk.order(asked.force);
+    let plan = match single::put(&mut tx, &order, tenant, noun, None, &body, Expect::New).await {
+        Ok(plan) => plan,
+        Err(refusal) => return refused(refusal),
+    };
+    let name = body.as_object().and_then(|fields| noun.name_in(fields)).unwrap_or_default();
+    finish(&app, tx, tenant, noun, &name, &plan).await
+}
+
+/// `POST /api/v1/tenants`
+pub async fn establish(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+    let body: Value = body::read(&headers, &body)?;
+    let mut tx = desk.app.db.begin().await?;
+    let plan = match single::establish(&mut tx, &desk.order(false), &body).await {
+        Ok(plan) => plan,
+        Err(refusal) => return refused(refusal),
+    };
+    let name = body["name"].as_str().unwrap_or_default();
+    let tenant = tenants::find_by_name(&mut tx, name).await?.ok_or_else(no_tenant)?;
+    finish(&desk.app, tx, &tenant, Noun::Tenant, name, &plan).await
+}
+
+/// `PUT /api/v1/tenants/{tenant}/{noun}/{name}`: makes it what the body says, whether it is there or not.
+pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+    let asked = Asked::read(query.as_deref())?;
+    let (tenant, noun, name) = desk.thing()?;
+    let body: Value = body::read(&headers, &body)?;
+    let mut tx = desk.app.db.begin().await?;
+    let order = desk.order(asked.force);
+    unchanged(&mut tx, &order, tenant, noun, name, &headers).await?;
+    match single::put(&mut tx, &order, tenant, noun, Some(name), &body, Expect::Any).await {
+        Ok(plan) => finish(&desk.app, tx, tenant, noun, name, &plan).await,
+        Err(refusal) => refused(refusal),
+    }
+}
+
+/// `DELETE /api/v1/tenants/{tenant}/{noun}/{name}`: where something is lost with it, `confirm` must repeat the name.
+pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, ApiError> {
+    let asked = Asked::read(query.as_deref())?;
+    let (tenant, noun, name) = desk.thing()?;
+    let mut tx = desk.app.db.begin().await?;
+    let order = desk.order(asked.force);
+    unchanged(&mut tx, &order, tenant, noun, name, &headers).await?;
+    let plan = match single::remove(&mut tx, &order, tenant, noun, name).await {
+        Ok(plan) => plan,
+        Err(refusal) => return refused(refusal),
+    };
+    let lost: Vec<&String> = plan.deletions().flat_map(|line| &line.fields).collect();
+    let asks = !lost.is_empty() || noun == Noun::Tenant;
+    if asks && asked.confirm.as_deref() != Some(name) {
+        let description = "more is lost with it: repeat the name as confirm to delete it nevertheless";
+        let body = json!({ "error": Code::Conflict.as_str(), "error_description": description, "lost": lost });
+        return Ok(body::answer(StatusCode::CONFLICT, &body));
+    }
+    tx.commit().await?;
+    desk.app.deliveries.nudge();
+    Ok(body::answer(StatusCode::OK, &json!({ "deleted": name, "lost": lost })))
+}
+
+/// What the query says.
+struct Asked {
+    search: String,
+    after: String,
+    limit: usize,
+    force: bool,
+    confirm: Option<String>,
+}
+
+impl Asked {
+    fn read(query: Option<&str>) -> Result<Self, ApiError> {
+        let params = Params::parse(query.unwrap_or_default())?;
+        let text = |name| params.one(name).map(|value| value.unwrap_or_default().to_owned());
+        let limit = params.one("limit")?.map_or(Some(PAGE), |text| text.parse().ok()).filter(|limit| (1..=PAGE).contains(limit));
+        let limit = limit.ok_or_else(|| error(Code::InvalidRequest, format!("limit must be a number from 1 to {PAGE}")))?;
+        let force = match params.one("force")? {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(error(Code::InvalidRequest, "force must be true or false").into()),
+        };
+        let confirm = params.one("confirm")?.map(str::to_owned);
+        Ok(Self { search: text("search")?, after: text("after")?, limit, force, confirm })
+    }
+}
+
+/// Whoever names in `If-Match` what they have seen must not overwrite what somebody else has written since. Under the lock of
+/// all writers, so that of two who have seen the same the second is told.
+async fn unchanged(
+    tx: &mut Tx,
+    order: &Order<'_>,
+    tenant: &Tenant,
+    noun: Noun,
+    name: &str,
+    headers: &HeaderMap,
+) -> Result<(), ApiError> {
+    let named = |header| headers.get(header).map(|value| value.to_str().unwrap_or_default());
+    let (matching, absent) = (named(header::IF_MATCH), named(header::IF_NONE_MATCH));
+    if matching.is_none() && absent.is_none() {
+        return Ok(());
+    }
+    tenants::lock(tx).await?;
+    let now = single::show(&mut *tx, order.sealer, tenant, noun, name).await?.map(|thing| tag(&thing));
+    let holds = |tags: &str| {
+        let tags: Vec<&str> = tags.split(',').map(str::trim).collect();
+        now.as_deref().is_some_and(|now| tags.iter().any(|tag| *tag == "*" || *tag == now))
+    };
+    if matching.is_some_and(|tags| !holds(tags)) || absent.is_some_and(holds) {
+        let e = error(Code::Conflict, "it is not as it was when you looked at it: look again");
+        return Err(ApiError { status: StatusCode::PRECONDITION_FAILED, ..e.into() });
+    }
+    Ok(())
+}
+
+/// Commits, and answers with what is there now.
+async fn finish(app: &App, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str, plan: &Plan) -> Result<Response, ApiError> {
+    // The tenant may be another than it was.
+    let tenant = tenants::find(&mut tx, &tenant.id).await?.ok_or_else(no_tenant)?;
+    let thing = single::show(&mut tx, &app.sealer, &tenant, noun, name).await?;
+    tx.commit().await?;
+    app.deliveries.nudge();
+    let mut thing = thing.ok_or_else(|| ApiError::unavailable("what was just written is gone"))?;
+    let tag = tag(&thing);
+    if let Some(fields) = thing.as_object_mut().filter(|_| !plan.warnings.is_empty()) {
+        fields.insert("warnings".to_owned(), json!(plan.warnings));
+    }
+    let is_new = plan.lines.iter().any(|line| line.action == Action::Create);
+    let mut response = shown(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &thing);
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+fn shown(status: StatusCode, thing: &Value) -> Response {
+    ([(header::ETAG, tag(thing))], body::answer(status, thing)).into_response()
+}
+
+/// What this version of it is called.
+fn tag(thing: &Value) -> String {
+    format!("\"{}\"", secret::digest(&thing.to_string()))
+}
+
+fn refused(refusal: Refusal) -> Result<Response, ApiError> {
+    match refusal {
+        Refusal::Faults(faults) => Ok(faulty(&faults)),
+        Refusal::Exists => Err(error(Code::Conflict, "there is one of this name already").into()),
+        Refusal::Missing => Err(nothing()),
+        Refusal::Forbidden(why) => Err(bearer::forbidden(why, "an administrator of a tenant")),
+        Refusal::Conflict(why) => Err(error(Code::Conflict, why).into()),
+        Refusal::LastAdministrator => {
+            Err(error(Code::Conflict, format!("{LastAdministrator}, or add force=true to the query")).into())
+        }
+        // Somebody who takes no turns with other writers was faster.
+        Refusal::Store(e @ StoreError::Database(_)) if e.is_conflict() => {
+            Err(ApiError::new(error(Code::Conflict, "there is one of this name already"), e.to_string()))
+        }
+        Refusal::Store(e) => Err(e.into()),
+    }
+}
+
+fn faulty(faults: &[Fault]) -> Response {
+    let body = json!({
+        "error": Code::InvalidRequest.as_str(),
+        "error_description": "some fields are wrong: faults says which and why",
+        "faults": faults,
+    });
+    body::answer(StatusCode::UNPROCESSABLE_ENTITY, &body)
+}

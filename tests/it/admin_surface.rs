@@ -1,0 +1,248 @@
+//! Every route of the admin API, by every kind of asker: the list is the one that the router is made of, so that a route
+//! without an entry here fails.
+
+use serde_json::{Value, json};
+
+use crate::{
+    admin::{id, tokens},
+    browser::{Answer, Browser},
+    on_both,
+    world::{Backend, World, text},
+};
+
+on_both!(
+    every_route_answers_each_asker_as_it_is_to,
+    every_noun_is_served,
+    who_has_looked_is_told_of_others_changes,
+    what_is_lost_is_named_before,
+    bodies_are_judged_field_by_field,
+);
+
+const STATE: &str = r#"
+tenants:
+- name: acme
+  clients:
+  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true}
+  - {client_id: foreign, secret: foreign-secret, redirect_uris: ["https://foreign.example/cb"], trusted: true}
+  users:
+  - {email: ada@acme.example, password: "correct horse", admin: true, active: true}
+  - {email: bob@acme.example, password: "correct horse", active: true}
+  - {email: gil@acme.example, active: true}
+  teams:
+  - {name: sre, members: [bob@acme.example]}
+  - {name: gone-own}
+  - {name: gone-platform}
+  resources:
+  - {type: model, name: gpt, collaborators: [{team: sre, role: viewer}]}
+- name: other
+  clients:
+  - {client_id: other-web, secret: other-secret, redirect_uris: ["https://other.example/cb"], trusted: true}
+  users:
+  - {email: carl@other.example, password: "correct horse", admin: true, active: true}
+- name: home
+  clients:
+  - {client_id: api, secret: api-secret, redirect_uris: ["https://api.example/cb"], trusted: true}
+  users:
+  - {email: root@home.example, password: "correct horse", active: true}
+"#;
+
+/// Who asks, in the order in which they do: those who may not come before those who may.
+const ASKERS: [&str; 6] = ["nobody", "user", "untrusted", "other", "own", "platform"];
+
+struct Askers {
+    world: World,
+    tokens: Vec<(&'static str, Option<String>)>,
+    gil: String,
+}
+
+impl Askers {
+    async fn new(backend: Backend) -> Self {
+        let world = World::with(backend, STATE, &[]).await;
+        world.sql("UPDATE users SET platform = TRUE WHERE email = 'root@home.example'").await;
+        let access = async |client, email| Some(text(&tokens(&world, client, email).await, "access_token").to_owned());
+        let tokens = vec![
+            ("nobody", None),
+            ("user", access("web", "bob@acme.example").await),
+            ("untrusted", access("foreign", "ada@acme.example").await),
+            ("other", access("other-web", "carl@other.example").await),
+            ("own", access("web", "ada@acme.example").await),
+            ("platform", access("api", "root@home.example").await),
+        ];
+        world.sql("UPDATE clients SET trusted = FALSE WHERE id = 'foreign'").await;
+        let mut askers = Self { world, tokens, gil: String::new() };
+        let gil = askers.ask("own", "GET", "tenants/acme/users/gil@acme.example", &[], None).await;
+        askers.gil = text(&gil.json(), "id").to_owned();
+        askers
+    }
+
+    async fn ask(&self, who: &str, method: &str, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Answer {
+        let token = self.tokens.iter().find(|(name, _)| *name == who).unwrap().1.as_ref();
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let mut all = headers.to_vec();
+        all.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
+        if body.is_some() {
+            all.push(("content-type", "application/json"));
+        }
+        let url = format!("{}/api/v1/{path}", self.world.url);
+        Browser::new().send(method.parse().unwrap(), &url, &all, body.map(|body| body.to_string())).await
+    }
+}
+
+/// Of a route: what to ask, and what administrators of another tenant, of the tenant and of the platform are answered. In
+/// path and body `WHO` stands for the asker, `GIL` for a user's id.
+fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>, [u16; 3])> {
+    let named = || Some(json!({"name": "made-WHO"}));
+    let tenant = "/api/v1/tenants/{tenant}";
+    let (many, one) = (format!("{tenant}/{{noun}}"), format!("{tenant}/{{noun}}/{{name}}"));
+    Some(match (method, path) {
+        ("GET", "/api/v1/audit") => ("audit?tenant=acme", None, [404, 200, 200]),
+        // These speak for the administrator's own tenant alone.
+        ("POST", "/api/v1/users/{id}/deactivate") => ("users/GIL/deactivate", None, [404, 200, 404]),
+        ("POST", "/api/v1/users/{id}/activate") => ("users/GIL/activate", None, [404, 200, 404]),
+        ("GET", "/api/v1/users/{id}/receipts") => ("users/GIL/receipts", None, [404, 200, 404]),
+        ("GET", "/api/v1/invites") => ("invites", None, [200, 200, 200]),
+        ("POST", "/api/v1/invites") => ("invites", Some(json!({"email": "WHO@acme.example"})), [201, 201, 201]),
+        ("DELETE", "/api/v1/invites/{id}") => ("invites/none", None, [404, 404, 404]),
+        ("POST", "/api/v1/invites/{id}/resend") => ("invites/none/resend", None, [404, 404, 404]),
+        ("GET", "/api/v1/tenants") => ("tenants", None, [200, 200, 200]),
+        ("POST", "/api/v1/tenants") => ("tenants", named(), [403, 403, 201]),
+        ("GET", path) if path == tenant => ("tenants/acme", None, [404, 200, 200]),
+        ("PUT", path) if path == tenant => ("tenants/acme", Some(json!({"display_name": "WHO"})), [404, 200, 200]),
+        ("DELETE", path) if path == tenant => ("tenants/acme", None, [404, 403, 409]),
+        ("GET", path) if path == many => ("tenants/acme/teams", None, [404, 200, 200]),
+        ("POST", path) if path == many => ("tenants/acme/teams", named(), [404, 201, 201]),
+        ("GET", path) if path == one => ("tenants/acme/teams/sre", None, [404, 200, 200]),
+        ("PUT", path) if path == one => ("tenants/acme/teams/put-WHO", Some(json!({})), [404, 201, 201]),
+        ("DELETE", path) if path == one => ("tenants/acme/teams/gone-WHO", None, [404, 200, 200]),
+        _ => return None,
+    })
+}
+
+async fn every_route_answers_each_asker_as_it_is_to(backend: Backend) {
+    let askers = Askers::new(backend).await;
+    for (method, route) in gatehouse::admin::surface() {
+        let Some((path, body, [other, own, platform])) = expected(&method, route) else {
+            panic!("{method} {route} has no entry: who may ask it?");
+        };
+        for (who, status) in ASKERS.into_iter().zip([401, 403, 403, other, own, platform]) {
+            let fill = |text: &str| text.replace("WHO", who).replace("GIL", &askers.gil);
+            let body = body.as_ref().map(|body| serde_json::from_str(&fill(&body.to_string())).unwrap());
+            let answer = askers.ask(who, &method, &fill(path), &[], body).await;
+            assert_eq!(answer.status, status, "{method} {route} by {who}: {}", answer.body);
+            assert_eq!(answer.header("cache-control"), Some("no-store"), "{method} {route} by {who}");
+            if status >= 400 {
+                let answer = answer.json();
+                assert!(answer["error"].is_string() && answer["error_description"].is_string(), "{answer}");
+            }
+        }
+        let token = askers.tokens.iter().find(|(who, _)| *who == "own").unwrap().1.clone().unwrap();
+        let cookie = format!("accessToken={token}");
+        let path = path.replace("GIL", &askers.gil);
+        assert_eq!(askers.ask("nobody", &method, &path, &[("cookie", &cookie)], None).await.status, 401, "{method} {route}");
+    }
+}
+
+async fn every_noun_is_served(backend: Backend) {
+    let askers = Askers::new(backend).await;
+    for noun in gatehouse::apply::single::Noun::OWNED {
+        let path = format!("tenants/acme/{}", noun.as_str());
+        for (who, status) in ASKERS.into_iter().zip([401, 403, 403, 404, 200, 200]) {
+            let answer = askers.ask(who, "GET", &path, &[], None).await;
+            assert_eq!(answer.status, status, "{path} by {who}: {}", answer.body);
+            if status == 200 {
+                assert!(answer.json()[noun.as_str()].is_array(), "{}", answer.body);
+            }
+        }
+        let one = format!("{path}/no:thing");
+        for (who, status) in ASKERS.into_iter().zip([401, 403, 403, 404, 404, 404]) {
+            assert_eq!(askers.ask(who, "GET", &one, &[], None).await.status, status, "{one} by {who}");
+            assert_eq!(askers.ask(who, "DELETE", &one, &[], None).await.status, status, "{one} by {who}");
+        }
+    }
+    for path in ["tenants/acme/things", "tenants/none/teams", "tenants/acme/teams/%FF", "tenants/%00", "tenants/acme/teams/%00"] {
+        let answer = askers.ask("platform", "GET", path, &[], None).await;
+        assert_eq!((answer.status, text(&answer.json(), "error")), (404, "not_found"), "{path}");
+    }
+    // What is the deployment's is for the platform's administrators.
+    let site = json!({"hosts": ["app.example"]});
+    for (who, status) in [("own", 403), ("platform", 201)] {
+        let answer = askers.ask(who, "PUT", "tenants/acme/sites/app", &[], Some(site.clone())).await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
+    assert_eq!(askers.ask("own", "PUT", "tenants/home/users/root@home.example", &[], Some(json!({}))).await.status, 404);
+    let tenants = askers.ask("own", "GET", "tenants", &[], None).await.json();
+    assert_eq!(tenants["tenants"].as_array().unwrap().len(), 1, "of others nothing is said: {tenants}");
+}
+
+async fn who_has_looked_is_told_of_others_changes(backend: Backend) {
+    let askers = Askers::new(backend).await;
+    let path = "tenants/acme/teams/sre";
+    let put = async |headers: &[(&str, &str)], members: Value| {
+        askers.ask("own", "PUT", path, headers, Some(json!({"members": members}))).await
+    };
+    let seen = askers.ask("own", "GET", path, &[], None).await;
+    let tag = seen.header("etag").unwrap().to_owned();
+    let first = put(&[("if-match", &tag)], json!(["ada@acme.example"])).await;
+    assert_eq!(first.status, 200, "{}", first.body);
+    assert_eq!(put(&[("if-match", &tag)], json!([])).await.status, 412, "it is another one by now");
+    assert_eq!(askers.ask("own", "DELETE", path, &[("if-match", &tag)], None).await.status, 412);
+    let now = askers.ask("own", "GET", path, &[], None).await;
+    assert_eq!((now.header("etag"), &now.json()["members"]), (first.header("etag"), &json!(["ada@acme.example"])));
+    assert_eq!(put(&[("if-none-match", "*")], json!([])).await.status, 412, "there is one");
+    assert_eq!(put(&[("if-match", "*")], json!([])).await.status, 200);
+    let new = askers.ask("own", "PUT", "tenants/acme/teams/new", &[("if-match", "*")], Some(json!({}))).await;
+    assert_eq!(new.status, 412, "there is none");
+    let new = askers.ask("own", "PUT", "tenants/acme/teams/new", &[("if-none-match", "*")], Some(json!({}))).await;
+    assert_eq!(new.status, 201, "{}", new.body);
+}
+
+async fn what_is_lost_is_named_before(backend: Backend) {
+    let askers = Askers::new(backend).await;
+    let answer = askers.ask("own", "DELETE", "tenants/acme/teams/sre", &[], None).await;
+    assert_eq!((answer.status, &answer.json()["lost"]), (409, &json!(["viewer on model gpt"])));
+    assert_eq!(askers.ask("own", "DELETE", "tenants/acme/teams/sre?confirm=dev", &[], None).await.status, 409);
+    let answer = askers.ask("own", "DELETE", "tenants/acme/teams/sre?confirm=sre", &[], None).await;
+    assert_eq!((answer.status, answer.json()), (200, json!({"deleted": "sre", "lost": ["viewer on model gpt"]})));
+    assert_eq!(askers.ask("own", "GET", "tenants/acme/teams/sre", &[], None).await.status, 404);
+    let ada = "tenants/acme/users/ada@acme.example";
+    assert_eq!(askers.ask("own", "DELETE", ada, &[], None).await.status, 409, "the last administrator");
+    let audit = askers.ask("own", "GET", "audit?subject=team%20acme/sre", &[], None).await.json();
+    let entry = &audit["entries"][0];
+    assert_eq!(
+        (&entry["action"], &entry["actor"], &entry["via"]),
+        (&json!("delete"), &json!("administrator ada@acme.example"), &json!("api"))
+    );
+    assert_eq!(askers.ask("own", "DELETE", &format!("{ada}?force=true"), &[], None).await.status, 200);
+    assert_eq!(askers.ask("platform", "DELETE", "tenants/acme?confirm=acme", &[], None).await.status, 200);
+    assert_eq!(askers.ask("platform", "GET", "tenants/acme", &[], None).await.status, 404);
+}
+
+async fn bodies_are_judged_field_by_field(backend: Backend) {
+    let askers = Askers::new(backend).await;
+    let body = json!({"name": "okta", "oidc": {"issuer": "http://o.example", "client_id": "gh"}});
+    let answer = askers.ask("own", "POST", "tenants/acme/connections", &[], Some(body)).await;
+    assert_eq!((answer.status, text(&answer.json(), "error")), (422, "invalid_request"), "{}", answer.body);
+    assert_eq!(answer.json()["faults"][0]["path"], "oidc.issuer");
+    let body = json!({"name": "okta", "oidc": {"issuer": "https://o.example", "client_id": "gh", "client_secret": "hush"}});
+    let answer = askers.ask("own", "POST", "tenants/acme/connections", &[], Some(body.clone())).await;
+    assert_eq!((answer.status, &answer.json()["secrets"]), (201, &json!(["oidc.client_secret"])), "{}", answer.body);
+    assert!(!answer.body.contains("hush"));
+    assert_eq!(askers.ask("own", "POST", "tenants/acme/connections", &[], Some(body)).await.status, 409);
+    let back = askers.ask("own", "PUT", "tenants/acme/connections/okta", &[], Some(answer.json())).await;
+    assert_eq!((back.status, back.header("etag")), (200, answer.header("etag")), "{}", back.body);
+    for (method, path, status) in [
+        ("POST", "tenants/acme/connections", 400),
+        ("PUT", "tenants/acme/connections/okta", 400),
+        ("GET", "tenants/acme/connections?limit=0", 400),
+        ("GET", "tenants/acme/connections?limit=1&limit=2", 400),
+        ("DELETE", "tenants/acme/connections/okta?force=perhaps", 400),
+        ("GET", "tenants/acme/connections?search=kt&limit=1", 200),
+    ] {
+        assert_eq!(askers.ask("own", method, path, &[], None).await.status, status, "{method} {path}");
+    }
+    let user = json!({"email": "new@acme.example", "password": "correct horse"});
+    let made = askers.ask("own", "POST", "tenants/acme/users", &[], Some(user)).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let signed_in = tokens(&askers.world, "web", "new@acme.example").await;
+    assert_eq!(id(&signed_in), text(&made.json(), "id"), "with the password that the API has set");
+}
