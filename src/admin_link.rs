@@ -18,9 +18,9 @@ use crate::{
 /// Seconds that a set-up link is good for; the next start prints another.
 pub const SETUP_LIFETIME: i64 = 86_400;
 /// What the path of a set-up link begins with; what follows is a secret.
-pub const SETUP: &str = "/admin/setup/";
+pub const SETUP: &str = "/admin/_/setup/";
 /// The same of a link for an administrator whose provider is down.
-pub const BREAK_GLASS: &str = "/admin/break-glass/";
+pub const BREAK_GLASS: &str = "/admin/_/break-glass/";
 
 /// Where a link leads.
 #[must_use]

@@ -39,12 +39,14 @@ macro_rules! asset {
 
 /// What every page looks like.
 pub static STYLESHEET: Asset = asset!("gatehouse", "css", "text/css; charset=utf-8");
+/// What the admin pages have beside that.
+pub static ADMIN_STYLESHEET: Asset = asset!("admin", "css", "text/css; charset=utf-8");
 /// The mark, also the favicon.
 pub static MARK: Asset = asset!("mark", "svg", "image/svg+xml");
 /// Submits `form_post.html` without a click.
 pub static POST_SCRIPT: Asset = asset!("post", "js", "text/javascript; charset=utf-8");
 
-static ALL: [&Asset; 3] = [&STYLESHEET, &MARK, &POST_SCRIPT];
+static ALL: [&Asset; 4] = [&STYLESHEET, &ADMIN_STYLESHEET, &MARK, &POST_SCRIPT];
 
 /// 72 bits name a version of a file; it is no secret.
 fn short_digest(content: &str) -> String {

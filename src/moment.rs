@@ -69,7 +69,9 @@ pub fn seconds(text: &str) -> Option<i64> {
 #[must_use]
 pub fn instant(text: &str, now: i64) -> Option<i64> {
     if text.len() < 10 || text.as_bytes().get(4) != Some(&b'-') {
-        return seconds(text).filter(|span| *span >= 0).and_then(|span| now.checked_sub(span));
+        // A number alone might as well be a year.
+        let has_unit = text.ends_with(['s', 'm', 'h', 'd']);
+        return seconds(text).filter(|span| has_unit && *span >= 0).and_then(|span| now.checked_sub(span));
     }
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
     OffsetDateTime::parse(&whole, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp)
@@ -111,11 +113,11 @@ mod tests {
             ("2027-01-15T08:00:00Z", now),
             ("2027-01-15T10:30:00+02:30", now),
             ("1d", now - 86_400),
-            ("90", now - 90),
+            ("90s", now - 90),
         ] {
             assert_eq!(instant(text, now), Some(at), "{text}");
         }
-        for text in ["", "2027", "2027-13-01", "yesterday", "-1d", "2027-01-15T08:00:00"] {
+        for text in ["", "90", "2027", "2027-13-01", "yesterday", "-1d", "2027-01-15T08:00:00"] {
             assert_eq!(instant(text, now), None, "{text}");
         }
     }

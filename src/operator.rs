@@ -11,6 +11,7 @@ use crate::{
     session::{SignedIn, Visit},
     store::{
         self, StoreError,
+        audit::{Actor, Via},
         tenants::{self, Tenant},
         users::User,
     },
@@ -25,26 +26,6 @@ pub struct Operator {
     pub home: Tenant,
     /// How they came.
     pub via: Via,
-}
-
-/// How an operator came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// With a browser, to the pages.
-    Page,
-    /// With a bearer token, to the API.
-    Api,
-}
-
-impl Via {
-    /// As the audit log spells it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Page => "page",
-            Self::Api => "api",
-        }
-    }
 }
 
 impl Operator {
@@ -74,6 +55,12 @@ impl Operator {
         let Some(user) = user.filter(|user| user.active && (user.admin || user.platform)) else { return Ok(None) };
         let home = tenants::find(&app.db, &user.tenant_id).await?.filter(|tenant| tenant.enabled);
         Ok(home.map(|home| Self { user, home, via }))
+    }
+
+    /// How receipts and the audit log name them, who came from `address`.
+    #[must_use]
+    pub fn actor(&self, address: &str) -> Actor {
+        Actor::administrator(&self.user, self.via, address)
     }
 
     /// Whether they have the whole deployment.

@@ -33,6 +33,7 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// The whole surface over one application.
 pub fn router(app: App) -> Router {
     let people = login::routes()
+        .merge(admin::pages::routes())
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .merge(login::answers().layer(RequestBodyLimitLayer::new(ANSWER_LIMIT)))
         .layer(session::layer(&app))

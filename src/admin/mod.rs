@@ -2,11 +2,13 @@
 //! what belongs to another tenant is not there. `things` is what a tenant owns, as a file would say it; the others are deeds
 //! that no file speaks of.
 //!
-//! No cookie opens anything here, so no page of another origin can have a browser ask.
+//! No cookie opens anything of the API, so no page of another origin can have a browser ask. The `pages` are for people: a
+//! session opens them, and forms carry a token.
 
 mod audit;
 mod desk;
 mod invites;
+pub mod pages;
 mod things;
 mod users;
 

@@ -16,10 +16,10 @@ const FORM: &str = "account";
 pub async fn show(State(app): State<App>, visit: Visit) -> Result<Response, PageError> {
     let Some(who) = visit.signed_in(&app, None).await? else {
         let explanation = "Nobody is signed in in this browser.";
-        let advice = "Go to the application that you want to use and sign in there.";
-        return Err(
-            PageError::new(StatusCode::FORBIDDEN, "not_signed_in", "You are not signed in", explanation, "").advise(advice)
-        );
+        let advice = "Go to the application that you want to use and sign in there, or sign in to this page.";
+        let page =
+            PageError::new(StatusCode::FORBIDDEN, "not_signed_in", "You are not signed in", explanation, "").advise(advice);
+        return Err(page.way_on("/login?to=/account".to_owned(), "Sign in"));
     };
     let user = store::users::find(&app.db, &who.user_id).await?.ok_or_else(PageError::no_login)?;
     let tenant = store::tenants::find(&app.db, &who.tenant_id).await?.ok_or_else(PageError::no_login)?;

@@ -14,6 +14,8 @@
 //!      … the identity provider …
 //! GET  /saml/…/slo         single_logout: the way back, and where a provider itself demands that sign-ins end
 //!
+//! GET  /login              own: whoever wants a page of ours begins one that ends there
+//! GET  /admin/_/setup/…      setup: the first administrator of a new deployment, by the link that its start prints
 //! GET  /login/invite/…     invite: whoever was invited begins a login that no client asks for; it ends at /account
 //! ```
 //! Steps never route to one another: each returns to `dispatch`. `hops` are the same journey for a control plane's front
@@ -22,6 +24,7 @@
 pub mod account;
 pub mod arrival;
 pub mod authorize;
+pub mod break_glass;
 pub mod callback;
 pub mod choose;
 pub mod consent;
@@ -35,10 +38,12 @@ pub mod hops;
 pub mod invite;
 pub mod link;
 pub mod logout;
+pub mod own;
 pub mod pages;
 pub mod password;
 pub mod repost;
 pub mod respond;
+pub mod setup;
 pub mod single_logout;
 pub mod throttle;
 pub mod unsolicited;
@@ -57,6 +62,9 @@ pub fn routes() -> Router<App> {
         .route("/oauth2/logout", get(logout::logout).post(logout::logout))
         .route("/oauth2/logout/confirm", post(logout::confirm))
         .route("/saml/{tenant}/{connection}/slo", get(single_logout::single_logout).post(single_logout::single_logout))
+        .route("/admin/_/setup/{token}", get(setup::show).post(setup::submit))
+        .route("/admin/_/break-glass/{token}", get(break_glass::show).post(break_glass::submit))
+        .route("/login", get(own::show).post(own::submit))
         .route("/login/{login}", get(choose::show).post(choose::choose))
         .route("/login/{login}/password", get(password::show).post(password::submit))
         .route(invite::ROUTE, get(invite::show).post(invite::accept))

@@ -50,6 +50,58 @@ impl Button<'_> {
     }
 }
 
+/// The page that asks whose people somebody is. Its form posts `csrf`, `to` and `who` to `action`.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "login/own.html")]
+pub struct Own<'a> {
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The form token.
+    pub csrf: &'a str,
+    /// The page of ours to end at.
+    pub to: &'a str,
+    /// What was typed before; may be empty.
+    pub who: &'a str,
+    /// What went wrong with the last try.
+    pub error: Option<&'a str>,
+}
+
+/// The page that makes the first administrator. Its form posts `csrf`, `organisation`, `email`, `name` and `password`.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "login/setup.html")]
+pub struct Setup<'a> {
+    /// Where the form goes: the link itself.
+    pub action: &'a str,
+    /// The form token.
+    pub csrf: &'a str,
+    /// What was typed before.
+    pub organisation: &'a str,
+    /// What was typed before.
+    pub email: &'a str,
+    /// What was typed before.
+    pub name: &'a str,
+    /// The fewest characters that a password must have.
+    pub least: usize,
+    /// What went wrong with the last try.
+    pub error: Option<&'a str>,
+}
+
+/// The page of a link that lets an administrator in. Its form posts `csrf`.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "login/break_glass.html")]
+pub struct BreakGlass<'a> {
+    /// Where the form goes: the link itself.
+    pub action: &'a str,
+    /// The form token.
+    pub csrf: &'a str,
+    /// Whom it lets in.
+    pub email: &'a str,
+    /// Their organisation.
+    pub tenant: &'a str,
+    /// Who made the link.
+    pub made_by: &'a str,
+}
+
 /// The password page. Its form posts `csrf`, `email` and `password` to `action`.
 #[derive(Debug, Template, WebTemplate)]
 #[template(path = "login/password.html")]
@@ -251,6 +303,9 @@ mod tests {
             ("choose", choose(&buttons, None).render()),
             ("choose, bare", choose(&[], None).render()),
             ("choose, failed", choose(&buttons, Some(HOSTILE)).render()),
+            ("own", Own { action: HOSTILE, csrf: HOSTILE, to: HOSTILE, who: HOSTILE, error: Some(HOSTILE) }.render()),
+            ("setup", Setup { action: HOSTILE, csrf: HOSTILE, organisation: HOSTILE, email: HOSTILE, name: HOSTILE, least: 12, error: Some(HOSTILE) }.render()),
+            ("break glass", BreakGlass { action: HOSTILE, csrf: HOSTILE, email: HOSTILE, tenant: HOSTILE, made_by: HOSTILE }.render()),
             ("password", password(None).render()),
             ("password, failed", password(Some(HOSTILE)).render()),
             ("invite", invited(&buttons, true, None).render()),

@@ -1,4 +1,4 @@
-//! Pending logins: one authorization request of one browser, or the acceptance of an invite, stored once when it begins and
+//! Pending logins: one authorization request of one browser, the acceptance of an invite, or somebody on the way to a page of ours, stored once when it begins and
 //! taken once when it is answered.
 
 use super::{
@@ -30,10 +30,10 @@ pub struct Login {
 }
 
 impl Login {
-    /// The client that asks; none when an invite is being accepted.
+    /// The client that asks; none when it is ourselves: an invite is being accepted, or a page of ours wanted.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
-        self.invite_hash.is_none().then_some(self.request.client_id.as_str())
+        Some(self.request.client_id.as_str()).filter(|id| !id.is_empty())
     }
 }
 

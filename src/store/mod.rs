@@ -34,6 +34,7 @@ pub mod logouts;
 pub mod mappings;
 pub mod meta;
 pub mod on;
+pub mod overview;
 pub mod principals;
 pub mod profiles;
 pub mod provider_metadata;

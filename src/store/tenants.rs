@@ -101,6 +101,15 @@ pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Te
     rows.into_iter().map(Tenant::try_from).collect()
 }
 
+/// The first `limit`, in the order they were made.
+///
+/// # Errors
+/// What the database says.
+pub async fn first(on: impl Into<On<'_>>, limit: i64) -> Result<Vec<Tenant>> {
+    let rows = on.into().all::<Stored>("SELECT * FROM tenants ORDER BY created_at, id LIMIT $1", params![limit]).await?;
+    rows.into_iter().map(Tenant::try_from).collect()
+}
+
 /// Inserts, or updates the row of this id.
 ///
 /// # Errors

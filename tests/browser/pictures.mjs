@@ -22,6 +22,10 @@ try {
     await page.goto(`${demo.url}/mailbox`);
     await page.goto(await invite(page, demo, `${colorScheme}.${KATHERINE.email}`));
     await picture('invite');
+    await page.goto(`${demo.gatehouse}/login?tenant=demo&to=/admin/demo/connections/new%3Fpreset=okta%26protocol=oidc`);
+    if (!page.url().includes('/admin/')) await password(page, cast.find((p) => p.password && /password/.test(p.note)));
+    await page.getByRole('heading', { name: 'At Okta' }).waitFor();
+    await picture('admin');
     await page.context().close();
   }
 } finally {

@@ -6,6 +6,9 @@
 
 mod access;
 mod admin;
+mod admin_entry;
+mod admin_pages;
+mod admin_people;
 mod admin_surface;
 mod administrators;
 mod apply;

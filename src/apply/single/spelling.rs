@@ -7,7 +7,7 @@ use crate::{
     apply::plan,
     oauth::client::{Client, ClientAuth},
     policy::{
-        claim_rules::ClaimRule,
+        claim_rules::{ClaimRule, shorthand},
         trusted_issuer::{Introspection, IntrospectionContent},
     },
     store::{
@@ -93,10 +93,15 @@ pub fn site(x: &Site) -> Fields {
     all
 }
 
-/// `claims` and `claim_values`, each rule in full.
+/// `claims` and `claim_values`: each rule as short as it can be said, which is how people write it.
 pub fn rules(rules: &[ClaimRule]) -> Value {
-    let rule = |rule: &ClaimRule| (rule.claim.clone(), json!({"values": rule.values, "match_type": rule.match_type}));
-    Value::Object(rules.iter().map(rule).collect())
+    let spelled = |rule: &ClaimRule| {
+        let short = if let [only] = rule.values.as_slice() { json!(only) } else { json!(rule.values) };
+        let means_it = shorthand(&rule.claim, &short).is_ok_and(|meant| meant == *rule);
+        let value = if means_it { short } else { json!({"values": rule.values, "match_type": rule.match_type}) };
+        (rule.claim.clone(), value)
+    };
+    Value::Object(rules.iter().map(spelled).collect())
 }
 
 fn asked(x: &Introspection) -> Fields {

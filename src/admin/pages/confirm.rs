@@ -1,0 +1,51 @@
+//! A question before something is lost, and the way to a page that says what was done.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::{
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+
+use super::frame::Frame;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// What it means.
+    pub lead: &'a str,
+    /// What is lost, a line each.
+    pub loss: &'a [String],
+    /// Where yes goes.
+    pub action: &'a str,
+    /// Where no leads.
+    pub back: &'a str,
+    /// What the button says.
+    pub yes: &'a str,
+    /// Why it could not be done.
+    pub error: Option<&'a str>,
+}
+
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "admin/confirm.html")]
+struct Page<'a> {
+    frame: &'a Frame,
+    failed: bool,
+    question: Question<'a>,
+}
+
+impl Question<'_> {
+    /// The page; after a refusal 409.
+    #[must_use]
+    pub fn page(self, frame: &Frame) -> Response {
+        let failed = self.error.is_some();
+        let status = if failed { StatusCode::CONFLICT } else { StatusCode::OK };
+        (status, Page { frame, failed, question: self }).into_response()
+    }
+}
+
+/// To a page that says what was done (`Frame::done`).
+#[must_use]
+pub fn done(path: &str, what: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, format!("{path}?done={what}"))]).into_response()
+}

@@ -1,0 +1,82 @@
+//! Users, teams and directories.
+
+use super::{Fields, Noun};
+use crate::admin::pages::form::{Field, Kind};
+
+#[rustfmt::skip]
+pub const USERS: Noun = Noun {
+    name: "users",
+    key: "email",
+    title: "Users",
+    add: "Add a user",
+    lead: "Most users come to be at their first sign-in, by an invite or from a directory. One that is made here counts as vouched for by you.",
+    platform: false,
+    columns: &[("Name", "name"), ("Administrator", "admin")],
+    fields: Fields::Same(&[
+        Field::new("email", "E-mail address", Kind::Text, "").fixed(),
+        Field::new("name", "Name", Kind::Text, ""),
+        Field::new("password", "Password", Kind::Secret, "At least 12 characters. Leave it empty to keep what is there."),
+        Field::new("admin", "Administrator of this organisation", Kind::Switch, "May do everything that these pages can do for the organisation."),
+    ]),
+};
+
+#[rustfmt::skip]
+pub const TEAMS: Noun = Noun {
+    name: "teams",
+    key: "name",
+    title: "Teams",
+    add: "Add a team",
+    lead: "A team holds roles on resources for all who are in it. Groups of a directory make teams by themselves.",
+    platform: false,
+    columns: &[],
+    fields: Fields::Same(&[
+        Field::new("name", "Name", Kind::Text, "").fixed(),
+        Field::new("members", "Members", Kind::Lines, "E-mail addresses, one on each line."),
+        Field::new("tokens", "Bearer tokens that belong to it", Kind::Json, r#"[{"issuer": "okta-api", "claims": {"department": "sre"}}]"#).advanced(),
+    ]),
+};
+
+#[rustfmt::skip]
+pub const DIRECTORIES: Noun = Noun {
+    name: "directories",
+    key: "name",
+    title: "Directories",
+    add: "Add a directory",
+    lead: "A directory pushes users and groups over SCIM 2.0.",
+    platform: false,
+    columns: &[("Connection", "connection")],
+    fields: Fields::Same(&[
+        Field::new("name", "Name", Kind::Text, "Letters, digits and hyphens.").fixed(),
+        Field::new("enabled", "Enabled", Kind::Switch, "Off, its token is refused."),
+        Field::new("connection", "Connection", Kind::Text, "The connection whose unique id is this directory's externalId."),
+        Field::new("proven_domains_only", "Only addresses in proven domains", Kind::Switch, ""),
+        Field::new("group_rules", "Group rules", Kind::Json, r#"[{"group": "platform-*", "team": "platform"}]"#).advanced(),
+    ]),
+};
+
+const PROVISIONING: Kind = Kind::Choice(&[
+    ("jit", "Just in time: a user comes to be at the first sign-in"),
+    ("invite", "By invitation only"),
+    ("scim", "By the organisation's directory (SCIM) only"),
+]);
+
+#[rustfmt::skip]
+pub const SETTINGS: Noun = Noun {
+    name: "settings",
+    key: "name",
+    title: "Settings",
+    add: "Add an organisation",
+    lead: "",
+    platform: false,
+    columns: &[],
+    fields: Fields::Same(&[
+        Field::new("name", "Short name", Kind::Text, "Small letters, digits and hyphens. It is part of addresses and cannot be changed later.").fixed(),
+        Field::new("display_name", "Name", Kind::Text, "What people read at sign-in."),
+        Field::new("enabled", "Enabled", Kind::Switch, "Off, nobody of this organisation can sign in. Only for administrators of the deployment."),
+        Field::new("provisioning", "How users come to be", PROVISIONING, ""),
+        Field::new("password_login", "Passwords", Kind::Switch, "Whether people may sign in with a password beside single sign-on."),
+        Field::new("domains", "Proven domains", Kind::Lines, "One on each line. They lead people to their sign-in and let e-mail addresses count, so only administrators of the deployment set them."),
+        Field::new("access_token_lifetime", "Lifetime of access tokens", Kind::Text, "As 15m, 1h or 1d; empty: the deployment's.").advanced(),
+        Field::new("refresh_token_lifetime", "Lifetime of refresh tokens", Kind::Text, "As 7d or 30d; empty: the deployment's.").advanced(),
+    ]),
+};

@@ -1,0 +1,98 @@
+//! What is around every admin page: who is here, whose things these are, and the ways to the others.
+
+use super::caller::Caller;
+use crate::{app::App, store::tenants::Tenant};
+
+/// A link of the navigation.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// Where it leads.
+    pub href: String,
+    /// What it says.
+    pub text: &'static str,
+    /// Whether this page is one of its.
+    pub is_here: bool,
+}
+
+/// Around a page.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The page's title.
+    pub title: String,
+    /// Who is here.
+    pub who: String,
+    /// Whose things these are.
+    pub tenant: Option<(String, String)>,
+    /// The tenant's pages.
+    pub ways: Vec<Way>,
+    /// The deployment's pages, for platform administrators.
+    pub platform: Vec<Way>,
+    /// The token of the page's forms.
+    pub csrf: String,
+    /// What has just been done.
+    pub done: Option<&'static str>,
+}
+
+/// The pages of a tenant: their part of the path, and what links say.
+const OF_TENANT: [(&str, &str); 11] = [
+    ("", "Overview"),
+    ("connections", "Connections"),
+    ("clients", "Applications"),
+    ("users", "Users"),
+    ("teams", "Teams"),
+    ("directories", "Directories"),
+    ("trusted_issuers", "Trusted issuers"),
+    ("external_identities", "External identities"),
+    ("virtual_accounts", "Virtual accounts"),
+    ("resources", "Resources"),
+    ("settings", "Settings"),
+];
+
+/// What a page may say that was done, by the word that its address carries: nothing of the address itself is ever shown.
+const DONE: [(&str, &str); 6] = [
+    ("created", "It was created."),
+    ("saved", "The changes were saved."),
+    ("unchanged", "Nothing had changed."),
+    ("deleted", "It was deleted."),
+    ("deactivated", "The user was deactivated: their sessions and tokens have ended."),
+    ("activated", "The user may come in again."),
+];
+
+impl Frame {
+    /// Around a page of a tenant.
+    #[must_use]
+    pub fn of_tenant(app: &App, caller: &Caller, tenant: &Tenant, section: &str, title: impl Into<String>) -> Self {
+        let ways = OF_TENANT.map(|(part, text)| Way { href: address(&tenant.name, part), text, is_here: part == section });
+        Self {
+            tenant: Some((tenant.name.clone(), tenant.display_name.clone())),
+            ways: ways.to_vec(),
+            ..Self::of_platform(app, caller, "", title)
+        }
+    }
+
+    /// Around a page of the deployment.
+    #[must_use]
+    pub fn of_platform(app: &App, caller: &Caller, section: &str, title: impl Into<String>) -> Self {
+        let pages =
+            [("/admin/_/tenants", "Organisations"), ("/admin/_/keys", "Signing keys"), ("/admin/_/audit", "Audit log of all")];
+        let platform = match caller.operator.is_platform() {
+            true => pages.map(|(href, text)| Way { href: href.to_owned(), text, is_here: href == section }).to_vec(),
+            false => Vec::new(),
+        };
+        let query = caller.path.split_once('?').map_or("", |(_, query)| query);
+        let word = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done").map(|(_, value)| value);
+        let done = word.and_then(|word| DONE.iter().find(|(known, _)| *known == word)).map(|(_, text)| *text);
+        let user = &caller.operator.user;
+        let who = user.name.as_deref().unwrap_or(user.email.as_str()).to_owned();
+        Self { title: title.into(), who, tenant: None, ways: Vec::new(), platform, csrf: caller.csrf(app), done }
+    }
+}
+
+/// The address of a tenant's page.
+#[must_use]
+pub fn address(tenant: &str, section: &str) -> String {
+    match section {
+        "" => format!("/admin/{tenant}"),
+        section => format!("/admin/{tenant}/{section}"),
+    }
+}

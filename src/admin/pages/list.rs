@@ -1,0 +1,121 @@
+//! A page of names: searched and paged by the database, so that it is as fast with a hundred thousand as with ten.
+
+use askama::Template;
+use askama_web::WebTemplate;
+
+use super::frame::Frame;
+
+/// Rows on a page.
+pub const PAGE: usize = 50;
+/// Longest text that is searched for, in bytes.
+const LONGEST: usize = 100;
+
+/// What the address asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// What names contain.
+    pub search: String,
+    /// The last name of the page before.
+    pub after: String,
+}
+
+impl Query {
+    /// From the address's query; what is not understood is left out.
+    #[must_use]
+    pub fn read(query: Option<&str>) -> Self {
+        let mut found = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            let usable = value.len() <= LONGEST && !value.chars().any(char::is_control);
+            match name.as_ref() {
+                "search" if usable => found.search = value.trim().to_owned(),
+                // A name can be longer than what is searched for.
+                "after" if value.len() <= 512 && !value.contains('\0') => found.after = value.into_owned(),
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+/// One thing of a list.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its page.
+    pub href: String,
+    /// Its name, as people read it.
+    pub name: String,
+    /// What else the columns say.
+    pub facts: Vec<String>,
+    /// Whether it is switched off.
+    pub off: bool,
+}
+
+/// A list's part of the page.
+#[derive(Clone, Debug)]
+pub struct List {
+    rows: Vec<Row>,
+    search: String,
+    is_later: bool,
+    next: Option<String>,
+    path: String,
+}
+
+impl List {
+    /// Of at most [`PAGE`] rows; `next` is what the next page begins after, if there is one, `path` the list's own.
+    #[must_use]
+    pub fn new(query: &Query, rows: Vec<Row>, next: Option<&str>, path: &str) -> Self {
+        let next = next.map(|last| {
+            let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+            if !query.search.is_empty() {
+                pairs.append_pair("search", &query.search);
+            }
+            format!("{path}?{}", pairs.append_pair("after", last).finish())
+        });
+        Self { rows, search: query.search.clone(), is_later: !query.after.is_empty(), next, path: path.to_owned() }
+    }
+
+    /// The whole page. `columns` names the row's name and facts; `add` leads to the form of a new one.
+    #[must_use]
+    pub fn page<'a>(
+        &'a self,
+        frame: &'a Frame,
+        title: &'a str,
+        columns: &'a [&'a str],
+        add: Option<(String, &'a str)>,
+    ) -> Page<'a> {
+        Page { frame, failed: false, title, columns, list: self, add }
+    }
+}
+
+/// The page of a list.
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "admin/list.html")]
+pub struct Page<'a> {
+    frame: &'a Frame,
+    failed: bool,
+    title: &'a str,
+    columns: &'a [&'a str],
+    list: &'a List,
+    add: Option<(String, &'a str)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_leads_to_the_next_if_there_is_one() {
+        let query = Query::read(Some("search=a%26b&after=k"));
+        assert_eq!(List::new(&query, Vec::new(), None, "/admin/x").next, None);
+        let list = List::new(&query, Vec::new(), Some("k49&x"), "/admin/x");
+        assert_eq!(list.next.as_deref(), Some("/admin/x?search=a%26b&after=k49%26x"));
+    }
+
+    #[test]
+    fn what_cannot_be_a_name_is_not_asked_for() {
+        let query = Query::read(Some(&format!("search={}&after=a%00b&x=1", "a".repeat(200))));
+        assert_eq!((query.search.as_str(), query.after.as_str()), ("", ""));
+        assert_eq!(Query::read(Some("search=%20ada%20")).search, "ada");
+        assert_eq!(Query::read(None).after, "");
+    }
+}

@@ -1,0 +1,90 @@
+//! A form on its page: its fields, what is wrong with them, and what to do elsewhere beside it.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use serde_json::Value;
+
+use super::{
+    caller::Posted,
+    fields::Noun,
+    form::{self, Shown},
+    frame::Frame,
+    guide::Guide,
+};
+use crate::apply::single::Fault;
+
+/// A form to show.
+pub struct Sheet<'a> {
+    /// Whose fields.
+    pub noun: &'a Noun,
+    /// The way back, and what it says.
+    pub back: (String, &'a str),
+    /// Where it is sent.
+    pub action: &'a str,
+    /// The thing as it is stored, or as a new one begins.
+    pub thing: &'a Value,
+    /// What was typed before.
+    pub posted: Option<&'a Posted>,
+    /// What is wrong with that.
+    pub faults: &'a [Fault],
+    /// What goes along unseen.
+    pub hidden: &'a [(&'static str, String)],
+    /// What to do elsewhere.
+    pub guide: Option<Guide>,
+    /// Whether there is such a thing already.
+    pub is_stored: bool,
+    /// Where it can be deleted.
+    pub delete: Option<&'a str>,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "admin/form.html")]
+struct Page<'a> {
+    frame: &'a Frame,
+    failed: bool,
+    rest: &'a [&'a str],
+    back: &'a str,
+    back_text: &'a str,
+    lead: &'a str,
+    guide: Option<Guide>,
+    action: &'a str,
+    hidden: &'a [(&'static str, String)],
+    shown: &'a [Shown],
+    has_advanced: bool,
+    advanced_open: bool,
+    save: &'a str,
+    delete: Option<&'a str>,
+}
+
+impl Sheet<'_> {
+    /// The page; with faults 422.
+    #[must_use]
+    pub fn page(self, frame: &Frame) -> Response {
+        let fields = self.noun.fields(self.thing);
+        let read = |name: &str| self.posted.and_then(|posted| posted.one(name));
+        let posted: Option<form::Posted<'_>> = self.posted.map(|_| &read as form::Posted<'_>);
+        let shown = form::show(fields, posted, self.thing, self.faults, self.is_stored);
+        let failed = !self.faults.is_empty();
+        let page = Page {
+            frame,
+            failed,
+            rest: &form::rest(fields, self.faults),
+            back: &self.back.0,
+            back_text: self.back.1,
+            lead: self.noun.lead,
+            guide: self.guide,
+            action: self.action,
+            hidden: self.hidden,
+            shown: &shown,
+            has_advanced: shown.iter().any(|s| s.field.advanced),
+            advanced_open: shown.iter().any(|s| s.field.advanced && s.error.is_some()),
+            save: if self.is_stored { "Save" } else { "Create" },
+            delete: self.delete,
+        };
+        (if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, page).into_response()
+    }
+}

@@ -1,0 +1,92 @@
+//! All organisations, for platform administrators.
+
+use axum::{
+    extract::{RawQuery, State},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::{Value, json};
+
+use super::{
+    caller::{Caller, Posted},
+    confirm::done,
+    fields::SETTINGS,
+    form,
+    frame::{Frame, address},
+    list::{List, PAGE, Query, Row},
+    sheet::Sheet,
+    things::order,
+};
+use crate::{
+    app::App,
+    apply::single::{self, Fault, Noun, Refusal},
+    error::PageError,
+};
+
+const LIST: &str = "/admin/_/tenants";
+const TITLE: &str = "Organisations";
+
+/// `GET /admin/_/tenants`
+pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Result<Response, PageError> {
+    caller.require_platform()?;
+    let query = Query::read(query.as_deref());
+    let part = single::list(&app.db, &app.sealer, &caller.operator.home, Noun::Tenant, &query.search, &query.after, PAGE).await?;
+    let text = |thing: &Value, setting: &str| thing[setting].as_str().unwrap_or_default().to_owned();
+    let rows = part.items.iter().map(|tenant| Row {
+        href: address(&text(tenant, "name"), ""),
+        name: text(tenant, "display_name"),
+        facts: vec![text(tenant, "name"), text(tenant, "provisioning")],
+        off: tenant["enabled"] == false,
+    });
+    let list = List::new(&query, rows.collect(), part.next.as_deref(), LIST);
+    let frame = Frame::of_platform(&app, &caller, LIST, TITLE);
+    Ok(list
+        .page(&frame, TITLE, &["Name", "Short name", "Provisioning"], Some(("/admin/_/tenants/new".to_owned(), SETTINGS.add)))
+        .into_response())
+}
+
+/// `GET /admin/_/tenants/new`
+pub async fn new(State(app): State<App>, caller: Caller) -> Result<Response, PageError> {
+    caller.require_platform()?;
+    Ok(sheet(&app, &caller, None, &[]))
+}
+
+fn sheet(app: &App, caller: &Caller, posted: Option<&Posted>, faults: &[Fault]) -> Response {
+    let sheet = Sheet {
+        noun: &SETTINGS,
+        back: (LIST.to_owned(), TITLE),
+        action: LIST,
+        thing: &json!({"enabled": true, "provisioning": "jit", "password_login": true}),
+        posted,
+        faults,
+        hidden: &[],
+        guide: None,
+        is_stored: false,
+        delete: None,
+    };
+    sheet.page(&Frame::of_platform(app, caller, LIST, SETTINGS.add))
+}
+
+/// `POST /admin/_/tenants`
+pub async fn create(State(app): State<App>, posted: Posted) -> Result<Response, PageError> {
+    let caller = &posted.caller;
+    caller.require_platform()?;
+    let thing = match form::read(SETTINGS.fields(&Value::Null), &|name| posted.one(name), Value::Null) {
+        Ok(thing) => thing,
+        Err(faults) => return Ok(sheet(&app, caller, Some(&posted), &faults)),
+    };
+    let actor = caller.actor();
+    let mut tx = app.db.begin().await?;
+    let fault = |path: &str, text: &str| vec![Fault { path: path.to_owned(), text: text.to_owned() }];
+    let faults = match single::establish(&mut tx, &order(&app, &caller.operator, &actor), &thing).await {
+        Ok(_) => {
+            tx.commit().await?;
+            return Ok(done(&address(thing["name"].as_str().unwrap_or_default(), ""), "created"));
+        }
+        Err(Refusal::Store(e)) => return Err(e.into()),
+        Err(Refusal::Faults(faults)) => faults,
+        Err(Refusal::Exists) => fault("name", "there is an organisation of this name already"),
+        Err(Refusal::Forbidden(text) | Refusal::Conflict(text)) => fault("", text),
+        Err(Refusal::Missing | Refusal::LastAdministrator) => fault("name", "it needs a name"),
+    };
+    Ok(sheet(&app, caller, Some(&posted), &faults))
+}

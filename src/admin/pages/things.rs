@@ -1,0 +1,386 @@
+//! Things of a tenant, whatever their noun: lists, forms and deletions over [`apply::single`], which judges and writes as a
+//! file would.
+
+use axum::{
+    extract::{Path, RawQuery, State},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::{Value, json};
+
+use super::{
+    caller::{Caller, Posted, missing},
+    confirm::{self, Question},
+    fields::{self, Noun},
+    form,
+    frame::{Frame, address},
+    guide,
+    list::{List, PAGE, Query, Row},
+    sheet::Sheet,
+};
+use crate::{
+    app::App,
+    apply::{
+        self, Action, Hashing, Plan,
+        single::{self, Expect, Fault, Order, Refusal},
+    },
+    error::PageError,
+    operator::Operator,
+    store::{audit::Actor, db::Tx, tenants::Tenant, users::LastAdministrator},
+};
+
+/// Where a page stands: the tenant, the noun, and how `apply` calls it.
+pub struct Place {
+    pub tenant: Tenant,
+    pub noun: &'static Noun,
+    key: single::Noun,
+}
+
+impl Place {
+    /// # Errors
+    /// A page: there is no such noun, or none for this operator.
+    pub async fn find(app: &App, caller: &Caller, tenant: &str, noun: &str) -> Result<Self, PageError> {
+        let tenant = caller.tenant(app, tenant).await?;
+        let (Some(noun), Some(key)) = (fields::noun(noun), single::Noun::owned(noun)) else { return Err(missing("page")) };
+        if noun.platform {
+            caller.require_platform()?;
+        }
+        Ok(Self { tenant, noun, key })
+    }
+
+    /// The tenant itself.
+    #[must_use]
+    pub fn settings(tenant: Tenant) -> Self {
+        Self { tenant, noun: &fields::SETTINGS, key: single::Noun::Tenant }
+    }
+
+    /// The list's address.
+    #[must_use]
+    pub fn list(&self) -> String {
+        address(&self.tenant.name, self.noun.name)
+    }
+
+    /// The address of one thing's page.
+    #[must_use]
+    pub fn path(&self, name: &str) -> String {
+        let name = url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20");
+        format!("{}/{name}", self.list())
+    }
+
+    /// Where its form is sent; a user's page is no form, and of settings there are one.
+    fn form(&self, name: &str) -> String {
+        match self.key {
+            single::Noun::Tenant => self.list(),
+            single::Noun::Users => format!("{}/edit", self.path(name)),
+            _ => self.path(name),
+        }
+    }
+
+    fn name_in(&self, thing: &Value) -> Option<String> {
+        self.key.name_in(thing.as_object()?)
+    }
+
+    async fn stored(&self, app: &App, name: &str) -> Result<Value, PageError> {
+        let thing = single::show(&app.db, &app.sealer, &self.tenant, self.key, name).await?;
+        thing.ok_or_else(|| missing(self.key.word()))
+    }
+}
+
+/// On whose behalf a page changes something.
+#[must_use]
+pub fn order<'a>(app: &'a App, operator: &Operator, actor: &'a Actor) -> Order<'a> {
+    let hashing = Hashing { hash: |password| crate::password::hash_now(password).ok(), verify: crate::password::verify_now };
+    Order { sealer: &app.sealer, hashing, actor, platform: operator.is_platform(), force: false, now: app.clock.now() }
+}
+
+/// `GET /admin/{tenant}/{noun}`
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path((tenant, noun)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let place = Place::find(&app, &caller, &tenant, &noun).await?;
+    let query = Query::read(query.as_deref());
+    let part = single::list(&app.db, &app.sealer, &place.tenant, place.key, &query.search, &query.after, PAGE).await?;
+    let rows = part.items.iter().filter_map(|thing| row(&place, thing)).collect();
+    let list = List::new(&query, rows, part.next.as_deref(), &place.list());
+    let frame = Frame::of_tenant(&app, &caller, &place.tenant, place.noun.name, place.noun.title);
+    let columns: Vec<&str> = std::iter::once("Name").chain(place.noun.columns.iter().map(|(title, _)| *title)).collect();
+    let add = Some((format!("{}/new", place.list()), place.noun.add));
+    Ok(list.page(&frame, place.noun.title, &columns, add).into_response())
+}
+
+fn row(place: &Place, thing: &Value) -> Option<Row> {
+    let text = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => String::new(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(|v| v.as_str().unwrap_or_default()).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    };
+    let name = place.name_in(thing)?;
+    Some(Row {
+        // A user's page is found by id: an address can change.
+        href: place.path(thing["id"].as_str().filter(|_| place.noun.name == "users").unwrap_or(&name)),
+        name: text(&thing[place.noun.key]),
+        facts: place.noun.columns.iter().map(|(_, setting)| text(&thing[*setting])).collect(),
+        off: thing["enabled"] == false || thing["active"] == false,
+    })
+}
+
+/// The form of a thing: of a stored one (by what it is called in addresses) or a new one, with what was typed, what is wrong
+/// with it, and what goes along unseen.
+struct Form<'a> {
+    place: &'a Place,
+    name: Option<&'a str>,
+    thing: &'a Value,
+    posted: Option<&'a Posted>,
+    faults: &'a [Fault],
+    hidden: &'a [(&'static str, String)],
+}
+
+impl Form<'_> {
+    fn page(&self, app: &App, caller: &Caller) -> Response {
+        let (place, noun) = (self.place, self.place.noun);
+        let is_tenant = place.key == single::Noun::Tenant;
+        let title = match self.name {
+            Some(_) if is_tenant => noun.title.to_owned(),
+            Some(_) => self.thing[noun.key].as_str().unwrap_or_default().to_owned(),
+            None => noun.add.to_owned(),
+        };
+        let back = if is_tenant { (address(&place.tenant.name, ""), "Overview") } else { (place.list(), noun.title) };
+        let delete = self.name.filter(|_| !is_tenant).map(|name| format!("{}/delete", place.path(name)));
+        let sheet = Sheet {
+            noun,
+            back,
+            action: &self.name.map_or_else(|| place.list(), |name| place.form(name)),
+            thing: self.thing,
+            posted: self.posted,
+            faults: self.faults,
+            hidden: self.hidden,
+            guide: guide::of(app, &place.tenant, noun, self.thing),
+            is_stored: self.name.is_some(),
+            delete: delete.as_deref(),
+        };
+        sheet.page(&Frame::of_tenant(app, caller, &place.tenant, noun.name, title))
+    }
+}
+
+/// `GET /admin/{tenant}/{noun}/new`
+pub async fn new(
+    State(app): State<App>,
+    caller: Caller,
+    Path((tenant, noun)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let place = Place::find(&app, &caller, &tenant, &noun).await?;
+    let asked = |name: &str| {
+        let pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
+        pairs.into_iter().find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
+    };
+    let Some((thing, hidden)) = place.noun.beginning(&asked) else {
+        return Ok(guide::choose(&app, &caller, &place).into_response());
+    };
+    Ok(Form { place: &place, name: None, thing: &thing, posted: None, faults: &[], hidden: &hidden }.page(&app, &caller))
+}
+
+/// `POST /admin/{tenant}/{noun}`
+pub async fn create(
+    State(app): State<App>,
+    Path((tenant, noun)): Path<(String, String)>,
+    posted: Posted,
+) -> Result<Response, PageError> {
+    let place = Place::find(&app, &posted.caller, &tenant, &noun).await?;
+    let asked = |name: &str| posted.one(name).map(str::to_owned);
+    let Some((base, hidden)) = place.noun.beginning(&asked) else { return Err(missing("provider")) };
+    let write = Write { app: &app, place: &place, name: None, posted: &posted, base, hidden };
+    write.run().await
+}
+
+/// `GET /admin/{tenant}/{noun}/{name}`
+pub async fn edit(
+    State(app): State<App>,
+    caller: Caller,
+    Path((tenant, noun, name)): Path<(String, String, String)>,
+) -> Result<Response, PageError> {
+    let place = Place::find(&app, &caller, &tenant, &noun).await?;
+    let thing = place.stored(&app, &name).await?;
+    let form = Form { place: &place, name: Some(&name), thing: &thing, posted: None, faults: &[], hidden: &[] };
+    Ok(form.page(&app, &caller))
+}
+
+/// `POST /admin/{tenant}/{noun}/{name}`
+pub async fn save(
+    State(app): State<App>,
+    Path((tenant, noun, name)): Path<(String, String, String)>,
+    posted: Posted,
+) -> Result<Response, PageError> {
+    let place = Place::find(&app, &posted.caller, &tenant, &noun).await?;
+    let base = place.stored(&app, &name).await?;
+    Write { app: &app, place: &place, name: Some(&name), posted: &posted, base, hidden: Vec::new() }.run().await
+}
+
+/// `GET /admin/{tenant}/settings`
+pub async fn settings(State(app): State<App>, caller: Caller, Path(tenant): Path<String>) -> Result<Response, PageError> {
+    let place = Place::settings(caller.tenant(&app, &tenant).await?);
+    let thing = place.stored(&app, &tenant).await?;
+    let form = Form { place: &place, name: Some(&tenant), thing: &thing, posted: None, faults: &[], hidden: &[] };
+    Ok(form.page(&app, &caller))
+}
+
+/// `POST /admin/{tenant}/settings`
+pub async fn save_settings(State(app): State<App>, Path(tenant): Path<String>, posted: Posted) -> Result<Response, PageError> {
+    let place = Place::settings(posted.caller.tenant(&app, &tenant).await?);
+    let base = place.stored(&app, &tenant).await?;
+    Write { app: &app, place: &place, name: Some(&tenant), posted: &posted, base, hidden: Vec::new() }.run().await
+}
+
+/// A form that was sent, about to be written.
+struct Write<'a> {
+    app: &'a App,
+    place: &'a Place,
+    name: Option<&'a str>,
+    posted: &'a Posted,
+    base: Value,
+    hidden: Vec<(&'static str, String)>,
+}
+
+impl Write<'_> {
+    async fn run(self) -> Result<Response, PageError> {
+        let fields = self.place.noun.fields(&self.base);
+        let mut thing = match form::read(fields, &|name| self.posted.one(name), self.base.clone()) {
+            Ok(thing) => thing,
+            Err(faults) => return Ok(self.again(&faults)),
+        };
+        // What a stored thing is called is not what a form says.
+        for field in fields.iter().filter(|field| field.fixed && self.name.is_some()) {
+            thing[field.path] = self.base[field.path].clone();
+        }
+        let mut tx = self.app.db.begin().await?;
+        match self.put(&mut tx, &thing).await {
+            Ok(plan) => {
+                tx.commit().await?;
+                self.app.deliveries.nudge();
+                Ok(self.written(&plan, &thing))
+            }
+            Err(Refusal::Faults(faults)) => Ok(self.again(&faults)),
+            Err(Refusal::Exists) => {
+                let text = format!("there is a {} of this name already", self.place.key.word());
+                Ok(self.again(&[Fault { path: self.place.noun.key.to_owned(), text }]))
+            }
+            Err(Refusal::Missing) => Err(missing(self.place.key.word())),
+            Err(Refusal::Forbidden(text) | Refusal::Conflict(text)) => Ok(self.again(&whole(text.to_owned()))),
+            Err(Refusal::LastAdministrator) => Ok(self.again(&whole(LastAdministrator.to_string()))),
+            Err(Refusal::Store(e)) => Err(e.into()),
+        }
+    }
+
+    async fn put(&self, tx: &mut Tx, thing: &Value) -> Result<Plan, Refusal> {
+        let caller = &self.posted.caller;
+        let actor = caller.actor();
+        let expect = if self.name.is_some() { Expect::There } else { Expect::New };
+        let order = order(self.app, &caller.operator, &actor);
+        single::put(tx, &order, &self.place.tenant, self.place.key, self.name, thing, expect).await
+    }
+
+    fn written(&self, plan: &Plan, thing: &Value) -> Response {
+        let what = match plan.lines.first().map(|line| line.action) {
+            Some(Action::Create) => "created",
+            Some(Action::Unchanged) | None => "unchanged",
+            Some(_) => "saved",
+        };
+        let to = match (self.name, self.place.name_in(thing)) {
+            (Some(_), _) if self.place.key == single::Noun::Tenant => self.place.list(),
+            (Some(name), _) => self.place.path(name),
+            // A user's page is by id, which is not known here.
+            (None, Some(name)) if self.place.noun.name != "users" => self.place.path(&name),
+            _ => self.place.list(),
+        };
+        confirm::done(&to, what)
+    }
+
+    fn again(&self, faults: &[Fault]) -> Response {
+        let (place, name, thing, hidden) = (self.place, self.name, &self.base, &self.hidden[..]);
+        Form { place, name, thing, posted: Some(self.posted), faults, hidden }.page(self.app, &self.posted.caller)
+    }
+}
+
+fn whole(text: String) -> [Fault; 1] {
+    [Fault { path: String::new(), text }]
+}
+
+/// `GET /admin/{tenant}/{noun}/{name}/delete`
+pub async fn ask(
+    State(app): State<App>,
+    caller: Caller,
+    Path((tenant, noun, name)): Path<(String, String, String)>,
+) -> Result<Response, PageError> {
+    let place = Place::find(&app, &caller, &tenant, &noun).await?;
+    let mut tx = app.db.begin().await?;
+    let plan = remove(&app, &mut tx, &caller, &place, &name).await;
+    drop(tx);
+    question(&app, &caller, &place, &name, plan)
+}
+
+fn question(app: &App, caller: &Caller, place: &Place, name: &str, plan: Result<Plan, Refusal>) -> Result<Response, PageError> {
+    let (plan, error) = match plan {
+        Ok(plan) => (plan, None),
+        Err(Refusal::Missing) => return Err(missing(place.key.word())),
+        Err(Refusal::Store(e)) => return Err(e.into()),
+        Err(Refusal::Forbidden(text) | Refusal::Conflict(text)) => (Plan::default(), Some(text.to_owned())),
+        Err(Refusal::LastAdministrator) => (Plan::default(), Some(LastAdministrator.to_string())),
+        Err(other) => return Err(PageError::internal(format!("{other:?}"))),
+    };
+    let lost: Vec<String> = plan.deletions().flat_map(|line| line.fields.iter()).map(|role| format!("loses {role}")).collect();
+    let title = format!("Delete the {} {name}?", place.key.word());
+    let frame = Frame::of_tenant(app, caller, &place.tenant, place.noun.name, title);
+    let path = place.path(name);
+    let question = Question {
+        lead: "It goes with all it owns, and cannot be brought back.",
+        loss: &lost,
+        action: &format!("{path}/delete"),
+        back: &path,
+        yes: "Delete",
+        error: error.as_deref(),
+    };
+    Ok(question.page(&frame))
+}
+
+/// `POST /admin/{tenant}/{noun}/{name}/delete`
+pub async fn delete(
+    State(app): State<App>,
+    Path((tenant, noun, name)): Path<(String, String, String)>,
+    posted: Posted,
+) -> Result<Response, PageError> {
+    let place = Place::find(&app, &posted.caller, &tenant, &noun).await?;
+    let mut tx = app.db.begin().await?;
+    match remove(&app, &mut tx, &posted.caller, &place, &name).await {
+        Ok(_) => {
+            tx.commit().await?;
+            app.deliveries.nudge();
+            Ok(confirm::done(&place.list(), "deleted"))
+        }
+        Err(refusal) => {
+            drop(tx);
+            question(&app, &posted.caller, &place, &name, Err(refusal))
+        }
+    }
+}
+
+async fn remove(app: &App, tx: &mut Tx, caller: &Caller, place: &Place, name: &str) -> Result<Plan, Refusal> {
+    let actor = caller.actor();
+    let order: Order<'_> = order(app, &caller.operator, &actor);
+    apply::single::remove(tx, &order, &place.tenant, place.key, name).await
+}
+
+impl Noun {
+    /// What the form of a new thing begins with, and what goes along unseen; `None` when something must be chosen first.
+    fn beginning(&self, asked: &dyn Fn(&str) -> Option<String>) -> Option<(Value, Vec<(&'static str, String)>)> {
+        if self.name != "connections" {
+            let has_switch = self.fields(&Value::Null).iter().any(|field| field.path == "enabled");
+            let beginning = if has_switch { json!({"enabled": true}) } else { json!({}) };
+            return Some((beginning, Vec::new()));
+        }
+        guide::beginning(asked)
+    }
+}

@@ -1,0 +1,226 @@
+//! Users: who is there, who they are upstream, what they are in, and the end and return of their access.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::{
+    extract::{Path, RawQuery, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+
+use super::{
+    caller::{Caller, Posted, missing},
+    confirm::{Question, done},
+    frame::{Frame, address},
+    things,
+};
+use crate::{
+    app::App,
+    error::PageError,
+    moment::Moment,
+    store::{
+        dossiers::{self, Living, Membership, Pushed, Upstream},
+        receipts::{self, Receipt},
+        tenants::Tenant,
+        users::{self, By, LastAdministrator, Opened, Opening, ShutOut, User},
+    },
+};
+
+fn path(tenant: &Tenant, id: &str) -> String {
+    format!("/admin/{}/users/{id}", tenant.name)
+}
+
+/// A user of a tenant that this operator administers.
+async fn find(app: &App, caller: &Caller, (tenant, id): (&str, &str)) -> Result<(Tenant, User), PageError> {
+    let tenant = caller.tenant(app, tenant).await?;
+    let user = if id.contains('\0') { None } else { users::find(&app.db, id).await? };
+    let user = user.filter(|user| user.tenant_id == tenant.id).ok_or_else(|| missing("user"))?;
+    Ok((tenant, user))
+}
+
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "admin/user.html")]
+struct Page<'a> {
+    frame: &'a Frame,
+    failed: bool,
+    list: &'a str,
+    path: &'a str,
+    user: &'a User,
+    state: &'a str,
+    upstream: &'a [Upstream],
+    records: &'a [Record],
+    memberships: &'a [Membership],
+    sessions: &'a [Living],
+    receipts: &'a [Receipt],
+}
+
+/// What a directory says of a user.
+#[derive(Debug)]
+struct Record {
+    directory: String,
+    external_id: String,
+    user_name: String,
+    active: bool,
+}
+
+/// `GET /admin/{tenant}/users/{id}`
+pub async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Path((name, id)): Path<(String, String)>,
+) -> Result<Response, PageError> {
+    let (tenant, user) = find(&app, &caller, (&name, &id)).await?;
+    let records = dossiers::records(&app.db, &user.id).await?.into_iter().map(|Pushed { directory, record, .. }| Record {
+        directory,
+        external_id: record.external_id().unwrap_or_default().to_owned(),
+        user_name: record.user_name().to_owned(),
+        active: record.active,
+    });
+    let frame = Frame::of_tenant(&app, &caller, &tenant, "users", user.email.as_str());
+    let page = Page {
+        frame: &frame,
+        failed: false,
+        list: &address(&tenant.name, "users"),
+        path: &path(&tenant, &user.id),
+        state: state(&user),
+        upstream: &dossiers::upstream(&app.db, &user.id).await?,
+        records: &records.collect::<Vec<_>>(),
+        memberships: &dossiers::memberships(&app.db, &user.id).await?,
+        sessions: &dossiers::sessions(&app.db, &user.id, app.clock.now()).await?,
+        receipts: &receipts::of_user(&app.db, &tenant.id, &user.id).await?,
+        user: &user,
+    };
+    Ok(page.into_response())
+}
+
+fn state(user: &User) -> &'static str {
+    match (user.active, user.shut_by) {
+        (true, _) => "Active",
+        (false, Some(By::Directory)) => "Deactivated by a directory",
+        (false, _) => "Deactivated by an administrator",
+    }
+}
+
+/// `GET /admin/{tenant}/users/{id}/deactivate`
+pub async fn confirm(
+    State(app): State<App>,
+    caller: Caller,
+    Path((name, id)): Path<(String, String)>,
+) -> Result<Response, PageError> {
+    let (tenant, user) = find(&app, &caller, (&name, &id)).await?;
+    question(&app, &caller, &tenant, &user, None).await
+}
+
+async fn question(app: &App, caller: &Caller, tenant: &Tenant, user: &User, error: Option<&str>) -> Result<Response, PageError> {
+    let sessions = dossiers::sessions(&app.db, &user.id, app.clock.now()).await?.len();
+    let back = path(tenant, &user.id);
+    let frame = Frame::of_tenant(app, caller, tenant, "users", format!("Deactivate {}?", user.email.as_str()));
+    let question = Question {
+        lead: "They are out at once, everywhere, and stay out until they are activated again.",
+        loss: &[
+            if sessions == 1 { "One browser session ends.".to_owned() } else { format!("{sessions} browser sessions end.") },
+            "Every token that applications hold for them ends.".to_owned(),
+            "Applications that asked for it are told to sign them out.".to_owned(),
+            "Memberships and roles are kept, and count again when they are activated.".to_owned(),
+        ],
+        action: &format!("{back}/deactivate"),
+        back: &back,
+        yes: "Deactivate",
+        error,
+    };
+    Ok(question.page(&frame))
+}
+
+/// `POST /admin/{tenant}/users/{id}/deactivate`
+pub async fn deactivate(
+    State(app): State<App>,
+    Path((name, id)): Path<(String, String)>,
+    posted: Posted,
+) -> Result<Response, PageError> {
+    let caller = &posted.caller;
+    let (tenant, user) = find(&app, caller, (&name, &id)).await?;
+    let actor = caller.actor();
+    let out = ShutOut {
+        user_id: &user.id,
+        by: By::Operator,
+        actor: &actor,
+        cause: "deactivated",
+        force: false,
+        sealer: &app.sealer,
+        now: app.clock.now(),
+    };
+    let mut tx = app.db.begin().await?;
+    if let Err(last @ LastAdministrator) = users::shut_out(&mut tx, &out).await? {
+        drop(tx);
+        return question(&app, caller, &tenant, &user, Some(&format!("Nothing was changed: {last}."))).await;
+    }
+    tx.commit().await?;
+    app.deliveries.nudge();
+    Ok(done(&path(&tenant, &user.id), "deactivated"))
+}
+
+/// `POST /admin/{tenant}/users/{id}/activate`
+pub async fn activate(
+    State(app): State<App>,
+    Path((name, id)): Path<(String, String)>,
+    posted: Posted,
+) -> Result<Response, PageError> {
+    let (tenant, user) = find(&app, &posted.caller, (&name, &id)).await?;
+    let actor = posted.caller.actor();
+    let opening = Opening { user_id: &user.id, by: By::Operator, actor: &actor, sealer: &app.sealer, now: app.clock.now() };
+    let mut tx = app.db.begin().await?;
+    let opened = users::open_again(&mut tx, &opening).await?;
+    tx.commit().await?;
+    match opened {
+        Opened::Open | Opened::Unchanged => Ok(done(&path(&tenant, &user.id), "activated")),
+        Opened::ByDirectory | Opened::ByOperator => {
+            let explanation = "The user is inactive in a directory, which has the last word: activate them there.";
+            let page =
+                PageError::new(StatusCode::CONFLICT, "inactive_in_directory", "Still deactivated", explanation, "directory");
+            Err(page.advise("").way_on(path(&tenant, &user.id), "Back to the user"))
+        }
+    }
+}
+
+// The rest is as with every noun; their paths stand beside those above.
+
+const NOUN: &str = "users";
+
+fn named(Path((tenant, id)): Path<(String, String)>) -> Path<(String, String, String)> {
+    Path((tenant, NOUN.to_owned(), id))
+}
+
+/// `GET /admin/{tenant}/users`
+pub async fn list(state: State<App>, caller: Caller, Path(tenant): Path<String>, query: RawQuery) -> Result<Response, PageError> {
+    things::list(state, caller, Path((tenant, NOUN.to_owned())), query).await
+}
+
+/// `POST /admin/{tenant}/users`
+pub async fn create(state: State<App>, Path(tenant): Path<String>, posted: Posted) -> Result<Response, PageError> {
+    things::create(state, Path((tenant, NOUN.to_owned())), posted).await
+}
+
+/// `GET /admin/{tenant}/users/new`
+pub async fn new(state: State<App>, caller: Caller, Path(tenant): Path<String>, query: RawQuery) -> Result<Response, PageError> {
+    things::new(state, caller, Path((tenant, NOUN.to_owned())), query).await
+}
+
+/// `GET /admin/{tenant}/users/{id}/edit`
+pub async fn edit(state: State<App>, caller: Caller, path: Path<(String, String)>) -> Result<Response, PageError> {
+    things::edit(state, caller, named(path)).await
+}
+
+/// `POST /admin/{tenant}/users/{id}/edit`
+pub async fn save(state: State<App>, path: Path<(String, String)>, posted: Posted) -> Result<Response, PageError> {
+    things::save(state, named(path), posted).await
+}
+
+/// `GET /admin/{tenant}/users/{id}/delete`
+pub async fn ask(state: State<App>, caller: Caller, path: Path<(String, String)>) -> Result<Response, PageError> {
+    things::ask(state, caller, named(path)).await
+}
+
+/// `POST /admin/{tenant}/users/{id}/delete`
+pub async fn delete(state: State<App>, path: Path<(String, String)>, posted: Posted) -> Result<Response, PageError> {
+    things::delete(state, named(path), posted).await
+}

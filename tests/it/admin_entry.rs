@@ -1,0 +1,104 @@
+//! The first administrator of a new deployment, and the one whose provider is down: by links that work once.
+
+use axum::http::StatusCode;
+use gatehouse::{
+    admin_link,
+    clock::Clock,
+    policy::email::Email,
+    store::{audit::Actor, tenants, users},
+};
+
+use crate::{
+    browser::Browser,
+    on_both,
+    world::{Backend, START, World},
+};
+
+on_both!(the_first_start_makes_an_administrator, of_many_at_once_one_is_first, a_link_for_when_nothing_else_works);
+
+const PASSWORD: &str = "correct horse battery";
+
+async fn bare(backend: Backend) -> (World, String) {
+    let world = World::bare(backend, Clock::manual(START), &[]).await;
+    let link = admin_link::setup(&world.app).await.unwrap().unwrap();
+    (world, link)
+}
+
+fn fields<'a>(csrf: &'a str, organisation: &'a str, password: &'a str) -> [(&'a str, &'a str); 5] {
+    [("csrf", csrf), ("organisation", organisation), ("email", "ada@acme.example"), ("name", "Ada"), ("password", password)]
+}
+
+async fn the_first_start_makes_an_administrator(backend: Backend) {
+    let (world, link) = bare(backend).await;
+    let mut browser = Browser::new();
+    let page = browser.get(&link).await;
+    assert!(page.status == 200 && page.header("referrer-policy") == Some("no-referrer"), "{}", page.body);
+    for (organisation, password, words) in [
+        ("Not A Name", PASSWORD, "small letters"),
+        ("acme", "short", "longer password"),
+        ("acme", "passwordpassword", "longer password"),
+    ] {
+        let answer = browser.post(&link, &fields(&page.csrf(), organisation, password)).await;
+        assert!(answer.status == 422 && answer.body.contains(words), "{words}: {}", answer.body);
+        assert!(answer.body.contains("value=\"ada@acme.example\"") && !answer.body.contains(password));
+    }
+    assert_eq!(Browser::new().post(&link, &fields(&page.csrf(), "acme", PASSWORD)).await.status, 403, "another browser's form");
+    let answer = browser.post(&link, &fields(&page.csrf(), "acme", PASSWORD)).await;
+    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER.as_u16(), Some("/admin")), "{}", answer.body);
+    assert_eq!(browser.get(&format!("{}/admin/acme", world.url)).await.status, 200);
+    assert_eq!(browser.get(&format!("{}/admin/_/tenants", world.url)).await.status, 200, "of the whole deployment");
+    let tenant = tenants::find_by_name(&world.app.db, "acme").await.unwrap().unwrap();
+    let ada = users::find_by_email(&world.app.db, &tenant.id, &Email::parse("ada@acme.example").unwrap()).await.unwrap().unwrap();
+    assert!(ada.admin && ada.platform && ada.email_proven);
+
+    // Once, and never again while there is an administrator.
+    assert_eq!(browser.get(&link).await.status, 404);
+    assert_eq!(browser.post(&link, &fields(&page.csrf(), "other", PASSWORD)).await.status, 404);
+    assert_eq!(admin_link::setup(&world.app).await.unwrap(), None);
+    assert_eq!(Browser::new().get(&format!("{}{}x", world.url, admin_link::SETUP)).await.status, 404);
+}
+
+async fn of_many_at_once_one_is_first(backend: Backend) {
+    let (world, link) = bare(backend).await;
+    let names = ["one", "two", "three", "four"];
+    let tries = futures_util::future::join_all(names.map(async |name| {
+        let mut browser = Browser::new();
+        let csrf = browser.get(&link).await.csrf();
+        browser.post(&link, &fields(&csrf, name, PASSWORD)).await.status
+    }))
+    .await;
+    assert_eq!(tries.iter().filter(|status| **status == 303).count(), 1, "{tries:?}");
+    assert_eq!(tenants::all(&world.app.db).await.unwrap().len(), 1, "{tries:?}");
+}
+
+async fn a_link_for_when_nothing_else_works(backend: Backend) {
+    let state = "tenants:\n- name: acme\n  password_login: false\n  users:\n  - {email: ada@acme.example, admin: true}\n  - {email: bob@acme.example}\n";
+    let world = World::with(backend, state, &[]).await;
+    let app = &world.app;
+    let tenant = tenants::find_by_name(&app.db, "acme").await.unwrap().unwrap();
+    let ada = users::find_by_email(&app.db, &tenant.id, &Email::parse("ada@acme.example").unwrap()).await.unwrap().unwrap();
+    let make = async || {
+        let actor = Actor::command_line();
+        admin_link::break_glass(&app.db, &app.sealer, app.issuer(), (&actor, &ada), 900, app.clock.now()).await.unwrap()
+    };
+    let link = make().await;
+    let mut browser = Browser::new();
+    let page = browser.get(&link).await;
+    assert!(page.status == 200 && page.body.contains("ada@acme.example") && page.body.contains("command line"), "{}", page.body);
+    assert_eq!(Browser::new().post(&link, &[("csrf", &page.csrf())]).await.status, 403, "another browser's form");
+    let answer = browser.post(&link, &[("csrf", &page.csrf())]).await;
+    assert_eq!(answer.location(), Some("/admin"), "{}", answer.body);
+    // Though nobody may sign in with a password there.
+    assert_eq!(browser.get(&format!("{}/admin/acme", world.url)).await.status, 200);
+    assert_eq!(browser.post(&link, &[("csrf", &page.csrf())]).await.status, 404, "it works once");
+    // It does not last, and ends with what its person was.
+    let late = make().await;
+    world.clock.advance(901);
+    assert_eq!(Browser::new().get(&late).await.status, 404);
+    assert_eq!(browser.get(&format!("{}/admin/acme", world.url)).await.status, 200);
+    world.sql("UPDATE users SET admin = FALSE").await;
+    assert_eq!(browser.get(&format!("{}/admin/acme", world.url)).await.status, 303);
+    world.sql("UPDATE users SET admin = TRUE").await;
+    let answer = browser.get(&format!("{}/admin/acme", world.url)).await;
+    assert_eq!(answer.status, 303, "an ended session stays ended");
+}
