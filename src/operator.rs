@@ -28,6 +28,13 @@ pub struct Operator {
     pub via: Via,
 }
 
+/// Whether an administrator may shut this user out or let them in. Those who administer the deployment are above those who
+/// administer a tenant, also in the tenant that they belong to.
+#[must_use]
+pub fn may_judge(by: &User, user: &User) -> bool {
+    by.platform || !user.platform
+}
+
 impl Operator {
     /// Whoever is signed in in this browser, and what they may be; `Err` holds the sign-in of somebody who administers
     /// nothing, `None` nobody's.

@@ -14,6 +14,7 @@ use crate::{
     bearer, body,
     error::ApiError,
     oauth::error::{Code, error},
+    operator::may_judge,
     router::Address,
     store::{
         self,
@@ -42,6 +43,7 @@ pub async fn deactivate(
     let (bearer, by) = bearer::administrator(&app, &headers).await?;
     let request: Request = body::read_or_default(&headers, &body)?;
     let user = find(&app, &bearer.tenant_id, &id).await?;
+    require_may(&by, &user)?;
     let actor = Actor::administrator(&by, Via::Api, &address);
     let out = ShutOut {
         user_id: &user.id,
@@ -64,6 +66,10 @@ pub async fn deactivate(
     Ok(body::answer(StatusCode::OK, &answer))
 }
 
+fn require_may(by: &User, user: &User) -> Result<(), ApiError> {
+    if may_judge(by, user) { Ok(()) } else { Err(bearer::forbidden("only an administrator of the platform may do this", &by.id)) }
+}
+
 fn last_administrator() -> String {
     format!("{LastAdministrator}, or say {{'force': true}}")
 }
@@ -77,6 +83,7 @@ pub async fn activate(
 ) -> Result<Response, ApiError> {
     let (bearer, by) = bearer::administrator(&app, &headers).await?;
     let user = find(&app, &bearer.tenant_id, &id).await?;
+    require_may(&by, &user)?;
     let actor = Actor::administrator(&by, Via::Api, &address);
     let opening = Opening { user_id: &user.id, by: By::Operator, actor: &actor, sealer: &app.sealer, now: app.clock.now() };
     let mut tx = app.db.begin().await?;

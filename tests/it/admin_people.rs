@@ -12,6 +12,7 @@ use crate::{
 on_both!(
     a_user_is_shut_out_and_comes_again,
     the_last_administrator_stays,
+    nobody_of_a_tenant_judges_the_deployments_own,
     signing_in_leads_to_the_page,
     a_platform_administrator_makes_organisations,
 );
@@ -129,4 +130,33 @@ async fn a_platform_administrator_makes_organisations(backend: Backend) {
     let answer = desk.fill(&mut eve, settings, settings, &kept).await;
     assert_eq!(answer.location(), Some("/admin/other/settings?done=saved"), "{}", answer.body);
     assert_eq!(tenants::find_by_name(&desk.app.db, "other").await.unwrap().unwrap().provisioning.as_str(), "invite");
+}
+
+async fn nobody_of_a_tenant_judges_the_deployments_own(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let id = desk.user_id("bob@acme.example").await;
+    users::set_platform(&desk.app.db, &id, true, desk.clock.now()).await.unwrap();
+    let answer = desk.sign_in(&mut Browser::new(), &desk.authorize_url("web", &[]), "ada@acme.example", PASSWORD).await;
+    let tokens = desk.redeem("web", &answer.query("code").unwrap()).await.json();
+    let header = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+    let mut ada = desk.ada().await;
+    let page = format!("/admin/acme/users/{id}");
+    let csrf = ada.get(&desk.at(&page)).await.field("csrf").unwrap_or_default();
+    let csrf = if csrf.is_empty() { ada.get(&desk.at("/admin/acme/settings")).await.csrf() } else { csrf };
+    let mut api = Browser::new();
+    for deed in ["deactivate", "activate"] {
+        let answer = ada.post(&desk.at(&format!("{page}/{deed}")), &[("csrf", &csrf)]).await;
+        assert_eq!(answer.status, 403, "{deed}: {}", answer.body);
+        let url = desk.at(&format!("/api/v1/users/{id}/{deed}"));
+        let body = if deed == "activate" { serde_json::json!({}) } else { serde_json::json!({"force": true}) };
+        let answer = api.post_json(&url, &[("authorization", &header)], &body).await;
+        assert_eq!(answer.status, 403, "{deed}: {}", answer.body);
+    }
+    assert!(users::find(&desk.app.db, &id).await.unwrap().unwrap().active);
+    // Of their own tenant's people they do.
+    users::set_platform(&desk.app.db, &id, false, desk.clock.now()).await.unwrap();
+    let url = desk.at(&format!("/api/v1/users/{id}/deactivate"));
+    assert_eq!(api.post_json(&url, &[("authorization", &header)], &serde_json::json!({"force": true})).await.status, 200);
+    let answer = ada.post(&desk.at(&format!("{page}/activate")), &[("csrf", &csrf)]).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
 }

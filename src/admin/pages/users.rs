@@ -18,6 +18,7 @@ use crate::{
     app::App,
     error::PageError,
     moment::Moment,
+    operator::may_judge,
     store::{
         dossiers::{self, Living, Membership, Pushed, Upstream},
         receipts::{self, Receipt},
@@ -93,6 +94,14 @@ pub async fn show(
     Ok(page.into_response())
 }
 
+fn require_may(caller: &Caller, user: &User) -> Result<(), PageError> {
+    if may_judge(&caller.operator.user, user) {
+        return Ok(());
+    }
+    let explanation = "This user administers the whole deployment. Only administrators of the deployment may do this.";
+    Err(PageError::new(StatusCode::FORBIDDEN, "platform_only", "Not by you", explanation, format!("user {}", user.id)))
+}
+
 fn state(user: &User) -> &'static str {
     match (user.active, user.shut_by) {
         (true, _) => "Active",
@@ -139,6 +148,7 @@ pub async fn deactivate(
 ) -> Result<Response, PageError> {
     let caller = &posted.caller;
     let (tenant, user) = find(&app, caller, (&name, &id)).await?;
+    require_may(caller, &user)?;
     let actor = caller.actor();
     let out = ShutOut {
         user_id: &user.id,
@@ -166,6 +176,7 @@ pub async fn activate(
     posted: Posted,
 ) -> Result<Response, PageError> {
     let (tenant, user) = find(&app, &posted.caller, (&name, &id)).await?;
+    require_may(&posted.caller, &user)?;
     let actor = posted.caller.actor();
     let opening = Opening { user_id: &user.id, by: By::Operator, actor: &actor, sealer: &app.sealer, now: app.clock.now() };
     let mut tx = app.db.begin().await?;

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::store::{db::Tx, domains, tenants::Tenant};
 
-/// What [`super::show`] tells and nobody sets.
+/// What [`super::show()`] tells and nobody sets.
 const TOLD: [&str; 7] = ["id", "secrets", "warnings", "email_proven", "platform", "shut_by", "made_for_group"];
 
 /// Who may change what is the deployment's.

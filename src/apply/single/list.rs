@@ -1,5 +1,5 @@
 //! Many things of one noun, in short and in the order of their names: members, claims and collaborators are for
-//! [`super::show`].
+//! [`super::show()`].
 
 use serde_json::{Map, Value};
 
