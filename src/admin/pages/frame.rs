@@ -73,8 +73,7 @@ impl Frame {
     /// Around a page of the deployment.
     #[must_use]
     pub fn of_platform(app: &App, caller: &Caller, section: &str, title: impl Into<String>) -> Self {
-        let pages =
-            [("/admin/_/tenants", "Organisations"), ("/admin/_/keys", "Signing keys"), ("/admin/_/audit", "Audit log of all")];
+        let pages = [("/admin/_/tenants", "Organisations")];
         let platform = match caller.operator.is_platform() {
             true => pages.map(|(href, text)| Way { href: href.to_owned(), text, is_here: href == section }).to_vec(),
             false => Vec::new(),
