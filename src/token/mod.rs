@@ -106,6 +106,7 @@ pub use invalid::Invalid;
 pub use jwk::{KeySource, PublicKey};
 pub use keys::{SigningKey, Validity};
 pub use material::{KeyMaterial, import_jwks};
+pub use presented::may_be_asked_about;
 pub use ring::KeyRing;
 pub use rules::Rules;
 pub use source::Source;
