@@ -4,7 +4,7 @@
 //! A foreign token: `trusted_issuer` (whose tokens) → `claim_rules` (what they must say) → `mapping` (which mapping counts) →
 //! `principal` (who that is) → `role` (what they may do), and `site` for the services behind forward auth.
 //! Why a sign-in failed, and how to mend it: `cause`.
-//! What a customer pushes: `directory` (what its groups mean).
+//! What a customer pushes: `directory` (what its groups mean). What a look at a provider shows: `finding`.
 
 pub mod access;
 pub mod cause;
@@ -13,6 +13,7 @@ pub mod claim_rules;
 pub mod connection;
 pub mod directory;
 pub mod email;
+pub mod finding;
 pub mod identity;
 pub mod identity_header;
 pub mod issuer_check;
