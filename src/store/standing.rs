@@ -5,7 +5,7 @@ use super::{
     clients,
     db::{Db, Result},
     families::Family,
-    replays,
+    replays, teams,
 };
 use crate::{
     oauth::client::Client,
@@ -132,7 +132,7 @@ pub async fn of_client(db: &Db, tenant_id: &str, client_id: &str, jti: &str) -> 
     Ok(Some(Ground { client, revoked: row.revoked, standing }))
 }
 
-/// A token family with whom and what it stands on, read by one statement.
+/// A token family with whom and what it stands on.
 #[derive(Clone, Debug)]
 pub struct Footing {
     /// The family.
@@ -162,7 +162,6 @@ pub struct Membership {
     pub name: String,
 }
 
-/// One for each team; the rest is the same in all.
 #[derive(sqlx::FromRow)]
 struct FootingRow {
     #[sqlx(flatten)]
@@ -177,53 +176,48 @@ struct FootingRow {
     person: bool,
     connection: Option<bool>,
     living: bool,
-    team_id: Option<String>,
-    team_name: Option<String>,
+    in_teams: bool,
 }
 
-/// The footing of a token family at `now` (unix seconds); `None` when it, its user, its client or its tenant is gone.
+/// The footing of a token family at `now` (unix seconds); `None` when it, its user, its client or its tenant is gone. One
+/// statement, and another where the user may be in a team.
 ///
 /// # Errors
 /// What the database says.
 pub async fn of_family(db: &Db, family_id: &str, now: i64) -> Result<Option<Footing>> {
-    let mut rows: Vec<FootingRow> = db
-        .all(
-            "WITH footing AS (
-               SELECT f.id, f.tenant_id, f.client_id, f.user_id, f.connection_id, f.sid, f.scope, f.resources, f.auth_time, f.amr,
-                      f.current_hash, f.created_at, f.expires_at,
-                      t.name AS tenant_name, t.enabled AS tenant, t.password_login,
-                      u.email, u.email_proven, u.name AS user_name, u.active AS person, c.enabled AS client,
-                      k.enabled AND k.login_enabled AS connection,
-                      f.revoked_at IS NULL AND f.expires_at > $2 AS living
-               FROM families f
-               JOIN tenants t ON t.id = f.tenant_id
-               JOIN users u ON u.id = f.user_id AND u.tenant_id = t.id
-               JOIN clients c ON c.id = f.client_id AND c.tenant_id = t.id
-               LEFT JOIN connections k ON k.id = f.connection_id AND k.tenant_id = t.id
-               WHERE f.id = $1),
-             mine AS (
-               SELECT m.team_id FROM footing JOIN team_members m ON m.user_id = footing.user_id
-               UNION SELECT gt.team_id FROM footing JOIN directory_users r ON r.user_id = footing.user_id
-               JOIN directory_members dm ON dm.member_id = r.id JOIN group_teams gt ON gt.group_id = dm.group_id)
-             SELECT footing.*, g.id AS team_id, g.name AS team_name FROM footing
-             LEFT JOIN mine ON 1 = 1 LEFT JOIN teams g ON g.id = mine.team_id ORDER BY g.created_at, g.id",
+    let row: Option<FootingRow> = db
+        .optional(
+            "SELECT f.id, f.tenant_id, f.client_id, f.user_id, f.connection_id, f.sid, f.scope, f.resources, f.auth_time, f.amr,
+                    f.current_hash, f.created_at, f.expires_at,
+                    t.name AS tenant_name, t.enabled AS tenant, t.password_login,
+                    u.email, u.email_proven, u.name AS user_name, u.active AS person, c.enabled AS client,
+                    k.enabled AND k.login_enabled AS connection,
+                    f.revoked_at IS NULL AND f.expires_at > $2 AS living,
+                    EXISTS (SELECT 1 FROM team_members m WHERE m.user_id = u.id)
+                    OR EXISTS (SELECT 1 FROM directory_users r JOIN directory_members dm ON dm.member_id = r.id
+                               WHERE r.user_id = u.id) AS in_teams
+             FROM families f
+             JOIN tenants t ON t.id = f.tenant_id
+             JOIN users u ON u.id = f.user_id AND u.tenant_id = t.id
+             JOIN clients c ON c.id = f.client_id AND c.tenant_id = t.id
+             LEFT JOIN connections k ON k.id = f.connection_id AND k.tenant_id = t.id
+             WHERE f.id = $1",
             params![family_id, now],
         )
         .await?;
-    let team = |row: &mut FootingRow| Some(Membership { id: row.team_id.take()?, name: row.team_name.take()? });
-    let teams = rows.iter_mut().filter_map(team).collect();
-    Ok(rows.pop().map(|row| {
-        let over = row.family.connection_id.is_some();
-        let state = Standing {
-            client: Some(row.client),
-            user: Some(row.person),
-            password: (!over).then_some(row.password_login),
-            connection: row.connection,
-            family: Some(row.living),
-            ..Standing::of_tenant(row.tenant)
-        };
-        let standing = if over && row.connection.is_none() { Err(Refusal::Gone) } else { judge(state) };
-        let (email, email_proven, name, tenant) = (row.email, row.email_proven, row.user_name, row.tenant_name);
-        Footing { family: row.family, tenant, email, email_proven, name, teams, state, standing }
-    }))
+    let Some(row) = row else { return Ok(None) };
+    let teams = if row.in_teams { teams::of_user(db, &row.family.user_id).await? } else { Vec::new() };
+    let teams = teams.into_iter().map(|team| Membership { id: team.id, name: team.name }).collect();
+    let over = row.family.connection_id.is_some();
+    let state = Standing {
+        client: Some(row.client),
+        user: Some(row.person),
+        password: (!over).then_some(row.password_login),
+        connection: row.connection,
+        family: Some(row.living),
+        ..Standing::of_tenant(row.tenant)
+    };
+    let standing = if over && row.connection.is_none() { Err(Refusal::Gone) } else { judge(state) };
+    let (email, email_proven, name, tenant) = (row.email, row.email_proven, row.user_name, row.tenant_name);
+    Ok(Some(Footing { family: row.family, tenant, email, email_proven, name, teams, state, standing }))
 }

@@ -8,7 +8,7 @@ use super::STALE;
 use crate::store::{Db, StoreError, standing, standing::Footing};
 
 /// Most families kept.
-const MOST: u64 = 100_000;
+const MOST: usize = 100_000;
 
 /// A footing, and when it was read (unix seconds).
 #[derive(Debug)]
@@ -19,11 +19,11 @@ pub(super) struct Read {
     revision: u64,
 }
 
-pub(super) struct Footings(moka::sync::Cache<String, Arc<Read>>);
+pub(super) struct Footings(quick_cache::sync::Cache<String, Arc<Read>>);
 
 impl Default for Footings {
     fn default() -> Self {
-        Self(moka::sync::Cache::new(MOST))
+        Self(quick_cache::sync::Cache::new(MOST))
     }
 }
 

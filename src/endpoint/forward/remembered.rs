@@ -5,15 +5,16 @@
 //! and in any case after [`crate::trust::STALE`] seconds or with the token. Refusals are not kept: whoever is given a
 //! role passes at once.
 
-use std::sync::Arc;
+use std::{hash::BuildHasherDefault, sync::Arc};
 
 use aws_lc_rs::digest;
+use quick_cache::{UnitWeighter, sync::Cache};
 
 use super::{credential::Credential, identity::Headers};
 use crate::trust::{catalogue::Catalogue, sites::Site};
 
 /// Most decisions kept.
-const MOST: u64 = 100_000;
+const MOST: usize = 100_000;
 
 /// A decision, and until when it may be repeated.
 #[derive(Debug)]
@@ -33,10 +34,10 @@ pub type Key = [u8; 32];
 
 /// What is kept. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Decisions(moka::sync::Cache<Key, Arc<Kept>, Digested>);
+pub struct Decisions(Arc<Cache<Key, Arc<Kept>, UnitWeighter, Digested>>);
 
 /// Keys are digests: nobody chooses which of them fall together, so a part of one spreads them as well as any hash.
-type Digested = std::hash::BuildHasherDefault<Part>;
+type Digested = BuildHasherDefault<Part>;
 
 /// Eight bytes of a digest.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,7 +59,8 @@ impl std::hash::Hasher for Part {
 
 impl Default for Decisions {
     fn default() -> Self {
-        Self(moka::sync::Cache::builder().max_capacity(MOST).build_with_hasher(Digested::default()))
+        let (most, lifecycle) = (MOST as u64, quick_cache::sync::DefaultLifecycle::default());
+        Self(Arc::new(Cache::with(MOST, most, UnitWeighter, Digested::default(), lifecycle)))
     }
 }
 
