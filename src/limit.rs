@@ -3,6 +3,8 @@
 //! synchronisation take the database from the others. Counted per node and in memory: a limit against floods need not be
 //! exact. What is refused must not fill the log instead ([`Floods`]).
 
+pub mod turns;
+
 use std::{
     collections::HashMap,
     mem,
@@ -15,8 +17,15 @@ use governor::{
     clock::{Clock as _, DefaultClock},
 };
 
+use turns::Turns;
+
 /// Requests without a good token of a directory that one address may make in a minute.
 const STRANGERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
+
+/// Large bodies that are read at a time, whoever sends them.
+const LARGE: usize = 4;
+/// Writes of many rows that are under way at a time, whoever asks for them.
+const HEAVY: usize = 2;
 
 /// All limits of one node.
 pub struct Limits {
@@ -26,6 +35,10 @@ pub struct Limits {
     pub pushes: Limiter,
     /// On refusals of tokens that are no directory's, by address.
     pub strangers: Limiter,
+    /// Large bodies, by directory.
+    pub large: Turns,
+    /// Writes of many rows, by directory.
+    pub heavy: Turns,
     /// What the log says of those who were refused.
     pub floods: Floods,
 }
@@ -35,12 +48,14 @@ impl Limits {
     #[must_use]
     pub fn new(sign_ins: NonZeroU32, pushes: NonZeroU32) -> Self {
         let (sign_ins, pushes) = (Limiter::new(sign_ins), Limiter::steady(pushes));
-        Self { sign_ins, pushes, strangers: Limiter::new(STRANGERS), floods: Floods::default() }
+        let (large, heavy) = (Turns::new(LARGE), Turns::new(HEAVY));
+        Self { sign_ins, pushes, strangers: Limiter::new(STRANGERS), large, heavy, floods: Floods::default() }
     }
 
     /// Begins another round, of about a minute.
     pub fn begin_round(&self) {
         [&self.sign_ins, &self.pushes, &self.strangers].into_iter().for_each(Limiter::forget_quiet);
+        [&self.large, &self.heavy].into_iter().for_each(Turns::forget_quiet);
         self.floods.sum_up();
     }
 }

@@ -1,7 +1,7 @@
 //! Which directory calls: by a token in the `Authorization` header and nowhere else. A token in the query would be in
 //! every log on the way (threats P1).
 
-use std::{num::NonZeroU32, ops::Deref};
+use std::{num::NonZeroU32, ops::Deref, time::Duration};
 
 use axum::{
     extract::FromRequestParts,
@@ -11,9 +11,13 @@ use axum::{
 use super::error::ScimError;
 use crate::{
     app::App,
+    limit::turns::{Turn, Turns},
     router::Address,
     store::{self, audit::Actor, directories, directory_tokens},
 };
+
+/// Seconds after which it is worth while to ask for a turn again.
+const AGAIN: i64 = 5;
 
 /// The directory that calls. What it does not own does not exist for it.
 #[derive(Debug)]
@@ -41,10 +45,19 @@ impl Caller {
     ///
     /// # Errors
     /// 429, and when they would not be too many.
-    pub fn pay(&self, app: &App, requests: i64) -> Result<(), ScimError> {
+    pub fn pay(&self, app: &App, requests: i64, how: &str) -> Result<(), ScimError> {
         let Some(requests) = NonZeroU32::new(u32::try_from(requests).unwrap_or(u32::MAX)) else { return Ok(()) };
         let taken = app.limits.pushes.take_many(&self.directory.id, requests);
-        taken.map_err(|wait| self.too_fast(app, wait, "searches too much"))
+        taken.map_err(|wait| self.too_fast(app, wait, how))
+    }
+
+    /// Waits until the directory may do what is done one at a time.
+    ///
+    /// # Errors
+    /// 429 when that takes longer than it can wait.
+    pub async fn turn(&self, app: &App, turns: &Turns, patience: Duration, what: &str) -> Result<Turn, ScimError> {
+        let turn = turns.take(&self.directory.id, patience).await;
+        turn.ok_or_else(|| self.too_fast(app, AGAIN, what))
     }
 
     fn too_fast(&self, app: &App, wait: i64, how: &str) -> ScimError {

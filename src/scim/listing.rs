@@ -50,11 +50,12 @@ pub async fn search<K: Kind>(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ScimError> {
-    let question = body::read(&headers, body, body::SMALL).await?;
+    let question = body::read(&app, &caller, &headers, body, body::SMALL).await?;
     answer(&app, &caller, K::TYPE, &Query::of_body(&question)?).await
 }
 
 async fn answer(app: &App, caller: &Caller, kind: &'static ResourceType, query: &Query) -> Result<Response, ScimError> {
+    let projection = query.projection(kind)?;
     let condition = match &query.filter {
         Some(text) => condition::compile(&filter::parse(text)?, kind)?,
         None => Condition::always(),
@@ -67,7 +68,7 @@ async fn answer(app: &App, caller: &Caller, kind: &'static ResourceType, query: 
     };
     let search = Search { directory: &caller.directory.id, condition: &condition, page };
     afford(app, caller, kind, query, &search).await?;
-    let listed = verb::list(app, kind, &search, &query.projection()).await?;
+    let listed = verb::list(app, kind, &search, &projection).await?;
     let answer = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
         "totalResults": listed.total,
@@ -90,7 +91,7 @@ async fn afford(
     if looks > MOST {
         return Err(too_many(kind, query).into());
     }
-    caller.pay(app, looks / AT_ONCE + search.page.offset / SKIPPED)
+    caller.pay(app, looks / AT_ONCE + search.page.offset / SKIPPED, "searches too much")
 }
 
 fn too_many(kind: &ResourceType, query: &Query) -> Fault {

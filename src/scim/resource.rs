@@ -68,7 +68,7 @@ impl Versions {
 /// When the database does not answer.
 pub async fn users(app: &App, rows: Vec<DirectoryUser>, projection: &Projection) -> Result<Vec<Value>, ScimError> {
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-    let memberships = match projection.wants(&USER, "groups") && !ids.is_empty() {
+    let memberships = match projection.wants("groups") && !ids.is_empty() {
         true => directory_members::of_users(&app.db, &ids).await?,
         false => Vec::new(),
     };
@@ -112,7 +112,7 @@ pub async fn groups(app: &App, rows: Vec<DirectoryGroup>, projection: &Projectio
     let most = if rows.len() > 1 { MEMBERS_IN_LIST } else { usize::MAX };
     for row in rows {
         let mut fields = row.resource;
-        if projection.wants(&GROUP, "members")
+        if projection.wants("members")
             && let Some(members) = directory_members::of_group_up_to(&app.db, &row.id, most).await?
         {
             let members = members.iter().map(|id| json!({"value": id, "$ref": location(app, &USER, id), "type": "User"}));
@@ -147,7 +147,7 @@ fn finish(
         "version": etag(times.version),
     });
     fields.insert("meta".to_owned(), meta);
-    projection.apply(kind, &mut fields);
+    projection.apply(&mut fields);
     Value::Object(fields)
 }
 

@@ -39,6 +39,17 @@ pub async fn of_group_up_to(on: impl Into<On<'_>>, group_id: &str, most: usize) 
     Ok((rows.len() <= most).then(|| rows.into_iter().map(|(id,)| id).collect()))
 }
 
+/// How many members a group of the directory has.
+///
+/// # Errors
+/// What the database says.
+pub async fn count(on: impl Into<On<'_>>, directory_id: &str, group_id: &str) -> Result<usize> {
+    let sql = "SELECT COUNT(*) FROM directory_members WHERE group_id = \
+               (SELECT id FROM directory_groups WHERE id = $1 AND directory_id = $2)";
+    let found = on.into().optional::<(i64,)>(sql, params![group_id, directory_id]).await?;
+    Ok(found.and_then(|(count,)| usize::try_from(count).ok()).unwrap_or_default())
+}
+
 /// A group that a user is in.
 #[derive(Clone, Debug)]
 pub struct Membership {

@@ -11,6 +11,7 @@ mod members;
 mod properties;
 mod races;
 mod searches;
+mod sizes;
 mod statuses;
 mod users;
 
