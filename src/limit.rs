@@ -26,6 +26,8 @@ const STRANGERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
 const LARGE: usize = 4;
 /// Writes of many rows that are under way at a time, whoever asks for them.
 const HEAVY: usize = 2;
+/// Looks at others' servers that one administrator may ask for in a minute: each calls several addresses that they typed.
+const CHECKS: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 
 /// All limits of one node.
 pub struct Limits {
@@ -39,6 +41,8 @@ pub struct Limits {
     pub large: Turns,
     /// Writes of many rows, by directory.
     pub heavy: Turns,
+    /// On looks at providers while their settings are typed, by who asks.
+    pub checks: Limiter,
     /// What the log says of those who were refused.
     pub floods: Floods,
 }
@@ -49,13 +53,14 @@ impl Limits {
     pub fn new(sign_ins: NonZeroU32, pushes: NonZeroU32) -> Self {
         let (sign_ins, pushes) = (Limiter::new(sign_ins), Limiter::steady(pushes));
         let (large, heavy) = (Turns::new(LARGE), Turns::new(HEAVY));
-        Self { sign_ins, pushes, strangers: Limiter::new(STRANGERS), large, heavy, floods: Floods::default() }
+        let (strangers, checks) = (Limiter::new(STRANGERS), Limiter::new(CHECKS));
+        Self { sign_ins, pushes, strangers, checks, large, heavy, floods: Floods::default() }
     }
 
     /// Begins another round, of about a minute.
     pub fn begin_round(&self) {
-        [&self.sign_ins, &self.pushes, &self.strangers].into_iter().for_each(Limiter::forget_quiet);
         [&self.large, &self.heavy].into_iter().for_each(Turns::forget_quiet);
+        [&self.sign_ins, &self.pushes, &self.strangers, &self.checks].into_iter().for_each(Limiter::forget_quiet);
         self.floods.sum_up();
     }
 }
