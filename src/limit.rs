@@ -3,6 +3,7 @@
 //! synchronisation take the database from the others. Counted per node and in memory: a limit against floods need not be
 //! exact. What is refused must not fill the log instead ([`Floods`]).
 
+pub mod tally;
 pub mod turns;
 
 use std::{
@@ -17,6 +18,7 @@ use governor::{
     clock::{Clock as _, DefaultClock},
 };
 
+use tally::Tally;
 use turns::Turns;
 
 /// Requests without a good token of a directory that one address may make in a minute.
@@ -41,6 +43,8 @@ pub struct Limits {
     pub large: Turns,
     /// Writes of many rows, by directory.
     pub heavy: Turns,
+    /// How many users and groups a directory has.
+    pub sizes: Tally,
     /// On looks at providers while their settings are typed, by who asks.
     pub checks: Limiter,
     /// What the log says of those who were refused.
@@ -54,11 +58,12 @@ impl Limits {
         let (sign_ins, pushes) = (Limiter::new(sign_ins), Limiter::steady(pushes));
         let (large, heavy) = (Turns::new(LARGE), Turns::new(HEAVY));
         let (strangers, checks) = (Limiter::new(STRANGERS), Limiter::new(CHECKS));
-        Self { sign_ins, pushes, strangers, checks, large, heavy, floods: Floods::default() }
+        Self { sign_ins, pushes, strangers, checks, large, heavy, sizes: Tally::default(), floods: Floods::default() }
     }
 
     /// Begins another round, of about a minute.
     pub fn begin_round(&self) {
+        self.sizes.forget();
         [&self.large, &self.heavy].into_iter().for_each(Turns::forget_quiet);
         [&self.sign_ins, &self.pushes, &self.strangers, &self.checks].into_iter().for_each(Limiter::forget_quiet);
         self.floods.sum_up();

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 
-use super::error::ScimError;
+use super::{error::ScimError, fault::Fault};
 use crate::{
     app::App,
     limit::turns::{Turn, Turns},
@@ -49,6 +49,27 @@ impl Caller {
         let Some(requests) = NonZeroU32::new(u32::try_from(requests).unwrap_or(u32::MAX)) else { return Ok(()) };
         let taken = app.limits.pushes.take_many(&self.directory.id, requests);
         taken.map_err(|wait| self.too_fast(app, wait, how))
+    }
+
+    /// That the directory may have one more user or group.
+    ///
+    /// # Errors
+    /// 403 when it has as many as the settings let it.
+    pub async fn room(&self, app: &App) -> Result<(), ScimError> {
+        let (sizes, id, most) = (&app.limits.sizes, &self.directory.id, i64::from(app.settings.scim_resources.get()));
+        let count = match sizes.add(id) {
+            Some(count) => count,
+            None => {
+                let (users, groups) = directories::counts(&app.db, id).await?;
+                sizes.set(id, users + groups + 1);
+                users + groups
+            }
+        };
+        if count < most {
+            return Ok(());
+        }
+        let detail = format!("the directory has {most} users and groups, which is as many as it may (scim_resources)");
+        Err(Fault::new(403, detail).into())
     }
 
     /// Waits until the directory may do what is done one at a time.

@@ -49,6 +49,7 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Director
     let now = app.clock.now();
     let body = canonical_group(body)?;
     let members = body.members.unwrap_or_default();
+    caller.room(app).await?;
     let _turn = afford(app, caller, members.len()).await?;
     let group = DirectoryGroup {
         id: secret::row_id(now),

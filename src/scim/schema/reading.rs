@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::policy::directory::can_name_a_team;
 use crate::scim::{
     document,
     fault::Fault,
@@ -175,6 +176,12 @@ fn finish(kind: &'static ResourceType, mut resource: Map<String, Value>) -> Resu
         if resource.get(attribute.name).and_then(Value::as_str).is_none_or(|text| text.trim().is_empty()) {
             return Err(Fault::invalid_value(format!("{} is required", attribute.name)));
         }
+    }
+    if let Some(name) = resource.get("userName").and_then(Value::as_str)
+        && !can_name_a_team(name)
+    {
+        let detail = "userName must not begin or end with white space or hold signs that nobody sees: two would look alike";
+        return Err(Fault::invalid_value(detail));
     }
     let schemas = named_schemas(kind, &resource, sent.as_ref())?;
     resource.insert("schemas".to_owned(), schemas);

@@ -1,10 +1,12 @@
 //! Directories: what they push over SCIM, over HTTP, on both databases.
 
 mod accounts;
+mod adoption;
 mod addresses;
 mod bulk;
 mod callers;
 mod groups;
+mod groups_of_users;
 mod isolation;
 mod lists;
 mod members;
