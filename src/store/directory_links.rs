@@ -52,11 +52,7 @@ impl Row {
 pub async fn by_subject(db: &Db, connection_id: &str, subject: &str) -> Result<Option<Record>> {
     let mut rows: Vec<Row> = db
         .all(
-            "SELECT r.id,
-                    r.active OR COALESCE(u.platform, FALSE)
-                      OR EXISTS (SELECT 1 FROM identities i JOIN users o ON o.id = i.user_id
-                                 WHERE i.connection_id = $1 AND i.subject = $2
-                                   AND (o.platform OR o.admin AND r.user_id IS NULL)) AS active,
+            "SELECT r.id, r.active,
                     COALESCE(r.pinned = r.external_id, FALSE)
                       OR (r.made_user AND NOT COALESCE(u.admin OR u.platform OR u.declared, FALSE) AND u.password_hash IS NULL
                           AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id)
@@ -69,7 +65,13 @@ pub async fn by_subject(db: &Db, connection_id: &str, subject: &str) -> Result<O
              FROM directories d
              JOIN directory_users r ON r.directory_id = d.id AND r.external_id = $2
              LEFT JOIN users u ON u.id = r.user_id
-             WHERE d.connection_id = $1 AND d.enabled LIMIT 2",
+             WHERE d.connection_id = $1 AND d.enabled
+               AND (r.active
+                    OR NOT COALESCE(u.platform, FALSE)
+                      AND NOT EXISTS (SELECT 1 FROM identities i JOIN users o ON o.id = i.user_id
+                                      WHERE i.connection_id = $1 AND i.subject = $2
+                                        AND (o.platform OR o.admin AND r.user_id IS NULL)))
+             LIMIT 2",
             params![connection_id, subject],
         )
         .await?;
