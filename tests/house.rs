@@ -111,7 +111,8 @@ const OWNED: &[(&[&str], &[&str])] = &[
 ];
 
 /// Files under a door that stay pure although the door is not.
-const PURE: &[&str] = &["oauth", "policy", "login::flow", "scim::document", "scim::filter", "scim::patch", "scim::schema", "scim::fault"];
+const PURE: &[&str] =
+    &["oauth", "policy", "login::flow", "scim::document", "scim::filter", "scim::patch", "scim::schema", "scim::fault"];
 /// What a pure room never names.
 const IMPURE: &[&str] = &["axum", "sqlx", "reqwest", "tokio", "http", "futures_util", "async_trait", "std::fs", "std::net::Tcp"];
 

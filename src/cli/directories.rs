@@ -134,7 +134,10 @@ impl At<'_> {
             (Some(user), Some(connection)) => store::identities::subject(self.db, &user.id, connection).await.map_err(one)?,
             _ => None,
         };
-        say(format!("upstream id     {}", subject.as_deref().map_or("none: has not signed in over the connection yet".to_owned(), plain)));
+        say(format!(
+            "upstream id     {}",
+            subject.as_deref().map_or("none: has not signed in over the connection yet".to_owned(), plain)
+        ));
         if let (Some(external_id), Some(subject)) = (external_id, &subject) {
             let same = external_id == subject;
             say(format!(

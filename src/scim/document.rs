@@ -70,7 +70,9 @@ impl Count {
     fn another<E: Error>(&mut self) -> Result<(), E> {
         match self.left.checked_sub(1) {
             Some(left) => self.left = left,
-            None => return Err(self.refuse(Fault::new(413, format!("the body has more than {VALUES} values; send less at once")))),
+            None => {
+                return Err(self.refuse(Fault::new(413, format!("the body has more than {VALUES} values; send less at once"))));
+            }
         }
         Ok(())
     }
@@ -134,7 +136,9 @@ impl<'de> Visitor<'de> for One<'_> {
         let mut list = Vec::new();
         while let Some(element) = elements.next_element_seed(One(&mut *self.0))? {
             if list.len() == ELEMENTS {
-                return Err(self.0.refuse(Fault::new(413, format!("a list has more than {ELEMENTS} elements; send less at once"))));
+                return Err(self
+                    .0
+                    .refuse(Fault::new(413, format!("a list has more than {ELEMENTS} elements; send less at once"))));
             }
             list.push(element);
         }
@@ -174,8 +178,26 @@ mod tests {
     #[test]
     fn says_what_serde_json_says() {
         for text in [
-            "null", "true", " 7 ", "-7", "1.5e3", "18446744073709551615", "\"\\u00e9\\n\"", "[]", "{}", "{\"a\":1,\"a\":2}",
-            "[1,[2,{\"b\":null}],\"x\"]", "{", "", "1 2", "[1,]", "\"\\ud800\"", "nul", "1e999", "{\"a\"}", "\u{feff}1",
+            "null",
+            "true",
+            " 7 ",
+            "-7",
+            "1.5e3",
+            "18446744073709551615",
+            "\"\\u00e9\\n\"",
+            "[]",
+            "{}",
+            "{\"a\":1,\"a\":2}",
+            "[1,[2,{\"b\":null}],\"x\"]",
+            "{",
+            "",
+            "1 2",
+            "[1,]",
+            "\"\\ud800\"",
+            "nul",
+            "1e999",
+            "{\"a\"}",
+            "\u{feff}1",
         ] {
             let expected: Option<Value> = serde_json::from_str(text).ok();
             assert_eq!(read(text.as_bytes()).ok(), expected, "{text}");

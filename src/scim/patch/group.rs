@@ -129,7 +129,10 @@ fn change(verb: Verb, path: &Path, value: Option<&Value>, changes: &mut Vec<Grou
 /// Sets what the schema does not know.
 fn unknown(name: String, given: Option<&Value>) -> Result<GroupChange, Fault> {
     if !document::fits(given.map(|value| (&name, value)).into_iter(), SENT) {
-        return Err(Fault::invalid_value(format!("{} has more than {SENT} bytes of JSON", name.chars().take(80).collect::<String>())));
+        return Err(Fault::invalid_value(format!(
+            "{} has more than {SENT} bytes of JSON",
+            name.chars().take(80).collect::<String>()
+        )));
     }
     Ok(GroupChange::Set(name, given.cloned().unwrap_or(Value::Null)))
 }

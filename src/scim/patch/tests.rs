@@ -263,8 +263,11 @@ fn values_stay_small() {
         let operations = |count: usize| json!([{"op": "add", "path": path, "value": subs(count)}]);
         assert_eq!(refusal(operations(51)), "invalidValue", "{path}");
         attempt(&operations(40)).expect(path);
-        assert_eq!(refusal(json!([{"op": "add", "path": "name", "value": subs(40)}, {"op": "add", "path": "name.t", "value": 1},
-            {"op": "add", "path": "name", "value": (0..20).map(|n| (format!("t{n}"), json!(1))).collect::<Map<_, _>>()}])), "invalidValue");
+        assert_eq!(
+            refusal(json!([{"op": "add", "path": "name", "value": subs(40)}, {"op": "add", "path": "name.t", "value": 1},
+            {"op": "add", "path": "name", "value": (0..20).map(|n| (format!("t{n}"), json!(1))).collect::<Map<_, _>>()}])),
+            "invalidValue"
+        );
     }
 }
 

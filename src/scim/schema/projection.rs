@@ -235,7 +235,8 @@ mod tests {
         let many = names(97);
         let odd = format!("{many},shoeSize,x.y,{URN}:badge.colour");
         let projection = Projection::new(&USER, Some(&odd), None).expect("a hundred");
-        let fields = json!({"SHOESIZE": 44, "x.y": 1, "x": {"y": 2, "z": 3}, URN: {"badge": {"colour": "red", "size": 1}}, "other": 5});
+        let fields =
+            json!({"SHOESIZE": 44, "x.y": 1, "x": {"y": 2, "z": 3}, URN: {"badge": {"colour": "red", "size": 1}}, "other": 5});
         let Value::Object(mut fields) = fields else { panic!("an object") };
         projection.apply(&mut fields);
         let left = json!({"SHOESIZE": 44, "x.y": 1, "x": {"y": 2}, URN: {"badge": {"colour": "red"}}});

@@ -85,8 +85,12 @@ async fn a_bare_record_shuts_out_no_administrator(backend: Backend) {
     let connected = Directory { connection_id: directory.row.connection_id.clone(), ..bare.row.clone() };
     directories::save(&sso.app.db, &connected).await.unwrap();
     for right in ["admin", "platform"] {
-        sso.sql(if right == "admin" { "UPDATE users SET admin = TRUE" } else { "UPDATE users SET admin = FALSE, platform = TRUE" })
-            .await;
+        sso.sql(if right == "admin" {
+            "UPDATE users SET admin = TRUE"
+        } else {
+            "UPDATE users SET admin = FALSE, platform = TRUE"
+        })
+        .await;
         assert!(comes_in(&sso, "00u-kim", "kim@acme.example").await.is_ok(), "{right}");
     }
     // Honestly: anybody else.
@@ -138,7 +142,10 @@ async fn who_administers_the_deployment_is_no_directorys(backend: Backend) {
     let connected = Directory { connection_id: directory.row.connection_id.clone(), ..bare.row.clone() };
     directories::save(&sso.app.db, &connected).await.unwrap();
     assert!(comes_in(&sso, "00u-root", "root@acme.example").await.is_ok());
-    assert!(!directory_accounts::has_record(&sso.app.db, &root.id, &bare.row.id).await.unwrap(), "nobody is adopted by coming in");
+    assert!(
+        !directory_accounts::has_record(&sso.app.db, &root.id, &bare.row.id).await.unwrap(),
+        "nobody is adopted by coming in"
+    );
     // What a directory had shut before, an operator opens.
     sso.sql("UPDATE directory_users SET active = FALSE").await;
     sso.sql("UPDATE users SET active = FALSE, shut_by = 'directory' WHERE email = 'kim@acme.example'").await;
@@ -170,7 +177,11 @@ async fn what_was_given_by_hand_stays_with_who_it_was(backend: Backend) {
         let team = format!("team of {email}");
         let sql = "INSERT INTO teams (id, tenant_id, name, created_at) VALUES ($1, $2, $1, 1)";
         sso.app.db.execute(sql, params![&team, &user.tenant_id]).await.unwrap();
-        sso.app.db.execute("INSERT INTO team_members (team_id, user_id) VALUES ($1, $2)", params![&team, &user.id]).await.unwrap();
+        sso.app
+            .db
+            .execute("INSERT INTO team_members (team_id, user_id) VALUES ($1, $2)", params![&team, &user.id])
+            .await
+            .unwrap();
         user.id
     };
     let connection = directory.row.connection_id.clone().unwrap();

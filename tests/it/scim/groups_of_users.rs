@@ -16,7 +16,8 @@ async fn users_come_with_the_names_of_their_groups(backend: Backend) {
     let (kim, ray) = (scim.user("kim@acme.example").await, scim.user("ray@acme.example").await);
     let mut both = Vec::new();
     for name in ["Zoe's", "ALPHA"] {
-        let body = json!({"displayName": name, "pad": "x".repeat(60_000), "members": [{"value": kim["id"]}, {"value": ray["id"]}]});
+        let body =
+            json!({"displayName": name, "pad": "x".repeat(60_000), "members": [{"value": kim["id"]}, {"value": ray["id"]}]});
         both.push(scim.made("/Groups", &body).await);
         scim.world.clock.advance(1);
     }

@@ -1,8 +1,8 @@
 //! Directories: what they push over SCIM, over HTTP, on both databases.
 
 mod accounts;
-mod adoption;
 mod addresses;
+mod adoption;
 mod bulk;
 mod callers;
 mod groups;

@@ -16,7 +16,13 @@ use crate::{
     world::{Backend, STATE, World},
 };
 
-on_both!(who_is_somebodys_manager, look_ups_use_indexes, what_looks_at_too_much_is_refused, searches_cost_their_share, alternatives_are_found_once);
+on_both!(
+    who_is_somebodys_manager,
+    look_ups_use_indexes,
+    what_looks_at_too_much_is_refused,
+    searches_cost_their_share,
+    alternatives_are_found_once
+);
 
 /// Makes that many users behind the application's back, `u-1@acme.example` and so on, each changed a second after the one
 /// before.
@@ -196,7 +202,11 @@ async fn who_is_somebodys_manager(backend: Backend) {
     let (one, manager) = (ids(&kim["id"]), ids(&boss["id"]));
     for (attribute, value, found) in [
         ("manager", &manager, vec!["kim@acme.example".to_owned()]),
-        ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value", &manager, vec!["kim@acme.example".to_owned()]),
+        (
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
+            &manager,
+            vec!["kim@acme.example".to_owned()],
+        ),
         ("manager", &one, vec![]),
         ("title", &manager, vec![]),
     ] {

@@ -54,7 +54,9 @@ async fn names_are_counted_before_they_are_read(backend: Backend) {
     let within = format!("{{\"userName\":\"ray@acme.example\",\"name\":{{{few}}}}}");
     let patch = |value: &str| format!("{{\"Operations\":[{{\"op\":\"add\",\"value\":{{{value}}}}}]}}");
     let many = fields(400_000);
-    let bulk = |data: &str| format!("{{\"Operations\":[{{\"method\":\"POST\",\"path\":\"/Groups\",\"bulkId\":\"a\",\"data\":{data}}}]}}");
+    let bulk = |data: &str| {
+        format!("{{\"Operations\":[{{\"method\":\"POST\",\"path\":\"/Groups\",\"bulkId\":\"a\",\"data\":{data}}}]}}")
+    };
     let (users, groups) = (at(&kim), at(&sre));
     for (method, path, body) in [
         (Method::POST, "/Users", user.clone()),

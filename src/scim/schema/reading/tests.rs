@@ -148,7 +148,10 @@ fn refusals() {
         ),
         (json!({"userName": "a", "schemas": [7]}), "schemas is a list"),
         (json!({"userName": "a", "schemas": vec!["urn:x"; 101]}), "schemas has 101 values"),
-        (json!({"userName": "a", "name": (0..51).map(|n| (format!("s{n}"), json!(1))).collect::<Map<_, _>>()}), "51 sub-attributes"),
+        (
+            json!({"userName": "a", "name": (0..51).map(|n| (format!("s{n}"), json!(1))).collect::<Map<_, _>>()}),
+            "51 sub-attributes",
+        ),
         (json!({"userName": "a", "x": vec!["y".repeat(100_000); 3]}), "as it is sent"),
         (json!({"userName": "a", URN: "Ops"}), "is an object"),
         (json!({"userName": "a", "raw": "x".repeat(70_000)}), "bytes of JSON"),
