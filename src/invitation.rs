@@ -162,6 +162,9 @@ impl<'a> Desk<'a> {
         if !(60..=LONGEST).contains(&lifetime) {
             return Err(InviteError::Lifetime);
         }
+        if tenant.provisioning == Provisioning::Scim {
+            return Err(InviteError::Directory);
+        }
         let mut tx = self.db.begin().await?;
         let invite = store::invites::find(&mut tx, &tenant.id, id).await?.ok_or(InviteError::Unknown)?;
         match invite.state(self.now) {

@@ -3,6 +3,9 @@
 //! synchronisation take the database from the others. Counted per node and in memory: a limit against floods need not be
 //! exact. What is refused must not fill the log instead ([`Floods`]).
 
+pub mod tally;
+pub mod turns;
+
 use std::{
     collections::HashMap,
     mem,
@@ -15,9 +18,16 @@ use governor::{
     clock::{Clock as _, DefaultClock},
 };
 
+use tally::Tally;
+use turns::Turns;
+
 /// Requests without a good token of a directory that one address may make in a minute.
 const STRANGERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
 
+/// Large bodies that are read at a time, whoever sends them.
+const LARGE: usize = 4;
+/// Writes of many rows that are under way at a time, whoever asks for them.
+const HEAVY: usize = 2;
 /// Looks at others' servers that one administrator may ask for in a minute: each calls several addresses that they typed.
 const CHECKS: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 
@@ -29,6 +39,12 @@ pub struct Limits {
     pub pushes: Limiter,
     /// On refusals of tokens that are no directory's, by address.
     pub strangers: Limiter,
+    /// Large bodies, by directory.
+    pub large: Turns,
+    /// Writes of many rows, by directory.
+    pub heavy: Turns,
+    /// How many users and groups a directory has.
+    pub sizes: Tally,
     /// On looks at providers while their settings are typed, by who asks.
     pub checks: Limiter,
     /// What the log says of those who were refused.
@@ -40,11 +56,15 @@ impl Limits {
     #[must_use]
     pub fn new(sign_ins: NonZeroU32, pushes: NonZeroU32) -> Self {
         let (sign_ins, pushes) = (Limiter::new(sign_ins), Limiter::steady(pushes));
-        Self { sign_ins, pushes, strangers: Limiter::new(STRANGERS), checks: Limiter::new(CHECKS), floods: Floods::default() }
+        let (large, heavy) = (Turns::new(LARGE), Turns::new(HEAVY));
+        let (strangers, checks) = (Limiter::new(STRANGERS), Limiter::new(CHECKS));
+        Self { sign_ins, pushes, strangers, checks, large, heavy, sizes: Tally::default(), floods: Floods::default() }
     }
 
     /// Begins another round, of about a minute.
     pub fn begin_round(&self) {
+        self.sizes.forget();
+        [&self.large, &self.heavy].into_iter().for_each(Turns::forget_quiet);
         [&self.sign_ins, &self.pushes, &self.strangers, &self.checks].into_iter().for_each(Limiter::forget_quiet);
         self.floods.sum_up();
     }

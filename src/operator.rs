@@ -32,6 +32,14 @@ pub fn may_judge(by: &User, user: &User) -> bool {
     by.platform || !user.platform
 }
 
+/// Whether a directory may shut this user out, adopt, rename or readdress them: whoever has its token is at most who
+/// administers the tenant, and so may not judge either. The store holds the same where it acts by itself, when somebody signs
+/// in (`directory_links`) or is let in again (`users::open_again`).
+#[must_use]
+pub fn may_be_pushed(user: &User) -> bool {
+    !user.platform
+}
+
 impl Operator {
     /// Whoever is signed in in this browser, and what they may be; `Err` holds the sign-in of somebody who administers
     /// nothing, `None` nobody's.

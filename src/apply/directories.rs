@@ -12,10 +12,12 @@ use crate::{
     store::{
         connections,
         directories::{self, Directory},
+        directory_accounts,
         directory_groups::{self, TeamTaken},
         directory_tokens::{self, DirectoryToken},
         group_rules, teams,
         tenants::{self, Tenant},
+        users::{self, By, ShutOut},
     },
     suggest,
 };
@@ -116,6 +118,9 @@ impl Work<'_> {
             self.plan.create(name, differences(&DirectorySettings::default(), &new.settings));
             return Ok(());
         };
+        if new.enabled && !old.enabled {
+            self.word_counts_again(&name, &new).await?;
+        }
         let mut fields = Vec::new();
         if old.connection_id != new.connection_id {
             let was = match &old.connection_id {
@@ -133,6 +138,19 @@ impl Work<'_> {
             fields.push(Change::secret("token", was, is));
         }
         self.plan.compare(name, fields);
+        Ok(())
+    }
+
+    /// What a directory says counts again when it is switched on: whom it says to be inactive and somebody let in meanwhile is
+    /// out, but for the last administrator.
+    async fn word_counts_again(&mut self, name: &str, directory: &Directory) -> Result {
+        let (by, actor, cause) = (By::Directory, self.actor, "active: false, in a directory that is switched on again");
+        for id in directory_accounts::in_against(&mut *self.tx, &directory.id).await? {
+            let out = ShutOut { user_id: &id, by, actor, cause, force: false, sealer: self.sealer, now: self.now };
+            if users::shut_out(self.tx, &out).await?.is_err() {
+                self.plan.warn(format!("{name}: the last administrator is inactive in it, and stays in"));
+            }
+        }
         Ok(())
     }
 

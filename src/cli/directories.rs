@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Problems, one, say};
+use super::{Problems, one, say, token::plain};
 use crate::{
     app,
     clock::Clock,
@@ -124,17 +124,20 @@ impl At<'_> {
         let whose = user.as_ref().map_or("none: no address that a user could have".to_owned(), |user| {
             format!("{} ({})", user.email.as_str(), if user.active { "active" } else { "deactivated" })
         });
-        say(format!("\nuserName        {}", record.user_name()));
+        say(format!("\nuserName        {}", plain(record.user_name())));
         say(format!("SCIM id         {}", record.id));
         say(format!("active          {}", record.active));
         say(format!("user            {whose}"));
         let external_id = record.external_id();
-        say(format!("externalId      {}", external_id.unwrap_or("none: map it to the source's unchanging id")));
+        say(format!("externalId      {}", external_id.map_or("none: map it to the source's unchanging id".to_owned(), plain)));
         let subject = match (&user, &directory.connection_id) {
             (Some(user), Some(connection)) => store::identities::subject(self.db, &user.id, connection).await.map_err(one)?,
             _ => None,
         };
-        say(format!("upstream id     {}", subject.as_deref().unwrap_or("none: has not signed in over the connection yet")));
+        say(format!(
+            "upstream id     {}",
+            subject.as_deref().map_or("none: has not signed in over the connection yet".to_owned(), plain)
+        ));
         if let (Some(external_id), Some(subject)) = (external_id, &subject) {
             let same = external_id == subject;
             say(format!(
@@ -263,7 +266,7 @@ fn in_words(rule: &GroupRule) -> String {
     let role = rule.role.map_or("{role}", |role| role.as_str());
     let held = rule.resource.as_ref().map(|resource| format!("{role} on {} {}", resource.kind, resource.name));
     let what: Vec<String> = [team, held].into_iter().flatten().collect();
-    format!("{}: {}", rule.group, what.join(", "))
+    plain(&format!("{}: {}", rule.group, what.join(", ")))
 }
 
 /// One below the other, under a heading of sixteen columns.

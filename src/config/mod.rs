@@ -55,6 +55,8 @@ pub struct Settings {
     pub sign_in_rate: NonZeroU32,
     /// Requests that one directory may make in a second; four times as many in a burst.
     pub scim_rate: NonZeroU32,
+    /// Users and groups that one directory may have.
+    pub scim_resources: NonZeroU32,
     /// Seconds an access token lives, unless tenant or client say otherwise.
     pub access_token_lifetime: i64,
     /// Seconds a refresh token lives from its issue, unless tenant or client say otherwise.
@@ -160,6 +162,7 @@ impl Settings {
             trusted_proxies: s.networks("trusted_proxies"),
             sign_in_rate: s.count("sign_in_rate", NonZeroU32::MIN.saturating_add(599)),
             scim_rate: s.count("scim_rate", NonZeroU32::MIN.saturating_add(49)),
+            scim_resources: s.count("scim_resources", NonZeroU32::MIN.saturating_add(1_999_999)),
             access_token_lifetime: s.duration("access_token_lifetime", DAY),
             refresh_token_lifetime: s.duration("refresh_token_lifetime", 7 * DAY),
             refresh_token_absolute_lifetime: s.duration("refresh_token_absolute_lifetime", 30 * DAY),

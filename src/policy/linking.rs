@@ -179,7 +179,7 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
     // A record without a user is the person's own, known by the stable id: what the directory says of it counts.
     let unclaimed = known.record.filter(|record| record.user.is_none());
     let record = unclaimed.map(|record| record.id.clone());
-    let is_off = known.record.is_some_and(|record| !record.active);
+    let is_off = known.record.is_some_and(|record| !record.active && known.may_be_of(record));
     if let Some(owner) = known.owner {
         return match known.accepted_by(owner) {
             _ if !owner.active || is_off => Refuse(Refusal::Deactivated),
@@ -223,6 +223,15 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
 }
 
 impl Known<'_> {
+    /// Whether a record with this identity's stable id says anything of its person. It does if it stands for nobody yet or for
+    /// who signs in; standing for somebody else it says nothing of who has the identity or the address: a directory can write
+    /// any id, and would keep out whom it likes.
+    fn may_be_of(&self, record: &Record) -> bool {
+        let led_to = record.user.as_ref().filter(|_| record.leads);
+        let meant = self.owner.or(led_to).or(self.same_email).map(|user| &user.user_id);
+        record.user.as_ref().is_none_or(|user| meant.is_none_or(|meant| *meant == user.user_id))
+    }
+
     /// The invite that `user`, who is known by more than an address, accepts with this sign-in.
     fn accepted_by(&self, user: &Candidate) -> Result<Option<String>, Refusal> {
         match self.invite.filter(|invite| invite.carried) {

@@ -145,6 +145,40 @@ fn the_table() {
     }
 }
 
+/// A directory can write any `externalId`, also that of somebody else.
+#[test]
+fn a_record_says_nothing_of_somebody_else() {
+    use Decision::Refuse;
+    let ada = |active| Some(user(active, true, false));
+    let other = |active| Some(Candidate { user_id: "x".into(), email: email(SUB), ..user(active, true, false) });
+    let off = |user| record(false, user);
+    let shut = Refuse(Refusal::Deactivated);
+    #[rustfmt::skip]
+    let table = [
+        // owner, record, same e-mail → decision
+        (ada(true), off(other(true)), None, sign_in(None, None)),
+        (ada(true), off(other(false)), ada(true), sign_in(None, None)),
+        (ada(true), record(true, other(true)), None, sign_in(None, None)),
+        (None, off(other(true)).map(|record| Record { leads: false, ..record }), ada(true), link(None, None)),
+        // Honestly: what it says of who signs in, and of whom nobody is yet.
+        (ada(true), off(ada(true)), None, shut.clone()),
+        (ada(true), off(None), None, shut.clone()),
+        (ada(false), off(other(true)), None, shut.clone()),
+        (ada(false), record(true, other(true)), None, shut.clone()),
+        (None, off(None), ada(true), shut.clone()),
+        (None, off(ada(true)), ada(true), shut.clone()),
+        (None, off(other(true)), None, shut.clone()),
+        (None, off(other(true)), ada(true), shut.clone()),
+        (None, off(None), None, shut),
+    ];
+    let domains = ["acme.example".to_owned()];
+    for (row, (owner, record, same, expected)) in table.into_iter().enumerate() {
+        let rules = Rules { email_trust: EmailTrust::Verified, domains: &domains, provisioning: Provisioning::Jit };
+        let known = Known { owner: owner.as_ref(), record: record.as_ref(), same_email: same.as_ref(), invite: None };
+        assert_eq!(decide(&identity(Some(HERE), true), &known, &rules), expected, "row {row}");
+    }
+}
+
 #[test]
 fn a_password_is_chosen_by_the_invited_alone() {
     use Provisioning::{Invite as Invited, Jit, Scim};

@@ -4,6 +4,7 @@
 use super::{caller::Caller, error::ScimError, fault::Fault};
 use crate::{
     app::App,
+    operator::may_be_pushed,
     policy::email::Email,
     secret,
     store::{
@@ -25,6 +26,7 @@ use crate::{
 pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut DirectoryUser, now: i64) -> Result<(), ScimError> {
     let email = record.email();
     let proven = judge_address(tx, caller, email.as_ref()).await?;
+    refuse_twins(tx, caller, record).await?;
     if let Some(user) = same_person(tx, caller, record).await? {
         record.user_id = Some(user.id.clone());
         if speaks(tx, record, &user.id).await? {
@@ -74,9 +76,16 @@ pub async fn follow(
     now: i64,
 ) -> Result<(), ScimError> {
     let Some(user_id) = record.user_id.clone() else { return begin(tx, app, caller, record, now).await };
+    if record.external_id() != old.external_id() {
+        refuse_twins(tx, caller, record).await?;
+        refuse_others_id(tx, caller, record, &user_id).await?;
+    }
     let email = record.email().filter(|email| old.email().as_ref() != Some(email));
     let name = record.name().filter(|name| old.name().as_ref() != Some(name));
     let proven = judge_address(tx, caller, email.as_ref()).await?;
+    if email.is_some() || name.is_some() {
+        may_push(tx, &user_id).await?;
+    }
     if email.is_none() && name.is_none() || !speaks(tx, record, &user_id).await? {
         return Ok(());
     }
@@ -136,6 +145,7 @@ pub async fn open_again(tx: &mut Tx, app: &App, caller: &Caller, record: &Direct
 pub async fn end(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser, now: i64) -> Result<(), ScimError> {
     let Some(user_id) = &record.user_id else { return Ok(()) };
     let Some(user) = users::find(&mut *tx, user_id).await? else { return Ok(()) };
+    may_push(tx, user_id).await?;
     let is_elsewhere = store::directory_users::of_user(&mut *tx, user_id).await?.len() > 1;
     if record.made_user && !is_elsewhere && user.shut_by != Some(By::Operator) {
         let actor = caller.actor();
@@ -168,6 +178,7 @@ async fn shut(
     now: i64,
 ) -> Result<(), ScimError> {
     let Some(user_id) = &record.user_id else { return Ok(()) };
+    may_push(tx, user_id).await?;
     let actor = caller.actor();
     users::shut_out(tx, &ShutOut { cause, ..whom(app, user_id, &actor, now) }).await??;
     Ok(())
@@ -202,7 +213,40 @@ async fn same_person(tx: &mut Tx, caller: &Caller, record: &DirectoryUser) -> Re
     if directory_accounts::has_record(&mut *tx, &user_id, &record.directory_id).await? {
         return Err(Fault::uniqueness("another resource of this directory is the user that this externalId signs in as").into());
     }
+    may_push(tx, &user_id).await?;
     Ok(users::find(tx, &user_id).await?.filter(|user| user.tenant_id == caller.directory.tenant_id))
+}
+
+/// That nobody else has signed in over the directory's connection as what `externalId` becomes: whoever has it first keeps
+/// it. Else a record of one person would speak of another.
+async fn refuse_others_id(tx: &mut Tx, caller: &Caller, record: &DirectoryUser, user_id: &str) -> Result<(), ScimError> {
+    let Some((connection, subject)) = caller.directory.connection_id.as_deref().zip(record.external_id()) else {
+        return Ok(());
+    };
+    match directory_accounts::is_anothers(&mut *tx, connection, subject, user_id).await? {
+        true => Err(Fault::uniqueness("another user of the tenant signs in as this externalId").into()),
+        false => Ok(()),
+    }
+}
+
+/// That no other record of the directory has its `externalId`, where sign-ins are matched by that: of two, neither would be.
+async fn refuse_twins(tx: &mut Tx, caller: &Caller, record: &DirectoryUser) -> Result<(), ScimError> {
+    let counts = caller.directory.connection_id.is_some() && record.external_id().is_some();
+    if counts && store::directory_users::has_twin(&mut *tx, record).await? {
+        let detail = "another user of this directory has this externalId: map it to an id that no two people share";
+        return Err(Fault::uniqueness(detail).into());
+    }
+    Ok(())
+}
+
+/// That the user is one whom directories may change at all.
+async fn may_push(tx: &mut Tx, user_id: &str) -> Result<(), ScimError> {
+    match users::find(&mut *tx, user_id).await? {
+        Some(user) if !may_be_pushed(&user) => {
+            Err(Fault::new(409, "this user administers the deployment: no directory adopts, changes or deactivates them").into())
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn readdress(

@@ -1,4 +1,7 @@
-//! The body of a request: JSON of the types that clients send it as, of a size that fits what it is for.
+//! The body of a request: JSON of the types that clients send it as, of a size that fits what it is for. A large one has its
+//! turn first: read, it takes many times its bytes, and two hundred of them at once would be the end of the node.
+
+use std::{ops::Deref, time::Duration};
 
 use axum::{
     body::{Body, to_bytes},
@@ -6,8 +9,12 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::error::{MEDIA_TYPE, ScimError};
-use crate::scim::fault::Fault;
+use super::{
+    caller::Caller,
+    document,
+    error::{MEDIA_TYPE, ScimError},
+};
+use crate::{app::App, limit::turns::Turn, scim::fault::Fault};
 
 /// A user, a search.
 pub const SMALL: usize = 256 * 1024;
@@ -16,40 +23,59 @@ pub const GROUP: usize = 16 * 1024 * 1024;
 /// As `/ServiceProviderConfig` says.
 pub const BULK: usize = 1024 * 1024;
 
+/// How long a large body waits for its turn. It is not read until then.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What was sent. The turn of a large one ends when it is dropped.
+#[derive(Debug)]
+pub struct Sent {
+    value: Value,
+    _turn: Option<Turn>,
+}
+
+impl Deref for Sent {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.value
+    }
+}
+
 /// Reads it.
 ///
 /// # Errors
-/// 413, 415, or `invalidSyntax`; never with what it holds.
-pub async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Value, ScimError> {
+/// 413, 415, `invalidSyntax`; never with what it holds. 429 when large ones take too long.
+pub async fn read(app: &App, caller: &Caller, headers: &HeaderMap, body: Body, most: usize) -> Result<Sent, ScimError> {
+    let announced = announced(headers, most)?;
+    let is_large = most > SMALL && announced.is_none_or(|length| length > SMALL);
+    let turn = match is_large {
+        true => Some(caller.turn(app, &app.limits.large, PATIENCE, "sends large bodies side by side").await?),
+        false => None,
+    };
+    Ok(Sent { value: json(body, most).await?, _turn: turn })
+}
+
+/// How long the body says that it is, if it is one that may be read.
+fn announced(headers: &HeaderMap, most: usize) -> Result<Option<usize>, ScimError> {
     let content_type = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let media_type = content_type.map(|value| value.split(';').next().unwrap_or_default().trim());
     if media_type.is_some_and(|name| ![MEDIA_TYPE, "application/json"].iter().any(|known| name.eq_ignore_ascii_case(known))) {
         return Err(Fault::new(415, "the body must be application/scim+json or application/json").into());
     }
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<usize>().ok());
-    let too_large = || Fault::new(413, format!("the body must not be larger than {most} bytes"));
-    if announced.is_some_and(|length| length > most) {
-        return Err(too_large().into());
+    match announced {
+        Some(length) if length > most => Err(too_large(most).into()),
+        announced => Ok(announced),
     }
-    let bytes = to_bytes(body, most).await.map_err(|e| ScimError { cause: e.to_string(), ..too_large().into() })?;
-    let value: Value = serde_json::from_slice(&bytes).map_err(|e| {
-        let fault = Fault::invalid_syntax(format!("the body is not JSON (line {}, column {})", e.line(), e.column()));
-        ScimError::from(fault)
-    })?;
-    // Databases do not agree on what a NUL is.
-    if has_nul(&value) {
-        return Err(Fault::invalid_value("the body must not hold NUL").into());
-    }
-    Ok(value)
 }
 
-fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(has_nul),
-        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
-        _ => false,
-    }
+async fn json(body: Body, most: usize) -> Result<Value, ScimError> {
+    let bytes = to_bytes(body, most).await.map_err(|e| ScimError { cause: e.to_string(), ..too_large(most).into() })?;
+    Ok(document::read(&bytes)?)
+}
+
+fn too_large(most: usize) -> Fault {
+    Fault::new(413, format!("the body must not be larger than {most} bytes"))
 }
 
 #[cfg(test)]
@@ -59,7 +85,10 @@ mod tests {
     async fn told(content_type: Option<&str>, body: &'static str) -> u16 {
         let mut headers = HeaderMap::new();
         headers.extend(content_type.map(|t| (header::CONTENT_TYPE, t.parse().unwrap())));
-        read(&headers, Body::from(body), 20).await.map_or_else(|e| e.fault.status, |_| 200)
+        match announced(&headers, 20) {
+            Ok(_) => json(Body::from(body), 20).await.map_or_else(|e| e.fault.status, |_| 200),
+            Err(e) => e.fault.status,
+        }
     }
 
     #[tokio::test]

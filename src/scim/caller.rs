@@ -1,19 +1,23 @@
 //! Which directory calls: by a token in the `Authorization` header and nowhere else. A token in the query would be in
 //! every log on the way (threats P1).
 
-use std::{num::NonZeroU32, ops::Deref};
+use std::{num::NonZeroU32, ops::Deref, time::Duration};
 
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
 
-use super::error::ScimError;
+use super::{error::ScimError, fault::Fault};
 use crate::{
     app::App,
+    limit::turns::{Turn, Turns},
     router::Address,
     store::{self, audit::Actor, directories, directory_tokens},
 };
+
+/// Seconds after which it is worth while to ask for a turn again.
+const AGAIN: i64 = 5;
 
 /// The directory that calls. What it does not own does not exist for it.
 #[derive(Debug)]
@@ -41,10 +45,40 @@ impl Caller {
     ///
     /// # Errors
     /// 429, and when they would not be too many.
-    pub fn pay(&self, app: &App, requests: i64) -> Result<(), ScimError> {
+    pub fn pay(&self, app: &App, requests: i64, how: &str) -> Result<(), ScimError> {
         let Some(requests) = NonZeroU32::new(u32::try_from(requests).unwrap_or(u32::MAX)) else { return Ok(()) };
         let taken = app.limits.pushes.take_many(&self.directory.id, requests);
-        taken.map_err(|wait| self.too_fast(app, wait, "searches too much"))
+        taken.map_err(|wait| self.too_fast(app, wait, how))
+    }
+
+    /// That the directory may have one more user or group.
+    ///
+    /// # Errors
+    /// 403 when it has as many as the settings let it.
+    pub async fn room(&self, app: &App) -> Result<(), ScimError> {
+        let (sizes, id, most) = (&app.limits.sizes, &self.directory.id, i64::from(app.settings.scim_resources.get()));
+        let count = match sizes.add(id) {
+            Some(count) => count,
+            None => {
+                let (users, groups) = directories::counts(&app.db, id).await?;
+                sizes.set(id, users + groups + 1);
+                users + groups
+            }
+        };
+        if count < most {
+            return Ok(());
+        }
+        let detail = format!("the directory has {most} users and groups, which is as many as it may (scim_resources)");
+        Err(Fault::new(403, detail).into())
+    }
+
+    /// Waits until the directory may do what is done one at a time.
+    ///
+    /// # Errors
+    /// 429 when that takes longer than it can wait.
+    pub async fn turn(&self, app: &App, turns: &Turns, patience: Duration, what: &str) -> Result<Turn, ScimError> {
+        let turn = turns.take(&self.directory.id, patience).await;
+        turn.ok_or_else(|| self.too_fast(app, AGAIN, what))
     }
 
     fn too_fast(&self, app: &App, wait: i64, how: &str) -> ScimError {

@@ -39,6 +39,23 @@ pub fn compile(filter: &Filter, kind: &'static ResourceType) -> Result<Condition
     walk(filter, &|path| path.canonical(kind).and_then(|name| column(kind, &name)), kind)
 }
 
+/// Compiles a filter that names one resource beside what has no column: Entra asks of a user by `id` whether somebody is their
+/// manager. The one is found by the condition, and asked the rest in memory.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with_rest<'f>(filter: &'f Filter, kind: &'static ResourceType) -> Result<(Condition, Option<&'f Filter>), Fault> {
+    let refused = match compile(filter, kind) {
+        Ok(condition) => return Ok((condition, None)),
+        Err(fault) => fault,
+    };
+    filter.check(kind)?;
+    let Filter::And(terms) = filter else { return Err(refused) };
+    let names_one = |condition: &Condition| matches!(condition, Condition::Text(Text::Id | Text::UserName, Is::Equal, _));
+    let one = terms.iter().filter_map(|term| compile(term, kind).ok()).find(names_one);
+    one.map(|one| (one, Some(filter))).ok_or(refused)
+}
+
 /// What a list is sorted by.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::{
+    body::PATIENCE,
     caller::Caller,
     error::ScimError,
     fault::Fault,
@@ -15,6 +16,7 @@ use super::{
 };
 use crate::{
     app::App,
+    limit::turns::Turn,
     policy::directory::can_name_a_team,
     secret,
     store::{
@@ -25,6 +27,9 @@ use crate::{
         group_rules,
     },
 };
+
+/// How many members that come or go count as one more request.
+const AT_ONCE: usize = 1_000;
 
 /// The group of this id.
 ///
@@ -43,6 +48,9 @@ pub async fn find(app: &App, caller: &Caller, id: &str) -> Result<DirectoryGroup
 pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<DirectoryGroup, ScimError> {
     let now = app.clock.now();
     let body = canonical_group(body)?;
+    let members = body.members.unwrap_or_default();
+    caller.room(app).await?;
+    let _turn = afford(app, caller, members.len()).await?;
     let group = DirectoryGroup {
         id: secret::row_id(now),
         directory_id: caller.directory.id.clone(),
@@ -56,7 +64,6 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Director
         return Err(name_taken(&group));
     }
     settle(&mut tx, caller, &group, now).await?;
-    let members = body.members.unwrap_or_default();
     known(directory_members::add(&mut tx, &group.directory_id, &group.id, &members).await?)?;
     trail::group_made(&mut tx, app, caller, &group, &members, now);
     tx.commit().await?;
@@ -75,9 +82,10 @@ pub async fn replace(
     body: &Value,
 ) -> Result<DirectoryGroup, ScimError> {
     let body = canonical_group(body)?;
+    let members = body.members.unwrap_or_default();
+    let _turn = afford(app, caller, members.len() + there(app, caller, id).await?).await?;
     let mut change = Change::begin(app, caller, id, if_match).await?;
     change.group.resource = body.resource;
-    let members = body.members.unwrap_or_default();
     known(directory_members::replace(&mut change.tx, &change.group.directory_id, id, &members).await?)?;
     change.members.push(("members", members));
     change.finish(app, caller).await
@@ -95,6 +103,11 @@ pub async fn patch(
     body: &Value,
 ) -> Result<DirectoryGroup, ScimError> {
     let changes = patch::group_changes(&patch::parse(body)?)?;
+    let mut touched: usize = changes.iter().map(GroupChange::named).sum();
+    if changes.iter().any(GroupChange::is_of_all) {
+        touched += there(app, caller, id).await?;
+    }
+    let _turn = afford(app, caller, touched).await?;
     let mut change = Change::begin(app, caller, id, if_match).await?;
     let directory = change.group.directory_id.clone();
     patch::apply_set(&mut change.group.resource, &changes)?;
@@ -157,10 +170,28 @@ impl Change {
 /// # Errors
 /// 404, 412.
 pub async fn delete(app: &App, caller: &Caller, id: &str, if_match: Option<&Versions>) -> Result<(), ScimError> {
+    let _turn = afford(app, caller, there(app, caller, id).await?).await?;
     let mut change = Change::begin(app, caller, id, if_match).await?;
     directory_groups::delete(&mut change.tx, &caller.directory.id, id).await?;
     trail::group_deleted(&mut change.tx, app, caller, &change.old, change.now);
     Ok(change.tx.commit().await?)
+}
+
+/// Counts what a change of so many members costs beyond the one request that it is, and waits for its turn if they are
+/// many: SQLite has one writer, and a source that replaces fifty thousand members over and over would keep everybody else
+/// from signing in.
+async fn afford(app: &App, caller: &Caller, members: usize) -> Result<Option<Turn>, ScimError> {
+    let requests = i64::try_from(members / AT_ONCE).unwrap_or(i64::MAX);
+    caller.pay(app, requests, "changes too many members")?;
+    match requests {
+        0 => Ok(None),
+        _ => caller.turn(app, &app.limits.heavy, PATIENCE, "changes many members side by side").await.map(Some),
+    }
+}
+
+/// How many members there are to be taken out, roughly: others may come and go at the same time.
+async fn there(app: &App, caller: &Caller, id: &str) -> Result<usize, ScimError> {
+    Ok(directory_members::count(&app.db, &caller.directory.id, id).await?)
 }
 
 async fn settle(tx: &mut Tx, caller: &Caller, group: &DirectoryGroup, now: i64) -> Result<(), ScimError> {

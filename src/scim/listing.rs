@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     body,
@@ -18,9 +18,9 @@ use super::{
     condition,
     error::{ScimError, reply},
     fault::Fault,
-    filter,
+    filter::{self, Filter},
     query::Query,
-    schema::ResourceType,
+    schema::{Projection, ResourceType},
     verb::{self, Kind},
 };
 use crate::{
@@ -50,15 +50,20 @@ pub async fn search<K: Kind>(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ScimError> {
-    let question = body::read(&headers, body, body::SMALL).await?;
+    let question = body::read(&app, &caller, &headers, body, body::SMALL).await?;
     answer(&app, &caller, K::TYPE, &Query::of_body(&question)?).await
 }
 
 async fn answer(app: &App, caller: &Caller, kind: &'static ResourceType, query: &Query) -> Result<Response, ScimError> {
-    let condition = match &query.filter {
-        Some(text) => condition::compile(&filter::parse(text)?, kind)?,
-        None => Condition::always(),
+    let projection = query.projection(kind)?;
+    let filter = query.filter.as_deref().map(filter::parse).transpose()?;
+    let (condition, rest) = match &filter {
+        Some(filter) => condition::compile_with_rest(filter, kind)?,
+        None => (Condition::always(), None),
     };
+    if let Some(rest) = rest {
+        return one(app, caller, kind, query, &condition, rest).await;
+    }
     let page = Page {
         sort_by: query.sort_by.as_deref().map_or(Ok(SortBy::Age), |name| condition::sort_by(name, kind))?,
         descending: query.descending,
@@ -67,15 +72,40 @@ async fn answer(app: &App, caller: &Caller, kind: &'static ResourceType, query: 
     };
     let search = Search { directory: &caller.directory.id, condition: &condition, page };
     afford(app, caller, kind, query, &search).await?;
-    let listed = verb::list(app, kind, &search, &query.projection()).await?;
+    let listed = verb::list(app, kind, &search, &projection).await?;
+    Ok(answer_of(query, listed.total, listed.rows))
+}
+
+fn answer_of(query: &Query, total: i64, rows: Vec<Value>) -> Response {
     let answer = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
-        "totalResults": listed.total,
+        "totalResults": total,
         "startIndex": query.start_index,
-        "itemsPerPage": listed.rows.len(),
-        "Resources": listed.rows,
+        "itemsPerPage": rows.len(),
+        "Resources": rows,
     });
-    Ok(reply(StatusCode::OK, &answer))
+    reply(StatusCode::OK, &answer)
+}
+
+/// The one resource that a filter names, if it is as the rest of the filter says.
+async fn one(
+    app: &App,
+    caller: &Caller,
+    kind: &'static ResourceType,
+    query: &Query,
+    condition: &Condition,
+    rest: &Filter,
+) -> Result<Response, ScimError> {
+    let page = Page { sort_by: SortBy::Age, descending: false, offset: 0, limit: 1 };
+    let search = Search { directory: &caller.directory.id, condition, page };
+    let mut found = verb::list(app, kind, &search, &Projection::new(kind, None, None)?).await?.rows;
+    found.retain(|resource| rest.matches(resource, kind));
+    let (total, projection) = (found.len(), query.projection(kind)?);
+    if query.start_index > 1 || query.count == 0 {
+        found.clear();
+    }
+    found.iter_mut().filter_map(Value::as_object_mut).for_each(|fields| projection.apply(fields));
+    Ok(answer_of(query, i64::try_from(total).unwrap_or_default(), found))
 }
 
 /// Counts what a search costs beyond the one request that it is.
@@ -90,7 +120,7 @@ async fn afford(
     if looks > MOST {
         return Err(too_many(kind, query).into());
     }
-    caller.pay(app, looks / AT_ONCE + search.page.offset / SKIPPED)
+    caller.pay(app, looks / AT_ONCE + search.page.offset / SKIPPED, "searches too much")
 }
 
 fn too_many(kind: &ResourceType, query: &Query) -> Fault {

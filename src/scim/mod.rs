@@ -2,7 +2,7 @@
 //! directory sees nothing but its own.
 //!
 //! A request goes through `caller` (which directory is it?) and `body` or `query` (what does it want?), is read by the pure
-//! files (`filter`, `patch`, `schema`), and lands, by `verb`, in `users` and `groups`, each of whose functions is one
+//! files (`document`, `filter`, `patch`, `schema`), and lands, by `verb`, in `users` and `groups`, each of whose functions is one
 //! transaction; `bulk` does many of them at once; `account` says what becomes of local users, `listing` answers questions, `resource`
 //! writes what is returned, `error` everything else.
 
@@ -12,6 +12,7 @@ mod bulk;
 pub mod caller;
 pub mod condition;
 mod discovery;
+pub mod document;
 pub mod error;
 pub mod fault;
 pub mod filter;

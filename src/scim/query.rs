@@ -3,7 +3,10 @@
 
 use serde_json::Value;
 
-use crate::scim::{fault::Fault, schema::Projection};
+use crate::scim::{
+    fault::Fault,
+    schema::{Projection, ResourceType},
+};
 
 /// How many resources a page has unless the caller says.
 const USUAL: i64 = 100;
@@ -86,9 +89,11 @@ impl Query {
     }
 
     /// What of each resource is returned.
-    #[must_use]
-    pub fn projection(&self) -> Projection {
-        Projection::new(self.attributes.as_deref(), self.excluded.as_deref())
+    ///
+    /// # Errors
+    /// `invalidValue` for too many names.
+    pub fn projection(&self, kind: &'static ResourceType) -> Result<Projection, Fault> {
+        Projection::new(kind, self.attributes.as_deref(), self.excluded.as_deref())
     }
 }
 

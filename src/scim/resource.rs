@@ -9,7 +9,7 @@ use crate::{
     scim::schema::{GROUP, ResourceType, USER},
     store::{
         directory_groups::DirectoryGroup,
-        directory_members::{self, Membership},
+        directory_members::{self, Memberships},
         directory_users::DirectoryUser,
     },
 };
@@ -62,32 +62,33 @@ impl Versions {
     }
 }
 
+/// Groups that a user in a list may be in and still come with them; a user who is alone comes with all.
+pub const GROUPS_IN_LIST: usize = 100;
+
 /// Users as they are returned, with their groups if these are asked for.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn users(app: &App, rows: Vec<DirectoryUser>, projection: &Projection) -> Result<Vec<Value>, ScimError> {
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-    let memberships = match projection.wants(&USER, "groups") && !ids.is_empty() {
-        true => directory_members::of_users(&app.db, &ids).await?,
-        false => Vec::new(),
+    let most = if rows.len() > 1 { GROUPS_IN_LIST } else { usize::MAX };
+    let memberships = match projection.wants("groups") && !ids.is_empty() {
+        true => directory_members::of_users(&app.db, &ids, most).await?,
+        false => Memberships::default(),
     };
     Ok(rows.iter().map(|row| user(app, row, &memberships, projection)).collect())
 }
 
 /// A user whose groups are among `memberships`.
-pub(super) fn user(app: &App, row: &DirectoryUser, memberships: &[Membership], projection: &Projection) -> Value {
+pub(super) fn user(app: &App, row: &DirectoryUser, memberships: &Memberships, projection: &Projection) -> Value {
     let mut fields = row.resource.clone();
     fields.insert("active".to_owned(), row.active.into());
-    let groups = memberships.iter().filter(|m| m.member_id == row.id);
-    let groups: Vec<Value> = groups
-        .map(|m| {
-            let place = location(app, &GROUP, &m.group_id);
-            json!({"value": m.group_id, "display": m.display_name, "$ref": place, "type": "direct"})
-        })
-        .collect();
-    if !groups.is_empty() {
-        fields.insert("groups".to_owned(), groups.into());
+    if let Some(groups) = memberships.of.get(&row.id) {
+        let shown = |id: &String| {
+            let (name, place) = (memberships.names.get(id), location(app, &GROUP, id));
+            json!({"value": id, "display": name, "$ref": place, "type": "direct"})
+        };
+        fields.insert("groups".to_owned(), groups.iter().map(shown).collect());
     }
     finish(
         app,
@@ -112,7 +113,7 @@ pub async fn groups(app: &App, rows: Vec<DirectoryGroup>, projection: &Projectio
     let most = if rows.len() > 1 { MEMBERS_IN_LIST } else { usize::MAX };
     for row in rows {
         let mut fields = row.resource;
-        if projection.wants(&GROUP, "members")
+        if projection.wants("members")
             && let Some(members) = directory_members::of_group_up_to(&app.db, &row.id, most).await?
         {
             let members = members.iter().map(|id| json!({"value": id, "$ref": location(app, &USER, id), "type": "User"}));
@@ -147,7 +148,7 @@ fn finish(
         "version": etag(times.version),
     });
     fields.insert("meta".to_owned(), meta);
-    projection.apply(kind, &mut fields);
+    projection.apply(&mut fields);
     Value::Object(fields)
 }
 

@@ -44,8 +44,8 @@ pub async fn create<K: Kind>(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ScimError> {
-    let projection = Query::of_url(raw.as_deref())?.projection();
-    let body = body::read(&headers, body, verb::largest(K::TYPE)).await?;
+    let projection = Query::of_url(raw.as_deref())?.projection(K::TYPE)?;
+    let body = body::read(&app, &caller, &headers, body, verb::largest(K::TYPE)).await?;
     let made = verb::create(&app, &caller, K::TYPE, &body).await?;
     let (place, tag) = (location(&app, K::TYPE, made.id()), etag(made.version()));
     let body = made.shown(&app, true, &projection).await?;
@@ -60,7 +60,7 @@ pub async fn read<K: Kind>(
     RawQuery(raw): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, ScimError> {
-    let projection = Query::of_url(raw.as_deref())?.projection();
+    let projection = Query::of_url(raw.as_deref())?.projection(K::TYPE)?;
     let found = verb::find(&app, &caller, K::TYPE, &id).await?;
     let tag = etag(found.version());
     if versions(&headers, &header::IF_NONE_MATCH).is_some_and(|known| known.include(found.version())) {
@@ -79,8 +79,8 @@ pub async fn replace<K: Kind>(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ScimError> {
-    let projection = Query::of_url(raw.as_deref())?.projection();
-    let body = body::read(&headers, body, verb::largest(K::TYPE)).await?;
+    let projection = Query::of_url(raw.as_deref())?.projection(K::TYPE)?;
+    let body = body::read(&app, &caller, &headers, body, verb::largest(K::TYPE)).await?;
     let expected = versions(&headers, &header::IF_MATCH);
     let replaced = verb::replace(&app, &caller, K::TYPE, &id, expected.as_ref(), &body).await?;
     shown(&app, replaced, &projection).await
@@ -96,8 +96,8 @@ pub async fn patch<K: Kind>(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ScimError> {
-    let projection = Query::of_url(raw.as_deref())?.projection();
-    let body = body::read(&headers, body, verb::largest(K::TYPE)).await?;
+    let projection = Query::of_url(raw.as_deref())?.projection(K::TYPE)?;
+    let body = body::read(&app, &caller, &headers, body, verb::largest(K::TYPE)).await?;
     let expected = versions(&headers, &header::IF_MATCH);
     match verb::patch(&app, &caller, K::TYPE, &id, expected.as_ref(), &body).await? {
         Resource::Group(group) => Ok((StatusCode::NO_CONTENT, [(header::ETAG, etag(group.version))]).into_response()),

@@ -36,6 +36,7 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Director
         created_at: now,
         updated_at: now,
     };
+    caller.room(app).await?;
     let mut tx = app.db.begin().await?;
     if let Err(e) = account::begin(&mut tx, app, caller, &mut record, now).await {
         // The address may belong to the very resource that is sent again: its name says so more plainly.

@@ -8,6 +8,7 @@ use crate::{
     scim::schema::{GROUP, Projection, ResourceType, USER},
     store::{
         directory_groups::{self, DirectoryGroup},
+        directory_members::Memberships,
         directory_users::{self, DirectoryUser},
         search::{Listed, Search},
     },
@@ -69,7 +70,7 @@ impl Resource {
     /// When the database does not answer.
     pub async fn shown(self, app: &App, is_new: bool, projection: &Projection) -> Result<Value, ScimError> {
         let shown = match self {
-            Self::User(row) if is_new => vec![resource::user(app, &row, &[], projection)],
+            Self::User(row) if is_new => vec![resource::user(app, &row, &Memberships::default(), projection)],
             Self::User(row) => resource::users(app, vec![row], projection).await?,
             Self::Group(row) => resource::groups(app, vec![row], projection).await?,
         };

@@ -5,14 +5,23 @@ use super::{db::Result, on::On};
 use crate::params;
 
 /// The user who has signed in over a connection as `subject`. Of two (one connection may have several issuers) it is
-/// neither.
+/// neither; one under two issuers is one.
 ///
 /// # Errors
 /// What the database says.
 pub async fn of_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &str) -> Result<Option<String>> {
-    let sql = "SELECT user_id FROM identities WHERE connection_id = $1 AND subject = $2 LIMIT 2";
+    let sql = "SELECT DISTINCT user_id FROM identities WHERE connection_id = $1 AND subject = $2 LIMIT 2";
     let rows = on.into().all::<(String,)>(sql, params![connection_id, subject]).await?;
     Ok(<[(String,); 1]>::try_from(rows).ok().map(|[(id,)]| id))
+}
+
+/// Whether somebody other than `user_id` has signed in over a connection as `subject`.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_anothers(on: impl Into<On<'_>>, connection_id: &str, subject: &str, user_id: &str) -> Result<bool> {
+    let sql = "SELECT user_id FROM identities WHERE connection_id = $1 AND subject = $2 AND user_id <> $3 LIMIT 1";
+    Ok(on.into().optional::<(String,)>(sql, params![connection_id, subject, user_id]).await?.is_some())
 }
 
 /// Whether a record of the directory stands for the user.
@@ -22,6 +31,17 @@ pub async fn of_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &st
 pub async fn has_record(on: impl Into<On<'_>>, user_id: &str, directory_id: &str) -> Result<bool> {
     let sql = "SELECT id FROM directory_users WHERE user_id = $1 AND directory_id = $2";
     Ok(on.into().optional::<(String,)>(sql, params![user_id, directory_id]).await?.is_some())
+}
+
+/// The users who are in although a record of the directory says that they are not: it was switched off when somebody let them
+/// in. Of who administers the deployment no directory says so.
+///
+/// # Errors
+/// What the database says.
+pub async fn in_against(on: impl Into<On<'_>>, directory_id: &str) -> Result<Vec<String>> {
+    let sql = "SELECT u.id FROM directory_users d JOIN users u ON u.id = d.user_id \
+               WHERE d.directory_id = $1 AND NOT d.active AND u.active AND NOT u.platform ORDER BY u.id";
+    Ok(on.into().all::<(String,)>(sql, params![directory_id]).await?.into_iter().map(|(id,)| id).collect())
 }
 
 /// Whether a record speaks for a user's name and address: of several the one that an operator has linked, else the one that

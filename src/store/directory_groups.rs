@@ -132,12 +132,13 @@ pub async fn looks(on: impl Into<On<'_>>, search: &Search<'_>, most: i64) -> Res
 /// # Errors
 /// What the database says.
 pub async fn insert(tx: &mut Tx, group: &DirectoryGroup) -> Result<bool> {
-    let sql = "INSERT INTO directory_groups (id, directory_id, display_name, external_id, resource, version, created_at, updated_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+    let sql = "INSERT INTO directory_groups (id, directory_id, display_name, external_id, resource, version, created_at, updated_at, \
+                 shown_name) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
                ON CONFLICT (directory_id, display_name) DO NOTHING";
     let (g, resource) = (group, write_json("directory group", &group.resource)?);
     let (name, external_id) = (g.display_name().to_lowercase(), g.external_id());
-    let params = params![&g.id, &g.directory_id, &name, external_id, &resource, g.version, g.created_at, g.updated_at];
+    let (shown, created_at, updated_at) = (g.display_name(), g.created_at, g.updated_at);
+    let params = params![&g.id, &g.directory_id, &name, external_id, &resource, g.version, created_at, updated_at, shown];
     Ok(tx.execute(sql, params).await? > 0)
 }
 
@@ -148,12 +149,12 @@ pub async fn insert(tx: &mut Tx, group: &DirectoryGroup) -> Result<bool> {
 /// A conflict when another gets the name at this moment.
 pub async fn update(tx: &mut Tx, group: &DirectoryGroup) -> Result<Updated> {
     let sql = "UPDATE directory_groups SET display_name = $4, external_id = $5, resource = $6, updated_at = $7, \
-                 version = version + 1 \
+                 shown_name = $8, version = version + 1 \
                WHERE id = $1 AND directory_id = $2 AND version = $3 AND NOT EXISTS \
                  (SELECT 1 FROM directory_groups o WHERE o.directory_id = $2 AND o.display_name = $4 AND o.id <> $1)";
     let (g, resource) = (group, write_json("directory group", &group.resource)?);
     let (name, external_id) = (g.display_name().to_lowercase(), g.external_id());
-    let params = params![&g.id, &g.directory_id, g.version, &name, external_id, &resource, g.updated_at];
+    let params = params![&g.id, &g.directory_id, g.version, &name, external_id, &resource, g.updated_at, g.display_name()];
     if tx.execute(sql, params).await? > 0 {
         return Ok(Updated::Done);
     }

@@ -43,6 +43,10 @@ impl Row {
 /// The record whose `externalId` is `subject`, in the directories of a connection that are switched on. Two of them name
 /// nobody: then an operator must say which is meant.
 ///
+/// That a record is inactive keeps no administrator of the deployment out, and one that stands for nobody no administrator:
+/// those are shut out by `users::shut_out` alone, which asks whether they are the last. A user who was given something by
+/// hand is led to only under the id that they were made as: another would hand it to whom the directory names.
+///
 /// # Errors
 /// What the database says.
 pub async fn by_subject(db: &Db, connection_id: &str, subject: &str) -> Result<Option<Record>> {
@@ -51,13 +55,23 @@ pub async fn by_subject(db: &Db, connection_id: &str, subject: &str) -> Result<O
             "SELECT r.id, r.active,
                     COALESCE(r.pinned = r.external_id, FALSE)
                       OR (r.made_user AND NOT COALESCE(u.admin OR u.platform OR u.declared, FALSE) AND u.password_hash IS NULL
-                          AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id)) AS leads,
+                          AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id)
+                          AND (COALESCE(r.made_as = r.external_id, FALSE)
+                               OR NOT EXISTS (SELECT 1 FROM team_members m WHERE m.user_id = u.id)
+                                 AND NOT EXISTS (SELECT 1 FROM collaborators c WHERE c.user_id = u.id)
+                                 AND NOT EXISTS (SELECT 1 FROM invites v WHERE v.accepted_by = u.id))) AS leads,
                     u.id AS user_id, u.email, u.active AS user_active, u.email_proven,
                     EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.connection_id = $1) AS has_identity_here
              FROM directories d
              JOIN directory_users r ON r.directory_id = d.id AND r.external_id = $2
              LEFT JOIN users u ON u.id = r.user_id
-             WHERE d.connection_id = $1 AND d.enabled LIMIT 2",
+             WHERE d.connection_id = $1 AND d.enabled
+               AND (r.active
+                    OR NOT COALESCE(u.platform, FALSE)
+                      AND NOT EXISTS (SELECT 1 FROM identities i JOIN users o ON o.id = i.user_id
+                                      WHERE i.connection_id = $1 AND i.subject = $2
+                                        AND (o.platform OR o.admin AND r.user_id IS NULL)))
+             LIMIT 2",
             params![connection_id, subject],
         )
         .await?;
@@ -68,14 +82,15 @@ pub async fn by_subject(db: &Db, connection_id: &str, subject: &str) -> Result<O
 }
 
 /// Lets a record without a user stand for `user_id`; `made` says that the user came to be by it. `false` when it has one
-/// meanwhile, or the directory has another record for that user.
+/// meanwhile, the directory has another record for that user, or it administers the deployment, which no directory adopts.
 ///
 /// # Errors
 /// What the database says.
 pub async fn claim(tx: &mut Tx, record_id: &str, user_id: &str, made: bool) -> Result<bool> {
     let sql = "UPDATE directory_users SET user_id = $2, made_user = $3 WHERE id = $1 AND user_id IS NULL AND active
                AND NOT EXISTS (SELECT 1 FROM directory_users o
-                               WHERE o.user_id = $2 AND o.directory_id = directory_users.directory_id)";
+                               WHERE o.user_id = $2 AND o.directory_id = directory_users.directory_id)
+               AND NOT EXISTS (SELECT 1 FROM users p WHERE p.id = $2 AND p.platform)";
     Ok(On::from(tx).alter(sql, params![record_id, user_id, made]).await? == 1)
 }
 

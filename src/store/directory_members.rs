@@ -2,20 +2,19 @@
 //! of fifty thousand takes one more member as fast as an empty one. Whoever changes them
 //! locks the group first (`directory_groups::find_locked`) and notes it (`touch`).
 
-use std::collections::HashSet;
-
-use serde_json::{Map, Value};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     db::{Result, Tx},
     on::On,
-    read_json,
     statement::Statement,
 };
 use crate::params;
 
 /// Ids that one statement names.
 const CHUNK: usize = 500;
+/// Users that one statement asks for the groups of, each by a look of its own: SQLite joins no more than 500 of those.
+const USERS: usize = 100;
 
 /// The members of a group, the first of its directory first.
 ///
@@ -39,44 +38,55 @@ pub async fn of_group_up_to(on: impl Into<On<'_>>, group_id: &str, most: usize) 
     Ok((rows.len() <= most).then(|| rows.into_iter().map(|(id,)| id).collect()))
 }
 
-/// A group that a user is in.
-#[derive(Clone, Debug)]
-pub struct Membership {
-    /// The user's record.
-    pub member_id: String,
-    /// The group.
-    pub group_id: String,
-    /// Its name.
-    pub display_name: String,
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    member_id: String,
-    group_id: String,
-    resource: String,
-}
-
-/// The groups of each of `members`, by age.
+/// How many members a group of the directory has.
 ///
 /// # Errors
-/// What the database says; `Corrupt` for an unreadable group.
-pub async fn of_users(on: impl Into<On<'_>>, members: &[&str]) -> Result<Vec<Membership>> {
+/// What the database says.
+pub async fn count(on: impl Into<On<'_>>, directory_id: &str, group_id: &str) -> Result<usize> {
+    let sql = "SELECT COUNT(*) FROM directory_members WHERE group_id = \
+               (SELECT id FROM directory_groups WHERE id = $1 AND directory_id = $2)";
+    let found = on.into().optional::<(i64,)>(sql, params![group_id, directory_id]).await?;
+    Ok(found.and_then(|(count,)| usize::try_from(count).ok()).unwrap_or_default())
+}
+
+/// The groups that some users are in.
+#[derive(Debug, Default)]
+pub struct Memberships {
+    /// The groups of each user, the oldest first; none of a user who is in too many to be listed.
+    pub of: HashMap<String, Vec<String>>,
+    /// What each of these groups is called.
+    pub names: HashMap<String, String>,
+}
+
+/// The groups of each of `members` who is in no more than `most`: which they are, and then the name of each once.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_users(on: impl Into<On<'_>>, members: &[&str], most: usize) -> Result<Memberships> {
     let mut on = on.into();
-    let mut all = Vec::new();
-    for members in members.chunks(CHUNK) {
-        let mut s = Statement::new(
-            "SELECT m.member_id, m.group_id, g.resource FROM directory_members m \
-             JOIN directory_groups g ON g.id = m.group_id WHERE m.member_id IN (",
-        );
-        s.bind_each(members.iter().copied()).push(") ORDER BY g.created_at, g.id");
-        for row in on.select::<Row>(&s).await? {
-            let resource: Map<String, Value> = read_json("directory group", &row.resource)?;
-            let display_name = resource.get("displayName").and_then(Value::as_str).unwrap_or_default().to_owned();
-            all.push(Membership { member_id: row.member_id, group_id: row.group_id, display_name });
+    let mut found = Memberships::default();
+    let limit = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
+    for members in members.chunks(USERS) {
+        let mut s = Statement::new("");
+        for (n, member) in members.iter().copied().enumerate() {
+            s.push(if n > 0 { " UNION ALL " } else { "" });
+            // Ids are in the order of time.
+            s.push("SELECT * FROM (SELECT member_id, group_id FROM directory_members WHERE member_id = ").bind(member);
+            s.push(" ORDER BY group_id LIMIT ").bind(limit).push(") AS one");
+        }
+        for (member, group) in on.select::<(String, String)>(&s).await? {
+            found.of.entry(member).or_default().push(group);
         }
     }
-    Ok(all)
+    found.of.retain(|_, groups| groups.len() <= most);
+    let groups: BTreeSet<&String> = found.of.values().flatten().collect();
+    let groups: Vec<&String> = groups.into_iter().collect();
+    for groups in groups.chunks(CHUNK) {
+        let mut s = Statement::new("SELECT id, COALESCE(shown_name, display_name) FROM directory_groups WHERE id IN (");
+        s.bind_each(groups.iter().copied()).push(")");
+        found.names.extend(on.select::<(String, String)>(&s).await?);
+    }
+    Ok(found)
 }
 
 /// Puts users in. The inner error is the id of one that the directory does not have: the transaction must not be committed

@@ -185,6 +185,16 @@ pub async fn find_by_user_name(on: impl Into<On<'_>>, directory_id: &str, user_n
     row.map(DirectoryUser::try_from).transpose()
 }
 
+/// Whether another record of the directory has the same `externalId`.
+///
+/// # Errors
+/// What the database says.
+pub async fn has_twin(on: impl Into<On<'_>>, record: &DirectoryUser) -> Result<bool> {
+    let sql = "SELECT id FROM directory_users WHERE directory_id = $1 AND external_id = $2 AND id <> $3 LIMIT 1";
+    let params = params![&record.directory_id, record.external_id(), &record.id];
+    Ok(on.into().optional::<(String,)>(sql, params).await?.is_some())
+}
+
 /// Those that stand for a user, in the order they were made.
 ///
 /// # Errors
@@ -218,8 +228,8 @@ pub async fn looks(on: impl Into<On<'_>>, search: &Search<'_>, most: i64) -> Res
 /// When its local user does not exist, or has a record of this directory already.
 pub async fn insert(tx: &mut Tx, user: &DirectoryUser) -> Result<bool> {
     let sql = "INSERT INTO directory_users (id, directory_id, user_id, made_user, user_name, external_id, display_name, \
-                 given_name, family_name, active, resource, version, created_at, updated_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+                 given_name, family_name, active, resource, version, created_at, updated_at, made_as) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, CASE WHEN $4 THEN $6 END) \
                ON CONFLICT (directory_id, user_name) DO NOTHING";
     let (u, c) = (user, Columns::of(user)?);
     let params = params![
@@ -256,7 +266,7 @@ pub enum Updated {
     Taken,
 }
 
-/// Writes what became of `old`: its resource and everything taken from that, `active`, `user_id`, `made_user` and `updated_at`;
+/// Writes what became of `old` (as whom it made its user stays once somebody has given that user anything by hand): its resource and everything taken from that, `active`, `user_id`, `made_user` and `updated_at`;
 /// its version grows. It is changed only if it is of the version that `user` has.
 ///
 /// # Errors
@@ -264,7 +274,11 @@ pub enum Updated {
 pub async fn update(tx: &mut Tx, old: &DirectoryUser, user: &DirectoryUser) -> Result<Updated> {
     let sql = "UPDATE directory_users SET user_name = $4, external_id = $5, display_name = $6, given_name = $7, \
                  family_name = $8, active = $9, resource = $10, updated_at = $11, user_id = $12, made_user = $13, \
-                 version = version + 1 \
+                 made_as = CASE WHEN $13 AND NOT (made_user AND ( \
+                   EXISTS (SELECT 1 FROM team_members m WHERE m.user_id = directory_users.user_id) \
+                   OR EXISTS (SELECT 1 FROM collaborators c WHERE c.user_id = directory_users.user_id) \
+                   OR EXISTS (SELECT 1 FROM invites v WHERE v.accepted_by = directory_users.user_id))) \
+                   THEN $5 ELSE made_as END, version = version + 1 \
                WHERE id = $1 AND directory_id = $2 AND version = $3 AND NOT EXISTS \
                  (SELECT 1 FROM directory_users o WHERE o.directory_id = $2 AND o.user_name = $4 AND o.id <> $1)";
     let (u, c) = (user, Columns::of(user)?);

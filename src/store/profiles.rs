@@ -12,7 +12,7 @@ pub enum Source {
     /// A record of a directory.
     Directory {
         /// Whether the tenant has proven the address's domain. It then counts as the user's, unless somebody has signed in as
-        /// them: else whoever pushes gives somebody who is there an address of their own.
+        /// them or given them anything by hand: else whoever pushes gives somebody who is there an address of their own.
         proven: bool,
     },
 }
@@ -65,7 +65,11 @@ struct Why {
 pub async fn readdress(on: impl Into<On<'_>>, source: Source, user_id: &str, email: &Email, now: i64) -> Result<Readdressed> {
     let mut on = on.into();
     let sql = "UPDATE users SET email = $2, updated_at = $3, \
-                 email_proven = $5 AND NOT ($4 AND EXISTS (SELECT 1 FROM identities i WHERE i.user_id = users.id)) \
+                 email_proven = $5 AND NOT ($4 AND ( \
+                   EXISTS (SELECT 1 FROM identities i WHERE i.user_id = users.id) \
+                   OR EXISTS (SELECT 1 FROM team_members m WHERE m.user_id = users.id) \
+                   OR EXISTS (SELECT 1 FROM collaborators c WHERE c.user_id = users.id) \
+                   OR EXISTS (SELECT 1 FROM invites v WHERE v.accepted_by = users.id))) \
                WHERE id = $1 AND email <> $2 AND NOT declared \
                  AND CASE WHEN $4 THEN NOT admin AND NOT platform AND COALESCE(shut_by, '') <> 'operator' \
                      ELSE NOT EXISTS (SELECT 1 FROM directory_users d WHERE d.user_id = users.id) END \

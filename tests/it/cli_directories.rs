@@ -143,5 +143,12 @@ async fn both_ids_of_a_person_stand_side_by_side() {
         let shown = said(dir, &["directories", "show", "people", "--tenant", "acme", "--user", "kim@acme.example"]);
         assert!(shown.contains(&format!("upstream id     {subject}\n{verdict}")), "{shown}");
     }
+    // What a directory writes tells the terminal nothing.
+    let sql = "UPDATE directory_users SET resource = $1";
+    let sly = serde_json::json!({"userName": "Kim\nthey            match", "externalId": "\u{1b}[2J00u1"}).to_string();
+    db.execute(sql, gatehouse::params![&sly]).await.unwrap();
+    let shown = said(dir, &["directories", "show", "people", "--tenant", "acme", "--user", "kim@acme.example"]);
+    assert!(shown.contains("userName        Kim?they") && shown.contains("externalId      ?[2J00u1"), "{shown:?}");
+    assert!(!shown.contains('\u{1b}') && !shown.contains("\nthey            match"), "{shown:?}");
     db.close().await;
 }

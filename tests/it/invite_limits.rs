@@ -46,8 +46,12 @@ async fn nobody_who_is_there_is_invited(backend: Backend) {
     assert!(refusal(wanted("no address")).await.contains("not a plain e-mail address"));
     assert!(refusal(Wanted { teams: &["sres".to_owned()], ..wanted("x@acme.example") }).await.contains("did you mean sre?"));
     assert!(refusal(Wanted { lifetime: 100 * 86_400, ..wanted("x@acme.example") }).await.contains("at most 90 days"));
+    let made = desk(&world.app).invite(&world.tenant().await, &wanted("y@acme.example")).await.unwrap();
+    assert!(desk(&world.app).resend(&world.tenant().await, &made.invite.id, 3600).await.is_ok());
     world.apply(&state(&world.idp, "scim", "verified", "")).await;
     assert!(refusal(wanted("x@acme.example")).await.contains("directory"));
+    let again = desk(&world.app).resend(&world.tenant().await, &made.invite.id, 3600).await.unwrap_err().to_string();
+    assert!(again.contains("directory"), "a link that could only be refused: {again}");
 }
 
 /// Not by sending again, and not by revoking and inviting anew.

@@ -27,6 +27,10 @@ use super::{
 use crate::app::App;
 use job::{Entry, Job, Request, Verb};
 
+/// After which it is tried again whether the directory may go on.
+const A_MOMENT: Duration = Duration::from_millis(100);
+/// After which one that is too much for the moment is tried again.
+const A_WHILE: Duration = Duration::from_millis(500);
 /// How long operations are begun: what is left then is answered, before the whole request is cut off.
 const TIME: Duration = Duration::from_secs(18);
 
@@ -35,7 +39,7 @@ const TIME: Duration = Duration::from_secs(18);
 /// # Errors
 /// 413 for too many operations or bytes, 400 for what is no Bulk request. What is wrong with an operation is in the answer.
 pub async fn bulk(State(app): State<App>, caller: Caller, headers: HeaderMap, body: Body) -> Result<Response, ScimError> {
-    let body = body::read(&headers, body, body::BULK).await?;
+    let body = body::read(&app, &caller, &headers, body, body::BULK).await?;
     let mut job = Job::parse(&body)?;
     let order = job.order();
     let mut run = Run { app: &app, caller: &caller, until: Instant::now() + TIME, made: HashMap::new() };
@@ -82,7 +86,13 @@ impl Run<'_> {
     async fn attempt(&self, entry: &Entry) -> Result<Done, Fault> {
         let request = entry.request.clone()?.resolved(&self.made)?;
         self.pace().await?;
-        self.apply(&request).await.map_err(ScimError::told)
+        loop {
+            match self.apply(&request).await {
+                // It is too much for this moment, and has changed nothing.
+                Err(e) if e.retry_after.is_some() && Instant::now() < self.until => sleep(A_WHILE).await,
+                done => return done.map_err(ScimError::told),
+            }
+        }
     }
 
     /// Waits until the directory may go on.
@@ -90,7 +100,7 @@ impl Run<'_> {
         while Instant::now() < self.until {
             match self.app.limits.pushes.take(&self.caller.directory.id) {
                 Ok(()) => return Ok(()),
-                Err(_) => sleep(Duration::from_millis(100)).await,
+                Err(_) => sleep(A_MOMENT).await,
             }
         }
         Err(Fault::new(429, "there was no time left for it: send it in another request"))

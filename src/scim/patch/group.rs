@@ -3,13 +3,15 @@
 use serde_json::{Map, Value};
 
 use crate::scim::{
+    document::{self, NAMES},
     fault::Fault,
     filter::{Filter, Literal, Operator},
     patch::{Operation, Path, Verb, at_operation},
     schema::{
         Attribute, GROUP, Place, canonical_group,
         members::{self, checked},
-        reading::keep,
+        reading::SENT,
+        spelling::Spellings,
         value::{read, writable},
     },
 };
@@ -31,14 +33,35 @@ pub enum GroupChange {
     Replace(Vec<String>),
 }
 
+impl GroupChange {
+    /// How many members it names.
+    #[must_use]
+    pub fn named(&self) -> usize {
+        match self {
+            Self::Add(ids) | Self::Remove(ids) | Self::Replace(ids) => ids.len(),
+            Self::Set(..) | Self::RemoveAll => 0,
+        }
+    }
+
+    /// Whether it is about all members that there are.
+    #[must_use]
+    pub fn is_of_all(&self) -> bool {
+        matches!(self, Self::RemoveAll | Self::Replace(_))
+    }
+}
+
 /// What the operations change of a Group. A `displayName` among them is never empty.
 ///
 /// # Errors
 /// As the operation that cannot be.
-pub fn group_changes(operations: &[Operation]) -> Result<Vec<GroupChange>, Fault> {
+pub fn group_changes(operations: &[Operation<'_>]) -> Result<Vec<GroupChange>, Fault> {
     let mut changes = Vec::new();
     for (at, operation) in operations.iter().enumerate() {
         changes_of(operation, &mut changes).map_err(|fault| at_operation(at, fault))?;
+        let set = changes.iter().filter(|change| matches!(change, GroupChange::Set(..))).count();
+        if set > NAMES {
+            return Err(Fault::new(413, format!("the PATCH sets more than {NAMES} attributes; send the rest in another")));
+        }
     }
     Ok(changes)
 }
@@ -49,18 +72,19 @@ pub fn group_changes(operations: &[Operation]) -> Result<Vec<GroupChange>, Fault
 /// `invalidValue` if the Group grows too large.
 pub fn apply_set(resource: &mut Map<String, Value>, changes: &[GroupChange]) -> Result<(), Fault> {
     let mut draft = resource.clone();
+    let mut spellings = Spellings::of(&GROUP, resource);
     for change in changes {
         if let GroupChange::Set(name, value) = change {
-            keep(&mut draft, name, value);
+            spellings.keep(&mut draft, None, name, value);
         }
     }
     *resource = canonical_group(&Value::Object(draft))?.resource;
     Ok(())
 }
 
-fn changes_of(operation: &Operation, changes: &mut Vec<GroupChange>) -> Result<(), Fault> {
-    match (&operation.path, &operation.value) {
-        (Some(path), value) => change(operation.verb, path, value.as_ref(), changes),
+fn changes_of(operation: &Operation<'_>, changes: &mut Vec<GroupChange>) -> Result<(), Fault> {
+    match (&operation.path, operation.value) {
+        (Some(path), value) => change(operation.verb, path, value, changes),
         (None, Some(value)) => change_each(operation.verb, value, None, changes),
         (None, None) => Err(Fault::no_target("the operation needs a path or a value")),
     }
@@ -71,7 +95,7 @@ fn change_each(verb: Verb, value: &Value, schema: Option<&str>, changes: &mut Ve
     for (key, value) in fields {
         match Path::of_key(key, schema)? {
             Some(path) => change(verb, &path, Some(value), changes)?,
-            None => changes.push(GroupChange::Set(key.clone(), value.clone())),
+            None => changes.push(unknown(key.clone(), Some(value))?),
         }
     }
     Ok(())
@@ -97,9 +121,20 @@ fn change(verb: Verb, path: &Path, value: Option<&Value>, changes: &mut Vec<Grou
         _ if path.attribute.schema.as_deref() == Some(GROUP.schema.id) && path.attribute.is_schema() => {
             return given.map_or(Ok(()), |value| change_each(verb, value, Some(GROUP.schema.id), changes));
         }
-        _ => changes.push(GroupChange::Set(path.attribute.to_string(), given.cloned().unwrap_or(Value::Null))),
+        _ => changes.push(unknown(path.attribute.to_string(), given)?),
     }
     Ok(())
+}
+
+/// Sets what the schema does not know.
+fn unknown(name: String, given: Option<&Value>) -> Result<GroupChange, Fault> {
+    if !document::fits(given.map(|value| (&name, value)).into_iter(), SENT) {
+        return Err(Fault::invalid_value(format!(
+            "{} has more than {SENT} bytes of JSON",
+            name.chars().take(80).collect::<String>()
+        )));
+    }
+    Ok(GroupChange::Set(name, given.cloned().unwrap_or(Value::Null)))
 }
 
 fn set(attribute: &'static Attribute, given: Option<&Value>) -> Result<GroupChange, Fault> {

@@ -22,7 +22,7 @@ use crate::scim::{fault::Fault, schema::field};
 /// How many operations one PATCH may have.
 const MOST: usize = 1000;
 
-/// What one operation does.
+/// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// Adds to lists, sets the rest.
@@ -33,15 +33,15 @@ pub enum Verb {
     Replace,
 }
 
-/// One operation.
+/// One operation of a body, whose values stay where they are: those of a group may be very many.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operation {
+pub struct Operation<'b> {
     /// What it does.
     pub verb: Verb,
     /// Where; to the resource itself without one.
     pub path: Option<Path>,
     /// With what; none if the operation has no `value`. Without a path it is an object.
-    pub value: Option<Value>,
+    pub value: Option<&'b Value>,
 }
 
 /// Reads the body of a PATCH.
@@ -49,7 +49,7 @@ pub struct Operation {
 /// # Errors
 /// `invalidSyntax` for what is no PatchOp, `invalidPath`, `invalidFilter`, `noTarget` for a removal of nothing, 413 for
 /// more than a thousand operations.
-pub fn parse(body: &Value) -> Result<Vec<Operation>, Fault> {
+pub fn parse(body: &Value) -> Result<Vec<Operation<'_>>, Fault> {
     let operations = field(body, "Operations").and_then(Value::as_array);
     let operations = operations.filter(|list| !list.is_empty());
     let operations = operations.ok_or_else(|| Fault::invalid_syntax("a PATCH has a list of Operations, one or more"))?;
@@ -72,8 +72,8 @@ fn too_many(count: usize, most: usize) -> Fault {
     Fault::new(413, format!("the PATCH has {count} operations; {most} are the most, send the rest in another"))
 }
 
-impl Operation {
-    fn parse(operation: &Value) -> Result<Self, Fault> {
+impl<'b> Operation<'b> {
+    fn parse(operation: &'b Value) -> Result<Self, Fault> {
         let verb = field(operation, "op").and_then(Value::as_str).and_then(Verb::parse);
         let verb = verb.ok_or_else(|| Fault::invalid_syntax("`op` is add, remove or replace"))?;
         let path = match field(operation, "path") {
@@ -82,7 +82,7 @@ impl Operation {
             Some(Value::String(text)) => Some(Path::parse(text)?),
             Some(_) => return Err(Fault::invalid_path("the path is a text")),
         };
-        let value = field(operation, "value").cloned();
+        let value = field(operation, "value");
         match (verb, &path, value) {
             (Verb::Remove, None, _) => Err(Fault::no_target("a removal needs a path")),
             (Verb::Remove, Some(_), value) => Ok(Self { verb, path, value }),
@@ -94,10 +94,10 @@ impl Operation {
 }
 
 /// The value of an operation without a path.
-fn whole(value: Value) -> Result<Value, Fault> {
-    match value {
-        Value::Object(_) => Ok(value),
-        Value::Array(mut list) if list.len() == 1 && list[0].is_object() => Ok(list.remove(0)),
+fn whole(value: &Value) -> Result<&Value, Fault> {
+    match value.as_array().map(Vec::as_slice) {
+        None if value.is_object() => Ok(value),
+        Some([only]) if only.is_object() => Ok(only),
         _ => Err(Fault::invalid_value("without a path, the value is an object of attributes")),
     }
 }

@@ -284,7 +284,8 @@ proptest! {
     fn whatever_is_sent_leaves_what_a_put_could_have_sent(user in user(), operations in vec(wild(), 1..5)) {
         let before = canonical(&user);
         let mut after = before.clone();
-        let Ok(operations) = parse(&json!({"Operations": operations})) else { return Ok(()) };
+        let body = json!({"Operations": operations});
+        let Ok(operations) = parse(&body) else { return Ok(()) };
         match apply_user(&mut after, &operations) {
             Ok(()) => prop_assert_eq!(&canonical(&Value::Object(after.clone())), &after),
             Err(_) => prop_assert_eq!(&after, &before),
@@ -301,7 +302,8 @@ proptest! {
         if operation["path"].as_str().is_some_and(|path| path.ends_with(']')) {
             return Ok(());
         }
-        let Ok(operations) = parse(&json!({"Operations": [operation]})) else { return Ok(()) };
+        let body = json!({"Operations": [operation]});
+        let Ok(operations) = parse(&body) else { return Ok(()) };
         let mut once = canonical(&user);
         if apply_user(&mut once, &operations).is_ok() {
             let mut twice = once.clone();

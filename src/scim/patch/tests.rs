@@ -223,12 +223,52 @@ fn all_or_nothing() {
 fn too_many_operations() {
     let operations = |count: usize| json!({"Operations": vec![json!({"op": "remove", "path": "title"}); count]});
     assert_eq!(parse(&operations(1001)).expect_err("many").status, 413);
-    let many = parse(&operations(1000)).expect("as many as may be");
+    let body = operations(1000);
+    let many = parse(&body).expect("as many as may be");
     assert_eq!(apply_user(&mut kim(), &many).expect_err("many for a user").status, 413);
     group_changes(
         &parse(&json!({"Operations": vec![json!({"op": "remove", "path": "members[value eq \"u\"]"}); 1000]})).expect("many"),
     )
     .expect("as many for a group");
+}
+
+/// Looked through one by one for each of them, so many names would take minutes.
+#[test]
+fn many_names_are_looked_up() {
+    let named = |from: usize| (from..from + 1_000).map(|n| (format!("n{n}"), json!(1))).collect::<Map<_, _>>();
+    let within = |fields: Map<String, Value>| json!({URN: fields});
+    for wrapped in [false, true] {
+        let values = (0..100).map(|n| named(n * 1_000)).map(|fields| if wrapped { within(fields) } else { fields.into() });
+        let operations: Vec<Value> = values.map(|value| json!({"op": "add", "value": value})).collect();
+        let body = json!({"Operations": operations});
+        let fault = apply_user(&mut kim(), &parse(&body).expect("operations")).expect_err("too large in the end");
+        assert_eq!(fault.scim_type, Some("invalidValue"));
+        let changes = group_changes(&parse(&body).expect("operations"));
+        assert!(wrapped || changes.is_err_and(|fault| fault.status == 413));
+    }
+    let few = json!({"Operations": [{"op": "add", "value": named(0)}]});
+    let mut user = kim();
+    apply_user(&mut user, &parse(&few).expect("operations")).expect("a thousand");
+    assert_eq!(user["n999"], json!(1));
+    let changes = group_changes(&parse(&few).expect("operations")).expect("a thousand");
+    let mut resource = crate::scim::schema::canonical_group(&json!({"displayName": "A"})).expect("a group").resource;
+    apply_set(&mut resource, &changes).expect("a group");
+    assert_eq!(resource["n999"], json!(1));
+}
+
+#[test]
+fn values_stay_small() {
+    let subs = |count: usize| (0..count).map(|n| (format!("s{n}"), json!(1))).collect::<Map<_, _>>();
+    for path in ["name", "emails[type eq \"work\"]", "emails"] {
+        let operations = |count: usize| json!([{"op": "add", "path": path, "value": subs(count)}]);
+        assert_eq!(refusal(operations(51)), "invalidValue", "{path}");
+        attempt(&operations(40)).expect(path);
+        assert_eq!(
+            refusal(json!([{"op": "add", "path": "name", "value": subs(40)}, {"op": "add", "path": "name.t", "value": 1},
+            {"op": "add", "path": "name", "value": (0..20).map(|n| (format!("t{n}"), json!(1))).collect::<Map<_, _>>()}])),
+            "invalidValue"
+        );
+    }
 }
 
 fn group(operations: Value) -> Result<Vec<GroupChange>, Fault> {

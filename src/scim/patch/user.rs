@@ -8,8 +8,9 @@ use crate::scim::{
     patch::{Operation, Path, Verb, at_operation, list, too_many},
     schema::{
         Attribute, Kind, Place, Schema, USER, canonical_user,
-        reading::{keep, within, within_extension},
-        value::{read, writable},
+        reading::{within, within_extension},
+        spelling::Spellings,
+        value::{few, keep, read, writable},
     },
 };
 
@@ -21,11 +22,11 @@ const MOST: usize = 200;
 ///
 /// # Errors
 /// As the operation that failed.
-pub fn apply_user(resource: &mut Map<String, Value>, operations: &[Operation]) -> Result<(), Fault> {
+pub fn apply_user(resource: &mut Map<String, Value>, operations: &[Operation<'_>]) -> Result<(), Fault> {
     if operations.len() > MOST {
         return Err(too_many(operations.len(), MOST));
     }
-    let mut draft = Draft { resource: resource.clone() };
+    let mut draft = Draft { resource: resource.clone(), spellings: Spellings::of(&USER, resource) };
     for (at, operation) in operations.iter().enumerate() {
         draft.apply(operation).map_err(|fault| at_operation(at, fault))?;
     }
@@ -35,12 +36,13 @@ pub fn apply_user(resource: &mut Map<String, Value>, operations: &[Operation]) -
 
 struct Draft {
     resource: Map<String, Value>,
+    spellings: Spellings,
 }
 
 impl Draft {
-    fn apply(&mut self, operation: &Operation) -> Result<(), Fault> {
-        match (&operation.path, &operation.value) {
-            (Some(path), value) => self.change(operation.verb, path, value.as_ref()),
+    fn apply(&mut self, operation: &Operation<'_>) -> Result<(), Fault> {
+        match (&operation.path, operation.value) {
+            (Some(path), value) => self.change(operation.verb, path, value),
             (None, Some(value)) => self.change_each(operation.verb, value, None),
             (None, None) => Err(Fault::no_target("the operation needs a path or a value")),
         }
@@ -52,7 +54,7 @@ impl Draft {
         for (key, value) in fields {
             match Path::of_key(key, schema.map(|schema| schema.id))? {
                 Some(path) => self.change(verb, &path, Some(value))?,
-                None => keep(&mut self.resource, key, value),
+                None => self.spellings.keep(&mut self.resource, None, key, value),
             }
         }
         Ok(())
@@ -88,7 +90,7 @@ impl Draft {
                     return given.map_or(Ok(()), |value| self.change_each(verb, value, Some(USER.schema)));
                 }
                 let name = AttrPath { schema, ..path.attribute.clone() }.to_string();
-                within_extension(&mut self.resource, extension, |fields| keep(fields, &name, given.unwrap_or(&Value::Null)));
+                self.spellings.keep(&mut self.resource, extension, &name, given.unwrap_or(&Value::Null));
                 Ok(())
             }
         }
@@ -97,6 +99,7 @@ impl Draft {
     fn change_extension(&mut self, verb: Verb, schema: &'static Schema, given: Option<&Value>) -> Result<(), Fault> {
         let Some(value) = given else {
             self.resource.remove(schema.id);
+            self.spellings.forget(schema);
             return Ok(());
         };
         self.change_each(verb, value, Some(schema))
@@ -165,7 +168,7 @@ pub(super) fn set_sub(
 ) -> Result<(), Fault> {
     let Some(known) = attribute.sub(sub) else {
         keep(fields, sub, given.unwrap_or(&Value::Null));
-        return Ok(());
+        return few(fields, attribute.name);
     };
     if !writable(known) {
         return Ok(());

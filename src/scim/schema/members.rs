@@ -6,11 +6,17 @@ use serde_json::Value;
 
 use crate::scim::{
     fault::Fault,
-    schema::{field, value::nul},
+    schema::{field, split_urn, value::nul},
 };
 
 /// The name of the attribute.
 pub const ATTRIBUTE: &str = "members";
+
+/// Whether a field of a group's body is that, in any spelling.
+pub fn is_attribute(name: &str) -> bool {
+    let bare = split_urn(name).map_or(name, |(_, rest)| rest);
+    bare.eq_ignore_ascii_case(ATTRIBUTE)
+}
 
 /// The ids in a list of members, each once: `[{"value": "u-17"}]`, and the shorter forms `["u-17"]`, `{"value": "u-17"}`.
 ///

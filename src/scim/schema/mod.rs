@@ -1,5 +1,6 @@
 //! What a User and a Group are (RFC 7643): one table, from which come the bodies of discovery, the reading of what
-//! clients send (`reading`), and what of it is returned (`projection`).
+//! clients send (`reading`, and `spelling` for names that it does not know), and what of it is returned
+//! (`projection`).
 
 mod discovery;
 mod enterprise;
@@ -8,6 +9,7 @@ pub(super) mod members;
 mod place;
 mod projection;
 pub(super) mod reading;
+pub(super) mod spelling;
 mod user;
 pub(super) mod value;
 

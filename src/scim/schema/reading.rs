@@ -3,7 +3,9 @@
 
 use serde_json::{Map, Value};
 
+use crate::policy::directory::can_name_a_team;
 use crate::scim::{
+    document,
     fault::Fault,
     filter::AttrPath,
     schema::{
@@ -14,6 +16,10 @@ use crate::scim::{
 
 /// How many bytes the JSON of a resource may have, members apart.
 const LARGEST: usize = 64 * 1024;
+/// How many it may have as it is sent, with what is not kept of it. Judged before any of it is read.
+pub(in crate::scim) const SENT: usize = 256 * 1024;
+/// How many schemas it may name.
+const SCHEMAS: usize = 100;
 
 /// A Group as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +36,7 @@ pub struct GroupBody {
 /// # Errors
 /// `invalidValue` for a missing or too long or wrongly typed value, `invalidSyntax` for what is no User.
 pub fn canonical_user(body: &Value) -> Result<Map<String, Value>, Fault> {
-    finish(&USER, Reading::of(&USER, body)?)
+    finish(&USER, Reading::of(&USER, body)?.resource)
 }
 
 /// The same for a Group.
@@ -38,55 +44,58 @@ pub fn canonical_user(body: &Value) -> Result<Map<String, Value>, Fault> {
 /// # Errors
 /// As for a User, and for members that are groups.
 pub fn canonical_group(body: &Value) -> Result<GroupBody, Fault> {
-    let mut resource = Reading::of(&GROUP, body)?;
-    let members = match resource.remove(members::ATTRIBUTE) {
-        None | Some(Value::Null) => None,
-        Some(value) => Some(members::ids(&value)?),
-    };
-    Ok(GroupBody { resource: finish(&GROUP, resource)?, members })
+    let read = Reading::of(&GROUP, body)?;
+    let resource = finish(&GROUP, read.resource)?;
+    let members = read.members.filter(|value| !value.is_null()).map(members::ids).transpose()?;
+    Ok(GroupBody { resource, members })
 }
 
 /// A resource being read.
-struct Reading {
+struct Reading<'b> {
     kind: &'static ResourceType,
     resource: Map<String, Value>,
+    /// The members of a group where they were sent: they may be very many.
+    members: Option<&'b Value>,
     /// The names so far: two spellings of one name would let two readers see two resources.
     seen: Vec<String>,
 }
 
-impl Reading {
-    fn of(kind: &'static ResourceType, body: &Value) -> Result<Map<String, Value>, Fault> {
+impl<'b> Reading<'b> {
+    fn of(kind: &'static ResourceType, body: &'b Value) -> Result<Self, Fault> {
         let fields = body.as_object().ok_or_else(|| Fault::invalid_syntax("a resource is a JSON object"))?;
-        let mut reading = Self { kind, resource: Map::new(), seen: Vec::new() };
+        if !document::fits(fields.iter().filter(|(name, _)| !members::is_attribute(name)), SENT) {
+            return Err(Fault::invalid_value(format!("the resource has more than {SENT} bytes of JSON as it is sent")));
+        }
+        let mut reading = Self { kind, resource: Map::new(), members: None, seen: Vec::new() };
         fields.iter().try_for_each(|(name, value)| reading.take(name, value))?;
         reading.seen.sort_unstable();
         match reading.seen.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => Err(Fault::invalid_syntax(format!("{} is given twice", pair[0]))),
-            None => Ok(reading.resource),
+            None => Ok(reading),
         }
     }
 
-    fn take(&mut self, name: &str, value: &Value) -> Result<(), Fault> {
+    fn take(&mut self, name: &str, value: &'b Value) -> Result<(), Fault> {
         let Ok(path) = AttrPath::parse(name) else {
             self.seen.push(name.to_lowercase());
-            keep(&mut self.resource, name, value);
+            put(&mut self.resource, name, value);
             return Ok(());
         };
         self.seen.push(path.canonical(self.kind).unwrap_or_else(|| path.to_string()).to_lowercase());
         match self.kind.place(&path) {
             Place::Known { attribute, .. } if attribute.name == members::ATTRIBUTE && path.sub.is_none() => {
-                self.resource.insert(members::ATTRIBUTE.to_owned(), value.clone());
+                self.members = Some(value);
             }
             Place::Known { extension, attribute } => self.take_known(extension, attribute, &path, value)?,
             Place::Extension(schema) => self.take_object(schema, value)?,
             Place::Unknown { extension: Some(schema) } => {
                 let name = AttrPath { schema: None, ..path }.to_string();
-                within(&mut self.resource, schema.id, |fields| keep(fields, &name, value));
+                within(&mut self.resource, schema.id, |fields| put(fields, &name, value));
             }
             Place::Unknown { extension: None } if path.schema.as_deref() == Some(self.kind.schema.id) && path.is_schema() => {
                 self.take_object(self.kind.schema, value)?;
             }
-            Place::Unknown { extension: None } => keep(&mut self.resource, name, value),
+            Place::Unknown { extension: None } => put(&mut self.resource, name, value),
         }
         Ok(())
     }
@@ -115,7 +124,7 @@ impl Reading {
     }
 
     /// Fields that stand in an object named by their schema.
-    fn take_object(&mut self, schema: &'static Schema, value: &Value) -> Result<(), Fault> {
+    fn take_object(&mut self, schema: &'static Schema, value: &'b Value) -> Result<(), Fault> {
         if value.is_null() || value.as_array().is_some_and(Vec::is_empty) {
             return Ok(());
         }
@@ -124,14 +133,10 @@ impl Reading {
     }
 }
 
-/// Keeps what the schema does not know, under the name it came with.
-pub(in crate::scim) fn keep(fields: &mut Map<String, Value>, name: &str, value: &Value) {
-    let known = fields.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
-    let name = known.unwrap_or_else(|| name.to_owned());
-    if value.is_null() {
-        fields.remove(&name);
-    } else {
-        fields.insert(name, value.clone());
+/// Keeps what the schema does not know, under the name it came with: no other is like it, or the resource is refused.
+fn put(fields: &mut Map<String, Value>, name: &str, value: &Value) {
+    if !value.is_null() {
+        fields.insert(name.to_owned(), value.clone());
     }
 }
 
@@ -172,6 +177,12 @@ fn finish(kind: &'static ResourceType, mut resource: Map<String, Value>) -> Resu
             return Err(Fault::invalid_value(format!("{} is required", attribute.name)));
         }
     }
+    if let Some(name) = resource.get("userName").and_then(Value::as_str)
+        && !can_name_a_team(name)
+    {
+        let detail = "userName must not begin or end with white space or hold signs that nobody sees: two would look alike";
+        return Err(Fault::invalid_value(detail));
+    }
     let schemas = named_schemas(kind, &resource, sent.as_ref())?;
     resource.insert("schemas".to_owned(), schemas);
     let size = serde_json::to_string(&resource).map_or(usize::MAX, |json| json.len());
@@ -185,7 +196,11 @@ fn finish(kind: &'static ResourceType, mut resource: Map<String, Value>) -> Resu
 fn named_schemas(kind: &'static ResourceType, resource: &Map<String, Value>, sent: Option<&Value>) -> Result<Value, Fault> {
     let used = kind.extensions.iter().filter(|schema| resource.contains_key(schema.id)).map(|schema| schema.id);
     let mut schemas: Vec<String> = [kind.schema.id].into_iter().chain(used).map(str::to_owned).collect();
-    for urn in sent.map(|sent| sent.as_array().map_or(std::slice::from_ref(sent), Vec::as_slice)).unwrap_or_default() {
+    let sent = sent.map(|sent| sent.as_array().map_or(std::slice::from_ref(sent), Vec::as_slice)).unwrap_or_default();
+    if sent.len() > SCHEMAS {
+        return Err(Fault::invalid_value(format!("schemas has {} values; {SCHEMAS} are the most", sent.len())));
+    }
+    for urn in sent {
         let urn = urn.as_str().ok_or_else(|| Fault::invalid_value("schemas is a list of URNs"))?;
         let known = split_urn(urn).is_some_and(|(_, rest)| rest.is_empty());
         if !known && !nul(urn) && !schemas.iter().any(|schema| schema == urn) {

@@ -5,11 +5,13 @@ use serde_json::{Map, Value};
 use crate::scim::{
     fault::Fault,
     filter::literal::boolean,
-    schema::{Attribute, Kind, Mutability, field},
+    schema::{Attribute, Kind, Mutability},
 };
 
 /// How many values a multi-valued attribute may have; members are counted otherwise.
 pub const MOST: usize = 100;
+/// How many sub-attributes one value may have, those that the schema does not know among them.
+const SUBS: usize = 50;
 
 /// The value as it is kept; none if it is unassigned or not the client's to write. `at` is its name in faults.
 ///
@@ -90,6 +92,7 @@ pub fn one(attribute: &'static Attribute, value: &Value, at: &str) -> Result<Opt
 }
 
 fn complex(attribute: &'static Attribute, fields: &Map<String, Value>, at: &str) -> Result<Option<Value>, Fault> {
+    few(fields, at)?;
     let mut read_fields = Map::new();
     for (name, value) in fields {
         let sub = attribute.sub(name);
@@ -109,6 +112,28 @@ fn complex(attribute: &'static Attribute, fields: &Map<String, Value>, at: &str)
     Ok(if hollow || read_fields.is_empty() { None } else { Some(Value::Object(read_fields)) })
 }
 
+/// That a value has no more sub-attributes than can be looked through for each of them.
+///
+/// # Errors
+/// `invalidValue`.
+pub fn few(fields: &Map<String, Value>, at: &str) -> Result<(), Fault> {
+    match fields.len() {
+        count if count > SUBS => Err(Fault::invalid_value(format!("{at} has {count} sub-attributes; {SUBS} are the most"))),
+        _ => Ok(()),
+    }
+}
+
+/// Keeps a sub-attribute that the schema may not know, under the name it came with.
+pub fn keep(fields: &mut Map<String, Value>, name: &str, value: &Value) {
+    let known = fields.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
+    let name = known.unwrap_or_else(|| name.to_owned());
+    if value.is_null() {
+        fields.remove(&name);
+    } else {
+        fields.insert(name, value.clone());
+    }
+}
+
 /// Without repetitions, and with one primary value at most (RFC 7643 §2.4).
 ///
 /// # Errors
@@ -121,6 +146,7 @@ pub fn tidy(attribute: &'static Attribute, elements: Vec<Value>) -> Result<Vec<V
     if list.len() > MOST {
         return Err(Fault::invalid_value(format!("{} has {} values; {MOST} are the most", attribute.name, list.len())));
     }
+    list.iter().filter_map(Value::as_object).try_for_each(|fields| few(fields, attribute.name))?;
     if list.iter().filter(|element| is_primary(element)).count() > 1 {
         return Err(Fault::invalid_value(format!("only one of {} is primary", attribute.name)));
     }
@@ -136,7 +162,7 @@ pub fn join(attribute: &'static Attribute, list: &mut Vec<Value>, element: Value
     if let (Some(Value::Object(known)), Value::Object(element)) = (list.get_mut(at), element) {
         let primary = known.get("primary") == Some(&Value::Bool(true));
         for (name, value) in element {
-            super::reading::keep(known, &name, &value);
+            keep(known, &name, &value);
         }
         if primary {
             known.insert("primary".to_owned(), true.into());
@@ -145,17 +171,17 @@ pub fn join(attribute: &'static Attribute, list: &mut Vec<Value>, element: Value
     at
 }
 
-/// The same type and value; where there is no value, the same altogether.
+/// The same type and value; where there is no value, the same altogether. Both are read already, so that names are as the
+/// schema has them.
 fn repeats(attribute: &'static Attribute, one: &Value, other: &Value) -> bool {
-    if field(one, "value").is_some() || field(other, "value").is_some() {
-        return ["value", "type"].iter().all(|name| same(attribute.sub(name), field(one, name), field(other, name)));
+    if one.get("value").is_some() || other.get("value").is_some() {
+        return ["value", "type"].iter().all(|name| same(attribute.sub(name), one.get(name), other.get(name)));
     }
-    let rest = |element: &Value| {
-        let mut fields = element.as_object().cloned().unwrap_or_default();
-        fields.remove("primary");
-        fields
-    };
-    rest(one) == rest(other)
+    rest(one).eq(rest(other))
+}
+
+fn rest(element: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    element.as_object().into_iter().flatten().filter(|(name, _)| *name != "primary")
 }
 
 /// Whether two values are equal by the rules of their attribute.
@@ -170,7 +196,7 @@ pub fn same(attribute: Option<&Attribute>, one: Option<&Value>, other: Option<&V
 
 /// Whether an element is the primary one.
 pub fn is_primary(element: &Value) -> bool {
-    field(element, "primary") == Some(&Value::Bool(true))
+    element.get("primary") == Some(&Value::Bool(true))
 }
 
 /// PostgreSQL keeps no NUL in a text.

@@ -243,15 +243,16 @@ pub enum Opened {
     ByDirectory,
 }
 
-/// Lets a user in again. Of a directory, its record's own `active` is written first: as long as any directory says that
-/// they are inactive, they stay out.
+/// Lets a user in again. Of a directory, its record's own `active` is written first: as long as any directory that is
+/// switched on says that they are inactive, they stay out. Of who administers the deployment no directory says so.
 ///
 /// # Errors
 /// What the database says.
 pub async fn open_again(tx: &mut Tx, opening: &Opening<'_>) -> Result<Opened> {
     let sql = "UPDATE users SET active = TRUE, shut_by = NULL, updated_at = $3 WHERE id = $1 AND NOT active \
                AND ($2 = 'operator' OR shut_by = 'directory') \
-               AND NOT EXISTS (SELECT 1 FROM directory_users d WHERE d.user_id = users.id AND NOT d.active)";
+               AND (platform OR NOT EXISTS (SELECT 1 FROM directory_users d JOIN directories x ON x.id = d.directory_id \
+                                            WHERE d.user_id = users.id AND NOT d.active AND x.enabled))";
     let params = params![opening.user_id, opening.by.as_str(), opening.now];
     if On::from(&mut *tx).alter(sql, params).await? > 0 {
         // A sign-in that was under way when they were shut out may have come to its end since.

@@ -32,14 +32,14 @@ on_both!(
     other_tenants_are_untouched,
 );
 
-async fn user_of(world: &World, email: &str) -> Option<users::User> {
+pub async fn user_of(world: &World, email: &str) -> Option<users::User> {
     let tenant = tenants::find_by_name(&world.app.db, "acme").await.unwrap().unwrap();
     let email = gatehouse::policy::email::Email::parse(email).unwrap();
     users::find_by_email(&world.app.db, &tenant.id, &email).await.unwrap()
 }
 
 /// A deployment whose tenant signs in over a provider, and a directory whose `externalId` is the provider's `sub`.
-async fn with_provider(backend: Backend) -> (Sso, Pusher) {
+pub async fn with_provider(backend: Backend) -> (Sso, Pusher) {
     let sso = Sso::new(backend).await;
     let tenant = tenants::find_by_name(&sso.app.db, "acme").await.unwrap().unwrap();
     let connection = connections::of_tenant(&sso.app.db, &tenant.id).await.unwrap().remove(0).id;
@@ -47,7 +47,7 @@ async fn with_provider(backend: Backend) -> (Sso, Pusher) {
     (sso, directory)
 }
 
-fn known_as(name: &str, external_id: &str) -> Value {
+pub fn known_as(name: &str, external_id: &str) -> Value {
     let mut body = person(name);
     body["externalId"] = json!(external_id);
     body

@@ -2,15 +2,18 @@
 
 mod accounts;
 mod addresses;
+mod adoption;
 mod bulk;
 mod callers;
 mod groups;
+mod groups_of_users;
 mod isolation;
 mod lists;
 mod members;
 mod properties;
 mod races;
 mod searches;
+mod sizes;
 mod statuses;
 mod users;
 

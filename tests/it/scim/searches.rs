@@ -16,7 +16,13 @@ use crate::{
     world::{Backend, STATE, World},
 };
 
-on_both!(look_ups_use_indexes, what_looks_at_too_much_is_refused, searches_cost_their_share, alternatives_are_found_once);
+on_both!(
+    who_is_somebodys_manager,
+    look_ups_use_indexes,
+    what_looks_at_too_much_is_refused,
+    searches_cost_their_share,
+    alternatives_are_found_once
+);
 
 /// Makes that many users behind the application's back, `u-1@acme.example` and so on, each changed a second after the one
 /// before.
@@ -182,6 +188,38 @@ async fn searches_cost_their_share(backend: Backend) {
     for _ in 0..4 {
         assert_eq!(scim.get("/Users?filter=externalId+eq+%22X7%22+or+userName+sw+%22u-77%22").await.status, 200);
         assert_eq!(scim.get("/Users?startIndex=6000").await.status, 200);
+    }
+}
+
+/// Entra's reference check: of one who is named, everything may be asked.
+async fn who_is_somebodys_manager(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let boss = scim.user("boss@acme.example").await;
+    let mut kim = person("kim@acme.example");
+    kim["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"] = json!({"manager": {"value": boss["id"]}});
+    let kim = scim.made("/Users", &kim).await;
+    let ids = |who: &serde_json::Value| who.as_str().unwrap().to_owned();
+    let (one, manager) = (ids(&kim["id"]), ids(&boss["id"]));
+    for (attribute, value, found) in [
+        ("manager", &manager, vec!["kim@acme.example".to_owned()]),
+        (
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
+            &manager,
+            vec!["kim@acme.example".to_owned()],
+        ),
+        ("manager", &one, vec![]),
+        ("title", &manager, vec![]),
+    ] {
+        let filter = format!("id eq \"{one}\" and {attribute} eq \"{value}\"");
+        assert_eq!(scim.found("/Users", &filter).await, found, "{filter}");
+    }
+    let filter = format!("id+eq+%22{one}%22+and+manager+eq+%22{manager}%22");
+    let only = scim.get(&format!("/Users?filter={filter}&attributes=id")).await.json();
+    assert_eq!(only["Resources"], json!([{"id": one, "schemas": kim["schemas"]}]));
+    // Of others it would look at everybody.
+    for filter in [format!("manager eq \"{manager}\""), format!("active eq true and manager eq \"{manager}\"")] {
+        let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("filter", &filter).finish();
+        refused(&scim.get(&format!("/Users?{query}")).await, 400, Some("invalidFilter"));
     }
 }
 

@@ -122,6 +122,9 @@ fn refusals() {
         (json!({"userName": null}), "userName is required"),
         (json!({"userName": "  "}), "userName is required"),
         (json!({"userName": 7}), "invalidValue userName is a text"),
+        (json!({"userName": " kim"}), "userName must not begin or end with white space"),
+        (json!({"userName": "kim\u{202e}"}), "signs that nobody sees"),
+        (json!({"userName": "kim\u{7}"}), "signs that nobody sees"),
         (json!({"userName": ["a", "b"]}), "userName has one value"),
         (json!({"userName": "a", "USERNAME": "b"}), "invalidSyntax username is given twice"),
         (json!({"userName": "a", CORE: {"userName": "b"}}), "given twice"),
@@ -144,6 +147,12 @@ fn refusals() {
             "only one of emails",
         ),
         (json!({"userName": "a", "schemas": [7]}), "schemas is a list"),
+        (json!({"userName": "a", "schemas": vec!["urn:x"; 101]}), "schemas has 101 values"),
+        (
+            json!({"userName": "a", "name": (0..51).map(|n| (format!("s{n}"), json!(1))).collect::<Map<_, _>>()}),
+            "51 sub-attributes",
+        ),
+        (json!({"userName": "a", "x": vec!["y".repeat(100_000); 3]}), "as it is sent"),
         (json!({"userName": "a", URN: "Ops"}), "is an object"),
         (json!({"userName": "a", "raw": "x".repeat(70_000)}), "bytes of JSON"),
     ] {
