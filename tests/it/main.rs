@@ -56,6 +56,7 @@ mod pushed;
 mod readme;
 mod refresh;
 mod relay;
+mod rivals;
 mod saml;
 mod saml_arrivals;
 mod saml_callback;

@@ -146,7 +146,7 @@ fn judge_at_hash(claims: &Claims, access_token: &str) -> Result<(), String> {
     let algorithm = match claims.alg() {
         Some(Alg::RS256 | Alg::PS256 | Alg::ES256) => &digest::SHA256,
         Some(Alg::RS384 | Alg::PS384 | Alg::ES384) => &digest::SHA384,
-        Some(Alg::RS512 | Alg::PS512 | Alg::EdDSA) => &digest::SHA512,
+        Some(Alg::RS512 | Alg::PS512 | Alg::ES512 | Alg::EdDSA) => &digest::SHA512,
         None => return Err("the ID token has no signature that at_hash could be computed with".to_owned()),
     };
     let whole = digest::digest(algorithm, access_token.as_bytes());
