@@ -5,12 +5,15 @@
 //! GET  /admin/{tenant}/{noun}              list     a page of names, searched and paged by the database
 //! GET  /admin/{tenant}/{noun}/new, …/{name}   edit    form (pure) shows the thing's fields
 //! POST …                                   edit     form reads the thing again → apply::single writes it, or says what is wrong
+//! POST …/{name}/check                      check    the form again, with what was found where it leads
 //! GET, POST …/{name}/delete                removal  what would be lost, then the deletion
 //! ```
 //! `caller` stands before every page: who asks, and whether a form is really theirs. `fields` says which settings each noun's
 //! form has, in the spelling of the declarative file, so that pages, API and file cannot disagree.
 
 mod caller;
+mod check;
+mod claims;
 mod confirm;
 mod fields;
 mod form;
@@ -48,5 +51,6 @@ pub fn routes() -> Router<App> {
         .route("/admin/{tenant}/{noun}", get(things::list).post(things::create))
         .route("/admin/{tenant}/{noun}/new", get(things::new))
         .route("/admin/{tenant}/{noun}/{name}", get(things::edit).post(things::save))
+        .route("/admin/{tenant}/{noun}/{name}/check", post(check::check))
         .route("/admin/{tenant}/{noun}/{name}/delete", get(things::ask).post(things::delete))
 }

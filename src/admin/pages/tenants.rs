@@ -61,6 +61,8 @@ fn sheet(app: &App, caller: &Caller, posted: Option<&Posted>, faults: &[Fault]) 
         hidden: &[],
         guide: None,
         is_stored: false,
+        check: None,
+        findings: None,
         delete: None,
     };
     sheet.page(&Frame::of_platform(app, caller, LIST, SETTINGS.add))

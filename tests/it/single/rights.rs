@@ -172,7 +172,7 @@ async fn nobody_takes_the_tokens_of_another_tenant(db: &Db) {
     ] {
         assert_eq!(paths(put_theirs(Noun::TrustedIssuers, issuer("evil", iss, aud.clone())).await), ["audience"], "{iss} {aud}");
     }
-    let serving = |login_enabled: bool| json!({"name": "c", "login_enabled": login_enabled, "oidc": {"issuer": "https://ci.example", "client_id": "api"}});
+    let serving = |login_enabled: bool| json!({"name": "c", "login_enabled": login_enabled, "oidc": {"issuer": "https://ci.example", "client_id": "api", "client_secret": "hush"}});
     assert_eq!(paths(put_theirs(Noun::Connections, serving(false)).await), ["oidc.client_id"]);
     put_theirs(Noun::Connections, serving(true)).await.unwrap();
     assert_eq!(paths(put_theirs(Noun::Connections, serving(false)).await), ["oidc.client_id"], "nor by a second step");
