@@ -132,7 +132,7 @@ async fn redeem_own(
     let minted = grant::authorization_code::redeem(&app.grants(), &client, &redemption).await.map_err(|e| match e {
         GrantError::Refused { cause, .. } => refused(cause),
         GrantError::Store(e) => e.into(),
-        GrantError::Unavailable(cause) => PageError::unavailable(cause),
+        GrantError::Unavailable(cause) | GrantError::Unasked { cause, .. } => PageError::unavailable(cause),
         GrantError::Sign(cause) => PageError::internal(cause),
     })?;
     let claims = app.own_access_token(&minted.access_token).await.map_err(|e| PageError::internal(e.detail()))?;
