@@ -31,6 +31,7 @@ mod resources;
 mod rivals;
 pub mod single;
 mod sites;
+mod tenant_tokens;
 mod trail;
 mod yaml;
 
