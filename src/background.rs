@@ -1,5 +1,6 @@
 //! What a node does beside answering requests: follows what other nodes change, rotates keys by age, sweeps what has
-//! expired, fetches again what providers publish, and sends what is queued.
+//! expired, fetches again what providers publish, looks for the
+//! records of domains, and sends what is queued.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::{
 use crate::{
     app::{self, App},
     delivery::Worker,
-    metrics, saml_keys, signing, store,
+    domain_proof, metrics, saml_keys, signing, store,
 };
 
 /// Seconds between looks at the stored keys: a new key is known on every node after that long.
@@ -38,7 +39,11 @@ pub fn spawn(app: App) -> JoinHandle<()> {
             let mut ticks = interval(Duration::from_secs(POLL));
             loop {
                 ticks.tick().await;
-                tokio::join!(app.providers.refresh_due(), app.key_sets.refresh_due(app.clock.now()));
+                tokio::join!(
+                    app.providers.refresh_due(),
+                    app.key_sets.refresh_due(app.clock.now()),
+                    domain_proof::look_again(&app)
+                );
             }
         };
         let others = async {

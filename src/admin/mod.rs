@@ -3,13 +3,16 @@
 //! providers before that is saved; the others are deeds that no file speaks of.
 //!
 //! No cookie opens anything of the API, so no page of another origin can have a browser ask. The `pages` are for people: a
-//! session opens them, and forms carry a token.
+//! session opens them, and forms carry a token. A `guest` comes by a link, for one connection.
 
 mod audit;
 mod desk;
+mod domains;
+pub mod guest;
 mod inspection;
 mod invites;
 pub mod pages;
+mod setup_links;
 mod things;
 mod users;
 
@@ -43,6 +46,15 @@ fn all() -> Vec<Route> {
         route(Method::GET, tenant, |r| r.get(things::show)),
         route(Method::PUT, tenant, |r| r.put(things::put)),
         route(Method::DELETE, tenant, |r| r.delete(things::remove)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/domains", |r| r.get(domains::list)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/domains", |r| r.post(domains::begin)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/domains/{name}", |r| r.get(domains::show)),
+        route(Method::DELETE, "/api/v1/tenants/{tenant}/domains/{name}", |r| r.delete(domains::remove)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/domains/{name}/check", |r| r.post(domains::check)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/domains/{name}/accept", |r| r.post(domains::accept)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/setup-links", |r| r.get(setup_links::list)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/setup-links", |r| r.post(setup_links::create)),
+        route(Method::DELETE, "/api/v1/tenants/{tenant}/setup-links/{name}", |r| r.delete(setup_links::revoke)),
         route(Method::GET, many, |r| r.get(things::list)),
         route(Method::POST, many, |r| r.post(things::create)),
         route(Method::GET, one, |r| r.get(things::show)),

@@ -4,6 +4,7 @@
 //! A foreign token: `trusted_issuer` (whose tokens) → `claim_rules` (what they must say) → `mapping` (which mapping counts) →
 //! `principal` (who that is) → `role` (what they may do), and `site` for the services behind forward auth.
 //! What a customer pushes: `directory` (what its groups mean). What a look at a provider shows: `finding`.
+//! Which domains an organisation may prove: `own_domain`.
 
 pub mod access;
 pub mod chosen_password;
@@ -18,6 +19,7 @@ pub mod issuer_check;
 pub mod jwt_validation;
 pub mod linking;
 pub mod mapping;
+pub mod own_domain;
 pub mod place;
 pub mod principal;
 pub mod role;
