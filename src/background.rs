@@ -39,11 +39,16 @@ pub fn spawn(app: App) -> JoinHandle<()> {
             let mut ticks = interval(Duration::from_secs(POLL));
             loop {
                 ticks.tick().await;
-                tokio::join!(
-                    app.providers.refresh_due(),
-                    app.key_sets.refresh_due(app.clock.now()),
-                    domain_proof::look_again(&app)
-                );
+                tokio::join!(app.providers.refresh_due(), app.key_sets.refresh_due(app.clock.now()));
+            }
+        };
+        // And a name server neither of these.
+        let domains = async {
+            let mut ticks = interval(Duration::from_secs(POLL));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                domain_proof::look_again(&app).await;
             }
         };
         let others = async {
@@ -57,7 +62,7 @@ pub fn spawn(app: App) -> JoinHandle<()> {
                 }
             }
         };
-        tokio::join!(own, providers, others, Worker::new(app.clone()).run());
+        tokio::join!(own, providers, domains, others, Worker::new(app.clone()).run());
     })
 }
 

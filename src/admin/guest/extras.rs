@@ -71,12 +71,18 @@ pub async fn token(State(app): State<App>, sent: Sent) -> Result<Response, PageE
     if !guest.link.with_directory {
         return Err(gone());
     }
+    // Each leaves a row until it is swept.
+    if let Err(wait) = app.limits.checks.take(&guest.key()) {
+        let error = Some(format!("That was asked too often: wait {wait} s."));
+        return page::page(&app, guest, None, Said { token_error: error, ..Said::default() }).await;
+    }
     let (name, tenant, now) = (&guest.link.connection, &guest.tenant, app.clock.now());
     let token = format!("{PREFIX}{}", secret::random());
     let actor = guest.actor();
     let mut tx = app.db.begin().await?;
     crate::store::tenants::lock(&mut tx).await?;
     let Some(connection) = connections::find_by_name(&mut tx, &tenant.id, name).await? else {
+        drop(tx);
         let error = "Save the connection first: the directory's people are known by it.".to_owned();
         return page::page(&app, guest, None, Said { token_error: Some(error), ..Said::default() }).await;
     };
@@ -95,6 +101,7 @@ pub async fn token(State(app): State<App>, sent: Sent) -> Result<Response, PageE
     };
     // One of the same name that belongs to something else is not this link's.
     if directory.connection_id.as_ref() != Some(&connection.id) {
+        drop(tx);
         let error = "There is a directory of this name for something else: ask whoever sent you the link.".to_owned();
         return page::page(&app, guest, None, Said { token_error: Some(error), ..Said::default() }).await;
     }

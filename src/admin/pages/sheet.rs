@@ -45,6 +45,8 @@ pub struct Sheet<'a> {
     pub check: Option<String>,
     /// What that gave.
     pub findings: Option<&'a [Finding]>,
+    /// Where a link is made with which somebody else fills it in.
+    pub setup: Option<String>,
     /// Where it can be deleted.
     pub delete: Option<&'a str>,
 }
@@ -67,6 +69,7 @@ struct Page<'a> {
     save: &'a str,
     check: Option<&'a str>,
     findings: Option<&'a [Finding]>,
+    setup: Option<&'a str>,
     delete: Option<&'a str>,
 }
 
@@ -95,6 +98,7 @@ impl Sheet<'_> {
             save: if self.is_stored { "Save" } else { "Create" },
             check: self.check.as_deref(),
             findings: self.findings,
+            setup: self.setup.as_deref(),
             delete: self.delete,
         };
         let mut response = (if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, page).into_response();

@@ -152,6 +152,12 @@ impl<'a> Form<'a> {
         Self { place, name, thing, posted: None, faults: &[], hidden, findings: None }
     }
 
+    /// Of a draft of a connection, where a set-up link for it is made.
+    fn setup(&self) -> Option<String> {
+        let name = self.name.filter(|_| self.place.key == single::Noun::Connections && self.thing["enabled"] == false)?;
+        Some(format!("{}?connection={name}", address(&self.place.tenant.name, "setup-links")))
+    }
+
     /// The page; with faults 422.
     pub fn page(&self, app: &App, caller: &Caller) -> Response {
         let (place, noun) = (self.place, self.place.noun);
@@ -175,6 +181,7 @@ impl<'a> Form<'a> {
             is_stored: self.name.is_some(),
             check: inspection::covers(place.key).then(|| format!("{}/check", place.path(self.name.unwrap_or("new")))),
             findings: self.findings,
+            setup: self.setup(),
             delete: delete.as_deref(),
         };
         sheet.page(&Frame::of_tenant(app, caller, &place.tenant, noun.name, title))
