@@ -40,6 +40,7 @@ const FRONT: &[&str] = &[
     "invitation",
     "operator",
     "admin_link",
+    "api_token",
     "chronicle",
 ];
 

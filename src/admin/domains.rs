@@ -47,7 +47,7 @@ pub async fn show(desk: Desk) -> Result<Response, ApiError> {
 
 /// `POST /api/v1/tenants/{tenant}/domains/{name}/check`: looks for the record now.
 pub async fn check(desk: Desk) -> Result<Response, ApiError> {
-    desk.app.limits.checks.take(&desk.operator.user.id).map_err(too_often)?;
+    desk.app.limits.checks.take(desk.asker.key()).map_err(too_often)?;
     let outcome = domain_proof::check(&desk.app, desk.actor(), desk.tenant()?, desk.name()?).await.map_err(refused)?;
     let (word, detail) = match outcome {
         Outcome::Proven => ("proven", None),
@@ -59,7 +59,7 @@ pub async fn check(desk: Desk) -> Result<Response, ApiError> {
 
 /// `POST /api/v1/tenants/{tenant}/domains/{name}/accept`: without a record.
 pub async fn accept(desk: Desk) -> Result<Response, ApiError> {
-    if !desk.operator.is_platform() {
+    if !desk.asker.is_platform() {
         return Err(bearer::forbidden(PLATFORM, "an administrator of a tenant"));
     }
     domain_proof::accept(&desk.app, desk.actor(), desk.tenant()?, desk.name()?).await.map_err(refused)?;
@@ -69,7 +69,7 @@ pub async fn accept(desk: Desk) -> Result<Response, ApiError> {
 /// `DELETE /api/v1/tenants/{tenant}/domains/{name}`
 pub async fn remove(desk: Desk) -> Result<Response, ApiError> {
     let (tenant, name) = (desk.tenant()?, desk.name()?);
-    let platform = desk.operator.is_platform();
+    let platform = desk.asker.is_platform();
     domain_proof::remove(&desk.app, desk.actor(), platform, tenant, name).await.map_err(refused)?;
     Ok(body::answer(StatusCode::OK, &json!({ "deleted": name })))
 }

@@ -9,7 +9,10 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, nothing};
+use super::{
+    asker::outreached,
+    desk::{Desk, nothing},
+};
 use crate::{
     app::App,
     body,
@@ -18,6 +21,7 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
+    policy::api_scope::ApiScopes,
     store::{
         StoreError,
         audit::Actor,
@@ -56,6 +60,12 @@ fn days() -> i64 {
 }
 
 impl Wish {
+    /// What a token must be allowed, to let somebody else do it.
+    fn scopes(&self) -> ApiScopes {
+        let words = [(true, "connections:write"), (self.directory, "directories:write"), (self.domain, "domains:write")];
+        ApiScopes::parse(words.into_iter().filter(|(covered, _)| *covered).map(|(_, word)| word)).unwrap_or_default()
+    }
+
     /// What is wrong with it: the field, and why.
     #[must_use]
     pub fn fault(&self) -> Option<(&'static str, String)> {
@@ -124,6 +134,11 @@ pub async fn create(desk: Desk, headers: HeaderMap, bytes: Bytes) -> Result<Resp
     let wish: Wish = body::read(&headers, &bytes)?;
     if let Some((_, why)) = wish.fault() {
         return Err(error(Code::InvalidRequest, why).into());
+    }
+    // Whoever follows the link may what its maker may at most, and as long.
+    let until = desk.app.clock.now() + wish.days * 86_400;
+    if !desk.asker.may_hand_out(&wish.scopes(), Some(until)) {
+        return Err(outreached(&desk.asker));
     }
     let (link, url) = issue(&desk.app, desk.actor(), desk.tenant()?, &wish).await?;
     let mut answer = told(&link, desk.app.clock.now());

@@ -34,7 +34,7 @@ pub struct Frame {
 }
 
 /// The pages of a tenant: their part of the path, and what links say.
-const OF_TENANT: [(&str, &str); 13] = [
+const OF_TENANT: [(&str, &str); 14] = [
     ("", "Overview"),
     ("connections", "Connections"),
     ("clients", "Applications"),
@@ -47,6 +47,7 @@ const OF_TENANT: [(&str, &str); 13] = [
     ("resources", "Resources"),
     ("domains", "Domains"),
     ("setup-links", "Set-up links"),
+    ("service_tokens", "Service tokens"),
     ("settings", "Settings"),
 ];
 
@@ -56,7 +57,7 @@ const DONE: [(&str, &str); 11] = [
     ("saved", "The changes were saved."),
     ("unchanged", "Nothing had changed."),
     ("deleted", "It was deleted."),
-    ("revoked", "The link has ended: nobody can follow it any more."),
+    ("revoked", "It was revoked: whatever uses it is refused from now on."),
     ("challenged", "Publish the record below, then press Check now."),
     ("proven", "The record is there: the domain is proven."),
     ("not-there", "The record is not there yet, or says something else. Name servers may take a while to pass it on."),

@@ -45,10 +45,10 @@ pub struct Sheet<'a> {
     pub check: Option<String>,
     /// What that gave.
     pub findings: Option<&'a [Finding]>,
-    /// Where a link is made with which somebody else fills it in.
-    pub setup: Option<String>,
     /// Where it can be deleted.
     pub delete: Option<&'a str>,
+    /// What else can be done with it: where, and what the link says.
+    pub also: Option<(String, &'static str)>,
 }
 
 #[derive(Template, WebTemplate)]
@@ -69,8 +69,8 @@ struct Page<'a> {
     save: &'a str,
     check: Option<&'a str>,
     findings: Option<&'a [Finding]>,
-    setup: Option<&'a str>,
     delete: Option<&'a str>,
+    also: Option<(String, &'static str)>,
 }
 
 impl Sheet<'_> {
@@ -98,8 +98,8 @@ impl Sheet<'_> {
             save: if self.is_stored { "Save" } else { "Create" },
             check: self.check.as_deref(),
             findings: self.findings,
-            setup: self.setup.as_deref(),
             delete: self.delete,
+            also: self.also,
         };
         let mut response = (if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, page).into_response();
         if self.check.is_some() {

@@ -63,8 +63,8 @@ fn sheet(app: &App, caller: &Caller, posted: Option<&Posted>, faults: &[Fault]) 
         is_stored: false,
         check: None,
         findings: None,
-        setup: None,
         delete: None,
+        also: None,
     };
     sheet.page(&Frame::of_platform(app, caller, LIST, SETTINGS.add))
 }
