@@ -11,7 +11,10 @@ use tokio::{
 
 use crate::{
     app::{self, App},
-    delivery::Worker,
+    delivery::{
+        Worker,
+        audit_webhook::{Round, Sender},
+    },
     domain_proof, metrics, saml_keys, signing, store,
 };
 
@@ -62,7 +65,17 @@ pub fn spawn(app: App) -> JoinHandle<()> {
                 }
             }
         };
-        tokio::join!(own, providers, domains, others, Worker::new(app.clone()).run());
+        let log = async {
+            let mut ticks = interval(Duration::from_secs(1));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut sender = Sender::new(app.clone());
+            loop {
+                ticks.tick().await;
+                // What waits goes at once, batch after batch.
+                while matches!(sender.round().await, Ok(Round::Arrived)) {}
+            }
+        };
+        tokio::join!(own, providers, domains, others, log, Worker::new(app.clone()).run());
     })
 }
 
