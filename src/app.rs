@@ -18,6 +18,7 @@ use crate::{
         Deliveries,
         mail::{MailError, Mailer},
     },
+    dns::Dns,
     endpoint::forward::remembered::Decisions,
     grant::{Defaults, Grants},
     limit::Limits,
@@ -101,6 +102,8 @@ pub struct Inner {
     pub trust: Trust,
     /// The way to other servers.
     pub outbound: Outbound,
+    /// The way to name servers.
+    pub dns: Dns,
     /// Wakes whoever sends mails and logout tokens.
     pub deliveries: Deliveries,
     /// The way to people's mailboxes.
@@ -176,6 +179,7 @@ impl App {
             validator,
             trust,
             outbound,
+            dns: Dns::new(settings.dns_resolver),
             deliveries: Deliveries::default(),
             mailer: Mailer::new(settings.mail.as_ref(), own_host)?,
             decisions: Decisions::default(),

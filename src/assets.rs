@@ -49,7 +49,10 @@ pub static POST_SCRIPT: Asset = asset!("post", "js", "text/javascript; charset=u
 /// Looks at a provider while its settings are typed.
 pub static CHECK_SCRIPT: Asset = asset!("check", "js", "text/javascript; charset=utf-8");
 
-static ALL: [&Asset; 5] = [&STYLESHEET, &ADMIN_STYLESHEET, &MARK, &POST_SCRIPT, &CHECK_SCRIPT];
+/// Brings what is done up to date on a guest's page.
+pub static TICKS_SCRIPT: Asset = asset!("ticks", "js", "text/javascript; charset=utf-8");
+
+static ALL: [&Asset; 6] = [&STYLESHEET, &ADMIN_STYLESHEET, &MARK, &POST_SCRIPT, &CHECK_SCRIPT, &TICKS_SCRIPT];
 
 /// 72 bits name a version of a file; it is no secret.
 fn short_digest(content: &str) -> String {

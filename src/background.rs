@@ -1,5 +1,6 @@
 //! What a node does beside answering requests: follows what other nodes change, rotates keys by age, sweeps what has
-//! expired, fetches again what providers publish, and sends what is queued.
+//! expired, fetches again what providers publish, looks for the
+//! records of domains, and sends what is queued.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::{
         Worker,
         audit_webhook::{Round, Sender},
     },
-    metrics, saml_keys, signing, store,
+    domain_proof, metrics, saml_keys, signing, store,
 };
 
 /// Seconds between looks at the stored keys: a new key is known on every node after that long.
@@ -44,6 +45,15 @@ pub fn spawn(app: App) -> JoinHandle<()> {
                 tokio::join!(app.providers.refresh_due(), app.key_sets.refresh_due(app.clock.now()));
             }
         };
+        // And a name server neither of these.
+        let domains = async {
+            let mut ticks = interval(Duration::from_secs(POLL));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                domain_proof::look_again(&app).await;
+            }
+        };
         let others = async {
             let mut ticks = interval(Duration::from_millis(LOOK));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -65,7 +75,7 @@ pub fn spawn(app: App) -> JoinHandle<()> {
                 while matches!(sender.round().await, Ok(Round::Arrived)) {}
             }
         };
-        tokio::join!(own, providers, others, log, Worker::new(app.clone()).run());
+        tokio::join!(own, providers, domains, others, log, Worker::new(app.clone()).run());
     })
 }
 

@@ -15,7 +15,7 @@ use axum::{
 use tokio::time::Instant;
 use tracing::{Instrument as _, Level, Span};
 
-use crate::{admin_link, login, metrics, secret};
+use crate::{admin, admin_link, login, metrics, secret};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Most characters of an id that the log repeats.
@@ -66,6 +66,7 @@ pub async fn observe(request: Request, next: Next) -> Response {
         // What comes after these is a secret, mistyped too.
         path if path.starts_with(login::invite::BELOW) => login::invite::ROUTE.to_owned(),
         path if path.starts_with(admin_link::SETUP) => format!("{}…", admin_link::SETUP),
+        path if path.starts_with(admin::guest::BELOW) => format!("{}…", admin::guest::BELOW),
         path if path.starts_with(admin_link::BREAK_GLASS) => format!("{}…", admin_link::BREAK_GLASS),
         path if tracing::enabled!(Level::DEBUG) => path.to_owned(),
         _ => String::new(),

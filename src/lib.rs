@@ -19,6 +19,8 @@ pub mod config;
 pub mod connector;
 pub mod delivery;
 pub mod demo;
+pub mod dns;
+pub mod domain_proof;
 pub mod endpoint;
 pub mod error;
 pub mod grant;

@@ -34,6 +34,7 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 pub fn router(app: App) -> Router {
     let people = login::routes()
         .merge(admin::pages::routes())
+        .merge(admin::guest::routes())
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .merge(login::answers().layer(RequestBodyLimitLayer::new(ANSWER_LIMIT)))
         .layer(session::layer(&app))

@@ -11,7 +11,7 @@ use std::{
 
 /// Small modules that hold one thing the outside gives (time, randomness, the network …), and belong to no room.
 const LEAVES: &[&str] =
-    &["clock", "secret", "seal", "outbound", "password", "metrics", "suggest", "moment", "markup", "limit", "tls"];
+    &["clock", "secret", "seal", "outbound", "password", "metrics", "suggest", "moment", "markup", "limit", "tls", "dns"];
 
 /// The front of the house: starts it, configures it and hangs the doors.
 const FRONT: &[&str] = &[
@@ -33,6 +33,7 @@ const FRONT: &[&str] = &[
     "signing",
     "saml_keys",
     "provider_metadata",
+    "domain_proof",
     "background",
     "trust",
     "delivery",
@@ -73,6 +74,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("moment", &[]),
     ("markup", &[]),
     ("limit", &[]),
+    ("dns", &[]),
     ("tls", &["moment"]),
     ("metrics", &["clock"]),
     ("seal", &["secret"]),
@@ -88,6 +90,7 @@ const OWNED: &[(&[&str], &[&str])] = &[
     (&["jsonwebtoken"], &[]),
     (&["openidconnect", "oauth2", "samael", "libxml", "openssl", "flate2"], &["connector"]),
     (&["reqwest"], &["outbound"]),
+    (&["hickory_resolver"], &["dns"]),
     (&["argon2"], &["password"]),
     (&["lettre"], &["delivery"]),
     (

@@ -87,7 +87,9 @@ pub async fn check(desk: Desk, headers: HeaderMap, bytes: axum::body::Bytes) -> 
     Ok(body::answer(StatusCode::OK, &json!({ "usable": usable, "findings": found })))
 }
 
-fn too_often(wait: i64) -> ApiError {
+/// Whoever asks too often is told when they may again.
+#[must_use]
+pub fn too_often(wait: i64) -> ApiError {
     let e = error(Code::SlowDown, "too many checks; try again later");
     ApiError { retry_after: Some(wait), muted: true, ..e.into() }
 }

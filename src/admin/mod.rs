@@ -3,15 +3,18 @@
 //! providers before that is saved; the others are deeds that no file speaks of.
 //!
 //! No cookie opens anything of the API, so no page of another origin can have a browser ask. The `pages` are for people: a
-//! session opens them, and forms carry a token.
+//! session opens them, and forms carry a token. A `guest` comes by a link, for one connection.
 
 mod asker;
 mod audit;
 mod desk;
+mod domains;
+pub mod guest;
 mod inspection;
 mod invites;
 mod openapi;
 pub mod pages;
+mod setup_links;
 mod things;
 mod tokens;
 mod users;
@@ -65,6 +68,17 @@ fn all() -> Vec<Route> {
         route(Method::PUT, tenant, Some("tenants"), |r| r.put(things::put)),
         route(Method::DELETE, tenant, Some("tenants"), |r| r.delete(things::remove)),
         route(Method::POST, renewal, Some("service_tokens"), |r| r.post(tokens::renew)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/domains", Some("domains"), |r| r.get(domains::list)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/domains", Some("domains"), |r| r.post(domains::begin)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/domains/{name}", Some("domains"), |r| r.get(domains::show)),
+        route(Method::DELETE, "/api/v1/tenants/{tenant}/domains/{name}", Some("domains"), |r| r.delete(domains::remove)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/domains/{name}/check", Some("domains"), |r| r.post(domains::check)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/domains/{name}/accept", Some("domains"), |r| r.post(domains::accept)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/setup-links", Some("connections"), |r| r.get(setup_links::list)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/setup-links", Some("connections"), |r| r.post(setup_links::create)),
+        route(Method::DELETE, "/api/v1/tenants/{tenant}/setup-links/{name}", Some("connections"), |r| {
+            r.delete(setup_links::revoke)
+        }),
         route(Method::GET, many, None, |r| r.get(things::list)),
         route(Method::POST, many, None, |r| r.post(things::create)),
         route(Method::GET, one, None, |r| r.get(things::show)),

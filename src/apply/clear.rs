@@ -142,7 +142,9 @@ impl Work<'_> {
     /// Domains that this tenant gives up may be another's in the same file. They count as a change further down.
     async fn clear_domains(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
         let old = domains::of_tenant(&mut *self.tx, &tenant.id).await?;
-        let kept: Vec<String> = old.iter().filter(|d| file.domains.iter().any(|(_, f)| f == *d)).cloned().collect();
+        let proven = self.proven(tenant).await?;
+        let stays = |d: &String| proven.contains(d) || file.domains.iter().any(|(_, f)| f == d);
+        let kept: Vec<String> = old.iter().filter(|d| stays(d)).cloned().collect();
         if kept.len() < old.len() {
             domains::set(&mut *self.tx, &tenant.id, &kept).await?;
             self.gave_up.insert(tenant.id.clone(), old);

@@ -13,7 +13,7 @@ use crate::{
     store::{
         StoreError, clients,
         connections::{self, Connection},
-        domains, principals,
+        domain_proofs, domains, principals,
         tenants::{self, Tenant},
     },
 };
@@ -66,13 +66,20 @@ impl Work<'_> {
                 _ => free.push(domain.clone()),
             }
         }
-        free.sort_unstable();
         let old = domains::of_tenant(&mut *self.tx, &tenant.id).await?;
+        let proven = self.proven(tenant).await?;
+        free.extend(old.iter().filter(|d| proven.contains(d) && !file.domains.iter().any(|(_, f)| f == *d)).cloned());
+        free.sort_unstable();
         if old != free {
             domains::set(&mut *self.tx, &tenant.id, &free).await?;
         }
         let gave_up = self.gave_up.get(&tenant.id);
         Ok((old != free || gave_up.is_some()).then(|| Change::new("domains", gave_up.unwrap_or(&old), &free)))
+    }
+
+    /// The domains that the tenant has by proof, which a file does not take: it cannot know of them.
+    pub async fn proven(&mut self, tenant: &Tenant) -> Result<Vec<String>> {
+        if self.single { Ok(Vec::new()) } else { domain_proofs::proven(&mut *self.tx, &tenant.id).await }
     }
 
     pub async fn connection(&mut self, tenant: &Tenant, file: &ConnectionFile) -> Result {

@@ -49,6 +49,8 @@ pub struct Settings {
     pub apply: Option<PathBuf>,
     /// Hosts, addresses and networks that outbound calls may reach although they are private.
     pub outbound_allow: Allow,
+    /// The name server that is asked for the records of domains, when not the system's.
+    pub dns_resolver: Option<SocketAddr>,
     /// Networks of proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Sign-ins that one address may begin in a minute: each leaves a row until it ends or expires.
@@ -159,6 +161,7 @@ impl Settings {
             mode: direct::mode(&mut s, &public_url),
             apply: s.path("apply"),
             outbound_allow: s.allow("outbound_allow"),
+            dns_resolver: s.server("dns_resolver"),
             trusted_proxies: s.networks("trusted_proxies"),
             sign_in_rate: s.count("sign_in_rate", NonZeroU32::MIN.saturating_add(599)),
             scim_rate: s.count("scim_rate", NonZeroU32::MIN.saturating_add(49)),

@@ -72,6 +72,18 @@ impl Source<'_> {
         })
     }
 
+    /// An address, with port 53 unless it has another.
+    pub(super) fn server(&mut self, name: &'static str) -> Option<SocketAddr> {
+        let raw = self.raw(name)?;
+        let whole = raw.text.parse().ok().or_else(|| Some(SocketAddr::new(raw.text.parse().ok()?, 53)));
+        if whole.is_none() {
+            let text =
+                format!("{:?} is not an address; write it like 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53", raw.text);
+            self.problem(name, &raw, text);
+        }
+        whole
+    }
+
     /// The value may hold a password, so it is not repeated.
     pub(super) fn database_url(&mut self, name: &'static str, default: &'static str) -> String {
         let Some(raw) = self.raw(name) else { return default.into() };

@@ -6,8 +6,9 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Deserialize, Serialize};
 
 /// What there are scopes for: the nouns of the declarative file, and what else the API does.
-pub const AREAS: [&str; 15] = [
+pub const AREAS: [&str; 16] = [
     "tenants",
+    "domains",
     "connections",
     "clients",
     "users",

@@ -6,6 +6,7 @@
 //! Why a sign-in failed, and how to mend it: `cause`.
 //! What a customer pushes: `directory` (what its groups mean). What a look at a provider shows: `finding`. What a token of the
 //! admin API may: `api_scope`.
+//! Which domains an organisation may prove: `own_domain`.
 
 pub mod access;
 pub mod api_scope;
@@ -22,6 +23,7 @@ pub mod issuer_check;
 pub mod jwt_validation;
 pub mod linking;
 pub mod mapping;
+pub mod own_domain;
 pub mod place;
 pub mod principal;
 pub mod role;

@@ -3,7 +3,7 @@
 use super::{
     admin_links, audit,
     db::{Db, Result},
-    invites, receipts,
+    domain_proofs, invites, receipts, setup_links,
 };
 use crate::{params, seal::Sealer};
 
@@ -41,6 +41,8 @@ pub async fn sweep(db: &Db, sealer: &Sealer, retention: i64, now: i64) -> Result
         ("DELETE FROM personal_tokens WHERE expires_at <= $1", now - receipts::KEPT),
         ("DELETE FROM receipts WHERE at <= $1", now - receipts::KEPT),
         ("DELETE FROM invites WHERE expires_at <= $1", now - invites::AFTERLIFE),
+        ("DELETE FROM domain_proofs WHERE proven_at IS NULL AND created_at <= $1", now - domain_proofs::PATIENCE),
+        ("DELETE FROM setup_links WHERE expires_at <= $1", now - setup_links::AFTERLIFE),
         ("DELETE FROM admin_links WHERE expires_at <= $1", now - admin_links::AFTERLIFE),
     ] {
         gone += db.execute(sql, params![before]).await?;

@@ -23,7 +23,7 @@ on_both!(
 );
 
 pub const PASSWORD: &str = "correct horse battery";
-const STATE: &str = r#"
+pub const STATE: &str = r#"
 tenants:
 - name: acme
   display_name: Acme
@@ -137,7 +137,7 @@ const THINGS: [(&str, &str); 11] = [
 ];
 
 /// Every page there is, and who may see it: `p` platform administrators alone, `t` the tenant's own too.
-fn pages(user: &str) -> Vec<(char, Method, String)> {
+pub fn pages(user: &str) -> Vec<(char, Method, String)> {
     let mut all = vec![
         ('p', Method::GET, "/admin/_/tenants".to_owned()),
         ('p', Method::GET, "/admin/_/tenants/new".to_owned()),
@@ -154,6 +154,17 @@ fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('t', Method::POST, format!("/admin/acme/users/{user}/deactivate")),
         ('t', Method::POST, format!("/admin/acme/users/{user}/activate")),
     ];
+    all.extend([
+        ('t', Method::GET, "/admin/acme/domains".to_owned()),
+        ('t', Method::POST, "/admin/acme/domains".to_owned()),
+        ('t', Method::GET, "/admin/acme/domains/acme.example/delete".to_owned()),
+        ('t', Method::POST, "/admin/acme/domains/acme.example/delete".to_owned()),
+        ('t', Method::POST, "/admin/acme/domains/acme.example/check".to_owned()),
+        ('p', Method::POST, "/admin/acme/domains/acme.example/accept".to_owned()),
+        ('t', Method::GET, "/admin/acme/setup-links".to_owned()),
+        ('t', Method::POST, "/admin/acme/setup-links".to_owned()),
+        ('t', Method::POST, "/admin/acme/setup-links/none/revoke".to_owned()),
+    ]);
     for thing in ["connections/okta", "connections/new", "trusted_issuers/idp"] {
         all.push(('t', Method::POST, format!("/admin/acme/{thing}/check")));
     }

@@ -99,6 +99,8 @@ pub fn area(path: &str) -> &'static str {
         ["invites", ..] => "invites",
         ["personal_tokens", ..] => "personal_tokens",
         ["tenants"] | ["tenants", _] => "tenants",
+        ["tenants", _, "domains", ..] => "domains",
+        ["tenants", _, "setup-links", ..] => "connections",
         ["tenants", _, "service_tokens", ..] => "service_tokens",
         ["tenants", _, "{noun}", _, "check"] => "connections",
         // What is asked of any noun is asked of teams.
@@ -136,6 +138,23 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
         ("GET", path) if path == tenant => ("tenants/acme", None, [404, 200, 200]),
         ("PUT", path) if path == tenant => ("tenants/acme", Some(json!({"display_name": "WHO"})), [404, 200, 200]),
         ("DELETE", path) if path == tenant => ("tenants/acme", None, [404, 403, 409]),
+        ("GET", "/api/v1/tenants/{tenant}/setup-links") => ("tenants/acme/setup-links", None, [404, 200, 200]),
+        ("POST", "/api/v1/tenants/{tenant}/setup-links") => {
+            ("tenants/acme/setup-links", Some(json!({"connection": "made-WHO"})), [404, 201, 201])
+        }
+        ("DELETE", "/api/v1/tenants/{tenant}/setup-links/{name}") => ("tenants/acme/setup-links/none", None, [404, 404, 404]),
+        ("GET", "/api/v1/tenants/{tenant}/domains") => ("tenants/acme/domains", None, [404, 200, 200]),
+        ("POST", "/api/v1/tenants/{tenant}/domains") => {
+            ("tenants/acme/domains", Some(json!({"domain": "WHO.example"})), [404, 201, 201])
+        }
+        ("GET", "/api/v1/tenants/{tenant}/domains/{name}") => ("tenants/acme/domains/WHO.example", None, [404, 200, 200]),
+        ("DELETE", "/api/v1/tenants/{tenant}/domains/{name}") => ("tenants/acme/domains/WHO.example", None, [404, 200, 200]),
+        ("POST", "/api/v1/tenants/{tenant}/domains/{name}/check") => {
+            ("tenants/acme/domains/none.example/check", None, [404, 404, 404])
+        }
+        ("POST", "/api/v1/tenants/{tenant}/domains/{name}/accept") => {
+            ("tenants/acme/domains/none.example/accept", None, [404, 403, 404])
+        }
         ("GET", path) if path == many => ("tenants/acme/teams", None, [404, 200, 200]),
         ("POST", path) if path == many => ("tenants/acme/teams", named(), [404, 201, 201]),
         ("GET", path) if path == one => ("tenants/acme/teams/sre", None, [404, 200, 200]),

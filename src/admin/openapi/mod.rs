@@ -1,7 +1,8 @@
 //! `GET /api/v1/openapi.json`: the API in the words of OpenAPI 3.1, made of the list that the router is made of. `operations`
-//! says what each route takes and answers, `schemas` what things look like. A route without an operation has no place here: a
+//! and `onboarding` say what each route takes and answers, `schemas` what things look like. A route without an operation has no place here: a
 //! test sees to it.
 
+mod onboarding;
 mod operations;
 mod schemas;
 

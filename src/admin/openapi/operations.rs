@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
-use super::schemas;
+use super::{onboarding, schemas};
 use crate::apply::single::Noun;
 
 /// What every route of the admin API may answer besides: who asks is not known, or may not; they ask too often; the database
@@ -23,7 +23,7 @@ pub struct Operation {
     conditional: bool,
 }
 
-fn operation(name: impl Into<String>, tag: &'static str, about: impl Into<String>) -> Operation {
+pub(super) fn operation(name: impl Into<String>, tag: &'static str, about: impl Into<String>) -> Operation {
     Operation {
         name: name.into(),
         tag,
@@ -45,11 +45,11 @@ fn parameter(place: &str, name: &str, schema: &Value, about: &str) -> Value {
     json!({"in": place, "name": name, "required": place == "path", "schema": schema, "description": about})
 }
 
-fn query(name: &str, schema: &Value, about: &str) -> Value {
+pub(super) fn query(name: &str, schema: &Value, about: &str) -> Value {
     parameter("query", name, schema, about)
 }
 
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({"type": "string"})
 }
 
@@ -80,25 +80,25 @@ fn meaning(status: u16) -> &'static str {
 }
 
 impl Operation {
-    fn query(mut self, parameters: impl IntoIterator<Item = Value>) -> Self {
+    pub(super) fn query(mut self, parameters: impl IntoIterator<Item = Value>) -> Self {
         self.query.extend(parameters);
         self.fails.push(400);
         self
     }
 
     /// A body that may be left out, or may not.
-    fn body(mut self, schema: Value, required: bool) -> Self {
+    pub(super) fn body(mut self, schema: Value, required: bool) -> Self {
         self.body = Some((schema, required));
         self.fails.extend([400, 413]);
         self
     }
 
-    fn answers(mut self, status: u16, schema: impl Into<Option<Value>>) -> Self {
+    pub(super) fn answers(mut self, status: u16, schema: impl Into<Option<Value>>) -> Self {
         self.answers.push((status, schema.into()));
         self
     }
 
-    fn fails(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
+    pub(super) fn fails(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
         self.fails.extend(statuses);
         self
     }
@@ -189,6 +189,7 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
                     .answers(200, reference("Token"))
                     .fails([404]),
             ),
+            (rest, None) => onboarding::of(method, rest),
             ("/{noun}", Some(noun)) => many(method, noun),
             ("/{noun}/{name}", Some(noun)) => one(method, noun),
             ("/{noun}/{name}/check", Some(noun)) if *method == Method::POST => Some(check(noun)),
@@ -211,7 +212,7 @@ fn named(noun: Noun) -> Value {
     json!({"allOf": [reference(schemas::name(noun)), {"type": "object", "required": keys}]})
 }
 
-fn page(key: &str, items: &Value, next: &Value) -> Value {
+pub(super) fn page(key: &str, items: &Value, next: &Value) -> Value {
     json!({
         "type": "object",
         "properties": {key: {"type": "array", "items": items}, "next": next},
@@ -220,7 +221,7 @@ fn page(key: &str, items: &Value, next: &Value) -> Value {
     })
 }
 
-fn next(about: &str) -> Value {
+pub(super) fn next(about: &str) -> Value {
     json!({"type": ["string", "null"], "description": about})
 }
 

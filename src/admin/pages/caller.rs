@@ -143,16 +143,23 @@ impl FromRequest<App> for Posted {
         if is_foreign(&parts.headers, app.issuer()) {
             return Err(PageError::forged_form().caused("the form was sent from another site").into());
         }
-        let body = Bytes::from_request(Request::from_parts(parts, body), app).await;
-        let body = body.map_err(|e| bad_form(e.status(), e.body_text()))?;
-        let fields: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().take(FIELDS + 1).collect();
-        if fields.len() > FIELDS {
-            return Err(bad_form(StatusCode::BAD_REQUEST, "too many fields".to_owned()).into());
-        }
-        let posted = Self { caller, fields };
+        let posted = Self { caller, fields: fields_of(Request::from_parts(parts, body), app).await? };
         posted.caller.visit.check_form(app, &purpose(&posted.caller.operator), posted.one("csrf").unwrap_or_default())?;
         Ok(posted)
     }
+}
+
+/// The fields of a form.
+///
+/// # Errors
+/// A page: it is none of ours.
+pub async fn fields_of(request: Request, app: &App) -> Result<Vec<(String, String)>, PageError> {
+    let body = Bytes::from_request(request, app).await.map_err(|e| bad_form(e.status(), e.body_text()))?;
+    let fields: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().take(FIELDS + 1).collect();
+    if fields.len() > FIELDS {
+        return Err(bad_form(StatusCode::BAD_REQUEST, "too many fields".to_owned()));
+    }
+    Ok(fields)
 }
 
 fn bad_form(status: StatusCode, cause: String) -> PageError {
@@ -168,7 +175,8 @@ impl Posted {
 }
 
 /// Whether a browser says that the request began on another site. A browser that says nothing is judged by the form's token.
-fn is_foreign(headers: &HeaderMap, issuer: &str) -> bool {
+#[must_use]
+pub fn is_foreign(headers: &HeaderMap, issuer: &str) -> bool {
     let said = |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let site = headers.get("sec-fetch-site").map(|value| value.to_str().unwrap_or("?"));
     let foreign_site = site.is_some_and(|site| !matches!(site, "same-origin" | "none"));

@@ -34,7 +34,7 @@ pub struct Frame {
 }
 
 /// The pages of a tenant: their part of the path, and what links say.
-const OF_TENANT: [(&str, &str); 12] = [
+const OF_TENANT: [(&str, &str); 14] = [
     ("", "Overview"),
     ("connections", "Connections"),
     ("clients", "Applications"),
@@ -45,17 +45,23 @@ const OF_TENANT: [(&str, &str); 12] = [
     ("external_identities", "External identities"),
     ("virtual_accounts", "Virtual accounts"),
     ("resources", "Resources"),
+    ("domains", "Domains"),
+    ("setup-links", "Set-up links"),
     ("service_tokens", "Service tokens"),
     ("settings", "Settings"),
 ];
 
 /// What a page may say that was done, by the word that its address carries: nothing of the address itself is ever shown.
-const DONE: [(&str, &str); 7] = [
+const DONE: [(&str, &str); 11] = [
     ("created", "It was created."),
     ("saved", "The changes were saved."),
     ("unchanged", "Nothing had changed."),
     ("deleted", "It was deleted."),
     ("revoked", "It was revoked: whatever uses it is refused from now on."),
+    ("challenged", "Publish the record below, then press Check now."),
+    ("proven", "The record is there: the domain is proven."),
+    ("not-there", "The record is not there yet, or says something else. Name servers may take a while to pass it on."),
+    ("taken", "The record is there, but another organisation has proven this domain before. Ask whoever runs gatehouse."),
     ("deactivated", "The user was deactivated: their sessions and tokens have ended."),
     ("activated", "The user may come in again."),
 ];
@@ -82,11 +88,17 @@ impl Frame {
         };
         let query = caller.path.split_once('?').map_or("", |(_, query)| query);
         let word = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done").map(|(_, value)| value);
-        let done = word.and_then(|word| DONE.iter().find(|(known, _)| *known == word)).map(|(_, text)| *text);
+        let done = word.and_then(|word| said(&word));
         let user = &caller.operator.user;
         let who = user.name.as_deref().unwrap_or(user.email.as_str()).to_owned();
         Self { title: title.into(), who, tenant: None, ways: Vec::new(), platform, csrf: caller.csrf(app), done }
     }
+}
+
+/// What the word in an address says was done.
+#[must_use]
+pub fn said(word: &str) -> Option<&'static str> {
+    DONE.iter().find(|(known, _)| *known == word).map(|(_, text)| *text)
 }
 
 /// The address of a tenant's page.

@@ -11,16 +11,18 @@
 //! `caller` stands before every page: who asks, and whether a form is really theirs. `fields` says which settings each noun's
 //! form has, in the spelling of the declarative file, so that pages, API and file cannot disagree.
 
-mod caller;
+pub mod caller;
 mod check;
-mod claims;
+pub mod claims;
 mod confirm;
-mod fields;
-mod form;
-mod frame;
-mod guide;
+pub mod domains;
+pub mod fields;
+pub mod form;
+pub mod frame;
+pub mod guide;
 mod list;
 mod overview;
+mod setup_links;
 mod sheet;
 mod tenants;
 mod things;
@@ -44,6 +46,12 @@ pub fn routes() -> Router<App> {
         .route("/admin/_/tokens/{id}/revoke", get(tokens::ask).post(tokens::revoke))
         .route("/admin/{tenant}", get(overview::of_tenant))
         .route("/admin/{tenant}/settings", get(things::settings).post(things::save_settings))
+        .route("/admin/{tenant}/domains", get(domains::list).post(domains::begin))
+        .route("/admin/{tenant}/domains/{domain}/check", post(domains::check))
+        .route("/admin/{tenant}/domains/{domain}/accept", post(domains::accept))
+        .route("/admin/{tenant}/domains/{domain}/delete", get(domains::ask).post(domains::delete))
+        .route("/admin/{tenant}/setup-links", get(setup_links::list).post(setup_links::create))
+        .route("/admin/{tenant}/setup-links/{id}/revoke", post(setup_links::revoke))
         .route("/admin/{tenant}/users", get(users::list).post(users::create))
         .route("/admin/{tenant}/users/new", get(users::new))
         .route("/admin/{tenant}/users/{id}", get(users::show))

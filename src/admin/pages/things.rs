@@ -153,6 +153,13 @@ impl<'a> Form<'a> {
         Self { place, name, thing, posted: None, faults: &[], hidden, findings: None }
     }
 
+    /// Of a draft of a connection, where a set-up link for it is made.
+    fn setup(&self) -> Option<(String, &'static str)> {
+        let name = self.name.filter(|_| self.place.key == single::Noun::Connections && self.thing["enabled"] == false)?;
+        let href = format!("{}?connection={name}", address(&self.place.tenant.name, "setup-links"));
+        Some((href, "Let the customer's own administrator fill this in …"))
+    }
+
     /// The page; with faults 422.
     pub fn page(&self, app: &App, caller: &Caller) -> Response {
         let (place, noun) = (self.place, self.place.noun);
@@ -179,7 +186,7 @@ impl<'a> Form<'a> {
             check: inspection::covers(place.key).then(|| format!("{}/check", place.path(self.name.unwrap_or("new")))),
             findings: self.findings,
             delete: delete.as_deref(),
-            also,
+            also: also.or(self.setup()),
         };
         sheet.page(&Frame::of_tenant(app, caller, &place.tenant, noun.name, title))
     }

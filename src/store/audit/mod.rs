@@ -127,6 +127,13 @@ impl Actor {
         Self { address: Some(address.to_owned()), ..Self::named("set-up link", Via::Page) }
     }
 
+    /// Whoever follows a link to set a connection up, which an operator has made.
+    #[must_use]
+    pub fn guest(connection: &str, made_by: &str, address: &str) -> Self {
+        let name = format!("set-up link {connection} by {made_by}");
+        Self { address: Some(address.to_owned()), ..Self::named(&name, Via::Page) }
+    }
+
     fn user(what: &str, user: &User, via: Via, address: &str) -> Self {
         let name = format!("{what} {}", user.email.as_str());
         Self { name, id: Some(user.id.clone()), via, address: Some(address.to_owned()) }

@@ -77,6 +77,7 @@ const PROVISIONING: Kind = Kind::Choice(&[
     ("scim", "By the organisation's directory (SCIM) only"),
 ]);
 
+/// A tenant's own settings.
 #[rustfmt::skip]
 pub const SETTINGS: Noun = Noun {
     name: "settings",

@@ -99,10 +99,23 @@ pub struct Choose {
     saml: Vec<Choice>,
 }
 
-#[derive(Debug)]
-struct Choice {
-    title: &'static str,
-    href: String,
+/// A provider and a protocol to choose.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// As people know it.
+    pub title: &'static str,
+    /// Where its form is.
+    pub href: String,
+}
+
+/// What there is to choose over OpenID Connect, and over SAML; `page` is that of the form.
+#[must_use]
+pub fn choices(page: &str) -> [Vec<Choice>; 2] {
+    let choice =
+        |p: &Provider, protocol: &str| Choice { title: p.title, href: format!("{page}?preset={}&protocol={protocol}", p.preset) };
+    let oidc = PROVIDERS.iter().filter(|p| p.oidc.is_some()).map(|p| choice(p, "oidc")).collect();
+    let saml = PROVIDERS.iter().filter(|p| p.saml.is_some()).map(|p| choice(p, "saml")).collect();
+    [oidc, saml]
 }
 
 /// Asks for provider and protocol.
@@ -110,12 +123,7 @@ struct Choice {
 pub fn choose(app: &App, caller: &Caller, place: &Place) -> Choose {
     let frame = Frame::of_tenant(app, caller, &place.tenant, place.noun.name, "Which provider?");
     let list = place.list();
-    let choice = |p: &Provider, protocol: &str| Choice {
-        title: p.title,
-        href: format!("{list}/new?preset={}&protocol={protocol}", p.preset),
-    };
-    let oidc = PROVIDERS.iter().filter(|p| p.oidc.is_some()).map(|p| choice(p, "oidc")).collect();
-    let saml = PROVIDERS.iter().filter(|p| p.saml.is_some()).map(|p| choice(p, "saml")).collect();
+    let [oidc, saml] = choices(&format!("{list}/new"));
     Choose { frame, failed: false, list, oidc, saml }
 }
 

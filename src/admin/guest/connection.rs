@@ -1,0 +1,167 @@
+//! The one connection of a link: its form, a look at where it leads, and the save, which is the operators' own with fewer
+//! fields.
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::Value;
+
+use super::{
+    caller::{Guest, Sent},
+    fields,
+    page::{self, Form},
+};
+use crate::{
+    admin::{
+        inspection::{self, Onlooker},
+        pages::{form, guide},
+    },
+    app::App,
+    apply::{
+        Hashing,
+        single::{self, Expect, Fault, Noun, Order, Refusal},
+    },
+    error::PageError,
+    password,
+    policy::finding::{Finding, Mark},
+    store::{
+        audit::Actor,
+        connections,
+        db::Tx,
+        setup_links::{self, SetupLink},
+        tenants::Tenant,
+    },
+};
+
+/// What the form of a new connection begins with, and what goes along unseen.
+pub type Beginning = (Value, Vec<(&'static str, String)>);
+
+/// The connection as it is stored, or as it would begin with the provider that was chosen.
+#[derive(Clone, Debug)]
+pub struct Base {
+    pub thing: Value,
+    pub hidden: Vec<(&'static str, String)>,
+    pub is_stored: bool,
+}
+
+impl Base {
+    /// What the link's connection is now; `None` while its provider is to be chosen.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find(app: &App, guest: &Guest, beginning: Option<Beginning>) -> Result<Option<Self>, PageError> {
+        let name = &guest.link.connection;
+        let stored = single::show(&app.db, &app.sealer, &guest.tenant, Noun::Connections, name).await?;
+        if let Some(thing) = stored {
+            return Ok(Some(Self { thing, hidden: Vec::new(), is_stored: true }));
+        }
+        Ok(beginning.map(|(mut thing, hidden)| {
+            thing["name"] = name.as_str().into();
+            Self { thing, hidden, is_stored: false }
+        }))
+    }
+
+    /// Whether people sign in over it: then it is the operator's to change.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        self.is_stored && self.thing["enabled"] == true
+    }
+}
+
+fn in_use() -> PageError {
+    let explanation = "People sign in over this connection now, so it is not changed from here any more.";
+    PageError::new(
+        StatusCode::CONFLICT,
+        "setup_in_use",
+        "The connection is in use",
+        explanation,
+        "a guest's form for an enabled connection",
+    )
+    .advise("Ask whoever sent you the link to change it, or to switch it off first.")
+    .way_on("/setup".to_owned(), "Back")
+}
+
+/// What was typed on top of what is there; faults where it cannot be read.
+async fn typed(app: &App, sent: &Sent) -> Result<(Base, Result<Value, Vec<Fault>>), PageError> {
+    let beginning = guide::beginning(&|name: &str| sent.one(name).map(str::to_owned));
+    let base = Base::find(app, &sent.guest, beginning).await?;
+    let base = base.ok_or_else(|| {
+        PageError::new(StatusCode::BAD_REQUEST, "bad_form", "Which provider?", "Choose a provider first.", "no provider")
+    })?;
+    if base.is_in_use() {
+        return Err(in_use());
+    }
+    let thing = form::read(&fields::of(&base.thing), &|name| sent.one(name), base.thing.clone());
+    Ok((base, thing))
+}
+
+/// `POST /setup/check`
+pub async fn check(State(app): State<App>, sent: Sent) -> Result<Response, PageError> {
+    let (base, thing) = typed(&app, &sent).await?;
+    let (findings, faults) = match thing {
+        Ok(thing) => (Some(look(&app, &sent.guest, &thing).await), Vec::new()),
+        Err(faults) => (None, faults),
+    };
+    let form = Form { base: &base, sent: Some(&sent), faults: &faults, findings: findings.as_deref() };
+    page::page(&app, &sent.guest, Some(form), page::Said::default()).await
+}
+
+async fn look(app: &App, guest: &Guest, thing: &Value) -> Vec<Finding> {
+    let key = guest.key();
+    let who = Onlooker { key: &key, platform: false };
+    match inspection::look(app, who, &guest.tenant, Noun::Connections, thing).await {
+        Ok(found) => found,
+        Err(wait) => vec![Finding::wrong("", format!("That was checked too often: wait {wait} s, and press Check again."))],
+    }
+}
+
+/// `POST /setup`
+pub async fn save(State(app): State<App>, sent: Sent) -> Result<Response, PageError> {
+    let (base, thing) = typed(&app, &sent).await?;
+    let thing = match thing {
+        Ok(thing) => thing,
+        Err(faults) => return again(&app, &sent, &base, &faults).await,
+    };
+    let (link, tenant, actor) = (&sent.guest.link, &sent.guest.tenant, sent.guest.actor());
+    let mut tx = app.db.begin().await?;
+    match put(&app, &mut tx, link, tenant, &actor, &thing).await {
+        Ok(()) => tx.commit().await?,
+        Err(Refusal::Faults(faults)) => return again(&app, &sent, &base, &faults).await,
+        Err(Refusal::Conflict(_)) => return Err(in_use()),
+        Err(Refusal::Store(e)) => return Err(e.into()),
+        Err(refusal) => return Err(PageError::internal(format!("{refusal:?}"))),
+    }
+    app.deliveries.nudge();
+    let usable = !look(&app, &sent.guest, &thing).await.iter().any(|finding| finding.mark == Mark::Wrong);
+    setup_links::note_usable(&app.db, &link.id, usable.then(|| app.clock.now())).await?;
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/setup?done=saved")]).into_response())
+}
+
+async fn again(app: &App, sent: &Sent, base: &Base, faults: &[Fault]) -> Result<Response, PageError> {
+    let form = Form { base, sent: Some(sent), faults, findings: None };
+    page::page(app, &sent.guest, Some(form), page::Said::default()).await
+}
+
+/// Writes it as an administrator of the tenant would, unless it came to be in use meanwhile.
+async fn put(app: &App, tx: &mut Tx, link: &SetupLink, tenant: &Tenant, actor: &Actor, thing: &Value) -> Result<(), Refusal> {
+    let order = order(app, actor);
+    crate::store::tenants::lock(tx).await?;
+    let was = connections::find_by_name(&mut *tx, &tenant.id, &link.connection).await?;
+    if was.is_some_and(|was| was.enabled) {
+        return Err(Refusal::Conflict("it is in use"));
+    }
+    single::put(tx, &order, tenant, Noun::Connections, Some(&link.connection), thing, Expect::Any).await?;
+    if let Some(connection) = connections::find_by_name(&mut *tx, &tenant.id, &link.connection).await? {
+        setup_links::bind(&mut *tx, &link.id, &connection.id).await?;
+    }
+    Ok(())
+}
+
+/// A change on the guest's behalf: never more than an administrator of the tenant could.
+#[must_use]
+pub fn order<'a>(app: &'a App, actor: &'a Actor) -> Order<'a> {
+    let hashing = Hashing { hash: |text| password::hash_now(text).ok(), verify: password::verify_now };
+    Order { sealer: &app.sealer, hashing, actor, platform: false, force: false, now: app.clock.now() }
+}

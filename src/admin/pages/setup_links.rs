@@ -1,0 +1,116 @@
+//! Links for a customer's own administrator: making one, which is shown once, and ending it.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::{
+    extract::{Path, RawQuery, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+
+use super::{
+    caller::{Caller, Posted, missing},
+    confirm,
+    frame::{Frame, address},
+};
+use crate::{
+    admin::setup_links::{DAYS, MOST_DAYS, PAGE, Wish, end, issue},
+    app::App,
+    error::PageError,
+    moment::Moment,
+    store::{
+        setup_links::{self, SetupLink},
+        tenants::Tenant,
+    },
+};
+
+const SECTION: &str = "setup-links";
+
+#[derive(Template, WebTemplate)]
+#[template(path = "admin/setup_links.html")]
+struct Page<'a> {
+    frame: &'a Frame,
+    failed: bool,
+    path: &'a str,
+    wish: &'a Wish,
+    fault: Option<(&'static str, String)>,
+    made: Option<&'a str>,
+    links: &'a [SetupLink],
+    next: Option<String>,
+    now: i64,
+}
+
+impl Page<'_> {
+    fn fault_of(&self, field: &str) -> Option<&str> {
+        self.fault.as_ref().filter(|(name, _)| *name == field).map(|(_, why)| why.as_str())
+    }
+}
+
+fn asked(query: Option<&str>, name: &str) -> Option<String> {
+    let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    pairs.into_iter().find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
+}
+
+/// `GET /admin/{tenant}/setup-links`
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let tenant = caller.tenant(&app, &tenant).await?;
+    let connection = asked(query.as_deref(), "connection").unwrap_or_default();
+    let wish = Wish { connection, directory: false, domain: false, days: DAYS };
+    let after = asked(query.as_deref(), "after").filter(|after| !after.contains('\0'));
+    page(&app, &caller, &tenant, &wish, None, None, after.as_deref()).await
+}
+
+async fn page(
+    app: &App,
+    caller: &Caller,
+    tenant: &Tenant,
+    wish: &Wish,
+    fault: Option<(&'static str, String)>,
+    made: Option<&str>,
+    after: Option<&str>,
+) -> Result<Response, PageError> {
+    let mut links = setup_links::of_tenant(&app.db, &tenant.id, after, PAGE + 1).await?;
+    let size = usize::try_from(PAGE).unwrap_or(usize::MAX);
+    let path = address(&tenant.name, SECTION);
+    let next = (links.len() > size).then(|| links.get(size - 1).map(|link| format!("{path}?after={}", link.id))).flatten();
+    links.truncate(size);
+    let frame = Frame::of_tenant(app, caller, tenant, SECTION, "Set-up links");
+    let failed = fault.is_some();
+    let page = Page { frame: &frame, failed, path: &path, wish, fault, made, links: &links, next, now: app.clock.now() };
+    Ok((if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, page).into_response())
+}
+
+/// `POST /admin/{tenant}/setup-links`: the link stands in this answer alone.
+pub async fn create(State(app): State<App>, Path(tenant): Path<String>, posted: Posted) -> Result<Response, PageError> {
+    let tenant = posted.caller.tenant(&app, &tenant).await?;
+    let text = |name: &str| posted.one(name).unwrap_or_default().trim().to_owned();
+    let wish = Wish {
+        connection: text("connection"),
+        directory: posted.one("directory").is_some(),
+        domain: posted.one("domain").is_some(),
+        days: text("days").parse().unwrap_or(if text("days").is_empty() { DAYS } else { 0 }),
+    };
+    if let Some(fault) = wish.fault() {
+        return page(&app, &posted.caller, &tenant, &wish, Some(fault), None, None).await;
+    }
+    let (_, url) = issue(&app, &posted.caller.actor(), &tenant, &wish).await?;
+    page(&app, &posted.caller, &tenant, &wish, None, Some(&url), None).await
+}
+
+/// `POST /admin/{tenant}/setup-links/{id}/revoke`
+pub async fn revoke(
+    State(app): State<App>,
+    Path((tenant, id)): Path<(String, String)>,
+    posted: Posted,
+) -> Result<Response, PageError> {
+    let tenant = posted.caller.tenant(&app, &tenant).await?;
+    match end(&app, &posted.caller.actor(), &tenant, &id).await? {
+        true => Ok(confirm::done(&address(&tenant.name, SECTION), "revoked")),
+        false => Err(missing("set-up link")),
+    }
+}

@@ -1,0 +1,163 @@
+//! Set-up links over the API, and what making one means for pages too.
+
+use axum::{
+    body::Bytes,
+    extract::RawQuery,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    asker::outreached,
+    desk::{Desk, nothing},
+};
+use crate::{
+    app::App,
+    body,
+    error::ApiError,
+    oauth::{
+        error::{Code, error},
+        params::Params,
+    },
+    policy::api_scope::ApiScopes,
+    store::{
+        StoreError,
+        audit::Actor,
+        connections,
+        setup_links::{self, New, SetupLink},
+        tenants::{self, Tenant},
+    },
+};
+
+/// Days that a link is good for, unless somebody says otherwise.
+pub const DAYS: i64 = 7;
+/// And at most.
+pub const MOST_DAYS: i64 = 30;
+/// Links on a page.
+pub const PAGE: i64 = 50;
+
+/// What an operator asks for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wish {
+    /// The name of the connection, which need not be there yet.
+    pub connection: String,
+    /// Whether a directory may be made too.
+    #[serde(default)]
+    pub directory: bool,
+    /// Whether a domain may be proven too.
+    #[serde(default)]
+    pub domain: bool,
+    /// Days that it is good for.
+    #[serde(default = "days")]
+    pub days: i64,
+}
+
+fn days() -> i64 {
+    DAYS
+}
+
+impl Wish {
+    /// What a token must be allowed, to let somebody else do it.
+    fn scopes(&self) -> ApiScopes {
+        let words = [(true, "connections:write"), (self.directory, "directories:write"), (self.domain, "domains:write")];
+        ApiScopes::parse(words.into_iter().filter(|(covered, _)| *covered).map(|(_, word)| word)).unwrap_or_default()
+    }
+
+    /// What is wrong with it: the field, and why.
+    #[must_use]
+    pub fn fault(&self) -> Option<(&'static str, String)> {
+        let name = &self.connection;
+        let is_name = (1..=63).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !is_name {
+            return Some(("connection", format!("{name:?} is no name of a connection: use 1 to 63 letters, digits and hyphens")));
+        }
+        let fits = (1..=MOST_DAYS).contains(&self.days);
+        (!fits).then(|| ("days", format!("a link is good for 1 to {MOST_DAYS} days")))
+    }
+}
+
+/// Makes a link; with it its address, which is shown once.
+///
+/// # Errors
+/// What the database says.
+pub async fn issue(app: &App, actor: &Actor, tenant: &Tenant, wish: &Wish) -> Result<(SetupLink, String), StoreError> {
+    let mut tx = app.db.begin().await?;
+    tenants::lock(&mut tx).await?;
+    let there = connections::find_by_name(&mut tx, &tenant.id, &wish.connection).await?;
+    let new = New {
+        tenant,
+        connection: &wish.connection,
+        connection_id: there.as_ref().map(|c| c.id.as_str()),
+        with_directory: wish.directory,
+        with_domain: wish.domain,
+        lifetime: wish.days * 86_400,
+    };
+    let (link, token) = setup_links::make(&mut tx, &app.sealer, actor, &new, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok((link, format!("{}{}{token}", app.issuer(), super::guest::BELOW)))
+}
+
+/// Ends a link of the tenant; whether there is one.
+///
+/// # Errors
+/// What the database says.
+pub async fn end(app: &App, actor: &Actor, tenant: &Tenant, id: &str) -> Result<bool, StoreError> {
+    // Databases do not agree on what a NUL is.
+    if id.contains('\0') {
+        return Ok(false);
+    }
+    let mut tx = app.db.begin().await?;
+    let Some(link) = setup_links::find(&mut tx, &tenant.id, id).await? else { return Ok(false) };
+    setup_links::end(&mut tx, &app.sealer, actor, tenant, &link, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// `GET /api/v1/tenants/{tenant}/setup-links?after=`
+pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let params = Params::parse(query.as_deref().unwrap_or_default())?;
+    let after = params.one("after")?.filter(|after| !after.contains('\0'));
+    let mut links = setup_links::of_tenant(&desk.app.db, &desk.tenant()?.id, after, PAGE + 1).await?;
+    let more = links.len() > usize::try_from(PAGE).unwrap_or(usize::MAX);
+    links.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
+    let next = links.last().filter(|_| more).map(|link| link.id.clone());
+    let now = desk.app.clock.now();
+    let shown: Vec<Value> = links.iter().map(|link| told(link, now)).collect();
+    Ok(body::answer(StatusCode::OK, &json!({ "setup_links": shown, "next": next })))
+}
+
+/// `POST /api/v1/tenants/{tenant}/setup-links`: its address is in this answer alone.
+pub async fn create(desk: Desk, headers: HeaderMap, bytes: Bytes) -> Result<Response, ApiError> {
+    let wish: Wish = body::read(&headers, &bytes)?;
+    if let Some((_, why)) = wish.fault() {
+        return Err(error(Code::InvalidRequest, why).into());
+    }
+    // Whoever follows the link may what its maker may at most, and as long.
+    let until = desk.app.clock.now() + wish.days * 86_400;
+    if !desk.asker.may_hand_out(&wish.scopes(), Some(until)) {
+        return Err(outreached(&desk.asker));
+    }
+    let (link, url) = issue(&desk.app, desk.actor(), desk.tenant()?, &wish).await?;
+    let mut answer = told(&link, desk.app.clock.now());
+    answer["url"] = url.into();
+    Ok(body::answer(StatusCode::CREATED, &answer))
+}
+
+/// `DELETE /api/v1/tenants/{tenant}/setup-links/{name}`
+pub async fn revoke(desk: Desk) -> Result<Response, ApiError> {
+    match end(&desk.app, desk.actor(), desk.tenant()?, desk.name()?).await? {
+        true => Ok(body::answer(StatusCode::OK, &json!({ "revoked": desk.name()? }))),
+        false => Err(nothing()),
+    }
+}
+
+fn told(link: &SetupLink, now: i64) -> Value {
+    json!({
+        "id": link.id, "connection": link.connection, "directory": link.with_directory, "domain": link.with_domain,
+        "state": link.state(now), "made_by": link.made_by, "created_at": link.created_at, "expires_at": link.expires_at,
+        "opened_at": link.opened_at, "ended_at": link.ended_at, "ended_by": link.ended_by,
+    })
+}

@@ -1,0 +1,232 @@
+//! Links that let a customer's own administrator fill in one connection, and the browsers in which they were followed. Only
+//! digests are here. A link may be followed again, by the same people on another day, until it ends.
+
+use super::{
+    audit::{self, Action, Actor, Changes, Event},
+    db::{Result, Tx},
+    on::On,
+    tenants::Tenant,
+};
+use crate::{params, seal::Sealer, secret};
+
+/// Seconds that a link is kept after its end, for those who look back.
+pub const AFTERLIFE: i64 = 30 * 86_400;
+/// Browsers of one link that are remembered; of more, those that came first must follow it again.
+const GUESTS: i64 = 50;
+
+/// A link.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct SetupLink {
+    /// Row id.
+    pub id: String,
+    /// Whose.
+    pub tenant_id: String,
+    /// The name of the connection that it is for.
+    pub connection: String,
+    /// Its row, once it is there.
+    pub connection_id: Option<String>,
+    /// Whether a directory may be made too.
+    pub with_directory: bool,
+    /// Whether a domain may be proven too.
+    pub with_domain: bool,
+    /// Which domain was asked for.
+    pub wanted_domain: Option<String>,
+    /// Who made it, in words.
+    pub made_by: String,
+    /// Unix seconds.
+    pub created_at: i64,
+    /// Unix seconds.
+    pub expires_at: i64,
+    /// When it was first followed.
+    pub opened_at: Option<i64>,
+    /// When the settings were last seen to lead somewhere.
+    pub usable_at: Option<i64>,
+    /// When somebody ended it.
+    pub ended_at: Option<i64>,
+    /// Who, in words.
+    pub ended_by: Option<String>,
+}
+
+impl SetupLink {
+    /// Whether it still opens anything at `now` (unix seconds).
+    #[must_use]
+    pub fn is_open(&self, now: i64) -> bool {
+        self.ended_at.is_none() && now < self.expires_at
+    }
+
+    /// In a word: `open`, `ended` or `expired`.
+    #[must_use]
+    pub fn state(&self, now: i64) -> &'static str {
+        match self.ended_at {
+            Some(_) => "ended",
+            None if now >= self.expires_at => "expired",
+            None => "open",
+        }
+    }
+
+    /// How receipts and the audit log name whoever follows it.
+    #[must_use]
+    pub fn actor(&self, address: &str) -> Actor {
+        Actor::guest(&self.connection, &self.made_by, address)
+    }
+
+    fn event(&self, tenant: &Tenant, action: Action) -> Event {
+        Event::new(tenant.id.as_str(), action, format!("set-up link {}/{}", tenant.name, self.connection))
+    }
+}
+
+/// What a new link covers.
+#[derive(Clone, Copy, Debug)]
+pub struct New<'a> {
+    /// Whose.
+    pub tenant: &'a Tenant,
+    /// The name of the connection.
+    pub connection: &'a str,
+    /// Its row, if it is there.
+    pub connection_id: Option<&'a str>,
+    /// Whether a directory may be made too.
+    pub with_directory: bool,
+    /// Whether a domain may be proven too.
+    pub with_domain: bool,
+    /// Seconds that it is good for.
+    pub lifetime: i64,
+}
+
+/// Makes a link: its row, and what stands at the end of its address and nowhere else from now on.
+///
+/// # Errors
+/// What the database says.
+pub async fn make(tx: &mut Tx, sealer: &Sealer, actor: &Actor, new: &New<'_>, now: i64) -> Result<(SetupLink, String)> {
+    let token = secret::random();
+    let hash = secret::digest(&token);
+    let link = SetupLink {
+        id: secret::row_id(now),
+        tenant_id: new.tenant.id.clone(),
+        connection: new.connection.to_owned(),
+        connection_id: new.connection_id.map(str::to_owned),
+        with_directory: new.with_directory,
+        with_domain: new.with_domain,
+        wanted_domain: None,
+        made_by: actor.name.clone(),
+        created_at: now,
+        expires_at: now + new.lifetime,
+        opened_at: None,
+        usable_at: None,
+        ended_at: None,
+        ended_by: None,
+    };
+    let sql = "INSERT INTO setup_links (id, link_hash, tenant_id, connection, connection_id, with_directory, with_domain, \
+                 made_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let l = &link;
+    let params = params![
+        &l.id,
+        &hash,
+        &l.tenant_id,
+        &l.connection,
+        l.connection_id.as_deref(),
+        l.with_directory,
+        l.with_domain,
+        &l.made_by,
+        now,
+        l.expires_at,
+    ];
+    tx.execute(sql, params).await?;
+    let changes =
+        Changes::default().is("expires_at", l.expires_at).is("with_directory", l.with_directory).is("with_domain", l.with_domain);
+    audit::append(tx, sealer, actor, l.event(new.tenant, Action::Issue).with(changes), now);
+    Ok((link, token))
+}
+
+/// The link that a token stands for, whatever its state.
+///
+/// # Errors
+/// What the database says.
+pub async fn by_token(on: impl Into<On<'_>>, token: &str) -> Result<Option<SetupLink>> {
+    let sql = "SELECT * FROM setup_links WHERE link_hash = $1";
+    on.into().optional::<SetupLink>(sql, params![&secret::digest(token)]).await
+}
+
+/// The link that a browser has followed, by the value of its cookie.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_guest(on: impl Into<On<'_>>, guest: &str) -> Result<Option<SetupLink>> {
+    let sql = "SELECT l.* FROM setup_guests g JOIN setup_links l ON l.id = g.link_id WHERE g.guest_hash = $1";
+    on.into().optional::<SetupLink>(sql, params![&secret::digest(guest)]).await
+}
+
+/// One of a tenant.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(on: impl Into<On<'_>>, tenant_id: &str, id: &str) -> Result<Option<SetupLink>> {
+    let sql = "SELECT * FROM setup_links WHERE tenant_id = $1 AND id = $2";
+    on.into().optional::<SetupLink>(sql, params![tenant_id, id]).await
+}
+
+/// At most `limit` of a tenant's, the newest first; `before` is the id that came last.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str, before: Option<&str>, limit: i64) -> Result<Vec<SetupLink>> {
+    // Ids are of hexadecimal digits: nothing sorts behind this.
+    let sql = "SELECT * FROM setup_links WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    on.into().all::<SetupLink>(sql, params![tenant_id, before.unwrap_or("g"), limit]).await
+}
+
+/// Lets a browser in that has followed the link; what its cookie holds.
+///
+/// # Errors
+/// What the database says.
+pub async fn enter(tx: &mut Tx, sealer: &Sealer, tenant: &Tenant, link: &SetupLink, address: &str, now: i64) -> Result<String> {
+    let guest = secret::random();
+    let sql = "INSERT INTO setup_guests (guest_hash, link_id, created_at) VALUES ($1, $2, $3)";
+    tx.execute(sql, params![&secret::digest(&guest), &link.id, now]).await?;
+    let sql = "DELETE FROM setup_guests WHERE link_id = $1 AND guest_hash NOT IN \
+               (SELECT guest_hash FROM setup_guests WHERE link_id = $1 ORDER BY created_at DESC, guest_hash LIMIT $2)";
+    tx.execute(sql, params![&link.id, GUESTS]).await?;
+    let sql = "UPDATE setup_links SET opened_at = $2 WHERE id = $1 AND opened_at IS NULL";
+    if tx.execute(sql, params![&link.id, now]).await? == 1 {
+        audit::append(tx, sealer, &link.actor(address), link.event(tenant, Action::Enter), now);
+    }
+    Ok(guest)
+}
+
+/// Ends a link, and with it all that was opened by it; whether it was open.
+///
+/// # Errors
+/// What the database says.
+pub async fn end(tx: &mut Tx, sealer: &Sealer, actor: &Actor, tenant: &Tenant, link: &SetupLink, now: i64) -> Result<bool> {
+    let sql = "UPDATE setup_links SET ended_at = $2, ended_by = $3 WHERE id = $1 AND ended_at IS NULL";
+    if tx.execute(sql, params![&link.id, now, &actor.name]).await? != 1 {
+        return Ok(false);
+    }
+    tx.execute("DELETE FROM setup_guests WHERE link_id = $1", params![&link.id]).await?;
+    audit::append(tx, sealer, actor, link.event(tenant, Action::Revoke), now);
+    Ok(true)
+}
+
+/// Binds a link to the connection that it is for, once that is there.
+///
+/// # Errors
+/// What the database says.
+pub async fn bind(on: impl Into<On<'_>>, id: &str, connection_id: &str) -> Result<()> {
+    let sql = "UPDATE setup_links SET connection_id = $2 WHERE id = $1 AND connection_id IS NULL";
+    on.into().execute(sql, params![id, connection_id]).await.map(|_| ())
+}
+
+/// Notes whether the settings lead somewhere.
+///
+/// # Errors
+/// What the database says.
+pub async fn note_usable(on: impl Into<On<'_>>, id: &str, at: Option<i64>) -> Result<()> {
+    on.into().execute("UPDATE setup_links SET usable_at = $2 WHERE id = $1", params![id, at]).await.map(|_| ())
+}
+
+/// Notes which domain was asked for.
+///
+/// # Errors
+/// What the database says.
+pub async fn note_domain(on: impl Into<On<'_>>, id: &str, domain: &str) -> Result<()> {
+    on.into().execute("UPDATE setup_links SET wanted_domain = $2 WHERE id = $1", params![id, domain]).await.map(|_| ())
+}
