@@ -51,4 +51,5 @@ pub mod store;
 pub mod suggest;
 pub mod tls;
 pub mod token;
+pub mod trial;
 pub mod trust;

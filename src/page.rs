@@ -6,11 +6,12 @@ use askama_web::WebTemplate;
 use axum::{
     Form,
     extract::{FromRequest, Request},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
 };
 use serde::de::DeserializeOwned;
 
-use crate::error::PageError;
+use crate::{connector::Go, error::PageError};
 
 /// The page for what cannot go on and must not be sent to the client.
 #[derive(Debug, Template, WebTemplate)]
@@ -60,6 +61,29 @@ pub fn content_security_policy(leads_to: &[&str], script: bool) -> String {
         "default-src 'none'; style-src 'self'; img-src 'self' https:; form-action 'self'{}; frame-ancestors 'none'; base-uri 'none'{script}",
         schemes.concat()
     )
+}
+
+/// Sends the browser off to an identity provider; `status` is that of a redirect.
+#[must_use]
+pub fn leave(status: StatusCode, go: Go) -> Response {
+    match go {
+        Go::Redirect(url) => (
+            status,
+            [
+                (header::LOCATION, url.to_string()),
+                (header::CACHE_CONTROL, "no-cache, no-store".to_owned()),
+                (header::PRAGMA, "no-cache".to_owned()),
+            ],
+        )
+            .into_response(),
+        Go::Post { action, fields } => {
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+            let page = FormPost { action: action.as_str(), destination: action.host_str().unwrap_or_default(), fields: &fields };
+            let mut response = page.into_response();
+            set_policy(response.headers_mut(), &content_security_policy(&[action.as_str()], true));
+            response
+        }
+    }
 }
 
 /// The policy of a page whose script, a file of ours, asks us for more: it leads nowhere and runs nothing else.

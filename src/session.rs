@@ -158,6 +158,20 @@ impl Visit {
         Ok(None)
     }
 
+    /// Takes the test sign-in of this `state` (its hash) that this browser has left for, as [`Self::departure`].
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn trial(&self, app: &App, state_hash: &str) -> Result<Option<store::trials::Departure>, PageError> {
+        for browser in &self.browsers {
+            let hash = secret::digest(browser);
+            if let Some(departure) = store::trials::take(&app.db, state_hash, &hash, app.clock.now()).await? {
+                return Ok(Some(departure));
+            }
+        }
+        Ok(None)
+    }
+
     /// A token for the forms of one pending login in this browser.
     #[must_use]
     pub fn form_token(&self, app: &App, purpose: &str) -> String {

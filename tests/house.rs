@@ -42,6 +42,7 @@ const FRONT: &[&str] = &[
     "admin_link",
     "api_token",
     "chronicle",
+    "trial",
 ];
 
 /// Each door; no door knows another.

@@ -17,6 +17,7 @@ pub mod pages;
 mod setup_links;
 mod things;
 mod tokens;
+mod trial;
 mod users;
 
 use axum::{
@@ -48,6 +49,7 @@ impl Route {
 fn all() -> Vec<Route> {
     let route = |method, path, area, serve| Route { method, path, area, serve };
     let (tenants, tenant) = ("/api/v1/tenants", "/api/v1/tenants/{tenant}");
+    let test = "/api/v1/tenants/{tenant}/connections/{name}/test";
     let (many, one) = ("/api/v1/tenants/{tenant}/{noun}", "/api/v1/tenants/{tenant}/{noun}/{name}");
     let renewal = "/api/v1/tenants/{tenant}/service_tokens/{name}/token";
     vec![
@@ -85,6 +87,7 @@ fn all() -> Vec<Route> {
         route(Method::PUT, one, None, |r| r.put(things::put)),
         route(Method::DELETE, one, None, |r| r.delete(things::remove)),
         route(Method::POST, "/api/v1/tenants/{tenant}/{noun}/{name}/check", None, |r| r.post(inspection::check)),
+        route(Method::GET, test, Some("connections"), |r| r.get(trial::show)),
     ]
 }
 

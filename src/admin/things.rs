@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     apply::{
-        Action, Plan,
+        Action, LastWayIn, Plan,
         single::{self, Expect, Fault, Noun, Order, Refusal},
     },
     bearer, body,
@@ -262,6 +262,7 @@ fn refused(refusal: Refusal) -> Result<Response, ApiError> {
         Refusal::LastAdministrator => {
             Err(error(Code::Conflict, format!("{LastAdministrator}, or add force=true to the query")).into())
         }
+        Refusal::LastWayIn => Err(error(Code::Conflict, format!("{LastWayIn}, or add force=true to the query")).into()),
         // Somebody who takes no turns with other writers was faster.
         Refusal::Store(e @ StoreError::Database(_)) if e.is_conflict() => {
             Err(ApiError::new(error(Code::Conflict, "there is one of this name already"), e.to_string()))

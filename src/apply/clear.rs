@@ -6,6 +6,7 @@ use super::{
     desired::TenantFile,
     execute::{Result, Work},
     plan::Action,
+    sso::WaysIn,
 };
 use crate::{
     policy::principal::Kind,
@@ -42,6 +43,8 @@ impl Work<'_> {
         if users::is_administered(&mut *self.tx, &tenant.id).await? {
             self.administered.push(tenant.id.clone());
         }
+        let ways_in = WaysIn::of(self.tx, self.sealer, &tenant.id).await?;
+        self.ways_in.insert(tenant.id.clone(), ways_in);
         self.clear_principals(tenant, file).await?;
         self.clear_sites(tenant, file).await?;
         self.clear_directories(tenant, file).await?;

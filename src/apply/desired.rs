@@ -1,6 +1,6 @@
 //! What a file asks for, read and judged as far as that goes without the database.
 
-use super::yaml::At;
+use super::{sso::RequireSso, yaml::At};
 use crate::{
     oauth::client::ClientSettings,
     policy::{
@@ -34,6 +34,8 @@ pub struct TenantFile {
     pub provisioning: Provisioning,
     pub enabled: Option<bool>,
     pub password_login: Option<bool>,
+    /// Where it stands, and what is said.
+    pub require_sso: Option<(At, RequireSso)>,
     pub access_token_lifetime: Option<i64>,
     pub refresh_token_lifetime: Option<i64>,
     pub connections: Vec<ConnectionFile>,
@@ -59,6 +61,7 @@ impl TenantFile {
             provisioning: tenant.provisioning,
             enabled: None,
             password_login: None,
+            require_sso: None,
             access_token_lifetime: tenant.access_token_lifetime,
             refresh_token_lifetime: tenant.refresh_token_lifetime,
             connections: Vec::new(),

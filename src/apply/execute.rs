@@ -8,6 +8,7 @@ use super::{
     passwords::{Hashed, Hashing},
     plan::Plan,
     reader::Problem,
+    sso::WaysIn,
     yaml::At,
 };
 use crate::{
@@ -35,6 +36,8 @@ pub struct Work<'a> {
     pub gave_up: HashMap<String, Vec<String>>,
     /// Tenants that somebody could administer before.
     pub administered: Vec<String>,
+    /// How people of tenants came in before.
+    pub ways_in: HashMap<String, WaysIn>,
     /// What the groups of directories were, that were made something else already.
     pub regrouped: HashMap<String, Vec<GroupRule>>,
     /// Whether the tenant at hand got a resource that it did not have.
@@ -58,6 +61,7 @@ impl<'a> Work<'a> {
             plan: Plan::default(),
             gave_up: HashMap::new(),
             administered: Vec::new(),
+            ways_in: HashMap::new(),
             regrouped: HashMap::new(),
             resourced: false,
             made: 0,
@@ -98,6 +102,8 @@ impl<'a> Work<'a> {
         for file in files {
             let tenant = self.tenant(file).await?;
             self.things(&tenant, file, hashed).await?;
+            let was = self.ways_in.get(&tenant.id).copied().unwrap_or_default();
+            self.ways_in(&tenant, was, file.require_sso).await?;
         }
         self.rivals(None).await
     }

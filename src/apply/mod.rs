@@ -7,8 +7,8 @@
 //! same for one thing at a time.
 //!
 //! What the file leaves out has its default, with one exception: the switches that let people in (`enabled`,
-//! `login_enabled`, `password_login`, `active`) stay as they are, so that a restart never lets in again whom an
-//! operator has shut out. For the same reason a directory's token that an operator has ended stays ended.
+//! `login_enabled`, `password_login`, `require_sso`, `active`) stay as they are, so that a restart never lets in again
+//! whom an operator has shut out. For the same reason a directory's token that an operator has ended stays ended.
 //!
 //! Pruning deletes what the file no longer names: tenants with everything of theirs, connections, clients, directories,
 //! teams, and of users those whom a file once made. Users whom a sign-in or a directory made stay, also when a file has named
@@ -31,6 +31,7 @@ mod resources;
 mod rivals;
 pub mod single;
 mod sites;
+mod sso;
 mod tenant_tokens;
 mod trail;
 mod yaml;
@@ -49,6 +50,7 @@ pub use passwords::Hashing;
 pub use plan::{Action, Change, Line, Plan};
 use reader::Context;
 pub use reader::Problem;
+pub use sso::LastWayIn;
 
 /// How to apply.
 #[derive(Clone, Copy, Debug, Default)]

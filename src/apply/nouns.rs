@@ -4,6 +4,7 @@ use super::{
     desired::{ClientFile, ConnectionFile, Secret, TenantFile},
     execute::{Result, Work},
     plan::{Change, differences, differs},
+    sso::RequireSso,
 };
 use crate::{
     oauth::client::{Client, ClientSettings},
@@ -28,6 +29,10 @@ impl Work<'_> {
             provisioning: file.provisioning,
             enabled: file.enabled.unwrap_or(old.as_ref().is_none_or(|o| o.enabled)),
             password_login: file.password_login.unwrap_or(old.as_ref().is_none_or(|o| o.password_login)),
+            require_sso: match file.require_sso {
+                Some((_, said)) => said != RequireSso::Off,
+                None => old.as_ref().is_some_and(|o| o.require_sso),
+            },
             access_token_lifetime: file.access_token_lifetime,
             refresh_token_lifetime: file.refresh_token_lifetime,
             created_at: old.as_ref().map_or(self.now, |o| o.created_at),
@@ -48,6 +53,7 @@ impl Work<'_> {
         differs(&mut fields, "provisioning", &old.provisioning, &new.provisioning);
         differs(&mut fields, "enabled", &old.enabled, &new.enabled);
         differs(&mut fields, "password_login", &old.password_login, &new.password_login);
+        differs(&mut fields, "require_sso", &old.require_sso, &new.require_sso);
         differs(&mut fields, "access_token_lifetime", &old.access_token_lifetime, &new.access_token_lifetime);
         differs(&mut fields, "refresh_token_lifetime", &old.refresh_token_lifetime, &new.refresh_token_lifetime);
         self.plan.compare(name, fields);

@@ -91,21 +91,26 @@ pub enum Go {
 /// What the browser brought back: the query of a GET or the form of a POST.
 pub type Arrival = BTreeMap<String, String>;
 
-/// What an arrival gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an answer gave that can be trusted.
+#[derive(Clone, Debug)]
 pub struct Arrived {
-    /// Who came.
-    pub identity: Identity,
+    /// Who came; or why what the provider says of them tells nobody that.
+    pub identity: Result<Identity, Error>,
+    /// What the provider said of them: to be shown to whoever sets the connection up, and to nobody else.
+    pub said: Vec<Document>,
     /// What must not be accepted a second time; the caller keeps count of it, for all nodes.
     pub once: Option<Once>,
     /// The provider's session, for when one of the two ends.
     pub session: Option<ProviderSession>,
 }
 
-impl From<Identity> for Arrived {
-    fn from(identity: Identity) -> Self {
-        Self { identity, once: None, session: None }
-    }
+/// Claims that came together and were verified, as the provider sent them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// What they came in.
+    pub name: &'static str,
+    /// Name and value of each.
+    pub claims: Vec<(String, Value)>,
 }
 
 /// The id of a message that may be used once.

@@ -31,7 +31,8 @@ pub async fn welcome(
     connection: &Connection,
     arrived: Arrived,
 ) -> Result<Response, PageError> {
-    let Arrived { identity, once, session } = arrived;
+    let Arrived { identity, once, session, .. } = arrived;
+    let identity = identity.map_err(|e| failed(connection, &e).way_on(format!("/login/{}", pending.login.id), "Try again"))?;
     // Before anything that it says has an effect: of two that bring the same message, on any node, one is refused.
     if let Some(once) = once {
         use_up(app, connection, &once).await.map_err(|e| another_way(e, &pending))?;
@@ -56,12 +57,20 @@ pub async fn welcome(
 /// # Errors
 /// A page, when it was used before.
 pub async fn use_up(app: &App, connection: &Connection, once: &Once) -> Result<(), PageError> {
-    let name = secret::digest(&format!("{}/{}/{}", connection.protocol.as_str(), connection.id, once.id));
-    if store::replays::take(&app.db, &name, once.until, app.clock.now()).await? {
+    if is_first(app, connection, once).await? {
         return Ok(());
     }
     let cause = format!("message {:?} was used before: it was sent twice, or somebody replays it", once.id);
     Err(failed(connection, &connector::Error::Untrusted(Cause::Replayed.with(cause))))
+}
+
+/// Whether this is a message's first use, which its only one is.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_first(app: &App, connection: &Connection, once: &Once) -> Result<bool, PageError> {
+    let name = secret::digest(&format!("{}/{}/{}", connection.protocol.as_str(), connection.id, once.id));
+    Ok(store::replays::take(&app.db, &name, once.until, app.clock.now()).await?)
 }
 
 /// Where the provider says when its session ends (`SessionNotOnOrAfter`), ours ends no later. Refresh tokens that it has

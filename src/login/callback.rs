@@ -8,27 +8,35 @@ use axum::{
     response::Response,
 };
 
-use super::{arrival, departure::failed, dispatch, dispatch::Pending, repost, unsolicited};
+use super::{
+    answer::{Answer, Memo, Own, Unheard, bad},
+    arrival,
+    departure::failed,
+    dispatch,
+    dispatch::Pending,
+    repost, trial, unsolicited,
+};
 use crate::{
     app::App,
     error::PageError,
-    oauth::params::Params,
     policy::{access::Refusal, cause::Cause, connection::Protocol},
     secret,
     session::Visit,
     store::{self, connections::Connection, departures::Departure, standing::Parties, users::User},
 };
 
-/// The tenant and the connection whose own URL it is, by name; nothing for the URL that all share.
-type Own = Option<Path<(String, String)>>;
-
 /// `GET`: the answer of an OpenID provider.
 pub async fn answered(State(app): State<App>, visit: Visit, own: Own, RawQuery(query): RawQuery) -> Result<Response, PageError> {
-    let answer = read(query.unwrap_or_default().as_bytes())?;
-    let state = answer.one("state").ok().flatten().ok_or_else(|| bad_answer("state is missing"))?;
+    let answer = Answer::read(Protocol::Oidc, query.unwrap_or_default().as_bytes(), own)?;
+    let state = answer.params.one("state").ok().flatten().ok_or_else(|| bad("state is missing"))?;
     let state_hash = secret::digest(state);
-    let departure = visit.departure(&app, &state_hash).await?.ok_or_else(PageError::no_login)?;
-    arrive(&app, &visit, Answer { protocol: Protocol::Oidc, params: answer, own }, &state_hash, departure).await
+    if let Some(departure) = visit.departure(&app, &state_hash).await? {
+        return arrive(&app, &visit, answer, &state_hash, departure).await;
+    }
+    match visit.trial(&app, &state_hash).await? {
+        Some(departure) => trial::arrive(&app, &visit, answer, &state_hash, departure).await,
+        None => Err(PageError::no_login()),
+    }
 }
 
 /// `POST`: the answer of a SAML provider, or the same once more from a page of ours.
@@ -39,59 +47,41 @@ pub async fn posted(
     OriginalUri(uri): OriginalUri,
     form: Result<RawForm, RawFormRejection>,
 ) -> Result<Response, PageError> {
-    let RawForm(form) = form.map_err(|e| bad_answer(e.body_text()))?;
-    let answer = read(&form)?;
-    let name = answer.one("RelayState").ok().flatten().map(secret::digest);
-    let departure = match &name {
-        Some(state_hash) => visit.departure(&app, state_hash).await?,
-        None => None,
-    };
-    match (name, departure) {
-        (Some(state_hash), Some(departure)) => {
-            arrive(&app, &visit, Answer { protocol: Protocol::Saml, params: answer, own }, &state_hash, departure).await
+    let RawForm(form) = form.map_err(|e| bad(e.body_text()))?;
+    let answer = Answer::read(Protocol::Saml, &form, own)?;
+    let name = answer.params.one("RelayState").ok().flatten().map(secret::digest);
+    if let Some(state_hash) = &name {
+        if let Some(departure) = visit.departure(&app, state_hash).await? {
+            return arrive(&app, &visit, answer, state_hash, departure).await;
         }
-        (name, _) => stray(&app, &mut visit, &uri, answer, own, name.as_deref()).await,
+        if let Some(departure) = visit.trial(&app, state_hash).await? {
+            return trial::arrive(&app, &visit, answer, state_hash, departure).await;
+        }
     }
+    stray(&app, &mut visit, &uri, answer, name.as_deref()).await
 }
 
 /// An answer that names no departure of this browser, as far as its cookies came along. First it goes round, then it is
 /// another browser's, or nobody's.
-async fn stray(
-    app: &App,
-    visit: &mut Visit,
-    uri: &Uri,
-    answer: Params,
-    own: Own,
-    name: Option<&str>,
-) -> Result<Response, PageError> {
+async fn stray(app: &App, visit: &mut Visit, uri: &Uri, answer: Answer, name: Option<&str>) -> Result<Response, PageError> {
+    let Answer { params: answer, own, .. } = answer;
     let response = answer.one("SAMLResponse").ok().flatten().filter(|text| repost::is_base64(text));
-    let response = response.ok_or_else(|| bad_answer("SAMLResponse is missing or no base64"))?;
-    let asked = match name {
-        Some(state_hash) => store::departures::asked(&app.db, state_hash, app.clock.now()).await?,
-        None => None,
+    let response = response.ok_or_else(|| bad("SAMLResponse is missing or no base64"))?;
+    let now = app.clock.now();
+    let (asked, tested) = match name {
+        Some(state_hash) => {
+            (store::departures::asked(&app.db, state_hash, now).await?, store::trials::is_away(&app.db, state_hash, now).await?)
+        }
+        None => (None, false),
     };
     if !repost::is_marked(&answer) {
         let relay_state = answer.one("RelayState").ok().flatten();
         return Ok(repost::page(app, uri, response, relay_state, asked.as_ref()));
     }
     match asked {
-        Some(_) => Err(PageError::no_login()),
-        None => unsolicited::begin(app, visit, answer, own.map(|Path(names)| names)).await,
+        None if !tested => unsolicited::begin(app, visit, answer, own.map(|Path(names)| names)).await,
+        _ => Err(PageError::no_login()),
     }
-}
-
-/// What the browser brought, and how.
-struct Answer {
-    /// The protocol that answers in this way.
-    protocol: Protocol,
-    params: Params,
-    own: Own,
-}
-
-fn read(encoded: &[u8]) -> Result<Params, PageError> {
-    let encoded = std::str::from_utf8(encoded).map_err(|_| bad_answer("the answer is not UTF-8"))?;
-    let params = Params::parse(encoded).and_then(|p| p.once_each().map(|()| p));
-    params.map_err(|e| bad_answer(e.description.into_owned()))
 }
 
 async fn arrive(app: &App, visit: &Visit, answer: Answer, state_hash: &str, departure: Departure) -> Result<Response, PageError> {
@@ -99,24 +89,13 @@ async fn arrive(app: &App, visit: &Visit, answer: Answer, state_hash: &str, depa
     let connection = pending.offered.iter().find(|c| c.id == departure.connection_id).cloned();
     let connection = connection.ok_or_else(|| refused(&Refusal::ConnectionDisabled))?;
 
-    if connection.protocol != answer.protocol {
-        let other = format!("connection {} does not answer by this protocol and method", connection.name);
-        return Err(bad_answer(other).known(Cause::AnotherCallback));
-    }
-    // A code that came by another connection's URL was not sent to this one (mix-up, RFC 9700 §4.4.2).
-    let expected = connection.settings.own_callback.then(|| (pending.tenant.name.clone(), connection.name.clone()));
-    if answer.own.map(|Path(names)| names) != expected {
-        let other = "the answer came by the callback URL of another connection";
-        return Err(bad_answer(other).known(Cause::AnotherCallback));
-    }
-    let memo = app.sealer.open(&format!("departure/{state_hash}"), &departure.memo_sealed);
-    let memo = memo.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let memo = memo.ok_or_else(|| PageError::internal("the departure's memo does not open"))?;
-    let connector = app.connector(&pending.tenant.name, &connection).await.map_err(|e| failed(&connection, &e))?;
-    let callback_url = app.callback_url(&pending.tenant.name, &connection);
-    let arrived = connector.arrive(&memo, &answer.params.into_map(), &callback_url, app.clock.now()).await;
+    let memo = Memo { context: &format!("departure/{state_hash}"), sealed: &departure.memo_sealed };
     let again = format!("/login/{}", pending.login.id);
-    let arrived = arrived.map_err(|e| failed(&connection, &e).way_on(again, "Try again"))?;
+    let arrived = answer.judge(app, &pending.tenant, &connection, memo).await.map_err(|unheard| match unheard {
+        Unheard::Stray(fault) => bad(fault.detail).known(fault.cause),
+        Unheard::Failed(e) => failed(&connection, &e).way_on(again, "Try again"),
+        Unheard::Forgotten => PageError::internal("the departure's memo does not open"),
+    })?;
     arrival::welcome(app, visit, pending, &connection, arrived).await
 }
 
@@ -166,11 +145,4 @@ pub fn refused(refusal: &Refusal) -> PageError {
             Refusal::PasswordsOff => Cause::PasswordsOff,
             _ => Cause::TenantOff,
         })
-}
-
-fn bad_answer(cause: impl Into<String>) -> PageError {
-    let explanation = "Your identity provider sent you back with an answer that we cannot read.";
-    PageError::new(StatusCode::BAD_REQUEST, "bad_answer", "We could not read the answer", explanation, cause)
-        .advise("Go back to the application that you came from and sign in again.")
-        .known(Cause::AnswerUnreadable)
 }

@@ -64,7 +64,7 @@ pub async fn choose(
         return departure::depart(&app, &visit, &pending, name, hint).await;
     }
     let typed = choice.email.trim();
-    let wants_password = choice.with.as_deref() == Some("password") && pending.tenant.password_login;
+    let wants_password = choice.with.as_deref() == Some("password") && pending.tenant.takes_passwords();
     if wants_password && typed.is_empty() {
         return Ok(super::password::page(&app, &visit, &pending, "", None));
     }
@@ -86,7 +86,7 @@ pub async fn choose(
                 Some("Your organisation signs in with one of the buttons on this page."),
             ));
         }
-        _ if !pending.tenant.password_login => {
+        _ if !pending.tenant.takes_passwords() => {
             return Ok(page(
                 &app,
                 &visit,
@@ -115,8 +115,8 @@ fn page(app: &App, visit: &Visit, pending: &Pending, email: &str, error: Option<
         csrf: &visit.form_token(app, &pending.login.id),
         email,
         buttons: &buttons,
-        ask_email: pending.tenant.password_login || !pending.offered.is_empty(),
-        password_allowed: pending.tenant.password_login,
+        ask_email: pending.tenant.takes_passwords() || !pending.offered.is_empty(),
+        password_allowed: pending.tenant.takes_passwords(),
         error,
     };
     pending.page(app, page)

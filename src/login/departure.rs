@@ -1,17 +1,14 @@
 //! Sends the browser to an identity provider and remembers, under a random `state`, which login, browser and
 //! connection the answer must belong to.
 
-use axum::{
-    http::header,
-    response::{IntoResponse as _, Response},
-};
+use axum::response::Response;
 
 use super::dispatch::Pending;
 use crate::{
     app::App,
     connector::{self, Go, Wish},
     error::PageError,
-    page::{FormPost, content_security_policy, set_policy},
+    page,
     policy::cause::Cause,
     secret,
     session::Visit,
@@ -30,24 +27,7 @@ pub async fn depart(app: &App, visit: &Visit, pending: &Pending, name: &str, hin
 /// Sends the browser off.
 #[must_use]
 pub fn response(visit: &Visit, go: Go) -> Response {
-    match go {
-        Go::Redirect(url) => (
-            visit.redirect_status(),
-            [
-                (header::LOCATION, url.to_string()),
-                (header::CACHE_CONTROL, "no-cache, no-store".to_owned()),
-                (header::PRAGMA, "no-cache".to_owned()),
-            ],
-        )
-            .into_response(),
-        Go::Post { action, fields } => {
-            let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
-            let page = FormPost { action: action.as_str(), destination: action.host_str().unwrap_or_default(), fields: &fields };
-            let mut response = page.into_response();
-            set_policy(response.headers_mut(), &content_security_policy(&[action.as_str()], true));
-            response
-        }
-    }
+    page::leave(visit.redirect_status(), go)
 }
 
 /// Remembers a departure and says where the browser goes.

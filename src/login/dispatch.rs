@@ -140,7 +140,7 @@ pub async fn next(app: &App, pending: &Pending, signed_in: Option<&SignedIn>) ->
     Ok(flow::next(&Known {
         prompt,
         offered: &offered,
-        password: pending.tenant.password_login,
+        password: pending.tenant.takes_passwords(),
         hinted: request.idp_hint.as_deref(),
         auth_time: signed_in.map(|s| s.auth_time),
         not_before: match request.max_age {

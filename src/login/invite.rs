@@ -140,7 +140,7 @@ impl Followed {
     }
 
     async fn by_password(&self, app: &App, visit: &mut Visit, choice: &Choice) -> Result<Response, PageError> {
-        if !self.tenant.password_login {
+        if !self.tenant.takes_passwords() {
             return Err(password::not_here());
         }
         let again = |visit: &Visit, status: StatusCode, words: &str| {
@@ -211,7 +211,7 @@ impl Followed {
             action: &path(&self.token),
             csrf: &visit.form_token(app, &purpose(&self.hash)),
             buttons: &buttons.collect::<Vec<_>>(),
-            password: self.tenant.password_login,
+            password: self.tenant.takes_passwords(),
             least: chosen_password::LEAST,
             error,
         };

@@ -1,19 +1,21 @@
-//! From an identity to a user: reads what the decision table needs, asks `policy::linking`, and does what it says. Two
-//! sign-ins that race for the same identity, address or invite meet at the unique keys and conditional updates, and the
-//! loser decides anew.
+//! From an identity to a user: does what `verdict` says. Two sign-ins that race for the same identity, address or invite
+//! meet at the unique keys and conditional updates, and the loser is judged anew.
 
 use axum::http::StatusCode;
 
-use super::{dispatch::Pending, invite};
+use super::{
+    dispatch::Pending,
+    invite,
+    verdict::{Arrival, Found, Verdict},
+};
 use crate::{
     app::App,
-    connector::presets,
     error::PageError,
     invitation,
     policy::{
         email::Email,
         identity::Identity,
-        linking::{self, Candidate, Decision, Invite, Known, Record, Refusal, Rules},
+        linking::{self, Decision, Refusal, Rules},
     },
     secret,
     store::{
@@ -21,7 +23,6 @@ use crate::{
         audit::{self, Action, Actor, Changes, Event},
         connections::Connection,
         db::Tx,
-        invites::State,
         profiles::{self, Readdressed, Source},
         tenants::Tenant,
         users::User,
@@ -39,61 +40,36 @@ pub async fn user_of(
     identity: &Identity,
     address: &str,
 ) -> Result<User, PageError> {
-    let email = identity.email.as_deref().and_then(Email::parse);
-    let arrival = Arrival { app, pending, connection, identity, email, address };
+    let arrival = Arrival::new(app, &pending.tenant, connection, identity, pending.login.invite_hash.as_deref());
+    let link = Link { arrival: &arrival, address };
     for _ in 0..3 {
-        if let Some(user) = arrival.try_once().await? {
+        let Some(verdict) = arrival.judge().await? else { continue };
+        if let Some(user) = link.act(&verdict).await? {
             return Ok(user);
         }
     }
     Err(PageError::unavailable("linking kept racing with another sign-in"))
 }
 
-/// An identity that has arrived.
-struct Arrival<'a> {
-    app: &'a App,
-    pending: &'a Pending,
-    connection: &'a Connection,
-    identity: &'a Identity,
-    /// Its address, in the form that is compared.
-    email: Option<Email>,
+/// What is done about an arrival.
+struct Link<'a> {
+    arrival: &'a Arrival<'a>,
     /// Where it came from.
     address: &'a str,
 }
 
-/// What the database knows about it: several reads, so that another sign-in of the same person may fall between them.
-#[derive(PartialEq)]
-struct Found {
-    owner: Option<Candidate>,
-    record: Option<Record>,
-    same_email: Option<Candidate>,
-    invite: Option<Invite>,
-}
-
-impl Arrival<'_> {
-    async fn try_once(&self) -> Result<Option<User>, PageError> {
-        let Self { app, pending, connection, identity, .. } = self;
+impl Link<'_> {
+    /// Does it; `None` when somebody else was faster.
+    async fn act(&self, verdict: &Verdict) -> Result<Option<User>, PageError> {
+        let Arrival { app, tenant, connection, identity, .. } = self.arrival;
         let (db, now) = (&app.db, app.clock.now());
-        let found = self.find().await?;
-        let domains = store::domains::of_tenant(db, &pending.tenant.id).await?;
-        let rules = Rules {
-            email_trust: presets::filled(&connection.settings, connection.protocol).email_trust(),
-            domains: &domains,
-            provisioning: pending.tenant.provisioning,
-        };
-        let known = Known {
-            owner: found.owner.as_ref(),
-            record: found.record.as_ref(),
-            same_email: found.same_email.as_ref(),
-            invite: found.invite.as_ref(),
-        };
-        match linking::decide(identity, &known, &rules) {
+        match verdict.decision.clone() {
             Decision::SignIn { user_id, record, invite } => {
                 if !self.settle(&user_id, record.as_deref(), invite.as_deref()).await? {
                     return Ok(None);
                 }
                 store::identities::touch(db, &connection.id, identity, now).await?;
-                self.follow(&user_id, &rules).await?;
+                self.follow(&user_id, &verdict.rules()).await?;
                 Ok(store::users::find(db, &user_id).await?)
             }
             Decision::Link { user_id, record, invite } => {
@@ -104,7 +80,7 @@ impl Arrival<'_> {
                 {
                     return Ok(None);
                 }
-                let by = if known.record.is_some_and(|r| r.user.is_some()) { "the directory's externalId" } else { "e-mail" };
+                let by = verdict.linked_by();
                 if let Some(user) = store::users::find(&mut tx, &user_id).await? {
                     self.note(&mut tx, &user, Action::Link, self.changes().is("by", by), now);
                 }
@@ -113,13 +89,13 @@ impl Arrival<'_> {
                 Ok(store::users::find(db, &user_id).await?)
             }
             Decision::Create { email, email_proven, record, invite } => {
-                let user = new_user(&pending.tenant.id, email, email_proven, identity.name.clone(), now);
+                let user = new_user(&tenant.id, email, email_proven, identity.name.clone(), now);
                 let mut tx = db.begin().await?;
                 let id = secret::row_id(now);
                 let made = store::users::insert(&mut tx, &user).await?
                     && store::identities::insert(&mut tx, &id, &connection.id, &user.id, identity, now).await?
                     && claimed(&mut tx, record.as_deref(), &user.id).await?
-                    && accepted(&mut tx, app, &pending.tenant, invite.as_deref(), &user, self.address).await?;
+                    && accepted(&mut tx, app, tenant, invite.as_deref(), &user, self.address).await?;
                 if !made {
                     return Ok(None);
                 }
@@ -129,49 +105,8 @@ impl Arrival<'_> {
                 tracing::info!(user = user.id, connection = connection.name, record, invite, "user created at first sign-in");
                 Ok(Some(user))
             }
-            // Refused is only who is refused by a second look too: somebody whose identity came to be between the reads of
-            // the first would be told that another holds their address.
-            Decision::Refuse(_) if self.find().await? != found => Ok(None),
-            Decision::Refuse(refusal) => Err(self.refused(refusal, &found).await),
+            Decision::Refuse(refusal) => Err(self.refused(refusal, &verdict.found).await),
         }
-    }
-
-    async fn find(&self) -> Result<Found, PageError> {
-        let Self { app, pending, connection, identity, email, .. } = self;
-        let (db, tenant_id) = (&app.db, pending.tenant.id.as_str());
-        // Before the owner: whoever finds it accepted then sees by whom, though it happens at this moment.
-        let carried = match &pending.login.invite_hash {
-            Some(hash) => store::invites::by_link(db, hash).await?,
-            None => None,
-        };
-        let owner = store::identities::owner(db, &connection.id, &identity.issuer, &identity.subject).await?;
-        let record = store::directory_links::by_subject(db, &connection.id, &identity.subject).await?;
-        let same_email = match email {
-            Some(email) => store::identities::with_email(db, tenant_id, email, &connection.id).await?,
-            None => None,
-        };
-        let invite = match &pending.login.invite_hash {
-            Some(_) => self.carried(carried, owner.as_ref())?,
-            None => self.open_for_address().await?,
-        };
-        Ok(Found { owner, record, same_email, invite })
-    }
-
-    /// The invite whose link this browser has followed. Whoever has accepted it before may come again.
-    fn carried(&self, row: Option<store::invites::Invite>, owner: Option<&Candidate>) -> Result<Option<Invite>, PageError> {
-        let now = self.app.clock.now();
-        match row {
-            Some(row) if row.state(now) == State::Open => Ok(Some(invite::known(&row, true))),
-            Some(row) if owner.is_some_and(|owner| row.accepted_by.as_ref() == Some(&owner.user_id)) => Ok(None),
-            row => Err(invite::over(row.as_ref(), now)),
-        }
-    }
-
-    async fn open_for_address(&self) -> Result<Option<Invite>, PageError> {
-        let Some(email) = &self.email else { return Ok(None) };
-        let row = store::invites::by_email(&self.app.db, &self.pending.tenant.id, email).await?;
-        let open = row.filter(|row| row.state(self.app.clock.now()) == State::Open);
-        Ok(open.map(|row| invite::known(&row, false)))
     }
 
     /// What a sign-in of somebody who is there brings along.
@@ -179,7 +114,7 @@ impl Arrival<'_> {
         if record.is_none() && invite.is_none() {
             return Ok(true);
         }
-        let mut tx = self.app.db.begin().await?;
+        let mut tx = self.arrival.app.db.begin().await?;
         let settled = self.settle_in(&mut tx, user_id, record, invite).await?;
         if settled {
             tx.commit().await?;
@@ -207,33 +142,34 @@ impl Arrival<'_> {
             return Ok(true);
         }
         match store::users::find(&mut *tx, user_id).await? {
-            Some(user) => accepted(tx, self.app, &self.pending.tenant, invite, &user, self.address).await,
+            Some(user) => accepted(tx, self.arrival.app, self.arrival.tenant, invite, &user, self.address).await,
             None => Ok(false),
         }
     }
 
     fn changes(&self) -> Changes {
-        let Self { connection, identity, .. } = self;
+        let Arrival { connection, identity, .. } = self.arrival;
         let changes = Changes::default().is("connection", connection.name.as_str());
         changes.is("issuer", identity.issuer.as_str()).is("subject", identity.subject.as_str())
     }
 
     fn note(&self, tx: &mut Tx, user: &User, action: Action, changes: Changes, now: i64) {
-        let subject = format!("user {}/{}", self.pending.tenant.name, user.email.as_str());
+        let subject = format!("user {}/{}", self.arrival.tenant.name, user.email.as_str());
         let event = Event::new(user.tenant_id.as_str(), action, subject).with(changes);
-        audit::append(tx, &self.app.sealer, &Actor::person(user, self.address), event, now);
+        audit::append(tx, &self.arrival.app.sealer, &Actor::person(user, self.address), event, now);
     }
 
     /// Name and address are the provider's, who says them anew each time.
     async fn follow(&self, user_id: &str, rules: &Rules<'_>) -> Result<(), StoreError> {
-        let (db, now) = (&self.app.db, self.app.clock.now());
-        if let Some(name) = &self.identity.name {
+        let (db, now) = (&self.arrival.app.db, self.arrival.app.clock.now());
+        if let Some(name) = &self.arrival.identity.name {
             profiles::rename(db, Source::SignIn, user_id, name, now).await?;
         }
-        let Some(email) = self.email.as_ref().filter(|email| linking::is_trusted(self.identity, email, rules)) else {
+        let Some(email) = self.arrival.email.as_ref().filter(|email| linking::is_trusted(self.arrival.identity, email, rules))
+        else {
             return Ok(());
         };
-        let (connection, address) = (&self.connection.name, email.as_str());
+        let (connection, address) = (&self.arrival.connection.name, email.as_str());
         match profiles::readdress(db, Source::SignIn, user_id, email, now).await? {
             Readdressed::Theirs | Readdressed::Kept => {}
             Readdressed::Changed => tracing::info!(user = user_id, connection, address, "e-mail address follows the provider"),
@@ -248,36 +184,22 @@ impl Arrival<'_> {
     }
 
     async fn refused(&self, refusal: Refusal, found: &Found) -> PageError {
-        let mut cause = format!("connection {}, subject {:?}: {refusal}", self.connection.name, self.identity.subject);
-        if let Some(hint) = self.mismatch(found).await {
+        let mut cause =
+            format!("connection {}, subject {:?}: {refusal}", self.arrival.connection.name, self.arrival.identity.subject);
+        if let Some(hint) = self.arrival.mismatch(found).await {
+            cause.push_str("; ");
             cause.push_str(&hint);
         }
         let page = match (refusal, &found.invite) {
             (Refusal::WrongAccount, Some(invite)) => {
                 let known = found.owner.as_ref().or(found.record.as_ref().and_then(|r| r.user.as_ref()));
-                let signed_in = known.map(|user| &user.email).or(self.email.as_ref());
+                let signed_in = known.map(|user| &user.email).or(self.arrival.email.as_ref());
                 invite::wrong_account(signed_in, &invite.email, cause)
             }
             _ => page(refusal, cause),
         };
-        crate::metrics::login(self.connection.protocol.as_str(), page.kind);
+        crate::metrics::login(self.arrival.connection.protocol.as_str(), page.kind);
         page
-    }
-
-    /// Where the connection's directory knows the address under another id than the one that signed in, the two of them:
-    /// that is why the sign-in was not matched, and only whoever runs both sides can mend it.
-    async fn mismatch(&self, found: &Found) -> Option<String> {
-        let email = self.email.as_ref().filter(|_| found.record.is_none())?;
-        let ids = store::directory_links::external_ids(&self.app.db, &self.connection.id, email).await.ok()?;
-        if ids.is_empty() {
-            return None;
-        }
-        let ids = ids.iter().map(|id| format!("{id:?}")).collect::<Vec<_>>().join(", ");
-        Some(format!(
-            "; the connection's directory knows this address under externalId {ids}, and the sign-in's unique id is {:?}: let \
-             the connection's unique_id_claim and the directory's externalId be the same attribute",
-            self.identity.subject
-        ))
     }
 }
 

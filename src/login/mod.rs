@@ -7,8 +7,9 @@
 //!      … the identity provider …
 //! GET  /oauth2/callback    callback (OpenID) takes this browser's departure: the connector arrives → Identity
 //! POST /oauth2/callback    callback (SAML); without our cookies: repost, once
-//!                          → arrival: used once → policy::linking (link) → session id changes
+//!                          → arrival: used once → policy::linking (verdict), done (link) → session id changes
 //!                          → dispatch again → consent, or respond: the code goes to the client
+//!                          trial: an operator tests a connection; it is judged alike, and nobody is signed in
 //!
 //! GET  /oauth2/logout      logout: the sign-in ends → farewell: on to the client, or first to the provider
 //!      … the identity provider …
@@ -22,6 +23,7 @@
 //! end; `direct` lands it without a code when the control plane and gatehouse share a host.
 
 pub mod account;
+pub mod answer;
 pub mod arrival;
 pub mod authorize;
 pub mod break_glass;
@@ -46,7 +48,9 @@ pub mod respond;
 pub mod setup;
 pub mod single_logout;
 pub mod throttle;
+pub mod trial;
 pub mod unsolicited;
+pub mod verdict;
 
 use axum::{
     Router,

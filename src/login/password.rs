@@ -62,7 +62,7 @@ pub async fn submit(
 ) -> Result<Response, PageError> {
     let pending = dispatch::find(&app, &visit, &id).await?;
     visit.check_form(&app, &id, &form.csrf)?;
-    if !pending.tenant.password_login {
+    if !pending.tenant.takes_passwords() {
         return Err(not_here());
     }
     let email = Email::parse(&form.email);

@@ -112,6 +112,7 @@ async fn make(
         provisioning: Provisioning::Invite,
         enabled: true,
         password_login: true,
+        require_sso: false,
         access_token_lifetime: None,
         refresh_token_lifetime: None,
         created_at: now,

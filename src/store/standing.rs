@@ -59,7 +59,7 @@ struct Row {
 pub async fn require(db: &Db, parties: Parties<'_>, now: i64) -> Result<std::result::Result<(), Refusal>> {
     let row: Option<Row> = db
         .optional(
-            "SELECT t.enabled AS tenant, t.password_login,
+            "SELECT t.enabled AS tenant, t.password_login AND NOT t.require_sso AS password_login,
                     (SELECT c.enabled FROM clients c WHERE c.id = $2 AND c.tenant_id = t.id) AS client,
                     (SELECT u.active FROM users u WHERE u.id = $3 AND u.tenant_id = t.id) AS person,
                     (SELECT k.enabled AND k.login_enabled FROM connections k WHERE k.id = $4 AND k.tenant_id = t.id) AS connection,
@@ -189,7 +189,8 @@ pub async fn of_family(db: &Db, family_id: &str, now: i64) -> Result<Option<Foot
         .optional(
             "SELECT f.id, f.tenant_id, f.client_id, f.user_id, f.connection_id, f.sid, f.scope, f.resources, f.auth_time, f.amr,
                     f.current_hash, f.created_at, f.expires_at,
-                    t.name AS tenant_name, t.enabled AS tenant, t.password_login,
+                    t.name AS tenant_name, t.enabled AS tenant,
+                    t.password_login AND NOT t.require_sso AS password_login,
                     u.email, u.email_proven, u.name AS user_name, u.active AS person, c.enabled AS client,
                     k.enabled AND k.login_enabled AS connection,
                     f.revoked_at IS NULL AND f.expires_at > $2 AS living,

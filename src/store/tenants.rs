@@ -20,14 +20,24 @@ pub struct Tenant {
     pub provisioning: Provisioning,
     /// A disabled tenant is refused on every path.
     pub enabled: bool,
-    /// Whether its people may sign in with a password.
+    /// Whether its people may sign in with a password, where single sign-on is not required: see [`Self::takes_passwords`].
     pub password_login: bool,
+    /// Whether they come in by single sign-on alone.
+    pub require_sso: bool,
     /// Seconds an access token lives, when not the deployment's.
     pub access_token_lifetime: Option<i64>,
     /// Seconds a refresh token family lives, when not the deployment's.
     pub refresh_token_lifetime: Option<i64>,
     /// Unix seconds.
     pub created_at: i64,
+}
+
+impl Tenant {
+    /// Whether a password signs anybody in here.
+    #[must_use]
+    pub fn takes_passwords(&self) -> bool {
+        self.password_login && !self.require_sso
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -38,6 +48,7 @@ struct Stored {
     provisioning: String,
     enabled: bool,
     password_login: bool,
+    require_sso: bool,
     access_token_lifetime: Option<i64>,
     refresh_token_lifetime: Option<i64>,
     created_at: i64,
@@ -56,6 +67,7 @@ impl TryFrom<Stored> for Tenant {
             display_name: row.display_name,
             enabled: row.enabled,
             password_login: row.password_login,
+            require_sso: row.require_sso,
             access_token_lifetime: row.access_token_lifetime,
             refresh_token_lifetime: row.refresh_token_lifetime,
             created_at: row.created_at,
@@ -116,11 +128,12 @@ pub async fn first(on: impl Into<On<'_>>, limit: i64) -> Result<Vec<Tenant>> {
 /// A conflict ([`StoreError::is_conflict`]) when another tenant has the name.
 pub async fn save(on: impl Into<On<'_>>, tenant: &Tenant) -> Result<()> {
     let sql = "INSERT INTO tenants (id, name, display_name, provisioning, enabled, password_login, \
-                 access_token_lifetime, refresh_token_lifetime, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+                 access_token_lifetime, refresh_token_lifetime, created_at, require_sso) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
                ON CONFLICT (id) DO UPDATE SET name = excluded.name, display_name = excluded.display_name, \
                  provisioning = excluded.provisioning, enabled = excluded.enabled, \
-                 password_login = excluded.password_login, access_token_lifetime = excluded.access_token_lifetime, \
+                 password_login = excluded.password_login, \
+                 require_sso = excluded.require_sso, access_token_lifetime = excluded.access_token_lifetime, \
                  refresh_token_lifetime = excluded.refresh_token_lifetime";
     let t = tenant;
     let params = params![
@@ -133,6 +146,7 @@ pub async fn save(on: impl Into<On<'_>>, tenant: &Tenant) -> Result<()> {
         t.access_token_lifetime,
         t.refresh_token_lifetime,
         t.created_at,
+        t.require_sso,
     ];
     on.into().publish(sql, params).await?;
     Ok(())

@@ -147,6 +147,8 @@ pub fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('t', Method::GET, "/admin/acme".to_owned()),
         ('t', Method::GET, "/admin/acme/settings".to_owned()),
         ('t', Method::POST, "/admin/acme/settings".to_owned()),
+        ('t', Method::GET, "/admin/acme/connections/okta/test".to_owned()),
+        ('t', Method::POST, "/admin/acme/connections/okta/test".to_owned()),
         ('t', Method::GET, format!("/admin/acme/users/{user}")),
         ('t', Method::GET, format!("/admin/acme/users/{user}/edit")),
         ('t', Method::POST, format!("/admin/acme/users/{user}/edit")),

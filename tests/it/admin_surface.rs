@@ -21,6 +21,8 @@ on_both!(
 const STATE: &str = r#"
 tenants:
 - name: acme
+  connections:
+  - {name: tested, oidc: {issuer: "https://acme.okta.com", client_id: gatehouse}}
   clients:
   - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true}
   - {client_id: foreign, secret: foreign-secret, redirect_uris: ["https://foreign.example/cb"], trusted: true}
@@ -159,6 +161,9 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
         ("POST", path) if path == many => ("tenants/acme/teams", named(), [404, 201, 201]),
         ("GET", path) if path == one => ("tenants/acme/teams/sre", None, [404, 200, 200]),
         ("PUT", path) if path == one => ("tenants/acme/teams/put-WHO", Some(json!({})), [404, 201, 201]),
+        ("GET", "/api/v1/tenants/{tenant}/connections/{name}/test") => {
+            ("tenants/acme/connections/tested/test", None, [404, 200, 200])
+        }
         ("POST", "/api/v1/tenants/{tenant}/{noun}/{name}/check") => {
             ("tenants/acme/connections/none/check", Some(json!({"saml": {}})), [404, 200, 200])
         }

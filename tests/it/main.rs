@@ -83,6 +83,7 @@ mod starts;
 mod store;
 mod sweeping;
 mod tokens;
+mod trial;
 mod trust;
 mod trust_matrix;
 mod trusted;

@@ -38,6 +38,7 @@ pub fn tenant(name: &str) -> Tenant {
         provisioning: Provisioning::Invite,
         enabled: true,
         password_login: false,
+        require_sso: false,
         access_token_lifetime: Some(900),
         refresh_token_lifetime: None,
         created_at: 1,

@@ -192,6 +192,7 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
             (rest, None) => onboarding::of(method, rest),
             ("/{noun}", Some(noun)) => many(method, noun),
             ("/{noun}/{name}", Some(noun)) => one(method, noun),
+            ("/connections/{name}/test", _) if method == Method::GET => Some(test()),
             ("/{noun}/{name}/check", Some(noun)) if *method == Method::POST => Some(check(noun)),
             _ => None,
         };
@@ -283,6 +284,22 @@ fn check(noun: Noun) -> Operation {
         "required": ["usable", "findings"],
     });
     operation(format!("check{name}"), noun.as_str(), about).body(reference(name), false).answers(200, found).fails([404])
+}
+
+fn test() -> Operation {
+    let about = "What came of the newest test sign-in over it. A test begins in a browser, at the address that begin names.";
+    let told = json!({
+        "type": "object",
+        "properties": {
+            "connection": {"type": "string"},
+            "proven": {"type": "boolean", "description": "Whether a test has passed under its present settings."},
+            "begin": {"type": "string"},
+            "test": {"type": ["object", "null"], "description": "Decision, mappings and claims; nothing when none is kept."},
+        },
+        "required": ["connection", "proven", "begin", "test"],
+        "additionalProperties": false,
+    });
+    operation("showConnectionTest", "connections", about).answers(200, told).fails([404])
 }
 
 fn audit() -> Operation {

@@ -51,6 +51,7 @@ pub async fn check(
         faults: &faults,
         hidden: &hidden,
         findings: findings.as_deref(),
+        notice: None,
     };
     Ok(form.page(&app, &posted.caller))
 }

@@ -7,6 +7,7 @@
 //! POST …                                   edit     form reads the thing again → apply::single writes it, or says what is wrong
 //! POST …/{name}/check                      check    the form again, with what was found where it leads
 //! GET, POST …/{name}/delete                removal  what would be lost, then the deletion
+//! GET, POST …/connections/{name}/test      trial    a sign-in of which nothing comes, to see what would
 //! ```
 //! `caller` stands before every page: who asks, and whether a form is really theirs. `fields` says which settings each noun's
 //! form has, in the spelling of the declarative file, so that pages, API and file cannot disagree.
@@ -27,6 +28,7 @@ mod sheet;
 mod tenants;
 mod things;
 mod tokens;
+mod trial;
 mod users;
 
 use axum::{
@@ -59,6 +61,7 @@ pub fn routes() -> Router<App> {
         .route("/admin/{tenant}/users/{id}/activate", post(users::activate))
         .route("/admin/{tenant}/users/{id}/edit", get(users::edit).post(users::save))
         .route("/admin/{tenant}/users/{id}/delete", get(users::ask).post(users::delete))
+        .route("/admin/{tenant}/connections/{name}/test", get(trial::show).post(trial::begin))
         .route("/admin/{tenant}/service_tokens/{name}/token", get(tokens::ask_renewal).post(tokens::renew))
         .route("/admin/{tenant}/{noun}", get(things::list).post(things::create))
         .route("/admin/{tenant}/{noun}/new", get(things::new))

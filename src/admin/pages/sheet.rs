@@ -47,6 +47,10 @@ pub struct Sheet<'a> {
     pub findings: Option<&'a [Finding]>,
     /// Where it can be deleted.
     pub delete: Option<&'a str>,
+    /// Where it can be tested.
+    pub test: Option<&'a str>,
+    /// What its administrator must not overlook.
+    pub notice: Option<&'a str>,
     /// What else can be done with it: where, and what the link says.
     pub also: Option<(String, &'static str)>,
 }
@@ -70,6 +74,8 @@ struct Page<'a> {
     check: Option<&'a str>,
     findings: Option<&'a [Finding]>,
     delete: Option<&'a str>,
+    test: Option<&'a str>,
+    notice: Option<&'a str>,
     also: Option<(String, &'static str)>,
 }
 
@@ -99,6 +105,8 @@ impl Sheet<'_> {
             check: self.check.as_deref(),
             findings: self.findings,
             delete: self.delete,
+            test: self.test,
+            notice: self.notice,
             also: self.also,
         };
         let mut response = (if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, page).into_response();

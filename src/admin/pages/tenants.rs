@@ -64,6 +64,8 @@ fn sheet(app: &App, caller: &Caller, posted: Option<&Posted>, faults: &[Fault]) 
         check: None,
         findings: None,
         delete: None,
+        test: None,
+        notice: None,
         also: None,
     };
     sheet.page(&Frame::of_platform(app, caller, LIST, SETTINGS.add))
@@ -89,7 +91,7 @@ pub async fn create(State(app): State<App>, posted: Posted) -> Result<Response, 
         Err(Refusal::Faults(faults)) => faults,
         Err(Refusal::Exists) => fault("name", "there is an organisation of this name already"),
         Err(Refusal::Forbidden(text) | Refusal::Conflict(text)) => fault("", text),
-        Err(Refusal::Missing | Refusal::LastAdministrator) => fault("name", "it needs a name"),
+        Err(Refusal::Missing | Refusal::LastAdministrator | Refusal::LastWayIn) => fault("name", "it needs a name"),
     };
     Ok(sheet(&app, caller, Some(&posted), &faults))
 }

@@ -16,13 +16,13 @@ use super::{
     guide,
     list::{List, PAGE, Query, Row},
     sheet::Sheet,
-    tokens,
+    tokens, trial,
 };
 use crate::{
     admin::inspection,
     app::App,
     apply::{
-        self, Action, Hashing, Plan,
+        self, Action, Hashing, LastWayIn, Plan,
         single::{self, Expect, Fault, Order, Refusal},
     },
     error::PageError,
@@ -145,12 +145,13 @@ pub struct Form<'a> {
     pub faults: &'a [Fault],
     pub hidden: &'a [(&'static str, String)],
     pub findings: Option<&'a [Finding]>,
+    pub notice: Option<&'a str>,
 }
 
 impl<'a> Form<'a> {
     /// With nothing typed yet.
     fn blank(place: &'a Place, name: Option<&'a str>, thing: &'a Value, hidden: &'a [(&'static str, String)]) -> Self {
-        Self { place, name, thing, posted: None, faults: &[], hidden, findings: None }
+        Self { place, name, thing, posted: None, faults: &[], hidden, findings: None, notice: None }
     }
 
     /// Of a draft of a connection, where a set-up link for it is made.
@@ -170,6 +171,7 @@ impl<'a> Form<'a> {
             None => noun.add.to_owned(),
         };
         let back = if is_tenant { (address(&place.tenant.name, ""), "Overview") } else { (place.list(), noun.title) };
+        let test = self.name.filter(|_| place.key == single::Noun::Connections).map(|name| format!("{}/test", place.path(name)));
         let delete = self.name.filter(|_| !is_tenant).map(|name| format!("{}/delete", place.path(name)));
         let renewable = self.name.filter(|_| place.key == single::Noun::ServiceTokens);
         let also = renewable.map(|name| (format!("{}/token", place.path(name)), "Make a new token …"));
@@ -187,6 +189,8 @@ impl<'a> Form<'a> {
             findings: self.findings,
             delete: delete.as_deref(),
             also: also.or(self.setup()),
+            test: test.as_deref(),
+            notice: self.notice,
         };
         sheet.page(&Frame::of_tenant(app, caller, &place.tenant, noun.name, title))
     }
@@ -231,7 +235,8 @@ pub async fn edit(
 ) -> Result<Response, PageError> {
     let place = Place::find(&app, &caller, &tenant, &noun).await?;
     let thing = place.stored(&app, &name).await?;
-    Ok(Form::blank(&place, Some(&name), &thing, &[]).page(&app, &caller))
+    let notice = trial::notice(&app, &place.tenant, place.noun, &name).await?;
+    Ok(Form { notice, ..Form::blank(&place, Some(&name), &thing, &[]) }.page(&app, &caller))
 }
 
 /// `POST /admin/{tenant}/{noun}/{name}`
@@ -300,6 +305,7 @@ impl Write<'_> {
             Err(Refusal::Missing) => Err(missing(self.place.key.word())),
             Err(Refusal::Forbidden(text) | Refusal::Conflict(text)) => Ok(self.again(&whole(text.to_owned()))),
             Err(Refusal::LastAdministrator) => Ok(self.again(&whole(LastAdministrator.to_string()))),
+            Err(Refusal::LastWayIn) => Ok(self.again(&whole(LastWayIn.to_string()))),
             Err(Refusal::Store(e)) => Err(e.into()),
         }
     }
@@ -343,7 +349,8 @@ impl Write<'_> {
 
     fn again(&self, faults: &[Fault]) -> Response {
         let (place, name, thing, hidden) = (self.place, self.name, &self.base, &self.hidden[..]);
-        Form { place, name, thing, posted: Some(self.posted), faults, hidden, findings: None }.page(self.app, &self.posted.caller)
+        let form = Form { posted: Some(self.posted), faults, ..Form::blank(place, name, thing, hidden) };
+        form.page(self.app, &self.posted.caller)
     }
 }
 
@@ -371,6 +378,7 @@ fn question(app: &App, caller: &Caller, place: &Place, name: &str, plan: Result<
         Err(Refusal::Store(e)) => return Err(e.into()),
         Err(Refusal::Forbidden(text) | Refusal::Conflict(text)) => (Plan::default(), Some(text.to_owned())),
         Err(Refusal::LastAdministrator) => (Plan::default(), Some(LastAdministrator.to_string())),
+        Err(Refusal::LastWayIn) => (Plan::default(), Some(LastWayIn.to_string())),
         Err(other) => return Err(PageError::internal(format!("{other:?}"))),
     };
     let lost: Vec<String> = plan.deletions().flat_map(|line| line.fields.iter()).map(|role| format!("loses {role}")).collect();

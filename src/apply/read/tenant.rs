@@ -5,7 +5,8 @@ use crate::{
     apply::{
         desired::TenantFile,
         reader::{Context, Fields, Text},
-        yaml::{Kind, Node},
+        sso::RequireSso,
+        yaml::{At, Kind, Node},
     },
     moment::seconds,
     policy::{email::normal_domain, identity::Provisioning, principal::Kind as Who},
@@ -21,6 +22,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
     let provisioning =
         f.choice("provisioning", &[Provisioning::Jit, Provisioning::Invite, Provisioning::Scim].map(|p| (p.as_str(), p)));
     let (enabled, password_login) = (f.bool("enabled"), f.bool("password_login"));
+    let require_sso = require_sso(&mut f);
     let access_token_lifetime = lifetime(&mut f, "access_token_lifetime");
     let refresh_token_lifetime = lifetime(&mut f, "refresh_token_lifetime");
     if let (Some(access), Some(refresh)) = (access_token_lifetime, refresh_token_lifetime)
@@ -65,6 +67,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
         provisioning: provisioning.unwrap_or(Provisioning::Jit),
         enabled,
         password_login,
+        require_sso,
         access_token_lifetime,
         refresh_token_lifetime,
         connections,
@@ -95,6 +98,22 @@ fn domain(context: &Context<'_>, text: &Text) -> Option<(crate::apply::yaml::At,
         context.problem(text.at, format!("{:?} is no domain name; write it like acme.example", text.raw));
     }
     Some((text.at, domain?))
+}
+
+/// `true`, `false`, or in a file `untested`: before anything could be tested.
+fn require_sso(f: &mut Fields<'_, '_>) -> Option<(At, RequireSso)> {
+    let node = f.take("require_sso")?;
+    let is_file = f.context.env.is_some();
+    match &node.kind {
+        Kind::Bool(false) => Some((node.at, RequireSso::Off)),
+        Kind::Bool(true) => Some((node.at, RequireSso::On)),
+        Kind::Text(word) if is_file && word == "untested" => Some((node.at, RequireSso::Untested)),
+        _ => {
+            let untested = if is_file { ", or untested to switch it on before any connection could be tested" } else { "" };
+            f.context.problem(node.at, format!("require_sso must be true or false{untested}, not {}", node.what()));
+            None
+        }
+    }
 }
 
 /// As [`span`], of one second at least.

@@ -34,7 +34,9 @@ use super::{
     plan::Plan,
     read,
     reader::{Context, Problem},
-    rivals, trail,
+    rivals,
+    sso::WaysIn,
+    trail,
 };
 use crate::{
     seal::Sealer,
@@ -60,7 +62,7 @@ pub struct Order<'a> {
     pub actor: &'a Actor,
     /// Whether they administer the deployment, not only the tenant.
     pub platform: bool,
-    /// Also when it leaves the tenant without an active administrator.
+    /// Also when it leaves the tenant without an active administrator, or without a way to sign in.
     pub force: bool,
     /// Unix seconds.
     pub now: i64,
@@ -108,6 +110,8 @@ pub enum Refusal {
     Conflict(&'static str),
     /// Not without [`Order::force`].
     LastAdministrator,
+    /// Not without [`Order::force`].
+    LastWayIn,
     /// The database.
     Store(StoreError),
 }
@@ -165,7 +169,7 @@ pub async fn put(
         None => Vec::new(),
     };
 
-    let led = Led::of(tx, tenant).await?;
+    let led = Led::of(tx, order.sealer, tenant).await?;
     let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.actor, order.now);
     work.single = true;
     work.plan.tenant_id = Some(tenant.id.clone());
@@ -181,6 +185,7 @@ pub async fn put(
         }
         _ => {}
     }
+    let said = if noun == Noun::Tenant { file.require_sso } else { None };
     if noun != Noun::Tenant {
         work.things(tenant, &file, &hashed).await?;
         for client in &file.clients {
@@ -191,6 +196,7 @@ pub async fn put(
     if order.platform && matches!(noun, Noun::TrustedIssuers | Noun::Connections) {
         work.rivals(Some(tenant)).await?;
     }
+    work.ways_in(tenant, led.ways_in, said).await?;
     let (plan, problems) = work.into_parts();
     literal.judge(problems)?;
     led_still(tx, order, tenant, led).await?;
@@ -217,7 +223,8 @@ pub async fn establish(tx: &mut Tx, order: &Order<'_>, body: &Value) -> Result<P
     }
     let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.actor, order.now);
     work.single = true;
-    drop(work.tenant(&file).await?);
+    let made = work.tenant(&file).await?;
+    work.ways_in(&made, WaysIn::default(), file.require_sso).await?;
     let (plan, problems) = work.into_parts();
     literal.judge(problems)?;
     trail::note(tx, order.sealer, order.actor, &plan, order.now);
@@ -233,7 +240,7 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
     tenants::lock(tx).await?;
     let Some(found) = show::find(&mut *tx, tenant, noun, name).await? else { return Err(Refusal::Missing) };
     judge::reach(tx, order, tenant, noun, Some(&found), &Map::new()).await?;
-    let led = Led::of(tx, tenant).await?;
+    let led = Led::of(tx, order.sealer, tenant).await?;
     let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.actor, order.now);
     work.single = true;
     work.plan.tenant_id = Some(tenant.id.clone());
@@ -259,6 +266,9 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
         Found::Resource(x) => work.resource_goes(tenant, x).await?,
         Found::Site(x) => work.site_goes(tenant, x).await?,
     }
+    if noun != Noun::Tenant {
+        work.ways_in(tenant, led.ways_in, None).await?;
+    }
     let (plan, _) = work.into_parts();
     // Of a tenant that is gone nobody asks who administers it; of the deployment they do.
     let led = Led { tenant: led.tenant && noun != Noun::Tenant, ..led };
@@ -279,6 +289,7 @@ pub fn spoken(noun: Noun, body: &Value) -> Vec<(String, Vec<&'static str>)> {
         provisioning: crate::policy::identity::Provisioning::Jit,
         enabled: true,
         password_login: true,
+        require_sso: false,
         access_token_lifetime: None,
         refresh_token_lifetime: None,
         created_at: 0,
@@ -287,25 +298,30 @@ pub fn spoken(noun: Noun, body: &Value) -> Vec<(String, Vec<&'static str>)> {
     context.spoken.into_inner().into_iter().map(|(at, names)| (literal.path(at.line), names)).collect()
 }
 
-/// Whether somebody can administer the tenant, and the deployment.
+/// Whether somebody can administer the tenant, and the deployment, and how people come in.
 #[derive(Clone, Copy)]
 struct Led {
     tenant: bool,
     deployment: bool,
+    ways_in: WaysIn,
 }
 
 impl Led {
-    async fn of(tx: &mut Tx, tenant: &Tenant) -> Result<Self, StoreError> {
+    async fn of(tx: &mut Tx, sealer: &Sealer, tenant: &Tenant) -> Result<Self, StoreError> {
         let led = users::is_administered(&mut *tx, &tenant.id).await?;
-        Ok(Self { tenant: led, deployment: users::is_governed(tx).await? })
+        let ways_in = WaysIn::of(tx, sealer, &tenant.id).await?;
+        Ok(Self { tenant: led, deployment: users::is_governed(tx).await?, ways_in })
     }
 }
 
-/// Nobody loses the last one who could administer a tenant, or the deployment, without having said so.
+/// Nobody loses the last one who could administer a tenant, or the deployment, or its last way in, without having said so.
 async fn led_still(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, was: Led) -> Result<(), Refusal> {
-    let is = Led::of(tx, tenant).await?;
+    let is = Led::of(tx, order.sealer, tenant).await?;
     if !order.force && ((was.tenant && !is.tenant) || (was.deployment && !is.deployment)) {
         return Err(Refusal::LastAdministrator);
+    }
+    if !order.force && was.ways_in.closes(is.ways_in) {
+        return Err(Refusal::LastWayIn);
     }
     Ok(())
 }

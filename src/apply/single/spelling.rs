@@ -26,6 +26,7 @@ pub fn tenant(x: &Tenant) -> Fields {
         "provisioning": x.provisioning,
         "enabled": x.enabled,
         "password_login": x.password_login,
+        "require_sso": x.require_sso,
         "access_token_lifetime": x.access_token_lifetime,
         "refresh_token_lifetime": x.refresh_token_lifetime,
     }))

@@ -34,7 +34,7 @@ use self::{
     request::Memo,
     userinfo::Question,
 };
-use super::{Arrival, Arrived, Connector, Departure, Deps, Error, Go, Wish, presets};
+use super::{Arrival, Arrived, Connector, Departure, Deps, Document, Error, Go, Wish, presets};
 use crate::{
     policy::{
         cause::Cause,
@@ -177,19 +177,24 @@ impl Connector for Oidc {
             access_token: access_token.as_ref().map(|t| t.expose_secret()),
         };
         let verified = id_token::judge(&id_token, &keys, &expected, now).await?;
-        let userinfo = self.complete(&provider, &keys, &verified, access_token.as_ref(), now).await?;
-        let person = claims::read(&self.settings, self.kind, verified.claims.members(), userinfo.as_ref());
-        let person = person.map_err(Error::Untrusted)?;
-        let groups = person.groups.known(&provider.issuer);
-        Ok(Arrived::from(Identity {
-            issuer: verified.issuer,
-            subject: person.subject,
-            email: person.email,
-            email_verified: person.email_verified,
-            name: person.name,
-            groups,
-            auth_time: verified.auth_time,
-            session_until: None,
-        }))
+        let userinfo = self.complete(&provider, &keys, &verified, access_token.as_ref(), now).await;
+        let identity = userinfo.as_ref().map_err(Error::clone).and_then(|userinfo| {
+            let person = claims::read(&self.settings, self.kind, verified.claims.members(), userinfo.as_ref());
+            let person = person.map_err(Error::Untrusted)?;
+            Ok(Identity {
+                issuer: verified.issuer.clone(),
+                subject: person.subject,
+                email: person.email,
+                email_verified: person.email_verified,
+                name: person.name,
+                groups: person.groups.known(&provider.issuer),
+                auth_time: verified.auth_time,
+                session_until: None,
+            })
+        });
+        let mut said = vec![Document { name: "ID token", claims: verified.claims.into_members().into_iter().collect() }];
+        let userinfo = userinfo.ok().flatten();
+        said.extend(userinfo.map(|claims| Document { name: "userinfo", claims: claims.into_iter().collect() }));
+        Ok(Arrived { identity, said, once: None, session: None })
     }
 }

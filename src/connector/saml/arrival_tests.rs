@@ -68,7 +68,7 @@ async fn an_answer_becomes_a_person_a_session_and_a_single_use() {
     let idp = Signer::rsa(2048);
     let saml = saml(&idp, true, SamlSettings::default());
     let arrived = saml.arrive(&memo(false), &arrival(&idp, "_req"), ACS, NOW).await.unwrap();
-    let identity = arrived.identity;
+    let identity = arrived.identity.unwrap();
     assert_eq!((identity.issuer.as_str(), identity.subject.as_str()), ("https://idp.test", "ada"));
     assert_eq!((identity.email.as_deref(), identity.email_verified), (Some("ada@corp.test"), false));
     assert_eq!((identity.auth_time, identity.session_until), (Some(NOW - 600), Some(NOW + 12 * 3600)));
@@ -97,7 +97,7 @@ async fn an_answer_belongs_to_the_departure_it_was_asked_for_in() {
         (memo(false), arrival(&Signer::rsa(2048), "_req"), NOW, "not to be believed"),
         (memo(false), good.clone(), NOW + 1000, "validUntil"),
     ] {
-        let error = saml.arrive(&memo, &arrival, ACS, now).await.unwrap_err().to_string();
+        let error = saml.arrive(&memo, &arrival, ACS, now).await.and_then(|a| a.identity).unwrap_err().to_string();
         assert!(error.contains(cause), "{cause}: {error}");
     }
     assert!(saml.arrive(&memo(false), &good, "https://gate.test/other", NOW).await.is_err());
@@ -116,7 +116,7 @@ async fn unsolicited_only_where_nothing_else_is_possible() {
     }
     let saml = saml(&idp, false, initiated());
     assert!(!saml.can_depart());
-    assert_eq!(saml.arrive_unsolicited(&unsolicited, ACS, NOW).await.unwrap().identity.subject, "ada");
+    assert_eq!(saml.arrive_unsolicited(&unsolicited, ACS, NOW).await.unwrap().identity.unwrap().subject, "ada");
     let answer = saml.arrive_unsolicited(&arrival(&idp, "_req"), ACS, NOW).await.unwrap_err().to_string();
     assert!(answer.contains("Disable InResponseTo"), "{answer}");
 }

@@ -3,7 +3,7 @@
 //! A name of the settings is looked for among the attributes' Names, exactly and then whatever its case, and at last among
 //! their FriendlyNames, which are for people and may be ambiguous; `NameID` means the subject's name itself.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     names::{SAML, TRANSIENT},
@@ -95,6 +95,19 @@ pub(super) fn read(settings: &ConnectionSettings, assertion: &Element, name_id: 
     let address = |value: &String| value.contains('@');
     let email = settings.email_claims().iter().find_map(|name| sent.values(name)?.into_iter().find(address));
     Ok(Person { subject, email, name: full_name(settings, &sent), groups: groups(settings, &sent) })
+}
+
+/// What an assertion says, as it was sent: the subject's name first, then each attribute.
+pub(super) fn said(assertion: &Element, name_id: Option<&NameId>) -> Vec<(String, Value)> {
+    let named = name_id.map(|id| (NAME_ID.to_owned(), json!({"value": id.value, "format": id.format})));
+    let sent = attributes(assertion).into_iter().map(|a| {
+        let values = match a.friendly_name {
+            Some(friendly) => json!({"friendly_name": friendly, "values": a.values}),
+            None => json!(a.values),
+        };
+        (a.name, values)
+    });
+    named.into_iter().chain(sent).collect()
 }
 
 /// What the assertion says, by name.

@@ -52,8 +52,8 @@ use self::{
     response::Trust,
 };
 use super::{
-    Arrival, Arrived, Connector, Departure, Deps, Error, Go, LogoutMessage, LogoutRequested, Once, ProviderSession, Wish,
-    registry::StoredConnection,
+    Arrival, Arrived, Connector, Departure, Deps, Document, Error, Go, LogoutMessage, LogoutRequested, Once, ProviderSession,
+    Wish, registry::StoredConnection,
 };
 use crate::policy::{cause::Cause, connection::ConnectionSettings, identity::Identity, saml::SamlSettings};
 
@@ -158,9 +158,10 @@ impl Opened {
         };
         let verified = response::judge(response, &trust, &expected)?;
         let name_id = attributes::name_id(&verified.assertion).map_err(Error::Untrusted)?;
-        let person = attributes::read(&self.settings, &verified.assertion, name_id.as_ref()).map_err(Error::Untrusted)?;
+        let person = attributes::read(&self.settings, &verified.assertion, name_id.as_ref()).map_err(Error::Untrusted);
+        let said = vec![Document { name: "assertion", claims: attributes::said(&verified.assertion, name_id.as_ref()) }];
         let facts = verified.facts;
-        let identity = Identity {
+        let identity = person.map(|person| Identity {
             issuer: self.provider.entity_id.clone(),
             subject: person.subject,
             email: person.email,
@@ -170,9 +171,10 @@ impl Opened {
             groups: person.groups.known(&self.provider.entity_id),
             auth_time: Some(facts.authenticated_at),
             session_until: facts.session_until,
-        };
+        });
         Ok(Arrived {
             identity,
+            said,
             once: Some(Once { id: verified.id, until: facts.until }),
             session: name_id.map(|name_id| name_id.session(facts.session_index)),
         })

@@ -194,7 +194,8 @@ async fn judged(
     let Go::Redirect(url) = &departure.go else { panic!("a redirect") };
     let xml = forge(&mut world.idp.answer(&AuthnRequest::redirected(url.as_str()), now));
     let arrival = [("SAMLResponse".to_owned(), encoded(&xml))].into();
-    connector.arrive(&departure.memo, &arrival, &acs, now).await
+    let arrived = connector.arrive(&departure.memo, &arrival, &acs, now).await?;
+    arrived.identity.clone().map(|_| arrived)
 }
 
 /// Posts as a page of another site does, and as our own page does then.

@@ -17,6 +17,7 @@ pub fn tenant() -> Value {
         ("provisioning", choice(&["jit", "invite", "scim"], "How users come to be.")),
         enabled("Off, nobody of it signs in; for administrators of the deployment to set."),
         ("password_login", flag("Whether passwords open it.")),
+        ("require_sso", flag("Whether people come in by single sign-on alone; on only once a test sign-in has passed.")),
         ("access_token_lifetime", span("Of access tokens.")),
         ("refresh_token_lifetime", span("Of refresh tokens.")),
         warnings(),

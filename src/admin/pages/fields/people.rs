@@ -93,6 +93,7 @@ pub const SETTINGS: Noun = Noun {
         Field::new("enabled", "Enabled", Kind::Switch, "Off, nobody of this organisation can sign in. Only for administrators of the deployment."),
         Field::new("provisioning", "How users come to be", PROVISIONING, ""),
         Field::new("password_login", "Passwords", Kind::Switch, "Whether people may sign in with a password beside single sign-on."),
+        Field::new("require_sso", "Require single sign-on", Kind::Switch, "Nobody signs in with a password, administrators neither; sessions that began with one end. Needs a connection that has passed a test sign-in as it is set up now."),
         Field::new("domains", "Proven domains", Kind::Lines, "One on each line. They lead people to their sign-in and let e-mail addresses count, so only administrators of the deployment set them."),
         Field::new("access_token_lifetime", "Lifetime of access tokens", Kind::Text, "As 15m, 1h or 1d; empty: the deployment's.").advanced(),
         Field::new("refresh_token_lifetime", "Lifetime of refresh tokens", Kind::Text, "As 7d or 30d; empty: the deployment's.").advanced(),

@@ -1,0 +1,169 @@
+//! The end of a test sign-in (`crate::trial`): the answer is judged as that of any sign-in, the decision is made as for any,
+//! and then it is written down for the operator instead of done. What guards against a second use is kept all the same.
+
+use axum::{
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+
+use super::{
+    answer::{Answer, Memo, Unheard},
+    arrival,
+    verdict::{Arrival, Verdict},
+};
+use crate::{
+    app::App,
+    connector::{Arrived, presets},
+    error::PageError,
+    operator::Operator,
+    policy::{cause::Cause, identity::Identity, linking::Decision},
+    session::Visit,
+    store::{
+        self,
+        connections::Connection,
+        tenants::Tenant,
+        trials::{Departure, fingerprint},
+        users,
+    },
+    trial::{
+        self, Outcome, Report,
+        report::{Person, mappings},
+    },
+};
+
+/// Takes what came back, and leads to the page that tells of it.
+///
+/// # Errors
+/// A page: whoever left is not who has come back, or administers this no more.
+pub async fn arrive(
+    app: &App,
+    visit: &Visit,
+    answer: Answer,
+    state_hash: &str,
+    departure: Departure,
+) -> Result<Response, PageError> {
+    let (tenant, connection) = still_theirs(app, visit, &departure).await?;
+    let report = if fingerprint(&app.sealer, &connection)? == departure.fingerprint {
+        let memo = Memo { context: &trial::memo_context(state_hash), sealed: &departure.memo_sealed };
+        match answer.judge(app, &tenant, &connection, memo).await {
+            Ok(arrived) => told(app, &tenant, &connection, arrived).await?,
+            Err(unheard) => Report::failed(verdict(unheard)),
+        }
+    } else {
+        let meanwhile = "the connection was changed between the beginning of this test and its answer";
+        Report::failed(trial::faulty(&Cause::ConnectionChanged.with(meanwhile)))
+    };
+    trial::record(app, &connection, &departure.user_id, &report).await?;
+    let page = format!("/admin/{}/connections/{}/test", tenant.name, connection.name);
+    Ok((visit.redirect_status(), [(header::LOCATION, page), (header::CACHE_CONTROL, "no-store".to_owned())]).into_response())
+}
+
+/// The connection that is tested, if this browser still holds the sign-in that the test began in, and its operator still
+/// administers that tenant: a test that somebody else began must not have their account at a provider, nor what the
+/// provider says of them, end with another (login CSRF), and what an operator may is asked anew.
+async fn still_theirs(app: &App, visit: &Visit, departure: &Departure) -> Result<(Tenant, Connection), PageError> {
+    let who = visit.signed_in(app, None).await?;
+    who.filter(|who| who.sid == departure.sid && who.user_id == departure.user_id).ok_or_else(|| over("another sign-in"))?;
+    let operator = Operator::of_visit(app, visit).await?.and_then(Result::ok).ok_or_else(|| over("no administrator any more"))?;
+    let connection = store::connections::find(&app.db, &departure.connection_id).await?;
+    let connection = connection.ok_or_else(|| over("the connection is gone"))?;
+    let tenant = store::tenants::find(&app.db, &connection.tenant_id).await?.ok_or_else(|| over("the tenant is gone"))?;
+    let theirs = operator.tenant(app, &tenant.name).await?.filter(|theirs| theirs.id == tenant.id);
+    let tenant = theirs.ok_or_else(|| over("not this operator's any more"))?;
+    Ok((tenant, connection))
+}
+
+fn over(cause: &str) -> PageError {
+    let explanation = "This test has ended: whoever began it is not signed in here any more, or does not administer this.";
+    PageError::new(StatusCode::FORBIDDEN, "test_over", "This test has ended", explanation, cause)
+        .advise("Sign in to the administration pages and begin the test again.")
+        .way_on("/admin".to_owned(), "Administration")
+}
+
+/// What is told of an answer that the connector believes.
+async fn told(app: &App, tenant: &Tenant, connection: &Connection, arrived: Arrived) -> Result<Report, PageError> {
+    let Arrived { identity, said, once, .. } = arrived;
+    let documents = trial::documents(said);
+    if let Some(once) = once
+        && !arrival::is_first(app, connection, &once).await?
+    {
+        let replayed = Cause::Replayed.with("the message was used before: it was sent twice, or somebody replays it");
+        return Ok(Report { documents, ..Report::failed(trial::faulty(&replayed)) });
+    }
+    let identity = match identity {
+        Ok(identity) => identity,
+        Err(e) => return Ok(Report { documents, ..Report::failed(trial::failed(&e)) }),
+    };
+    let arrival = Arrival::new(app, tenant, connection, &identity, None);
+    for _ in 0..3 {
+        let Some(judged) = arrival.judge().await? else { continue };
+        let settings = presets::filled(&connection.settings, connection.protocol);
+        return Ok(Report {
+            verdict: decided(app, &arrival, &judged).await?,
+            mappings: mappings(&settings, &identity, &judged.rules()),
+            documents,
+            notes: notes(tenant, connection, &identity),
+        });
+    }
+    Err(PageError::unavailable("judging kept racing with another sign-in"))
+}
+
+/// The decision and why it is this one.
+async fn decided(app: &App, arrival: &Arrival<'_>, judged: &Verdict) -> Result<trial::Verdict, PageError> {
+    let (outcome, user_id, reason) = match &judged.decision {
+        Decision::Refuse(refusal) => return Ok(trial::refused(*refusal, arrival.mismatch(&judged.found).await)),
+        Decision::SignIn { user_id, .. } => {
+            (Outcome::SignIn, Some(user_id), "This unique id at the provider is theirs already.".to_owned())
+        }
+        Decision::Link { user_id, .. } => {
+            let reason = match judged.found.record.as_ref().is_some_and(|record| record.user.is_some()) {
+                true => "The organisation's directory knows the unique id (externalId) as this user's.",
+                false => "The address is believed, and this user's address is proven here.",
+            };
+            (Outcome::Link, Some(user_id), reason.to_owned())
+        }
+        Decision::Create { email_proven, record, invite, .. } => {
+            let why = match (record, invite) {
+                (Some(_), _) => "the organisation's directory has a record of them",
+                (None, Some(_)) => "the address has an open invite",
+                (None, None) => "the organisation lets people in just in time",
+            };
+            let proven = if *email_proven { "counts as proven" } else { "does not count as proven" };
+            (Outcome::Create, None, format!("Nobody has the identity or the address yet, and {why}. The address {proven}."))
+        }
+    };
+    let user = match user_id {
+        Some(id) => users::find(&app.db, id).await?.map(|u| Person { id: u.id, email: u.email.as_str().to_owned() }),
+        None => None,
+    };
+    let address = user.as_ref().map(|u| u.email.as_str()).or(arrival.identity.email.as_deref()).unwrap_or_default();
+    let title = match outcome {
+        Outcome::SignIn => format!("Would sign in as {address}"),
+        Outcome::Link => format!("Would be linked to {address} and sign in"),
+        _ => format!("Would become a user as {address}"),
+    };
+    Ok(trial::Verdict { outcome, cause: None, title, means: String::new(), reason, fix: String::new(), user })
+}
+
+/// What else stands in people's way.
+fn notes(tenant: &Tenant, connection: &Connection, identity: &Identity) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut note = |is: bool, text: &str| {
+        if is {
+            notes.push(text.to_owned());
+        }
+    };
+    note(!connection.enabled, "The connection is a draft: enable it to let people sign in.");
+    note(!connection.login_enabled, "The connection is not offered for sign-in (login_enabled).");
+    note(!tenant.enabled, "The organisation is switched off: nobody of it can sign in.");
+    note(identity.name.is_none(), "No name was found: the person is shown by their address.");
+    notes
+}
+
+fn verdict(unheard: Unheard) -> trial::Verdict {
+    match unheard {
+        Unheard::Failed(e) => trial::failed(&e),
+        Unheard::Stray(fault) => trial::faulty(&fault),
+        Unheard::Forgotten => trial::faulty(&Cause::OwnFault.with("what was remembered of the beginning does not open")),
+    }
+}
