@@ -41,6 +41,7 @@ mod invite_limits;
 mod invites;
 mod invites_api;
 mod linking;
+mod lists;
 mod logout;
 mod mail;
 mod matrix;
