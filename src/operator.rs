@@ -76,6 +76,17 @@ impl Operator {
         self.user.platform
     }
 
+    /// Only for whoever administers the whole deployment.
+    ///
+    /// # Errors
+    /// For everybody else.
+    pub fn require_platform(&self) -> Result<(), ApiError> {
+        match self.is_platform() {
+            true => Ok(()),
+            false => Err(bearer::forbidden("only an administrator of the platform may do this", &self.user.id)),
+        }
+    }
+
     /// The tenant of this name, if it is theirs to administer. One that is not is as unknown as one that does not exist.
     ///
     /// # Errors

@@ -64,6 +64,16 @@ impl Desk {
         self.tenant.as_ref().ok_or_else(no_tenant)
     }
 
+    /// The name of the thing, where the address names one whose noun it spells out.
+    pub fn name(&self) -> Result<&str, ApiError> {
+        self.name.as_deref().ok_or_else(nothing)
+    }
+
+    /// As receipts and the audit log name whoever asks.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
     /// The noun that the address names; without one it is about the tenant itself.
     pub fn noun(&self) -> Result<Noun, ApiError> {
         self.noun.ok_or_else(nothing)

@@ -7,7 +7,10 @@
 
 mod audit;
 mod desk;
+mod directory_tokens;
+mod expiring;
 mod invites;
+mod keys;
 pub mod pages;
 mod things;
 mod users;
@@ -28,8 +31,11 @@ fn all() -> Vec<Route> {
     let route = |method, path, serve| Route { method, path, serve };
     let (tenants, tenant) = ("/api/v1/tenants", "/api/v1/tenants/{tenant}");
     let (many, one) = ("/api/v1/tenants/{tenant}/{noun}", "/api/v1/tenants/{tenant}/{noun}/{name}");
+    let (tokens, token) =
+        ("/api/v1/tenants/{tenant}/directories/{name}/token", "/api/v1/tenants/{tenant}/directories/{name}/tokens/{id}");
     vec![
         route(Method::GET, "/api/v1/audit", |r| r.get(audit::read)),
+        route(Method::GET, "/api/v1/audit/verification", |r| r.get(audit::verification)),
         route(Method::POST, "/api/v1/users/{id}/deactivate", |r| r.post(users::deactivate)),
         route(Method::POST, "/api/v1/users/{id}/activate", |r| r.post(users::activate)),
         route(Method::GET, "/api/v1/users/{id}/receipts", |r| r.get(users::receipts)),
@@ -42,6 +48,13 @@ fn all() -> Vec<Route> {
         route(Method::GET, tenant, |r| r.get(things::show)),
         route(Method::PUT, tenant, |r| r.put(things::put)),
         route(Method::DELETE, tenant, |r| r.delete(things::remove)),
+        route(Method::GET, "/api/v1/keys", |r| r.get(keys::list)),
+        route(Method::POST, "/api/v1/keys/{key}/rotate", |r| r.post(keys::rotate)),
+        route(Method::GET, "/api/v1/expiring", |r| r.get(expiring::of_platform)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/expiring", |r| r.get(expiring::of_tenant)),
+        route(Method::GET, tokens, |r| r.get(directory_tokens::list)),
+        route(Method::POST, tokens, |r| r.post(directory_tokens::create)),
+        route(Method::DELETE, token, |r| r.delete(directory_tokens::end)),
         route(Method::GET, many, |r| r.get(things::list)),
         route(Method::POST, many, |r| r.post(things::create)),
         route(Method::GET, one, |r| r.get(things::show)),

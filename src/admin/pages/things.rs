@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{
     caller::{Caller, Posted, missing},
     confirm::{self, Question},
+    directories,
     fields::{self, Noun},
     form,
     frame::{Frame, address},
@@ -107,7 +108,8 @@ pub async fn list(
     let frame = Frame::of_tenant(&app, &caller, &place.tenant, place.noun.name, place.noun.title);
     let columns: Vec<&str> = std::iter::once("Name").chain(place.noun.columns.iter().map(|(title, _)| *title)).collect();
     let add = Some((format!("{}/new", place.list()), place.noun.add));
-    Ok(list.page(&frame, place.noun.title, &columns, add).into_response())
+    let invites = (place.noun.name == "users").then(|| address(&place.tenant.name, "invites"));
+    Ok(list.page(&frame, place.noun.title, &columns, add).beside(invites, "Invites").into_response())
 }
 
 fn row(place: &Place, thing: &Value) -> Option<Row> {
@@ -140,7 +142,7 @@ struct Form<'a> {
 }
 
 impl Form<'_> {
-    fn page(&self, app: &App, caller: &Caller) -> Response {
+    async fn page(&self, app: &App, caller: &Caller) -> Result<Response, PageError> {
         let (place, noun) = (self.place, self.place.noun);
         let is_tenant = place.key == single::Noun::Tenant;
         let title = match self.name {
@@ -149,6 +151,10 @@ impl Form<'_> {
             None => noun.add.to_owned(),
         };
         let back = if is_tenant { (address(&place.tenant.name, ""), "Overview") } else { (place.list(), noun.title) };
+        let section = match self.name {
+            Some(name) => directories::section(app, place, name).await?,
+            None => None,
+        };
         let delete = self.name.filter(|_| !is_tenant).map(|name| format!("{}/delete", place.path(name)));
         let sheet = Sheet {
             noun,
@@ -159,10 +165,11 @@ impl Form<'_> {
             faults: self.faults,
             hidden: self.hidden,
             guide: guide::of(app, &place.tenant, noun, self.thing),
+            section,
             is_stored: self.name.is_some(),
             delete: delete.as_deref(),
         };
-        sheet.page(&Frame::of_tenant(app, caller, &place.tenant, noun.name, title))
+        Ok(sheet.page(&Frame::of_tenant(app, caller, &place.tenant, noun.name, title)))
     }
 }
 
@@ -181,7 +188,7 @@ pub async fn new(
     let Some((thing, hidden)) = place.noun.beginning(&asked) else {
         return Ok(guide::choose(&app, &caller, &place).into_response());
     };
-    Ok(Form { place: &place, name: None, thing: &thing, posted: None, faults: &[], hidden: &hidden }.page(&app, &caller))
+    Form { place: &place, name: None, thing: &thing, posted: None, faults: &[], hidden: &hidden }.page(&app, &caller).await
 }
 
 /// `POST /admin/{tenant}/{noun}`
@@ -206,7 +213,7 @@ pub async fn edit(
     let place = Place::find(&app, &caller, &tenant, &noun).await?;
     let thing = place.stored(&app, &name).await?;
     let form = Form { place: &place, name: Some(&name), thing: &thing, posted: None, faults: &[], hidden: &[] };
-    Ok(form.page(&app, &caller))
+    form.page(&app, &caller).await
 }
 
 /// `POST /admin/{tenant}/{noun}/{name}`
@@ -225,7 +232,7 @@ pub async fn settings(State(app): State<App>, caller: Caller, Path(tenant): Path
     let place = Place::settings(caller.tenant(&app, &tenant).await?);
     let thing = place.stored(&app, &tenant).await?;
     let form = Form { place: &place, name: Some(&tenant), thing: &thing, posted: None, faults: &[], hidden: &[] };
-    Ok(form.page(&app, &caller))
+    form.page(&app, &caller).await
 }
 
 /// `POST /admin/{tenant}/settings`
@@ -250,7 +257,7 @@ impl Write<'_> {
         let fields = self.place.noun.fields(&self.base);
         let mut thing = match form::read(fields, &|name| self.posted.one(name), self.base.clone()) {
             Ok(thing) => thing,
-            Err(faults) => return Ok(self.again(&faults)),
+            Err(faults) => return self.again(&faults).await,
         };
         // What a stored thing is called is not what a form says.
         for field in fields.iter().filter(|field| field.fixed && self.name.is_some()) {
@@ -263,14 +270,14 @@ impl Write<'_> {
                 self.app.deliveries.nudge();
                 Ok(self.written(&plan, &thing))
             }
-            Err(Refusal::Faults(faults)) => Ok(self.again(&faults)),
+            Err(Refusal::Faults(faults)) => self.again(&faults).await,
             Err(Refusal::Exists) => {
                 let text = format!("there is a {} of this name already", self.place.key.word());
-                Ok(self.again(&[Fault { path: self.place.noun.key.to_owned(), text }]))
+                self.again(&[Fault { path: self.place.noun.key.to_owned(), text }]).await
             }
             Err(Refusal::Missing) => Err(missing(self.place.key.word())),
-            Err(Refusal::Forbidden(text) | Refusal::Conflict(text)) => Ok(self.again(&whole(text.to_owned()))),
-            Err(Refusal::LastAdministrator) => Ok(self.again(&whole(LastAdministrator.to_string()))),
+            Err(Refusal::Forbidden(text) | Refusal::Conflict(text)) => self.again(&whole(text.to_owned())).await,
+            Err(Refusal::LastAdministrator) => self.again(&whole(LastAdministrator.to_string())).await,
             Err(Refusal::Store(e)) => Err(e.into()),
         }
     }
@@ -299,9 +306,9 @@ impl Write<'_> {
         confirm::done(&to, what)
     }
 
-    fn again(&self, faults: &[Fault]) -> Response {
+    async fn again(&self, faults: &[Fault]) -> Result<Response, PageError> {
         let (place, name, thing, hidden) = (self.place, self.name, &self.base, &self.hidden[..]);
-        Form { place, name, thing, posted: Some(self.posted), faults, hidden }.page(self.app, &self.posted.caller)
+        Form { place, name, thing, posted: Some(self.posted), faults, hidden }.page(self.app, &self.posted.caller).await
     }
 }
 

@@ -54,6 +54,23 @@ pub const DIRECTORIES: Noun = Noun {
     ]),
 };
 
+#[rustfmt::skip]
+pub const INVITES: Noun = Noun {
+    name: "invites",
+    key: "email",
+    title: "Invites",
+    add: "Invite somebody",
+    lead: "They get a link that makes them a user here, once.",
+    platform: false,
+    columns: &[],
+    fields: Fields::Same(&[
+        Field::new("email", "E-mail address", Kind::Text, "").fixed(),
+        Field::new("name", "Name", Kind::Text, ""),
+        Field::new("teams", "Teams", Kind::Lines, "Teams to join, one on each line."),
+        Field::new("expires_in", "The invite ends", Kind::Choice(&[("7d", "In 7 days"), ("1d", "In a day"), ("30d", "In 30 days"), ("90d", "In 90 days")]), ""),
+    ]),
+};
+
 const PROVISIONING: Kind = Kind::Choice(&[
     ("jit", "Just in time: a user comes to be at the first sign-in"),
     ("invite", "By invitation only"),
