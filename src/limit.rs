@@ -18,6 +18,9 @@ use governor::{
 /// Requests without a good token of a directory that one address may make in a minute.
 const STRANGERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
 
+/// Looks at others' servers that one administrator may ask for in a minute: each calls several addresses that they typed.
+const CHECKS: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
+
 /// All limits of one node.
 pub struct Limits {
     /// On sign-ins begun, by address.
@@ -26,6 +29,8 @@ pub struct Limits {
     pub pushes: Limiter,
     /// On refusals of tokens that are no directory's, by address.
     pub strangers: Limiter,
+    /// On looks at providers while their settings are typed, by who asks.
+    pub checks: Limiter,
     /// What the log says of those who were refused.
     pub floods: Floods,
 }
@@ -35,12 +40,12 @@ impl Limits {
     #[must_use]
     pub fn new(sign_ins: NonZeroU32, pushes: NonZeroU32) -> Self {
         let (sign_ins, pushes) = (Limiter::new(sign_ins), Limiter::steady(pushes));
-        Self { sign_ins, pushes, strangers: Limiter::new(STRANGERS), floods: Floods::default() }
+        Self { sign_ins, pushes, strangers: Limiter::new(STRANGERS), checks: Limiter::new(CHECKS), floods: Floods::default() }
     }
 
     /// Begins another round, of about a minute.
     pub fn begin_round(&self) {
-        [&self.sign_ins, &self.pushes, &self.strangers].into_iter().for_each(Limiter::forget_quiet);
+        [&self.sign_ins, &self.pushes, &self.strangers, &self.checks].into_iter().for_each(Limiter::forget_quiet);
         self.floods.sum_up();
     }
 }

@@ -2,10 +2,12 @@
 //! providers. Their addresses are typed in by tenants' administrators, so each call is treated as one that an attacker
 //! may aim (SSRF): https only, no private address at connect time, no redirect to another origin, bounded time and size.
 //!
-//! `allow` is the operator's list of exceptions, `address` knows the private ranges.
+//! `allow` is the operator's list of exceptions, `address` knows the private ranges, `probe` tells those who typed an address
+//! what came of calling it.
 
 mod address;
 mod allow;
+mod probe;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +24,7 @@ use url::{Host, Url};
 
 pub use address::is_public;
 pub use allow::{Allow, AllowError};
+pub use probe::Probe;
 
 /// Largest body that is read, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;

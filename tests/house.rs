@@ -63,7 +63,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // They touch one thing each.
     ("store", &["oauth", "policy", "clock", "secret", "seal"]),
     ("token", &["oauth", "policy", "clock", "secret", "seal", "outbound", "metrics"]),
-    ("connector", &["oauth", "policy", "token", "clock", "secret", "seal", "outbound", "metrics"]),
+    ("connector", &["oauth", "policy", "token", "clock", "secret", "seal", "outbound", "metrics", "moment"]),
     ("grant", &["oauth", "policy", "store", "token", "clock", "secret", "seal", "metrics"]),
     // Of `token` only what reads a key set, so that a file's unusable keys are a problem of their line.
     ("apply", &["oauth", "policy", "store", "token", "connector", "clock", "secret", "seal", "password", "suggest", "moment"]),

@@ -1,6 +1,6 @@
 //! Operators over `/api/v1`: an administrator's bearer token says who asks and for which tenants (`operator`, `desk`), and
-//! what belongs to another tenant is not there. `things` is what a tenant owns, as a file would say it; the others are deeds
-//! that no file speaks of.
+//! what belongs to another tenant is not there. `things` is what a tenant owns, as a file would say it; `inspection` looks at
+//! providers before that is saved; the others are deeds that no file speaks of.
 //!
 //! No cookie opens anything of the API, so no page of another origin can have a browser ask. The `pages` are for people: a
 //! session opens them, and forms carry a token.
@@ -9,6 +9,7 @@ mod audit;
 mod desk;
 mod directory_tokens;
 mod expiring;
+mod inspection;
 mod invites;
 mod keys;
 pub mod pages;
@@ -60,6 +61,7 @@ fn all() -> Vec<Route> {
         route(Method::GET, one, |r| r.get(things::show)),
         route(Method::PUT, one, |r| r.put(things::put)),
         route(Method::DELETE, one, |r| r.delete(things::remove)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/{noun}/{name}/check", |r| r.post(inspection::check)),
     ]
 }
 

@@ -3,8 +3,10 @@
 //! brought back and gives an [`Identity`].
 //!
 //! `registry` opens connectors from stored connections and keeps them until the connection changes; `oidc/` is the
-//! OpenID Connect relying party, `saml/` the SAML service provider; `presets` knows how real providers name things.
+//! OpenID Connect relying party, `saml/` the SAML service provider; `presets` knows how real providers name things;
+//! `check` looks at a provider before anything of it is saved.
 
+pub mod check;
 mod clean;
 mod groups;
 pub mod oidc;

@@ -3,7 +3,7 @@
 //! `identity` (what a connection says) → `linking` (which user that is) → `access` (may they pass, on this path, now).
 //! A foreign token: `trusted_issuer` (whose tokens) → `claim_rules` (what they must say) → `mapping` (which mapping counts) →
 //! `principal` (who that is) → `role` (what they may do), and `site` for the services behind forward auth.
-//! What a customer pushes: `directory` (what its groups mean).
+//! What a customer pushes: `directory` (what its groups mean). What a look at a provider shows: `finding`.
 
 pub mod access;
 pub mod chosen_password;
@@ -11,6 +11,7 @@ pub mod claim_rules;
 pub mod connection;
 pub mod directory;
 pub mod email;
+pub mod finding;
 pub mod identity;
 pub mod identity_header;
 pub mod issuer_check;

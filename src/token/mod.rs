@@ -9,7 +9,7 @@
 //!
 //! `validator` holds the table of issuers whose bearer tokens we accept, each a `source`: our own is one of them. A token
 //! (`presented`) that its issuer must be asked about goes to `introspection` instead of a key. `steps` takes down what was
-//! looked at when an operator asks why. The other direction: `material` makes and imports private keys, `keys` parses
+//! looked at when an operator asks why, and `check` looks at an issuer whose settings somebody types. The other direction: `material` makes and imports private keys, `keys` parses
 //! them, `ring` keeps them and signs, `rotation` decides when the next one is due, `issue` puts the claims together. Where
 //! rows are stored is not this room's concern.
 //!
@@ -75,6 +75,7 @@
 //! ```
 
 pub mod alg;
+pub mod check;
 pub mod claims;
 pub mod discovered;
 pub mod introspection;
@@ -105,6 +106,7 @@ pub use invalid::Invalid;
 pub use jwk::{KeySource, PublicKey};
 pub use keys::{SigningKey, Validity};
 pub use material::{KeyMaterial, import_jwks};
+pub use presented::may_be_asked_about;
 pub use ring::KeyRing;
 pub use rules::Rules;
 pub use source::Source;

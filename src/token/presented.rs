@@ -31,11 +31,21 @@ impl<'a> Presented<'a> {
         self.jwt
     }
 
-    /// Whether its issuer can be asked about it: it reads as a JWT, or is in the form of a bearer token (RFC 6750 §2.1) and
-    /// no JWT at all. What is nearly a JWT is refused here: a damaged token of one issuer is not shown to another.
+    /// Whether its issuer can be asked about it; see [`may_be_asked_about`].
     pub(super) fn may_be_asked_about(&self) -> bool {
-        let token = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
-        let fits = (1..=OPAQUE_LIMIT).contains(&self.text.len()) && self.text.bytes().all(token);
-        fits && (self.jwt.is_ok() || !(self.text.starts_with("eyJ") && self.text.split('.').count() == 3))
+        is_asked_about(self.text, self.jwt.is_ok())
     }
+}
+
+/// Whether the issuer of a token can be asked about it: it reads as a JWT, or is in the form of a bearer token (RFC 6750
+/// §2.1) and no JWT at all. What is nearly a JWT is refused here: a damaged token of one issuer is not shown to another.
+#[must_use]
+pub fn may_be_asked_about(token: &str) -> bool {
+    is_asked_about(token, Unverified::read(token, HARD_LIMIT).is_ok())
+}
+
+fn is_asked_about(text: &str, is_jwt: bool) -> bool {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
+    let fits = (1..=OPAQUE_LIMIT).contains(&text.len()) && text.bytes().all(token);
+    fits && (is_jwt || !(text.starts_with("eyJ") && text.split('.').count() == 3))
 }

@@ -37,6 +37,7 @@ use crate::{
     token::{
         Accepted, Invalid, Refused, Scope,
         issue::AccessClaims,
+        may_be_asked_about,
         unverified::{HARD_LIMIT, Unverified},
     },
 };
@@ -162,24 +163,37 @@ impl Catalogue {
     /// so its tokens are unknown to the validator. That it is off is for the log: nothing shows that its token is its own.
     /// Where what is stored of it cannot be read, the fault is ours, and no client is told that its token is bad.
     fn reason(&self, token: &str, scope: &Scope<'_>, invalid: Invalid) -> Denied {
+        let Ok(unverified) = Unverified::read(token, HARD_LIMIT) else {
+            return self.unasked(token, scope).map_or_else(|| invalid.into(), |issuer| self.unreadable(issuer));
+        };
         let Invalid::Issuer { found, .. } = &invalid else { return invalid.into() };
-        let Ok(unverified) = Unverified::read(token, HARD_LIMIT) else { return invalid.into() };
         let named = self.named_by(&unverified, scope);
         if let Some((issuer, off)) = named.iter().find_map(|issuer| Some((issuer, issuer.off?))) {
             return Denied::Invalid(Invalid::Issuer { found: found.clone(), expected: format!("{issuer} to be on: {off}") });
         }
         if let Some(issuer) = named.iter().copied().find(|issuer| issuer.unreadable).or_else(|| self.lost(&named, scope)) {
-            let tenant = self.tenant(&issuer.tenant_id).map_or("", |tenant| tenant.name.as_str());
-            let why = issuer.problem.as_deref().unwrap_or_default();
-            return Denied::Unavailable(format!(
-                "{issuer} of tenant {tenant} cannot be read, and the token may be its own: {why}; apply the file that \
-                 describes it, or restore its row"
-            ));
+            return self.unreadable(issuer);
         }
         match named.iter().find_map(|issuer| Some((issuer, issuer.problem.as_ref()?))) {
             Some((issuer, problem)) => Denied::Invalid(Invalid::Keys(format!("{issuer} cannot work: {problem}"))),
             None => invalid.into(),
         }
+    }
+
+    /// The fault is ours: what is stored of this issuer cannot be read.
+    fn unreadable(&self, issuer: &Issuer) -> Denied {
+        let tenant = self.tenant(&issuer.tenant_id).map_or("", |tenant| tenant.name.as_str());
+        let why = issuer.problem.as_deref().unwrap_or_default();
+        Denied::Unavailable(format!(
+            "{issuer} of tenant {tenant} cannot be read, and the token may be its own: {why}; apply the file that \
+             describes it, or restore its row"
+        ))
+    }
+
+    /// An issuer of the tenant that might have been asked about an opaque token, could it be read.
+    fn unasked(&self, token: &str, scope: &Scope<'_>) -> Option<&Arc<Issuer>> {
+        scope.tenant.filter(|_| may_be_asked_about(token))?;
+        self.issuers().find(|issuer| issuer.unreadable && issuer.off.is_none() && is_within(issuer, scope))
     }
 
     /// An issuer within the scope of which not even the name can be read that its tokens have: one whose token nobody else

@@ -86,10 +86,16 @@ test('a trusted issuer, its external identity, and a role for it', async () => {
   await open('/external_identities/new');
   await page.getByLabel('Name').fill('runner');
   await page.getByLabel('Identity provider').fill('ci');
-  await page.getByLabel('Claims').fill('repository_id = 456789\nemail = *@demo.example');
+  const claim = (n) => page.getByRole('group', { name: `Claim ${n}`, exact: true });
+  await claim(1).getByLabel('Claim').fill('repository_id');
+  await claim(1).getByLabel('Values, one on each line').fill('456789\n456790');
+  await page.getByRole('button', { name: 'Add rows' }).click();
+  await claim(2).getByLabel('Claim').fill('email');
+  await claim(2).getByLabel('Values, one on each line').fill('*@demo.example');
   await page.getByRole('button', { name: 'Create' }).click();
   await page.getByText('It was created.').waitFor();
-  assert.equal(await page.getByLabel('Claims').inputValue(), 'email = *@demo.example\nrepository_id = 456789');
+  assert.equal(await claim(1).getByLabel('Values, one on each line').inputValue(), '*@demo.example');
+  assert.equal(await claim(2).getByLabel('Values, one on each line').inputValue(), '456789\n456790');
   await look('external-identity');
   await open('/resources/new');
   await page.getByLabel('Name').fill('gpt');

@@ -101,7 +101,7 @@ impl Desk {
         tenants::find_by_name(&self.app.db, "acme").await.unwrap().unwrap()
     }
 
-    async fn stored(&self, noun: Noun, name: &str) -> Option<Value> {
+    pub async fn stored(&self, noun: Noun, name: &str) -> Option<Value> {
         single::show(&self.app.db, &self.app.sealer, &self.tenant().await, noun, name).await.unwrap()
     }
 
@@ -172,6 +172,9 @@ fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('t', Method::POST, format!("/admin/acme/users/{user}/deactivate")),
         ('t', Method::POST, format!("/admin/acme/users/{user}/activate")),
     ];
+    for thing in ["connections/okta", "connections/new", "trusted_issuers/idp"] {
+        all.push(('t', Method::POST, format!("/admin/acme/{thing}/check")));
+    }
     for (noun, name) in THINGS {
         let level = if noun == "sites" { 'p' } else { 't' };
         all.extend([
@@ -360,16 +363,30 @@ async fn what_was_typed_stays_beside_what_is_wrong(backend: Backend) {
     let taken = desk.fill(&mut ada, "/admin/acme/teams/new", "/admin/acme/teams", &[("name", "sre")]).await;
     assert!(taken.status == 422 && taken.body.contains("there is a team of this name already"), "{}", taken.body);
     let page = "/admin/acme/external_identities/new";
-    let wrong = [("name", "x"), ("issuer", "nobody"), ("claims", "no equals sign")];
+    let wrong = [("name", "x"), ("issuer", "nobody"), ("claims.0.name", "email"), ("claims.0.values", " ")];
     let answer = desk.fill(&mut ada, page, "/admin/acme/external_identities", &wrong).await;
-    assert!(answer.status == 422 && answer.body.contains("is no name = value"), "{}", answer.body);
+    assert!(answer.status == 422 && answer.body.contains("the claim email has no value"), "{}", answer.body);
 
     // What a name is called stays, whatever the form says.
     let path = "/admin/acme/external_identities/ci";
-    let fields = [("name", "evil"), ("issuer", "idp"), ("claims", "email = *@other.example")];
+    let fields = [
+        ("name", "evil"),
+        ("issuer", "idp"),
+        ("claims.0.name", "email"),
+        ("claims.0.values", "*@other.example\r\n*@third.example"),
+    ];
+    let more: Vec<_> = fields.into_iter().chain([("more", "claims")]).collect();
+    let answer = desk.fill(&mut ada, path, path, &more).await;
+    assert_eq!(
+        (answer.status, answer.body.matches(".values\"").count()),
+        (200, 6),
+        "more rows, and nothing saved: {}",
+        answer.body
+    );
+    assert_eq!(desk.stored(Noun::ExternalIdentities, "ci").await.unwrap()["claims"], json!({"email": "*@acme.example"}));
     assert_eq!(desk.fill(&mut ada, path, path, &fields).await.location(), Some("/admin/acme/external_identities/ci?done=saved"));
     let stored = desk.stored(Noun::ExternalIdentities, "ci").await.unwrap();
-    assert_eq!(stored["claims"], json!({"email": "*@other.example"}));
+    assert_eq!(stored["claims"], json!({"email": ["*@other.example", "*@third.example"]}));
     let ask = ada.get(&desk.at(&format!("{path}/delete"))).await;
     assert!(ask.body.contains("loses viewer on model gpt"), "{}", ask.body);
 }

@@ -129,6 +129,9 @@ fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>, [u
         ("POST", path) if path == many => ("tenants/acme/teams", named(), [404, 201, 201]),
         ("GET", path) if path == one => ("tenants/acme/teams/sre", None, [404, 200, 200]),
         ("PUT", path) if path == one => ("tenants/acme/teams/put-WHO", Some(json!({})), [404, 201, 201]),
+        ("POST", "/api/v1/tenants/{tenant}/{noun}/{name}/check") => {
+            ("tenants/acme/connections/none/check", Some(json!({"saml": {}})), [404, 200, 200])
+        }
         ("DELETE", path) if path == one => ("tenants/acme/teams/gone-WHO", None, [404, 200, 200]),
         _ => return None,
     })

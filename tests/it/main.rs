@@ -26,6 +26,7 @@ mod audit_trail;
 mod authorize;
 mod backchannel;
 mod browser;
+mod checks;
 mod cli;
 mod cli_directories;
 mod cli_users;

@@ -45,6 +45,11 @@ async fn its_tokens_meet_a_fault_of_ours(backend: Backend) {
         assert!(!answer.body.contains("idp"), "the client learns nothing of it: {}", answer.body);
         assert_eq!(named(&at(query, &stranger).await), "401 Invalid issuer", "{query}: a stranger is a stranger");
     }
+    // An opaque token might be its own too, and what is no token is nobody's.
+    for (query, token, status) in [("?tenant=acme", "opaque", 503), ("?tenant=other", "opaque", 401), ("", "opaque", 401)] {
+        assert_eq!(at(query, token).await.status, status, "{query} {token}");
+    }
+    assert_eq!(at("?tenant=acme", "eyJ.damaged.jwt").await.status, 401);
     let logged = log.text();
     let line = logged.lines().find(|line| line.contains("trusted issuer idp of tenant acme cannot be read"));
     assert!(line.is_some_and(|line| line.contains("trusted issuer settings") && line.contains("restore")), "{logged}");
@@ -56,6 +61,7 @@ async fn its_tokens_meet_a_fault_of_ours(backend: Backend) {
     // Switched off, it is as if it were not there; and mended, all is well.
     world.sql("UPDATE trusted_issuers SET enabled = FALSE").await;
     damage(&world, &row.id, &legible(world.idp.issuer())).await;
+    assert_eq!(at("?tenant=acme", "opaque").await.status, 401);
     assert_eq!(named(&at("", &token).await), "401 Invalid issuer");
     trusted_issuers::save(&world.app.db, &row).await.unwrap();
     assert_eq!(world.name(&token).await, "caller");

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use super::claims::{self, Row};
 use crate::apply::single::Fault;
 
 /// How a field is typed.
@@ -20,8 +21,8 @@ pub enum Kind {
     Choice(&'static [(&'static str, &'static str)]),
     /// Several texts, one on each line.
     Lines,
-    /// Several names with a value, `name = value` on each line.
-    Pairs,
+    /// What claims must be: a row for each.
+    Claims,
     /// A whole number.
     Number,
     /// JSON, for what has too many shapes for fields.
@@ -79,7 +80,11 @@ pub fn read(fields: &[Field], posted: Posted<'_>, base: Value) -> Result<Value, 
     let mut thing = if base.is_object() { base } else { Value::Object(Map::new()) };
     let mut faults = Vec::new();
     for field in fields {
-        match value_of(field, posted(field.path).unwrap_or_default()) {
+        let value = match field.kind {
+            Kind::Claims => claims::read(field.path, posted),
+            _ => value_of(field, posted(field.path).unwrap_or_default()),
+        };
+        match value {
             Ok(Some(value)) => set(&mut thing, field.path, value),
             // A secret that is not typed stays.
             Ok(None) if field.kind == Kind::Secret => {}
@@ -107,7 +112,6 @@ fn value_of(field: &Field, typed: &str) -> Result<Option<Value>, Fault> {
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     Ok(Some(match field.kind {
         Kind::Lines => lines().map(|line| Value::String(line.to_owned())).collect(),
-        Kind::Pairs => Value::Object(pairs(field, lines())?),
         Kind::Number => {
             let number: i64 = text.parse().map_err(|_| fault(field.path, "this must be a whole number"))?;
             Value::from(number)
@@ -117,21 +121,6 @@ fn value_of(field: &Field, typed: &str) -> Result<Option<Value>, Fault> {
         Kind::Secret => Value::String(typed.to_owned()),
         _ => Value::String(text.to_owned()),
     }))
-}
-
-fn pairs<'a>(field: &Field, lines: impl Iterator<Item = &'a str>) -> Result<Map<String, Value>, Fault> {
-    let mut found = Map::new();
-    for line in lines {
-        let Some((name, value)) = line.split_once('=').map(|(name, value)| (name.trim(), value.trim())) else {
-            return Err(fault(field.path, format!("{line:?} is no name = value")));
-        };
-        // What is more than a text is shown as JSON, and read as such.
-        let shape = value.starts_with(['{', '[']).then(|| serde_json::from_str(value).ok()).flatten();
-        if found.insert(name.to_owned(), shape.unwrap_or_else(|| Value::String(value.to_owned()))).is_some() {
-            return Err(fault(field.path, format!("{name:?} stands twice")));
-        }
-    }
-    Ok(found)
 }
 
 fn set(thing: &mut Value, path: &str, value: Value) {
@@ -167,6 +156,8 @@ pub struct Shown {
     pub id: String,
     /// What stands in it.
     pub value: String,
+    /// The rows of [`Kind::Claims`].
+    pub rows: Vec<Row>,
     /// What is wrong with it.
     pub error: Option<String>,
     /// Whether the thing is there already, so that a fixed field stays.
@@ -192,16 +183,17 @@ impl Shown {
         match self.field.kind {
             Kind::Text => "text",
             Kind::Number => "number",
-            Kind::Block | Kind::Lines | Kind::Pairs | Kind::Json => "block",
+            Kind::Block | Kind::Lines | Kind::Json => "block",
             Kind::Secret => "secret",
             Kind::Switch => "switch",
             Kind::Choice(_) => "choice",
+            Kind::Claims => "claims",
         }
     }
 
     /// Lines of a block.
     #[must_use]
-    pub fn rows(&self) -> usize {
+    pub fn lines(&self) -> usize {
         self.value.lines().count().clamp(3, 12)
     }
 
@@ -219,14 +211,18 @@ impl Shown {
 pub fn show(fields: &[Field], posted: Option<Posted<'_>>, stored: &Value, faults: &[Fault], kept: bool) -> Vec<Shown> {
     let shown = fields.iter().map(|field| {
         let value = match posted {
-            _ if field.kind == Kind::Secret => String::new(),
+            _ if matches!(field.kind, Kind::Secret | Kind::Claims) => String::new(),
             _ if field.fixed && kept => text_of(field, stored),
             Some(posted) => posted(field.path).unwrap_or_default().to_owned(),
             None => text_of(field, stored),
         };
+        let rows = match field.kind {
+            Kind::Claims => claims::rows(field.path, posted, found(field, stored)),
+            _ => Vec::new(),
+        };
         let own: Vec<&str> = faults.iter().filter(|f| belongs(fields, &f.path, field)).map(|f| f.text.as_str()).collect();
         let error = (!own.is_empty()).then(|| own.join(". "));
-        Shown { field: *field, id: field.path.replace('.', "-"), value, error, kept }
+        Shown { field: *field, id: field.path.replace('.', "-"), value, rows, error, kept }
     });
     shown.collect()
 }
@@ -248,8 +244,12 @@ fn belongs(fields: &[Field], path: &str, field: &Field) -> bool {
     nearest.is_some_and(|f| f.path == field.path)
 }
 
+fn found<'v>(field: &Field, stored: &'v Value) -> Option<&'v Value> {
+    stored.pointer(&format!("/{}", field.path.replace('.', "/")))
+}
+
 fn text_of(field: &Field, stored: &Value) -> String {
-    let found = stored.pointer(&format!("/{}", field.path.replace('.', "/")));
+    let found = found(field, stored);
     let line = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     match (field.kind, found) {
         (_, None | Some(Value::Null)) => String::new(),
@@ -261,9 +261,6 @@ fn text_of(field: &Field, stored: &Value) -> String {
             }
         }
         (Kind::Json, Some(value)) => serde_json::to_string_pretty(value).unwrap_or_default(),
-        (Kind::Pairs, Some(Value::Object(map))) => {
-            map.iter().map(|(name, value)| format!("{name} = {}", line(value))).collect::<Vec<_>>().join("\n")
-        }
         (_, Some(Value::Array(items))) => items.iter().map(line).collect::<Vec<_>>().join("\n"),
         (_, Some(value)) => line(value),
     }
@@ -281,7 +278,7 @@ mod tests {
         Field::new("oidc.issuer", "Issuer", Kind::Text, "https://…"),
         Field::new("oidc.client_secret", "Client secret", Kind::Secret, ""),
         Field::new("domains", "Domains", Kind::Lines, ""),
-        Field::new("claims", "Claims", Kind::Pairs, ""),
+        Field::new("claims", "Claims", Kind::Claims, ""),
         Field::new("saml.skew", "Skew", Kind::Number, "").advanced(),
         Field::new("rules", "Rules", Kind::Json, ""),
     ];
@@ -293,7 +290,8 @@ mod tests {
             "oidc.issuer" => "https://a.example/",
             "oidc.client_secret" => " s ",
             "domains" => "a.example\r\n\r\n b.example ",
-            "claims" => "email = *@a.example\nx=a=b\nhd = {\"values\":[\"a\"]}",
+            "claims.0.name" => "email",
+            "claims.0.values" => "*@a.example\r\nx=a=b",
             "saml.skew" => "30",
             "rules" => r#"[{"group": "*"}]"#,
             _ => return None,
@@ -306,11 +304,16 @@ mod tests {
         let expected = json!({
             "kept": 1, "name": "okta", "enabled": true, "domains": ["a.example", "b.example"],
             "oidc": {"issuer": "https://a.example/", "client_secret": " s ", "scopes": "openid"},
-            "claims": {"email": "*@a.example", "x": "a=b", "hd": {"values": ["a"]}}, "saml": {"skew": 30}, "rules": [{"group": "*"}],
+            "claims": {"email": ["*@a.example", "x=a=b"]}, "saml": {"skew": 30}, "rules": [{"group": "*"}],
         });
         assert_eq!(thing, expected);
         let shown = show(&FIELDS, None, &thing, &[], true);
-        let again = |name: &str| shown.iter().find(|s| s.field.path == name).map(|s| s.value.as_str());
+        let again = |name: &str| match name.strip_prefix("claims.") {
+            Some("0.name") => Some(shown[5].rows[0].name.as_str()),
+            Some("0.values") => Some(shown[5].rows[0].values.as_str()),
+            Some(_) => None,
+            None => shown.iter().find(|s| s.field.path == name).map(|s| s.value.as_str()),
+        };
         assert_eq!(again("oidc.client_secret"), Some(""), "never given back");
         assert_eq!(read(&FIELDS, &again, thing.clone()).unwrap(), thing);
     }
@@ -326,19 +329,18 @@ mod tests {
     fn what_cannot_be_read_is_a_fault_of_its_field() {
         let bad = |name: &str| {
             Some(match name {
-                "claims" => "no equals sign",
+                "claims.0.name" => "email",
+                "claims.0.values" => "",
                 "saml.skew" => "soon",
                 "rules" => "[",
                 _ => return None,
             })
         };
         let faults = read(&FIELDS, &bad, Value::Null).unwrap_err();
-        assert_eq!(faults.iter().map(|f| f.path.as_str()).collect::<Vec<_>>(), ["claims", "saml.skew", "rules"]);
-        let twice = read(&FIELDS, &|name| (name == "claims").then_some("a=1\na=2"), Value::Null).unwrap_err();
-        assert!(twice[0].text.contains("twice"));
+        assert_eq!(faults.iter().map(|f| f.path.as_str()).collect::<Vec<_>>(), ["claims.email", "saml.skew", "rules"]);
         let shown = show(&FIELDS, Some(&bad), &Value::Null, &faults, false);
         assert_eq!(shown.iter().filter(|s| s.error.is_some()).count(), 3);
-        assert_eq!(shown[5].value, "no equals sign", "what was typed stays");
+        assert_eq!(shown[5].rows[0].name, "email", "what was typed stays");
         assert_eq!(shown[5].described_by(), "claims-error");
     }
 

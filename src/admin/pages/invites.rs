@@ -101,6 +101,8 @@ fn sheet(app: &App, caller: &Caller, tenant: &Tenant, posted: Option<&Posted>, f
         guide: None,
         section: None,
         is_stored: false,
+        check: None,
+        findings: None,
         delete: None,
     };
     sheet.page(&Frame::of_tenant(app, caller, tenant, SECTION, INVITES.add))

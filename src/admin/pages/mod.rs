@@ -5,6 +5,7 @@
 //! GET  /admin/{tenant}/{noun}              list     a page of names, searched and paged by the database
 //! GET  /admin/{tenant}/{noun}/new, …/{name}   edit    form (pure) shows the thing's fields
 //! POST …                                   edit     form reads the thing again → apply::single writes it, or says what is wrong
+//! POST …/{name}/check                      check    the form again, with what was found where it leads
 //! GET, POST …/{name}/delete                removal  what would be lost, then the deletion
 //! ```
 //! `caller` stands before every page: who asks, and whether a form is really theirs. `fields` says which settings each noun's
@@ -12,6 +13,8 @@
 
 mod audit;
 mod caller;
+mod check;
+mod claims;
 mod confirm;
 mod directories;
 mod expiring;
@@ -31,7 +34,9 @@ mod things;
 mod users;
 
 use axum::{
-    Router, middleware,
+    Router,
+    http::header,
+    middleware,
     response::Response,
     routing::{get, post},
 };
@@ -76,12 +81,15 @@ pub fn routes() -> Router<App> {
         .route("/admin/{tenant}/{noun}", get(things::list).post(things::create))
         .route("/admin/{tenant}/{noun}/new", get(things::new))
         .route("/admin/{tenant}/{noun}/{name}", get(things::edit).post(things::save))
+        .route("/admin/{tenant}/{noun}/{name}/check", post(check::check))
         .route("/admin/{tenant}/{noun}/{name}/delete", get(things::ask).post(things::delete))
         .layer(middleware::map_response(scripted))
 }
 
-/// The pages have small scripts of ours, each a file; nothing inline runs.
+/// The pages have small scripts of ours, each a file; nothing inline runs. A page that needs more has said so.
 async fn scripted(mut response: Response) -> Response {
-    page::set_policy(response.headers_mut(), &page::content_security_policy(&[], true));
+    if !response.headers().contains_key(header::CONTENT_SECURITY_POLICY) {
+        page::set_policy(response.headers_mut(), &page::content_security_policy(&[], true));
+    }
     response
 }

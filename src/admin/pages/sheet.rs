@@ -15,7 +15,11 @@ use super::{
     frame::Frame,
     guide::Guide,
 };
-use crate::apply::single::Fault;
+use crate::{
+    apply::single::Fault,
+    page::{scripted_policy, set_policy},
+    policy::finding::Finding,
+};
 
 /// A form to show.
 pub struct Sheet<'a> {
@@ -39,6 +43,10 @@ pub struct Sheet<'a> {
     pub section: Option<String>,
     /// Whether there is such a thing already.
     pub is_stored: bool,
+    /// Where it is checked without being saved, if it can be.
+    pub check: Option<String>,
+    /// What that gave.
+    pub findings: Option<&'a [Finding]>,
     /// Where it can be deleted.
     pub delete: Option<&'a str>,
 }
@@ -60,6 +68,8 @@ struct Page<'a> {
     has_advanced: bool,
     advanced_open: bool,
     save: &'a str,
+    check: Option<&'a str>,
+    findings: Option<&'a [Finding]>,
     delete: Option<&'a str>,
 }
 
@@ -87,8 +97,14 @@ impl Sheet<'_> {
             has_advanced: shown.iter().any(|s| s.field.advanced),
             advanced_open: shown.iter().any(|s| s.field.advanced && s.error.is_some()),
             save: if self.is_stored { "Save" } else { "Create" },
+            check: self.check.as_deref(),
+            findings: self.findings,
             delete: self.delete,
         };
-        (if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, page).into_response()
+        let mut response = (if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, page).into_response();
+        if self.check.is_some() {
+            set_policy(response.headers_mut(), &scripted_policy());
+        }
+        response
     }
 }

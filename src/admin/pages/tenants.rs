@@ -62,6 +62,8 @@ fn sheet(app: &App, caller: &Caller, posted: Option<&Posted>, faults: &[Fault]) 
         guide: None,
         section: None,
         is_stored: false,
+        check: None,
+        findings: None,
         delete: None,
     };
     sheet.page(&Frame::of_platform(app, caller, LIST, SETTINGS.add))

@@ -19,6 +19,7 @@ use super::{
     sheet::Sheet,
 };
 use crate::{
+    admin::inspection,
     app::App,
     apply::{
         self, Action, Hashing, Plan,
@@ -26,6 +27,7 @@ use crate::{
     },
     error::PageError,
     operator::Operator,
+    policy::finding::Finding,
     store::{audit::Actor, db::Tx, tenants::Tenant, users::LastAdministrator},
 };
 
@@ -33,7 +35,7 @@ use crate::{
 pub struct Place {
     pub tenant: Tenant,
     pub noun: &'static Noun,
-    key: single::Noun,
+    pub key: single::Noun,
 }
 
 impl Place {
@@ -80,7 +82,11 @@ impl Place {
         self.key.name_in(thing.as_object()?)
     }
 
-    async fn stored(&self, app: &App, name: &str) -> Result<Value, PageError> {
+    /// The thing as it is stored.
+    ///
+    /// # Errors
+    /// A page: there is none of this name.
+    pub async fn stored(&self, app: &App, name: &str) -> Result<Value, PageError> {
         let thing = single::show(&app.db, &app.sealer, &self.tenant, self.key, name).await?;
         thing.ok_or_else(|| missing(self.key.word()))
     }
@@ -132,17 +138,24 @@ fn row(place: &Place, thing: &Value) -> Option<Row> {
 
 /// The form of a thing: of a stored one (by what it is called in addresses) or a new one, with what was typed, what is wrong
 /// with it, and what goes along unseen.
-struct Form<'a> {
-    place: &'a Place,
-    name: Option<&'a str>,
-    thing: &'a Value,
-    posted: Option<&'a Posted>,
-    faults: &'a [Fault],
-    hidden: &'a [(&'static str, String)],
+pub struct Form<'a> {
+    pub place: &'a Place,
+    pub name: Option<&'a str>,
+    pub thing: &'a Value,
+    pub posted: Option<&'a Posted>,
+    pub faults: &'a [Fault],
+    pub hidden: &'a [(&'static str, String)],
+    pub findings: Option<&'a [Finding]>,
 }
 
-impl Form<'_> {
-    async fn page(&self, app: &App, caller: &Caller) -> Result<Response, PageError> {
+impl<'a> Form<'a> {
+    /// With nothing typed yet.
+    fn blank(place: &'a Place, name: Option<&'a str>, thing: &'a Value, hidden: &'a [(&'static str, String)]) -> Self {
+        Self { place, name, thing, posted: None, faults: &[], hidden, findings: None }
+    }
+
+    /// The page; with faults 422.
+    pub async fn page(&self, app: &App, caller: &Caller) -> Result<Response, PageError> {
         let (place, noun) = (self.place, self.place.noun);
         let is_tenant = place.key == single::Noun::Tenant;
         let title = match self.name {
@@ -167,6 +180,8 @@ impl Form<'_> {
             guide: guide::of(app, &place.tenant, noun, self.thing),
             section,
             is_stored: self.name.is_some(),
+            check: inspection::covers(place.key).then(|| format!("{}/check", place.path(self.name.unwrap_or("new")))),
+            findings: self.findings,
             delete: delete.as_deref(),
         };
         Ok(sheet.page(&Frame::of_tenant(app, caller, &place.tenant, noun.name, title)))
@@ -188,7 +203,7 @@ pub async fn new(
     let Some((thing, hidden)) = place.noun.beginning(&asked) else {
         return Ok(guide::choose(&app, &caller, &place).into_response());
     };
-    Form { place: &place, name: None, thing: &thing, posted: None, faults: &[], hidden: &hidden }.page(&app, &caller).await
+    Form::blank(&place, None, &thing, &hidden).page(&app, &caller).await
 }
 
 /// `POST /admin/{tenant}/{noun}`
@@ -212,8 +227,7 @@ pub async fn edit(
 ) -> Result<Response, PageError> {
     let place = Place::find(&app, &caller, &tenant, &noun).await?;
     let thing = place.stored(&app, &name).await?;
-    let form = Form { place: &place, name: Some(&name), thing: &thing, posted: None, faults: &[], hidden: &[] };
-    form.page(&app, &caller).await
+    Form::blank(&place, Some(&name), &thing, &[]).page(&app, &caller).await
 }
 
 /// `POST /admin/{tenant}/{noun}/{name}`
@@ -231,8 +245,7 @@ pub async fn save(
 pub async fn settings(State(app): State<App>, caller: Caller, Path(tenant): Path<String>) -> Result<Response, PageError> {
     let place = Place::settings(caller.tenant(&app, &tenant).await?);
     let thing = place.stored(&app, &tenant).await?;
-    let form = Form { place: &place, name: Some(&tenant), thing: &thing, posted: None, faults: &[], hidden: &[] };
-    form.page(&app, &caller).await
+    Form::blank(&place, Some(&tenant), &thing, &[]).page(&app, &caller).await
 }
 
 /// `POST /admin/{tenant}/settings`
@@ -254,6 +267,10 @@ struct Write<'a> {
 
 impl Write<'_> {
     async fn run(self) -> Result<Response, PageError> {
+        // "Add rows" saves nothing.
+        if self.posted.one("more").is_some() {
+            return Ok(self.again(&[]));
+        }
         let fields = self.place.noun.fields(&self.base);
         let mut thing = match form::read(fields, &|name| self.posted.one(name), self.base.clone()) {
             Ok(thing) => thing,
@@ -308,7 +325,7 @@ impl Write<'_> {
 
     async fn again(&self, faults: &[Fault]) -> Result<Response, PageError> {
         let (place, name, thing, hidden) = (self.place, self.name, &self.base, &self.hidden[..]);
-        Form { place, name, thing, posted: Some(self.posted), faults, hidden }.page(self.app, &self.posted.caller).await
+        Form { place, name, thing, posted: Some(self.posted), faults, hidden, findings: None }.page(self.app, &self.posted.caller).await
     }
 }
 
@@ -382,7 +399,7 @@ async fn remove(app: &App, tx: &mut Tx, caller: &Caller, place: &Place, name: &s
 
 impl Noun {
     /// What the form of a new thing begins with, and what goes along unseen; `None` when something must be chosen first.
-    fn beginning(&self, asked: &dyn Fn(&str) -> Option<String>) -> Option<(Value, Vec<(&'static str, String)>)> {
+    pub fn beginning(&self, asked: &dyn Fn(&str) -> Option<String>) -> Option<(Value, Vec<(&'static str, String)>)> {
         if self.name != "connections" {
             let has_switch = self.fields(&Value::Null).iter().any(|field| field.path == "enabled");
             let beginning = if has_switch { json!({"enabled": true}) } else { json!({}) };

@@ -3,11 +3,13 @@
 //!
 //! A body is one thing as the file would spell it, in JSON (`noun` names it, `literal` makes it a tree whose places are
 //! paths). It is literal: no variables and no files, since whoever administers a tenant is not who runs the server. Secrets
-//! and switches that it leaves out stay (`kept`). `show` gives what [`put`] takes, without secrets; `list` many, in short.
+//! and switches that it leaves out stay (`kept`). `show` gives what [`put`] takes, without secrets; `list` many, in short;
+//! `draft` reads what is still being typed.
 //!
 //! Everything happens in the caller's transaction, its entries in the audit log too. To ask before something is lost, drop the
 //! transaction of [`remove`] and show its plan.
 
+mod draft;
 mod judge;
 mod kept;
 mod list;
@@ -19,6 +21,7 @@ mod spelling;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+pub use draft::{Draft, draft};
 pub use list::{Part, list};
 pub use noun::Noun;
 pub use show::show;

@@ -7,6 +7,7 @@
 //! ```
 //! An [`Oidc`] exists only with settings that can work, and a provider only after its issuer has matched.
 
+pub(super) mod check;
 mod claims;
 mod discovery;
 mod exchange;

@@ -13,6 +13,7 @@
 
 mod attributes;
 pub mod certificate;
+pub(super) mod check;
 pub mod conditions;
 pub mod credentials;
 mod encryption;

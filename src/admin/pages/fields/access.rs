@@ -55,7 +55,7 @@ pub const TRUSTED_ISSUERS: Noun = Noun {
         Field::new("unique_id_claim", "Unique ID claim", Kind::Text, "sub").advanced(),
         Field::new("email_claim", "Email claim", Kind::Text, "email").advanced(),
         Field::new("required_claims", "Required claims", Kind::Lines, "").advanced(),
-        Field::new("claim_values", "Claim values", Kind::Json, r#"{"hd": {"values": "acme.example", "match_type": "exact"}}"#).advanced(),
+        Field::new("claim_values", "Claim values", Kind::Claims, "Only tokens whose claims are like this are accepted: hd is acme.example.").advanced(),
         Field::new("match", "When several identities match", Kind::Choice(&[("", "The one with the most matching claims"), ("all", "All of them")]), "").advanced(),
     ]),
 };
@@ -63,8 +63,9 @@ pub const TRUSTED_ISSUERS: Noun = Noun {
 const CLAIMS: Field = Field::new(
     "claims",
     "Claims",
-    Kind::Pairs,
-    "claim = value on each line; *@example.com matches a domain. Without any, every valid token of the issuer matches.",
+    Kind::Claims,
+    "*@example.com matches a domain. An identity whose every claim fits is the token's; of several the one with the most claims. \
+     Without any claim every valid token of the issuer fits: keep one like that as a fallback, and give all others many claims.",
 );
 
 #[rustfmt::skip]
@@ -73,7 +74,7 @@ pub const EXTERNAL_IDENTITIES: Noun = Noun {
     key: "name",
     title: "External identities",
     add: "Add an external identity",
-    lead: "Whom tokens of a trusted issuer act as. Of several that match, the one with the most claims wins: give each many claims, and keep one with few as a fallback.",
+    lead: "Whom tokens of a trusted issuer act as. Of several that match, the one with the most claims wins: make specific ones with many claims, and one with few or none as a fallback.",
     platform: false,
     columns: &[("Issuer", "issuer")],
     fields: Fields::Same(&[
@@ -131,7 +132,7 @@ pub const SITES: Noun = Noun {
         Field::new("paths", "Paths", Kind::Lines, "Empty: all of the hosts."),
         Field::new("public_paths", "Public paths", Kind::Lines, "Where nobody is asked."),
         Field::new("issuers", "Issuers", Kind::Lines, "Whose tokens count; gatehouse stands for our own."),
-        Field::new("claims", "Verify token claims", Kind::Pairs, "email = *@example.com").advanced(),
+        Field::new("claims", "Verify token claims", Kind::Claims, "Only tokens whose claims are like this pass: email is *@example.com.").advanced(),
         Field::new("login", "Enable login", Kind::Json, r#"{"client": "web"}"#).advanced(),
         Field::new("identity", "Identity headers", Kind::Json, "").advanced(),
     ]),

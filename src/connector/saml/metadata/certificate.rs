@@ -25,6 +25,8 @@ pub struct Certificate {
     pub subject: String,
     /// Who issued it.
     pub issuer: String,
+    /// Kind and size of its key: `RSA 2048`.
+    pub algorithm: String,
     /// SHA-256 of the whole, as providers' consoles show it: `AB:CD:…`.
     pub fingerprint: String,
     /// SHA-256 of the public key: a renewed certificate over the same key has the same.
@@ -51,6 +53,7 @@ impl Certificate {
         Ok(Self {
             subject: name(x509.subject_name()),
             issuer: name(x509.issuer_name()),
+            algorithm: format!("{} {}", if key.id() == Id::RSA { "RSA" } else { "EC" }, key.bits()),
             fingerprint: colons(&sha256(der)),
             key: colons(&sha256(&key.public_key_to_der().map_err(|e| e.to_string())?)),
             not_before: unix(x509.not_before())?,

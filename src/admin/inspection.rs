@@ -1,0 +1,93 @@
+//! A look at a provider before its settings are saved, for pages and API alike: nothing is written, and nobody may ask for it
+//! without end.
+
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+use super::desk::{Desk, nothing};
+use crate::{
+    app::App,
+    apply::single::{self, Draft, Fault, Noun},
+    body,
+    connector::check::{self, Asked},
+    error::ApiError,
+    oauth::error::{Code, error},
+    outbound::Probe,
+    policy::finding::{Finding, Mark},
+    store::tenants::Tenant,
+    token,
+};
+
+/// Whose look it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Onlooker<'a> {
+    /// What their looks are counted under.
+    pub key: &'a str,
+    /// Whether they run the deployment, and may read what is behind a refusal.
+    pub platform: bool,
+}
+
+/// Whether things of this noun can be looked at.
+#[must_use]
+pub fn covers(noun: Noun) -> bool {
+    matches!(noun, Noun::Connections | Noun::TrustedIssuers)
+}
+
+/// What is found where the settings in `thing` lead.
+///
+/// # Errors
+/// They have asked too often; the seconds until they may again.
+pub async fn look(app: &App, who: Onlooker<'_>, tenant: &Tenant, noun: Noun, thing: &Value) -> Result<Vec<Finding>, i64> {
+    app.limits.checks.take(who.key)?;
+    let (draft, faults) = single::draft(tenant, noun, thing);
+    let probe = Probe::new(&app.outbound, who.platform);
+    let found = match draft {
+        Some(Draft::Connection(protocol, settings)) => {
+            let callback = callback(app, tenant, thing);
+            check::check(&settings, protocol, &Asked { probe, callback: &callback, now: app.clock.now() }).await
+        }
+        Some(Draft::Issuer(settings)) => token::check::check(&settings, probe).await,
+        None => Vec::new(),
+    };
+    Ok(faulty(&faults, &found).chain(found.clone()).collect())
+}
+
+/// What is wrong before anything is asked. What is not there yet is no mistake of somebody who is still typing, and of what
+/// was looked at the look itself says more.
+fn faulty<'a>(faults: &'a [Fault], found: &'a [Finding]) -> impl Iterator<Item = Finding> + 'a {
+    let judged = |fault: &&Fault| !found.iter().any(|f| f.path == fault.path && f.mark == Mark::Wrong);
+    faults.iter().filter(judged).map(|fault| {
+        let mark = if fault.text.contains(" is missing") || fault.text.contains(" needs ") { Mark::Note } else { Mark::Wrong };
+        Finding::new(mark, fault.path.clone(), fault.text.clone())
+    })
+}
+
+/// The callback URL that a connection has, or will have.
+#[must_use]
+pub fn callback(app: &App, tenant: &Tenant, thing: &Value) -> String {
+    let name = thing["name"].as_str().filter(|name| !name.is_empty()).unwrap_or("{name}");
+    let own = if thing["own_callback"] == true { format!("/{}/{name}", tenant.name) } else { String::new() };
+    format!("{}/oauth2/callback{own}", app.issuer())
+}
+
+/// `POST /api/v1/tenants/{tenant}/{noun}/{name}/check`: looks where the body leads; without one, where the stored settings do.
+pub async fn check(desk: Desk, headers: HeaderMap, bytes: axum::body::Bytes) -> Result<axum::response::Response, ApiError> {
+    let (tenant, noun, name) = desk.thing()?;
+    if !covers(noun) {
+        return Err(nothing());
+    }
+    let mut thing: Value = match bytes.is_empty() {
+        true => single::show(&desk.app.db, &desk.app.sealer, tenant, noun, name).await?.ok_or_else(nothing)?,
+        false => body::read(&headers, &bytes)?,
+    };
+    thing["name"] = name.into();
+    let who = Onlooker { key: &desk.operator.user.id, platform: desk.operator.is_platform() };
+    let found = look(&desk.app, who, tenant, noun, &thing).await.map_err(too_often)?;
+    let usable = !found.iter().any(|f| f.mark == Mark::Wrong);
+    Ok(body::answer(StatusCode::OK, &json!({ "usable": usable, "findings": found })))
+}
+
+fn too_often(wait: i64) -> ApiError {
+    let e = error(Code::SlowDown, "too many checks; try again later");
+    ApiError { retry_after: Some(wait), muted: true, ..e.into() }
+}
