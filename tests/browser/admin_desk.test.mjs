@@ -108,9 +108,9 @@ test('what ends is said before', async () => {
   await page.getByRole('button', { name: 'Create' }).click();
   await page.getByText('It was created.').waitFor();
   await open('/demo');
-  await page.getByRole('heading', { name: 'Ends soon' }).waitFor();
+  await page.getByRole('heading', { name: 'Expiring soon' }).waitFor();
   await look('overview-ending');
-  await page.getByRole('link', { name: 'All that ends' }).click();
+  await page.getByRole('link', { name: 'All that expires' }).click();
   await look('expiring');
   await open('/_/expiring');
   await page.getByText('Key that signs tokens').first().waitFor();

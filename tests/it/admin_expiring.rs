@@ -50,7 +50,7 @@ async fn what_ends_is_shown_and_measured(backend: Backend) {
     assert!(place("in 19 days") < place("in 90 days") && page.body.contains("class=\"near\""), "{}", page.body);
     assert!(!page.body.contains("Key that signs"), "the deployment's own is not theirs");
     let overview = ada.get(&desk.at("/admin/acme")).await;
-    assert!(overview.body.contains("Ends soon") && !overview.body.contains("/connections/adfs"), "{}", overview.body);
+    assert!(overview.body.contains("Expiring soon") && !overview.body.contains("/connections/adfs"), "{}", overview.body);
     let mut eve = desk.browser("other", "eve@other.example").await;
     let other = eve.get(&desk.at("/admin/other/expiring")).await;
     assert!(other.body.contains("Nothing here ends"), "{}", other.body);

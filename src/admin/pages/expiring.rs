@@ -127,8 +127,8 @@ async fn show(app: &App, caller: &Caller, tenant: Option<&Tenant>) -> Result<Res
     let all = expiry::collect(app, tenant).await?;
     let rows: Vec<Told> = all.iter().take(MOST).map(|ending| Told::new(ending, app.clock.now())).collect();
     let frame = match tenant {
-        Some(tenant) => Frame::of_tenant(app, caller, tenant, "expiring", "What ends"),
-        None => Frame::of_platform(app, caller, OF_PLATFORM, "What ends"),
+        Some(tenant) => Frame::of_tenant(app, caller, tenant, "expiring", "Expiring"),
+        None => Frame::of_platform(app, caller, OF_PLATFORM, "Expiring"),
     };
     let more = all.len().saturating_sub(MOST);
     Ok(Page { frame: &frame, failed: false, rows: &rows, of_all: tenant.is_none(), more }.into_response())

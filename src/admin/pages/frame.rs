@@ -47,7 +47,7 @@ const OF_TENANT: [(&str, &str); 13] = [
     ("external_identities", "External identities"),
     ("virtual_accounts", "Virtual accounts"),
     ("resources", "Resources"),
-    ("expiring", "What ends"),
+    ("expiring", "Expiring"),
     ("audit", "Audit log"),
     ("settings", "Settings"),
 ];
@@ -56,7 +56,7 @@ const OF_TENANT: [(&str, &str); 13] = [
 const OF_PLATFORM: [(&str, &str); 4] = [
     ("/admin/_/tenants", "Organisations"),
     ("/admin/_/keys", "Signing keys"),
-    (expiring::OF_PLATFORM, "What ends"),
+    (expiring::OF_PLATFORM, "Expiring"),
     ("/admin/_/audit", "Audit log"),
 ];
 

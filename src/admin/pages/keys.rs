@@ -99,7 +99,9 @@ fn purpose(app: &App, row: Row) -> String {
 }
 
 fn told(key: &Key, now: i64) -> Told {
-    let mut facts = vec![("Made", format!("{} ({} ago)", Moment(key.created_at), span(now - key.created_at)))];
+    let age = now - key.created_at;
+    let ago = if age < 60 { "just now".to_owned() } else { format!("{} ago", span(age)) };
+    let mut facts = vec![("Made", format!("{}, {ago}", Moment(key.created_at)))];
     if key.imported {
         facts.push(("Imported", "From the configured JWKS: whoever runs this replaces it.".to_owned()));
     }
