@@ -269,7 +269,7 @@ impl Write<'_> {
     async fn run(self) -> Result<Response, PageError> {
         // "Add rows" saves nothing.
         if self.posted.one("more").is_some() {
-            return Ok(self.again(&[]));
+            return self.again(&[]).await;
         }
         let fields = self.place.noun.fields(&self.base);
         let mut thing = match form::read(fields, &|name| self.posted.one(name), self.base.clone()) {
@@ -325,7 +325,9 @@ impl Write<'_> {
 
     async fn again(&self, faults: &[Fault]) -> Result<Response, PageError> {
         let (place, name, thing, hidden) = (self.place, self.name, &self.base, &self.hidden[..]);
-        Form { place, name, thing, posted: Some(self.posted), faults, hidden, findings: None }.page(self.app, &self.posted.caller).await
+        Form { place, name, thing, posted: Some(self.posted), faults, hidden, findings: None }
+            .page(self.app, &self.posted.caller)
+            .await
     }
 }
 
