@@ -16,6 +16,9 @@ use crate::{
 /// Longest that a token is good for, and that the ones before it go on, in seconds: a longer one is a slip.
 pub const LONGEST: i64 = 10 * 366 * 86_400;
 
+/// Most tokens that go on beside a new one, and most that are remembered after their end: of both the newest.
+const MOST: usize = 10;
+
 /// The token to make.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted<'a> {
@@ -79,6 +82,13 @@ impl Desk<'_> {
         directory_tokens::insert(&mut tx, &row).await?;
         let end = self.now.saturating_add(wanted.overlap);
         let ended = directory_tokens::end_others(&mut tx, &directory.id, &row.id, end).await?;
+        for old in before.iter().rev().filter(|token| !token.has_ended(self.now)).skip(MOST) {
+            directory_tokens::end(&mut tx, &old.id, self.now).await?;
+        }
+        // One of a file stays: it must not come back to life.
+        for over in before.iter().rev().filter(|token| token.has_ended(self.now) && !token.declared).skip(MOST) {
+            directory_tokens::delete(&mut tx, &over.id).await?;
+        }
         let changes =
             Changes::default().is("expires_at", row.expires_at).is("older_tokens_ended", ended).is("overlap", wanted.overlap);
         audit::append(&mut tx, self.sealer, self.actor, event(tenant, directory, Action::Issue).with(changes), self.now);

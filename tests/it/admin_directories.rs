@@ -120,4 +120,14 @@ async fn the_api_makes_the_same_tokens(backend: Backend) {
         assert_eq!(answer.status, status, "{}", answer.body);
     }
     assert_eq!(pushed(&desk, text(&answer, "token")).await, 401);
+
+    // However many are made, and however long those before them are to go on: ten do, and ten are remembered.
+    for round in 0..40 {
+        let overlap = if round < 20 { 86_400 } else { 0 };
+        let answer = api.post_json(&url, &[("authorization", &header)], &json!({"overlap": overlap})).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        desk.clock.advance(1);
+    }
+    let (now, all) = (desk.clock.now(), tokens(&desk).await);
+    assert_eq!((all.iter().filter(|t| !t.has_ended(now)).count(), all.len()), (1, 12), "{all:?}");
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{admin_pages::Desk, on_both, world::Backend};
 
-on_both!(collaborators_are_found_and_given_roles, a_role_is_changed_and_taken,);
+on_both!(collaborators_are_found_and_given_roles, a_role_is_changed_and_taken, what_somebody_typed_is_inert,);
 
 const PAGE: &str = "/admin/acme/resources/model%3Agpt";
 
@@ -87,4 +87,32 @@ async fn a_role_is_changed_and_taken(backend: Backend) {
     let made = desk.fill(&mut ada, "/admin/acme/resources/new", "/admin/acme/resources", &fields).await;
     assert_eq!(made.location(), Some("/admin/acme/resources/model%3Aother?done=created"), "{}", made.body);
     assert!(ada.get(&desk.at("/admin/acme/resources/model%3Aother")).await.body.contains("None holds a role."));
+}
+
+async fn what_somebody_typed_is_inert(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = desk.ada().await;
+    let hostile = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
+    let made = desk.fill(&mut ada, "/admin/acme/teams/new", "/admin/acme/teams", &[("name", hostile)]).await;
+    assert_eq!(made.status, 303, "{}", made.body);
+    let add = desk.at(&format!("{PAGE}/collaborators"));
+    let csrf = ada.get(&add).await.csrf();
+    let whom = format!("team:{hostile}");
+    let given = ada.post(&add, &[("csrf", &csrf), ("whom", &whom), ("role", "viewer")]).await;
+    assert_eq!(given.status, 303, "{}", given.body);
+    let name: String = url::form_urlencoded::byte_serialize(hostile.as_bytes()).collect();
+    for page in [
+        PAGE.to_owned(),
+        format!("{PAGE}?search={name}"),
+        format!("{PAGE}/collaborators?search={name}"),
+        format!("{PAGE}/collaborators/remove?kind=team&name={name}"),
+        format!("/admin/acme/audit?what={name}&who={name}"),
+        "/admin/acme/audit".to_owned(),
+        "/admin/acme/teams".to_owned(),
+    ] {
+        let answer = ada.get(&desk.at(&page)).await;
+        assert_eq!(answer.status, 200, "{page}");
+        let inert = !answer.body.contains("<script>alert") && !answer.body.contains("<img src=x");
+        assert!(inert && answer.body.contains("alert(1)"), "{page}: {}", answer.body);
+    }
 }
