@@ -24,7 +24,7 @@ use crate::{
     limit::Limits,
     outbound::{Outbound, OutboundError},
     password::{PasswordError, Passwords},
-    policy::connection::Protocol,
+    policy::{cause::Cause, connection::Protocol},
     provider_metadata::Providers,
     saml_keys,
     seal::{SealError, Sealer},
@@ -358,11 +358,12 @@ impl Inner {
     pub async fn connector(&self, tenant: &str, connection: &Connection) -> Result<Arc<dyn Connector>, connector::Error> {
         if connection.protocol == Protocol::Saml {
             let ready = saml_keys::ready(self).await;
-            ready.map_err(|e| connector::Error::Misconfigured(format!("our SAML keys: {e}")))?;
+            ready.map_err(|e| connector::Error::Misconfigured(Cause::OwnFault.with(format!("our SAML keys: {e}"))))?;
         }
         let context = Connection::secret_context(&connection.id);
         let secret = connection.secret_sealed.as_deref().map(|sealed| self.sealer.open_text(&context, sealed)).transpose();
-        let secret = secret.map_err(|e| connector::Error::Misconfigured(format!("its client secret: {e}")))?;
+        let secret =
+            secret.map_err(|e| connector::Error::Misconfigured(Cause::OwnFault.with(format!("its client secret: {e}"))))?;
         let provider = self.providers.current(tenant, connection).await?;
         let stored = StoredConnection {
             id: &connection.id,

@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::{
     oauth::error::{Code, OAuthError, error},
     page::ErrorPage,
+    policy::cause::Cause,
     secret,
     store::StoreError,
 };
@@ -31,8 +32,10 @@ pub struct PageError {
     pub explanation: Cow<'static, str>,
     /// What the person can do.
     pub advice: Cow<'static, str>,
-    /// The cause, for the log.
+    /// The cause, for the log and the trace.
     pub cause: String,
+    /// Which of the known causes it is.
+    pub known: Option<Cause>,
     /// A link on: its address and its words.
     pub way_on: Option<(String, &'static str)>,
     /// One of many of its kind, which have a line together (`limit::Floods`).
@@ -56,6 +59,7 @@ impl PageError {
             explanation: explanation.into(),
             advice: Cow::Borrowed("Try again; if it keeps happening, ask your administrator."),
             cause: cause.into(),
+            known: None,
             way_on: None,
             muted: false,
         }
@@ -75,6 +79,13 @@ impl PageError {
         self
     }
 
+    /// As one of the known causes.
+    #[must_use]
+    pub fn known(mut self, cause: Cause) -> Self {
+        self.known = Some(cause);
+        self
+    }
+
     /// With a link on.
     #[must_use]
     pub fn way_on(mut self, href: String, words: &'static str) -> Self {
@@ -86,7 +97,7 @@ impl PageError {
     #[must_use]
     pub fn internal(cause: impl Into<String>) -> Self {
         let explanation = "Something went wrong on our side. Nothing was changed.";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "That did not work", explanation, cause)
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "That did not work", explanation, cause).known(Cause::OwnFault)
     }
 
     /// Something we stand on does not answer.
@@ -94,6 +105,7 @@ impl PageError {
     pub fn unavailable(cause: impl Into<String>) -> Self {
         let explanation = "Sign-in is not available at the moment. Please try again in a minute.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available at the moment", explanation, cause)
+            .known(Cause::OwnFault)
     }
 
     /// A form without the token of this browser (cross-site request forgery), or a page that was open too long.
@@ -108,6 +120,7 @@ impl PageError {
             "form token missing or of another browser",
         )
         .advise("Go back to the application that you came from and sign in again.")
+        .known(Cause::FormToken)
     }
 
     /// A pending login that is over, or another browser's.
@@ -116,6 +129,7 @@ impl PageError {
         let explanation = "This sign-in has ended: it was finished already, it took too long, or it began in another browser.";
         Self::new(StatusCode::BAD_REQUEST, "no_login", "Please start again", explanation, "no pending login of this browser")
             .advise("Go back to the application that you came from and sign in again.")
+            .known(Cause::NoLogin)
     }
 }
 
@@ -128,12 +142,13 @@ impl From<StoreError> for PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let reference = secret::reference();
+        let known = self.known.map(Cause::word);
         if self.status.is_server_error() {
-            tracing::error!(reference, kind = self.kind, cause = self.cause, "page error");
+            tracing::error!(reference, kind = self.kind, known, cause = self.cause, "page error");
         } else if self.muted {
-            tracing::debug!(reference, kind = self.kind, cause = self.cause, "page error");
+            tracing::debug!(reference, kind = self.kind, known, cause = self.cause, "page error");
         } else {
-            tracing::warn!(reference, kind = self.kind, cause = self.cause, "page error");
+            tracing::warn!(reference, kind = self.kind, known, cause = self.cause, "page error");
         }
         let page = ErrorPage {
             title: &self.title,
@@ -142,8 +157,26 @@ impl IntoResponse for PageError {
             reference: &reference,
             way_on: self.way_on.as_ref().map(|(href, words)| (href.as_str(), *words)),
         };
-        (self.status, page).into_response()
+        let mut response = (self.status, page).into_response();
+        let Self { kind, known, cause, muted, .. } = self;
+        response.extensions_mut().insert(Shown { reference, kind, known, cause, muted });
+        response
     }
+}
+
+/// What a page that was shown stands for: it goes with the response as far as whoever keeps traces of sign-ins.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The code on the page.
+    pub reference: String,
+    /// As [`PageError::kind`].
+    pub kind: &'static str,
+    /// As [`PageError::known`].
+    pub known: Option<Cause>,
+    /// As [`PageError::cause`].
+    pub cause: String,
+    /// As [`PageError::muted`].
+    pub muted: bool,
 }
 
 /// An error for a machine: `{"error": …, "error_description": …}`.

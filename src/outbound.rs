@@ -73,7 +73,25 @@ pub enum OutboundError {
         /// The limit, in seconds.
         seconds: u64,
     },
-    /// Name resolution, connection, TLS or HTTP failed.
+    /// The resolver knows no address of the name.
+    #[error("{host} cannot be resolved: {cause}")]
+    Unresolved {
+        /// The host called.
+        host: String,
+        /// What the resolver said.
+        cause: String,
+    },
+    /// No encrypted connection: the certificate, or that there is no TLS.
+    #[error("{host} cannot be reached by TLS: {cause}")]
+    Tls {
+        /// The host called.
+        host: String,
+        /// What TLS said.
+        cause: String,
+        /// Whether it is only that the certificate has ended.
+        expired: bool,
+    },
+    /// Connection or HTTP failed.
     #[error("{host} cannot be reached: {cause}")]
     Failed {
         /// The host called.
@@ -97,11 +115,17 @@ pub enum OutboundError {
 }
 
 impl OutboundError {
+    /// Whether the other side was not there, so that trying again later may help.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::TimedOut { .. } | Self::Unresolved { .. } | Self::Tls { .. } | Self::Failed { .. })
+    }
+
     /// The outcome as a metric label.
     fn label(&self) -> &'static str {
         match self {
             Self::TimedOut { .. } => "timeout",
-            Self::Failed { .. } | Self::Build(_) => "unreachable",
+            Self::Unresolved { .. } | Self::Tls { .. } | Self::Failed { .. } | Self::Build(_) => "unreachable",
             Self::TooLarge(_) | Self::NotJson { .. } => "unusable",
             _ => "refused",
         }
@@ -320,6 +344,9 @@ impl Outbound {
             if let Some(refused) = e.downcast_ref::<OutboundError>() {
                 return refused.clone();
             }
+            if let Some(tls) = of_tls(e) {
+                return untrusted_by_tls(host, tls);
+            }
             let text = e.to_string();
             if texts.last().is_none_or(|last| !last.contains(&text)) {
                 texts.push(text);
@@ -328,6 +355,27 @@ impl Outbound {
         }
         OutboundError::Failed { host: host.to_owned(), cause: texts.join(": ") }
     }
+}
+
+/// The error of TLS in a layer: I/O errors hold it inside, one within the other, where no layer shows it.
+fn of_tls<'a>(mut e: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    while let Some(inside) = e.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        e = inside;
+    }
+    e.downcast_ref::<rustls::Error>()
+}
+
+fn untrusted_by_tls(host: &str, e: &rustls::Error) -> OutboundError {
+    use rustls::{CertificateError, Error::InvalidCertificate};
+    let (cause, expired) = match e {
+        InvalidCertificate(CertificateError::ExpiredContext { time, not_after }) => {
+            let days = time.as_secs().saturating_sub(not_after.as_secs()) / 86_400;
+            (format!("its certificate expired {days} days ago"), true)
+        }
+        InvalidCertificate(CertificateError::Expired) => ("its certificate has expired".to_owned(), true),
+        other => (other.to_string(), false),
+    };
+    OutboundError::Tls { host: host.to_owned(), cause, expired }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that builds an HTTP client")]
@@ -356,7 +404,9 @@ impl Resolve for Guard {
         let guard = self.clone();
         Box::pin(async move {
             let host = name.as_str().to_owned();
-            let found: Vec<_> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await;
+            let found = found.map_err(|e| OutboundError::Unresolved { host: host.clone(), cause: e.to_string() })?;
+            let found: Vec<_> = found.collect();
             guard.judge(&host, found.iter().map(|a| a.ip()))?;
             Ok(Box::new(found.into_iter()) as Addrs)
         })

@@ -23,8 +23,11 @@ use url::Url;
 
 use self::saml::credentials::Credentials;
 use crate::{
-    outbound::Outbound,
-    policy::identity::Identity,
+    outbound::{Outbound, OutboundError},
+    policy::{
+        cause::{Cause, Fault},
+        identity::Identity,
+    },
     token::{jwks::KeySets, ring::KeyRing},
 };
 
@@ -175,7 +178,7 @@ pub trait Connector: Send + Sync {
     /// # Errors
     /// Always, unless the connection allows such sign-ins.
     async fn arrive_unsolicited(&self, _arrival: &Arrival, _redirect_uri: &str, _now: i64) -> Result<Arrived, Error> {
-        Err(Error::Untrusted("the answer belongs to no sign-in that was begun here".to_owned()))
+        Err(Error::Untrusted(Cause::UnsolicitedOff.with("the answer belongs to no sign-in that was begun here")))
     }
 
     /// Signs the person out at the provider; `None` where it offers no such thing. `state` comes back with the answer.
@@ -212,23 +215,56 @@ pub trait Connector: Send + Sync {
 }
 
 fn no_single_logout() -> Error {
-    Error::Misconfigured("this connection knows no single logout".to_owned())
+    Error::Misconfigured(Cause::Settings.with("this connection knows no single logout"))
 }
 
-/// Why a sign-in over a connection failed. `cause` is for the operator's log: the exact reason and, where there is one,
-/// the fix; the person sees only the kind.
+/// Why a sign-in over a connection failed. The fault is for the operator: its cause by name, and what exactly was found;
+/// the person sees only the kind.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The provider answered with an error.
     #[error("the identity provider refused: {0}")]
-    Refused(String),
+    Refused(Fault),
     /// A check failed.
     #[error("the identity provider's answer could not be trusted: {0}")]
-    Untrusted(String),
+    Untrusted(Fault),
     /// The network, or an answer that is no answer.
     #[error("the identity provider could not be reached: {0}")]
-    Unreachable(String),
+    Unreachable(Fault),
     /// The connection's settings cannot work.
     #[error("the connection is misconfigured: {0}")]
-    Misconfigured(String),
+    Misconfigured(Fault),
+}
+
+impl Error {
+    /// What is wrong.
+    #[must_use]
+    pub fn fault(&self) -> &Fault {
+        match self {
+            Self::Refused(fault) | Self::Untrusted(fault) | Self::Unreachable(fault) | Self::Misconfigured(fault) => fault,
+        }
+    }
+
+    /// A call that `purpose` asked for was not made, or gave nothing usable.
+    #[must_use]
+    pub fn unreachable(purpose: &str, e: &OutboundError) -> Self {
+        Self::Unreachable(of_call(e).with(format!("{purpose}: {e}")))
+    }
+}
+
+fn of_call(e: &OutboundError) -> Cause {
+    use OutboundError::{
+        Build, Failed, NotJson, Plain, Private, Redirect, RedirectLoop, TimedOut, Tls, TooLarge, Unresolved, Unusable, UserInfo,
+    };
+    match e {
+        Unusable(_) | UserInfo(_) | Plain(_) | Private { .. } => Cause::PrivateAddress,
+        Redirect { .. } | RedirectLoop(_) => Cause::ProviderRedirects,
+        TooLarge(_) | NotJson { .. } => Cause::ProviderAnswer,
+        TimedOut { .. } => Cause::ProviderTimeout,
+        Unresolved { .. } => Cause::Dns,
+        Tls { expired: true, .. } => Cause::ProviderCertificateExpired,
+        Tls { .. } => Cause::ProviderTls,
+        Failed { .. } => Cause::ProviderUnreachable,
+        Build(_) => Cause::OwnFault,
+    }
 }

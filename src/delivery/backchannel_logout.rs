@@ -7,7 +7,6 @@ use url::{Url, form_urlencoded};
 use super::Outcome;
 use crate::{
     app::App,
-    outbound::OutboundError,
     store::{self, logouts::Logout},
     token::logout::{self, LogoutSpec},
 };
@@ -43,7 +42,7 @@ pub async fn send(app: &App, logout: &Logout) -> Outcome {
         // §2.8: the client says that the token is none it can do anything with.
         Ok(answer) if answer.status() == http::StatusCode::BAD_REQUEST => Outcome::Refused("the client answers 400".to_owned()),
         Ok(answer) => Outcome::Away(format!("the client answers {}", answer.status().as_u16())),
-        Err(e @ (OutboundError::TimedOut { .. } | OutboundError::Failed { .. })) => Outcome::Away(e.to_string()),
+        Err(e) if e.is_away() => Outcome::Away(e.to_string()),
         Err(e) => Outcome::Refused(e.to_string()),
     }
 }

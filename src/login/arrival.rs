@@ -14,7 +14,7 @@ use crate::{
     app::App,
     connector::{self, Arrived, Once, ProviderSession},
     error::PageError,
-    policy::identity::Identity,
+    policy::{cause::Cause, identity::Identity},
     secret,
     session::{SignedIn, Visit},
     store::{self, connections::Connection, provider_sessions, users::User},
@@ -61,7 +61,7 @@ pub async fn use_up(app: &App, connection: &Connection, once: &Once) -> Result<(
         return Ok(());
     }
     let cause = format!("message {:?} was used before: it was sent twice, or somebody replays it", once.id);
-    Err(failed(connection, &connector::Error::Untrusted(cause)))
+    Err(failed(connection, &connector::Error::Untrusted(Cause::Replayed.with(cause))))
 }
 
 /// Where the provider says when its session ends (`SessionNotOnOrAfter`), ours ends no later. Refresh tokens that it has

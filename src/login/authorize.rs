@@ -17,6 +17,7 @@ use crate::{
         error::OAuthError,
         params::Params,
     },
+    policy::cause::Cause,
     secret,
     session::{Visit, bind_browser},
     store::{self, logins::Login, standing::Parties},
@@ -43,7 +44,7 @@ pub async fn authorize(State(app): State<App>, mut visit: Visit, RawForm(form): 
         return dispatch::proceed(&app, &visit, login).await;
     }
     let client = find_client(&app, &params).await?;
-    let target = Target::find(&client, &params).map_err(refused)?;
+    let target = Target::find(&client, &params).map_err(|e| refused(e).known(Cause::ClientRedirectUri))?;
     let request = match AuthorizeRequest::parse(&client, target.clone(), &params) {
         Ok(request) => request,
         Err(error) => return Ok(respond::error(&app, &visit, &target, &error)),
@@ -79,7 +80,7 @@ pub fn count(app: &App, visit: &Visit) -> Result<(), PageError> {
     let cause = format!("address {} began more than {} sign-ins in a minute", visit.address, app.settings.sign_in_rate);
     let page = PageError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_sign_ins", "Please wait a moment", explanation, cause);
     let muted = !app.limits.floods.is_first("sign-ins", &visit.address);
-    Err(PageError { muted, ..page.advise("Wait a minute and try again.") })
+    Err(PageError { muted, ..page.advise("Wait a minute and try again.").known(Cause::TooManySignIns) })
 }
 
 /// As [`begin`], for a sign-in that was counted.
@@ -136,6 +137,7 @@ fn unknown_client(cause: String) -> PageError {
     let explanation = "The application that sent you here is not known to this sign-in service, or it is switched off.";
     PageError::new(StatusCode::BAD_REQUEST, "unknown_client", "Unknown application", explanation, cause)
         .advise("Check the address that you started from.")
+        .known(Cause::UnknownClient)
 }
 
 fn refused(error: OAuthError) -> PageError {
@@ -152,4 +154,5 @@ fn bad_request(cause: impl std::fmt::Display) -> PageError {
         cause.to_string(),
     )
     .advise("This is for the application's developers to mend; you have done nothing wrong.")
+    .known(Cause::BadRequest)
 }

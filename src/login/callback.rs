@@ -13,7 +13,7 @@ use crate::{
     app::App,
     error::PageError,
     oauth::params::Params,
-    policy::{access::Refusal, connection::Protocol},
+    policy::{access::Refusal, cause::Cause, connection::Protocol},
     secret,
     session::Visit,
     store::{self, connections::Connection, departures::Departure, standing::Parties, users::User},
@@ -100,12 +100,14 @@ async fn arrive(app: &App, visit: &Visit, answer: Answer, state_hash: &str, depa
     let connection = connection.ok_or_else(|| refused(&Refusal::ConnectionDisabled))?;
 
     if connection.protocol != answer.protocol {
-        return Err(bad_answer(format!("connection {} does not answer by this protocol and method", connection.name)));
+        let other = format!("connection {} does not answer by this protocol and method", connection.name);
+        return Err(bad_answer(other).known(Cause::AnotherCallback));
     }
     // A code that came by another connection's URL was not sent to this one (mix-up, RFC 9700 §4.4.2).
     let expected = connection.settings.own_callback.then(|| (pending.tenant.name.clone(), connection.name.clone()));
     if answer.own.map(|Path(names)| names) != expected {
-        return Err(bad_answer("the answer came by the callback URL of another connection"));
+        let other = "the answer came by the callback URL of another connection";
+        return Err(bad_answer(other).known(Cause::AnotherCallback));
     }
     let memo = app.sealer.open(&format!("departure/{state_hash}"), &departure.memo_sealed);
     let memo = memo.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -158,10 +160,17 @@ pub fn refused(refusal: &Refusal) -> PageError {
     let kind = if *refusal == Refusal::UserDeactivated { "deactivated" } else { "switched_off" };
     PageError::new(StatusCode::FORBIDDEN, kind, title, explanation, refusal.to_string())
         .advise("Your organisation's administrator can switch it on again.")
+        .known(match refusal {
+            Refusal::UserDeactivated => Cause::Deactivated,
+            Refusal::ConnectionDisabled => Cause::ConnectionOff,
+            Refusal::PasswordsOff => Cause::PasswordsOff,
+            _ => Cause::TenantOff,
+        })
 }
 
 fn bad_answer(cause: impl Into<String>) -> PageError {
     let explanation = "Your identity provider sent you back with an answer that we cannot read.";
     PageError::new(StatusCode::BAD_REQUEST, "bad_answer", "We could not read the answer", explanation, cause)
         .advise("Go back to the application that you came from and sign in again.")
+        .known(Cause::AnswerUnreadable)
 }

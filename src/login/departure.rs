@@ -12,6 +12,7 @@ use crate::{
     connector::{self, Go, Wish},
     error::PageError,
     page::{FormPost, content_security_policy, set_policy},
+    policy::cause::Cause,
     secret,
     session::Visit,
     store::{self, connections::Connection, departures::Departure},
@@ -81,7 +82,7 @@ pub async fn plan(app: &App, visit: &Visit, pending: &Pending, name: &str, hint:
 
 fn not_offered(cause: String) -> PageError {
     let explanation = "That way of signing in is not offered here.";
-    PageError::new(StatusCode::BAD_REQUEST, "not_offered", "Not offered", explanation, cause)
+    PageError::new(StatusCode::BAD_REQUEST, "not_offered", "Not offered", explanation, cause).known(Cause::NotOffered)
 }
 
 /// A page for a failure of this connection's connector; the cause, with its fix, goes to the log.
@@ -121,5 +122,5 @@ pub fn page(e: &connector::Error) -> PageError {
             "The connection to your organisation's sign-in needs its administrator.",
         ),
     };
-    PageError::new(status, kind, title, explanation, e.to_string())
+    PageError::new(status, kind, title, explanation, e.to_string()).known(e.fault().cause)
 }

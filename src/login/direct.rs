@@ -22,6 +22,7 @@ use crate::{
         redirect_uri::RedirectUri,
         scope::Scopes,
     },
+    policy::cause::Cause,
     session::{SignedIn, Visit},
     store::tenants::Tenant,
 };
@@ -76,6 +77,7 @@ pub async fn land(app: &App, visit: &Visit, pending: Pending, who: &SignedIn) ->
         GrantError::Refused { cause, .. } => {
             let explanation = "Signing in to this application is switched off at the moment.";
             PageError::new(StatusCode::FORBIDDEN, "switched_off", "Sign-in is switched off", explanation, cause)
+                .known(Cause::TenantOff)
         }
         GrantError::Store(e) => e.into(),
         GrantError::Unavailable(cause) => PageError::unavailable(cause),

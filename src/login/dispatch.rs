@@ -18,7 +18,7 @@ use crate::{
         redirect_uri::RedirectUri,
     },
     page::{content_security_policy, set_policy},
-    policy::email::Email,
+    policy::{cause::Cause, email::Email},
     session::{SignedIn, Visit},
     store::{self, connections::Connection, logins::Login, standing::Parties, tenants::Tenant},
 };
@@ -165,5 +165,5 @@ async fn is_hinted(app: &App, hint: Option<&str>, who: &SignedIn) -> Result<bool
 
 fn switched_off(cause: String) -> PageError {
     let explanation = "Signing in to this application is switched off at the moment.";
-    PageError::new(StatusCode::FORBIDDEN, "switched_off", "Sign-in is switched off", explanation, cause)
+    PageError::new(StatusCode::FORBIDDEN, "switched_off", "Sign-in is switched off", explanation, cause).known(Cause::TenantOff)
 }

@@ -29,6 +29,7 @@ use crate::{
     page::{PageForm, content_security_policy, set_policy},
     password::PasswordError,
     policy::{
+        cause::Cause,
         chosen_password::{self, Weakness},
         email::Email,
         identity::EmailTrust,
@@ -247,6 +248,7 @@ pub fn over(invite: Option<&Invite>, now: i64) -> PageError {
     let Some(invite) = invite else {
         let explanation = "We know no invite by this link. It may be incomplete, or a newer one was sent to you since.";
         return PageError::new(StatusCode::NOT_FOUND, "invite_unknown", "This link leads nowhere", explanation, "unknown link")
+            .known(Cause::InviteOver)
             .advise("Use the link of the newest mail, or ask whoever invited you for another.");
     };
     let (kind, title, explanation, advice) = match invite.state(now) {
@@ -270,7 +272,7 @@ pub fn over(invite: Option<&Invite>, now: i64) -> PageError {
         ),
     };
     let cause = format!("invite {} is {}", invite.id, invite.state(now).as_str());
-    PageError::new(StatusCode::GONE, kind, title, explanation, cause).advise(advice)
+    PageError::new(StatusCode::GONE, kind, title, explanation, cause).advise(advice).known(Cause::InviteOver)
 }
 
 /// The page for somebody who signed in with another address than the one that was invited.
@@ -279,8 +281,10 @@ pub fn wrong_account(signed_in: Option<&Email>, invited: &Email, cause: String) 
     let who = signed_in.map_or("another address", Email::as_str);
     let explanation = format!("You signed in as {who}, but the invite is for {}.", invited.as_str());
     let title = "This invite is for somebody else";
-    PageError::new(StatusCode::FORBIDDEN, "wrong_account", title, explanation, cause).advise(format!(
+    let advice = format!(
         "Sign out of your organisation's sign-in, or open the invite in a private window, and sign in as {}.",
         invited.as_str()
-    ))
+    );
+    let page = PageError::new(StatusCode::FORBIDDEN, "wrong_account", title, explanation, cause);
+    page.advise(advice).known(Cause::WrongAccount)
 }

@@ -376,4 +376,5 @@ pub fn page(refusal: Refusal, cause: String) -> PageError {
     };
     PageError::new(StatusCode::FORBIDDEN, kind, title, explanation, cause)
         .advise("Ask your organisation's administrator for help.")
+        .known(refusal.cause())
 }

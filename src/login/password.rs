@@ -20,7 +20,7 @@ use crate::{
     error::PageError,
     page::PageForm,
     password::PasswordError,
-    policy::email::Email,
+    policy::{cause::Cause, email::Email},
     secret,
     session::{SignedIn, Visit, host_cookie},
     store::{
@@ -131,6 +131,7 @@ async fn refused(app: App, user: User, address: String) {
 pub fn not_here() -> PageError {
     let explanation = "This organisation does not use passwords.";
     PageError::new(StatusCode::FORBIDDEN, "no_passwords", "No passwords here", explanation, "passwords are off")
+        .known(Cause::PasswordsOff)
 }
 
 /// Signs in whoever has proven with a password to be `user`, and returns to the dispatcher.

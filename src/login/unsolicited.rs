@@ -18,7 +18,12 @@ use crate::{
     connector::{self, saml::unsolicited},
     error::PageError,
     oauth::{authorize::AuthorizeRequest, client::Client, params::Params, scope::Scopes},
-    policy::{access::Refusal, connection::Protocol, saml::SamlSettings},
+    policy::{
+        access::Refusal,
+        cause::{Cause, Fault},
+        connection::Protocol,
+        saml::SamlSettings,
+    },
     session::Visit,
     store::{self, connections::Connection, standing::Parties, tenants::Tenant},
 };
@@ -45,7 +50,8 @@ pub async fn begin(app: &App, visit: &mut Visit, answer: Params, own: Option<(St
     let (tenant, connection) = addressee(app, &said.audiences, own).await?;
     let settings = connection.settings.saml.as_ref().filter(|saml| saml.idp_initiated && connection.protocol == Protocol::Saml);
     let settings = settings.ok_or_else(|| {
-        untrusted(&connection, "sign-ins that begin at the provider are off; set idp_initiated if people shall come that way")
+        let off = "sign-ins that begin at the provider are off; set idp_initiated if people shall come that way";
+        untrusted(&connection, Cause::UnsolicitedOff.with(off))
     })?;
     let (client, request) = request(app, &tenant, &connection, settings).await?;
 
@@ -54,7 +60,7 @@ pub async fn begin(app: &App, visit: &mut Visit, answer: Params, own: Option<(St
         let since = app.clock.now() - RECENTLY;
         if store::departures::waiting(&app.db, &visit.browser_hash(), &connection.id, since).await? >= WAITING {
             let cause = "the provider answers our requests without naming them (InResponseTo, RelayState): correct it there";
-            return Err(untrusted(&connection, cause));
+            return Err(untrusted(&connection, Cause::InResponseTo.with(cause)));
         }
         None
     } else {
@@ -91,7 +97,7 @@ pub async fn land(app: &App, visit: &Visit, pending: &Pending) -> Result<Respons
 /// The connection that an answer is addressed to, by its unverified words: a hint where to look, and no more. What is
 /// found there decides.
 async fn addressee(app: &App, audiences: &[String], own: Option<(String, String)>) -> Result<(Tenant, Connection), PageError> {
-    let unknown = |cause: String| departure::page(&connector::Error::Untrusted(String::new())).caused(cause);
+    let unknown = |cause: String| departure::page(&connector::Error::Untrusted(Cause::UnsolicitedUnknown.with(cause)));
     let is_own = own.is_some();
     let names = match own {
         Some(names) => names,
@@ -152,13 +158,14 @@ async fn request(
     Ok((client, request))
 }
 
-fn untrusted(connection: &Connection, cause: &str) -> PageError {
-    failed(connection, &connector::Error::Untrusted(cause.to_owned()))
+fn untrusted(connection: &Connection, fault: Fault) -> PageError {
+    failed(connection, &connector::Error::Untrusted(fault))
 }
 
 fn misconfigured(cause: String) -> PageError {
     let explanation = "Your identity provider sent you here, but nobody has said where to go next.";
     PageError::new(StatusCode::BAD_GATEWAY, "provider_misconfigured", "This sign-in is not set up correctly", explanation, cause)
+        .known(Cause::Settings)
 }
 
 #[cfg(test)]

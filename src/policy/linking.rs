@@ -4,7 +4,10 @@
 //! The order: who holds the identity already, whom the connection's directory knows by its stable id, who has the same
 //! proven address, and only then whether a new user may be made.
 
-use super::identity::{EmailTrust, Identity, Provisioning};
+use super::{
+    cause::Cause,
+    identity::{EmailTrust, Identity, Provisioning},
+};
 use crate::policy::email::Email;
 
 /// What is known about a user who may be meant.
@@ -125,6 +128,25 @@ pub enum Refusal {
     /// Only the directory makes users.
     #[error("the tenant's directory has not provisioned this address")]
     NotProvisioned,
+}
+
+impl Refusal {
+    /// The cause by name.
+    #[must_use]
+    pub fn cause(self) -> Cause {
+        match self {
+            Self::Deactivated => Cause::Deactivated,
+            Self::NoEmail => Cause::EmailMissing,
+            Self::BadEmail => Cause::EmailUnusable,
+            Self::EmailUntrusted => Cause::EmailUnproven,
+            Self::LocalEmailUnproven => Cause::UserUnproven,
+            Self::AlreadyLinked => Cause::AlreadyLinked,
+            Self::WrongAccount => Cause::WrongAccount,
+            Self::AddressTaken => Cause::AddressTaken,
+            Self::NotInvited => Cause::NotInvited,
+            Self::NotProvisioned => Cause::NotProvisioned,
+        }
+    }
 }
 
 /// Whether the identity's address may be believed.

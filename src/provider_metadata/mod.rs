@@ -25,6 +25,7 @@ use crate::{
     },
     metrics,
     outbound::Outbound,
+    policy::cause::Cause,
     secret,
     store::{
         self, Db, StoreError,
@@ -111,17 +112,17 @@ impl Providers {
             return Err(error.clone());
         }
         let error = match self.renew(tenant, connection, &source).await {
-            Ok(Outcome::Held(why, _)) => Error::Misconfigured(format!(
+            Ok(Outcome::Held(why, _)) => Error::Misconfigured(Cause::MetadataHeld.with(format!(
                 "the provider's metadata in use is past its validUntil, and the one that came is held, because {why}; compare \
                  its fingerprints with the provider's, then: gatehouse connections accept {tenant} {} FINGERPRINT",
                 connection.name
-            )),
+            ))),
             Ok(_) => match self.known(connection, &source).await? {
                 Some(known) => {
                     *failed = None;
                     return Ok(Some(known));
                 }
-                None => Error::Unreachable("the provider's metadata has just changed; try again".to_owned()),
+                None => Error::Unreachable(Cause::OwnFault.with("the provider's metadata has just changed; try again")),
             },
             Err(error) => error,
         };
@@ -224,22 +225,24 @@ impl Providers {
     }
 
     async fn fetch(&self, source: &Source<'_>) -> Result<Provider, Error> {
-        let url = Url::parse(source.url).map_err(|_| Error::Misconfigured("metadata_url is no URL".to_owned()))?;
+        let url = Url::parse(source.url).map_err(|_| Error::Misconfigured(Cause::Settings.with("metadata_url is no URL")))?;
         let signers: Result<Vec<Vec<u8>>, String> = source.signers.iter().map(|text| metadata::certificate(text)).collect();
-        let signers = signers.map_err(|why| Error::Misconfigured(format!("metadata_certificates: {why}")))?;
+        let signers =
+            signers.map_err(|why| Error::Misconfigured(Cause::Settings.with(format!("metadata_certificates: {why}"))))?;
         let fetched = self.0.outbound.get("metadata", &url, ACCEPT).await;
-        let fetched = fetched.map_err(|e| Error::Unreachable(format!("metadata: {e}")))?;
+        let fetched = fetched.map_err(|e| Error::unreachable("metadata", &e))?;
         if !fetched.is_success() {
             let cause = format!("{url} answered with status {}; check metadata_url", fetched.status);
-            return Err(Error::Unreachable(cause));
+            return Err(Error::Unreachable(Cause::ProviderStatus.with(cause)));
         }
         let (entity_id, now) = (source.entity_id.map(str::to_owned), self.0.clock.now());
         let read = move || {
             let text = String::from_utf8(fetched.body).map_err(|_| "it is not UTF-8".to_owned())?;
             metadata::read(&text, entity_id.as_deref(), &signers, now)
         };
-        let read = tokio::task::spawn_blocking(read).await.map_err(|e| Error::Unreachable(format!("metadata: {e}")))?;
-        read.map_err(|why| Error::Untrusted(format!("the metadata at {url}: {why}")))
+        let read = tokio::task::spawn_blocking(read).await;
+        let read = read.map_err(|e| Error::Unreachable(Cause::OwnFault.with(format!("metadata: {e}"))))?;
+        read.map_err(|why| Error::Untrusted(Cause::MetadataUnreadable.with(format!("the metadata at {url}: {why}"))))
     }
 
     /// Puts the held document in force; what changed by it, or nothing when none is held.
@@ -260,7 +263,7 @@ impl Providers {
 }
 
 fn unreadable(e: impl std::fmt::Display) -> Error {
-    Error::Unreachable(format!("what is stored of the provider's metadata: {e}"))
+    Error::Unreachable(Cause::OwnFault.with(format!("what is stored of the provider's metadata: {e}")))
 }
 
 /// Tells the log what a document brought.

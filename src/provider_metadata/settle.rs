@@ -140,6 +140,7 @@ fn written(provider: &Provider) -> Result<String, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::cause::Cause;
 
     const NOW: i64 = 1_800_000_000;
     const A: &str = "MIIBdzCCAR2gAwIBAgIBATAKBggqhkjOPQQDAjAM";
@@ -181,10 +182,10 @@ mod tests {
     fn a_failure_takes_nothing_away_and_other_settings_do() {
         let first = settled(None, "s", Ok(document("x", None, None))).row;
         assert_eq!((first.version, first.failure.as_deref()), (1, None));
-        let failed = settled(Some(&first), "s", Err(Error::Unreachable("gone".into()))).row;
+        let failed = settled(Some(&first), "s", Err(Error::Unreachable(Cause::Dns.with("gone")))).row;
         assert_eq!((failed.version, &failed.provider, failed.fetched_at), (1, &first.provider, Some(NOW)));
         assert!(failed.failure.as_deref().unwrap().ends_with("gone") && failed.due_at == NOW + RETRY);
-        let other = settled(Some(&failed), "t", Err(Error::Unreachable("gone".into()))).row;
+        let other = settled(Some(&failed), "t", Err(Error::Unreachable(Cause::Dns.with("gone")))).row;
         assert_eq!((other.version, &other.provider, other.source.as_str()), (1, &None, "t"));
         let taken = settled(Some(&other), "t", Ok(document("y", None, None)));
         assert_eq!((taken.row.version, taken.result.unwrap()), (2, Outcome::First(document("y", None, None))));

@@ -45,7 +45,7 @@ async fn look(settings: &ConnectionSettings, oidc: &OidcSettings, asked: &Asked<
     if !oidc.discover {
         return match metadata::manual(oidc, kind) {
             Ok(provider) => reach(&provider, oidc, asked.probe).await,
-            Err(why) => vec![Finding::wrong("oidc", why)],
+            Err(why) => vec![Finding::wrong("oidc", why.detail)],
         };
     }
     let document = match fetch(oidc, asked.probe).await {
@@ -63,7 +63,7 @@ async fn look(settings: &ConnectionSettings, oidc: &OidcSettings, asked: &Asked<
         }
         // That it names none has been said.
         Err(_) if named.is_none() => {}
-        Err(why) => found.push(Finding::wrong(ISSUER, why)),
+        Err(why) => found.push(Finding::wrong(ISSUER, why.detail)),
     }
     found
 }

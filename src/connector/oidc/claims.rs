@@ -11,7 +11,10 @@ use crate::{
         groups::{Groups, split},
         presets::preset,
     },
-    policy::connection::{ConnectionSettings, OidcSettings},
+    policy::{
+        cause::{Cause, Fault},
+        connection::{ConnectionSettings, OidcSettings},
+    },
 };
 
 /// A document of claims.
@@ -80,16 +83,17 @@ pub(crate) fn read(
     kind: Kind,
     id_token: &Claims,
     userinfo: Option<&Claims>,
-) -> Result<Person, String> {
+) -> Result<Person, Fault> {
     let docs: Vec<&Claims> = std::iter::once(id_token).chain(userinfo).collect();
     let names = settings.unique_id_claims().join(", ");
     let Some(subject) = subject(settings, &docs) else {
-        return Err(format!(
+        return Err(Cause::UniqueId.with(format!(
             "no unique id: none of the claims {names} is present; map unique_id_claim to a claim that the provider sends"
-        ));
+        )));
     };
     if subject.len() > 512 || subject.contains(char::is_control) {
-        return Err(format!("the unique id (claims {names}) is longer than 512 bytes or has control characters"));
+        let unusable = format!("the unique id (claims {names}) is longer than 512 bytes or has control characters");
+        return Err(Cause::UniqueId.with(unusable));
     }
     let email = first(&settings.email_claims(), &docs, text);
     Ok(Person {

@@ -11,7 +11,11 @@ use super::{
     claims::Kind,
     metadata::{self, Provider},
 };
-use crate::{connector::Error, outbound::Outbound, policy::connection::OidcSettings};
+use crate::{
+    connector::Error,
+    outbound::Outbound,
+    policy::{cause::Cause, connection::OidcSettings},
+};
 
 /// How many seconds a document is fresh.
 const FRESH: i64 = 3600;
@@ -104,16 +108,16 @@ impl Discovery {
 
     async fn fetch(&self) -> Result<Arc<Provider>, Error> {
         let address = metadata::discovery_address(&self.oidc);
-        let url = Url::parse(&address).map_err(|_| Error::Misconfigured("issuer is no URL".to_owned()))?;
+        let url = Url::parse(&address).map_err(|_| Error::Misconfigured(Cause::Settings.with("issuer is no URL")))?;
         let fetched = self.outbound.get("discovery", &url, "application/json").await;
-        let fetched = fetched.map_err(|e| Error::Unreachable(format!("discovery: {e}")))?;
+        let fetched = fetched.map_err(|e| Error::unreachable("discovery", &e))?;
         if !fetched.is_success() {
-            return Err(Error::Unreachable(format!(
+            return Err(Error::Unreachable(Cause::ProviderStatus.with(format!(
                 "{address} answered with status {}; check the issuer, or turn discovery off and give the endpoints",
                 fetched.status
-            )));
+            ))));
         }
-        let document: Map<String, Value> = fetched.json().map_err(|e| Error::Unreachable(format!("discovery: {e}")))?;
+        let document: Map<String, Value> = fetched.json().map_err(|e| Error::unreachable("discovery", &e))?;
         metadata::read(&document, &self.oidc, self.kind).map(Arc::new).map_err(Error::Untrusted)
     }
 }

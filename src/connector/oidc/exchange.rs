@@ -18,7 +18,10 @@ use super::{metadata::Provider, response::refusal, signed::client_assertion};
 use crate::{
     connector::Error,
     outbound::{Outbound, OutboundError},
-    policy::connection::{OidcSettings, TokenAuth},
+    policy::{
+        cause::{Cause, Fault, Saying},
+        connection::{OidcSettings, TokenAuth},
+    },
     token::ring::KeyRing,
 };
 
@@ -87,7 +90,8 @@ pub async fn exchange_code(
     now: i64,
 ) -> Result<Received, Error> {
     let endpoint = Url::parse(exchange.token_endpoint);
-    let endpoint = endpoint.map_err(|e| Error::Misconfigured(format!("the token endpoint is no URL: {e}")))?;
+    let endpoint =
+        endpoint.map_err(|e| Error::Misconfigured(Cause::Endpoint.with(format!("the token endpoint is no URL: {e}"))))?;
     let provider = Provider {
         issuer: String::new(),
         authorization_endpoint: endpoint.clone(),
@@ -163,7 +167,7 @@ impl Exchange {
     pub(crate) async fn redeem(&self, redemption: &Redemption<'_>) -> Result<Tokens, Error> {
         let Received { id_token, access_token } = self.receive(redemption).await?;
         let missing = "the token endpoint sent no id_token; do the connection's scopes hold openid?";
-        Ok(Tokens { id_token: id_token.ok_or_else(|| Error::Unreachable(missing.to_owned()))?, access_token })
+        Ok(Tokens { id_token: id_token.ok_or_else(|| Error::Unreachable(Cause::NoIdToken.with(missing)))?, access_token })
     }
 
     async fn receive(&self, redemption: &Redemption<'_>) -> Result<Received, Error> {
@@ -190,7 +194,8 @@ impl Exchange {
                 }
             }
         }
-        Err(Error::Misconfigured("the provider offers no way to authenticate that the connection can use".to_owned()))
+        let nothing = "the provider offers no way to authenticate that the connection can use";
+        Err(Error::Misconfigured(Cause::Settings.with(nothing)))
     }
 }
 
@@ -283,19 +288,20 @@ fn in_order(response: Response<Vec<u8>>) -> Result<Response<Vec<u8>>, Failure> {
 
 fn explain(failure: Failure, method: Method, tried: Option<Method>, burnt: Option<Method>, redemption: &Redemption<'_>) -> Error {
     let (status, error, description) = match failure {
-        Failure::Outbound(e) => return Error::Unreachable(format!("token endpoint: {e}")),
-        Failure::Unreadable(what) => return Error::Unreachable(what.to_owned()),
+        Failure::Outbound(e) => return Error::unreachable("token endpoint", &e),
+        Failure::Unreadable(what) => return Error::Unreachable(Cause::ProviderAnswer.with(what)),
         Failure::Unsigned(error) => return error,
         Failure::Answered { status, error, description } => (status, error, description),
     };
-    let said = refusal(&error, &description);
+    let with_secret = redemption.secret.is_some();
+    let Fault { cause, detail: said } = refusal(&Saying { error: &error, description: &description, with_secret });
     let method = method.as_str();
     if let Some(first) = burnt {
-        return Error::Refused(format!(
+        return Error::Refused(Cause::AuthMethod.with(format!(
             "token endpoint: {said}: the try with {} used the code up before {method} was accepted; the next sign-in will work, \
              and setting token_endpoint_auth_method to {method} makes it certain",
             first.as_str()
-        ));
+        )));
     }
     match error.as_str() {
         "invalid_client" => {
@@ -306,14 +312,17 @@ fn explain(failure: Failure, method: Method, tried: Option<Method>, burnt: Optio
                 }
                 None => "the provider wants the client to authenticate; set a client secret, or register gatehouse's keys there",
             };
-            Error::Misconfigured(format!("token endpoint ({ways}): {said}: {fix}"))
+            Error::Misconfigured(cause.with(format!("token endpoint ({ways}): {said}: {fix}")))
         }
-        "invalid_grant" => Error::Refused(format!(
+        "invalid_grant" => Error::Refused(cause.with(format!(
             "token endpoint: {said}: the code was used before or has expired, or the redirect URI registered at the provider is not {}",
             redemption.redirect_uri
-        )),
-        "" => Error::Unreachable(format!("the token endpoint answered with status {status} and no OAuth error")),
-        _ => Error::Refused(format!("token endpoint: {said} (status {status})")),
+        ))),
+        "" => {
+            let status = format!("the token endpoint answered with status {status} and no OAuth error");
+            Error::Unreachable(Cause::ProviderStatus.with(status))
+        }
+        _ => Error::Refused(cause.with(format!("token endpoint: {said} (status {status})"))),
     }
 }
 

@@ -8,7 +8,10 @@ use serde_json::Value;
 use super::{claims::Kind, metadata, request::Memo};
 use crate::{
     connector::{Error, clean::clean},
-    policy::connection::{OidcSettings, is_guid},
+    policy::{
+        cause::{Cause, Fault},
+        connection::{OidcSettings, is_guid},
+    },
     secret,
     token::{self, Alg, Claims, Invalid, KeySource, Rules, rules::Issuer, unverified::HARD_LIMIT},
 };
@@ -106,18 +109,30 @@ pub(crate) fn algs(oidc: &OidcSettings) -> Vec<Alg> {
     oidc.allowed_algs().into_iter().filter_map(Alg::from_name).collect()
 }
 
+/// What to do about a token that is too old or too new.
+const CLOCKS: &str = "one of the two clocks is wrong: synchronise it (NTP), or raise the connection's skew";
+
 /// What went wrong with a token of the provider's, and what to do about it.
 pub(crate) fn explain(what: &str, invalid: &Invalid) -> Error {
-    let fix = match invalid {
-        Invalid::Keys(_) => return Error::Unreachable(format!("{what} cannot be verified: {}", invalid.detail())),
-        Invalid::Issuer { .. } => "set the connection's issuer to exactly what the provider's discovery document says",
-        Invalid::Audience { .. } | Invalid::Party { .. } => "is the connection's client_id that of this application?",
-        Invalid::Expired { .. } | Invalid::NotYet { .. } | Invalid::TooOld { .. } => {
-            "one of the two clocks is wrong: synchronise it (NTP), or raise the connection's skew"
+    let (cause, fix) = match invalid {
+        Invalid::Keys(_) => {
+            let cause = format!("{what} cannot be verified: {}", invalid.detail());
+            return Error::Unreachable(Cause::ProviderKeys.with(cause));
         }
-        Invalid::Algorithm { .. } => "change the algorithm at the provider or the connection's allowed_algs",
-        Invalid::UnknownKey(_) => "if the provider has just changed its keys, try again in a minute; else check its jwks_uri",
-        Invalid::Signature => "it was altered, or signed with another provider's key; check the jwks_uri",
+        Invalid::Issuer { found, expected } => (
+            Cause::of_issuers(expected, found),
+            "set the connection's issuer to exactly what the provider's discovery document says",
+        ),
+        Invalid::Audience { .. } | Invalid::Party { .. } => {
+            (Cause::Audience, "is the connection's client_id that of this application?")
+        }
+        Invalid::Expired { .. } | Invalid::TooOld { .. } => (Cause::Expired, CLOCKS),
+        Invalid::NotYet { .. } => (Cause::ClockAhead, CLOCKS),
+        Invalid::Algorithm { .. } => (Cause::Algorithm, "change the algorithm at the provider or the connection's allowed_algs"),
+        Invalid::UnknownKey(_) => {
+            (Cause::UnknownKey, "if the provider has just changed its keys, try again in a minute; else check its jwks_uri")
+        }
+        Invalid::Signature => (Cause::Signature, "it was altered, or signed with another provider's key; check the jwks_uri"),
         // The last four are said of bearer tokens only.
         Invalid::Missing(_)
         | Invalid::Claim { .. }
@@ -127,89 +142,100 @@ pub(crate) fn explain(what: &str, invalid: &Invalid) -> Error {
         | Invalid::NotActive(_)
         | Invalid::Introspection(_)
         | Invalid::Unusable(_)
-        | Invalid::Ambiguous => "the provider breaks OpenID Connect Core §2; its configuration must change",
+        | Invalid::Ambiguous => {
+            (Cause::TokenMalformed, "the provider breaks OpenID Connect Core §2; its configuration must change")
+        }
     };
-    Error::Untrusted(format!("{what}: {}; {fix}", invalid.detail()))
+    Error::Untrusted(cause.with(format!("{what}: {}; {fix}", invalid.detail())))
 }
 
-fn judge_nonce(claims: &Claims, nonce: &str) -> Result<(), String> {
+fn judge_nonce(claims: &Claims, nonce: &str) -> Result<(), Fault> {
     match claims.text("nonce") {
         Some(found) if secret::same(found, nonce) => Ok(()),
-        Some(_) => Err("the ID token's nonce is another: it belongs to a different sign-in (replay)".to_owned()),
-        None => Err("the ID token has no nonce although one was sent; it may belong to a different sign-in".to_owned()),
+        Some(_) => Err(Cause::Nonce.with("the ID token's nonce is another: it belongs to a different sign-in (replay)")),
+        None => Err(Cause::Nonce.with("the ID token has no nonce although one was sent; it may belong to a different sign-in")),
     }
 }
 
 /// Binds the access token to the ID token when the provider sends `at_hash` (OpenID Connect Core §3.1.3.8).
-fn judge_at_hash(claims: &Claims, access_token: &str) -> Result<(), String> {
+fn judge_at_hash(claims: &Claims, access_token: &str) -> Result<(), Fault> {
     let Some(found) = claims.get("at_hash").filter(|v| !v.is_null()) else { return Ok(()) };
     let algorithm = match claims.alg() {
         Some(Alg::RS256 | Alg::PS256 | Alg::ES256) => &digest::SHA256,
         Some(Alg::RS384 | Alg::PS384 | Alg::ES384) => &digest::SHA384,
         Some(Alg::RS512 | Alg::PS512 | Alg::EdDSA) => &digest::SHA512,
-        None => return Err("the ID token has no signature that at_hash could be computed with".to_owned()),
+        None => {
+            return Err(Cause::AccessTokenHash.with("the ID token has no signature that at_hash could be computed with"));
+        }
     };
     let whole = digest::digest(algorithm, access_token.as_bytes());
     let half = &whole.as_ref()[..whole.as_ref().len() / 2];
     if found.as_str() == Some(URL_SAFE_NO_PAD.encode(half).as_str()) {
         return Ok(());
     }
-    Err("the ID token's at_hash does not fit the access token: the two do not belong together".to_owned())
+    let unlike = "the ID token's at_hash does not fit the access token: the two do not belong together";
+    Err(Cause::AccessTokenHash.with(unlike))
 }
 
 /// Entra: `tid` must be the directory that `iss` names, and an allowed one.
-fn judge_directory(claims: &Claims, iss: &str, oidc: &OidcSettings) -> Result<(), String> {
+fn judge_directory(claims: &Claims, iss: &str, oidc: &OidcSettings) -> Result<(), Fault> {
     let tid = match claims.get("tid") {
         None | Some(Value::Null) if oidc.allowed_tenants.is_empty() => return Ok(()),
-        None | Some(Value::Null) => return Err("the ID token has no tid; the profile scope brings it".to_owned()),
+        None | Some(Value::Null) => {
+            return Err(Cause::Directory.with("the ID token has no tid; the profile scope brings it"));
+        }
         Some(tid) => tid.as_str().unwrap_or_default(),
     };
     let allowed = oidc.allowed_tenants.is_empty() || oidc.allowed_tenants.iter().any(|t| t.eq_ignore_ascii_case(tid));
     if is_guid(tid) && allowed && iss.split('/').any(|part| part == tid) {
         return Ok(());
     }
-    Err(format!("the ID token is of directory (tid) {}, which is not the one this connection is for", clean(tid)))
+    let other = format!("the ID token is of directory (tid) {}, which is not the one this connection is for", clean(tid));
+    Err(Cause::Directory.with(other))
 }
 
 /// Google: the `hd` request parameter is only a hint, so the claim is what counts.
-fn judge_hosted_domain(claims: &Claims, oidc: &OidcSettings) -> Result<(), String> {
+fn judge_hosted_domain(claims: &Claims, oidc: &OidcSettings) -> Result<(), Fault> {
     let hd = claims.text("hd");
     if oidc.hosted_domains.is_empty() || oidc.hosted_domains.iter().any(|d| hd.is_some_and(|hd| hd.eq_ignore_ascii_case(d))) {
         return Ok(());
     }
     let whose = hd.map_or_else(|| "no Workspace domain (hd)".to_owned(), |hd| format!("the Workspace domain {}", clean(hd)));
-    Err(format!("the account is of {whose}, and the connection lets in only {}", oidc.hosted_domains.join(", ")))
+    let allowed = oidc.hosted_domains.join(", ");
+    Err(Cause::HostedDomain.with(format!("the account is of {whose}, and the connection lets in only {allowed}")))
 }
 
 /// When proof of a certain age was asked for, the provider's word must say that it was given. `auth_time` is mandatory
 /// after `max_age` (OpenID Connect Core §2); after `prompt=login` alone a provider may leave it out.
-fn judge_freshness(claims: &Claims, memo: &Memo, skew: i64, now: i64) -> Result<Option<i64>, String> {
+fn judge_freshness(claims: &Claims, memo: &Memo, skew: i64, now: i64) -> Result<Option<i64>, Fault> {
     let auth_time = claims.number("auth_time");
     let Some(at) = auth_time else {
         return match memo.max_age {
-            Some(_) => Err("the ID token has no auth_time although max_age was sent (OpenID Connect Core §2); \
-                 it cannot be told whether the person proved again who they are"
-                .to_owned()),
+            Some(_) => Err(Cause::NotFresh.with(
+                "the ID token has no auth_time although max_age was sent (OpenID Connect Core §2); \
+                 it cannot be told whether the person proved again who they are",
+            )),
             None => Ok(None),
         };
     };
     if at < 0 {
-        return Err("auth_time lies before 1970".to_owned());
+        return Err(Cause::TokenMalformed.with("auth_time lies before 1970"));
     }
     if at > now.saturating_add(skew) {
-        return Err(format!("auth_time is {} s ahead of this clock; synchronise the clocks (NTP)", at - now));
+        let ahead = format!("auth_time is {} s ahead of this clock; synchronise the clocks (NTP)", at - now);
+        return Err(Cause::ClockAhead.with(ahead));
     }
     if let Some(max_age) = memo.max_age.filter(|max_age| now.saturating_sub(at) > max_age.saturating_add(skew)) {
-        return Err(format!(
+        return Err(Cause::NotFresh.with(format!(
             "the person proved who they are {} s ago, but at most {max_age} s were asked for; the provider ignores max_age",
             now - at
-        ));
+        )));
     }
     if memo.force && at < memo.departed.saturating_sub(skew) {
-        return Err(format!(
+        return Err(Cause::NotFresh.with(format!(
             "the person did not prove again who they are: auth_time is {} s before the sign-in began; the provider ignores prompt=login",
             memo.departed - at
-        ));
+        )));
     }
     Ok(auth_time)
 }

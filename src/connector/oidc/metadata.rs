@@ -16,7 +16,10 @@ use url::Url;
 use super::claims::Kind;
 use crate::{
     connector::clean::clean,
-    policy::connection::{OidcSettings, url_problem},
+    policy::{
+        cause::{Cause, Fault},
+        connection::{OidcSettings, url_problem},
+    },
 };
 
 /// Members of the document that are read; whatever else it holds, in whatever shape, is of no concern.
@@ -89,15 +92,16 @@ pub(crate) fn discovery_address(oidc: &OidcSettings) -> String {
 ///
 /// # Errors
 /// When its issuer is not the expected one (OpenID Connect Discovery §4.3), or an endpoint is missing or unsafe.
-pub(crate) fn read(document: &Map<String, Value>, oidc: &OidcSettings, kind: Kind) -> Result<Provider, String> {
+pub(crate) fn read(document: &Map<String, Value>, oidc: &OidcSettings, kind: Kind) -> Result<Provider, Fault> {
     let expected = expected_issuer(oidc, kind);
     match document.get("issuer").and_then(Value::as_str) {
         Some(found) if found == expected => {}
         Some(found) => {
             let differs = difference("the discovery document's issuer", &expected, found);
-            return Err(format!("{differs}; if the document is right, set the connection's issuer to exactly what it says"));
+            return Err(differs
+                .told(|how| format!("{how}; if the document is right, set the connection's issuer to exactly what it says")));
         }
-        None => return Err("the discovery document names no issuer; is the issuer URL right?".to_owned()),
+        None => return Err(Cause::Issuer.with("the discovery document names no issuer; is the issuer URL right?")),
     }
     let mut known: Map<String, Value> = READ.iter().filter_map(|&m| Some((m.to_owned(), document.get(m)?.clone()))).collect();
     known.retain(|_, value| !value.is_null());
@@ -110,7 +114,7 @@ pub(crate) fn read(document: &Map<String, Value>, oidc: &OidcSettings, kind: Kin
         known.entry(member).or_insert(usual);
     }
     let metadata: Metadata = serde_json::from_value(Value::Object(known))
-        .map_err(|e| format!("the discovery document cannot be read: {}", clean(&e.to_string())))?;
+        .map_err(|e| Cause::Endpoint.with(format!("the discovery document cannot be read: {}", clean(&e.to_string()))))?;
     let methods = metadata.token_endpoint_auth_methods_supported();
     Ok(Provider {
         authorization_endpoint: endpoint(oidc, "authorization_endpoint", Some(metadata.authorization_endpoint().as_str()))?,
@@ -131,7 +135,7 @@ pub(crate) fn read(document: &Map<String, Value>, oidc: &OidcSettings, kind: Kin
 ///
 /// # Errors
 /// When one is missing or unsafe.
-pub(crate) fn manual(oidc: &OidcSettings, kind: Kind) -> Result<Provider, String> {
+pub(crate) fn manual(oidc: &OidcSettings, kind: Kind) -> Result<Provider, Fault> {
     let userinfo = oidc.userinfo_endpoint.as_deref().filter(|u| !u.is_empty());
     Ok(Provider {
         issuer: expected_issuer(oidc, kind),
@@ -151,19 +155,20 @@ fn spelling(method: &CoreClientAuthMethod) -> String {
 }
 
 /// An address of the provider: as safe as the issuer's own, so https unless the issuer itself is a loopback http URL.
-fn endpoint(oidc: &OidcSettings, field: &str, text: Option<&str>) -> Result<Url, String> {
-    let Some(text) = text.filter(|t| !t.is_empty()) else { return Err(format!("the provider has no {field}")) };
+fn endpoint(oidc: &OidcSettings, field: &str, text: Option<&str>) -> Result<Url, Fault> {
+    let wrong = |what: String| Cause::Endpoint.with(what);
+    let Some(text) = text.filter(|t| !t.is_empty()) else { return Err(wrong(format!("the provider has no {field}"))) };
     if let Some(problem) = url_problem(field, text) {
-        return Err(problem);
+        return Err(wrong(problem));
     }
     if oidc.issuer.starts_with("https:") && !text.starts_with("https:") {
-        return Err(format!("{field} must begin with https:// as the issuer does"));
+        return Err(wrong(format!("{field} must begin with https:// as the issuer does")));
     }
-    Url::parse(text).map_err(|_| format!("{field} is no URL"))
+    Url::parse(text).map_err(|_| wrong(format!("{field} is no URL")))
 }
 
 /// Says how two issuers differ; they are never "repaired" (mix-up, RFC 8414 §3.3).
-pub(crate) fn difference(what: &str, expected: &str, found: &str) -> String {
+pub(crate) fn difference(what: &str, expected: &str, found: &str) -> Fault {
     let how = if found.strip_suffix('/') == Some(expected) {
         "has a slash at its end that the configured one lacks"
     } else if expected.strip_suffix('/') == Some(found) {
@@ -175,7 +180,7 @@ pub(crate) fn difference(what: &str, expected: &str, found: &str) -> String {
     } else {
         "is another than the configured one"
     };
-    format!("{what} {how}: {} instead of {expected}", clean(found))
+    Cause::of_issuers(expected, found).with(format!("{what} {how}: {} instead of {expected}", clean(found)))
 }
 
 #[cfg(test)]
@@ -199,7 +204,7 @@ mod tests {
         .clone()
     }
 
-    fn judged(configured: &str, found: &str) -> Result<Provider, String> {
+    fn judged(configured: &str, found: &str) -> Result<Provider, Fault> {
         read(&document(found), &settings(configured), Kind::Other)
     }
 

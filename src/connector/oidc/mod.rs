@@ -37,6 +37,7 @@ use self::{
 use super::{Arrival, Arrived, Connector, Departure, Deps, Error, Go, Wish, presets};
 use crate::{
     policy::{
+        cause::Cause,
         connection::{ConnectionSettings, OidcSettings, Protocol},
         identity::Identity,
     },
@@ -62,12 +63,16 @@ impl Oidc {
     /// [`Error::Misconfigured`] with everything that is wrong.
     pub fn open(settings: &ConnectionSettings, secret: Option<SecretString>, deps: &Deps) -> Result<Self, Error> {
         let mut settings = settings.clone();
-        presets::apply(&mut settings, Protocol::Oidc).map_err(Error::Misconfigured)?;
+        presets::apply(&mut settings, Protocol::Oidc).map_err(|why| Error::Misconfigured(Cause::Settings.with(why)))?;
         let mut problems = settings.problems();
-        let Some(oidc) = settings.oidc.clone() else { return Err(Error::Misconfigured(problems.join("; "))) };
+        let Some(oidc) = settings.oidc.clone() else {
+            return Err(Error::Misconfigured(Cause::Settings.with(problems.join("; "))));
+        };
         let kind = Kind::of(&settings, &oidc);
         let issuers = Issuers::of(&oidc, kind);
+        let mut cause = Cause::Settings;
         if issuers.is_empty() {
+            cause = Cause::IssuerShared;
             problems.push(
                 "the issuer is shared by all Entra directories: put the directory's own id into it \
                  (https://login.microsoftonline.com/{id}/v2.0), or name those that may sign in with allowed_tenants"
@@ -76,10 +81,11 @@ impl Oidc {
         }
         let secret = secret.filter(|s| !s.expose_secret().is_empty());
         if oidc.needs_secret() && secret.is_none() {
+            cause = Cause::ClientSecretMissing;
             problems.push("the connection has no client secret, which its token_endpoint_auth_method needs".to_owned());
         }
         if !problems.is_empty() {
-            return Err(Error::Misconfigured(problems.join("; ")));
+            return Err(Error::Misconfigured(cause.with(problems.join("; "))));
         }
         let discovery = Discovery::new(oidc.clone(), kind, deps.outbound.clone())?;
         Ok(Self { settings, oidc, kind, issuers, secret, discovery, exchange: Exchange::default(), deps: deps.clone() })
@@ -116,6 +122,10 @@ impl Oidc {
     }
 }
 
+fn changed(how: &str) -> Error {
+    Error::Untrusted(Cause::ConnectionChanged.with(how))
+}
+
 #[async_trait]
 impl Connector for Oidc {
     async fn depart(&self, wish: Wish<'_>) -> Result<Departure, Error> {
@@ -123,26 +133,26 @@ impl Connector for Oidc {
         let (mut url, memo) = request::build(&self.oidc, &provider, wish)?;
         if self.oidc.sign_requests {
             if provider.takes_requests == Some(false) {
-                return Err(Error::Misconfigured(
-                    "the provider does not take request objects (request_parameter_supported is false); turn sign_requests off"
-                        .to_owned(),
-                ));
+                return Err(Error::Misconfigured(Cause::RequestObjects.with(
+                    "the provider does not take request objects (request_parameter_supported is false); turn sign_requests off",
+                )));
             }
             let claims = request::object_claims(&url, &self.oidc, &provider, wish.now);
             let object = signed::request_object(&self.deps.ring, claims, wish.now)?;
             url.query_pairs_mut().append_pair("request", &object);
         }
-        let memo = serde_json::to_value(memo).map_err(|e| Error::Misconfigured(format!("nothing can be remembered: {e}")))?;
+        let memo = serde_json::to_value(memo)
+            .map_err(|e| Error::Misconfigured(Cause::OwnFault.with(format!("nothing can be remembered: {e}"))))?;
         Ok(Departure { go: Go::Redirect(url), memo })
     }
 
     async fn arrive(&self, memo: &Value, arrival: &Arrival, redirect_uri: &str, now: i64) -> Result<Arrived, Error> {
         let memo: Memo = serde_json::from_value(memo.clone())
-            .map_err(|_| Error::Untrusted("the sign-in was begun by something else than an OIDC connection".to_owned()))?;
+            .map_err(|_| changed("the sign-in was begun by something else than an OIDC connection"))?;
         let provider = self.discovery.provider(now).await?;
         if memo.issuer != provider.issuer {
-            return Err(Error::Untrusted(
-                "the connection was changed to another issuer while the person was away; let them sign in again".to_owned(),
+            return Err(changed(
+                "the connection was changed to another issuer while the person was away; let them sign in again",
             ));
         }
         let code = response::judge(arrival, &provider, &self.issuers)?;

@@ -14,7 +14,7 @@ use url::Url;
 use super::metadata::Provider;
 use crate::{
     connector::{Error, Wish},
-    policy::connection::OidcSettings,
+    policy::{cause::Cause, connection::OidcSettings},
     secret,
 };
 
@@ -40,7 +40,8 @@ pub(crate) struct Memo {
 /// # Errors
 /// When the settings cannot be put into a URL.
 pub(crate) fn build(oidc: &OidcSettings, provider: &Provider, wish: Wish<'_>) -> Result<(Url, Memo), Error> {
-    let broken = |e: url::ParseError| Error::Misconfigured(format!("an endpoint or the callback is no URL: {e}"));
+    let broken =
+        |e: url::ParseError| Error::Misconfigured(Cause::Endpoint.with(format!("an endpoint or the callback is no URL: {e}")));
     let (nonce, verifier) = (secret::random(), secret::random());
     let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(verifier.clone()));
     let issuer = IssuerUrl::new(provider.issuer.clone()).map_err(broken)?;

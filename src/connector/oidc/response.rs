@@ -4,7 +4,10 @@ use super::{
     id_token::{Issuers, is_ours},
     metadata::{Provider, difference},
 };
-use crate::connector::{Arrival, Error, clean::clean};
+use crate::{
+    connector::{Arrival, Error, clean::clean},
+    policy::cause::{self, Cause, Fault, Saying},
+};
 
 /// Judges what the browser brought back and gives the code. The issuer comes first: until it has been compared, not even
 /// an error is believed (RFC 9207 §2.4, threats O1 and O13).
@@ -16,32 +19,35 @@ pub(crate) fn judge<'a>(arrival: &'a Arrival, provider: &Provider, issuers: &Iss
         Some(iss) if is_ours(iss, issuers) => {}
         Some(iss) => {
             let differs = difference("the authorization response's iss", &provider.issuer, iss);
-            return Err(Error::Untrusted(format!("{differs}; another provider may have answered in its place (mix-up)")));
+            let differs = format!("{differs}; another provider may have answered in its place (mix-up)");
+            return Err(Error::Untrusted(Cause::MixUp.with(differs)));
         }
         None if provider.promises_iss => {
-            return Err(Error::Untrusted(
+            return Err(Error::Untrusted(Cause::MixUp.with(
                 "the authorization response has no iss although the provider's metadata promises it \
-                 (authorization_response_iss_parameter_supported); it may come from another provider"
-                    .to_owned(),
-            ));
+                 (authorization_response_iss_parameter_supported); it may come from another provider",
+            )));
         }
         None => {}
     }
     if let Some(error) = arrival.get("error").filter(|e| !e.is_empty()) {
-        return Err(Error::Refused(refusal(error, arrival.get("error_description").map_or("", String::as_str))));
+        let description = arrival.get("error_description").map_or("", String::as_str);
+        return Err(Error::Refused(refusal(&Saying { error, description, with_secret: true })));
     }
     match arrival.get("code").filter(|c| !c.is_empty()) {
         Some(code) if code.len() <= 8192 && !code.contains(char::is_control) => Ok(code),
-        Some(_) => {
-            Err(Error::Untrusted("the authorization response's code is longer than 8192 bytes or not printable".to_owned()))
-        }
-        None => Err(Error::Untrusted("the authorization response has neither code nor error".to_owned())),
+        Some(_) => Err(unreadable("the authorization response's code is longer than 8192 bytes or not printable")),
+        None => Err(unreadable("the authorization response has neither code nor error")),
     }
 }
 
+fn unreadable(why: &str) -> Error {
+    Error::Untrusted(Cause::AnswerUnreadable.with(why))
+}
+
 /// The provider's error as one safe line, with the fix where the code tells one.
-pub(crate) fn refusal(error: &str, description: &str) -> String {
-    let fix = match error {
+pub(crate) fn refusal(said: &Saying<'_>) -> Fault {
+    let fix = match said.error {
         "access_denied" => "the person cancelled, or is not assigned to the application at the provider",
         "invalid_scope" => "the provider does not know one of the scopes; change the connection's scopes",
         "unauthorized_client" => "the application at the provider must be allowed the authorization code grant",
@@ -51,12 +57,12 @@ pub(crate) fn refusal(error: &str, description: &str) -> String {
         "temporarily_unavailable" | "server_error" => "the provider has a problem of its own; try again",
         _ => "",
     };
-    let mut line = clean(error);
-    for part in [clean(description), fix.to_owned()].into_iter().filter(|p| !p.is_empty()) {
+    let mut line = clean(said.error);
+    for part in [clean(said.description), fix.to_owned()].into_iter().filter(|p| !p.is_empty()) {
         line.push_str(": ");
         line.push_str(&part);
     }
-    line
+    cause::of_error(said).with(line)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{connector::Error, oauth::client::SigningAlg, secret, token::ring::KeyRing};
+use crate::{connector::Error, oauth::client::SigningAlg, policy::cause::Cause, secret, token::ring::KeyRing};
 
 /// How many seconds a client assertion is valid.
 const ASSERTION_LIFETIME: i64 = 60;
@@ -34,5 +34,5 @@ pub(crate) fn request_object(ring: &KeyRing, claims: Map<String, Value>, now: i6
 
 fn sign(ring: &KeyRing, typ: &str, claims: &Value, now: i64) -> Result<String, Error> {
     ring.sign(SigningAlg::RS256, typ, claims, now)
-        .map_err(|e| Error::Misconfigured(format!("nothing can be signed for the provider: {e}")))
+        .map_err(|e| Error::Misconfigured(Cause::OwnFault.with(format!("nothing can be signed for the provider: {e}"))))
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     connector::Error,
     outbound::Outbound,
-    policy::connection::OidcSettings,
+    policy::{cause::Cause, connection::OidcSettings},
     token::{self, KeySource, Rules, rules::Issuer, unverified::HARD_LIMIT},
 };
 
@@ -37,18 +37,16 @@ pub(crate) struct Question<'a> {
 pub(crate) async fn ask(question: &Question<'_>) -> Result<Option<Claims>, Error> {
     let Some(url) = &question.provider.userinfo_endpoint else { return Ok(None) };
     let bearer = format!("Bearer {}", question.access_token.expose_secret());
-    let unusable = |what: &str| Error::Unreachable(format!("userinfo: {what}"));
+    let unusable = |what: &str| Error::Unreachable(Cause::ProviderAnswer.with(format!("userinfo: {what}")));
     let mut bearer = HeaderValue::from_str(&bearer).map_err(|_| unusable("the access token cannot be sent as a header"))?;
     bearer.set_sensitive(true);
     let request = Request::get(url.as_str()).header(header::ACCEPT, "application/json").header(header::AUTHORIZATION, bearer);
     let request = request.body(Vec::new()).map_err(|_| unusable("its address cannot be called"))?;
-    let response = question.outbound.send("userinfo", request).await.map_err(|e| unusable(&e.to_string()))?;
+    let response = question.outbound.send("userinfo", request).await.map_err(|e| Error::unreachable("userinfo", &e))?;
     if !response.status().is_success() {
-        return Err(unusable(&format!(
-            "{} answered with status {}",
-            url.host_str().unwrap_or_default(),
-            response.status().as_u16()
-        )));
+        let (host, status) = (url.host_str().unwrap_or_default(), response.status().as_u16());
+        let cause = Cause::ProviderStatus.with(format!("userinfo: {host} answered with status {status}"));
+        return Err(Error::Unreachable(cause));
     }
     let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -61,14 +59,16 @@ pub(crate) async fn ask(question: &Question<'_>) -> Result<Option<Claims>, Error
     match claims.get("sub") {
         Some(sub) if sub == question.sub => Ok(Some(claims)),
         Some(_) => Err(Error::Untrusted(
-            "userinfo is about another sub than the ID token; the access token belongs to someone else".to_owned(),
+            Cause::UserinfoSubject
+                .with("userinfo is about another sub than the ID token; the access token belongs to someone else"),
         )),
-        None => Err(Error::Untrusted("userinfo has no sub, so it cannot be told whom it is about".to_owned())),
+        None => Err(Error::Untrusted(Cause::UserinfoSubject.with("userinfo has no sub, so it cannot be told whom it is about"))),
     }
 }
 
 async fn signed(body: &[u8], question: &Question<'_>) -> Result<Claims, Error> {
-    let text = std::str::from_utf8(body).map_err(|_| Error::Untrusted("userinfo: the JWT is no text".to_owned()))?;
+    let text =
+        std::str::from_utf8(body).map_err(|_| Error::Untrusted(Cause::TokenMalformed.with("userinfo: the JWT is no text")))?;
     let issuer = Issuer::OneOf(question.issuers.all());
     let rules = Rules {
         limit: HARD_LIMIT,

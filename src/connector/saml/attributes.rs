@@ -16,7 +16,10 @@ use crate::{
         groups::{Groups, split},
         presets::NAME_ID,
     },
-    policy::connection::ConnectionSettings,
+    policy::{
+        cause::{Cause, Fault},
+        connection::ConnectionSettings,
+    },
 };
 
 /// What Entra sends in place of groups that are too many; the address it holds is never called.
@@ -52,14 +55,15 @@ struct Attribute {
 ///
 /// # Errors
 /// When there are two, or it is encrypted.
-pub(super) fn name_id(assertion: &Element) -> Result<Option<NameId>, String> {
-    let Some(subject) = assertion.only(SAML, "Subject").map_err(|e| e.to_string())? else { return Ok(None) };
+pub(super) fn name_id(assertion: &Element) -> Result<Option<NameId>, Fault> {
+    let Some(subject) = assertion.only(SAML, "Subject")? else { return Ok(None) };
     if subject.all(SAML, "EncryptedID").next().is_some() {
-        return Err("the NameID is encrypted by itself; let the provider encrypt the whole assertion instead".to_owned());
+        let alone = "the NameID is encrypted by itself; let the provider encrypt the whole assertion instead";
+        return Err(Cause::EncryptionAlgorithm.with(alone));
     }
-    let Some(name_id) = subject.only(SAML, "NameID").map_err(|e| e.to_string())? else { return Ok(None) };
+    let Some(name_id) = subject.only(SAML, "NameID")? else { return Ok(None) };
     let said = |name: &str| name_id.attribute(name).filter(|value| !value.is_empty()).map(str::to_owned);
-    let value = name_id.text().map_err(|e| e.to_string())?;
+    let value = name_id.text()?;
     let named = NameId {
         value,
         format: said("Format"),
@@ -85,7 +89,7 @@ impl NameId {
 ///
 /// # Errors
 /// When there is no usable unique id.
-pub(super) fn read(settings: &ConnectionSettings, assertion: &Element, name_id: Option<&NameId>) -> Result<Person, String> {
+pub(super) fn read(settings: &ConnectionSettings, assertion: &Element, name_id: Option<&NameId>) -> Result<Person, Fault> {
     let sent = Sent { attributes: attributes(assertion), name_id };
     let subject = unique_id(settings, &sent)?;
     let address = |value: &String| value.contains('@');
@@ -155,7 +159,7 @@ fn is_nil(value: &Element) -> bool {
     value.attributes.iter().any(|a| a.name == "nil" && a.namespace == INSTANCE && matches!(a.value.as_str(), "true" | "1"))
 }
 
-fn unique_id(settings: &ConnectionSettings, sent: &Sent<'_>) -> Result<String, String> {
+fn unique_id(settings: &ConnectionSettings, sent: &Sent<'_>) -> Result<String, Fault> {
     let names = settings.unique_id_claims();
     for name in &names {
         // Who someone is must not hang on a label for people: `FriendlyName="id"` could be anybody's nickname.
@@ -170,30 +174,35 @@ fn unique_id(settings: &ConnectionSettings, sent: &Sent<'_>) -> Result<String, S
                 }
                 return usable(id, name);
             }
-            _ => return Err(format!("the unique id {name:?} has several values; map unique_id_claim to one that has one")),
+            _ => {
+                let several = format!("the unique id {name:?} has several values; map unique_id_claim to one that has one");
+                return Err(Cause::UniqueId.with(several));
+            }
         }
     }
-    Err(format!(
+    Err(Cause::UniqueId.with(format!(
         "no unique id: neither of {} was sent; map unique_id_claim to an attribute that the provider sends, or to NameID",
         names.join(", ")
-    ))
+    )))
 }
 
 /// Such a name is another one at each sign-in: each would make a new user.
-fn not_transient(sent: &Sent<'_>) -> Result<(), String> {
+fn not_transient(sent: &Sent<'_>) -> Result<(), Fault> {
     match sent.name_id.is_some_and(|id| id.format.as_deref() == Some(TRANSIENT)) {
-        true => {
-            Err("the NameID is transient, which names nobody for longer than one sign-in; let the provider send a persistent \
-                     one (name_id_format), or map unique_id_claim to an attribute"
-                .to_owned())
-        }
+        true => Err(Cause::TransientNameId.with(
+            "the NameID is transient, which names nobody for longer than one sign-in; let the provider send a persistent \
+             one (name_id_format), or map unique_id_claim to an attribute",
+        )),
         false => Ok(()),
     }
 }
 
-fn usable(id: &str, name: &str) -> Result<String, String> {
+fn usable(id: &str, name: &str) -> Result<String, Fault> {
     match id.len() > 512 || id.contains(char::is_control) {
-        true => Err(format!("the unique id ({name}) is longer than 512 bytes or has control characters")),
+        true => {
+            let unusable = format!("the unique id ({name}) is longer than 512 bytes or has control characters");
+            Err(Cause::UniqueId.with(unusable))
+        }
         false => Ok(id.to_owned()),
     }
 }

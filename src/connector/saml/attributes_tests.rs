@@ -27,7 +27,7 @@ fn attribute(name: &str, values: &[&str]) -> String {
     format!("<s:Attribute Name=\"{name}\">{values}</s:Attribute>")
 }
 
-fn person(settings: &ConnectionSettings, subject: &str, attributes: &str) -> Result<Person, String> {
+fn person(settings: &ConnectionSettings, subject: &str, attributes: &str) -> Result<Person, Fault> {
     let assertion = assertion(subject, attributes);
     let name_id = name_id(&assertion)?;
     read(settings, &assertion, name_id.as_ref())

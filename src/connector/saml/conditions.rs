@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     connector::{Error, clean::clean},
-    policy::saml::MAX_SKEW,
+    policy::{
+        cause::{self, Cause, Fault},
+        saml::MAX_SKEW,
+    },
 };
 
 /// Most seconds that an assertion may hold.
@@ -50,16 +53,21 @@ pub struct Facts {
     pub session_index: Option<String>,
 }
 
-/// What is wrong, as the log shall say it.
-type Wrong = String;
+/// What is wrong, by name.
+type Wrong = Fault;
+
+/// A part that is missing, or is there in a form that it must not have.
+fn odd(what: impl Into<String>) -> Wrong {
+    Cause::SamlForm.with(what)
+}
 
 /// The status of a response.
 ///
 /// # Errors
 /// [`Error::Refused`] with what the provider says, [`Error::Untrusted`] when it says nothing.
 pub fn status(response: &Element) -> Result<(), Error> {
-    let missing = || Error::Untrusted("the response has no Status".to_owned());
-    let double = |e: XmlError| Error::Untrusted(e.to_string());
+    let missing = || Error::Untrusted(odd("the response has no Status"));
+    let double = |e: XmlError| Error::Untrusted(e.into());
     let status = response.only(SAMLP, "Status").map_err(double)?.ok_or_else(missing)?;
     let code = status.only(SAMLP, "StatusCode").map_err(double)?.ok_or_else(missing)?;
     let value = code.attribute("Value").unwrap_or_default();
@@ -70,10 +78,12 @@ pub fn status(response: &Element) -> Result<(), Error> {
     let mut said = vec![short(value)];
     said.extend(code.all(SAMLP, "StatusCode").filter_map(|inner| inner.attribute("Value")).map(short));
     let message: Vec<_> = status.all(SAMLP, "StatusMessage").map(Element::full_text).collect();
-    Err(Error::Refused(match clean(&message.join(" ")) {
-        message if message.is_empty() => clean(&said.join(" / ")),
-        message => format!("{}: {message}", clean(&said.join(" / "))),
-    }))
+    let message = clean(&message.join(" "));
+    let cause = cause::of_status(&said, &message);
+    Err(Error::Refused(cause.with(match message.is_empty() {
+        true => clean(&said.join(" / ")),
+        false => format!("{}: {message}", clean(&said.join(" / "))),
+    })))
 }
 
 /// The response around an assertion. Where only the assertion is signed, anybody could have written this: what is there
@@ -111,21 +121,30 @@ pub fn assertion(assertion: &Element, expected: &Expected<'_>) -> Result<Facts, 
 }
 
 fn needed<'a>(element: &'a Element, name: &str) -> Result<&'a Element, Wrong> {
-    let found = element.only(SAML, name).map_err(|e| e.to_string())?;
-    found.ok_or_else(|| format!("the {} has no {name}", element.name))
+    element.only(SAML, name)?.ok_or_else(|| odd(format!("the {} has no {name}", element.name)))
 }
 
 fn version(element: &Element) -> Result<(), Wrong> {
     match element.attribute("Version") {
         Some("2.0") => Ok(()),
-        other => Err(format!("the {} has version {:?}; only SAML 2.0 is spoken", element.name, other.unwrap_or_default())),
+        other => Err(odd(format!("the {} has version {:?}; only SAML 2.0 is spoken", element.name, other.unwrap_or_default()))),
     }
 }
 
 fn issued(element: &Element, expected: &Expected<'_>) -> Result<(), Wrong> {
-    let text = element.attribute("IssueInstant").ok_or_else(|| format!("the {} has no IssueInstant", element.name))?;
-    match instant::parse("IssueInstant", text)? > expected.now + expected.skew {
-        true => Err(format!("the {} was issued in the future ({text}); compare the clocks", element.name)),
+    let text = element.attribute("IssueInstant").ok_or_else(|| odd(format!("the {} has no IssueInstant", element.name)))?;
+    let what = || format!("the {} was issued in the future ({text})", element.name);
+    not_ahead(instant::parse("IssueInstant", text).map_err(odd)?, expected, what)
+}
+
+fn not_ahead(at: i64, expected: &Expected<'_>, what: impl FnOnce() -> String) -> Result<(), Wrong> {
+    let ahead = at - expected.now;
+    match ahead > expected.skew {
+        true => Err(Cause::ClockAhead.with(format!(
+            "{}: {ahead} s ahead of this clock, and {} s are allowed; compare the clocks, or set skew",
+            what(),
+            expected.skew
+        ))),
         false => Ok(()),
     }
 }
@@ -133,21 +152,22 @@ fn issued(element: &Element, expected: &Expected<'_>) -> Result<(), Wrong> {
 /// A response that is signed, or holds an encrypted assertion, names its sender (Profiles §4.1.4.2).
 fn sent_by_provider(response: &Element, signed: bool, expected: &Expected<'_>) -> Result<(), Wrong> {
     let encrypted = response.all(SAML, "EncryptedAssertion").next().is_some();
-    match response.only(SAML, "Issuer").map_err(|e| e.to_string())? {
+    match response.only(SAML, "Issuer")? {
         Some(issuer) => from_provider(issuer, expected),
-        None if signed || encrypted => Err("the response has no Issuer, which a signed or encrypted one must have".to_owned()),
+        None if signed || encrypted => Err(odd("the response has no Issuer, which a signed or encrypted one must have")),
         None => Ok(()),
     }
 }
 
 /// Another provider's good signature must not speak for this one, nor one customer's for another (S24).
 fn from_provider(issuer: &Element, expected: &Expected<'_>) -> Result<(), Wrong> {
-    let name = issuer.text().map_err(|e| e.to_string())?;
+    let name = issuer.text()?;
     let format = issuer.attribute("Format");
     if name == expected.issuer && format.is_none_or(|f| f == ENTITY) {
         return Ok(());
     }
-    Err(format!("the Issuer is {:?}, but this connection's provider is {:?}", clean(&name), expected.issuer))
+    let other = format!("the Issuer is {:?}, but this connection's provider is {:?}", clean(&name), expected.issuer);
+    Err(Cause::of_issuers(expected.issuer, &name).with(other))
 }
 
 /// A signed response says where it must arrive (SAML Bindings §3.5.5.2), so that no other service can forward it.
@@ -155,10 +175,12 @@ fn destination(response: &Element, signed: bool, expected: &Expected<'_>) -> Res
     match response.attribute("Destination") {
         Some(there) if there == expected.recipient => Ok(()),
         None if !signed => Ok(()),
-        None => Err("the signed response has no Destination".to_owned()),
-        Some(there) => {
-            Err(format!("the Destination is {:?}; let the provider send to {:?} (ACS URL)", clean(there), expected.recipient))
-        }
+        None => Err(Cause::Destination.with("the signed response has no Destination")),
+        Some(there) => Err(Cause::Destination.with(format!(
+            "the Destination is {:?}; let the provider send to {:?} (ACS URL)",
+            clean(there),
+            expected.recipient
+        ))),
     }
 }
 
@@ -171,12 +193,13 @@ fn response_to(response: &Element, expected: &Expected<'_>) -> Result<(), Wrong>
 
 /// Only the browser that left with the request may bring its answer (login CSRF, and CVE-2026-9098).
 fn in_response_to(element: &str, said: Option<&str>, expected: &Expected<'_>) -> Result<(), Wrong> {
+    let wrong = |what: String| Err(Cause::InResponseTo.with(what));
     match (said, expected.request_id) {
         (Some(said), Some(asked)) if said == asked => Ok(()),
         (None, None) => Ok(()),
-        (None, Some(_)) => Err(format!("the {element} has no InResponseTo, but the sign-in was begun here")),
-        (Some(_), Some(_)) => Err(format!("InResponseTo of the {element} is not the request that this browser left with")),
-        (Some(_), None) => Err(format!(
+        (None, Some(_)) => wrong(format!("the {element} has no InResponseTo, but the sign-in was begun here")),
+        (Some(_), Some(_)) => wrong(format!("InResponseTo of the {element} is not the request that this browser left with")),
+        (Some(_), None) => wrong(format!(
             "InResponseTo of the {element} names a request, but none was made; if the sign-in was begun at the provider, let it \
              send none (Rippling: tick \"Disable InResponseTo field in assertions for IdP initiated SSO\")"
         )),
@@ -187,25 +210,27 @@ fn in_response_to(element: &str, said: Option<&str>, expected: &Expected<'_>) ->
 fn known_conditions(conditions: &Element) -> Result<(), Wrong> {
     let known = |c: &&Element| ["AudienceRestriction", "OneTimeUse", "ProxyRestriction"].iter().any(|name| c.is(SAML, name));
     match conditions.elements().find(|c| !known(c)) {
-        Some(unknown) => Err(format!("the condition {:?} is not known here", unknown.name)),
+        Some(unknown) => Err(odd(format!("the condition {:?} is not known here", unknown.name))),
         None => Ok(()),
     }
 }
 
 fn not_yet(conditions: &Element, expected: &Expected<'_>) -> Result<(), Wrong> {
     let Some(text) = conditions.attribute("NotBefore") else { return Ok(()) };
-    match instant::parse("NotBefore", text)? > expected.now + expected.skew {
-        true => Err(format!("the assertion holds only from {text}; compare the clocks, or set skew")),
-        false => Ok(()),
-    }
+    let what = || format!("the assertion holds only from {text}");
+    not_ahead(instant::parse("NotBefore", text).map_err(odd)?, expected, what)
 }
 
 fn not_any_more(element: &Element, expected: &Expected<'_>) -> Result<i64, Wrong> {
     let name = &element.name;
-    let text = element.attribute("NotOnOrAfter").ok_or_else(|| format!("{name} has no NotOnOrAfter"))?;
-    let ends_at = instant::parse("NotOnOrAfter", text)?;
+    let text = element.attribute("NotOnOrAfter").ok_or_else(|| odd(format!("{name} has no NotOnOrAfter")))?;
+    let ends_at = instant::parse("NotOnOrAfter", text).map_err(odd)?;
     match expected.now >= ends_at + expected.skew {
-        true => Err(format!("the answer is too old: {name} ended at {text}")),
+        true => Err(Cause::Expired.with(format!(
+            "the answer is too old: {name} ended at {text}, {} s ago, and {} s are allowed",
+            expected.now - ends_at,
+            expected.skew
+        ))),
         false => Ok(ends_at),
     }
 }
@@ -213,7 +238,7 @@ fn not_any_more(element: &Element, expected: &Expected<'_>) -> Result<i64, Wrong
 /// What may be used once is remembered until it would be too old: an assertion for years would be kept for years.
 fn not_for_ever(until: i64, expected: &Expected<'_>) -> Result<(), Wrong> {
     match until - expected.now > LONGEST {
-        true => Err("the assertion holds for longer than a week; let the provider issue it for minutes".to_owned()),
+        true => Err(odd("the assertion holds for longer than a week; let the provider issue it for minutes")),
         false => Ok(()),
     }
 }
@@ -222,17 +247,17 @@ fn not_for_ever(until: i64, expected: &Expected<'_>) -> Result<(), Wrong> {
 fn for_us(conditions: &Element, expected: &Expected<'_>) -> Result<(), Wrong> {
     let mut restrictions = conditions.all(SAML, "AudienceRestriction").peekable();
     if restrictions.peek().is_none() {
-        return Err("the assertion has no AudienceRestriction: it could be meant for anyone".to_owned());
+        return Err(Cause::Audience.with("the assertion has no AudienceRestriction: it could be meant for anyone"));
     }
     for restriction in restrictions {
         let audiences: Result<Vec<_>, _> = restriction.all(SAML, "Audience").map(Element::text).collect();
-        let audiences = audiences.map_err(|e| e.to_string())?;
+        let audiences = audiences?;
         if !audiences.iter().any(|audience| audience == expected.audience) {
-            return Err(format!(
+            return Err(Cause::Audience.with(format!(
                 "the assertion is for {:?}; set the provider's Audience (entity id of the service) to {:?}",
                 clean(&audiences.join(", ")),
                 expected.audience
-            ));
+            )));
         }
     }
     Ok(())
@@ -241,7 +266,7 @@ fn for_us(conditions: &Element, expected: &Expected<'_>) -> Result<(), Wrong> {
 /// One confirmation by bearer that holds is enough (Profiles §4.1.4.2); until when it holds.
 fn confirmed(subject: &Element, expected: &Expected<'_>) -> Result<i64, Wrong> {
     let bearer = |c: &&Element| c.attribute("Method") == Some(BEARER);
-    let mut wrong = "the assertion has no SubjectConfirmation by bearer".to_owned();
+    let mut wrong = odd("the assertion has no SubjectConfirmation by bearer");
     for confirmation in subject.all(SAML, "SubjectConfirmation").filter(bearer) {
         match needed(confirmation, "SubjectConfirmationData").and_then(|data| bears(data, expected)) {
             Ok(until) => return Ok(until),
@@ -263,17 +288,17 @@ fn bears(data: &Element, expected: &Expected<'_>) -> Result<i64, Wrong> {
 fn received_here(data: &Element, expected: &Expected<'_>) -> Result<(), Wrong> {
     match data.attribute("Recipient") {
         Some(there) if there == expected.recipient => Ok(()),
-        there => Err(format!(
+        there => Err(Cause::Recipient.with(format!(
             "the Recipient is {:?}; let the provider send to {:?} (ACS URL)",
             clean(there.unwrap_or_default()),
             expected.recipient
-        )),
+        ))),
     }
 }
 
 fn never_not_before(data: &Element) -> Result<(), Wrong> {
     match data.attribute("NotBefore") {
-        Some(_) => Err("the SubjectConfirmationData of a bearer must not have NotBefore".to_owned()),
+        Some(_) => Err(odd("the SubjectConfirmationData of a bearer must not have NotBefore")),
         None => Ok(()),
     }
 }
@@ -299,45 +324,47 @@ fn session(assertion: &Element, expected: &Expected<'_>) -> Result<Facts, Wrong>
             },
         });
     }
-    let facts = facts.ok_or("the assertion has no AuthnStatement: it does not say that the person signed in")?;
+    let facts = facts.ok_or_else(|| odd("the assertion has no AuthnStatement: it does not say that the person signed in"))?;
     fresh_as_forced(&facts, expected)?;
     fresh_as_max_age(&facts, expected)?;
     Ok(facts)
 }
 
 fn authenticated(statement: &Element, expected: &Expected<'_>) -> Result<i64, Wrong> {
-    let text = statement.attribute("AuthnInstant").ok_or("the AuthnStatement has no AuthnInstant")?;
-    let at = instant::parse("AuthnInstant", text)?;
-    match at > expected.now + expected.skew {
-        true => Err(format!("the person signed in in the future ({text}); compare the clocks")),
-        false => Ok(at),
-    }
+    let text = statement.attribute("AuthnInstant").ok_or_else(|| odd("the AuthnStatement has no AuthnInstant"))?;
+    let at = instant::parse("AuthnInstant", text).map_err(odd)?;
+    not_ahead(at, expected, || format!("the person signed in in the future ({text})")).map(|()| at)
 }
 
 /// Without skew: a session that has ended would be an endless round of sign-ins.
 fn session_until(statement: &Element, expected: &Expected<'_>) -> Result<Option<i64>, Wrong> {
     let Some(text) = statement.attribute("SessionNotOnOrAfter") else { return Ok(None) };
-    let until = instant::parse("SessionNotOnOrAfter", text)?;
+    let until = instant::parse("SessionNotOnOrAfter", text).map_err(odd)?;
     match expected.now >= until {
-        true => Err(format!("the provider's session ended at {text}")),
+        true => Err(Cause::Expired.with(format!("the provider's session ended at {text}"))),
         false => Ok(Some(until)),
     }
 }
 
 /// A request travels through the browser, where what it asks for can be taken out.
 fn context_as_asked(statement: &Element, expected: &Expected<'_>) -> Result<(), Wrong> {
-    let context = statement.only(SAML, "AuthnContext").map_err(|e| e.to_string())?;
-    let class = context.map(|context| context.only(SAML, "AuthnContextClassRef")).transpose().map_err(|e| e.to_string())?;
-    let class = class.flatten().map(Element::text).transpose().map_err(|e| e.to_string())?.unwrap_or_default();
+    let context = statement.only(SAML, "AuthnContext")?;
+    let class = context.map(|context| context.only(SAML, "AuthnContextClassRef")).transpose()?;
+    let class = class.flatten().map(Element::text).transpose()?.unwrap_or_default();
     match expected.contexts.is_empty() || expected.contexts.contains(&class) {
         true => Ok(()),
-        false => Err(format!("the person signed in by {:?}, which is none of authn_context", clean(&class))),
+        false => {
+            let other = format!("the person signed in by {:?}, which is none of authn_context", clean(&class));
+            Err(Cause::AuthnContext.with(other))
+        }
     }
 }
 
 fn fresh_as_forced(facts: &Facts, expected: &Expected<'_>) -> Result<(), Wrong> {
     match expected.forced_at.is_some_and(|left| facts.authenticated_at < left - expected.skew) {
-        true => Err("the person was to prove anew who they are (ForceAuthn), but the provider did not ask them".to_owned()),
+        true => {
+            Err(Cause::NotFresh.with("the person was to prove anew who they are (ForceAuthn), but the provider did not ask them"))
+        }
         false => Ok(()),
     }
 }
@@ -345,7 +372,7 @@ fn fresh_as_forced(facts: &Facts, expected: &Expected<'_>) -> Result<(), Wrong> 
 fn fresh_as_max_age(facts: &Facts, expected: &Expected<'_>) -> Result<(), Wrong> {
     let age = expected.now - facts.authenticated_at;
     match expected.max_age.is_some_and(|most| age > most.saturating_add(expected.skew)) {
-        true => Err(format!("the person signed in {age} seconds ago, which is longer than max_age allows")),
+        true => Err(Cause::NotFresh.with(format!("the person signed in {age} seconds ago, which is longer than max_age allows"))),
         false => Ok(()),
     }
 }

@@ -32,7 +32,7 @@ fn honest() -> String {
     )
 }
 
-fn judge(xml: &str, expected: &Expected<'_>) -> Result<Facts, String> {
+fn judge(xml: &str, expected: &Expected<'_>) -> Result<Facts, Fault> {
     assertion(&xml::parse(xml).unwrap(), expected)
 }
 
@@ -228,7 +228,7 @@ fn a_refusal_is_told_in_the_providers_words() {
          Value=\"urn:oasis:names:tc:SAML:2.0:status:AuthnFailed\"/></p:StatusCode><p:StatusMessage>No&#10;luck\u{202e}</p:StatusMessage></p:Status>",
     );
     let Err(Error::Refused(cause)) = refused else { panic!("{refused:?}") };
-    assert_eq!(cause, "Responder / AuthnFailed: No luck");
+    assert_eq!((cause.cause, &*cause), (Cause::AuthnFailed, "Responder / AuthnFailed: No luck"));
     let success = format!("<p:StatusCode Value=\"{SUCCESS}\"/>");
     for untrusted in
         ["", "<p:Status/>", &format!("<p:Status>{success}{success}</p:Status>"), &format!("<Status>{success}</Status>")]

@@ -25,6 +25,7 @@ use super::{
     },
     xml::Element,
 };
+use crate::policy::cause::{Cause, Fault};
 
 /// Most wrapped keys that are tried: one for each party that the assertion is encrypted to.
 const MAX_KEYS: usize = 4;
@@ -37,16 +38,17 @@ const BLOCK: usize = 16;
 ///
 /// # Errors
 /// What is wrong with its form or algorithms; one and the same for every failure of decryption.
-pub(super) fn open(encrypted: &Element, credentials: &[Arc<Credential>], authenticated: bool) -> Result<String, String> {
+pub(super) fn open(encrypted: &Element, credentials: &[Arc<Credential>], authenticated: bool) -> Result<String, Fault> {
     let data = needed(encrypted, XENC, "EncryptedData")?;
     if data.attribute("Type").is_some_and(|kind| kind != ENCRYPTED_ELEMENT) {
-        return Err("the encrypted thing is not an element".to_owned());
+        return Err(odd("the encrypted thing is not an element"));
     }
     let content = Content::of(data)?;
     only_authenticated(&content, authenticated)?;
     let wrapped = keys(encrypted, data)?.into_iter().map(Wrapped::of).collect::<Result<Vec<_>, _>>()?;
     if credentials.is_empty() {
-        return Err("the assertion is encrypted, but we have no key for that; turn encryption off at the provider".to_owned());
+        let none = "the assertion is encrypted, but we have no key for that; turn encryption off at the provider";
+        return Err(Cause::EncryptedForAnotherKey.with(none));
     }
     let mut opened = None;
     for key in &wrapped {
@@ -58,41 +60,48 @@ pub(super) fn open(encrypted: &Element, credentials: &[Arc<Credential>], authent
         }
     }
     opened.ok_or_else(|| {
-        "the assertion cannot be decrypted; let the provider encrypt to the certificate that our metadata shows now".to_owned()
+        Cause::EncryptedForAnotherKey
+            .with("the assertion cannot be decrypted; let the provider encrypt to the certificate that our metadata shows now")
     })
 }
 
-fn only_authenticated(content: &Content, authenticated: bool) -> Result<(), String> {
+fn only_authenticated(content: &Content, authenticated: bool) -> Result<(), Fault> {
     match content.gcm || authenticated {
         true => Ok(()),
-        false => Err(
+        false => Err(unaccepted(
             "the assertion is encrypted with AES-CBC within a response that is not signed; let the provider sign the response \
-             too, or encrypt with AES-GCM"
-                .to_owned(),
-        ),
+             too, or encrypt with AES-GCM",
+        )),
     }
 }
 
-fn needed<'a>(element: &'a Element, namespace: &str, name: &str) -> Result<&'a Element, String> {
-    let found = element.only(namespace, name).map_err(|e| e.to_string())?;
-    found.ok_or_else(|| format!("the {} has no {name}", element.name))
+fn odd(what: impl Into<String>) -> Fault {
+    Cause::SamlForm.with(what)
 }
 
-fn algorithm(element: &Element) -> Result<(&Element, &str), String> {
+fn unaccepted(what: impl Into<String>) -> Fault {
+    Cause::EncryptionAlgorithm.with(what)
+}
+
+fn needed<'a>(element: &'a Element, namespace: &str, name: &str) -> Result<&'a Element, Fault> {
+    element.only(namespace, name)?.ok_or_else(|| odd(format!("the {} has no {name}", element.name)))
+}
+
+fn algorithm(element: &Element) -> Result<(&Element, &str), Fault> {
     let method = needed(element, XENC, "EncryptionMethod")?;
     Ok((method, method.attribute("Algorithm").unwrap_or_default()))
 }
 
 /// The bytes that an element carries itself; what lies elsewhere (CipherReference) is not fetched.
-fn cipher_value(element: &Element) -> Result<Vec<u8>, String> {
-    let value = needed(needed(element, XENC, "CipherData")?, XENC, "CipherValue")?.text().map_err(|e| e.to_string())?;
+fn cipher_value(element: &Element) -> Result<Vec<u8>, Fault> {
+    let value = needed(needed(element, XENC, "CipherData")?, XENC, "CipherValue")?.text()?;
     let dense: String = value.split_ascii_whitespace().collect();
-    STANDARD.decode(dense).map_err(|_| "the CipherValue is not base64".to_owned())
+    STANDARD.decode(dense).map_err(|_| odd("the CipherValue is not base64"))
 }
 
 /// The wrapped keys: in the data's KeyInfo, or beside the data, where a RetrievalMethod may point.
-fn keys<'a>(encrypted: &'a Element, data: &'a Element) -> Result<Vec<&'a Element>, String> {
-    let info = data.only(DS, "KeyInfo").map_err(|e| e.to_string())?;
+fn keys<'a>(encrypted: &'a Element, data: &'a Element) -> Result<Vec<&'a Element>, Fault> {
+    let info = data.only(DS, "KeyInfo")?;
     let mut found: Vec<_> = info.into_iter().flat_map(|info| info.all(XENC, "EncryptedKey")).collect();
     found.extend(encrypted.all(XENC, "EncryptedKey"));
     let points_away = |method: &&Element| {
@@ -100,12 +109,12 @@ fn keys<'a>(encrypted: &'a Element, data: &'a Element) -> Result<Vec<&'a Element
         !found.iter().any(|key| uri.is_some() && key.attribute("Id") == uri)
     };
     if info.into_iter().flat_map(|info| info.all(DS, "RetrievalMethod")).any(|method| points_away(&method)) {
-        return Err("a RetrievalMethod points to something else than the encrypted key beside it".to_owned());
+        return Err(odd("a RetrievalMethod points to something else than the encrypted key beside it"));
     }
     match found.len() {
-        0 => Err("the encrypted assertion has no EncryptedKey".to_owned()),
+        0 => Err(odd("the encrypted assertion has no EncryptedKey")),
         1..=MAX_KEYS => Ok(found),
-        many => Err(format!("the encrypted assertion has {many} keys; at most {MAX_KEYS} are tried")),
+        many => Err(odd(format!("the encrypted assertion has {many} keys; at most {MAX_KEYS} are tried"))),
     }
 }
 
@@ -118,7 +127,7 @@ struct Content {
 }
 
 impl Content {
-    fn of(data: &Element) -> Result<Self, String> {
+    fn of(data: &Element) -> Result<Self, Fault> {
         let (_, name) = algorithm(data)?;
         let (cipher, gcm) = match name {
             AES128_GCM => (Cipher::aes_128_gcm(), true),
@@ -126,7 +135,10 @@ impl Content {
             AES256_GCM => (Cipher::aes_256_gcm(), true),
             AES128_CBC => (Cipher::aes_128_cbc(), false),
             AES256_CBC => (Cipher::aes_256_cbc(), false),
-            other => return Err(format!("the cipher {other:?} is not accepted; let the provider encrypt with AES-256-GCM")),
+            other => {
+                let unknown = format!("the cipher {other:?} is not accepted; let the provider encrypt with AES-256-GCM");
+                return Err(unaccepted(unknown));
+            }
         };
         Ok(Self { cipher, key_len: cipher.key_len(), gcm, bytes: cipher_value(data)? })
     }
@@ -175,37 +187,41 @@ struct Wrapped {
 }
 
 impl Wrapped {
-    fn of(key: &Element) -> Result<Self, String> {
+    fn of(key: &Element) -> Result<Self, Fault> {
         let (method, name) = algorithm(key)?;
         if !matches!(name, OAEP_MGF1P | OAEP) {
-            return Err(format!("the key transport {name:?} is not accepted; let the provider wrap keys with RSA-OAEP"));
+            let transport = format!("the key transport {name:?} is not accepted; let the provider wrap keys with RSA-OAEP");
+            return Err(unaccepted(transport));
         }
         if method.elements().any(|e| e.is(XENC, "OAEPparams")) {
-            return Err("OAEPparams are not accepted".to_owned());
+            return Err(unaccepted("OAEPparams are not accepted"));
         }
-        let digest = match method.only(DS, "DigestMethod").map_err(|e| e.to_string())? {
+        let digest = match method.only(DS, "DigestMethod")? {
             None => Md::sha1(),
             Some(element) => match element.attribute("Algorithm") {
                 Some(SHA1) => Md::sha1(),
                 Some(SHA256) => Md::sha256(),
-                other => return Err(format!("the digest {other:?} of RSA-OAEP is not accepted; let the provider use SHA-256")),
+                other => {
+                    let digest = format!("the digest {other:?} of RSA-OAEP is not accepted; let the provider use SHA-256");
+                    return Err(unaccepted(digest));
+                }
             },
         };
-        let masks = match method.only(XENC11, "MGF").map_err(|e| e.to_string())?.map(|e| e.attribute("Algorithm")) {
+        let masks = match method.only(XENC11, "MGF")?.map(|e| e.attribute("Algorithm")) {
             None if digest.type_() == Md::sha1().type_() => vec![digest],
             None => vec![Md::sha1(), digest],
             Some(Some(MGF1_SHA1)) => vec![Md::sha1()],
             Some(Some(MGF1_SHA256)) if name == OAEP => vec![Md::sha256()],
-            Some(other) => return Err(format!("the mask function {other:?} of RSA-OAEP is not accepted")),
+            Some(other) => return Err(unaccepted(format!("the mask function {other:?} of RSA-OAEP is not accepted"))),
         };
         Ok(Self { digest, masks, bytes: cipher_value(key)? })
     }
 }
 
 /// The content key, or a random one: what happens next, and how long it takes, must not tell which.
-fn content_key(wrapped: &Wrapped, mask: &MdRef, key: &PKey<Private>, length: usize) -> Result<Vec<u8>, String> {
+fn content_key(wrapped: &Wrapped, mask: &MdRef, key: &PKey<Private>, length: usize) -> Result<Vec<u8>, Fault> {
     let mut random = vec![0; length];
-    rand_bytes(&mut random).map_err(|_| "there is no randomness".to_owned())?;
+    rand_bytes(&mut random).map_err(|_| Cause::OwnFault.with("there is no randomness"))?;
     let unwrapped = unwrap(wrapped, mask, key);
     Ok(unwrapped.ok().filter(|key| key.len() == length).unwrap_or(random))
 }

@@ -11,7 +11,7 @@ use crate::connector::saml::{
 
 const TEXT: &str = "<s:Assertion xmlns:s=\"urn:oasis:names:tc:SAML:2.0:assertion\">Zoë</s:Assertion>";
 
-fn opened(xml: &str, credentials: &[Arc<Credential>], authenticated: bool) -> Result<String, String> {
+fn opened(xml: &str, credentials: &[Arc<Credential>], authenticated: bool) -> Result<String, Fault> {
     open(&xml::parse(xml).unwrap(), credentials, authenticated)
 }
 

@@ -55,7 +55,7 @@ use super::{
     Arrival, Arrived, Connector, Departure, Deps, Error, Go, LogoutMessage, LogoutRequested, Once, ProviderSession, Wish,
     registry::StoredConnection,
 };
-use crate::policy::{connection::ConnectionSettings, identity::Identity, saml::SamlSettings};
+use crate::policy::{cause::Cause, connection::ConnectionSettings, identity::Identity, saml::SamlSettings};
 
 /// Signs people in at one SAML identity provider. It exists only with a provider that has a certificate.
 pub struct Saml(Arc<Opened>);
@@ -95,7 +95,7 @@ impl Saml {
     /// Judges an answer where it may block.
     async fn judged(&self, memo: Option<Memo>, arrival: &Arrival, acs: &str, now: i64) -> Result<Arrived, Error> {
         self.0.in_time(now)?;
-        let missing = || Error::Untrusted("the browser brought no SAMLResponse".to_owned());
+        let missing = || Error::Untrusted(Cause::AnswerUnreadable.with("the browser brought no SAMLResponse"));
         let response = arrival.get("SAMLResponse").filter(|r| !r.is_empty()).ok_or_else(missing)?.clone();
         let (opened, acs) = (Arc::clone(&self.0), acs.to_owned());
         turn::take(move || opened.judge(memo.as_ref(), &response, &acs, now)).await
@@ -119,7 +119,8 @@ impl Opened {
         match self.provider.valid_until.is_none_or(|until| now < until) {
             true => Ok(()),
             false => Err(Error::Misconfigured(
-                "the provider's metadata is valid no longer (validUntil); give a newer document, or its metadata_url".to_owned(),
+                Cause::MetadataExpired
+                    .with("the provider's metadata is valid no longer (validUntil); give a newer document, or its metadata_url"),
             )),
         }
     }
@@ -128,9 +129,9 @@ impl Opened {
     fn same_provider(&self, memo: &Memo) -> Result<(), Error> {
         match memo.entity_id == self.provider.entity_id {
             true => Ok(()),
-            false => Err(Error::Untrusted(
-                "the connection was changed to another provider while the person was away; let them sign in again".to_owned(),
-            )),
+            false => {
+                Err(changed("the connection was changed to another provider while the person was away; let them sign in again"))
+            }
         }
     }
 
@@ -178,6 +179,10 @@ impl Opened {
     }
 }
 
+fn changed(how: &str) -> Error {
+    Error::Untrusted(Cause::ConnectionChanged.with(how))
+}
+
 #[async_trait]
 impl Connector for Saml {
     async fn depart(&self, wish: Wish<'_>) -> Result<Departure, Error> {
@@ -188,7 +193,7 @@ impl Connector for Saml {
 
     async fn arrive(&self, memo: &Value, arrival: &Arrival, redirect_uri: &str, now: i64) -> Result<Arrived, Error> {
         let memo: Memo = serde_json::from_value(memo.clone())
-            .map_err(|_| Error::Untrusted("the sign-in was begun by something else than a SAML connection".to_owned()))?;
+            .map_err(|_| changed("the sign-in was begun by something else than a SAML connection"))?;
         self.judged(Some(memo), arrival, redirect_uri, now).await
     }
 
@@ -200,14 +205,13 @@ impl Connector for Saml {
     /// only where the connection says so, and no sign-in can begin here instead.
     async fn arrive_unsolicited(&self, arrival: &Arrival, redirect_uri: &str, now: i64) -> Result<Arrived, Error> {
         if !self.0.saml.idp_initiated {
-            return Err(Error::Untrusted(
-                "the answer belongs to no sign-in that was begun here; if sign-ins shall begin at the provider, set idp_initiated"
-                    .to_owned(),
-            ));
+            return Err(Error::Untrusted(Cause::UnsolicitedOff.with(
+                "the answer belongs to no sign-in that was begun here; if sign-ins shall begin at the provider, set idp_initiated",
+            )));
         }
         if self.can_depart() {
             return Err(Error::Untrusted(
-                "sign-ins over this connection begin here, so an answer to none is not accepted".to_owned(),
+                Cause::InResponseTo.with("sign-ins over this connection begin here, so an answer to none is not accepted"),
             ));
         }
         self.judged(None, arrival, redirect_uri, now).await

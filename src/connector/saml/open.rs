@@ -13,6 +13,7 @@ use super::{
 use crate::{
     connector::{Error, presets, registry::StoredConnection},
     policy::{
+        cause::Cause,
         connection::Protocol,
         saml::{Binding, SamlSettings},
     },
@@ -21,13 +22,13 @@ use crate::{
 /// `issuer` is ours; with the connection's names it makes our entity id.
 pub(super) fn open(connection: &StoredConnection<'_>, issuer: &str, credentials: &Credentials) -> Result<Opened, Error> {
     let mut settings = connection.settings.clone();
-    presets::apply(&mut settings, Protocol::Saml).map_err(Error::Misconfigured)?;
+    presets::apply(&mut settings, Protocol::Saml).map_err(wrong)?;
     let problems = settings.problems();
     let (Some(saml), true) = (settings.saml.clone(), problems.is_empty()) else {
-        return Err(Error::Misconfigured(problems.join("; ")));
+        return Err(wrong(problems.join("; ")));
     };
-    let provider = provider(connection, &saml).map_err(Error::Misconfigured)?;
-    let certificates = certificates(&provider).map_err(Error::Misconfigured)?;
+    let provider = provider(connection, &saml).map_err(wrong)?;
+    let certificates = certificates(&provider).map_err(wrong)?;
     if saml.allow_sha1 {
         tracing::warn!(
             tenant = connection.tenant,
@@ -37,6 +38,10 @@ pub(super) fn open(connection: &StoredConnection<'_>, issuer: &str, credentials:
     }
     let entity_id = Addresses::entity_id(issuer, connection.tenant, connection.name);
     Ok(Opened { settings, saml, provider, certificates, entity_id, credentials: credentials.clone() })
+}
+
+fn wrong(why: String) -> Error {
+    Error::Misconfigured(Cause::Settings.with(why))
 }
 
 fn provider(connection: &StoredConnection<'_>, saml: &SamlSettings) -> Result<Arc<Provider>, String> {

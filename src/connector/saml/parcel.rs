@@ -11,7 +11,7 @@ use super::{
     redirect::{self, Kind},
     sign,
 };
-use crate::policy::saml::Binding;
+use crate::policy::{cause::Cause, saml::Binding};
 
 /// A message with everything that sending takes.
 pub(super) struct Parcel {
@@ -45,7 +45,8 @@ impl Parcel {
         }
         let action = Url::parse(&location).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let action = action.ok_or_else(|| {
-            Error::Misconfigured(format!("the provider's address {location:?} cannot be used: it is no address of http or https"))
+            let unusable = format!("the provider's address {location:?} cannot be used: it is no address of http or https");
+            Error::Misconfigured(Cause::Endpoint.with(unusable))
         })?;
         let signed = credential.map(|credential| sign::enveloped(&xml, &id, credential)).transpose()?;
         let message = (kind.parameter(), STANDARD.encode(signed.unwrap_or(xml)));

@@ -22,6 +22,7 @@ use super::{
     credentials::Credential,
     names::{ECDSA_SHA256, ECDSA_SHA384, ECDSA_SHA512, RSA_SHA1, RSA_SHA256, RSA_SHA384, RSA_SHA512},
 };
+use crate::policy::cause::Cause;
 
 /// Longest query that is looked at, in bytes.
 const MAX_QUERY: usize = 64 * 1024;
@@ -74,12 +75,14 @@ pub fn encode(
     relay_state: Option<&str>,
     credential: Option<&Credential>,
 ) -> Result<Url, Error> {
-    let wrong = |cause: String| Error::Misconfigured(format!("the provider's address {location:?} cannot be used: {cause}"));
+    let wrong = |cause: String| {
+        Error::Misconfigured(Cause::Endpoint.with(format!("the provider's address {location:?} cannot be used: {cause}")))
+    };
     let mut url = Url::parse(location).map_err(|e| wrong(e.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("it is neither http nor https".to_owned()));
     }
-    let deflated = deflate(xml).map_err(|e| Error::Misconfigured(format!("the message cannot be deflated: {e}")))?;
+    let deflated = deflate(xml).map_err(|e| own(format!("the message cannot be deflated: {e}")))?;
     let mut query = format!("{}={}", kind.parameter(), percent(&STANDARD.encode(deflated)));
     if let Some(state) = relay_state {
         query.extend(["&RelayState=", &percent(state)]);
@@ -87,7 +90,7 @@ pub fn encode(
     if let Some(credential) = credential {
         query.extend(["&SigAlg=", &percent(RSA_SHA256)]);
         let signature = sign(&query, credential);
-        let signature = signature.map_err(|e| Error::Misconfigured(format!("our SAML signing key does not sign: {e}")))?;
+        let signature = signature.map_err(|e| own(format!("our SAML signing key does not sign: {e}")))?;
         query.extend(["&Signature=", &percent(&STANDARD.encode(signature))]);
     }
     let before = url.query().filter(|q| !q.is_empty()).map(|q| format!("{q}&")).unwrap_or_default();
@@ -102,7 +105,12 @@ pub fn encode(
 /// # Errors
 /// [`Error::Untrusted`] with the reason.
 pub fn decode(raw_query: &str, certificates: &[Vec<u8>], allow_sha1: bool) -> Result<Decoded, Error> {
-    judge(raw_query, certificates, allow_sha1).map_err(|cause| Error::Untrusted(format!("the redirect's query: {cause}")))
+    let judged = judge(raw_query, certificates, allow_sha1);
+    judged.map_err(|cause| Error::Untrusted(Cause::SamlForm.with(format!("the redirect's query: {cause}"))))
+}
+
+fn own(why: String) -> Error {
+    Error::Misconfigured(Cause::OwnFault.with(why))
 }
 
 fn judge(raw_query: &str, certificates: &[Vec<u8>], allow_sha1: bool) -> Result<Decoded, String> {

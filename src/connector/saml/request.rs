@@ -14,6 +14,7 @@ use super::{
     write::{self, Out},
 };
 use crate::policy::{
+    cause::Cause,
     connection::ConnectionSettings,
     saml::{Binding, SamlSettings},
 };
@@ -62,7 +63,8 @@ pub async fn build(
 
 /// The error of a message that must be signed and cannot be.
 pub(super) fn no_credential() -> Error {
-    Error::Misconfigured("there is no SAML signing key yet; `gatehouse keys rotate --saml sign` makes one".to_owned())
+    let none = "there is no SAML signing key yet; `gatehouse keys rotate --saml sign` makes one";
+    Error::Misconfigured(Cause::OwnFault.with(none))
 }
 
 fn is_entra(settings: &ConnectionSettings) -> bool {
@@ -77,20 +79,24 @@ fn endpoint<'p>(saml: &SamlSettings, provider: &'p Provider) -> Result<&'p Endpo
         None => over(Binding::Redirect).or_else(|| over(Binding::Post)),
     };
     found.ok_or_else(|| {
-        Error::Misconfigured(match (provider.sso.is_empty(), saml.request_binding) {
-            (false, Some(binding)) => format!(
-                "the provider takes no sign-in requests over the binding {}; remove request_binding, or set the other",
-                binding.as_str()
-            ),
-            _ => "the provider has no address for sign-in requests: sign-ins can only begin there; give sso_url, or metadata \
+        Error::Misconfigured(
+            Cause::NoRequestAddress.with(match (provider.sso.is_empty(), saml.request_binding) {
+                (false, Some(binding)) => format!(
+                    "the provider takes no sign-in requests over the binding {}; remove request_binding, or set the other",
+                    binding.as_str()
+                ),
+                _ => {
+                    "the provider has no address for sign-in requests: sign-ins can only begin there; give sso_url, or metadata \
                   with a SingleSignOnService over HTTP-Redirect or HTTP-POST"
-                .to_owned(),
-        })
+                        .to_owned()
+                }
+            }),
+        )
     })
 }
 
 fn message(saml: &SamlSettings, id: &str, entity_id: &str, to: &str, wish: &Wish<'_>, force: bool) -> Result<Out, Error> {
-    let format = saml.name_id_format_uri().map_err(Error::Misconfigured)?;
+    let format = saml.name_id_format_uri().map_err(|why| Error::Misconfigured(Cause::Settings.with(why)))?;
     let policy = format.map(|format| {
         let create = format.ends_with(":persistent").then_some("true");
         Out::new("samlp:NameIDPolicy").attribute("Format", format).attribute_if("AllowCreate", create)

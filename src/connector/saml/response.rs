@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
+    certificate,
     conditions::{self, Expected, Facts},
     credentials::Credential,
     encryption,
@@ -15,7 +16,10 @@ use super::{
     signature::{self, SignatureError},
     xml::{self, Element},
 };
-use crate::connector::Error;
+use crate::{
+    connector::Error,
+    policy::cause::{Cause, Fault},
+};
 
 /// Most characters of base64: the largest message, with line breaks.
 const MAX_ENCODED: usize = Limits::MESSAGE.size * 3 / 2;
@@ -67,20 +71,24 @@ pub fn judge_xml(xml: &str, trust: &Trust<'_>, expected: &Expected<'_>) -> Resul
         true => decrypted(xml, &root, found, trust, expected)?,
         false => plain(xml, &root, trust, expected)?,
     };
-    let facts = conditions::assertion(&assertion, expected).map_err(untrusted)?;
+    let facts = conditions::assertion(&assertion, expected).map_err(named)?;
     let id = assertion.attribute("ID").ok_or_else(|| untrusted("the assertion has no ID"))?.to_owned();
     Ok(Verified { id, facts, assertion })
 }
 
-/// Causes quote the message, which anyone may have written at any length.
+/// A message that is not as it must be.
 pub(super) fn untrusted(cause: impl ToString) -> Error {
+    named(Cause::SamlForm.with(cause.to_string()))
+}
+
+/// Causes quote the message, which anyone may have written at any length.
+pub(super) fn named(mut fault: Fault) -> Error {
     const MOST: usize = 1000;
-    let mut cause = cause.to_string();
-    if cause.len() > MOST {
-        cause.truncate(cause.floor_char_boundary(MOST));
-        cause.push('…');
+    if fault.detail.len() > MOST {
+        fault.detail.truncate(fault.detail.floor_char_boundary(MOST));
+        fault.detail.push('…');
     }
-    Error::Untrusted(cause)
+    Error::Untrusted(fault)
 }
 
 /// The text of a message in base64, which providers break into lines.
@@ -97,16 +105,39 @@ pub fn decoded(encoded: &str) -> Result<String, Error> {
 }
 
 /// What the signatures in `xml` cover.
-fn verified(xml: &str, root: &Element, trust: &Trust<'_>) -> Result<Element, Error> {
+fn verified(xml: &str, root: &Element, trust: &Trust<'_>, now: i64) -> Result<Element, Error> {
     let body = scan(xml, Limits::MESSAGE).map_err(untrusted)?;
     let verified = signature::verify(body, root, trust.certificates, trust.allow_sha1);
-    let (_, signed) = verified.map_err(|e| match e {
-        SignatureError::Unsigned => {
-            untrusted("neither the response nor its assertion is signed; let the provider sign at least one of them")
-        }
-        other => untrusted(format!("the {} is not to be believed: {other}", root.name)),
+    let (_, signed) = verified.map_err(|e| {
+        let cause = match e {
+            SignatureError::Xml(_) => Cause::SamlForm,
+            SignatureError::Form(_) => Cause::SignatureForm,
+            SignatureError::Sha1(_) => Cause::Sha1,
+            SignatureError::Algorithm(_) => Cause::Algorithm,
+            SignatureError::Invalid => return named(invalid(root, trust, now, &e)),
+            SignatureError::Unsigned => {
+                let unsigned = "neither the response nor its assertion is signed; let the provider sign at least one of them";
+                return named(Cause::NotSigned.with(unsigned));
+            }
+        };
+        named(cause.with(format!("the {} is not to be believed: {e}", root.name)))
     })?;
     Ok(signed)
+}
+
+/// A signature by none of the provider's certificates. Where all of them are past their end, the provider has a new one:
+/// their dates are not held against a signature, which is why that is found out only now.
+fn invalid(root: &Element, trust: &Trust<'_>, now: i64, e: &SignatureError) -> Fault {
+    let ends: Option<Vec<i64>> = trust.certificates.iter().map(|der| certificate::ends_at(der)).collect();
+    let last = ends.and_then(|ends| ends.into_iter().max()).filter(|end| *end <= now);
+    let said = format!("the {} is not to be believed: {e}", root.name);
+    match last {
+        Some(end) => Cause::CertificateExpired.with(format!(
+            "{said}; the last certificate known of the provider expired {} days ago, so it signs with a newer one",
+            (now - end) / 86_400
+        )),
+        None => Cause::Signature.with(said),
+    }
 }
 
 fn is_signed(element: &Element) -> bool {
@@ -115,10 +146,10 @@ fn is_signed(element: &Element) -> bool {
 
 /// A signed response, from the bytes that are signed.
 fn signed_response(xml: &str, root: &Element, trust: &Trust<'_>, expected: &Expected<'_>) -> Result<Element, Error> {
-    let response = verified(xml, root, trust)?;
+    let response = verified(xml, root, trust, expected.now)?;
     shape::is_response(&response).map_err(untrusted)?;
     conditions::status(&response)?;
-    conditions::response(&response, true, expected).map_err(untrusted)?;
+    conditions::response(&response, true, expected).map_err(named)?;
     Ok(response)
 }
 
@@ -128,8 +159,8 @@ fn plain(xml: &str, root: &Element, trust: &Trust<'_>, expected: &Expected<'_>) 
         let response = signed_response(xml, root, trust, expected)?;
         shape::only_assertion(&response).map_err(untrusted)?.clone()
     } else {
-        conditions::response(root, false, expected).map_err(untrusted)?;
-        verified(xml, root, trust)?
+        conditions::response(root, false, expected).map_err(named)?;
+        verified(xml, root, trust, expected.now)?
     };
     shape::is_assertion(&assertion).map_err(untrusted)?;
     Ok(assertion)
@@ -137,9 +168,9 @@ fn plain(xml: &str, root: &Element, trust: &Trust<'_>, expected: &Expected<'_>) 
 
 fn encrypted_if_wanted(trust: &Trust<'_>) -> Result<(), Error> {
     match trust.want_encrypted {
-        true => Err(untrusted(
+        true => Err(named(Cause::NotEncrypted.with(
             "the assertion is not encrypted, but want_encrypted is set; let the provider encrypt to the certificate in our metadata",
-        )),
+        ))),
         false => Ok(()),
     }
 }
@@ -154,10 +185,10 @@ fn decrypted(xml: &str, root: &Element, found: &Element, trust: &Trust<'_>, expe
         encryption::open(encrypted, trust.decryption, true)
     } else {
         shape::unsigned(root).map_err(untrusted)?;
-        conditions::response(root, false, expected).map_err(untrusted)?;
+        conditions::response(root, false, expected).map_err(named)?;
         encryption::open(found, trust.decryption, false)
     };
-    let text = text.map_err(untrusted)?;
+    let text = text.map_err(named)?;
     let inner = xml::parse(&text).map_err(|e| untrusted(format!("in the decrypted assertion, {e}")))?;
     shape::is_assertion(&inner).map_err(untrusted)?;
     shape::ids(&inner).map_err(untrusted)?;
@@ -166,7 +197,7 @@ fn decrypted(xml: &str, root: &Element, found: &Element, trust: &Trust<'_>, expe
         shape::unsigned(&inner).map_err(untrusted)?;
         return Ok(inner);
     }
-    let assertion = verified(&text, &inner, trust)?;
+    let assertion = verified(&text, &inner, trust, expected.now)?;
     shape::is_assertion(&assertion).map_err(untrusted)?;
     Ok(assertion)
 }

@@ -258,7 +258,7 @@ fn what_is_no_response_is_refused() {
         assert!(matches!(with(false, &xml), Err(Error::Untrusted(_))), "{xml}");
     }
     let refused = response("", "").replace(SUCCESS, "urn:oasis:names:tc:SAML:2.0:status:Responder");
-    assert!(matches!(with(false, &refused), Err(Error::Refused(cause)) if cause == "Responder"));
+    assert!(matches!(with(false, &refused), Err(Error::Refused(cause)) if &*cause == "Responder"));
     let trust = Trust { certificates: &[], allow_sha1: false, want_encrypted: false, decryption: &[] };
     for encoded in ["*", "/w==", &STANDARD.encode(&good)[1..], &"A".repeat(MAX_ENCODED + 1)] {
         assert!(matches!(judge(encoded, &trust, &expected()), Err(Error::Untrusted(_))));

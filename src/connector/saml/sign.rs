@@ -9,6 +9,7 @@ use super::{
     names::{DS, ENVELOPED, EXCLUSIVE, RSA_SHA256, SHA256},
     write::Out,
 };
+use crate::policy::cause::Cause;
 
 /// The end of the element after which the schemas want the signature.
 const ISSUER_END: &str = "</saml:Issuer>";
@@ -19,7 +20,8 @@ const ISSUER_END: &str = "</saml:Issuer>";
 /// # Errors
 /// [`Error::Misconfigured`] when the message has no issuer or the key does not sign.
 pub fn enveloped(xml: &str, id: &str, credential: &Credential) -> Result<String, Error> {
-    let wrong = |cause: String| Error::Misconfigured(format!("our SAML signing key does not sign: {cause}"));
+    let wrong =
+        |cause: String| Error::Misconfigured(Cause::OwnFault.with(format!("our SAML signing key does not sign: {cause}")));
     // Values are escaped, so this is markup of ours, not text of anybody's.
     let (before, after) = xml.split_once(ISSUER_END).ok_or_else(|| wrong("the message names no issuer".to_owned()))?;
     let template = template(id, &credential.certificate).to_xml();

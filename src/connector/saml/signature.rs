@@ -40,9 +40,21 @@ pub enum SignatureError {
     /// The signature has a form that is not accepted.
     #[error("its signature is not accepted: {0}")]
     Form(String),
+    /// It uses SHA-1, which the connection does not allow.
+    #[error("its signature is not accepted: {0}")]
+    Sha1(String),
+    /// It uses an algorithm that nobody allows.
+    #[error("its signature is not accepted: {0}")]
+    Algorithm(String),
     /// Verification failed.
     #[error("its signature is not by any of the provider's certificates, or the content was changed after it was signed")]
     Invalid,
+}
+
+impl From<String> for SignatureError {
+    fn from(form: String) -> Self {
+        Self::Form(form)
+    }
 }
 
 /// The signed bytes of a message: its root element, or (of a response) the assertion, in canonical form and without the
@@ -80,7 +92,7 @@ pub(super) fn verify(
     let signatures = shape::signatures(root).map_err(SignatureError::Form)?;
     let mut methods = Vec::new();
     for (parent, signature) in &signatures {
-        methods.push(form(parent, signature, allow_sha1).map_err(SignatureError::Form)?);
+        methods.push(form(parent, signature, allow_sha1)?);
     }
     let (Some((signed, _)), false) = (signatures.first(), methods.is_empty()) else { return Err(SignatureError::Unsigned) };
     let certificates = usable(certificates, &methods);
@@ -112,28 +124,28 @@ struct Methods<'a> {
 }
 
 /// The form of a signature: exactly one SignedInfo with one reference, to the element it stands in.
-fn form<'a>(parent: &Element, signature: &'a Element, allow_sha1: bool) -> Result<Methods<'a>, String> {
+fn form<'a>(parent: &Element, signature: &'a Element, allow_sha1: bool) -> Result<Methods<'a>, SignatureError> {
     let (info, value) = match inside(signature)?[..] {
         [info, value] => (info, value),
         [info, value, key] if key.is(DS, "KeyInfo") => (info, value),
-        _ => return Err("Signature must hold SignedInfo, SignatureValue and at most a KeyInfo".to_owned()),
+        _ => return Err("Signature must hold SignedInfo, SignatureValue and at most a KeyInfo".to_owned().into()),
     };
     let ([canonical, method, reference], true, true) =
         (&inside(info)?[..], info.is(DS, "SignedInfo"), value.is(DS, "SignatureValue"))
     else {
-        return Err("SignedInfo must hold one method of canonicalisation, one of signature and one Reference".to_owned());
+        return Err("SignedInfo must hold one method of canonicalisation, one of signature and one Reference".to_owned().into());
     };
     value.text().map_err(|e| e.to_string())?;
     canonicalization(canonical, "CanonicalizationMethod")?;
     let signature = signature_method(method, allow_sha1)?;
     reference_to_parent(reference, parent)?;
     let [transforms, digest, value] = inside(reference)?[..] else {
-        return Err("Reference must hold Transforms, DigestMethod and DigestValue".to_owned());
+        return Err("Reference must hold Transforms, DigestMethod and DigestValue".to_owned().into());
     };
     transformed(transforms)?;
     let digest = digest_method(digest, allow_sha1)?;
     if !value.is(DS, "DigestValue") {
-        return Err("Reference must hold Transforms, DigestMethod and DigestValue".to_owned());
+        return Err("Reference must hold Transforms, DigestMethod and DigestValue".to_owned().into());
     }
     value.text().map_err(|e| e.to_string())?;
     Ok(Methods { signature, digest })
@@ -175,28 +187,33 @@ fn grows_little(root: &Element) -> Result<(), String> {
     }
 }
 
-fn signature_method(element: &Element, allow_sha1: bool) -> Result<&str, String> {
+fn signature_method(element: &Element, allow_sha1: bool) -> Result<&str, SignatureError> {
     let algorithm = algorithm(element, "SignatureMethod")?;
     match algorithm {
         RSA_SHA256 | RSA_SHA384 | RSA_SHA512 | ECDSA_SHA256 | ECDSA_SHA384 | ECDSA_SHA512 => Ok(algorithm),
         RSA_SHA1 if allow_sha1 => Ok(algorithm),
         RSA_SHA1 => Err(sha1()),
-        other => Err(format!("the signature algorithm {other:?} is not accepted; let the provider sign with RSA-SHA256")),
+        other => Err(SignatureError::Algorithm(format!(
+            "the signature algorithm {other:?} is not accepted; let the provider sign with RSA-SHA256"
+        ))),
     }
 }
 
-fn digest_method(element: &Element, allow_sha1: bool) -> Result<&str, String> {
+fn digest_method(element: &Element, allow_sha1: bool) -> Result<&str, SignatureError> {
     let algorithm = algorithm(element, "DigestMethod")?;
     match algorithm {
         SHA256 | SHA384 | SHA512 => Ok(algorithm),
         SHA1 if allow_sha1 => Ok(algorithm),
         SHA1 => Err(sha1()),
-        other => Err(format!("the digest algorithm {other:?} is not accepted; let the provider use SHA-256")),
+        other => Err(SignatureError::Algorithm(format!(
+            "the digest algorithm {other:?} is not accepted; let the provider use SHA-256"
+        ))),
     }
 }
 
-fn sha1() -> String {
-    "it uses SHA-1; let the provider sign with RSA-SHA256 and digest with SHA-256 (or, if it cannot, set allow_sha1)".to_owned()
+fn sha1() -> SignatureError {
+    let weak = "it uses SHA-1; let the provider sign with RSA-SHA256 and digest with SHA-256 (or, if it cannot, set allow_sha1)";
+    SignatureError::Sha1(weak.to_owned())
 }
 
 /// The algorithm of a method that has no parameters: an HMACOutputLength would truncate.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
-use crate::connector::Error;
+use crate::{connector::Error, policy::cause::Cause};
 
 /// Messages at once; each takes a thread for a millisecond or two.
 const AT_ONCE: usize = 4;
@@ -22,7 +22,8 @@ static PLACES: Semaphore = Semaphore::const_new(AT_ONCE + QUEUE);
 /// # Errors
 /// What `work` says; [`Error::Unreachable`] when too many wait, or it did not end.
 pub async fn take<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    let busy = |_| Error::Unreachable("too many SAML messages are being read at once; try again in a moment".to_owned());
+    let busy =
+        |_| Error::Unreachable(Cause::OwnFault.with("too many SAML messages are being read at once; try again in a moment"));
     let _place = PLACES.try_acquire().map_err(|e| busy(e.to_string()))?;
     let turn = timeout(PATIENCE, TURNS.acquire()).await.map_err(|e| busy(e.to_string()))?.map_err(|e| busy(e.to_string()))?;
     // The turn goes with the work: a browser that hangs up frees no thread that is still busy.
@@ -31,7 +32,8 @@ pub async fn take<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + S
         drop(turn);
         done
     });
-    done.await.unwrap_or_else(|e| Err(Error::Unreachable(format!("reading or making the message did not end: {e}"))))
+    let broken = |e| Cause::OwnFault.with(format!("reading or making the message did not end: {e}"));
+    done.await.unwrap_or_else(|e| Err(Error::Unreachable(broken(e))))
 }
 
 #[cfg(test)]

@@ -9,11 +9,18 @@ use libxml::{
 };
 
 use super::scan::{Limits, scan};
+use crate::policy::cause::{Cause, Fault};
 
 /// What is wrong with a document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct XmlError(pub String);
+
+impl From<XmlError> for Fault {
+    fn from(e: XmlError) -> Self {
+        Cause::SamlForm.with(e.0)
+    }
+}
 
 /// An element. Namespaces are URIs; the empty one is "none".
 #[derive(Clone, Debug, PartialEq, Eq)]

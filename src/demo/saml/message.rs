@@ -17,6 +17,7 @@ use crate::{
         },
     },
     demo::page::Person,
+    policy::cause::Cause,
     secret,
 };
 
@@ -39,7 +40,7 @@ pub struct Asked {
 /// Reads a request whose signature one of `certificates` made. Blocks.
 pub fn read(query: &str, certificates: &[Vec<u8>]) -> Result<Asked, Error> {
     let decoded = redirect::decode(query, certificates, false)?;
-    let wrong = |cause: &str| Error::Untrusted(format!("the request {cause}"));
+    let wrong = |cause: &str| Error::Untrusted(Cause::SamlForm.with(format!("the request {cause}")));
     let request = xml::parse(&decoded.xml).map_err(|e| wrong(&e.to_string()))?;
     let issuer = request.only(names::SAML, "Issuer").ok().flatten().and_then(|issuer| issuer.text().ok());
     Ok(Asked {

@@ -12,6 +12,7 @@ use super::{
     Logout,
     message::untrusted,
 };
+use crate::policy::cause::Cause;
 
 /// Seconds after its making in which a demand counts, whatever it says of itself: for so long its id is remembered.
 const LIFETIME: i64 = 300;
@@ -43,11 +44,10 @@ impl Logout<'_> {
     /// [`Error::Misconfigured`] when the provider has no address for answers or we have no key.
     pub(in super::super) fn answer(&self, request: &LogoutRequested, now: i64) -> Result<Go, Error> {
         let endpoint = self.endpoint().ok_or_else(|| {
-            Error::Misconfigured(
+            Error::Misconfigured(Cause::NoRequestAddress.with(
                 "the provider has no address for logout answers; give slo_url, or metadata with a SingleLogoutService over \
-                 HTTP-Redirect or HTTP-POST"
-                    .to_owned(),
-            )
+                 HTTP-Redirect or HTTP-POST",
+            ))
         })?;
         let location = endpoint.response_location.as_deref().unwrap_or(&endpoint.location);
         let (id, root) = self.begin("samlp:LogoutResponse", location, now);

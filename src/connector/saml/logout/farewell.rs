@@ -13,6 +13,7 @@ use super::{
     Logout,
     message::untrusted,
 };
+use crate::policy::cause::Cause;
 
 /// Seconds that the provider has to take our request.
 const LIFETIME: i64 = 300;
@@ -76,5 +77,6 @@ fn status(answer: &Element) -> Result<(), Error> {
     }
     let said = status.only(SAMLP, "StatusMessage").ok().flatten().map(Element::full_text).unwrap_or_default();
     let said: String = said.chars().take(200).collect();
-    Err(Error::Refused(format!("the person is not signed out everywhere: {} {said:?}", codes.join(" "))))
+    let said = format!("the person is not signed out everywhere: {} {said:?}", codes.join(" "));
+    Err(Error::Refused(Cause::ProviderRefused.with(said)))
 }
