@@ -42,6 +42,7 @@ const FRONT: &[&str] = &[
     "expiry",
     "operator",
     "admin_link",
+    "api_token",
     "chronicle",
 ];
 

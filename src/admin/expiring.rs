@@ -17,7 +17,7 @@ const MOST: usize = 1_000;
 
 /// `GET /api/v1/expiring`: of the whole deployment, for platform administrators.
 pub async fn of_platform(desk: Desk) -> Result<Response, ApiError> {
-    desk.operator.require_platform()?;
+    desk.asker.require_platform()?;
     answer(&desk, None).await
 }
 

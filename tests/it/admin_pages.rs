@@ -39,6 +39,8 @@ tenants:
   - {name: sre, members: [bob@acme.example]}
   directories:
   - {name: people, connection: okta}
+  service_tokens:
+  - {name: bot, token: "0123456789abcdef0123456789abcdef", scopes: [admin]}
   trusted_issuers:
   - {name: idp, issuer: "https://idp.example", jwks_uri: "https://idp.example/keys", audience: ["api"]}
   external_identities:
@@ -120,12 +122,13 @@ impl Desk {
 }
 
 /// One thing of each noun, as pages call it.
-const THINGS: [(&str, &str); 10] = [
+const THINGS: [(&str, &str); 11] = [
     ("connections", "okta"),
     ("clients", "web"),
     ("users", "bob@acme.example"),
     ("teams", "sre"),
     ("directories", "people"),
+    ("service_tokens", "bot"),
     ("trusted_issuers", "idp"),
     ("external_identities", "ci"),
     ("virtual_accounts", "batch"),
@@ -157,6 +160,8 @@ fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('t', Method::POST, "/admin/acme/resources/model:gpt/role".to_owned()),
         ('t', Method::GET, "/admin/acme/resources/model:gpt/collaborators/remove?kind=external_identity&name=ci".to_owned()),
         ('t', Method::POST, "/admin/acme/resources/model:gpt/collaborators/remove?kind=external_identity&name=nobody".to_owned()),
+        ('t', Method::GET, "/admin/acme/service_tokens/bot/token".to_owned()),
+        ('t', Method::POST, "/admin/acme/service_tokens/bot/token".to_owned()),
         ('t', Method::GET, "/admin/acme".to_owned()),
         ('t', Method::GET, "/admin/acme/audit".to_owned()),
         ('t', Method::GET, "/admin/acme/audit/export".to_owned()),

@@ -16,6 +16,8 @@ mod admin_pages;
 mod admin_people;
 mod admin_resources;
 mod admin_surface;
+mod admin_token_pages;
+mod admin_tokens;
 mod administrators;
 mod apply;
 mod apply_trust;

@@ -88,7 +88,7 @@ pub async fn section(app: &App, place: &Place, name: &str) -> Result<Option<Stri
 }
 
 #[derive(Debug, Template, WebTemplate)]
-#[template(path = "admin/token.html")]
+#[template(path = "admin/directory_token.html")]
 struct Page<'a> {
     frame: &'a Frame,
     failed: bool,

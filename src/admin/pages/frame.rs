@@ -36,7 +36,7 @@ pub struct Frame {
 }
 
 /// The pages of a tenant: their part of the path, and what links say.
-const OF_TENANT: [(&str, &str); 13] = [
+const OF_TENANT: [(&str, &str); 14] = [
     ("", "Overview"),
     ("connections", "Connections"),
     ("clients", "Applications"),
@@ -47,6 +47,7 @@ const OF_TENANT: [(&str, &str); 13] = [
     ("external_identities", "External identities"),
     ("virtual_accounts", "Virtual accounts"),
     ("resources", "Resources"),
+    ("service_tokens", "Service tokens"),
     ("expiring", "Expiring"),
     ("audit", "Audit log"),
     ("settings", "Settings"),
@@ -66,7 +67,7 @@ const DONE: [(&str, &str); 13] = [
     ("saved", "The changes were saved."),
     ("unchanged", "Nothing had changed."),
     ("deleted", "It was deleted."),
-    ("revoked", "It was revoked: it counts no more."),
+    ("revoked", "It was revoked: whatever uses it is refused from now on."),
     ("removed", "The role was taken."),
     ("added", "The roles were given."),
     ("invited", "The invite is on its way."),

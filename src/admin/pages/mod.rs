@@ -31,6 +31,7 @@ mod resources;
 mod sheet;
 mod tenants;
 mod things;
+mod tokens;
 mod users;
 
 use axum::{
@@ -58,6 +59,8 @@ pub fn routes() -> Router<App> {
         .route("/admin/{tenant}/expiring", get(expiring::of_tenant))
         .route("/admin/{tenant}/audit", get(audit::of_tenant))
         .route("/admin/{tenant}/audit/export", get(audit::export_of_tenant))
+        .route("/admin/_/tokens", get(tokens::list).post(tokens::create))
+        .route("/admin/_/tokens/{id}/revoke", get(tokens::ask).post(tokens::revoke))
         .route("/admin/{tenant}", get(overview::of_tenant))
         .route("/admin/{tenant}/settings", get(things::settings).post(things::save_settings))
         .route("/admin/{tenant}/users", get(users::list).post(users::create))
@@ -78,6 +81,7 @@ pub fn routes() -> Router<App> {
         .route("/admin/{tenant}/resources/{name}/role", post(resources::set))
         .route("/admin/{tenant}/resources/{name}/collaborators", get(resources::find).post(resources::add))
         .route("/admin/{tenant}/resources/{name}/collaborators/remove", get(resources::ask).post(resources::remove))
+        .route("/admin/{tenant}/service_tokens/{name}/token", get(tokens::ask_renewal).post(tokens::renew))
         .route("/admin/{tenant}/{noun}", get(things::list).post(things::create))
         .route("/admin/{tenant}/{noun}/new", get(things::new))
         .route("/admin/{tenant}/{noun}/{name}", get(things::edit).post(things::save))

@@ -1,4 +1,4 @@
-//! Users, teams and directories.
+//! Users, teams, directories and service tokens.
 
 use super::{Fields, Noun};
 use crate::admin::pages::form::{Field, Kind};
@@ -68,6 +68,23 @@ pub const INVITES: Noun = Noun {
         Field::new("name", "Name", Kind::Text, ""),
         Field::new("teams", "Teams", Kind::Lines, "Teams to join, one on each line."),
         Field::new("expires_in", "The invite ends", Kind::Choice(&[("7d", "In 7 days"), ("1d", "In a day"), ("30d", "In 30 days"), ("90d", "In 90 days")]), ""),
+    ]),
+};
+
+#[rustfmt::skip]
+pub const SERVICE_TOKENS: Noun = Noun {
+    name: "service_tokens",
+    key: "name",
+    title: "Service tokens",
+    add: "Add a service token",
+    lead: "A program uses the admin API with it, for this organisation alone. The token is shown once, when it is made.",
+    platform: false,
+    columns: &[("Scopes", "scopes"), ("Ends", "expires_at"), ("Last used", "last_used_at")],
+    fields: Fields::Same(&[
+        Field::new("name", "Name", Kind::Text, "Letters, digits and hyphens. The audit log calls it by this name.").fixed(),
+        Field::new("enabled", "Enabled", Kind::Switch, "Off, its token is refused."),
+        Field::new("scopes", "Scopes", Kind::Lines, "One on each line: admin (everything), admin:read (only looking), or an area's, like connections:write or users:read."),
+        Field::new("expires_at", "Ends", Kind::Text, "A day or a time, like 2027-01-31; empty: never."),
     ]),
 };
 
