@@ -14,12 +14,15 @@ async fn the_log_is_read_narrowed_and_exported(backend: Backend) {
         let answer = desk.fill(&mut ada, "/admin/acme/teams/new", "/admin/acme/teams", &[("name", &name)]).await;
         assert_eq!(answer.status, 303, "{}", answer.body);
     }
-    let edit = "/admin/acme/external_identities/ci";
-    desk.fill(&mut ada, edit, edit, &[("claims", "email = *@new.example")]).await;
+    let edit = "/admin/acme/directories/people";
+    let fields = [("enabled", "on"), ("connection", "okta"), ("proven_domains_only", "on")];
+    assert_eq!(desk.fill(&mut ada, edit, edit, &fields).await.status, 303);
     let entries = |body: &str| body.matches("<li id=\"e").count();
     let page = ada.get(&desk.at("/admin/acme/audit")).await;
     assert_eq!(entries(&page.body), 50);
-    assert!(page.body.contains("*@acme.example") && page.body.contains("*@new.example"), "before and after: {}", page.body);
+    for words in ["proven_domains_only", "before: </span>", "after: </span>"] {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
     let older = page.body.split("href=\"").filter_map(|rest| rest.split('"').next()).find(|href| href.contains("before="));
     let older = ada.get(&desk.at(older.unwrap())).await;
     assert!(entries(&older.body) > 10 && older.body.contains("Newest"), "{}", older.body);

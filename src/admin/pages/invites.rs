@@ -102,6 +102,7 @@ fn sheet(app: &App, caller: &Caller, tenant: &Tenant, posted: Option<&Posted>, f
         section: None,
         is_stored: false,
         check: None,
+        also: None,
         findings: None,
         delete: None,
     };
