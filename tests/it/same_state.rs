@@ -100,8 +100,11 @@ fn things() -> Vec<(Noun, Value)> {
     ]
 }
 
-/// The same as forms: the noun, what leads to the form, and its fields.
-fn forms() -> Vec<(&'static str, &'static str, Vec<(&'static str, &'static str)>)> {
+/// A noun, what leads to its form, and the form's fields.
+type Form = (&'static str, &'static str, Vec<(&'static str, &'static str)>);
+
+/// The same as forms.
+fn forms() -> Vec<Form> {
     vec![
         ("users", "", vec![("email", "ada@acme.example"), ("name", "Ada"), ("password", PASSWORD), ("admin", "on")]),
         ("users", "", vec![("email", "bob@acme.example")]),
