@@ -20,6 +20,7 @@ use crate::{
     },
     dns::Dns,
     endpoint::forward::remembered::Decisions,
+    expiry::Endings,
     grant::{Defaults, Grants},
     limit::Limits,
     outbound::{Outbound, OutboundError},
@@ -108,6 +109,8 @@ pub struct Inner {
     pub deliveries: Deliveries,
     /// The way to people's mailboxes.
     pub mailer: Mailer,
+    /// What ends, as this node has last found it.
+    pub endings: Endings,
     /// Forward auth's decisions, kept.
     pub decisions: Decisions,
     /// Key sets of clients and providers.
@@ -182,6 +185,7 @@ impl App {
             dns: Dns::new(settings.dns_resolver),
             deliveries: Deliveries::default(),
             mailer: Mailer::new(settings.mail.as_ref(), own_host)?,
+            endings: Endings::default(),
             decisions: Decisions::default(),
             key_sets,
             providers,

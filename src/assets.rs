@@ -45,6 +45,8 @@ pub static ADMIN_STYLESHEET: Asset = asset!("admin", "css", "text/css; charset=u
 pub static MARK: Asset = asset!("mark", "svg", "image/svg+xml");
 /// Submits `form_post.html` without a click.
 pub static POST_SCRIPT: Asset = asset!("post", "js", "text/javascript; charset=utf-8");
+/// Copies the values that admin pages have for consoles elsewhere.
+pub static COPY_SCRIPT: Asset = asset!("copy", "js", "text/javascript; charset=utf-8");
 
 /// Looks at a provider while its settings are typed.
 pub static CHECK_SCRIPT: Asset = asset!("check", "js", "text/javascript; charset=utf-8");
@@ -52,7 +54,7 @@ pub static CHECK_SCRIPT: Asset = asset!("check", "js", "text/javascript; charset
 /// Brings what is done up to date on a guest's page.
 pub static TICKS_SCRIPT: Asset = asset!("ticks", "js", "text/javascript; charset=utf-8");
 
-static ALL: [&Asset; 6] = [&STYLESHEET, &ADMIN_STYLESHEET, &MARK, &POST_SCRIPT, &CHECK_SCRIPT, &TICKS_SCRIPT];
+static ALL: [&Asset; 7] = [&STYLESHEET, &ADMIN_STYLESHEET, &MARK, &POST_SCRIPT, &COPY_SCRIPT, &CHECK_SCRIPT, &TICKS_SCRIPT];
 
 /// 72 bits name a version of a file; it is no secret.
 fn short_digest(content: &str) -> String {

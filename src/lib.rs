@@ -19,13 +19,16 @@ pub mod config;
 pub mod connector;
 pub mod delivery;
 pub mod demo;
+pub mod directory_token;
 pub mod dns;
 pub mod domain_proof;
 pub mod endpoint;
 pub mod error;
+pub mod expiry;
 pub mod grant;
 pub mod invitation;
 pub mod journal;
+pub mod key_list;
 pub mod limit;
 pub mod login;
 #[cfg(test)]

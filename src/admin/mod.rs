@@ -8,10 +8,13 @@
 mod asker;
 mod audit;
 mod desk;
+mod directory_tokens;
 mod domains;
+mod expiring;
 pub mod guest;
 mod inspection;
 mod invites;
+mod keys;
 mod openapi;
 pub mod pages;
 mod setup_links;
@@ -52,8 +55,11 @@ fn all() -> Vec<Route> {
     let test = "/api/v1/tenants/{tenant}/connections/{name}/test";
     let (many, one) = ("/api/v1/tenants/{tenant}/{noun}", "/api/v1/tenants/{tenant}/{noun}/{name}");
     let renewal = "/api/v1/tenants/{tenant}/service_tokens/{name}/token";
+    let (directory_tokens, directory_token) =
+        ("/api/v1/tenants/{tenant}/directories/{name}/token", "/api/v1/tenants/{tenant}/directories/{name}/tokens/{id}");
     vec![
         route(Method::GET, "/api/v1/audit", Some("audit"), |r| r.get(audit::read)),
+        route(Method::GET, "/api/v1/audit/verification", Some("audit"), |r| r.get(audit::verification)),
         route(Method::POST, "/api/v1/users/{id}/deactivate", Some("users"), |r| r.post(users::deactivate)),
         route(Method::POST, "/api/v1/users/{id}/activate", Some("users"), |r| r.post(users::activate)),
         route(Method::GET, "/api/v1/users/{id}/receipts", Some("users"), |r| r.get(users::receipts)),
@@ -81,6 +87,13 @@ fn all() -> Vec<Route> {
         route(Method::DELETE, "/api/v1/tenants/{tenant}/setup-links/{name}", Some("connections"), |r| {
             r.delete(setup_links::revoke)
         }),
+        route(Method::GET, "/api/v1/keys", Some("keys"), |r| r.get(keys::list)),
+        route(Method::POST, "/api/v1/keys/{key}/rotate", Some("keys"), |r| r.post(keys::rotate)),
+        route(Method::GET, "/api/v1/expiring", Some("tenants"), |r| r.get(expiring::of_platform)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/expiring", Some("tenants"), |r| r.get(expiring::of_tenant)),
+        route(Method::GET, directory_tokens, Some("directories"), |r| r.get(directory_tokens::list)),
+        route(Method::POST, directory_tokens, Some("directories"), |r| r.post(directory_tokens::create)),
+        route(Method::DELETE, directory_token, Some("directories"), |r| r.delete(directory_tokens::end)),
         route(Method::GET, many, None, |r| r.get(things::list)),
         route(Method::POST, many, None, |r| r.post(things::create)),
         route(Method::GET, one, None, |r| r.get(things::show)),

@@ -22,6 +22,7 @@ pub const AREAS: [&str; 16] = [
     "sites",
     "invites",
     "audit",
+    "keys",
     "personal_tokens",
 ];
 

@@ -6,9 +6,15 @@
 
 mod access;
 mod admin;
+mod admin_audit;
+mod admin_directories;
 mod admin_entry;
+mod admin_expiring;
+mod admin_invites;
+mod admin_keys;
 mod admin_pages;
 mod admin_people;
+mod admin_resources;
 mod admin_surface;
 mod admin_token_pages;
 mod admin_tokens;
@@ -46,6 +52,7 @@ mod invite_limits;
 mod invites;
 mod invites_api;
 mod linking;
+mod lists;
 mod logout;
 mod mail;
 mod matrix;

@@ -53,7 +53,7 @@ pub async fn check(
         findings: findings.as_deref(),
         notice: None,
     };
-    Ok(form.page(&app, &posted.caller))
+    form.page(&app, &posted.caller).await
 }
 
 async fn found(app: &App, posted: &Posted, place: &Place, name: Option<&str>, thing: &Value) -> Vec<Finding> {
