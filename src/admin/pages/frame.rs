@@ -36,7 +36,7 @@ pub struct Frame {
 }
 
 /// The pages of a tenant: their part of the path, and what links say.
-const OF_TENANT: [(&str, &str); 14] = [
+const OF_TENANT: [(&str, &str); 16] = [
     ("", "Overview"),
     ("connections", "Connections"),
     ("clients", "Applications"),

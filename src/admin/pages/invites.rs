@@ -105,6 +105,8 @@ fn sheet(app: &App, caller: &Caller, tenant: &Tenant, posted: Option<&Posted>, f
         also: None,
         findings: None,
         delete: None,
+        test: None,
+        notice: None,
     };
     sheet.page(&Frame::of_tenant(app, caller, tenant, SECTION, INVITES.add))
 }
