@@ -12,7 +12,7 @@ use crate::moment::instant;
 /// possible (RFC 8725 §2.1, §3.2).
 pub const DEFAULT_ALGS: [&str; 8] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "EdDSA"];
 /// Every algorithm that the settings may name.
-pub const KNOWN_ALGS: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+pub const KNOWN_ALGS: [&str; 10] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 /// Most seconds that a connection's clock may be apart from ours.
 pub const MAX_SKEW: i64 = 600;
 

@@ -67,6 +67,7 @@ mod pushed;
 mod readme;
 mod refresh;
 mod relay;
+mod rivals;
 mod same_state;
 mod saml;
 mod saml_arrivals;
