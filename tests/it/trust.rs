@@ -180,7 +180,7 @@ async fn an_issuer_that_cannot_work_is_left_out(backend: Backend) {
     assert_eq!(world.name(&world.token(json!({}))).await, "caller");
     assert!(log.text().contains("trusted issuer broken of tenant acme cannot judge tokens"), "{}", log.text());
     let answer = world.whoami(&world.token(json!({"iss": "https://broken.example"}))).await;
-    assert_eq!(answer.status, 401);
+    assert_eq!(answer.status, 503, "the settings are wrong, and not the token");
     assert!(log.text().contains("HS256"), "the reason, for operators: {}", log.text());
     // And an issuer that is switched off, or whose tenant is.
     let off = trusted_issuers::TrustedIssuer { enabled: false, ..world.issuer("acme", "idp").await };

@@ -265,7 +265,8 @@ async fn a_sign_in_ends_once(backend: Backend) {
         }
     }
     assert_eq!(idp.seen("/token").len(), asked, "the issuer hears of none of them");
-    // The next sign-in of the same browser is another one.
-    let next = self::callback(&world, &idp, &mut visitor).await;
-    assert_eq!(visitor.visit(&world, &next, &[]).await.status, 303);
+    // The next sign-in is another one.
+    let mut next = Visitor::default();
+    let callback = self::callback(&world, &idp, &mut next).await;
+    assert_eq!(next.visit(&world, &callback, &[]).await.status, 303);
 }
