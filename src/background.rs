@@ -10,7 +10,10 @@ use tokio::{
 
 use crate::{
     app::{self, App},
-    delivery::Worker,
+    delivery::{
+        Worker,
+        audit_webhook::{Round, Sender},
+    },
     metrics, saml_keys, signing, store,
 };
 
@@ -52,7 +55,17 @@ pub fn spawn(app: App) -> JoinHandle<()> {
                 }
             }
         };
-        tokio::join!(own, providers, others, Worker::new(app.clone()).run());
+        let log = async {
+            let mut ticks = interval(Duration::from_secs(1));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut sender = Sender::new(app.clone());
+            loop {
+                ticks.tick().await;
+                // What waits goes at once, batch after batch.
+                while matches!(sender.round().await, Ok(Round::Arrived)) {}
+            }
+        };
+        tokio::join!(own, providers, others, log, Worker::new(app.clone()).run());
     })
 }
 

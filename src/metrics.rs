@@ -24,6 +24,12 @@ pub fn install() {
     });
 }
 
+/// How many entries of the audit log its webhook has not got yet.
+pub fn audit_webhook_lag(entries: i64) {
+    #[expect(clippy::cast_precision_loss, reason = "a number to look at")]
+    gauge!("gatehouse_audit_webhook_lag_entries").set(entries as f64);
+}
+
 /// Everything recorded, as Prometheus text.
 #[must_use]
 pub fn render() -> String {

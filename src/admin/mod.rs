@@ -10,12 +10,17 @@ mod audit;
 mod desk;
 mod inspection;
 mod invites;
+mod openapi;
 pub mod pages;
 mod things;
 mod tokens;
 mod users;
 
-use axum::{Extension, Router, http::Method, routing::MethodRouter};
+use axum::{
+    Extension, Router,
+    http::Method,
+    routing::{MethodRouter, get},
+};
 
 use crate::{app::App, policy::api_scope::Level};
 use asker::Needs;
@@ -27,6 +32,13 @@ struct Route {
     /// Of what area it is, for scopes; `None`: of the noun in the address.
     area: Option<&'static str>,
     serve: fn(MethodRouter<App>) -> MethodRouter<App>,
+}
+
+impl Route {
+    fn needs(&self) -> Needs {
+        let level = if self.method == Method::GET { Level::Read } else { Level::Write };
+        Needs { area: self.area, level }
+    }
 }
 
 /// Everything that administrators may ask: the router is made of this list, and so are the tests of who may.
@@ -65,9 +77,9 @@ fn all() -> Vec<Route> {
 /// Everything that administrators may ask.
 pub fn routes() -> Router<App> {
     // Methods of one path that come one by one are put together.
-    all().into_iter().fold(Router::new(), |router, route| {
-        let level = if route.method == Method::GET { Level::Read } else { Level::Write };
-        let needs = Extension(Needs { area: route.area, level });
+    let described = Router::new().route(openapi::PATH, get(openapi::serve));
+    all().into_iter().fold(described, |router, route| {
+        let needs = Extension(route.needs());
         router.route(route.path, (route.serve)(MethodRouter::new()).layer(needs))
     })
 }

@@ -87,6 +87,10 @@ pub async fn revoke(asker: Asker, State(app): State<App>, Path(id): Path<String>
 /// `POST /api/v1/tenants/{tenant}/service_tokens/{name}/token`: a new one, shown this once; the one before ends.
 pub async fn renew(desk: Desk, State(app): State<App>) -> Result<Response, ApiError> {
     let (tenant, name) = (desk.tenant()?, desk.name()?);
+    // Databases do not agree on what a NUL is.
+    if name.contains('\0') {
+        return Err(nothing());
+    }
     let mut tx = app.db.begin().await?;
     tenants::lock(&mut tx).await?;
     let old = tenant_tokens::find_by_name(&mut tx, &tenant.id, name).await?.ok_or_else(nothing)?;

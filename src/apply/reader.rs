@@ -44,16 +44,25 @@ pub struct Context<'a> {
     /// settings of a tenant must not read the server's environment with them.
     pub env: Option<&'a Variables<'a>>,
     problems: RefCell<Vec<Problem>>,
+    /// The fields that were asked for, each time with where: for tests of what readers take.
+    #[cfg(test)]
+    pub spoken: RefCell<Vec<(At, Vec<&'static str>)>>,
 }
 
 impl<'a> Context<'a> {
     pub fn new(origin: &'a str, env: &'a Variables<'a>) -> Self {
-        Self { origin, env: Some(env), problems: RefCell::default() }
+        Self { env: Some(env), ..Self::literal(origin) }
     }
 
     /// For what comes from the network.
     pub fn literal(origin: &'a str) -> Self {
-        Self { origin, env: None, problems: RefCell::default() }
+        Self {
+            origin,
+            env: None,
+            problems: RefCell::default(),
+            #[cfg(test)]
+            spoken: RefCell::default(),
+        }
     }
 
     pub fn problem(&self, at: At, text: impl Into<String>) {
@@ -310,6 +319,8 @@ impl<'c, 'n> Fields<'c, 'n> {
 
     /// What was not taken has no meaning here.
     pub fn finish(self) {
+        #[cfg(test)]
+        self.context.spoken.borrow_mut().push((self.at, self.known.clone()));
         for (key, _) in &self.entries {
             let hint = suggest::hint(&key.name, self.known.iter().copied());
             self.context.problem(key.at, format!("{} has no key {}{hint}", self.what, key.name));

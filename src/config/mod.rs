@@ -4,6 +4,7 @@
 //! `direct_client_secret`, `smtp_url`) may be named by a file instead: `master_key_file`, `GATEHOUSE_MASTER_KEY_FILE`.
 //! [`Settings::load`] gives every problem at once. `raw` reads, `value` judges single values, `direct` is direct mode.
 
+mod audit_webhook;
 mod direct;
 mod mail;
 mod raw;
@@ -20,6 +21,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::{oauth::client::SigningAlg, outbound::Allow};
+pub use audit_webhook::AuditWebhook;
 pub use direct::{DirectMetadata, DirectOidc, DirectProvider, DirectSettings};
 pub use mail::{MailSettings, Relay, Security};
 use raw::Source;
@@ -81,6 +83,8 @@ pub struct Settings {
     pub mail: Option<MailSettings>,
     /// Seconds that entries of the audit log are kept.
     pub audit_retention: i64,
+    /// Whoever is sent the audit log.
+    pub audit_webhook: Option<AuditWebhook>,
     /// How logs are written.
     pub log: LogFormat,
     /// Seconds by which clocks of others may differ.
@@ -171,6 +175,7 @@ impl Settings {
             tls: s.tls("tls_cert", "tls_key"),
             mail: s.mail("smtp_url", "smtp_url_file", "mail_from"),
             audit_retention: s.duration("audit_retention", 400 * DAY),
+            audit_webhook: s.audit_webhook("audit_webhook_url", "audit_webhook_secret", "audit_webhook_secret_file"),
             log: s.choice("log", LogFormat::Text, &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
             clock_skew: s.skew("clock_skew", 60),
             public_url,

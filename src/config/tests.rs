@@ -238,3 +238,22 @@ fn direct_mode_over_saml() {
     let broker = problems("direct_saml_metadata_url = \"https://idp.example/m\"", &[]);
     assert!(broker[0].contains("in direct mode only"), "{broker:?}");
 }
+
+#[test]
+fn the_webhook_of_the_audit_log_needs_a_url_and_a_good_key() {
+    let key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let text = |url: &str, key: &str| format!("[audit_webhook]\nurl = \"{url}\"\nsecret = \"{key}\"\n");
+    let good = Settings::parse("g", &text("https://siem.example/hook?tenant=1", key), &env(&[])).unwrap();
+    assert_eq!(good.audit_webhook.as_ref().unwrap().url.as_str(), "https://siem.example/hook?tenant=1");
+    assert!(!format!("{good:?}").contains("MfKQ9r8G"), "a secret is not printed");
+    for (text, part) in [
+        (text("https://user:pw@siem.example/", key), "without user name, password and fragment"),
+        (text("siem.example", key), "must be an https URL"),
+        (text("https://siem.example/", "whsec_c2hvcnQ="), "24 to 64 bytes in base64"),
+        ("audit_webhook_url = \"https://siem.example/\"\n".to_owned(), "audit_webhook_url needs the key"),
+        (format!("audit_webhook_secret = \"{key}\"\n"), "audit_webhook_secret needs the URL"),
+    ] {
+        let found = problems(&text, &[]);
+        assert!(found.len() == 1 && found[0].contains(part) && !found[0].contains("MfKQ9r8G"), "{text}: {found:?}");
+    }
+}

@@ -2,8 +2,10 @@
 //! sealed (`store::deliveries`) by whatever causes it, in the same transaction; after the commit that one nudges
 //! ([`Deliveries`]), and a `worker` on some node sends it, again and again, until it has arrived or is given up.
 //!
-//! One kind, one file, with one function from its payload to an [`Outcome`].
+//! One kind, one file, with one function from its payload to an [`Outcome`]. The audit log goes its own way (`audit_webhook`):
+//! in its order, and without end.
 
+pub mod audit_webhook;
 mod backchannel_logout;
 mod pause;
 mod worker;

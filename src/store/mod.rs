@@ -6,6 +6,7 @@
 
 pub mod admin_links;
 pub mod audit;
+pub mod audit_stream;
 pub mod clients;
 pub mod codes;
 pub mod condition;

@@ -80,7 +80,7 @@ fn every_setting_is_in_the_table_with_its_default() {
     let documented: BTreeSet<String> = rows.iter().flat_map(|r| code(&r[0])).map(str::to_owned).collect();
     let text = source(&["src/config/mod.rs", "src/config/direct.rs"]);
     let mut read: BTreeSet<String> = quoted_after(&marked(&text, " s."), "\u{1}\"").into_iter().collect();
-    for pair in ["master_key", "jwks", "direct_client_secret", "direct_saml_metadata", "smtp_url"] {
+    for pair in ["master_key", "jwks", "direct_client_secret", "direct_saml_metadata", "smtp_url", "audit_webhook_secret"] {
         read.extend([pair.to_owned(), format!("{pair}_file")]);
     }
     read.extend(["tls_key", "mail_from"].map(str::to_owned));

@@ -262,6 +262,26 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
     Ok(plan)
 }
 
+/// Which fields readers take of a body, by the path of what they read.
+#[cfg(test)]
+pub fn spoken(noun: Noun, body: &Value) -> Vec<(String, Vec<&'static str>)> {
+    let literal = Literal::new(body.as_object().cloned().unwrap_or_default(), None);
+    let context = Context::literal("");
+    let tenant = Tenant {
+        id: String::new(),
+        name: "acme".to_owned(),
+        display_name: String::new(),
+        provisioning: crate::policy::identity::Provisioning::Jit,
+        enabled: true,
+        password_login: true,
+        access_token_lifetime: None,
+        refresh_token_lifetime: None,
+        created_at: 0,
+    };
+    let _ = read::one(&context, &tenant, noun, &literal.node);
+    context.spoken.into_inner().into_iter().map(|(at, names)| (literal.path(at.line), names)).collect()
+}
+
 /// Whether somebody can administer the tenant, and the deployment.
 #[derive(Clone, Copy)]
 struct Led {

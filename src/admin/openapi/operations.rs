@@ -1,0 +1,417 @@
+//! What each route takes and answers.
+
+use axum::http::Method;
+use serde_json::{Map, Value, json};
+
+use super::schemas;
+use crate::apply::single::Noun;
+
+/// What every route of the admin API may answer besides: who asks is not known, or may not; they ask too often; the database
+/// does not answer.
+const ALWAYS: [u16; 4] = [401, 403, 429, 503];
+
+/// An operation under way.
+pub struct Operation {
+    name: String,
+    tag: &'static str,
+    about: String,
+    query: Vec<Value>,
+    body: Option<(Value, bool)>,
+    answers: Vec<(u16, Option<Value>)>,
+    fails: Vec<u16>,
+    tagged: bool,
+    conditional: bool,
+}
+
+fn operation(name: impl Into<String>, tag: &'static str, about: impl Into<String>) -> Operation {
+    Operation {
+        name: name.into(),
+        tag,
+        about: about.into(),
+        query: Vec::new(),
+        body: None,
+        answers: Vec::new(),
+        fails: Vec::new(),
+        tagged: false,
+        conditional: false,
+    }
+}
+
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+fn parameter(place: &str, name: &str, schema: &Value, about: &str) -> Value {
+    json!({"in": place, "name": name, "required": place == "path", "schema": schema, "description": about})
+}
+
+fn query(name: &str, schema: &Value, about: &str) -> Value {
+    parameter("query", name, schema, about)
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn limit(most: u16) -> Value {
+    query("limit", &json!({"type": "integer", "minimum": 1, "maximum": most}), "How many at most.")
+}
+
+fn force() -> Value {
+    query("force", &json!({"type": "boolean"}), "Also the last active administrator.")
+}
+
+fn meaning(status: u16) -> &'static str {
+    match status {
+        400 => "The request cannot be read.",
+        401 => "The token opens nothing.",
+        403 => "Not by whoever asks, or not with this token's scopes.",
+        404 => "There is none, or it is not the asker's.",
+        409 => "Not as things are.",
+        412 => "It is not as it was when you looked.",
+        413 => "The body is too large.",
+        422 => "Some fields are wrong.",
+        429 => "Too often.",
+        503 => "Try again later.",
+        204 => "It is done.",
+        201 => "It was made.",
+        _ => "As asked.",
+    }
+}
+
+impl Operation {
+    fn query(mut self, parameters: impl IntoIterator<Item = Value>) -> Self {
+        self.query.extend(parameters);
+        self.fails.push(400);
+        self
+    }
+
+    /// A body that may be left out, or may not.
+    fn body(mut self, schema: Value, required: bool) -> Self {
+        self.body = Some((schema, required));
+        self.fails.extend([400, 413]);
+        self
+    }
+
+    fn answers(mut self, status: u16, schema: impl Into<Option<Value>>) -> Self {
+        self.answers.push((status, schema.into()));
+        self
+    }
+
+    fn fails(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
+        self.fails.extend(statuses);
+        self
+    }
+
+    /// Its good answers have an `ETag`.
+    fn tagged(mut self) -> Self {
+        self.tagged = true;
+        self
+    }
+
+    /// It may depend on what is there.
+    fn conditional(mut self) -> Self {
+        self.conditional = true;
+        self.fails(vec![412])
+    }
+
+    /// As a document has it.
+    pub fn written(&self, path: &str, scope: Option<String>) -> Value {
+        let mut parameters: Vec<Value> = path
+            .split(['{', '}'])
+            .skip(1)
+            .step_by(2)
+            .map(|name| parameter("path", name, &json!({"type": "string", "minLength": 1}), place(name)))
+            .collect();
+        parameters.extend(self.query.iter().cloned());
+        if self.conditional {
+            let about = "The ETag that was seen: 412 when it is another by now.";
+            parameters.push(parameter("header", "If-Match", &text(), about));
+            parameters.push(parameter("header", "If-None-Match", &text(), "*: 412 when there is one."));
+        }
+        let mut written = json!({
+            "operationId": self.name,
+            "tags": [self.tag],
+            "summary": self.about,
+            "parameters": parameters,
+            "responses": self.responses(),
+        });
+        if let Some((schema, required)) = &self.body {
+            written["requestBody"] = json!({"required": required, "content": {"application/json": {"schema": schema}}});
+        }
+        if let Some(scope) = scope {
+            written["x-scope"] = scope.into();
+        }
+        written
+    }
+
+    fn responses(&self) -> Value {
+        let mut all = Map::new();
+        for (status, schema) in &self.answers {
+            let mut response = json!({"description": meaning(*status)});
+            if let Some(schema) = schema {
+                response["content"] = json!({"application/json": {"schema": schema}});
+            }
+            if self.tagged {
+                response["headers"] = json!({"ETag": {"required": true, "schema": {"type": "string"}, "description": "What this version of it is called."}});
+            }
+            all.insert(status.to_string(), response);
+        }
+        for status in ALWAYS.iter().chain(&self.fails) {
+            let content = match status {
+                409 => json!({"application/json": {"schema": reference("Conflict")}}),
+                413 => json!({"text/plain": {"schema": {"type": "string"}}}),
+                422 => json!({"application/json": {"schema": reference("Faults")}}),
+                _ => json!({"application/json": {"schema": reference("Error")}}),
+            };
+            all.insert(status.to_string(), json!({"description": meaning(*status), "content": content}));
+        }
+        Value::Object(all)
+    }
+}
+
+fn place(name: &str) -> &'static str {
+    match name {
+        "tenant" => "The tenant's name.",
+        "id" => "Its id.",
+        _ => "What it is called: a user by address or id, a resource as type:name.",
+    }
+}
+
+/// What a route of the admin API takes and answers; `noun` is what stands for `{noun}` in its path.
+pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> {
+    const TENANT: &str = "/api/v1/tenants/{tenant}";
+    if let Some(rest) = path.strip_prefix(TENANT) {
+        return match (rest, noun) {
+            ("", _) => one(method, Noun::Tenant),
+            ("/service_tokens/{name}/token", _) if method == Method::POST => Some(
+                operation("renewServiceToken", "service_tokens", "Make a new token for a service; the one before ends.")
+                    .answers(200, reference("Token"))
+                    .fails([404]),
+            ),
+            ("/{noun}", Some(noun)) => many(method, noun),
+            ("/{noun}/{name}", Some(noun)) => one(method, noun),
+            ("/{noun}/{name}/check", Some(noun)) if *method == Method::POST => Some(check(noun)),
+            _ => None,
+        };
+    }
+    match path {
+        "/api/v1/tenants" => many(method, Noun::Tenant),
+        "/api/v1/audit" => Some(audit()),
+        path if path.starts_with("/api/v1/users/") => user(method, path),
+        path if path.starts_with("/api/v1/invites") => invites(method, path),
+        path if path.starts_with("/api/v1/personal_tokens") => personal_tokens(method, path),
+        _ => None,
+    }
+}
+
+/// A thing that must say what it is called.
+fn named(noun: Noun) -> Value {
+    let keys = if noun == Noun::Resources { vec!["type", "name"] } else { vec![noun.key()] };
+    json!({"allOf": [reference(schemas::name(noun)), {"type": "object", "required": keys}]})
+}
+
+fn page(key: &str, items: &Value, next: &Value) -> Value {
+    json!({
+        "type": "object",
+        "properties": {key: {"type": "array", "items": items}, "next": next},
+        "required": [key, "next"],
+        "additionalProperties": false,
+    })
+}
+
+fn next(about: &str) -> Value {
+    json!({"type": ["string", "null"], "description": about})
+}
+
+fn many(method: &Method, noun: Noun) -> Option<Operation> {
+    let (name, tag) = (schemas::name(noun), noun.as_str());
+    let missing = if noun == Noun::Tenant { None } else { Some(404) };
+    let operation = match *method {
+        Method::GET => operation(format!("list{name}s"), tag, format!("The {tag}, in the order of their names."))
+            .query([
+                query("search", &text(), "What names hold."),
+                query("after", &text(), "`next` of the page before."),
+                limit(100),
+            ])
+            .answers(200, page(tag, &named(noun), &next("`after` of the following page."))),
+        Method::POST => {
+            let force = (noun != Noun::Tenant).then(force);
+            operation(format!("create{name}"), tag, format!("Make a new {}.", noun.word()))
+                .query(force)
+                .body(named(noun), true)
+                .answers(201, named(noun))
+                .tagged()
+                .fails([409, 422])
+        }
+        _ => return None,
+    };
+    Some(operation.fails(missing))
+}
+
+fn one(method: &Method, noun: Noun) -> Option<Operation> {
+    let (name, tag, word) = (schemas::name(noun), noun.as_str(), noun.word());
+    Some(match *method {
+        Method::GET => {
+            operation(format!("show{name}"), tag, format!("One {word}.")).answers(200, named(noun)).tagged().fails([404])
+        }
+        Method::PUT => operation(format!("put{name}"), tag, format!("Make a {word} what the body says."))
+            .query([force()])
+            .body(reference(name), true)
+            .answers(200, named(noun))
+            .answers(201, named(noun))
+            .tagged()
+            .conditional()
+            .fails([404, 409, 422]),
+        Method::DELETE => operation(format!("delete{name}"), tag, format!("Delete a {word}."))
+            .query([force(), query("confirm", &text(), "The name again, where something is lost with it.")])
+            .answers(200, reference("Deleted"))
+            .conditional()
+            .fails([404, 409]),
+        _ => return None,
+    })
+}
+
+/// Of nouns that lead nowhere outside there is nothing to look at.
+fn check(noun: Noun) -> Operation {
+    let name = schemas::name(noun);
+    let about = format!("Look where the settings of a {} lead, and write nothing; without a body the stored ones.", noun.word());
+    let found = json!({
+        "type": "object",
+        "properties": {"usable": {"type": "boolean"}, "findings": {"type": "array", "items": {"type": "object"}}},
+        "required": ["usable", "findings"],
+    });
+    operation(format!("check{name}"), noun.as_str(), about).body(reference(name), false).answers(200, found).fails([404])
+}
+
+fn audit() -> Operation {
+    let when = |name: &str, about: &str| query(name, &text(), about);
+    let number = |name: &str, about: &str| query(name, &json!({"type": "integer", "minimum": 0}), about);
+    let next = json!({"type": ["integer", "null"], "description": "`before` of the following page."});
+    operation("readAudit", "audit", "The audit log, the newest first; as application/x-ndjson all of it, the oldest first.")
+        .query([
+            query("tenant", &text(), "About things of this tenant."),
+            query("actor", &text(), "By whom."),
+            query("action", &text(), "What was done."),
+            query("subject", &text(), "What the subject begins with."),
+            when("since", "Not before: a time, or how long ago (7d)."),
+            when("until", "Before: the same."),
+            limit(200),
+            number("before", "`next` of the page before."),
+            number("after", "Of the lines: those behind this entry."),
+        ])
+        .answers(200, page("entries", &reference("Entry"), &next))
+        .fails([404])
+}
+
+fn user(method: &Method, path: &str) -> Option<Operation> {
+    Some(match (method.as_str(), path) {
+        ("POST", "/api/v1/users/{id}/deactivate") => {
+            operation("deactivateUser", "users", "Shut a user out: every session and token ends.")
+                .body(reference("Deactivation"), false)
+                .answers(200, reference("Deactivated"))
+                .fails([404, 409])
+        }
+        ("POST", "/api/v1/users/{id}/activate") => {
+            operation("activateUser", "users", "Let a user in again.").answers(200, reference("Activated")).fails([404, 409])
+        }
+        ("GET", "/api/v1/users/{id}/receipts") => {
+            let receipts = json!({
+                "type": "object",
+                "properties": {"receipts": {"type": "array", "items": reference("Receipt")}},
+                "required": ["receipts"],
+            });
+            operation("listReceipts", "users", "What ended each time that a user was shut out.")
+                .answers(200, receipts)
+                .fails([404])
+        }
+        _ => return None,
+    })
+}
+
+fn invites(method: &Method, path: &str) -> Option<Operation> {
+    Some(match (method.as_str(), path) {
+        ("GET", "/api/v1/invites") => operation("listInvites", "invites", "Who is invited, the newest first.")
+            .query([query("after", &text(), "`next` of the page before."), limit(100)])
+            .answers(200, page("invites", &reference("Invite"), &next("`after` of the following page."))),
+        ("POST", "/api/v1/invites") => operation("createInvite", "invites", "Invite somebody.")
+            .body(reference("InviteRequest"), true)
+            .answers(201, reference("Invite"))
+            .fails([404, 409]),
+        ("POST", "/api/v1/invites/{id}/resend") => operation("resendInvite", "invites", "Make another link for an invite.")
+            .body(reference("Resending"), false)
+            .answers(200, reference("Invite"))
+            .fails([404, 409]),
+        ("DELETE", "/api/v1/invites/{id}") => {
+            operation("revokeInvite", "invites", "Take an invite back.").answers(204, None::<Value>).fails([404, 409])
+        }
+        _ => return None,
+    })
+}
+
+fn personal_tokens(method: &Method, path: &str) -> Option<Operation> {
+    let tag = "personal_tokens";
+    Some(match (method.as_str(), path) {
+        ("GET", "/api/v1/personal_tokens") => {
+            let all = json!({
+                "type": "object",
+                "properties": {tag: {"type": "array", "items": reference("PersonalToken")}},
+                "required": [tag],
+            });
+            operation("listPersonalTokens", tag, "The tokens of whoever asks.").answers(200, all)
+        }
+        ("POST", "/api/v1/personal_tokens") => operation("createPersonalToken", tag, "Make one, shown this once.")
+            .body(reference("PersonalTokenRequest"), true)
+            .answers(201, reference("PersonalToken")),
+        ("DELETE", "/api/v1/personal_tokens/{id}") => {
+            operation("revokePersonalToken", tag, "End one at once.").answers(204, None::<Value>).fails([404])
+        }
+        _ => return None,
+    })
+}
+
+/// What any bearer may ask, not administrators alone.
+pub fn bearers() -> [(Method, &'static str); 3] {
+    [(Method::GET, "/api/v1/whoami"), (Method::POST, "/api/v1/access/check"), (Method::POST, "/api/v1/access/explain")]
+}
+
+/// What these take and answer.
+pub fn of_bearer(path: &str) -> Option<Operation> {
+    let tenant = || [query("tenant", &text(), "Of which tenant, where several accept the token.")];
+    let resource = json!({
+        "type": "object",
+        "properties": {"type": text(), "name": text()},
+        "required": ["type", "name"],
+        "additionalProperties": false,
+    });
+    let role = json!({"type": "string", "enum": ["viewer", "editor", "manager"]});
+    let strict = |properties: Value| json!({"type": "object", "properties": properties, "additionalProperties": false});
+    let verdict = json!({
+        "type": "object",
+        "properties": {"allowed": {"type": "boolean"}, "role": {"type": ["string", "null"]}},
+    });
+    Some(match path {
+        "/api/v1/whoami" => {
+            let who = json!({"type": "object", "required": ["tenant", "subject", "issuer", "teams"]});
+            operation("whoami", "bearers", "Who the bearer of a token is.").query(tenant()).answers(200, who)
+        }
+        "/api/v1/access/check" => {
+            let one = strict(json!({"resource": resource, "role": role}));
+            let asked = json!({"resource": resource, "role": role, "checks": {"type": "array", "items": one, "maxItems": 100}});
+            let answer =
+                json!({"anyOf": [verdict, {"type": "object", "properties": {"results": {"type": "array", "items": verdict}}}]});
+            operation("checkAccess", "bearers", "Whether the bearer may do something with a resource.")
+                .query(tenant())
+                .body(strict(asked), true)
+                .answers(200, answer)
+        }
+        "/api/v1/access/explain" => {
+            let mut asked = strict(json!({"token": text(), "tenant": text(), "resource": resource, "role": role}));
+            asked["required"] = json!(["token"]);
+            operation("explainAccess", "bearers", "What a token is worth, and why: for administrators.")
+                .body(asked, true)
+                .answers(200, json!({"type": "object"}))
+        }
+        _ => return None,
+    })
+}
