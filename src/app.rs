@@ -19,6 +19,7 @@ use crate::{
         mail::{MailError, Mailer},
     },
     endpoint::forward::remembered::Decisions,
+    expiry::Endings,
     grant::{Defaults, Grants},
     limit::Limits,
     outbound::{Outbound, OutboundError},
@@ -105,6 +106,8 @@ pub struct Inner {
     pub deliveries: Deliveries,
     /// The way to people's mailboxes.
     pub mailer: Mailer,
+    /// What ends, as this node has last found it.
+    pub endings: Endings,
     /// Forward auth's decisions, kept.
     pub decisions: Decisions,
     /// Key sets of clients and providers.
@@ -178,6 +181,7 @@ impl App {
             outbound,
             deliveries: Deliveries::default(),
             mailer: Mailer::new(settings.mail.as_ref(), own_host)?,
+            endings: Endings::default(),
             decisions: Decisions::default(),
             key_sets,
             providers,

@@ -45,11 +45,13 @@ pub static ADMIN_STYLESHEET: Asset = asset!("admin", "css", "text/css; charset=u
 pub static MARK: Asset = asset!("mark", "svg", "image/svg+xml");
 /// Submits `form_post.html` without a click.
 pub static POST_SCRIPT: Asset = asset!("post", "js", "text/javascript; charset=utf-8");
+/// Copies the values that admin pages have for consoles elsewhere.
+pub static COPY_SCRIPT: Asset = asset!("copy", "js", "text/javascript; charset=utf-8");
 
 /// Looks at a provider while its settings are typed.
 pub static CHECK_SCRIPT: Asset = asset!("check", "js", "text/javascript; charset=utf-8");
 
-static ALL: [&Asset; 5] = [&STYLESHEET, &ADMIN_STYLESHEET, &MARK, &POST_SCRIPT, &CHECK_SCRIPT];
+static ALL: [&Asset; 6] = [&STYLESHEET, &ADMIN_STYLESHEET, &MARK, &POST_SCRIPT, &COPY_SCRIPT, &CHECK_SCRIPT];
 
 /// 72 bits name a version of a file; it is no secret.
 fn short_digest(content: &str) -> String {

@@ -14,7 +14,7 @@ use crate::{
         Worker,
         audit_webhook::{Round, Sender},
     },
-    metrics, saml_keys, signing, store,
+    expiry, metrics, saml_keys, signing, store,
 };
 
 /// Seconds between looks at the stored keys: a new key is known on every node after that long.
@@ -23,6 +23,8 @@ pub const POLL: u64 = 5;
 pub const LOOK: u64 = 250;
 /// Rounds from one sweep, and look at the keys' age, to the next.
 const SWEEP_EVERY: u64 = 12;
+/// Rounds from one look at what ends to the next.
+const ENDINGS_EVERY: u64 = 60;
 
 /// Runs until the handle is aborted.
 #[must_use]
@@ -92,6 +94,11 @@ impl Rounds {
         if let Err(e) = self.follow_saml_keys(app, housekeeping).await {
             tracing::error!(cause = %e, "SAML keys could not be refreshed; the last known ones stay");
         }
+        if self.count % ENDINGS_EVERY == 1
+            && let Err(e) = follow_endings(app).await
+        {
+            tracing::error!(cause = %e, "what ends soon cannot be read; the last known stays");
+        }
         if housekeeping {
             app.limits.begin_round();
             if let Err(e) = app.providers.measure().await {
@@ -129,4 +136,9 @@ impl Rounds {
         }
         Ok(())
     }
+}
+
+async fn follow_endings(app: &App) -> Result<(), store::StoreError> {
+    expiry::refresh(app).await?;
+    expiry::warn(app).await
 }

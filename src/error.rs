@@ -164,6 +164,9 @@ impl IntoResponse for PageError {
     }
 }
 
+/// Seconds after which somebody who could not be asked may be asked again.
+pub const RETRY_AFTER: i64 = 5;
+
 /// What a page that was shown stands for: it goes with the response as far as whoever keeps traces of sign-ins.
 #[derive(Clone, Debug)]
 pub struct Shown {
@@ -190,8 +193,10 @@ pub struct ApiError {
     pub cause: String,
     /// `WWW-Authenticate`, for 401 and 403.
     pub challenge: Option<&'static str>,
-    /// `Retry-After` in seconds, for 429.
+    /// `Retry-After` in seconds, for 429 and 503.
     pub retry_after: Option<i64>,
+    /// Whether it is no fault of this server: it does not count as one in the log.
+    pub foreign: bool,
     /// One of many of its kind, which have a line together (`limit::Floods`).
     pub muted: bool,
 }
@@ -215,7 +220,14 @@ impl ApiError {
             Code::InvalidToken | Code::InsufficientScope => Some("Bearer"),
             _ => None,
         };
-        Self { status, error, cause: cause.into(), challenge, retry_after: None, muted: false }
+        Self { status, error, cause: cause.into(), challenge, retry_after: None, foreign: false, muted: false }
+    }
+
+    /// Somebody else whom we would have to ask does not answer; `text` is a promised one.
+    #[must_use]
+    pub fn of_others(text: impl Into<Cow<'static, str>>, cause: impl Into<String>) -> Self {
+        let error = error(Code::TemporarilyUnavailable, text);
+        Self { retry_after: Some(RETRY_AFTER), foreign: true, ..Self::new(error, cause) }
     }
 
     /// Something we stand on does not answer.
@@ -239,9 +251,9 @@ impl From<StoreError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Self { status, error, cause, challenge, retry_after, muted } = self;
+        let Self { status, error, cause, challenge, retry_after, foreign, muted } = self;
         let code = error.code.as_str();
-        if status.is_server_error() {
+        if status.is_server_error() && !foreign {
             tracing::error!(error = code, description = %error.description, cause, "request failed");
         } else if muted {
             tracing::debug!(error = code, description = %error.description, cause, "request refused");

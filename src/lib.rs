@@ -19,11 +19,14 @@ pub mod config;
 pub mod connector;
 pub mod delivery;
 pub mod demo;
+pub mod directory_token;
 pub mod endpoint;
 pub mod error;
+pub mod expiry;
 pub mod grant;
 pub mod invitation;
 pub mod journal;
+pub mod key_list;
 pub mod limit;
 pub mod login;
 #[cfg(test)]

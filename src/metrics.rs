@@ -90,6 +90,22 @@ pub fn provider_metadata(state: &'static str, count: i64) {
     gauge!("gatehouse_provider_metadata", "state" => state).set(count as f64);
 }
 
+/// What ends, as Prometheus text: kind, tenant and name of each, and the seconds that are left. Names are those that
+/// administrators gave; of what is gone no series stays.
+#[must_use]
+pub fn expiry<'a>(all: impl Iterator<Item = ([&'a str; 3], i64)>) -> String {
+    let mut text = series("gatehouse_expires_in_seconds");
+    for (labels, seconds) in all {
+        let [kind, tenant, name] = labels.map(|text| text.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n"));
+        text += &format!("gatehouse_expires_in_seconds{{kind=\"{kind}\",tenant=\"{tenant}\",name=\"{name}\"}} {seconds}\n");
+    }
+    text
+}
+
+fn series(name: &str) -> String {
+    format!("# TYPE {name} gauge\n")
+}
+
 /// One attempt to send something: `kind` is `mail` or `backchannel_logout`; `outcome` is `arrived`, `later`, `moot` or
 /// `given_up`.
 pub fn delivery(kind: &'static str, outcome: &'static str) {

@@ -166,7 +166,9 @@ pub async fn rotate(
     Ok(Some(row))
 }
 
-fn policy(usage: Usage) -> RotationPolicy {
+/// How keys of this usage follow one another.
+#[must_use]
+pub fn policy(usage: Usage) -> RotationPolicy {
     let retire_after = match usage {
         Usage::Sign => SIGNING_RETIRES_AFTER,
         Usage::Encrypt => DECRYPTION_RETIRES_AFTER,

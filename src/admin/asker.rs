@@ -180,6 +180,17 @@ impl Asker {
         self.user().is_some_and(|user| user.platform)
     }
 
+    /// Only for whoever administers the whole deployment.
+    ///
+    /// # Errors
+    /// For everybody else.
+    pub fn require_platform(&self) -> Result<(), ApiError> {
+        match self.is_platform() {
+            true => Ok(()),
+            false => Err(bearer::forbidden("only an administrator of the platform may do this", self.key())),
+        }
+    }
+
     /// The tenant of this name, if it is theirs to administer.
     ///
     /// # Errors

@@ -31,14 +31,14 @@ use crate::{
 const LINES: &str = "application/x-ndjson";
 
 /// Which entries, as they were asked for.
-#[derive(Default)]
-struct Asked {
-    tenant_id: Option<String>,
-    actor: Option<String>,
-    action: Option<String>,
-    subject: Option<String>,
-    since: Option<i64>,
-    until: Option<i64>,
+#[derive(Debug, Default)]
+pub struct Asked {
+    pub tenant_id: Option<String>,
+    pub actor: Option<String>,
+    pub action: Option<String>,
+    pub subject: Option<String>,
+    pub since: Option<i64>,
+    pub until: Option<i64>,
 }
 
 impl Asked {
@@ -66,7 +66,7 @@ impl Asked {
         }
     }
 
-    fn filter(&self) -> Filter<'_> {
+    pub fn filter(&self) -> Filter<'_> {
         Filter {
             tenant_id: self.tenant_id.as_deref(),
             actor: self.actor.as_deref(),
@@ -118,7 +118,7 @@ pub async fn read(
 
 /// Read as it is sent, so that a log of years needs no more memory than one chunk. A database that fails meanwhile breaks the
 /// answer off: whoever reads sees that it has no end.
-fn lines(app: App, asked: Asked, tenants: Tenants, after: i64) -> Response {
+pub fn lines(app: App, asked: Asked, tenants: Tenants, after: i64) -> Response {
     let chunks = stream::try_unfold((app, asked, tenants, after), async |(app, asked, tenants, after)| {
         let entries = audit::following(&app.db, &asked.filter(), after, CHUNK).await?;
         let Some(last) = entries.last().map(|entry| entry.seq) else { return Ok::<_, StoreError>(None) };
@@ -126,6 +126,16 @@ fn lines(app: App, asked: Asked, tenants: Tenants, after: i64) -> Response {
         Ok(Some((Bytes::from(text), (app, asked, tenants, last))))
     });
     ([(header::CONTENT_TYPE, LINES), (header::CACHE_CONTROL, "no-store")], Body::from_stream(chunks)).into_response()
+}
+
+/// `GET /api/v1/audit/verification`: whether the log is what was written, for platform administrators.
+pub async fn verification(asker: Asker, State(app): State<App>) -> Result<Response, ApiError> {
+    asker.require_platform()?;
+    let body = match audit::verify(&app.db, &app.sealer).await? {
+        Ok(intact) => json!({ "intact": true, "first": intact.first, "last": intact.last, "mac": intact.mac }),
+        Err(broken) => json!({ "intact": false, "seq": broken.seq, "flaw": broken.flaw.as_str() }),
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
 fn number(params: &Params, name: &'static str) -> Result<Option<i64>, ApiError> {

@@ -60,6 +60,11 @@ impl Desk {
         self.tenant.as_ref().ok_or_else(no_tenant)
     }
 
+    /// As receipts and the audit log name whoever asks.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
     /// The noun that the address names; without one it is about the tenant itself.
     pub fn noun(&self) -> Result<Noun, ApiError> {
         self.noun.ok_or_else(nothing)

@@ -8,8 +8,11 @@
 mod asker;
 mod audit;
 mod desk;
+mod directory_tokens;
+mod expiring;
 mod inspection;
 mod invites;
+mod keys;
 mod openapi;
 pub mod pages;
 mod things;
@@ -47,8 +50,11 @@ fn all() -> Vec<Route> {
     let (tenants, tenant) = ("/api/v1/tenants", "/api/v1/tenants/{tenant}");
     let (many, one) = ("/api/v1/tenants/{tenant}/{noun}", "/api/v1/tenants/{tenant}/{noun}/{name}");
     let renewal = "/api/v1/tenants/{tenant}/service_tokens/{name}/token";
+    let (directory_tokens, directory_token) =
+        ("/api/v1/tenants/{tenant}/directories/{name}/token", "/api/v1/tenants/{tenant}/directories/{name}/tokens/{id}");
     vec![
         route(Method::GET, "/api/v1/audit", Some("audit"), |r| r.get(audit::read)),
+        route(Method::GET, "/api/v1/audit/verification", Some("audit"), |r| r.get(audit::verification)),
         route(Method::POST, "/api/v1/users/{id}/deactivate", Some("users"), |r| r.post(users::deactivate)),
         route(Method::POST, "/api/v1/users/{id}/activate", Some("users"), |r| r.post(users::activate)),
         route(Method::GET, "/api/v1/users/{id}/receipts", Some("users"), |r| r.get(users::receipts)),
@@ -65,6 +71,13 @@ fn all() -> Vec<Route> {
         route(Method::PUT, tenant, Some("tenants"), |r| r.put(things::put)),
         route(Method::DELETE, tenant, Some("tenants"), |r| r.delete(things::remove)),
         route(Method::POST, renewal, Some("service_tokens"), |r| r.post(tokens::renew)),
+        route(Method::GET, "/api/v1/keys", Some("keys"), |r| r.get(keys::list)),
+        route(Method::POST, "/api/v1/keys/{key}/rotate", Some("keys"), |r| r.post(keys::rotate)),
+        route(Method::GET, "/api/v1/expiring", Some("tenants"), |r| r.get(expiring::of_platform)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/expiring", Some("tenants"), |r| r.get(expiring::of_tenant)),
+        route(Method::GET, directory_tokens, Some("directories"), |r| r.get(directory_tokens::list)),
+        route(Method::POST, directory_tokens, Some("directories"), |r| r.post(directory_tokens::create)),
+        route(Method::DELETE, directory_token, Some("directories"), |r| r.delete(directory_tokens::end)),
         route(Method::GET, many, None, |r| r.get(things::list)),
         route(Method::POST, many, None, |r| r.post(things::create)),
         route(Method::GET, one, None, |r| r.get(things::show)),

@@ -99,7 +99,7 @@ impl<'a> Work<'a> {
             let tenant = self.tenant(file).await?;
             self.things(&tenant, file, hashed).await?;
         }
-        Ok(())
+        self.rivals(None).await
     }
 
     /// What the tenant owns, each after what it refers to.

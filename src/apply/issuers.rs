@@ -97,12 +97,11 @@ impl Work<'_> {
         })
     }
 
-    /// Whoever has no claims acts for every token of the issuer; where that issuer takes tokens of anyone or for anyone, that
-    /// would be everybody.
+    /// Whoever has no claims acts for every token of the issuer; where that issuer takes tokens of anyone or for anyone, or
+    /// gives them to anybody, that would be everybody.
     pub async fn fallbacks(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
         let issuers = trusted_issuers::of_tenant(&mut *self.tx, &tenant.id).await?;
-        let open: Vec<&TrustedIssuer> =
-            issuers.iter().filter(|i| !i.settings.pins_issuer() || !i.settings.pins_audience()).collect();
+        let open: Vec<&TrustedIssuer> = issuers.iter().filter(|i| is_wide(&i.settings)).collect();
         if open.is_empty() {
             return Ok(());
         }
@@ -120,19 +119,29 @@ impl Work<'_> {
             };
             let written = file.trusted_issuers.iter().find(|f| f.name == issuer.name).map(|f| f.at);
             let at = tokens_at(file, kind, &name, &issuer.name).or(written).unwrap_or(file.at);
-            let what = if issuer.settings.pins_issuer() { "audience" } else { "issuer" };
             let noun = super::clear::noun(kind);
-            self.problem(
-                at,
+            let issuer_name = &issuer.name;
+            let text = if issuer.settings.pins_issuer() && issuer.settings.pins_audience() {
                 format!(
-                    "{noun} {name} has no claims, and trusted issuer {} takes any {what}: too many tokens would match; name \
-                     claims, or the {what} of the issuer",
-                    issuer.name
-                ),
-            );
+                    "{noun} {name} has no claims, and anybody can have tokens of trusted issuer {issuer_name}: name claims here, or \
+                     whose tokens count in the issuer's claim_values"
+                )
+            } else {
+                let what = if issuer.settings.pins_issuer() { "audience" } else { "issuer" };
+                format!(
+                    "{noun} {name} has no claims, and trusted issuer {issuer_name} takes any {what}: too many tokens would match; \
+                     name claims, or the {what} of the issuer"
+                )
+            };
+            self.problem(at, text);
         }
         Ok(())
     }
+}
+
+/// Whether too many have its tokens for all of them to be somebody here.
+fn is_wide(settings: &IssuerSettings) -> bool {
+    !settings.pins_issuer() || !settings.pins_audience() || settings.is_open_to_anybody()
 }
 
 /// The secrets of a trusted issuer.

@@ -28,6 +28,7 @@ mod principals;
 mod read;
 mod reader;
 mod resources;
+mod rivals;
 pub mod single;
 mod sites;
 mod tenant_tokens;

@@ -82,6 +82,15 @@ impl Work<'_> {
             if let Err(why) = self.source(tenant, name).await? {
                 self.problem(at.issuers, why);
             }
+            let issuer = trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, name).await?;
+            let asks_nothing = settings.claims.is_empty() && settings.resource.is_none();
+            if issuer.is_some_and(|issuer| issuer.settings.is_open_to_anybody()) && asks_nothing {
+                let text = format!(
+                    "anybody can have tokens of trusted issuer {name}, and all of them would pass: name claims or a resource of \
+                     the site, or whose tokens count in the issuer's claim_values"
+                );
+                self.problem(at.issuers, text);
+            }
         }
         if let Some(resource) = &settings.resource
             && resources::find(&mut *self.tx, &tenant.id, &resource.kind, &resource.name).await?.is_none()

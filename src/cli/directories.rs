@@ -7,15 +7,15 @@ use crate::{
     app,
     clock::Clock,
     config::Settings,
+    directory_token::{Desk, LONGEST, Made, Wanted},
     moment::{Moment, seconds, span},
     policy::{directory::GroupRule, email::Email},
     seal::Sealer,
-    secret,
     store::{
         self, Db,
-        audit::{self, Action, Actor, Changes, Event},
+        audit::Actor,
         directories::{self, Directory},
-        directory_tokens::{self, DirectoryToken, PREFIX},
+        directory_tokens::{self, DirectoryToken},
         directory_users::{self, DirectoryUser},
         tenants::Tenant,
     },
@@ -168,25 +168,11 @@ impl At<'_> {
 
     async fn token(&self, named: &Named, overlap: i64, expires_in: Option<i64>) -> Result<(), Problems> {
         let (tenant, directory) = self.find(named).await?;
-        let token = format!("{PREFIX}{}", secret::random());
-        let row = DirectoryToken {
-            id: secret::row_id(self.now),
-            directory_id: directory.id.clone(),
-            fingerprint: directory_tokens::fingerprint(self.sealer, &token),
-            declared: false,
-            created_at: self.now,
-            expires_at: expires_in.map(|span| self.now + span),
-            last_used_at: None,
-        };
-        let of_file = self.tokens(&directory).await?.iter().any(|t| t.declared && !t.has_ended(self.now));
-        let mut tx = self.db.begin().await.map_err(one)?;
-        directory_tokens::insert(&mut tx, &row).await.map_err(one)?;
-        let ended = directory_tokens::end_others(&mut tx, &directory.id, &row.id, self.now + overlap).await.map_err(one)?;
-        let changes = Changes::default().is("expires_at", row.expires_at).is("older_tokens_ended", ended).is("overlap", overlap);
-        let subject = format!("directory {}/{}", tenant.name, directory.name);
-        let event = Event::new(tenant.id.as_str(), Action::Issue, subject).with(changes);
-        audit::append(&mut tx, self.sealer, &Actor::command_line(), event, self.now);
-        tx.commit().await.map_err(one)?;
+        let (db, sealer, actor) = (self.db, self.sealer, &Actor::command_line());
+        let desk = Desk { db, sealer, actor, now: self.now };
+        let wanted = Wanted { overlap, expires_in, seen: None };
+        let made = desk.make(&tenant, &directory, &wanted).await.map_err(one)?;
+        let Some(Made { token, row, ended, of_file }) = made else { return Err(one("another token was made meanwhile")) };
         say(format!("SCIM Base URL   {}", self.base()));
         say(format!("token           {token}"));
         say(format!(
@@ -276,7 +262,7 @@ fn listed(lines: &[String], none: &str) -> String {
 
 /// At most ten years: a longer one is a slip.
 fn duration(text: &str) -> Result<i64, String> {
-    let span = seconds(text).filter(|span| (0..=10 * 366 * 86_400).contains(span));
+    let span = seconds(text).filter(|span| (0..=LONGEST).contains(span));
     span.ok_or_else(|| "must be a number with s, m, h or d, like 24h".to_owned())
 }
 

@@ -8,10 +8,11 @@ use crate::{
     clock::Clock,
     config::Settings,
     connector::saml::{certificate, credentials::Usage},
+    key_list::{self, Key, Row, State},
     moment::Moment,
     oauth::client::SigningAlg,
     saml_keys, signing,
-    store::{self, audit::Actor, keys::Row as Key, saml_keys::Row as SamlKey},
+    store::{self, audit::Actor, saml_keys::Row as SamlKey},
     token::rotation::Due,
 };
 
@@ -47,14 +48,12 @@ pub async fn rotate_saml(settings: &Settings, usage: Usage) -> Result<(), Proble
 /// Prints all keys: algorithm, kid, state and times; then those towards SAML providers, if there are any.
 pub async fn list(settings: &Settings) -> Result<(), Problems> {
     let (db, _) = app::open_store(settings).await.map_err(one)?;
-    let keys = store::keys::all(&db).await.map_err(one)?;
-    let saml = store::saml_keys::all(&db).await.map_err(one)?;
+    let keys = key_list::all(&db, settings, Clock::system().now()).await.map_err(one)?;
     db.close().await;
-    let now = Clock::system().now();
+    let (tokens, saml): (Vec<&Key>, Vec<&Key>) = keys.iter().partition(|key| matches!(key.row, Row::Token(_)));
     say(format!("{:<6} {:<44} {:<10} {:<21} {:<21} {}", "ALG", "KID", "STATE", "CREATED", "SIGNS FROM", "LEAVES"));
-    let all: Vec<Line<'_>> = keys.iter().map(Line::from).collect();
-    for (line, key) in all.iter().zip(&keys) {
-        say(format!("{:<6} {:<44} {}", key.alg, key.kid, line.times(&all, now, "signs")));
+    for key in tokens {
+        say(format!("{:<6} {:<44} {}", key.row.name(), key.name, times(key, "signs")));
     }
     if saml.is_empty() {
         return Ok(());
@@ -63,49 +62,23 @@ pub async fn list(settings: &Settings) -> Result<(), Problems> {
         "\n{:<7} {:<64} {:<10} {:<21} {:<21} {}",
         "SAML", "CERTIFICATE (SHA-256)", "STATE", "CREATED", "USED FROM", "LEAVES"
     ));
-    let all: Vec<Line<'_>> = saml.iter().map(Line::from).collect();
-    for (line, key) in all.iter().zip(&saml) {
-        say(format!("{:<7} {:<64} {}", key.usage, name(key), line.times(&all, now, "used")));
+    for key in saml {
+        let Row::Saml(usage) = key.row else { continue };
+        say(format!("{:<7} {:<64} {}", usage.as_str(), key.name, times(key, "used")));
     }
     Ok(())
 }
 
-/// What both kinds of keys have in common.
-struct Line<'a> {
-    row: &'a str,
-    generation: i64,
-    created_at: i64,
-    active_from: i64,
-    expires_at: Option<i64>,
-}
-
-impl<'a> From<&'a Key> for Line<'a> {
-    fn from(k: &'a Key) -> Self {
-        let (row, generation) = (k.alg.as_str(), k.generation);
-        Self { row, generation, created_at: k.created_at, active_from: k.active_from, expires_at: k.expires_at }
-    }
-}
-
-impl<'a> From<&'a SamlKey> for Line<'a> {
-    fn from(k: &'a SamlKey) -> Self {
-        let (row, generation) = (k.usage.as_str(), k.generation);
-        Self { row, generation, created_at: k.created_at, active_from: k.active_from, expires_at: k.expires_at }
-    }
-}
-
-impl Line<'_> {
-    /// Its state, `used` when it is the one in use, and its times.
-    fn times(&self, all: &[Line<'_>], now: i64, used: &str) -> String {
-        let follows = |k: &Line<'_>| k.row == self.row && k.generation > self.generation && k.active_from <= now;
-        let state = match self {
-            k if k.expires_at.is_some_and(|e| e <= now) => "gone",
-            k if k.active_from > now => "published",
-            _ if all.iter().any(follows) => "leaving",
-            _ => used,
-        };
-        let leaves = self.expires_at.map_or_else(|| "-".to_owned(), utc);
-        format!("{state:<10} {:<21} {:<21} {leaves}", utc(self.created_at), utc(self.active_from))
-    }
+/// A key's state, `used` when it is the one in use, and its times.
+fn times(key: &Key, used: &str) -> String {
+    let state = match key.state {
+        State::Gone => "gone",
+        State::Next => "published",
+        State::Retiring => "leaving",
+        State::Current => used,
+    };
+    let leaves = key.leaves_at.map_or_else(|| "-".to_owned(), utc);
+    format!("{state:<10} {:<21} {:<21} {leaves}", utc(key.created_at), utc(key.active_from))
 }
 
 /// The fingerprint of its certificate, as the provider's console shows it.

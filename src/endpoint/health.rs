@@ -31,6 +31,7 @@ pub async fn ready(State(app): State<App>) -> Response {
 }
 
 /// `GET /metrics`: Prometheus text.
-pub async fn metrics() -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], crate::metrics::render()).into_response()
+pub async fn metrics(State(app): State<App>) -> Response {
+    let text = crate::metrics::render() + &app.endings.exposition(app.clock.now());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

@@ -66,8 +66,11 @@ async fn access(app: &App, client: &Client, token: &str) -> Result<Option<Value>
     let Some(object) = answer.as_object_mut() else { return Ok(None) };
     let scope = Some(claims.scope).filter(|scope| !scope.is_empty());
     object.extend(scope.map(|scope| ("scope".to_owned(), scope.into())));
-    object.extend(claims.email.map(|email| ("username".to_owned(), email.into())));
-    if claims.fam.is_none() {
+    if claims.fam.is_some() {
+        // The address as it is now. One that a foreign issuer gave is the name of nobody here.
+        let email = claims.email.and(bearer.email.as_deref());
+        object.extend(email.map(|email| ("username".to_owned(), email.into())));
+    } else {
         let named = bearer.principal().map(|p| json!({"kind": p.kind.as_str(), "name": p.name, "id": p.id}));
         object.insert("principal".to_owned(), named.into());
         let origin = claims.origin.map(|origin| json!({"iss": origin.iss, "sub": origin.sub}));

@@ -96,7 +96,7 @@ async fn exchange(app: &App, client: &Client, params: &Params) -> Result<grant::
         has_actor: params.one("actor_token")?.is_some() || params.one("actor_token_type")?.is_some(),
         wanted: Wanted { scope: params.one("scope")?, audience: &audience },
     };
-    let judged = judge(app, client, exchange.subject_token);
+    let judged = judge(app, client, exchange.subject_token, GrantType::TokenExchange);
     Ok(grant::token_exchange::exchange(&app.grants(), client, &exchange, judged).await?)
 }
 
@@ -106,15 +106,18 @@ async fn accept(app: &App, client: &Client, params: &Params) -> Result<grant::Mi
         assertion: params.required("assertion", "assertion is missing")?,
         wanted: Wanted { scope: params.one("scope")?, audience: &audience },
     };
-    let judged = judge(app, client, assertion.assertion);
+    let judged = judge(app, client, assertion.assertion, GrantType::JwtBearer);
     Ok(grant::jwt_bearer::accept(&app.grants(), client, &assertion, judged).await?)
 }
 
 /// Who the bearer of a foreign token is, in the client's own tenant: another's issuers are none of its business (Dex
 /// GHSA-7qjx-gp9h-65qj).
-async fn judge(app: &App, client: &Client, token: &str) -> Result<Subject, Unjudged> {
+async fn judge(app: &App, client: &Client, token: &str, grant: GrantType) -> Result<Subject, Unjudged> {
     let scope = Scope { tenant: Some(client.tenant_id.as_str()), ..Scope::default() };
     let bearer = trust::judge(app, token, &scope).await.map_err(|denied| match denied {
+        Denied::Invalid(invalid) if invalid.is_unasked() => {
+            Unjudged::Unasked { text: invalid.to_string(), cause: invalid.detail() }
+        }
         Denied::Invalid(invalid) => Unjudged::Refused { text: invalid.to_string(), cause: invalid.detail() },
         Denied::NotActive(cause) => Unjudged::Refused { text: "Token is not active".to_owned(), cause },
         Denied::Ambiguous => Unjudged::Refused { text: denied.to_string(), cause: String::new() },
@@ -125,15 +128,22 @@ async fn judge(app: &App, client: &Client, token: &str) -> Result<Subject, Unjud
     let source = bearer.source.filter(|_| bearer.own.is_none());
     let source = source.ok_or_else(|| foreign("tokens of this issuer are not exchanged"))?;
     let catalogue = app.trust.catalogue(app.clock.now()).await.map_err(|e| Unjudged::Unavailable(e.to_string()))?;
+    let issuer = catalogue.issuer(&source).ok_or_else(|| foreign("Token is not active"))?;
     // Where the operator says how old a token may be, nothing that is made of one may be older.
-    let oldest = catalogue.issuer(&source).and_then(|issuer| issuer.settings.max_token_age);
+    let oldest = issuer.settings.max_token_age;
     let issued_at = bearer.claims.get("iat").and_then(serde_json::Value::as_i64);
     let too_old_at = issued_at.zip(oldest).map(|(at, age)| at.saturating_add(age));
     let audience = bearer.claims.get("aud").cloned().and_then(|aud| serde_json::from_value::<Audience>(aud).ok());
     Ok(Subject {
         acts_as: bearer.acts_as,
-        origin: Origin { iss: bearer.issuer, sub: bearer.subject, source },
-        email: bearer.email,
+        origin: Origin {
+            iss: bearer.issuer,
+            sub: bearer.subject,
+            email: bearer.email,
+            terms: issuer.terms().to_owned(),
+            grant: Some(grant),
+            source,
+        },
         expires_at: [bearer.expires_at, too_old_at].into_iter().flatten().min(),
         jti: bearer.claims.get("jti").and_then(|jti| jti.as_str()).map(str::to_owned),
         audience: audience.map(|aud| aud.names().to_vec()).unwrap_or_default(),
@@ -144,6 +154,7 @@ impl From<GrantError> for ApiError {
     fn from(e: GrantError) -> Self {
         match e {
             GrantError::Refused { error, cause } => Self::new(error, cause),
+            GrantError::Unasked { text, cause } => Self::of_others(text, cause),
             GrantError::Store(e) => e.into(),
             GrantError::Unavailable(cause) => Self::unavailable(cause),
             GrantError::Sign(cause) => Self::new(error(Code::ServerError, "the tokens could not be signed"), cause),

@@ -39,5 +39,5 @@ async fn act_now(g: &Grants<'_>, client: &Client, wanted: Wanted<'_>) -> Result<
         return Err(invalid(Refusal::PrincipalDisabled.to_string()));
     }
     let actor = Actor { kind: Kind::VirtualAccount, id: account.id, mapping: None };
-    principal::mint(g, client, wanted, Acting { acts_as: &[actor], origin: None, email: None, not_beyond: None }).await
+    principal::mint(g, client, wanted, Acting { acts_as: &[actor], origin: None, not_beyond: None }).await
 }

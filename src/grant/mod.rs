@@ -71,6 +71,14 @@ pub enum GrantError {
         /// For the log.
         cause: String,
     },
+    /// The issuer of the token that is presented could not be asked.
+    #[error("{text}: {cause}")]
+    Unasked {
+        /// For the client.
+        text: String,
+        /// For the log.
+        cause: String,
+    },
     /// The database does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -87,7 +95,7 @@ impl GrantError {
     fn label(&self) -> &'static str {
         match self {
             Self::Refused { error, .. } => error.code.as_str(),
-            Self::Store(_) | Self::Unavailable(_) => Code::TemporarilyUnavailable.as_str(),
+            Self::Unasked { .. } | Self::Store(_) | Self::Unavailable(_) => Code::TemporarilyUnavailable.as_str(),
             Self::Sign(_) => Code::ServerError.as_str(),
         }
     }

@@ -32,8 +32,6 @@ pub(super) struct Acting<'a> {
     pub acts_as: &'a [Actor],
     /// The token that it is exchanged for.
     pub origin: Option<&'a Origin>,
-    /// The e-mail address that one gave.
-    pub email: Option<&'a str>,
     /// When that one ends (unix seconds).
     pub not_beyond: Option<i64>,
 }
@@ -57,7 +55,6 @@ pub(super) async fn mint(g: &Grants<'_>, client: &Client, wanted: Wanted<'_>, ac
         scope: &scope.to_string(),
         acts_as: acting.acts_as,
         origin: acting.origin,
-        email: acting.email,
         alg: client.settings.access_token_alg.unwrap_or(g.defaults.access_token_alg),
         lifetime: client.settings.access_token_lifetime.unwrap_or(usual).min(left),
     };

@@ -16,8 +16,6 @@ pub struct Subject {
     pub acts_as: Vec<Actor>,
     /// Where it came from.
     pub origin: Origin,
-    /// The e-mail address that it gives.
-    pub email: Option<String>,
     /// When it ends (unix seconds), if it says so.
     pub expires_at: Option<i64>,
     /// Its `jti`.
@@ -28,7 +26,7 @@ pub struct Subject {
 
 impl Subject {
     pub(super) fn acting(&self) -> Acting<'_> {
-        Acting { acts_as: &self.acts_as, origin: Some(&self.origin), email: self.email.as_deref(), not_beyond: self.expires_at }
+        Acting { acts_as: &self.acts_as, origin: Some(&self.origin), not_beyond: self.expires_at }
     }
 }
 
@@ -37,6 +35,13 @@ impl Subject {
 pub enum Unjudged {
     /// The token does not hold.
     Refused {
+        /// For the client.
+        text: String,
+        /// For the log.
+        cause: String,
+    },
+    /// Its issuer could not be asked.
+    Unasked {
         /// For the client.
         text: String,
         /// For the log.
@@ -61,6 +66,7 @@ pub(super) fn require(
 ) -> Result<Subject, GrantError> {
     let subject = judged.map_err(|unjudged| match unjudged {
         Unjudged::Refused { text, cause } => refuse(text, cause),
+        Unjudged::Unasked { text, cause } => GrantError::Unasked { text, cause },
         Unjudged::Store(e) => e.into(),
         Unjudged::Unavailable(cause) => GrantError::Unavailable(cause),
     })?;

@@ -36,6 +36,7 @@ pub async fn show(State(app): State<App>, visit: Visit) -> Result<Response, Page
         since: Moment(who.auth_time),
         idle_until: Moment((who.seen_at + app.settings.session_idle).min(who.until)),
         until: Moment(who.until),
+        administers: user.admin || user.platform,
         action: "/account/sign-out",
         csrf: &visit.form_token(&app, FORM),
     };

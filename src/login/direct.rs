@@ -80,7 +80,7 @@ pub async fn land(app: &App, visit: &Visit, pending: Pending, who: &SignedIn) ->
                 .known(Cause::TenantOff)
         }
         GrantError::Store(e) => e.into(),
-        GrantError::Unavailable(cause) => PageError::unavailable(cause),
+        GrantError::Unavailable(cause) | GrantError::Unasked { cause, .. } => PageError::unavailable(cause),
         GrantError::Sign(cause) => PageError::internal(cause),
     })?;
     let location = target.with(&[("userState", "Authenticated")]);

@@ -213,6 +213,8 @@ pub struct SignedIn<'a> {
     pub idle_until: Moment,
     /// When it ends in any case.
     pub until: Moment,
+    /// Whether the admin pages are for them.
+    pub administers: bool,
     /// Where the form goes.
     pub action: &'a str,
     /// The form token.
@@ -313,7 +315,7 @@ mod tests {
             ("invite, password only, failed", invited(&[], true, Some(HOSTILE)).render()),
             ("invite, no way in", invited(&[], false, None).render()),
             ("consent", Consent { tenant: HOSTILE, client: HOSTILE, redirect_host: HOSTILE, permissions: &permissions, email: HOSTILE, action: HOSTILE, csrf: HOSTILE }.render()),
-            ("signed in", SignedIn { name: HOSTILE, email: HOSTILE, tenant: HOSTILE, method: HOSTILE, since, idle_until, until, action: HOSTILE, csrf: HOSTILE }.render()),
+            ("signed in", SignedIn { name: HOSTILE, email: HOSTILE, tenant: HOSTILE, method: HOSTILE, since, idle_until, until, administers: true, action: HOSTILE, csrf: HOSTILE }.render()),
             ("sign out", SignOut { email: HOSTILE, action: HOSTILE, csrf: HOSTILE, fields: &fields, stay: HOSTILE }.render()),
             ("signed out", SignedOut { way_on, remains: false }.render()),
             ("signed out here only", SignedOut { way_on, remains: true }.render()),

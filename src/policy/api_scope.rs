@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Deserialize, Serialize};
 
 /// What there are scopes for: the nouns of the declarative file, and what else the API does.
-pub const AREAS: [&str; 15] = [
+pub const AREAS: [&str; 16] = [
     "tenants",
     "connections",
     "clients",
@@ -21,6 +21,7 @@ pub const AREAS: [&str; 15] = [
     "sites",
     "invites",
     "audit",
+    "keys",
     "personal_tokens",
 ];
 

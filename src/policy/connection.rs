@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use super::{identity::EmailTrust, saml::SamlSettings};
+use crate::moment::instant;
 
 /// The signature algorithms that an ID token may use when the settings name none. Symmetric ones and `none` are never
 /// possible (RFC 8725 §2.1, §3.2).
 pub const DEFAULT_ALGS: [&str; 8] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "EdDSA"];
 /// Every algorithm that the settings may name.
-pub const KNOWN_ALGS: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+pub const KNOWN_ALGS: [&str; 10] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 /// Most seconds that a connection's clock may be apart from ours.
 pub const MAX_SKEW: i64 = 600;
 
@@ -135,6 +136,8 @@ pub struct OidcSettings {
     /// Entra: the directories (`tid`) that may sign in. Needed where the issuer is `common` or `organizations`; where it
     /// names one directory, that one is meant.
     pub allowed_tenants: Vec<String>,
+    /// The day (`2027-03-31`) on which the provider lets our client secret end, for warnings: providers do not tell.
+    pub client_secret_expires_on: Option<String>,
     /// Google: the Workspace domains (`hd`) that may sign in; empty lets every account in.
     pub hosted_domains: Vec<String>,
 }
@@ -155,6 +158,7 @@ impl Default for OidcSettings {
             allowed_algs: Vec::new(),
             skew: None,
             allowed_tenants: Vec::new(),
+            client_secret_expires_on: None,
             hosted_domains: Vec::new(),
         }
     }
@@ -278,6 +282,12 @@ impl OidcSettings {
         matches!(self.token_endpoint_auth_method, TokenAuth::ClientSecretBasic | TokenAuth::ClientSecretPost)
     }
 
+    /// When our client secret ends (unix seconds): as its day begins, in UTC.
+    #[must_use]
+    pub fn secret_ends_at(&self) -> Option<i64> {
+        self.client_secret_expires_on.as_deref().filter(|day| day.len() == 10).and_then(|day| instant(day, 0))
+    }
+
     /// Everything that is wrong, each with its fix.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
@@ -303,6 +313,9 @@ impl OidcSettings {
         }
         if self.skew.is_some_and(|s| !(0..=MAX_SKEW).contains(&s)) {
             found.push(format!("skew must be 0 to {MAX_SKEW} seconds"));
+        }
+        if self.client_secret_expires_on.is_some() && self.secret_ends_at().is_none() {
+            found.push("client_secret_expires_on must be a day like 2027-03-31".to_owned());
         }
         if let Some(bad) = self.allowed_tenants.iter().find(|t| !is_guid(t)) {
             found.push(format!("allowed_tenants holds {bad:?}, which is no directory (tenant) id; copy the GUID from Entra"));

@@ -12,6 +12,16 @@ pub const MAX_KEPT_ANSWER: i64 = 86_400;
 /// Most seconds that fetched keys may be kept.
 pub const MAX_KEPT_KEYS: i64 = 7 * 86_400;
 
+/// Issuers of all their customers alike, where a customer chooses the audience: continuous integration, and service accounts.
+const PUBLIC: [&str; 6] = [
+    "https://token.actions.githubusercontent.com",
+    "https://gitlab.com",
+    "https://accounts.google.com",
+    "https://agent.buildkite.com",
+    "https://app.terraform.io",
+    "https://oidc.vercel.com",
+];
+
 impl IssuerSettings {
     /// Everything that is wrong, each with its fix and beginning with the setting's name; empty when tokens can be judged.
     /// That issuer and audience are named is not asked here: see [`IssuerSettings::warnings`].
@@ -66,6 +76,13 @@ impl IssuerSettings {
     #[must_use]
     pub fn pins_audience(&self) -> bool {
         !self.audience.is_empty() || self.pins("aud")
+    }
+
+    /// Whether anybody can have a token of it for whatever audience they ask, and no rule here says whose count: then an
+    /// audience keeps nobody out.
+    #[must_use]
+    pub fn is_open_to_anybody(&self) -> bool {
+        self.claim_values.is_empty() && self.issuers().any(|name| PUBLIC.contains(&name))
     }
 
     /// Whether a rule names the values of a claim, and not only their look.

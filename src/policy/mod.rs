@@ -1,7 +1,7 @@
 //! Who someone is and what they may do. Pure: every rule is a function of values, tested as a table.
 //!
 //! `identity` (what a connection says) → `linking` (which user that is) → `access` (may they pass, on this path, now).
-//! A foreign token: `trusted_issuer` (whose tokens) → `claim_rules` (what they must say) → `mapping` (which mapping counts) →
+//! A foreign token: `trusted_issuer` (whose tokens), `token_reach` (and whose besides) → `claim_rules` (what they must say) → `mapping` (which mapping counts) →
 //! `principal` (who that is) → `role` (what they may do), and `site` for the services behind forward auth.
 //! Why a sign-in failed, and how to mend it: `cause`.
 //! What a customer pushes: `directory` (what its groups mean). What a look at a provider shows: `finding`. What a token of the
@@ -28,4 +28,5 @@ pub mod role;
 pub mod saml;
 pub mod site;
 pub mod site_check;
+pub mod token_reach;
 pub mod trusted_issuer;

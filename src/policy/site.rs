@@ -65,7 +65,7 @@ impl Default for Forwarding {
 }
 
 /// The settings of a site, as stored.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SiteSettings {
     /// Its hosts in lower case, with the port where it is not the scheme's own.
@@ -91,4 +91,26 @@ pub struct SiteSettings {
     pub scopes: Vec<String>,
     /// What the site is told.
     pub identity: Forwarding,
+    /// Whether the access token of the control-plane hops is taken from its cookie, which whoever has a sibling of the host
+    /// can set.
+    pub access_cookie: bool,
+}
+
+impl Default for SiteSettings {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            paths: Vec::new(),
+            public_paths: Vec::new(),
+            issuers: Vec::new(),
+            claims: Vec::new(),
+            resource: None,
+            role: None,
+            login: None,
+            audience: None,
+            scopes: Vec::new(),
+            identity: Forwarding::default(),
+            access_cookie: true,
+        }
+    }
 }

@@ -151,6 +151,19 @@ impl IssuerSettings {
         self.issuer.iter().chain(&self.other_issuers).map(String::as_str)
     }
 
+    /// The part of the settings that a token was accepted by: where any of it is another one, what was made of the token
+    /// stands on nothing any more. How long keys and answers are kept, and how tokens come in, is no part of it.
+    #[must_use]
+    pub fn terms(&self) -> Self {
+        let usual = Self::default();
+        let (cache_max_age, clock_tolerance) = (usual.cache_max_age, usual.clock_tolerance);
+        let mut terms = Self { cache_max_age, clock_tolerance, header_key: None, oauth_client: None, ..self.clone() };
+        if let Some(introspection) = &mut terms.introspection {
+            introspection.cache_max_age = 0;
+        }
+        terms
+    }
+
     /// Makes these the values that `iss` may have.
     pub fn name_issuers(&mut self, names: Vec<String>) {
         let mut names = names.into_iter();

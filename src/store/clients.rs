@@ -62,14 +62,16 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Cli
     rows.into_iter().map(Client::try_from).collect()
 }
 
+/// What [`window`] asks.
+pub const WINDOW: &str = "SELECT id, tenant_id, name, secret_fingerprint, trusted, enabled, settings FROM clients WHERE tenant_id = $1 AND id > $2 AND LOWER(id) LIKE $3 ESCAPE '!' ORDER BY id LIMIT $4";
+
 /// A part of a tenant's, by name.
 ///
 /// # Errors
 /// As [`find`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Client>> {
-    let sql = "SELECT id, tenant_id, name, secret_fingerprint, trusted, enabled, settings FROM clients WHERE tenant_id = $1 AND id > $2 AND LOWER(id) LIKE $3 ESCAPE '!' ORDER BY id LIMIT $4";
     let w = window;
-    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let rows = on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
     rows.into_iter().map(Client::try_from).collect()
 }
 

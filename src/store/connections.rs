@@ -131,6 +131,22 @@ pub async fn serving(on: impl Into<On<'_>>) -> Result<Vec<std::result::Result<Co
     Ok(on.into().all::<Stored>(sql, &[]).await?.into_iter().map(read).collect())
 }
 
+/// Those that are enabled, of a tenant or of all; one whose settings cannot be read as what is known of it.
+///
+/// # Errors
+/// What the database says.
+pub async fn enabled(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<std::result::Result<Connection, Damaged>>> {
+    let read = |row: Stored| {
+        let damaged = Damaged::new(&row.id, &row.tenant_id, &row.name, row.enabled);
+        Connection::try_from(row).map_err(|e| damaged.because(&e))
+    };
+    let rows = match tenant_id {
+        Some(id) => on.into().all::<Stored>("SELECT * FROM connections WHERE tenant_id = $1 AND enabled", params![id]).await?,
+        None => on.into().all::<Stored>("SELECT * FROM connections WHERE enabled", params![]).await?,
+    };
+    Ok(rows.into_iter().map(read).collect())
+}
+
 /// Whether any connection speaks `protocol`, whatever its state.
 ///
 /// # Errors
@@ -140,15 +156,17 @@ pub async fn any(on: impl Into<On<'_>>, protocol: Protocol) -> Result<bool> {
     Ok(on.into().optional::<(String,)>(sql, params![protocol.as_str()]).await?.is_some())
 }
 
+/// What [`window`] asks.
+pub const WINDOW: &str =
+    "SELECT * FROM connections WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
+
 /// A part of a tenant's, by name.
 ///
 /// # Errors
 /// As [`find`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Connection>> {
-    let sql =
-        "SELECT * FROM connections WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
     let w = window;
-    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let rows = on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
     rows.into_iter().map(Connection::try_from).collect()
 }
 

@@ -91,15 +91,17 @@ pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Directory>> {
     rows.into_iter().map(Directory::try_from).collect()
 }
 
+/// What [`window`] asks.
+pub const WINDOW: &str =
+    "SELECT * FROM directories WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
+
 /// A part of a tenant's, by name.
 ///
 /// # Errors
 /// As [`find`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Directory>> {
-    let sql =
-        "SELECT * FROM directories WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
     let w = window;
-    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let rows = on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
     rows.into_iter().map(Directory::try_from).collect()
 }
 

@@ -60,6 +60,28 @@ pub async fn of_directory(on: impl Into<On<'_>>, directory_id: &str) -> Result<V
     on.into().all(sql, params![directory_id]).await
 }
 
+/// The newest token of a directory, when it is one that ends.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Ending {
+    /// Whose directory.
+    pub tenant_id: String,
+    /// What the directory is called.
+    pub name: String,
+    /// When the token ends, or has ended.
+    pub expires_at: i64,
+}
+
+/// Of enabled directories of a tenant, or of all, the newest tokens that end: the ones before them were meant to.
+///
+/// # Errors
+/// What the database says.
+pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<Ending>> {
+    let sql = "SELECT d.tenant_id, d.name, k.expires_at FROM directory_tokens k JOIN directories d ON d.id = k.directory_id \
+               WHERE d.enabled AND k.expires_at IS NOT NULL AND ($1 IS NULL OR d.tenant_id = $1) AND NOT EXISTS \
+                 (SELECT 1 FROM directory_tokens n WHERE n.directory_id = k.directory_id AND (n.created_at, n.id) > (k.created_at, k.id))";
+    on.into().all(sql, params![tenant_id]).await
+}
+
 /// Lets it end at `at`, unless it ends before; whether that changed anything.
 ///
 /// # Errors

@@ -191,6 +191,47 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str, after: Option<&st
     rows.into_iter().map(Invite::try_from).collect()
 }
 
+/// An invite that can still be accepted, in short.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Ending {
+    /// Where to.
+    pub tenant_id: String,
+    /// Who.
+    pub email: String,
+    /// Unix seconds.
+    pub expires_at: i64,
+}
+
+/// Open invites of a tenant, or of all, the first to end first.
+///
+/// # Errors
+/// What the database says.
+pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>, now: i64, limit: i64) -> Result<Vec<Ending>> {
+    let of_one = "SELECT tenant_id, email, expires_at FROM invites WHERE tenant_id = $1 AND accepted_at IS NULL \
+                  AND revoked_at IS NULL AND expires_at > $2 ORDER BY expires_at LIMIT $3";
+    let of_all = "SELECT tenant_id, email, expires_at FROM invites WHERE accepted_at IS NULL \
+                  AND revoked_at IS NULL AND expires_at > $1 ORDER BY expires_at LIMIT $2";
+    match tenant_id {
+        Some(id) => on.into().all(of_one, params![id, now, limit]).await,
+        None => on.into().all(of_all, params![now, limit]).await,
+    }
+}
+
+/// What [`open`] asks.
+pub const OPEN: &str = "SELECT * FROM invites WHERE tenant_id = $1 AND id < $2 AND accepted_at IS NULL AND revoked_at IS NULL \
+                        AND expires_at > $4 ORDER BY id DESC LIMIT $3";
+/// Comes after every row id.
+const BEHIND: &str = "zzzz";
+
+/// Open invites of a tenant, the newest first: at most `limit` after the one with the id `after`.
+///
+/// # Errors
+/// What the database says.
+pub async fn open(on: impl Into<On<'_>>, tenant_id: &str, after: Option<&str>, now: i64, limit: i64) -> Result<Vec<Invite>> {
+    let rows = on.into().all::<Row>(OPEN, params![tenant_id, after.unwrap_or(BEHIND), limit, now]).await?;
+    rows.into_iter().map(Invite::try_from).collect()
+}
+
 /// Gives an invite that is neither accepted nor revoked a new link and a new end; the old link is dead. `false` when there
 /// is no such invite.
 ///

@@ -32,6 +32,24 @@ pub async fn save(on: impl Into<On<'_>>, name: &str, value: &str) -> Result<()> 
     on.into().execute(sql, params![name, value]).await.map(|_| ())
 }
 
+/// Notes `value` under `name` if what is noted there is what the caller has `seen`; `false` when somebody else was first.
+///
+/// # Errors
+/// What the database says.
+pub async fn replace(db: &Db, name: &str, seen: Option<&str>, value: &str) -> Result<bool> {
+    let rows = match seen {
+        Some(seen) => {
+            let sql = "UPDATE meta SET value = $3 WHERE name = $1 AND value = $2";
+            db.execute(sql, params![name, seen, value]).await?
+        }
+        None => {
+            let sql = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+            db.execute(sql, params![name, value]).await?
+        }
+    };
+    Ok(rows == 1)
+}
+
 /// Makes sure that this master key is the one the database was made with: a word sealed at first use must open.
 ///
 /// # Errors

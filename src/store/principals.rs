@@ -68,15 +68,17 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str, kind: Kind) -> Re
     on.into().all::<Stored>(sql, params![tenant_id, kind.as_str()]).await?.into_iter().map(Stored::read).collect()
 }
 
+/// What [`window`] asks.
+pub const WINDOW: &str = "SELECT * FROM principals WHERE tenant_id = $1 AND kind = $5 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' \
+               ORDER BY name LIMIT $4";
+
 /// A part of a tenant's of one kind, by name.
 ///
 /// # Errors
 /// What the database says.
 pub async fn window(on: impl Into<On<'_>>, kind: Kind, window: &Window<'_>) -> Result<Vec<Principal>> {
-    let sql = "SELECT * FROM principals WHERE tenant_id = $1 AND kind = $5 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' \
-               ORDER BY name LIMIT $4";
     let w = window;
-    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit, kind.as_str()]).await?;
+    let rows = on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit, kind.as_str()]).await?;
     rows.into_iter().map(Stored::read).collect()
 }
 

@@ -46,6 +46,17 @@ pub async fn find(on: impl Into<On<'_>>, connection_id: &str) -> Result<Option<R
         .await
 }
 
+/// Of the connections of a tenant, or of all.
+///
+/// # Errors
+/// What the database says.
+pub async fn of(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<Row>> {
+    let sql = "SELECT m.connection_id, m.source, m.version, m.provider, m.held, m.failure, m.tried_at, m.fetched_at,
+                 m.changed_at, m.due_at
+               FROM provider_metadata m JOIN connections c ON c.id = m.connection_id WHERE $1 IS NULL OR c.tenant_id = $1";
+    on.into().all(sql, params![tenant_id]).await
+}
+
 /// Those that are to be fetched again, the longest due first.
 ///
 /// # Errors

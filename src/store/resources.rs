@@ -83,15 +83,17 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Res
     on.into().all("SELECT * FROM resources WHERE tenant_id = $1 ORDER BY created_at, id", params![tenant_id]).await
 }
 
+/// What [`window`] asks.
+pub const WINDOW: &str = "SELECT * FROM resources WHERE tenant_id = $1 AND (kind, name) > ($5, $2) \
+               AND LOWER(kind || ':' || name) LIKE $3 ESCAPE '!' ORDER BY kind, name LIMIT $4";
+
 /// A part of a tenant's, by kind and name, after the resource of this kind that the window names.
 ///
 /// # Errors
 /// What the database says.
 pub async fn window(on: impl Into<On<'_>>, after_kind: &str, window: &Window<'_>) -> Result<Vec<Resource>> {
-    let sql = "SELECT * FROM resources WHERE tenant_id = $1 AND (kind, name) > ($5, $2) \
-               AND LOWER(kind || ':' || name) LIKE $3 ESCAPE '!' ORDER BY kind, name LIMIT $4";
     let w = window;
-    on.into().all(sql, params![w.tenant_id, w.after, w.like(), w.limit, after_kind]).await
+    on.into().all(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit, after_kind]).await
 }
 
 /// Inserts it.
@@ -149,6 +151,25 @@ pub async fn collaborators_named(on: impl Into<On<'_>>, resource_id: &str) -> Re
     }
     all.sort_unstable();
     Ok(all)
+}
+
+/// A team that holds a role because of a group of a directory.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct ByGroup {
+    /// The team.
+    pub team: String,
+    /// The role.
+    pub role: String,
+}
+
+/// At most `most` of those that groups of directories give a role on a resource, by name.
+///
+/// # Errors
+/// What the database says.
+pub async fn by_groups(on: impl Into<On<'_>>, resource_id: &str, most: i64) -> Result<Vec<ByGroup>> {
+    let sql = "SELECT DISTINCT t.name AS team, g.role FROM group_roles g JOIN teams t ON t.id = g.team_id \
+               WHERE g.resource_id = $1 ORDER BY t.name, g.role LIMIT $2";
+    on.into().all(sql, params![resource_id, most]).await
 }
 
 /// Everyone who was given a role on it; the roles that groups of directories bring are not among them.

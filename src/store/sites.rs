@@ -60,14 +60,17 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Sit
     on.into().all::<Stored>(sql, params![tenant_id]).await?.into_iter().map(Stored::read).collect()
 }
 
+/// What [`window`] asks.
+pub const WINDOW: &str =
+    "SELECT * FROM sites WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
+
 /// A part of a tenant's, by name.
 ///
 /// # Errors
 /// As [`find_by_name`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Site>> {
-    let sql = "SELECT * FROM sites WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
     let w = window;
-    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let rows = on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
     rows.into_iter().map(Stored::read).collect()
 }
 

@@ -37,14 +37,17 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Tea
     on.into().all("SELECT * FROM teams WHERE tenant_id = $1 ORDER BY created_at, id", params![tenant_id]).await
 }
 
+/// What [`window`] asks.
+pub const WINDOW: &str =
+    "SELECT * FROM teams WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
+
 /// A part of a tenant's, by name.
 ///
 /// # Errors
 /// What the database says.
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Team>> {
-    let sql = "SELECT * FROM teams WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
     let w = window;
-    on.into().all(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await
+    on.into().all(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await
 }
 
 /// The ids of a tenant's teams that groups of directories are.

@@ -90,14 +90,16 @@ pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Tenant>> {
     rows.into_iter().map(Tenant::try_from).collect()
 }
 
+/// What [`window`] asks.
+pub const WINDOW: &str = "SELECT * FROM tenants WHERE name > $1 AND (name LIKE $2 ESCAPE '!' OR LOWER(display_name) LIKE $2 ESCAPE '!') \
+               ORDER BY name LIMIT $3";
+
 /// A part of all of them, by name; the window's own tenant plays no part.
 ///
 /// # Errors
 /// What the database says.
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Tenant>> {
-    let sql = "SELECT * FROM tenants WHERE name > $1 AND (name LIKE $2 ESCAPE '!' OR LOWER(display_name) LIKE $2 ESCAPE '!') \
-               ORDER BY name LIMIT $3";
-    let rows = on.into().all::<Stored>(sql, params![window.after, window.like(), window.limit]).await?;
+    let rows = on.into().all::<Stored>(WINDOW, params![window.after, window.like(), window.limit]).await?;
     rows.into_iter().map(Tenant::try_from).collect()
 }
 

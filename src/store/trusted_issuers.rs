@@ -89,14 +89,17 @@ pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<std::result::Result<Truste
     Ok(on.into().all::<Stored>(sql, &[]).await?.into_iter().map(read).collect())
 }
 
+/// What [`window`] asks.
+pub const WINDOW: &str =
+    "SELECT * FROM trusted_issuers WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
+
 /// A part of a tenant's, by name.
 ///
 /// # Errors
 /// As [`find_by_name`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<TrustedIssuer>> {
-    let sql = "SELECT * FROM trusted_issuers WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
     let w = window;
-    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let rows = on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
     rows.into_iter().map(Stored::read).collect()
 }
 

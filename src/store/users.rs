@@ -117,15 +117,17 @@ pub async fn page(on: impl Into<On<'_>>, tenant_id: &str, after: &str, limit: i6
     rows.into_iter().map(User::try_from).collect()
 }
 
+/// What [`window`] asks.
+pub const WINDOW: &str = "SELECT * FROM users WHERE tenant_id = $1 AND email > $2 \
+               AND (email LIKE $3 ESCAPE '!' OR LOWER(name) LIKE $3 ESCAPE '!') ORDER BY email LIMIT $4";
+
 /// A part of a tenant's, by address; the search looks at names too.
 ///
 /// # Errors
 /// What the database says.
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<User>> {
-    let sql = "SELECT * FROM users WHERE tenant_id = $1 AND email > $2 \
-               AND (email LIKE $3 ESCAPE '!' OR LOWER(name) LIKE $3 ESCAPE '!') ORDER BY email LIMIT $4";
     let w = window;
-    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let rows = on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
     rows.into_iter().map(User::try_from).collect()
 }
 

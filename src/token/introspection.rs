@@ -35,6 +35,10 @@ const NO_AT_LEAST: i64 = 5;
 const AT_ONCE: usize = 64;
 /// How many more may wait. The rest is told so at once, and holds nothing.
 const WAITING: usize = 256;
+/// Places that are left for tokens that were good lately: strangers who flood an issuer turn away strangers alone.
+const FOR_KNOWN: usize = 16;
+/// Tokens that are remembered to have been good; only that they were, and nothing is let in by it.
+const REMEMBERED: u64 = 10_000;
 /// What kinds of token an answer may say it is about that are never bearer tokens.
 const OTHER_KINDS: [&str; 3] = ["refresh", "refresh_token", "refresh+jwt"];
 
@@ -80,6 +84,19 @@ struct Answer {
     until: i64,
 }
 
+/// Room for questions that are under way.
+pub(super) struct Places {
+    /// For all who ask or wait.
+    admitted: Semaphore,
+    at_once: Semaphore,
+}
+
+impl Places {
+    fn new(at_once: usize) -> Self {
+        Self { admitted: Semaphore::new(at_once + WAITING), at_once: Semaphore::new(at_once) }
+    }
+}
+
 /// Asks one introspection endpoint.
 pub(super) struct Introspector {
     id: String,
@@ -92,9 +109,10 @@ pub(super) struct Introspector {
     /// By a digest of the source and the whole token. Where nothing may be kept, a "yes" is shared only by those who ask while
     /// it is on its way.
     answers: Cache<[u8; 32], Answer>,
-    /// Places for all who ask or wait.
-    admitted: Semaphore,
-    at_once: Semaphore,
+    strangers: Places,
+    known: Places,
+    /// Tokens that were good within the last hour, by the same digest.
+    lately: Cache<[u8; 32], ()>,
     ask: Arc<dyn Ask>,
 }
 
@@ -113,8 +131,9 @@ impl Introspector {
             content: settings.content,
             max_age,
             answers: Cache::builder().max_capacity(KEPT).time_to_live(live).build(),
-            admitted: Semaphore::new(AT_ONCE + WAITING),
-            at_once: Semaphore::new(AT_ONCE),
+            strangers: Places::new(AT_ONCE),
+            known: Places::new(FOR_KNOWN),
+            lately: Cache::builder().max_capacity(REMEMBERED).time_to_live(Duration::from_secs(3600)).build(),
             ask,
         })
     }
@@ -158,25 +177,31 @@ impl Introspector {
 
     async fn fetch(&self, token: &str, demand: &Demand<'_>) -> Answer {
         let now = demand.now;
-        let said = self.ask_in_turn(token).await;
+        let key = self.key(token);
+        let places = if self.lately.contains_key(&key) { &self.known } else { &self.strangers };
+        let said = self.ask_in_turn(token, places).await;
         if let Err(Invalid::Introspection(cause)) = &said {
             tracing::warn!(source = %self.id, endpoint = %self.endpoint, %cause, "an issuer could not be asked about a token");
         }
         let said = said.and_then(|answer| read(answer, demand)).map(Arc::new);
+        match &said {
+            Ok(_) => self.lately.insert(key, ()).await,
+            Err(Invalid::NotActive(_)) => self.lately.invalidate(&key).await,
+            Err(_) => {}
+        }
         let keeps = self.keeps(&said);
         let exp = said.as_ref().ok().and_then(|claims| claims.get("exp")).and_then(Value::as_i64).unwrap_or(i64::MAX);
         Answer { said, until: now.saturating_add(keeps).min(exp) }
     }
 
-    async fn ask_in_turn(&self, token: &str) -> Result<Response<Vec<u8>>, Invalid> {
+    async fn ask_in_turn(&self, token: &str, places: &Places) -> Result<Response<Vec<u8>>, Invalid> {
         let full = || {
-            let most = AT_ONCE + WAITING;
             Invalid::Introspection(format!(
-                "{most} questions to its endpoint are under way; it is slow, or floods of tokens arrive"
+                "hundreds of questions to its endpoint are under way; it is slow, or floods of tokens arrive"
             ))
         };
-        let _place = self.admitted.try_acquire().map_err(|_| full())?;
-        let _turn = self.at_once.acquire().await.map_err(|_| full())?;
+        let _place = places.admitted.try_acquire().map_err(|_| full())?;
+        let _turn = places.at_once.acquire().await.map_err(|_| full())?;
         self.send(token).await
     }
 
@@ -250,6 +275,7 @@ fn read(answer: Response<Vec<u8>>, demand: &Demand<'_>) -> Result<Map<String, Va
         Ok(claims) => claims,
         Err(why) => return failed(format!("the answer {why}")),
     };
+    json::whole_seconds(&mut claims);
     match claims.remove("active") {
         Some(Value::Bool(true)) => {}
         Some(Value::Bool(false)) => return Err(Invalid::NotActive("the issuer says that the token is not active".to_owned())),

@@ -153,6 +153,13 @@ impl Invalid {
 }
 
 impl Invalid {
+    /// Whether it says nothing of the token: its issuer could not be asked, or not understood. Whoever has the token is to try
+    /// again, and not to throw it away.
+    #[must_use]
+    pub fn is_unasked(&self) -> bool {
+        matches!(self, Self::Keys(_) | Self::Introspection(_) | Self::Unusable(_))
+    }
+
     /// How far the token came: of several refusals the one that tells most is that of the latest rule.
     pub(super) fn reach(&self) -> u8 {
         match self {

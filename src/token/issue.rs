@@ -9,7 +9,11 @@ use super::{
     claims::Audience,
     ring::{KeyRing, SignError},
 };
-use crate::{oauth::client::SigningAlg, policy::principal::Kind, secret};
+use crate::{
+    oauth::client::{GrantType, SigningAlg},
+    policy::principal::Kind,
+    secret,
+};
 
 /// What one authorization says about user, client and request: all that its tokens are made of.
 #[derive(Clone, Copy, Debug)]
@@ -75,8 +79,6 @@ pub struct PrincipalSpec<'a> {
     pub acts_as: &'a [Actor],
     /// The token that it is exchanged for.
     pub origin: Option<&'a Origin>,
-    /// The e-mail address that the exchanged token gave.
-    pub email: Option<&'a str>,
     /// Signs it.
     pub alg: SigningAlg,
     /// Lifetime in seconds.
@@ -151,8 +153,17 @@ pub struct Origin {
     pub iss: String,
     /// Its subject.
     pub sub: String,
+    /// The e-mail address that it gave: its issuer's word, and none of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     /// The trusted issuer or connection here, by row id.
     pub source: String,
+    /// A digest of what was asked of its tokens then.
+    #[serde(default)]
+    pub terms: String,
+    /// The grant that it was exchanged by, which the client must still have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantType>,
 }
 
 /// The claims of our refresh token.
@@ -249,7 +260,8 @@ pub fn principal_access(ring: &KeyRing, spec: &PrincipalSpec<'_>, now: i64) -> R
         auth_time: None,
         acts_as: spec.acts_as.to_vec(),
         origin: spec.origin.cloned(),
-        email: spec.email.map(str::to_owned),
+        // An address that a foreign issuer gave is none that we say (it stands with the origin).
+        email: None,
         email_verified: None,
     };
     let token = ring.sign(spec.alg, "at+jwt", &claims, now)?;

@@ -16,6 +16,19 @@ pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     }
 }
 
+/// A time may have a fraction of a second (RFC 7519 §2, NumericDate); the whole seconds of it are kept, so that everybody
+/// who reads it later reads the same. What is no such number stays what it is, and is refused for it.
+pub(super) fn whole_seconds(claims: &mut Map<String, Value>) {
+    /// Up to here a double is exact.
+    const MOST: f64 = 9_007_199_254_740_991.0;
+    for name in ["exp", "nbf", "iat", "auth_time"] {
+        let Some(value) = claims.get_mut(name).filter(|value| value.is_f64()) else { continue };
+        if let Some(at) = value.as_f64().filter(|at| (0.0..=MOST).contains(at)) {
+            *value = (at.floor() as i64).into();
+        }
+    }
+}
+
 const DUPLICATE: &str = "duplicate member name";
 
 struct Strict(Value);

@@ -30,10 +30,26 @@ pub trait KeySource: Send + Sync {
     /// In words, when the keys cannot be had.
     async fn find(&self, wanted: &Wanted<'_>, now: i64) -> Result<Vec<Arc<PublicKey>>, String>;
 
+    /// The same, if nobody must be asked for them first; else none.
+    fn at_hand(&self, wanted: &Wanted<'_>, now: i64) -> Vec<Arc<PublicKey>> {
+        let _ = (wanted, now);
+        Vec::new()
+    }
+
     /// After a signature did not verify: whether there may be other keys now.
     async fn renew(&self, now: i64) -> bool {
         let _ = now;
         false
+    }
+}
+
+/// Of an issuer's keys those at hand: nobody is asked for others.
+pub(super) struct AtHand<'a>(pub(super) &'a dyn KeySource);
+
+#[async_trait]
+impl KeySource for AtHand<'_> {
+    async fn find(&self, wanted: &Wanted<'_>, now: i64) -> Result<Vec<Arc<PublicKey>>, String> {
+        Ok(self.0.at_hand(wanted, now))
     }
 }
 
@@ -69,6 +85,7 @@ impl PublicKey {
             (Some("RSA"), _) => rsa(jwk)?,
             (Some("EC"), Some("P-256")) => Verifying::p256(&point(jwk, 32)?)?,
             (Some("EC"), Some("P-384")) => Verifying::p384(&point(jwk, 48)?)?,
+            (Some("EC"), Some("P-521")) => Verifying::p521(&point(jwk, 66)?)?,
             (Some("OKP"), Some("Ed25519")) => ed25519(jwk)?,
             (Some("oct"), _) => return Err("is a symmetric key".to_owned()),
             _ => return Err("is of a type or curve that gatehouse does not know".to_owned()),
@@ -187,6 +204,24 @@ mod tests {
         assert_eq!(thumbprint(&ed).unwrap(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
         assert!(PublicKey::from_jwk(&rsa).unwrap().fits(Alg::RS256) && !PublicKey::from_jwk(&rsa).unwrap().fits(Alg::PS256));
         assert!(PublicKey::from_jwk(&ed).unwrap().fits(Alg::EdDSA));
+    }
+
+    #[test]
+    fn a_key_on_p_521_is_good_for_es512_alone() {
+        use aws_lc_rs::{
+            rand::SystemRandom,
+            signature::{ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
+        };
+        let pair = EcdsaKeyPair::generate(&ECDSA_P521_SHA512_FIXED_SIGNING).unwrap();
+        let (x, y) = pair.public_key().as_ref()[1..].split_at(66);
+        let jwk = json!({"kty": "EC", "crv": "P-521", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y)});
+        let key = PublicKey::from_jwk(&jwk).unwrap();
+        let sign = |text: &[u8]| URL_SAFE_NO_PAD.encode(pair.sign(&SystemRandom::new(), text).unwrap());
+        assert!(key.verifies(b"text", &sign(b"text"), Alg::ES512));
+        assert!(!key.verifies(b"text", &sign(b"other"), Alg::ES512));
+        let fits: Vec<_> = Alg::ALL.into_iter().filter(|alg| key.fits(*alg)).collect();
+        assert_eq!(fits, [Alg::ES512]);
+        assert!(PublicKey::from_jwk(&json!({"kty": "EC", "crv": "P-256", "x": jwk["x"], "y": jwk["y"]})).is_err());
     }
 
     #[test]

@@ -41,9 +41,12 @@ impl<'a> Unverified<'a> {
             let bytes = URL_SAFE_NO_PAD.decode(segment).map_err(|_| malformed(format!("the {what} is not base64url")))?;
             json::object(&bytes).map_err(|why| malformed(format!("the {what} {why}")))
         };
+        let head = decode("header", header)?;
+        let mut body = decode("claim set", claims)?;
+        json::whole_seconds(&mut body);
         Ok(Self {
-            header: decode("header", header)?,
-            claims: decode("claim set", claims)?,
+            header: head,
+            claims: body,
             signed: &token.as_bytes()[..header.len() + 1 + claims.len()],
             signature,
             size: token.len(),

@@ -2,7 +2,7 @@
 //! tokens run the same lines.
 //!
 //! A token is judged by the sources that its `iss` names; a caller narrows them with a [`Scope`]. The first that accepts
-//! decides. A token without readable claims (opaque) can only be asked about, and only at the introspection endpoints of
+//! decides; where no tenant is named and several know it, `rivals` says how. A token without readable claims (opaque) can only be asked about, and only at the introspection endpoints of
 //! a tenant that the scope names: it is not shown to strangers.
 
 use std::{collections::HashMap, sync::Arc};
@@ -13,6 +13,7 @@ use super::{
     issue::AccessClaims,
     presented::Presented,
     ring::KeyRing,
+    rivals,
     rules::{AudienceRule, Issuer, Rules},
     source::{Proven, Source},
     steps::{Explanation, Trail},
@@ -118,6 +119,11 @@ impl Validator {
             1 => "one issuer".to_owned(),
             several => format!("{several} issuers"),
         })?;
+        // Who asks why is told what each of them says.
+        if !trail.is_told() && candidates.iter().any(|source| source.tenant != candidates[0].tenant) {
+            let (source, proven) = rivals::judge(&token, candidates, now).await?;
+            return self.accept(token, source, proven);
+        }
         let asked_for = scope.audience.map(|name| AudienceRule::Contains(vec![name.to_owned()]));
         let mut winner: Option<(&Source, Proven)> = None;
         let mut refused: Option<Invalid> = None;
@@ -172,10 +178,19 @@ impl Validator {
         let asked: Vec<&Source> = named.iter().copied().filter(|source| source.is_asked()).collect();
         let found: Vec<&Source> = match scope.tenant {
             Some(_) if !asked.is_empty() => asked,
-            Some(tenant) => named.into_iter().chain(scope.pick(self.foreign.of_anyone.get(tenant))).collect(),
+            // Of a name that another source of the tenant has, one that takes any name hears nothing: whoever has its keys
+            // could say that they are the other.
+            Some(tenant) if self.is_taken(tenant, issuer) => named,
+            Some(tenant) => scope.pick(self.foreign.of_anyone.get(tenant)),
             None => named.into_iter().filter(|source| asked.iter().all(|other| other.tenant != source.tenant)).collect(),
         };
         if found.is_empty() { Err(self.unknown(issuer.unwrap_or_default(), scope)) } else { Ok(found) }
+    }
+
+    /// Whether a source of the tenant has this issuer's name, whatever the scope leaves of them.
+    fn is_taken(&self, tenant: &str, issuer: Option<&str>) -> bool {
+        let sources = issuer.and_then(|issuer| self.foreign.by_issuer.get(issuer));
+        sources.is_some_and(|sources| sources.iter().any(|source| source.tenant == tenant))
     }
 
     /// The sources that can be asked about a token which is no JWT.

@@ -3,9 +3,9 @@
 use std::sync::OnceLock;
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, EcdsaVerificationAlgorithm, ParsedPublicKey,
-    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, EcdsaVerificationAlgorithm,
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
+    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
 };
 
 use super::alg::Alg;
@@ -17,6 +17,7 @@ pub(super) enum Verifying {
     Rsa(Box<Rsa>),
     P256(ParsedPublicKey),
     P384(ParsedPublicKey),
+    P521(ParsedPublicKey),
     Ed25519(ParsedPublicKey),
 }
 
@@ -44,6 +45,11 @@ impl Verifying {
         on_curve(&ECDSA_P384_SHA384_FIXED, point).map(Self::P384)
     }
 
+    /// An uncompressed point on P-521.
+    pub(super) fn p521(point: &[u8]) -> Result<Self, String> {
+        on_curve(&ECDSA_P521_SHA512_FIXED, point).map(Self::P521)
+    }
+
     pub(super) fn ed25519(x: &[u8]) -> Result<Self, String> {
         ParsedPublicKey::new(&ED25519, x).map(Self::Ed25519).map_err(|_| "is no Ed25519 key".to_owned())
     }
@@ -54,6 +60,7 @@ impl Verifying {
             Self::Rsa(_) => rsa_parameters(alg).is_some(),
             Self::P256(_) => alg == Alg::ES256,
             Self::P384(_) => alg == Alg::ES384,
+            Self::P521(_) => alg == Alg::ES512,
             Self::Ed25519(_) => alg == Alg::EdDSA,
         }
     }
@@ -62,7 +69,7 @@ impl Verifying {
     pub(super) fn verifies(&self, alg: Alg, message: &[u8], signature: &[u8]) -> bool {
         let key = match self {
             Self::Rsa(rsa) => rsa.parsed(alg),
-            Self::P256(key) | Self::P384(key) | Self::Ed25519(key) => Some(key).filter(|_| self.suits(alg)),
+            Self::P256(key) | Self::P384(key) | Self::P521(key) | Self::Ed25519(key) => Some(key).filter(|_| self.suits(alg)),
         };
         key.is_some_and(|key| key.verify_sig(message, signature).is_ok())
     }
@@ -83,7 +90,7 @@ fn rsa_parameters(alg: Alg) -> Option<(usize, &'static RsaParameters)> {
         Alg::PS256 => (3, &RSA_PSS_2048_8192_SHA256),
         Alg::PS384 => (4, &RSA_PSS_2048_8192_SHA384),
         Alg::PS512 => (5, &RSA_PSS_2048_8192_SHA512),
-        Alg::ES256 | Alg::ES384 | Alg::EdDSA => return None,
+        Alg::ES256 | Alg::ES384 | Alg::ES512 | Alg::EdDSA => return None,
     })
 }
 

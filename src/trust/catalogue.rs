@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -19,6 +19,7 @@ use crate::{
         principal::Principal,
         trusted_issuer::{IssuerSecrets, IssuerSettings},
     },
+    secret,
     token::{Source, Validator},
 };
 
@@ -56,6 +57,7 @@ pub struct Issuer {
     /// Whom its tokens act as, and which teams they belong to.
     pub mapper: Mapper,
     pub(super) all_settings: Vec<IssuerSettings>,
+    pub(super) terms: OnceLock<String>,
     pub(super) sources: Vec<Source>,
 }
 
@@ -175,6 +177,15 @@ impl Issuer {
             }
         }
         Err(why)
+    }
+
+    /// A digest of what is asked of its tokens: what was made of one stands on that.
+    #[must_use]
+    pub fn terms(&self) -> &str {
+        self.terms.get_or_init(|| {
+            let terms: Vec<IssuerSettings> = self.all_settings.iter().map(IssuerSettings::terms).collect();
+            secret::digest(&serde_json::to_string(&terms).unwrap_or_default())
+        })
     }
 
     /// When claims that it gave for a sign-in must be given anew at the latest (unix seconds): a session is no way around the

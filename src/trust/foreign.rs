@@ -28,6 +28,15 @@ pub(super) struct Vouched {
     pub keep_until: i64,
 }
 
+/// Whose the claims are: `iss`, where the settings say which may stand there. Where it may be anyone, whoever has the keys
+/// could name another issuer of the tenant, so only the name here says whose they are.
+fn name(issuer: &Issuer, iss: Option<String>) -> String {
+    if !issuer.settings.pins_issuer() {
+        return format!("any:{}", issuer.name);
+    }
+    iss.or_else(|| issuer.settings.issuer.clone()).unwrap_or_default()
+}
+
 /// The bearer of claims that `issuer` vouches for.
 pub(super) fn bearer(catalogue: &Catalogue, issuer: &Issuer, vouched: Vouched, now: i64) -> Result<Bearer, Denied> {
     let gone = || Denied::NotActive("its issuer's tenant is gone".to_owned());
@@ -62,7 +71,7 @@ pub(super) fn bearer(catalogue: &Catalogue, issuer: &Issuer, vouched: Vouched, n
         subject,
         email: text(&issuer.settings.email_claim),
         name: None,
-        issuer: text("iss").or_else(|| issuer.settings.issuer.clone()).unwrap_or_default(),
+        issuer: name(issuer, text("iss")),
         source: Some(issuer.id.clone()),
         own: None,
         family: None,

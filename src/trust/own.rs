@@ -74,8 +74,25 @@ async fn of_user(
     if !is_of(&own, &footing) {
         return Err(Denied::NotActive("its family is not its own".to_owned()));
     }
+    let mut claims = claims;
+    as_of_now(&mut claims, &footing);
     let bearer = user(app, footing, claims, own.exp, at);
     Ok(Bearer { own: Some(own), ..bearer })
+}
+
+/// What a token says of its person was so when it was made, and a day may have passed: another may have the address by now.
+/// What it does not say it was not given for.
+fn as_of_now(claims: &mut Map<String, Value>, footing: &Footing) {
+    let now = [
+        ("email", footing.email.as_str().into()),
+        ("email_verified", footing.email_proven.into()),
+        ("name", footing.name.as_deref().into()),
+    ];
+    for (name, value) in now {
+        if let Some(said) = claims.get_mut(name) {
+            *said = value;
+        }
+    }
 }
 
 /// Whether a token is of the family that it names.
@@ -146,7 +163,7 @@ async fn of_principal(
     app: &App,
     catalogue: &Catalogue,
     own: AccessClaims,
-    claims: Map<String, Value>,
+    mut claims: Map<String, Value>,
     now: i64,
 ) -> Result<Bearer, Denied> {
     let gone = |what: &str| Denied::NotActive(what.to_owned());
@@ -158,10 +175,18 @@ async fn of_principal(
         return Err(gone("it was revoked"));
     }
     let issuer = match &own.origin {
-        Some(Origin { source, .. }) => {
+        Some(Origin { source, terms, grant, .. }) => {
             let issuer = catalogue.issuer(source).filter(|i| i.tenant_id == tenant.id);
             let issuer = issuer.ok_or_else(|| gone("the issuer of the token it was exchanged for is trusted no longer"))?;
             stand(issuer.off)?;
+            if issuer.terms() != terms {
+                return Err(gone("what is asked of its issuer's tokens has changed since it was exchanged"));
+            }
+            if !grant.is_some_and(|grant| client.may(grant)) {
+                return Err(gone("its client may not exchange tokens any more"));
+            }
+            // Whatever it says, nobody has proven this address to us.
+            ["email", "email_verified"].into_iter().for_each(|name| drop(claims.remove(name)));
             Some(issuer)
         }
         None => None,
@@ -193,7 +218,7 @@ async fn of_principal(
         teams,
         acts_as,
         subject: own.origin.as_ref().map_or_else(|| own.sub.clone(), |origin| origin.sub.clone()),
-        email: own.email.clone(),
+        email: own.origin.as_ref().and_then(|origin| origin.email.clone()),
         name: None,
         issuer: own.origin.as_ref().map_or_else(|| own.iss.clone(), |origin| origin.iss.clone()),
         source: own.origin.as_ref().map(|origin| origin.source.clone()),

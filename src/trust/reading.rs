@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, atomic::AtomicI64},
+    sync::{Arc, OnceLock, atomic::AtomicI64},
 };
 
 use super::{
@@ -260,7 +260,8 @@ fn open(said: Said, tenant: &Tenant, candidates: Vec<Candidate>, old: Option<&Ar
         }
     }
     let mapper = Mapper::new(candidates, settings.matching);
-    Issuer { id, tenant_id, name, connection, off, problem, unreadable, settings, secrets, mapper, all_settings, sources }
+    let terms = OnceLock::new();
+    Issuer { id, tenant_id, name, connection, off, problem, unreadable, settings, secrets, mapper, all_settings, terms, sources }
 }
 
 /// The problems that were not there before.

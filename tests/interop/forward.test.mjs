@@ -236,7 +236,8 @@ test('a service verifies its JWT header with our key set, by its own library', a
   assert.equal(response.status, 200);
   const keys = createRemoteJWKSet(new URL(`${gatehouse.origin}/oauth2/jwks`));
   const { payload } = await jwtVerify(response.headers.get('x-user-jwt'), keys, { issuer: gatehouse.url, audience: 'https://jwt.example', typ: 'identity+jwt', algorithms: ['RS256'] });
-  assert.equal(payload.sub, 'repo:acme/app');
+  assert.equal(payload.sub, 'customer/repo:acme%2Fapp');
+  assert.deepEqual(payload.origin, { iss: ISSUER, sub: 'repo:acme/app' });
   assert.equal(payload.idp, ISSUER);
   assert.equal(payload.principal.name, 'ci');
   assert.equal(payload.exp - payload.iat, 300);

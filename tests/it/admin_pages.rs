@@ -142,9 +142,32 @@ fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('p', Method::GET, "/admin/_/tenants".to_owned()),
         ('p', Method::GET, "/admin/_/tenants/new".to_owned()),
         ('p', Method::POST, "/admin/_/tenants".to_owned()),
+        ('p', Method::GET, "/admin/_/audit".to_owned()),
+        ('p', Method::GET, "/admin/_/audit/export".to_owned()),
+        ('p', Method::POST, "/admin/_/audit/verification".to_owned()),
+        ('p', Method::GET, "/admin/_/keys".to_owned()),
+        ('p', Method::GET, "/admin/_/keys/saml-sign/rotate".to_owned()),
+        ('p', Method::POST, "/admin/_/keys/saml-sign/rotate".to_owned()),
+        ('p', Method::GET, "/admin/_/expiring".to_owned()),
+        ('t', Method::GET, "/admin/acme/expiring".to_owned()),
+        ('t', Method::GET, "/admin/acme/invites".to_owned()),
+        ('t', Method::POST, "/admin/acme/invites".to_owned()),
+        ('t', Method::GET, "/admin/acme/invites/new".to_owned()),
+        ('t', Method::POST, "/admin/acme/invites/none/resend".to_owned()),
+        ('t', Method::POST, "/admin/acme/invites/none/revoke".to_owned()),
+        ('t', Method::GET, "/admin/acme/resources/model:gpt/collaborators".to_owned()),
+        ('t', Method::POST, "/admin/acme/resources/model:gpt/collaborators".to_owned()),
+        ('t', Method::POST, "/admin/acme/resources/model:gpt/role".to_owned()),
+        ('t', Method::GET, "/admin/acme/resources/model:gpt/collaborators/remove?kind=external_identity&name=ci".to_owned()),
+        ('t', Method::POST, "/admin/acme/resources/model:gpt/collaborators/remove?kind=external_identity&name=nobody".to_owned()),
         ('t', Method::GET, "/admin/acme/service_tokens/bot/token".to_owned()),
         ('t', Method::POST, "/admin/acme/service_tokens/bot/token".to_owned()),
         ('t', Method::GET, "/admin/acme".to_owned()),
+        ('t', Method::GET, "/admin/acme/audit".to_owned()),
+        ('t', Method::GET, "/admin/acme/audit/export".to_owned()),
+        ('t', Method::GET, "/admin/acme/directories/people/token".to_owned()),
+        ('t', Method::POST, "/admin/acme/directories/people/token".to_owned()),
+        ('t', Method::POST, "/admin/acme/directories/people/tokens/none/revoke".to_owned()),
         ('t', Method::GET, "/admin/acme/settings".to_owned()),
         ('t', Method::POST, "/admin/acme/settings".to_owned()),
         ('t', Method::GET, format!("/admin/acme/users/{user}")),
@@ -168,6 +191,8 @@ fn pages(user: &str) -> Vec<(char, Method, String)> {
         ]);
         if noun != "users" {
             all.push((level, Method::GET, format!("/admin/acme/{noun}/{name}")));
+        }
+        if !["users", "resources"].contains(&noun) {
             all.push((level, Method::POST, format!("/admin/acme/{noun}/{name}")));
         }
     }

@@ -32,6 +32,8 @@ tenants:
   - {name: sre, members: [bob@acme.example]}
   - {name: gone-own}
   - {name: gone-platform}
+  directories:
+  - {name: people}
   service_tokens:
   - {name: bot, scopes: [admin]}
   resources:
@@ -94,10 +96,13 @@ impl Askers {
 pub fn area(path: &str) -> &'static str {
     let rest = path.strip_prefix("/api/v1/").unwrap();
     match rest.split('/').collect::<Vec<_>>().as_slice() {
-        ["audit"] => "audit",
+        ["audit", ..] => "audit",
         ["users", ..] => "users",
         ["invites", ..] => "invites",
         ["personal_tokens", ..] => "personal_tokens",
+        ["keys", ..] => "keys",
+        ["expiring"] | ["tenants", _, "expiring"] => "tenants",
+        ["tenants", _, "directories", ..] => "directories",
         ["tenants"] | ["tenants", _] => "tenants",
         ["tenants", _, "service_tokens", ..] => "service_tokens",
         ["tenants", _, "{noun}", _, "check"] => "connections",
@@ -115,6 +120,20 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
     let (many, one) = (format!("{tenant}/{{noun}}"), format!("{tenant}/{{noun}}/{{name}}"));
     Some(match (method, path) {
         ("GET", "/api/v1/audit") => ("audit?tenant=acme", None, [404, 200, 200]),
+        ("GET", "/api/v1/audit/verification") => ("audit/verification", None, [403, 403, 200]),
+        ("GET", "/api/v1/keys") => ("keys", None, [403, 403, 200]),
+        ("POST", "/api/v1/keys/{key}/rotate") => ("keys/ES256/rotate", None, [403, 403, 201]),
+        ("GET", "/api/v1/expiring") => ("expiring", None, [403, 403, 200]),
+        ("GET", "/api/v1/tenants/{tenant}/expiring") => ("tenants/acme/expiring", None, [404, 200, 200]),
+        ("GET", "/api/v1/tenants/{tenant}/directories/{name}/token") => {
+            ("tenants/acme/directories/people/token", None, [404, 200, 200])
+        }
+        ("POST", "/api/v1/tenants/{tenant}/directories/{name}/token") => {
+            ("tenants/acme/directories/people/token", Some(json!({})), [404, 201, 201])
+        }
+        ("DELETE", "/api/v1/tenants/{tenant}/directories/{name}/tokens/{id}") => {
+            ("tenants/acme/directories/people/tokens/none", None, [404, 404, 404])
+        }
         // These speak for the administrator's own tenant alone.
         ("POST", "/api/v1/users/{id}/deactivate") => ("users/GIL/deactivate", None, [404, 200, 404]),
         ("POST", "/api/v1/users/{id}/activate") => ("users/GIL/activate", None, [404, 200, 404]),

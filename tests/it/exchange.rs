@@ -1,6 +1,8 @@
 //! Foreign tokens become tokens of ours: token exchange (RFC 8693) and JWT assertions (RFC 7523). Never for more than the
 //! client's record allows, never for longer than the foreign token, and only while it would map to the same principal.
 
+mod ends;
+
 use gatehouse::{
     oauth::client::Client,
     policy::{principal::Kind, trusted_issuer::IssuerSettings},

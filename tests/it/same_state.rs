@@ -198,15 +198,7 @@ fn forms() -> Vec<Form> {
             "",
             vec![("name", "ci"), ("enabled", "on"), ("scopes", "admin:read\r\nusers:write"), ("expires_at", "2030-01-31")],
         ),
-        (
-            "resources",
-            "",
-            vec![
-                ("type", "model"),
-                ("name", "gpt"),
-                ("collaborators", r#"[{"external_identity": "ci", "role": "viewer"}, {"team": "sre", "role": "manager"}]"#),
-            ],
-        ),
+        ("resources", "", vec![("type", "model"), ("name", "gpt")]),
         ("sites", "", vec![("name", "wiki"), ("enabled", "on"), ("hosts", "wiki.example"), ("public_paths", "/health")]),
     ]
 }
@@ -303,6 +295,12 @@ async fn pages_api_and_file_lead_to_the_same_state(backend: Backend) {
         let answer = pages.fill(&mut root, &format!("{list}/new{choice}"), &list, &fields).await;
         let expected = if noun == "service_tokens" { 200 } else { 303 };
         assert_eq!(answer.status, expected, "{noun} {fields:?}: {}", answer.body);
+    }
+    // Roles are given on the resource's own page.
+    for (whom, role) in [("external_identity:ci", "viewer"), ("team:sre", "manager")] {
+        let page = "/admin/acme/resources/model:gpt/collaborators";
+        let answer = pages.fill(&mut root, page, page, &[("whom", whom), ("role", role)]).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
     }
 
     let expected = told(&file).await;

@@ -159,8 +159,12 @@ async fn refused_tokens_are_told_the_promised_text(backend: Backend) {
     let mut settings = down.settings.clone();
     settings.jwks_uri = Some(format!("{}/nothing", world.idp.issuer()));
     trusted_issuers::save(&world.app.db, &trusted_issuers::TrustedIssuer { settings, ..down }).await.unwrap();
-    assert_eq!(world.name(&token(json!({"iss": "https://down.example"}))).await, "401 JWKS fetch failed");
+    assert_eq!(world.name(&token(json!({"iss": "https://down.example"}))).await, "503 JWKS fetch failed");
     assert_eq!(world.name(&good).await, "caller", "nobody else notices");
+    // That says nothing of the token: its bearer is to keep it and to ask again.
+    let answer = world.whoami(&token(json!({"iss": "https://down.example"}))).await;
+    assert_eq!((text(&answer.json(), "error"), answer.header("retry-after")), ("temporarily_unavailable", Some("5")));
+    assert_eq!(answer.header("www-authenticate"), None);
 }
 
 async fn an_issuer_that_cannot_work_is_left_out(backend: Backend) {
@@ -176,7 +180,7 @@ async fn an_issuer_that_cannot_work_is_left_out(backend: Backend) {
     assert_eq!(world.name(&world.token(json!({}))).await, "caller");
     assert!(log.text().contains("trusted issuer broken of tenant acme cannot judge tokens"), "{}", log.text());
     let answer = world.whoami(&world.token(json!({"iss": "https://broken.example"}))).await;
-    assert_eq!(answer.status, 401);
+    assert_eq!(answer.status, 503, "the settings are wrong, and not the token");
     assert!(log.text().contains("HS256"), "the reason, for operators: {}", log.text());
     // And an issuer that is switched off, or whose tenant is.
     let off = trusted_issuers::TrustedIssuer { enabled: false, ..world.issuer("acme", "idp").await };
@@ -232,7 +236,7 @@ async fn a_row_that_cannot_be_read_harms_its_issuer_alone(backend: Backend) {
     ] {
         damage(&world, CLAIMS, &close.id, claims).await;
         for token in [&batch, &other] {
-            assert_eq!(world.name(token).await, "401 JWKS fetch failed", "{claims}");
+            assert_eq!(world.name(token).await, "503 JWKS fetch failed", "{claims}");
         }
         assert_eq!(world.name(&twin).await, "second", "nobody else notices");
         let reason = format!("trusted issuer idp of tenant acme cannot judge tokens: {why}");

@@ -1,5 +1,7 @@
 //! What each route takes and answers.
 
+mod deeds;
+
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
@@ -192,7 +194,7 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
             ("/{noun}", Some(noun)) => many(method, noun),
             ("/{noun}/{name}", Some(noun)) => one(method, noun),
             ("/{noun}/{name}/check", Some(noun)) if *method == Method::POST => Some(check(noun)),
-            _ => None,
+            (rest, _) => deeds::of_tenant(method, rest),
         };
     }
     match path {
@@ -201,7 +203,7 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
         path if path.starts_with("/api/v1/users/") => user(method, path),
         path if path.starts_with("/api/v1/invites") => invites(method, path),
         path if path.starts_with("/api/v1/personal_tokens") => personal_tokens(method, path),
-        _ => None,
+        path => deeds::of_deployment(method, path),
     }
 }
 

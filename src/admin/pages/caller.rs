@@ -160,6 +160,11 @@ fn bad_form(status: StatusCode, cause: String) -> PageError {
 }
 
 impl Posted {
+    /// All values of a field.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.fields.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
     /// The first value of a field.
     #[must_use]
     pub fn one(&self, name: &str) -> Option<&str> {

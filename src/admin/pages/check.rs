@@ -52,7 +52,7 @@ pub async fn check(
         hidden: &hidden,
         findings: findings.as_deref(),
     };
-    Ok(form.page(&app, &posted.caller))
+    form.page(&app, &posted.caller).await
 }
 
 async fn found(app: &App, posted: &Posted, place: &Place, name: Option<&str>, thing: &Value) -> Vec<Finding> {

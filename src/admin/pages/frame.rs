@@ -1,6 +1,6 @@
 //! What is around every admin page: who is here, whose things these are, and the ways to the others.
 
-use super::caller::Caller;
+use super::{caller::Caller, expiring};
 use crate::{app::App, store::tenants::Tenant};
 
 /// A link of the navigation.
@@ -12,6 +12,8 @@ pub struct Way {
     pub text: &'static str,
     /// Whether this page is one of its.
     pub is_here: bool,
+    /// How many things there wait for somebody.
+    pub waiting: usize,
 }
 
 /// Around a page.
@@ -34,7 +36,7 @@ pub struct Frame {
 }
 
 /// The pages of a tenant: their part of the path, and what links say.
-const OF_TENANT: [(&str, &str); 12] = [
+const OF_TENANT: [(&str, &str); 14] = [
     ("", "Overview"),
     ("connections", "Connections"),
     ("clients", "Applications"),
@@ -46,16 +48,32 @@ const OF_TENANT: [(&str, &str); 12] = [
     ("virtual_accounts", "Virtual accounts"),
     ("resources", "Resources"),
     ("service_tokens", "Service tokens"),
+    ("expiring", "Expiring"),
+    ("audit", "Audit log"),
     ("settings", "Settings"),
 ];
 
+/// The pages of the deployment.
+const OF_PLATFORM: [(&str, &str); 4] = [
+    ("/admin/_/tenants", "Organisations"),
+    ("/admin/_/keys", "Signing keys"),
+    (expiring::OF_PLATFORM, "Expiring"),
+    ("/admin/_/audit", "Audit log"),
+];
+
 /// What a page may say that was done, by the word that its address carries: nothing of the address itself is ever shown.
-const DONE: [(&str, &str); 7] = [
+const DONE: [(&str, &str); 13] = [
     ("created", "It was created."),
     ("saved", "The changes were saved."),
     ("unchanged", "Nothing had changed."),
     ("deleted", "It was deleted."),
     ("revoked", "It was revoked: whatever uses it is refused from now on."),
+    ("removed", "The role was taken."),
+    ("added", "The roles were given."),
+    ("invited", "The invite is on its way."),
+    ("rotated", "The next key was made."),
+    ("waiting", "Nothing was done: the next key is there already."),
+    ("shown", "Nothing was done: this had been sent before, and what it made is shown only once."),
     ("deactivated", "The user was deactivated: their sessions and tokens have ended."),
     ("activated", "The user may come in again."),
 ];
@@ -64,10 +82,19 @@ impl Frame {
     /// Around a page of a tenant.
     #[must_use]
     pub fn of_tenant(app: &App, caller: &Caller, tenant: &Tenant, section: &str, title: impl Into<String>) -> Self {
-        let ways = OF_TENANT.map(|(part, text)| Way { href: address(&tenant.name, part), text, is_here: part == section });
+        let near = app.endings.near(Some(&tenant.name), app.clock.now());
+        let way = |(part, text)| {
+            let waiting = if part == "expiring" { near } else { 0 };
+            Way { href: address(&tenant.name, part), text, is_here: part == section, waiting }
+        };
+        let mut ways = OF_TENANT.map(way).to_vec();
+        if caller.operator.is_platform() {
+            // Their hosts are the deployment's.
+            ways.insert(ways.len() - 3, way(("sites", "Sites")));
+        }
         Self {
             tenant: Some((tenant.name.clone(), tenant.display_name.clone())),
-            ways: ways.to_vec(),
+            ways,
             ..Self::of_platform(app, caller, "", title)
         }
     }
@@ -75,9 +102,15 @@ impl Frame {
     /// Around a page of the deployment.
     #[must_use]
     pub fn of_platform(app: &App, caller: &Caller, section: &str, title: impl Into<String>) -> Self {
-        let pages = [("/admin/_/tenants", "Organisations")];
         let platform = match caller.operator.is_platform() {
-            true => pages.map(|(href, text)| Way { href: href.to_owned(), text, is_here: href == section }).to_vec(),
+            true => {
+                let near = app.endings.near(None, app.clock.now());
+                let way = |(href, text): (&'static str, &'static str)| {
+                    let waiting = if href == expiring::OF_PLATFORM { near } else { 0 };
+                    Way { href: href.to_owned(), text, is_here: href == section, waiting }
+                };
+                OF_PLATFORM.map(way).to_vec()
+            }
             false => Vec::new(),
         };
         let query = caller.path.split_once('?').map_or("", |(_, query)| query);

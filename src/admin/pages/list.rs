@@ -83,7 +83,16 @@ impl List {
         columns: &'a [&'a str],
         add: Option<(String, &'a str)>,
     ) -> Page<'a> {
-        Page { frame, failed: false, title, columns, list: self, add }
+        Page { frame, failed: false, title, columns, list: self, add, beside: None }
+    }
+}
+
+impl Page<'_> {
+    /// With a way to another page beside it.
+    #[must_use]
+    pub fn beside(mut self, href: Option<String>, text: &'static str) -> Self {
+        self.beside = href.map(|href| (href, text));
+        self
     }
 }
 
@@ -97,6 +106,7 @@ pub struct Page<'a> {
     columns: &'a [&'a str],
     list: &'a List,
     add: Option<(String, &'a str)>,
+    beside: Option<(String, &'static str)>,
 }
 
 #[cfg(test)]

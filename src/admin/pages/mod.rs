@@ -11,16 +11,23 @@
 //! `caller` stands before every page: who asks, and whether a form is really theirs. `fields` says which settings each noun's
 //! form has, in the spelling of the declarative file, so that pages, API and file cannot disagree.
 
+mod audit;
 mod caller;
 mod check;
 mod claims;
 mod confirm;
+mod directories;
+mod expiring;
 mod fields;
 mod form;
 mod frame;
 mod guide;
+mod invites;
+mod keys;
 mod list;
+mod once;
 mod overview;
+mod resources;
 mod sheet;
 mod tenants;
 mod things;
@@ -29,10 +36,13 @@ mod users;
 
 use axum::{
     Router,
+    http::header,
+    middleware,
+    response::Response,
     routing::{get, post},
 };
 
-use crate::app::App;
+use crate::{app::App, page};
 
 /// The pages; they need the session layer around them.
 pub fn routes() -> Router<App> {
@@ -40,6 +50,15 @@ pub fn routes() -> Router<App> {
         .route("/admin", get(overview::show))
         .route("/admin/_/tenants", get(tenants::list).post(tenants::create))
         .route("/admin/_/tenants/new", get(tenants::new))
+        .route("/admin/_/audit", get(audit::of_platform))
+        .route("/admin/_/audit/export", get(audit::export))
+        .route("/admin/_/audit/verification", post(audit::verify))
+        .route("/admin/_/keys", get(keys::list))
+        .route("/admin/_/keys/{key}/rotate", get(keys::ask).post(keys::rotate))
+        .route("/admin/_/expiring", get(expiring::of_platform))
+        .route("/admin/{tenant}/expiring", get(expiring::of_tenant))
+        .route("/admin/{tenant}/audit", get(audit::of_tenant))
+        .route("/admin/{tenant}/audit/export", get(audit::export_of_tenant))
         .route("/admin/_/tokens", get(tokens::list).post(tokens::create))
         .route("/admin/_/tokens/{id}/revoke", get(tokens::ask).post(tokens::revoke))
         .route("/admin/{tenant}", get(overview::of_tenant))
@@ -51,10 +70,30 @@ pub fn routes() -> Router<App> {
         .route("/admin/{tenant}/users/{id}/activate", post(users::activate))
         .route("/admin/{tenant}/users/{id}/edit", get(users::edit).post(users::save))
         .route("/admin/{tenant}/users/{id}/delete", get(users::ask).post(users::delete))
+        .route("/admin/{tenant}/directories/{name}/token", get(directories::ask).post(directories::make))
+        .route("/admin/{tenant}/directories/{name}/tokens/{id}/revoke", get(directories::confirm).post(directories::revoke))
+        .route("/admin/{tenant}/invites", get(invites::list).post(invites::create))
+        .route("/admin/{tenant}/invites/new", get(invites::new))
+        .route("/admin/{tenant}/invites/{id}/resend", post(invites::resend))
+        .route("/admin/{tenant}/invites/{id}/revoke", get(invites::ask).post(invites::revoke))
+        .route("/admin/{tenant}/resources/new", get(resources::new))
+        .route("/admin/{tenant}/resources/{name}", get(resources::show))
+        .route("/admin/{tenant}/resources/{name}/role", post(resources::set))
+        .route("/admin/{tenant}/resources/{name}/collaborators", get(resources::find).post(resources::add))
+        .route("/admin/{tenant}/resources/{name}/collaborators/remove", get(resources::ask).post(resources::remove))
         .route("/admin/{tenant}/service_tokens/{name}/token", get(tokens::ask_renewal).post(tokens::renew))
         .route("/admin/{tenant}/{noun}", get(things::list).post(things::create))
         .route("/admin/{tenant}/{noun}/new", get(things::new))
         .route("/admin/{tenant}/{noun}/{name}", get(things::edit).post(things::save))
         .route("/admin/{tenant}/{noun}/{name}/check", post(check::check))
         .route("/admin/{tenant}/{noun}/{name}/delete", get(things::ask).post(things::delete))
+        .layer(middleware::map_response(scripted))
+}
+
+/// The pages have small scripts of ours, each a file; nothing inline runs. A page that needs more has said so.
+async fn scripted(mut response: Response) -> Response {
+    if !response.headers().contains_key(header::CONTENT_SECURITY_POLICY) {
+        page::set_policy(response.headers_mut(), &page::content_security_policy(&[], true));
+    }
+    response
 }

@@ -10,6 +10,7 @@ use axum::{
 
 use super::{
     caller::Caller,
+    expiring,
     frame::{Frame, address},
 };
 use crate::{
@@ -35,6 +36,9 @@ struct Page<'a> {
     tenant: &'a store::tenants::Tenant,
     domains: &'a str,
     counts: &'a [(String, &'static str, String)],
+    rows: &'a [expiring::Told],
+    of_all: bool,
+    expiring: &'a str,
 }
 
 /// `GET /admin/{tenant}`
@@ -56,6 +60,15 @@ pub async fn of_tenant(State(app): State<App>, caller: Caller, Path(name): Path<
     let number = |count: i64| if count > MOST { format!("more than {MOST}") } else { count.to_string() };
     let counts = counts.map(|(part, text, count)| (address(&tenant.name, part), text, number(count)));
     let frame = Frame::of_tenant(&app, &caller, &tenant, "", tenant.display_name.clone());
-    let page = Page { frame: &frame, failed: false, tenant: &tenant, domains: &domains, counts: &counts };
+    let page = Page {
+        frame: &frame,
+        failed: false,
+        tenant: &tenant,
+        domains: &domains,
+        counts: &counts,
+        rows: &expiring::near(&app, &tenant).await?,
+        of_all: false,
+        expiring: &address(&tenant.name, "expiring"),
+    };
     Ok(page.into_response())
 }

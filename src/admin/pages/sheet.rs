@@ -39,6 +39,8 @@ pub struct Sheet<'a> {
     pub hidden: &'a [(&'static str, String)],
     /// What to do elsewhere.
     pub guide: Option<Guide>,
+    /// What stands above the form, as its own template has written it.
+    pub section: Option<String>,
     /// Whether there is such a thing already.
     pub is_stored: bool,
     /// Where it is checked without being saved, if it can be.
@@ -61,6 +63,7 @@ struct Page<'a> {
     back_text: &'a str,
     lead: &'a str,
     guide: Option<Guide>,
+    section: Option<String>,
     action: &'a str,
     hidden: &'a [(&'static str, String)],
     shown: &'a [Shown],
@@ -90,6 +93,7 @@ impl Sheet<'_> {
             back_text: self.back.1,
             lead: self.noun.lead,
             guide: self.guide,
+            section: self.section,
             action: self.action,
             hidden: self.hidden,
             shown: &shown,

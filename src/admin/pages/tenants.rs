@@ -60,6 +60,7 @@ fn sheet(app: &App, caller: &Caller, posted: Option<&Posted>, faults: &[Fault]) 
         faults,
         hidden: &[],
         guide: None,
+        section: None,
         is_stored: false,
         check: None,
         findings: None,

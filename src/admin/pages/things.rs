@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{
     caller::{Caller, Posted, missing},
     confirm::{self, Question},
+    directories,
     fields::{self, Noun},
     form,
     frame::{Frame, address},
@@ -114,7 +115,8 @@ pub async fn list(
     let frame = Frame::of_tenant(&app, &caller, &place.tenant, place.noun.name, place.noun.title);
     let columns: Vec<&str> = std::iter::once("Name").chain(place.noun.columns.iter().map(|(title, _)| *title)).collect();
     let add = Some((format!("{}/new", place.list()), place.noun.add));
-    Ok(list.page(&frame, place.noun.title, &columns, add).into_response())
+    let invites = (place.noun.name == "users").then(|| address(&place.tenant.name, "invites"));
+    Ok(list.page(&frame, place.noun.title, &columns, add).beside(invites, "Invites").into_response())
 }
 
 fn row(place: &Place, thing: &Value) -> Option<Row> {
@@ -154,7 +156,7 @@ impl<'a> Form<'a> {
     }
 
     /// The page; with faults 422.
-    pub fn page(&self, app: &App, caller: &Caller) -> Response {
+    pub async fn page(&self, app: &App, caller: &Caller) -> Result<Response, PageError> {
         let (place, noun) = (self.place, self.place.noun);
         let is_tenant = place.key == single::Noun::Tenant;
         let title = match self.name {
@@ -163,6 +165,10 @@ impl<'a> Form<'a> {
             None => noun.add.to_owned(),
         };
         let back = if is_tenant { (address(&place.tenant.name, ""), "Overview") } else { (place.list(), noun.title) };
+        let section = match self.name {
+            Some(name) => directories::section(app, place, name).await?,
+            None => None,
+        };
         let delete = self.name.filter(|_| !is_tenant).map(|name| format!("{}/delete", place.path(name)));
         let renewable = self.name.filter(|_| place.key == single::Noun::ServiceTokens);
         let also = renewable.map(|name| (format!("{}/token", place.path(name)), "Make a new token …"));
@@ -175,13 +181,14 @@ impl<'a> Form<'a> {
             faults: self.faults,
             hidden: self.hidden,
             guide: guide::of(app, &place.tenant, noun, self.thing),
+            section,
             is_stored: self.name.is_some(),
             check: inspection::covers(place.key).then(|| format!("{}/check", place.path(self.name.unwrap_or("new")))),
             findings: self.findings,
             delete: delete.as_deref(),
             also,
         };
-        sheet.page(&Frame::of_tenant(app, caller, &place.tenant, noun.name, title))
+        Ok(sheet.page(&Frame::of_tenant(app, caller, &place.tenant, noun.name, title)))
     }
 }
 
@@ -200,7 +207,7 @@ pub async fn new(
     let Some((thing, hidden)) = place.noun.beginning(&asked) else {
         return Ok(guide::choose(&app, &caller, &place).into_response());
     };
-    Ok(Form::blank(&place, None, &thing, &hidden).page(&app, &caller))
+    Form::blank(&place, None, &thing, &hidden).page(&app, &caller).await
 }
 
 /// `POST /admin/{tenant}/{noun}`
@@ -224,7 +231,7 @@ pub async fn edit(
 ) -> Result<Response, PageError> {
     let place = Place::find(&app, &caller, &tenant, &noun).await?;
     let thing = place.stored(&app, &name).await?;
-    Ok(Form::blank(&place, Some(&name), &thing, &[]).page(&app, &caller))
+    Form::blank(&place, Some(&name), &thing, &[]).page(&app, &caller).await
 }
 
 /// `POST /admin/{tenant}/{noun}/{name}`
@@ -242,7 +249,7 @@ pub async fn save(
 pub async fn settings(State(app): State<App>, caller: Caller, Path(tenant): Path<String>) -> Result<Response, PageError> {
     let place = Place::settings(caller.tenant(&app, &tenant).await?);
     let thing = place.stored(&app, &tenant).await?;
-    Ok(Form::blank(&place, Some(&tenant), &thing, &[]).page(&app, &caller))
+    Form::blank(&place, Some(&tenant), &thing, &[]).page(&app, &caller).await
 }
 
 /// `POST /admin/{tenant}/settings`
@@ -266,12 +273,12 @@ impl Write<'_> {
     async fn run(self) -> Result<Response, PageError> {
         // "Add rows" saves nothing.
         if self.posted.one("more").is_some() {
-            return Ok(self.again(&[]));
+            return self.again(&[]).await;
         }
         let fields = self.place.noun.fields(&self.base);
         let mut thing = match form::read(fields, &|name| self.posted.one(name), self.base.clone()) {
             Ok(thing) => thing,
-            Err(faults) => return Ok(self.again(&faults)),
+            Err(faults) => return self.again(&faults).await,
         };
         // What a stored thing is called is not what a form says.
         for field in fields.iter().filter(|field| field.fixed && self.name.is_some()) {
@@ -285,14 +292,14 @@ impl Write<'_> {
                 self.app.deliveries.nudge();
                 Ok(token.unwrap_or_else(|| self.written(&plan, &thing)))
             }
-            Err(Refusal::Faults(faults)) => Ok(self.again(&faults)),
+            Err(Refusal::Faults(faults)) => self.again(&faults).await,
             Err(Refusal::Exists) => {
                 let text = format!("there is a {} of this name already", self.place.key.word());
-                Ok(self.again(&[Fault { path: self.place.noun.key.to_owned(), text }]))
+                self.again(&[Fault { path: self.place.noun.key.to_owned(), text }]).await
             }
             Err(Refusal::Missing) => Err(missing(self.place.key.word())),
-            Err(Refusal::Forbidden(text) | Refusal::Conflict(text)) => Ok(self.again(&whole(text.to_owned()))),
-            Err(Refusal::LastAdministrator) => Ok(self.again(&whole(LastAdministrator.to_string()))),
+            Err(Refusal::Forbidden(text) | Refusal::Conflict(text)) => self.again(&whole(text.to_owned())).await,
+            Err(Refusal::LastAdministrator) => self.again(&whole(LastAdministrator.to_string())).await,
             Err(Refusal::Store(e)) => Err(e.into()),
         }
     }
@@ -334,9 +341,11 @@ impl Write<'_> {
         confirm::done(&to, what)
     }
 
-    fn again(&self, faults: &[Fault]) -> Response {
+    async fn again(&self, faults: &[Fault]) -> Result<Response, PageError> {
         let (place, name, thing, hidden) = (self.place, self.name, &self.base, &self.hidden[..]);
-        Form { place, name, thing, posted: Some(self.posted), faults, hidden, findings: None }.page(self.app, &self.posted.caller)
+        Form { place, name, thing, posted: Some(self.posted), faults, hidden, findings: None }
+            .page(self.app, &self.posted.caller)
+            .await
     }
 }
 

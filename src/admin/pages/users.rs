@@ -19,6 +19,7 @@ use crate::{
     error::PageError,
     moment::Moment,
     operator::may_judge,
+    policy::email::Email,
     store::{
         dossiers::{self, Living, Membership, Pushed, Upstream},
         receipts::{self, Receipt},
@@ -34,7 +35,12 @@ fn path(tenant: &Tenant, id: &str) -> String {
 /// A user of a tenant that this operator administers.
 async fn find(app: &App, caller: &Caller, (tenant, id): (&str, &str)) -> Result<(Tenant, User), PageError> {
     let tenant = caller.tenant(app, tenant).await?;
-    let user = if id.contains('\0') { None } else { users::find(&app.db, id).await? };
+    // Lists elsewhere know a user by address.
+    let user = match Email::parse(id) {
+        _ if id.contains('\0') => None,
+        Some(email) => users::find_by_email(&app.db, &tenant.id, &email).await?,
+        None => users::find(&app.db, id).await?,
+    };
     let user = user.filter(|user| user.tenant_id == tenant.id).ok_or_else(|| missing("user"))?;
     Ok((tenant, user))
 }

@@ -132,6 +132,7 @@ fn read_oidc(context: &Context<'_>, node: &Node) -> Option<(OidcSettings, Option
         allowed_algs: f.one_or_more("allowed_algs"),
         skew: f.int("skew", 0..=crate::policy::connection::MAX_SKEW),
         allowed_tenants: f.one_or_more("allowed_tenants"),
+        client_secret_expires_on: f.value("client_secret_expires_on"),
         hosted_domains: f.one_or_more("hosted_domains"),
     };
     f.finish();

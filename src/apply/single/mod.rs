@@ -34,7 +34,7 @@ use super::{
     plan::Plan,
     read,
     reader::{Context, Problem},
-    trail,
+    rivals, trail,
 };
 use crate::{
     seal::Sealer,
@@ -47,7 +47,7 @@ use crate::{
         users,
     },
 };
-use show::Found;
+pub(super) use show::Found;
 
 /// On whose behalf something is changed, and how far that reaches.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +88,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
+    pub(super) fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         Self { path: path.into(), text: text.into() }
     }
 }
@@ -159,6 +159,7 @@ pub async fn put(
     let context = Context::literal("");
     let file = read::one(&context, tenant, noun, &literal.node);
     literal.judge(context.into_problems())?;
+    rivals::judge(tx, order, tenant, old.as_ref(), &file).await?;
     let hashed = match file.users.first() {
         Some(user) => passwords::of_one(tx, order.hashing, tenant, user).await?,
         None => Vec::new(),
@@ -185,6 +186,10 @@ pub async fn put(
         for client in &file.clients {
             work.landings(tenant, client).await?;
         }
+    }
+    // Of other tenants only those learn who administer them all.
+    if order.platform && matches!(noun, Noun::TrustedIssuers | Noun::Connections) {
+        work.rivals(Some(tenant)).await?;
     }
     let (plan, problems) = work.into_parts();
     literal.judge(problems)?;

@@ -163,7 +163,7 @@ fn judge_at_hash(claims: &Claims, access_token: &str) -> Result<(), Fault> {
     let algorithm = match claims.alg() {
         Some(Alg::RS256 | Alg::PS256 | Alg::ES256) => &digest::SHA256,
         Some(Alg::RS384 | Alg::PS384 | Alg::ES384) => &digest::SHA384,
-        Some(Alg::RS512 | Alg::PS512 | Alg::EdDSA) => &digest::SHA512,
+        Some(Alg::RS512 | Alg::PS512 | Alg::ES512 | Alg::EdDSA) => &digest::SHA512,
         None => {
             return Err(Cause::AccessTokenHash.with("the ID token has no signature that at_hash could be computed with"));
         }

@@ -103,7 +103,8 @@ pub fn find(headers: &HeaderMap, accepts: &Accepts, site: &Site) -> Result<Optio
     }
     let cookie = |name: &str| only_cookie(headers, name).filter(|value| !value.is_empty());
     let session = cookie(&site.cookie).map(Credential::Session);
-    Ok(session.or_else(|| cookie(ACCESS_COOKIE).map(Credential::Cookie)))
+    let access = || cookie(ACCESS_COOKIE).filter(|_| site.settings.access_cookie).map(Credential::Cookie);
+    Ok(session.or_else(access))
 }
 
 /// Every value that a cookie has.

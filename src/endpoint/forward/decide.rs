@@ -51,6 +51,8 @@ pub enum Verdict {
     Forbidden(String),
     /// There is no telling now; the cause is for the log.
     Unavailable(String),
+    /// Nor is there while the token's issuer cannot be asked: the promised text, and the cause for the log.
+    Unasked(String, String),
 }
 
 /// Decides.
@@ -101,6 +103,9 @@ pub async fn decide(app: &App, question: &Question) -> Verdict {
         }
         Err(Refusal::Denied(Denied::Store(e))) => Verdict::Unavailable(e.to_string()),
         Err(Refusal::Denied(Denied::Unavailable(cause))) => Verdict::Unavailable(cause),
+        Err(Refusal::Denied(Denied::Invalid(invalid))) if invalid.is_unasked() => {
+            Verdict::Unasked(invalid.to_string(), invalid.detail())
+        }
         // Whoever has signed in and is nobody the site takes would be sent round in circles.
         Err(Refusal::Denied(Denied::Invalid(invalid))) if matches!(credential, Credential::Session(_)) => {
             Verdict::Forbidden(invalid.detail())
@@ -213,7 +218,8 @@ async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer, pr
         return no("another tenant");
     }
     let accepted = match &bearer.source {
-        _ if is_ours(bearer) => accepts.own,
+        // One that a foreign token was exchanged for is still that issuer's word about its bearer.
+        source if is_ours(bearer) => accepts.own && source.as_ref().is_none_or(|source| accepts.holds(source)),
         Some(source) => accepts.holds(source),
         None => false,
     };

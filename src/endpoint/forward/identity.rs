@@ -42,7 +42,7 @@ pub async fn headers(app: &App, site: &Site, bearer: &Bearer, at: &str) -> Resul
             claims.insert("iss".to_owned(), bearer.issuer.clone().into());
             vec![ascii(&Value::Object(claims))]
         }
-        ForwardMethod::JwtHeader => vec![signed(app, site, told(site, bearer), bearer, at)?],
+        ForwardMethod::JwtHeader => vec![signed(app, site, told(site, bearer), bearer, at).await?],
         ForwardMethod::Bearer | ForwardMethod::None => Vec::new(),
     };
     let named = site.headers.iter().zip(values);
@@ -69,12 +69,17 @@ async fn separate(app: &App, bearer: &Bearer) -> Result<Vec<String>, String> {
     // escaped, and a team is nobody.
     let user = match bearer.principals.first().filter(|principal| principal.kind != Kind::Team) {
         Some(principal) => safe(&principal.name, b"/"),
-        None => format!("{}/{}", safe(&issuer_name(app, bearer).await?, b"/"), safe(&bearer.subject, b"/")),
+        None => abroad(app, bearer).await?,
     };
     let teams: Vec<String> = bearer.teams.iter().map(|team| safe(&team.name, b",")).collect();
     let values = [user, safe(bearer.email.as_deref().unwrap_or_default(), b""), safe(name(bearer), b""), teams.join(",")];
     debug_assert_eq!(values.len(), SEPARATE.len());
     Ok(values.into())
+}
+
+/// A foreign subject, with the name here of its issuer.
+async fn abroad(app: &App, bearer: &Bearer) -> Result<String, String> {
+    Ok(format!("{}/{}", safe(&issuer_name(app, bearer).await?, b"/"), safe(&bearer.subject, b"/")))
 }
 
 async fn issuer_name(app: &App, bearer: &Bearer) -> Result<String, String> {
@@ -116,9 +121,18 @@ fn told(site: &Site, bearer: &Bearer) -> Map<String, Value> {
     claims
 }
 
-/// A JWT of ours that says the same, for this site alone and for a short time.
-fn signed(app: &App, site: &Site, mut claims: Map<String, Value>, bearer: &Bearer, at: &str) -> Result<String, String> {
+/// A JWT of ours that says the same, for this site alone and for a short time. Services know people by `iss` and `sub`, and
+/// believe `iss` that an address is verified: under our name, neither is what a foreign issuer chose.
+async fn signed(app: &App, site: &Site, mut claims: Map<String, Value>, bearer: &Bearer, at: &str) -> Result<String, String> {
     let now = app.clock.now();
+    claims.remove("origin");
+    if bearer.source.is_some() {
+        claims.insert("sub".to_owned(), abroad(app, bearer).await?.into());
+        claims.insert("origin".to_owned(), json!({"iss": bearer.issuer, "sub": bearer.subject}));
+        if let Some(verified) = claims.get_mut("email_verified") {
+            *verified = false.into();
+        }
+    }
     let end = now + lifetime(site);
     for (name, value) in [
         ("iss", Value::from(app.issuer())),

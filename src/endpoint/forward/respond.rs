@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{decide::Verdict, question::Question, remembered::Kept};
 use crate::{
-    error::PageError,
+    error::{PageError, RETRY_AFTER},
     oauth::{
         error::{Code, error},
         protected_resource::{Challenge, metadata_url},
@@ -85,6 +85,11 @@ pub fn respond(dialect: Dialect, question: &Question, verdict: Verdict) -> Respo
             tracing::error!(cause, "forward auth: cannot decide");
             let body = json!({"error": "temporarily_unavailable", "error_description": "try again later"});
             (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+        }
+        Verdict::Unasked(text, cause) => {
+            tracing::info!(text, cause, "forward auth: cannot decide while the token's issuer cannot be asked");
+            let body = json!({"error": "temporarily_unavailable", "error_description": text});
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER.to_string())], Json(body)).into_response()
         }
     };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

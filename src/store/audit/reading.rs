@@ -11,7 +11,7 @@ use crate::store::{
 pub struct Filter<'a> {
     /// About things of this tenant.
     pub tenant_id: Option<&'a str>,
-    /// By whom: the words, or the user's row id.
+    /// By whom: the words, the user's row id, or the address of a user or administrator.
     pub actor: Option<&'a str>,
     /// What was done.
     pub action: Option<&'a str>,
@@ -29,7 +29,8 @@ impl<'a> Filter<'a> {
             sql.push(" AND tenant_id = ").bind(tenant);
         }
         if let Some(actor) = self.actor {
-            sql.push(" AND (actor = ").bind(actor).push(" OR actor_id = ").bind(actor).push(")");
+            sql.push(" AND (actor IN (").bind(actor).push(", 'administrator ' || ").bind(actor);
+            sql.push(", 'user ' || ").bind(actor).push(") OR actor_id = ").bind(actor).push(")");
         }
         if let Some(action) = self.action {
             sql.push(" AND action = ").bind(action);
@@ -52,11 +53,17 @@ impl<'a> Filter<'a> {
 /// # Errors
 /// What the database says.
 pub async fn page(db: &Db, filter: &Filter<'_>, before: Option<i64>, limit: i64) -> Result<Vec<Entry>> {
+    read(db, &newest(filter, before, limit)).await
+}
+
+/// What [`page`] asks.
+#[must_use]
+pub fn newest<'a>(filter: &Filter<'a>, before: Option<i64>, limit: i64) -> Statement<'a> {
     let mut sql = Statement::new("SELECT * FROM audit WHERE seq < ");
     sql.bind(before.unwrap_or(i64::MAX));
     filter.narrow(&mut sql);
     sql.push(" ORDER BY seq DESC LIMIT ").bind(limit);
-    read(db, &sql).await
+    sql
 }
 
 /// The oldest first: at most `limit` after the entry `after`.

@@ -78,7 +78,14 @@ fn tokens_hold_exactly_what_is_promised() {
 fn a_principals_token_says_whom_it_acts_as_and_where_it_came_from() {
     let audience = ["https://api.example".to_owned()];
     let actor = Actor { kind: Kind::ExternalIdentity, id: "p-1".into(), mapping: Some(("m-1".into(), 3)) };
-    let origin = Origin { iss: "https://idp.example".into(), sub: "repo:a/b".into(), source: "ti-1".into() };
+    let origin = Origin {
+        iss: "https://idp.example".into(),
+        sub: "repo:a/b".into(),
+        email: Some("ci@idp.example".into()),
+        source: "ti-1".into(),
+        terms: "t".into(),
+        grant: None,
+    };
     let spec = PrincipalSpec {
         issuer: ISSUER,
         subject: "p-1",
@@ -88,7 +95,6 @@ fn a_principals_token_says_whom_it_acts_as_and_where_it_came_from() {
         scope: "",
         acts_as: &[actor],
         origin: Some(&origin),
-        email: None,
         alg: SigningAlg::ES256,
         lifetime: 900,
     };
@@ -100,7 +106,7 @@ fn a_principals_token_says_whom_it_acts_as_and_where_it_came_from() {
         json!({"iss": ISSUER, "sub": "p-1", "aud": "https://api.example", "client_id": "ci", "exp": 1_000, "iat": 100,
             "jti": issued.jti, "tenant": "acme",
             "acts_as": [{"kind": "external_identity", "id": "p-1", "mapping": ["m-1", 3]}],
-            "origin": {"iss": "https://idp.example", "sub": "repo:a/b", "source": "ti-1"}})
+            "origin": {"iss": "https://idp.example", "sub": "repo:a/b", "email": "ci@idp.example", "source": "ti-1", "terms": "t"}})
     );
 }
 

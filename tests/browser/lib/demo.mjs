@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = process.env.GATEHOUSE_BIN ?? fileURLToPath(new URL('../../../target/debug/gatehouse', import.meta.url));
+export const PROGRAM = process.env.GATEHOUSE_BIN ?? fileURLToPath(new URL('../../../target/debug/gatehouse', import.meta.url));
 const READY_WITHIN = 30_000;
 
 export async function startDemo() {

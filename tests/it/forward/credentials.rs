@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::{API, BROWSER, DIALECTS, Guarded, foreign};
-use gatehouse::oauth::client::SigningAlg;
+use gatehouse::{
+    oauth::client::{GrantType, SigningAlg},
+    params, store,
+};
 
 use crate::{
     on_both,
@@ -14,7 +17,10 @@ on_both!(
     an_exchanged_token_is_ours,
     one_credential_is_taken,
     tokens_come_in_the_header_of_their_issuer,
-    claims_are_as_the_site_has_them
+    claims_are_as_the_site_has_them,
+    an_address_is_the_one_of_today,
+    a_site_may_do_without_the_cookie_of_the_hops,
+    an_issuer_that_cannot_be_asked_is_no_bad_token
 );
 
 async fn one_credential_is_taken(backend: Backend) {
@@ -110,7 +116,22 @@ async fn claims_are_as_the_site_has_them(backend: Backend) {
     }
 }
 
-/// A token that we gave for one of okta's is ours, wherever it came from.
+/// Whoever has a sibling of the site's host can give browsers a cookie of that name: a site may do without.
+async fn a_site_may_do_without_the_cookie_of_the_hops(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let own = world.own().await;
+    let (cookie, header) = (format!("accessToken={own}"), format!("Bearer {own}"));
+    for (settings, by_cookie) in [(json!({}), 200), (json!({"access_cookie": true}), 200), (json!({"access_cookie": false}), 401)]
+    {
+        let mut site = json!({"hosts": ["plain.example"]});
+        site.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        world.site("plain", site).await;
+        assert_eq!(world.status("plain.example", "/", &[API, ("cookie", &cookie)]).await, by_cookie, "{settings}");
+        assert_eq!(world.status("plain.example", "/", &[API, ("authorization", &header)]).await, 200);
+    }
+}
+
+/// A token that we gave for one of okta's is ours, and okta's word about its bearer all the same.
 async fn an_exchanged_token_is_ours(backend: Backend) {
     let world = Guarded::new(backend).await;
     let id = world.external_identity("ci", "repo:acme").await;
@@ -118,8 +139,15 @@ async fn an_exchanged_token_is_ours(backend: Backend) {
         "iss": world.url, "sub": id, "aud": world.url, "client_id": "web", "tenant": "acme", "scope": "", "jti": "j",
         "iat": START, "exp": START + 600,
         "acts_as": [{"kind": "external_identity", "id": id, "mapping": ["mapping-ci", 1]}],
-        "origin": {"iss": super::OKTA, "sub": "repo:acme", "source": "issuer-okta"},
+        "origin": {
+            "iss": super::OKTA, "sub": "repo:acme", "email": "ceo@acme.example", "source": "issuer-okta",
+            "terms": world.terms("issuer-okta").await, "grant": "token_exchange",
+        },
+        "email": "ceo@acme.example", "email_verified": true,
     });
+    let mut client = store::clients::find(&world.app.db, "web").await.unwrap().unwrap();
+    client.settings.grant_types.push(GrantType::TokenExchange);
+    assert!(store::clients::save(&world.app.db, &client, START).await.unwrap());
     let token = world.app.ring.sign(SigningAlg::ES256, "at+jwt", &claims, START).unwrap();
     let value = format!("Bearer {token}");
     let headers = [API, ("authorization", value.as_str())];
@@ -127,7 +155,50 @@ async fn an_exchanged_token_is_ours(backend: Backend) {
     assert_eq!((answer.status, answer.header("remote-user")), (200, Some("ci")), "{}", answer.body);
     world.site("theirs", json!({"hosts": ["theirs.example"], "issuers": ["okta"]})).await;
     assert_eq!(world.status("theirs.example", "/", &headers).await, 401, "the site does not take ours");
+    // Whom okta sends is let in nowhere else by going through us.
+    world.site("ours", json!({"hosts": ["ours.example"], "issuers": ["gatehouse"]})).await;
+    assert_eq!(world.status("ours.example", "/", &headers).await, 401, "the site does not take okta's");
+    let own = format!("Bearer {}", world.own().await);
+    assert_eq!(world.status("ours.example", "/", &[API, ("authorization", &own)]).await, 200);
+    // No rule believes the address that okta gave, as if it were ours.
+    let rules = json!([{"claim": "email", "values": ["*@acme.example"], "match_type": "glob"}]);
+    world.site("mail", json!({"hosts": ["mail.example"], "issuers": ["gatehouse", "okta"], "claims": rules})).await;
+    assert_eq!(world.status("mail.example", "/", &headers).await, 403);
+    assert_eq!(world.status("mail.example", "/", &[API, ("authorization", &own)]).await, 200);
     world.okta(json!({"header_key": "X-Okta-Token"})).await;
     assert_eq!(world.status("theirs.example", "/", &[API, ("x-okta-token", &token)]).await, 401);
     assert_eq!(world.status("app.example", "/", &[API, ("x-okta-token", &token)]).await, 401, "nor in okta's header");
+}
+
+/// Rules and what the site is told know the address that the person has, and not the one that a token of yesterday says.
+async fn an_address_is_the_one_of_today(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let rules = json!([{"claim": "email", "values": ["*@acme.example"], "match_type": "glob"}]);
+    world.site("mail", json!({"hosts": ["mail.example"], "claims": rules})).await;
+    world.site("told", json!({"hosts": ["told.example"], "identity": {"method": "claims_header"}})).await;
+    let own = format!("Bearer {}", world.own().await);
+    let headers = [API, ("authorization", own.as_str())];
+    assert_eq!(world.status("mail.example", "/", &headers).await, 200);
+    let sql = "UPDATE users SET email = 'gone@other.example', email_proven = FALSE WHERE id = $1";
+    let ada = world.user("ada@acme.example").await;
+    assert_eq!(store::On::from(&world.app.db).publish(sql, params![&ada]).await.unwrap(), 1);
+    assert_eq!(world.status("mail.example", "/", &headers).await, 403);
+    let answer = world.ask(DIALECTS[0], "told.example", "/", &headers).await;
+    let claims: serde_json::Value = serde_json::from_str(answer.header("x-user-claims").unwrap()).unwrap();
+    assert_eq!((&claims["email"], &claims["email_verified"]), (&json!("gone@other.example"), &json!(false)), "{claims}");
+}
+
+/// A client throws away a token that is said to be bad.
+async fn an_issuer_that_cannot_be_asked_is_no_bad_token(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    world.okta(json!({"jwks": null, "jwks_uri": format!("{}/no-keys-here", world.url)})).await;
+    let value = format!("Bearer {}", foreign(json!({})));
+    for dialect in DIALECTS {
+        let answer = world.ask(dialect, "app.example", "/", &[API, ("authorization", &value)]).await;
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")), "{dialect:?}");
+        let expected = json!({"error": "temporarily_unavailable", "error_description": "JWKS fetch failed"});
+        assert_eq!((answer.json(), answer.header("www-authenticate")), (expected, None));
+    }
+    world.okta(json!({})).await;
+    assert_eq!(world.status("app.example", "/", &[API, ("authorization", &value)]).await, 200, "the same token");
 }

@@ -15,6 +15,7 @@ on_both!(
     separate_headers,
     claims_in_one_header,
     a_jwt_that_is_verified_with_our_keys_and_is_no_bearer_token,
+    under_our_name_no_foreign_subject_is_a_user,
     the_token_as_it_came,
     values_cannot_leave_their_header
 );
@@ -106,7 +107,8 @@ async fn a_jwt_that_is_verified_with_our_keys_and_is_no_bearer_token(backend: Ba
     let (header, claims) = decode(jwt);
     assert_eq!((&header["typ"], &header["alg"]), (&json!("identity+jwt"), &json!("RS256")));
     assert_eq!((&claims["iss"], &claims["aud"]), (&json!(world.url), &json!("https://jwt.example")));
-    assert_eq!((&claims["sub"], &claims["idp"], &claims["groups"]), (&json!("00u1"), &json!(super::OKTA), &json!(["eng"])));
+    assert_eq!((&claims["sub"], &claims["idp"], &claims["groups"]), (&json!("okta/00u1"), &json!(super::OKTA), &json!(["eng"])));
+    assert_eq!(claims["origin"], json!({"iss": super::OKTA, "sub": "00u1"}));
     assert_eq!((&claims["iat"], &claims["exp"]), (&json!(START), &json!(START + 120)));
     // Verified by another library, as the site would.
     let jwks = Browser::new().get(&format!("{}/oauth2/jwks", world.url)).await.json();
@@ -134,6 +136,28 @@ async fn a_jwt_that_is_verified_with_our_keys_and_is_no_bearer_token(backend: Ba
     // It does not outlive the token that it speaks of.
     let answer = told(&world, "jwt.example", &foreign(json!({"aud": both, "exp": START + 30}))).await;
     assert_eq!(decode(answer.header("x-user-jwt").unwrap()).1["exp"], json!(START + 30));
+}
+
+/// Services know people by `iss` and `sub`, and believe who signs that an address is verified.
+async fn under_our_name_no_foreign_subject_is_a_user(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let identity = json!({"method": "jwt_header", "include_claims": ["email", "email_verified", "name", "origin", "sub"]});
+    world.site("jwt", json!({"hosts": ["jwt.example"], "issuers": ["gatehouse", "okta"], "identity": identity})).await;
+    let claims = async |token: &str| decode(told(&world, "jwt.example", token).await.header("x-user-jwt").unwrap()).1;
+    let ada = world.user("ada@acme.example").await;
+    let own = claims(&world.own().await).await;
+    assert_eq!((&own["sub"], &own["email"], &own["email_verified"]), (&json!(ada), &json!("ada@acme.example"), &json!(true)));
+    assert_eq!(own.get("origin"), None);
+    let forged = json!({"sub": ada, "email": "ada@acme.example", "email_verified": true, "name": "Ada", "origin": "here"});
+    for named in [false, true] {
+        if named {
+            world.external_identity("ci", &ada).await;
+        }
+        let theirs = claims(&foreign(forged.clone())).await;
+        assert_eq!((&theirs["iss"], &theirs["sub"]), (&own["iss"], &json!(format!("okta/{ada}"))), "{theirs}");
+        assert_eq!(theirs["email_verified"], json!(false), "nobody has proven it to us");
+        assert_eq!(theirs["origin"], json!({"iss": super::OKTA, "sub": ada}));
+    }
 }
 
 fn decode_header(signed: &str) -> &str {

@@ -136,6 +136,12 @@ impl Guarded {
         tx.commit().await.unwrap();
     }
 
+    /// What is asked of an issuer's tokens, as tokens exchanged for them say it.
+    pub async fn terms(&self, issuer: &str) -> String {
+        let catalogue = self.app.trust.catalogue(self.clock.now()).await.unwrap();
+        catalogue.issuer(issuer).unwrap().terms().to_owned()
+    }
+
     /// An external identity that tokens of okta with this `sub` act as.
     pub async fn external_identity(&self, name: &str, sub: &str) -> String {
         let id = format!("principal-{name}");

@@ -18,7 +18,8 @@ on_both!(
     a_session_is_no_older_than_its_token_may_be,
     whom_a_number_names,
     what_the_issuer_asks_for_later,
-    the_code_of_another_issuer_of_the_host
+    the_code_of_another_issuer_of_the_host,
+    a_sign_in_ends_once
 );
 
 async fn abroad(backend: Backend) -> (Guarded, Idp) {
@@ -239,4 +240,33 @@ async fn what_the_issuer_asks_for_later(backend: Backend) {
         let answer = visitor.ask(&world, Dialect::Forward, "app.example", "/").await;
         assert_eq!(answer.status, status, "{more}: {}", answer.body);
     }
+}
+
+/// Whoever keeps the cookie of one sign-in could have us call the issuer, with our secret, as often as they like.
+async fn a_sign_in_ends_once(backend: Backend) {
+    let (world, idp) = abroad(backend).await;
+    let mut visitor = Visitor::default();
+    let callback = callback(&world, &idp, &mut visitor).await;
+    let cookies = visitor.site.clone();
+    let kept = || Visitor { site: cookies.clone(), ..Visitor::default() };
+    let other = Guarded { world: world.second_node_with(&[PROXIES]).await, tenant: world.tenant.clone() };
+    let mut junk = Url::parse(&callback).unwrap();
+    let state = junk.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    junk.query_pairs_mut().clear().append_pair("state", &state).append_pair("code", "junk").append_pair("iss", idp.issuer());
+    // What is refused for something else ends nothing.
+    let unknown = callback.replace(&state, "another");
+    assert_eq!(kept().visit(&world, &unknown, &[]).await.status, 400);
+    assert_eq!(visitor.visit(&world, &callback, &[]).await.status, 303);
+    let asked = idp.seen("/token").len();
+    for node in [&world, &other] {
+        for again in [callback.as_str(), junk.as_str()] {
+            let answer = kept().visit(node, again, &[]).await;
+            assert!(answer.status == 400 && answer.location().is_none(), "{} {}", answer.status, answer.body);
+        }
+    }
+    assert_eq!(idp.seen("/token").len(), asked, "the issuer hears of none of them");
+    // The next sign-in is another one.
+    let mut next = Visitor::default();
+    let callback = self::callback(&world, &idp, &mut next).await;
+    assert_eq!(next.visit(&world, &callback, &[]).await.status, 303);
 }

@@ -11,6 +11,9 @@ on_both_databases!(
     deleting_says_which_roles_are_lost,
     somebody_can_still_administer_the_tenant,
     lists_are_searched_and_paged,
+    nobody_takes_the_tokens_of_another_tenant,
+    nobody_gets_tokens_for_the_site_of_another_tenant,
+    an_issuer_of_everybody_lets_in_whom_claims_name,
 );
 
 async fn what_is_expected_must_be_so(db: &Db) {
@@ -149,4 +152,101 @@ async fn lists_are_searched_and_paged(db: &Db) {
         let part = list(db, &sealer(), &tenant, noun, search, "", 100).await.unwrap();
         assert_eq!(part.items.len(), count, "{noun:?} {search}");
     }
+}
+
+/// Whoever administers one tenant would have the callers of another refused, who name none.
+async fn nobody_takes_the_tokens_of_another_tenant(db: &Db) {
+    let issuer = |name: &str, iss: &str, aud: Value| json!({"name": name, "issuer": iss, "audience": aud, "jwks_uri": "https://evil.example/jwks"});
+    let theirs = json!({"name": "other", "trusted_issuers": [issuer("ci", "https://ci.example", json!(["api", "web"]))],
+        "connections": [{"name": "legacy", "login_enabled": false, "oidc": {"issuer": "https://sso.example", "client_id": "gh"}}]});
+    apply(db, &json!({"name": "acme"})).await.unwrap();
+    apply(db, &theirs).await.unwrap();
+    let (sealer, root) = (sealer(), root());
+    let tenant = Order { platform: false, ..order(&sealer, &root) };
+    let put_theirs = async |noun: Noun, body: Value| put_as(db, &tenant, noun, None, &body, Expect::Any).await;
+    for (iss, aud) in [
+        ("https://ci.example", json!("api")),
+        ("https://ci.example", json!(["mine", "web"])),
+        ("https://ci.example", json!("any")),
+        ("https://sso.example", json!("gh")),
+    ] {
+        assert_eq!(paths(put_theirs(Noun::TrustedIssuers, issuer("evil", iss, aud.clone())).await), ["audience"], "{iss} {aud}");
+    }
+    let serving = |login_enabled: bool| json!({"name": "c", "login_enabled": login_enabled, "oidc": {"issuer": "https://ci.example", "client_id": "api", "client_secret": "hush"}});
+    assert_eq!(paths(put_theirs(Noun::Connections, serving(false)).await), ["oidc.client_id"]);
+    put_theirs(Noun::Connections, serving(true)).await.unwrap();
+    assert_eq!(paths(put_theirs(Noun::Connections, serving(false)).await), ["oidc.client_id"], "nor by a second step");
+    // It does not say whose they are.
+    let Err(Refusal::Faults(faults)) = put_theirs(Noun::TrustedIssuers, issuer("evil", "https://ci.example", json!("api"))).await
+    else {
+        panic!()
+    };
+    assert!(faults[0].text.starts_with("tokens of this issuer for this audience are another organisation's here:"), "{faults:?}");
+    // What is nobody's, they may; and whoever runs the deployment may all of it, and is told.
+    for (iss, aud) in [("https://ci.example", "mine"), ("https://ci.example/", "api"), ("https://new.example", "api")] {
+        put_theirs(Noun::TrustedIssuers, issuer("good", iss, json!(aud))).await.unwrap();
+    }
+    let shared = issuer("shared", "https://ci.example", json!("api"));
+    let plan = put(db, Noun::TrustedIssuers, None, &shared).await.unwrap();
+    let warning = "trusted issuer other/ci and trusted issuer acme/shared both trust issuer https://ci.example and audience api";
+    assert!(plan.warnings.iter().any(|text| text.starts_with(warning)), "{:?}", plan.warnings);
+    let told = apply(db, &theirs).await.unwrap();
+    assert!(told.contains(&format!("! {warning}: a caller with such a token must name the tenant")), "{told}");
+    // What they were given stays theirs to edit, but not to widen.
+    let edited = json!({"required_claims": ["jti"]});
+    let mut body = shared.clone();
+    merge(&mut body, &edited);
+    put_theirs(Noun::TrustedIssuers, body).await.unwrap();
+    assert_eq!(
+        paths(put_theirs(Noun::TrustedIssuers, issuer("shared", "https://ci.example", json!(["api", "web"]))).await),
+        ["audience"]
+    );
+}
+
+/// A service that verifies our tokens by itself may look at our name and its own alone.
+async fn nobody_gets_tokens_for_the_site_of_another_tenant(db: &Db) {
+    apply(db, &json!({"name": "acme"})).await.unwrap();
+    apply(
+        db,
+        &json!({"name": "other", "sites": [{"name": "mcp", "hosts": ["mcp.example"], "audience": "https://mcp.example/mcp"}]}),
+    )
+    .await
+    .unwrap();
+    let (sealer, root) = (sealer(), root());
+    let tenant = Order { platform: false, ..order(&sealer, &root) };
+    let client = |resources: Value| json!({"client_id": "c", "secret": "hush", "redirect_uris": ["https://c.example/"], "resources": resources});
+    let put_theirs = async |body: Value| put_as(db, &tenant, Noun::Clients, None, &body, Expect::Any).await;
+    assert_eq!(paths(put_theirs(client(json!(["https://c.example", "https://mcp.example/mcp"]))).await), ["resources"]);
+    put_theirs(client(json!(["https://c.example"]))).await.unwrap();
+    assert_eq!(paths(put_theirs(client(json!(["https://mcp.example/mcp"]))).await), ["resources"], "nor later");
+    // Whoever runs the deployment may give it, and it stays given.
+    put(db, Noun::Clients, None, &client(json!(["https://mcp.example/mcp"]))).await.unwrap();
+    let mut renamed = client(json!(["https://mcp.example/mcp"]));
+    renamed["name"] = json!("C");
+    put_theirs(renamed).await.unwrap();
+}
+
+/// Whoever asks an issuer of everybody's chooses the audience, so the audience keeps nobody out.
+async fn an_issuer_of_everybody_lets_in_whom_claims_name(db: &Db) {
+    let issuer = |values: Value| {
+        json!({"name": "github", "issuer": "https://token.actions.githubusercontent.com", "audience": "https://gh.example",
+            "jwks_uri": "https://token.actions.githubusercontent.com/.well-known/jwks", "claim_values": values})
+    };
+    apply(db, &json!({"name": "acme", "trusted_issuers": [issuer(json!({}))]})).await.unwrap();
+    let identity = |claims: Value| json!({"name": "job", "issuer": "github", "claims": claims});
+    let site = |more: Value| {
+        let mut site = json!({"name": "s", "hosts": ["s.example"], "issuers": ["gatehouse", "github"]});
+        merge(&mut site, &more);
+        site
+    };
+    assert_eq!(paths(put(db, Noun::ExternalIdentities, None, &identity(json!({}))).await), ["issuer"]);
+    assert_eq!(paths(put(db, Noun::Sites, None, &site(json!({}))).await), ["issuers"]);
+    let ours = json!({"repository_owner_id": "1234"});
+    put(db, Noun::ExternalIdentities, None, &identity(ours.clone())).await.unwrap();
+    put(db, Noun::Sites, None, &site(json!({"claims": ours}))).await.unwrap();
+    // Or the issuer says whose count.
+    put(db, Noun::TrustedIssuers, None, &issuer(ours)).await.unwrap();
+    put(db, Noun::ExternalIdentities, None, &json!({"name": "any-of-ours", "issuer": "github"})).await.unwrap();
+    put(db, Noun::Sites, None, &site(json!({}))).await.unwrap();
+    assert_eq!(paths(put(db, Noun::TrustedIssuers, None, &issuer(json!({}))).await), ["name"], "which it must go on saying");
 }

@@ -94,7 +94,7 @@ pub struct Row<'a> {
     pub user: String,
     /// The user as a directory knows her.
     pub pushed: Pushed,
-    /// `app`, `keyed` and `abroad`.
+    /// `app`, `keyed`, `abroad` and `mail`.
     pub sites: Vec<Site>,
     pub browser: Browser,
     pub own: String,
@@ -231,6 +231,8 @@ impl<'a> Row<'a> {
         let resource = make.resource().await;
         resources::give(db, &resource, &Holder::Principal(identity.id.clone()), Role::Viewer).await.unwrap();
         resources::give(db, &resource, &Holder::Team(teams[0].clone()), Role::Editor).await.unwrap();
+        resources::give(db, &resource, &Holder::Principal(account.id.clone()), Role::Viewer).await.unwrap();
+        let by_address = json!([{"claim": "email", "values": [format!("*@{name}.example")], "match_type": "glob"}]);
         let guarded = |host: &str, more: Value| {
             let mut settings = json!({"hosts": [format!("{name}.{host}.example")], "resource": {"type": "model", "name": "gpt"}, "role": "viewer"});
             settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -240,6 +242,7 @@ impl<'a> Row<'a> {
             make.site("app", guarded("site", json!({"issuers": ["gatehouse", "idp"], "login": {"client": name}}))).await,
             make.site("keyed", json!({"hosts": [format!("{name}.keyed.example")], "issuers": ["keyed"]})).await,
             make.site("abroad", guarded("abroad", json!({"issuers": ["idp"], "login": {"issuer": "idp"}}))).await,
+            make.site("mail", json!({"hosts": [format!("{name}.mail.example")], "claims": by_address})).await,
         ];
         let mut browser = Browser::new();
         let own = signed_in(world, &mut browser, name).await;

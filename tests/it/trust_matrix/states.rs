@@ -2,10 +2,10 @@
 
 use gatehouse::{
     app, oauth,
-    oauth::client::SigningAlg,
+    oauth::client::{GrantType, SigningAlg},
     params, signing,
     store::{
-        clients, connections, directories, families,
+        On, clients, connections, directories, families,
         mappings::{self, Mapping},
         principals::{self, Principal},
         resources,
@@ -46,6 +46,10 @@ impl Row<'_> {
             }
             "issuer-audience-changed" => {
                 self.issuers(|issuer| issuer.settings.audience = vec!["https://elsewhere.example".to_owned()]).await;
+            }
+            "issuer-claims-edited" => {
+                let rule = rules(&[("hd", "acme.example")]);
+                self.issuers(|issuer| issuer.settings.claim_values = rule.clone()).await;
             }
             "connection-disabled" => {
                 let off = connections::Connection { enabled: false, ..legacy().await };
@@ -89,6 +93,10 @@ impl Row<'_> {
             }
             "record-deleted" => assert_eq!(self.pushed.delete(&world.url).await.status, 204),
             "user-deleted" => assert!(world.remove(&self.user).await.is_some()),
+            "address-changed" => {
+                let sql = "UPDATE users SET email = 'gone@other.example' WHERE id = $1";
+                assert_eq!(On::from(db).publish(sql, params![&self.user]).await.unwrap(), 1);
+            }
             "admin-removed" => {
                 let user = users::find(db, &self.user).await.unwrap().unwrap();
                 assert!(users::update(db, &users::User { admin: false, ..user }).await.unwrap());
@@ -97,6 +105,13 @@ impl Row<'_> {
                 for client in clients::of_tenant(db, &self.tenant).await.unwrap() {
                     let off = oauth::client::Client { enabled: false, ..client };
                     assert!(clients::save(db, &off, now).await.unwrap());
+                }
+            }
+            "client-grants-taken" => {
+                for client in ["ci", "batch"] {
+                    let mut client = clients::find(db, &format!("{}-{client}", self.name)).await.unwrap().unwrap();
+                    client.settings.grant_types = vec![GrantType::RefreshToken];
+                    assert!(clients::save(db, &client, now).await.unwrap());
                 }
             }
             "client-account-changed" => {
@@ -122,6 +137,13 @@ impl Row<'_> {
             "site-deleted" => {
                 for site in &self.sites {
                     assert!(sites::delete(db, &site.id).await.unwrap());
+                }
+            }
+            "site-issuers-narrowed" => {
+                for site in &self.sites {
+                    let mut site = site.clone();
+                    site.settings.issuers = vec!["gatehouse".to_owned()];
+                    save_site(world, &site).await;
                 }
             }
             "signing-key-retired" => self.retire_our_key().await,

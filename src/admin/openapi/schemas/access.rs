@@ -140,6 +140,7 @@ pub fn site() -> Value {
         ("audience", text("Whom tokens must be for.")),
         ("scopes", one_or_more("What tokens must have.")),
         ("identity", identity()),
+        ("access_cookie", flag("Whether the access token of the control-plane hops may come in its cookie.")),
         warnings(),
     ])
 }

@@ -53,6 +53,7 @@ fn oidc() -> Value {
         ("allowed_algs", one_or_more("Algorithms of ID tokens.")),
         ("skew", number(0, connection::MAX_SKEW, "Seconds that its clock may be apart from ours.")),
         ("allowed_tenants", one_or_more("Of a provider of many: whose people may come.")),
+        ("client_secret_expires_on", text("The day on which the provider ends our secret.")),
         ("hosted_domains", one_or_more("Of Google: which Workspace domains.")),
     ])
 }

@@ -107,13 +107,12 @@ pub const RESOURCES: Noun = Noun {
     key: "name",
     title: "Resources",
     add: "Add a resource",
-    lead: "",
+    lead: "Who may do what with it is said on its page.",
     platform: false,
     columns: &[("Type", "type")],
     fields: Fields::Same(&[
         Field::new("name", "Name", Kind::Text, "").fixed(),
         Field::new("type", "Type", Kind::Text, "model, mcp-server, agent, workspace, …").fixed(),
-        Field::new("collaborators", "Collaborators", Kind::Json, r#"[{"user": "ada@acme.example", "role": "editor"}, {"external_identity": "ci-runner", "role": "viewer"}]"#),
     ]),
 };
 

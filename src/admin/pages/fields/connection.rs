@@ -73,12 +73,13 @@ const DISCOVER: Field = Field::new(
 );
 
 #[rustfmt::skip]
-const OIDC: [Field; 23] = [
+const OIDC: [Field; 24] = [
     NAME,
     ENABLED,
     LOGIN,
     Field::new("oidc.client_id", "Client ID", Kind::Text, "As the provider shows it."),
     Field::new("oidc.client_secret", "Client secret", Kind::Secret, "Never shown again. Leave it empty to keep the one that is stored."),
+    Field::new("oidc.client_secret_expires_on", "The secret ends on", Kind::Text, "A day like 2027-03-31, as the provider says; may be empty. You are warned before."),
     Field::new("oidc.issuer", "Issuer URL", Kind::Text, "Exactly as the provider's discovery document has it, with or without a slash at the end."),
     DISCOVER,
     Field::new("oidc.scopes", "Scopes", Kind::Text, "Separated by spaces; openid email when empty."),

@@ -8,7 +8,7 @@ mod people;
 use serde_json::Value;
 
 use super::form::Field;
-pub use people::SETTINGS;
+pub use people::{INVITES, SETTINGS};
 
 /// A noun of the pages.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn each_form_has_its_key_first_and_no_field_twice() {
-        for noun in NOUNS.into_iter().chain([SETTINGS]) {
+        for noun in NOUNS.into_iter().chain([SETTINGS, INVITES]) {
             for protocol in ["oidc", "saml"] {
                 let fields = noun.fields(&json!({"protocol": protocol}));
                 assert_eq!(fields[0].path, noun.key, "{}", noun.name);

@@ -55,6 +55,23 @@ pub const DIRECTORIES: Noun = Noun {
 };
 
 #[rustfmt::skip]
+pub const INVITES: Noun = Noun {
+    name: "invites",
+    key: "email",
+    title: "Invites",
+    add: "Invite somebody",
+    lead: "They get a link that makes them a user here, once.",
+    platform: false,
+    columns: &[],
+    fields: Fields::Same(&[
+        Field::new("email", "E-mail address", Kind::Text, "").fixed(),
+        Field::new("name", "Name", Kind::Text, ""),
+        Field::new("teams", "Teams", Kind::Lines, "Teams to join, one on each line."),
+        Field::new("expires_in", "The invite ends", Kind::Choice(&[("7d", "In 7 days"), ("1d", "In a day"), ("30d", "In 30 days"), ("90d", "In 90 days")]), ""),
+    ]),
+};
+
+#[rustfmt::skip]
 pub const SERVICE_TOKENS: Noun = Noun {
     name: "service_tokens",
     key: "name",

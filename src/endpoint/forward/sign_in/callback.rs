@@ -52,17 +52,23 @@ pub async fn callback(app: &App, question: &Question, catalogue: &Catalogue) -> 
         return Err(refused(format!("the sign-in was refused: {said}")).way_on(again(&under_way), "Try again"));
     }
     let code = one("code").ok_or_else(|| refused("neither code nor error"))?;
+    let once = async || match under_way.finish(app, state).await? {
+        true => Ok(()),
+        false => Err(refused("this sign-in was finished before")),
+    };
     let session = match &site.settings.login {
         Some(Login::Client(client)) => {
             // RFC 9207: ours always says whose it is.
             if one("iss") != Some(app.issuer()) {
                 return Err(refused("iss is not ours"));
             }
+            once().await?;
             Session::of_family(redeem_own(app, question, &site, client, code, &under_way).await?)
         }
         Some(Login::Issuer(name)) => {
             let issuer = issuer(catalogue, &site, name)?;
             whose(catalogue, question, &issuer, one("iss")).map_err(refused)?;
+            once().await?;
             Session::of_issuer(&issuer, redeem_foreign(app, question, &site, &issuer, code, &under_way).await?)
         }
         None => return Err(refused("the site has no login any more")),
@@ -126,7 +132,7 @@ async fn redeem_own(
     let minted = grant::authorization_code::redeem(&app.grants(), &client, &redemption).await.map_err(|e| match e {
         GrantError::Refused { cause, .. } => refused(cause),
         GrantError::Store(e) => e.into(),
-        GrantError::Unavailable(cause) => PageError::unavailable(cause),
+        GrantError::Unavailable(cause) | GrantError::Unasked { cause, .. } => PageError::unavailable(cause),
         GrantError::Sign(cause) => PageError::internal(cause),
     })?;
     let claims = app.own_access_token(&minted.access_token).await.map_err(|e| PageError::internal(e.detail()))?;

@@ -6,7 +6,12 @@ use axum_extra::extract::cookie::Cookie;
 use serde::{Deserialize, Serialize};
 use tower_sessions::cookie::time::Duration;
 
-use crate::{app::App, secret, session::host_cookie};
+use crate::{
+    app::App,
+    secret,
+    session::host_cookie,
+    store::{StoreError, replays},
+};
 
 const PREFIX: &str = "__Host-gatehouse-login-";
 /// Seconds that a sign-in may take.
@@ -52,6 +57,15 @@ impl UnderWay {
         let plain = app.sealer.open(&context(state), &sealed).ok()?;
         let found: Self = serde_json::from_slice(&plain).ok()?;
         (app.clock.now() < found.at + LIFETIME).then_some(found)
+    }
+
+    /// Ends it, for good: `false` if that happened before, on any node. The cookie could be sent again, and each time we would
+    /// redeem a code with a secret of ours.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn finish(&self, app: &App, state: &str) -> Result<bool, StoreError> {
+        replays::take(&app.db, &secret::digest(&context(state)), self.at + LIFETIME, app.clock.now()).await
     }
 
     /// What proves to the token endpoint that this browser began (RFC 7636).

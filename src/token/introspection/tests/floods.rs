@@ -71,14 +71,38 @@ async fn a_flood_of_different_tokens_waits_and_then_is_told() {
         let validator = validator.clone();
         tasks.spawn(async move { ask(&validator, &format!("token-{n}"), NOW).await.is_ok() });
     }
-    while endpoint.admitted.available_permits() > 0 || script.calls() < AT_ONCE {
+    while endpoint.strangers.admitted.available_permits() > 0 || script.calls() < AT_ONCE {
         tokio::task::yield_now().await;
     }
     let refused = ask(&validator, "one-more", NOW).await.unwrap_err();
     assert_eq!(refused.to_string(), "Introspection failed");
-    assert!(refused.detail().contains("320 questions to its endpoint are under way"), "{}", refused.detail());
+    assert!(refused.detail().contains("hundreds of questions to its endpoint are under way"), "{}", refused.detail());
+    assert!(refused.is_unasked(), "it says nothing of the token");
     assert_eq!(script.calls(), AT_ONCE);
     script.hold.as_ref().unwrap().add_permits(AT_ONCE + WAITING + 1);
     assert!(tasks.join_all().await.into_iter().all(|held| held), "those who waited are served");
     ask(&validator, "one-more", NOW).await.unwrap();
+}
+
+/// Whoever floods an issuer with made-up tokens keeps out no token that was good before.
+#[tokio::test]
+async fn a_flood_turns_away_strangers_alone() {
+    let script = Arc::new(Script::default());
+    script.says(&active());
+    let source = source("s", "acme", &settings(0), &script);
+    let Proof::Introspection(endpoint) = source.proof.clone() else { panic!("it is asked") };
+    let validator = validator([source]);
+    ask(&validator, "known", NOW).await.unwrap();
+    ask(&validator, "gone", NOW).await.unwrap();
+    script.says(&json!({"active": false}));
+    ask(&validator, "gone", NOW).await.unwrap_err();
+    script.says(&active());
+    let all = u32::try_from(AT_ONCE + WAITING).unwrap();
+    let _flood = endpoint.strangers.admitted.acquire_many(all).await.unwrap();
+    let before = script.calls();
+    ask(&validator, "known", NOW + 60).await.unwrap();
+    assert_eq!(script.calls(), before + 1, "it is asked about all the same");
+    for stranger in ["new", "gone"] {
+        assert!(ask(&validator, stranger, NOW + 60).await.unwrap_err().is_unasked(), "{stranger}");
+    }
 }

@@ -1,0 +1,145 @@
+//! What ends, the soonest first: of one organisation, or of the whole deployment.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::{
+    extract::{Path, State},
+    response::{IntoResponse as _, Response},
+};
+
+use super::{caller::Caller, frame::Frame};
+use crate::{
+    app::App,
+    error::PageError,
+    expiry::{self, Ending, Kind},
+    moment::{Moment, span},
+    store::tenants::Tenant,
+};
+
+/// Most that a page shows.
+const MOST: usize = 200;
+/// The address of the deployment's page.
+pub const OF_PLATFORM: &str = "/admin/_/expiring";
+
+/// Something that ends, as pages tell of it.
+#[derive(Debug)]
+pub struct Told {
+    pub kind: &'static str,
+    pub name: String,
+    pub tenant: Option<String>,
+    pub href: Option<String>,
+    pub left: String,
+    pub at: Moment,
+    /// `over`, `urgent`, `near` or `far`: also what the page's colours go by.
+    pub grade: &'static str,
+    pub advice: &'static str,
+}
+
+impl Told {
+    #[must_use]
+    pub fn new(ending: &Ending, now: i64) -> Self {
+        let left = ending.at - now;
+        Self {
+            kind: title(ending.kind),
+            name: ending.name.clone(),
+            tenant: ending.tenant.clone(),
+            href: href(ending),
+            left: if left > 0 { format!("in {}", days(left)) } else { format!("{} ago", days(-left)) },
+            at: Moment(ending.at),
+            grade: match ending.days(now) {
+                _ if ending.kind.is_automatic() => "far",
+                ..0 => "over",
+                0..=7 => "urgent",
+                8..=30 => "near",
+                _ => "far",
+            },
+            advice: advice(ending.kind),
+        }
+    }
+}
+
+/// Whole days where there are some.
+fn days(seconds: i64) -> String {
+    if seconds >= 86_400 { span(seconds - seconds % 86_400) } else { span(seconds) }
+}
+
+fn title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ProviderCertificate => "Certificate of a SAML provider",
+        Kind::ClientSecret => "Client secret at a provider",
+        Kind::DirectoryToken => "Token of a directory",
+        Kind::Invite => "Invite",
+        Kind::SigningKey => "Key that signs tokens",
+        Kind::SamlKey => "Key towards SAML providers",
+        Kind::TlsCertificate => "TLS certificate",
+    }
+}
+
+fn advice(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ProviderCertificate => "Take the provider's new certificate over here",
+        Kind::ClientSecret => "Make a new secret at the provider, and enter it here with its day",
+        Kind::DirectoryToken => "Make a token, and enter it at the directory",
+        Kind::Invite => "Send it again if it is still wanted",
+        Kind::SigningKey => "The next one follows by itself",
+        Kind::SamlKey => {
+            "The next one follows by itself; providers that do not read our metadata must know its certificate by then"
+        }
+        Kind::TlsCertificate => "Renew it; the files are read again every hour",
+    }
+}
+
+fn href(ending: &Ending) -> Option<String> {
+    let name = || url::form_urlencoded::byte_serialize(ending.name.as_bytes()).collect::<String>().replace('+', "%20");
+    let of = |noun: &str| ending.tenant.as_ref().map(|tenant| format!("/admin/{tenant}/{noun}"));
+    match ending.kind {
+        Kind::ProviderCertificate | Kind::ClientSecret => of("connections").map(|list| format!("{list}/{}", name())),
+        Kind::DirectoryToken => of("directories").map(|list| format!("{list}/{}", name())),
+        Kind::Invite => of("invites"),
+        Kind::SigningKey | Kind::SamlKey => Some("/admin/_/keys".to_owned()),
+        Kind::TlsCertificate => None,
+    }
+}
+
+#[derive(Debug, Template, WebTemplate)]
+#[template(path = "admin/expiring.html")]
+struct Page<'a> {
+    frame: &'a Frame,
+    failed: bool,
+    rows: &'a [Told],
+    of_all: bool,
+    more: usize,
+}
+
+/// `GET /admin/_/expiring`
+pub async fn of_platform(State(app): State<App>, caller: Caller) -> Result<Response, PageError> {
+    caller.require_platform()?;
+    show(&app, &caller, None).await
+}
+
+/// `GET /admin/{tenant}/expiring`
+pub async fn of_tenant(State(app): State<App>, caller: Caller, Path(tenant): Path<String>) -> Result<Response, PageError> {
+    let tenant = caller.tenant(&app, &tenant).await?;
+    show(&app, &caller, Some(&tenant)).await
+}
+
+async fn show(app: &App, caller: &Caller, tenant: Option<&Tenant>) -> Result<Response, PageError> {
+    let all = expiry::collect(app, tenant).await?;
+    let rows: Vec<Told> = all.iter().take(MOST).map(|ending| Told::new(ending, app.clock.now())).collect();
+    let frame = match tenant {
+        Some(tenant) => Frame::of_tenant(app, caller, tenant, "expiring", "Expiring"),
+        None => Frame::of_platform(app, caller, OF_PLATFORM, "Expiring"),
+    };
+    let more = all.len().saturating_sub(MOST);
+    Ok(Page { frame: &frame, failed: false, rows: &rows, of_all: tenant.is_none(), more }.into_response())
+}
+
+/// What of a tenant somebody should look at, for its overview.
+///
+/// # Errors
+/// What the database says.
+pub async fn near(app: &App, tenant: &Tenant) -> Result<Vec<Told>, PageError> {
+    let now = app.clock.now();
+    let all = expiry::collect(app, Some(tenant)).await?;
+    Ok(all.iter().filter(|ending| ending.is_near(now)).take(5).map(|ending| Told::new(ending, now)).collect())
+}

@@ -1,0 +1,158 @@
+//! Tenants that trust one issuer for one audience: a token of it is then good for each of them, and who names no tenant
+//! gets no answer. Whoever runs the deployment may want that. An administrator of one tenant could take the answer from
+//! another by it, and so may not.
+
+use std::collections::HashMap;
+
+use super::{
+    execute::{Result, Work},
+    single::{Fault, Found, Order, Refusal},
+};
+use crate::{
+    connector::presets,
+    policy::{
+        connection::{ConnectionSettings, Protocol},
+        token_reach::Reach,
+        trusted_issuer::IssuerSettings,
+    },
+    store::{
+        StoreError, connections,
+        db::Tx,
+        sites,
+        tenants::{self, Tenant},
+        trusted_issuers,
+    },
+};
+
+use super::desired::TenantFile;
+
+/// What an administrator of a tenant is told, and nothing of whose it is.
+const TAKEN: &str = "tokens of this issuer for this audience are another organisation's here: choose an audience of your own, or \
+                     ask whoever runs this deployment";
+
+/// The same of a site's audience.
+const SITE: &str =
+    "one of these is another organisation's here: choose an audience of your own, or ask whoever runs this deployment";
+
+/// One that trusts.
+struct Trusting {
+    tenant_id: String,
+    /// What it is, and its name.
+    name: String,
+    reach: Vec<Reach>,
+}
+
+/// All there are, switched on or not. Those that cannot be read trust nobody.
+async fn all(tx: &mut Tx) -> std::result::Result<Vec<Trusting>, StoreError> {
+    let issuers = trusted_issuers::all(&mut *tx).await?.into_iter().flatten().map(|issuer| Trusting {
+        reach: issuer.settings.reach(),
+        tenant_id: issuer.tenant_id,
+        name: format!("trusted issuer {}", issuer.name),
+    });
+    let issuers: Vec<Trusting> = issuers.collect();
+    let serving = connections::serving(&mut *tx).await?.into_iter().flatten().map(|connection| Trusting {
+        reach: of_connection(&connection.settings),
+        tenant_id: connection.tenant_id,
+        name: format!("connection {}", connection.name),
+    });
+    Ok(issuers.into_iter().chain(serving).collect())
+}
+
+fn of_connection(settings: &ConnectionSettings) -> Vec<Reach> {
+    let mut settings = settings.clone();
+    // One whose preset is unknown serves nobody.
+    if presets::apply(&mut settings, Protocol::Oidc).is_err() {
+        return Vec::new();
+    }
+    IssuerSettings::of_connection(&settings).iter().flat_map(IssuerSettings::reach).collect()
+}
+
+/// Nothing new of the file, which is one thing of the tenant, is another tenant's; `old` is what it was.
+pub(super) async fn judge(
+    tx: &mut Tx,
+    order: &Order<'_>,
+    tenant: &Tenant,
+    old: Option<&Found>,
+    file: &TenantFile,
+) -> std::result::Result<(), Refusal> {
+    if order.platform {
+        return Ok(());
+    }
+    if audiences_are_anothers(tx, tenant, old, file).await? {
+        return Err(Refusal::Faults(vec![Fault::new("resources", SITE)]));
+    }
+    let before = match old {
+        Some(Found::Issuer(old)) => old.settings.reach(),
+        Some(Found::Connection(old)) if !old.login_enabled => of_connection(&old.settings),
+        _ => Vec::new(),
+    };
+    let offered = matches!(old, Some(Found::Connection(old)) if old.login_enabled) || old.is_none();
+    let serving = file.connections.iter().filter(|c| c.protocol == Protocol::Oidc && !c.login_enabled.unwrap_or(offered));
+    let reach = file.trusted_issuers.iter().map(|issuer| ("audience", issuer.settings.reach()));
+    let reach: Vec<(&str, Vec<Reach>)> = reach.chain(serving.map(|c| ("oidc.client_id", of_connection(&c.settings)))).collect();
+    if reach.is_empty() {
+        return Ok(());
+    }
+    let others: Vec<Reach> =
+        all(tx).await?.into_iter().filter(|other| other.tenant_id != tenant.id).flat_map(|other| other.reach).collect();
+    let is_new = |reach: &Reach| !before.iter().any(|before| before.covers(reach));
+    let taken = |reach: &Reach| is_new(reach) && others.iter().any(|other| other.meets(reach));
+    let faults: Vec<Fault> =
+        reach.iter().filter(|(_, all)| all.iter().any(taken)).map(|(path, _)| Fault::new(*path, TAKEN)).collect();
+    if faults.is_empty() { Ok(()) } else { Err(Refusal::Faults(faults)) }
+}
+
+/// Whether a client could newly have tokens for a site of another tenant: its service may look at our name and its own alone.
+async fn audiences_are_anothers(
+    tx: &mut Tx,
+    tenant: &Tenant,
+    old: Option<&Found>,
+    file: &TenantFile,
+) -> std::result::Result<bool, StoreError> {
+    let before = match old {
+        Some(Found::Client(old)) => old.settings.resources.as_slice(),
+        _ => &[],
+    };
+    let asked = file.clients.iter().flat_map(|client| &client.settings.resources);
+    let asked: Vec<&String> = asked.filter(|name| !before.contains(name)).collect();
+    if asked.is_empty() {
+        return Ok(false);
+    }
+    let sites = sites::all(tx).await?.into_iter().filter(|(site, _)| site.tenant_id != tenant.id);
+    Ok(sites.filter_map(|(site, _)| site.settings.audience).any(|theirs| asked.contains(&&theirs)))
+}
+
+impl Work<'_> {
+    /// Warns of every issuer and audience that several tenants trust; of those of one `tenant` alone, where there is one.
+    pub async fn rivals(&mut self, tenant: Option<&Tenant>) -> Result {
+        let names: HashMap<String, String> = tenants::all(&mut *self.tx).await?.into_iter().map(|t| (t.id, t.name)).collect();
+        let all = all(self.tx).await?;
+        let mut by_issuer: HashMap<&str, Vec<(&Trusting, &Reach)>> = HashMap::new();
+        for (trusting, reach) in all.iter().flat_map(|t| t.reach.iter().map(move |reach| (t, reach))) {
+            by_issuer.entry(&reach.issuer).or_default().push((trusting, reach));
+        }
+        let mut warnings: Vec<String> = Vec::new();
+        for known in by_issuer.values() {
+            // The first that each meets stands for all: one line for each, however many there are.
+            for (at, (one, reach)) in known.iter().enumerate() {
+                let rival = |(other, theirs): &&(&Trusting, &Reach)| other.tenant_id != one.tenant_id && theirs.meets(reach);
+                let Some((other, _)) = known.iter().take(at).find(rival) else { continue };
+                if tenant.is_some_and(|tenant| ![&one.tenant_id, &other.tenant_id].contains(&&tenant.id)) {
+                    continue;
+                }
+                let named = |t: &Trusting| {
+                    let (kind, name) = t.name.rsplit_once(' ').unwrap_or(("", &t.name));
+                    format!("{kind} {}/{name}", names.get(&t.tenant_id).map_or("", String::as_str))
+                };
+                warnings.push(format!(
+                    "{} and {} both trust {reach}: a caller with such a token must name the tenant",
+                    named(other),
+                    named(one)
+                ));
+            }
+        }
+        warnings.sort();
+        warnings.into_iter().for_each(|warning| self.plan.warn(warning));
+        Ok(())
+    }
+}

@@ -1,0 +1,66 @@
+//! The audit log on the pages: read, narrowed, exported and verified, each by whom it is for.
+
+use gatehouse::store::users;
+
+use crate::{admin_pages::Desk, on_both, world::Backend};
+
+on_both!(the_log_is_read_narrowed_and_exported, a_log_that_was_altered_is_found_out,);
+
+async fn the_log_is_read_narrowed_and_exported(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = desk.ada().await;
+    for n in 0..60 {
+        let name = format!("t-{n:02}");
+        let answer = desk.fill(&mut ada, "/admin/acme/teams/new", "/admin/acme/teams", &[("name", &name)]).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+    }
+    let edit = "/admin/acme/directories/people";
+    let fields = [("enabled", "on"), ("connection", "okta"), ("proven_domains_only", "on")];
+    assert_eq!(desk.fill(&mut ada, edit, edit, &fields).await.status, 303);
+    let entries = |body: &str| body.matches("<li id=\"e").count();
+    let page = ada.get(&desk.at("/admin/acme/audit")).await;
+    assert_eq!(entries(&page.body), 50);
+    for words in ["proven_domains_only", "before: </span>", "after: </span>"] {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+    let older = page.body.split("href=\"").filter_map(|rest| rest.split('"').next()).find(|href| href.contains("before="));
+    let older = ada.get(&desk.at(older.unwrap())).await;
+    assert!(entries(&older.body) > 10 && older.body.contains("Newest"), "{}", older.body);
+    for (query, found) in [
+        ("who=ada@acme.example&what=team%20acme/t-0", 10),
+        ("who=administrator%20ada@acme.example&what=team%20acme/t-0", 10),
+        ("who=nobody@acme.example", 0),
+        ("action=update&who=ada@acme.example", 1),
+        ("since=2000-01-01&until=2000-01-02", 0),
+        ("what=team%20other", 0),
+        ("before=0", 0),
+    ] {
+        let answer = ada.get(&desk.at(&format!("/admin/acme/audit?{query}"))).await;
+        assert_eq!((answer.status, entries(&answer.body)), (200, found), "{query}: {}", answer.body);
+    }
+    for query in ["since=yesterday", "until=2026-13-01", "action=think"] {
+        assert_eq!(ada.get(&desk.at(&format!("/admin/acme/audit?{query}"))).await.status, 422, "{query}");
+    }
+    let file = ada.get(&desk.at("/admin/acme/audit/export?what=team%20acme/t-")).await;
+    let lines: Vec<&str> = file.body.lines().collect();
+    assert_eq!((lines.len(), file.header("content-type")), (60, Some("application/x-ndjson")));
+    assert_eq!(file.header("content-disposition"), Some("attachment; filename=\"audit-acme.jsonl\""));
+    let all = ada.get(&desk.at("/admin/acme/audit/export")).await;
+    assert!(!all.body.contains("other"), "of another organisation nothing is said");
+    let first: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
+    assert_eq!((&first["subject"], &first["tenant"]), (&"team acme/t-00".into(), &"acme".into()));
+}
+
+async fn a_log_that_was_altered_is_found_out(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    users::set_platform(&desk.app.db, &desk.user_id("ada@acme.example").await, true, desk.clock.now()).await.unwrap();
+    let mut ada = desk.ada().await;
+    let page = ada.get(&desk.at("/admin/_/audit")).await;
+    assert!(page.body.contains("tenant other") && page.body.contains("Check the log"), "{}", page.body);
+    let check = desk.at("/admin/_/audit/verification");
+    let good = ada.post(&check, &[("csrf", &page.csrf())]).await;
+    assert!(good.status == 200 && good.body.contains("in its place and unaltered"), "{}", good.body);
+    desk.sql("UPDATE audit SET actor = 'nobody' WHERE seq = 2").await;
+    let bad = ada.post(&check, &[("csrf", &page.csrf())]).await;
+    assert!(bad.body.contains("Entry 2 is not what was written"), "{}", bad.body);
+}

@@ -1,0 +1,87 @@
+//! What a token that was exchanged ends with besides, and what it does not say.
+
+use gatehouse::{
+    oauth::client::GrantType,
+    policy::trusted_issuer::IssuerSettings,
+    store::{
+        clients,
+        trusted_issuers::{self, TrustedIssuer},
+    },
+};
+use serde_json::json;
+
+use super::world;
+use crate::{
+    browser::Browser,
+    on_both,
+    trusted::{API, rules},
+    world::{Backend, decode, text},
+};
+
+on_both!(it_ends_with_its_issuers_rules_and_its_clients_grant, a_foreign_address_is_not_said_by_us);
+
+async fn it_ends_with_its_issuers_rules_and_its_clients_grant(backend: Backend) {
+    let world = world(backend).await;
+    let db = &world.app.db;
+    let issuer = world.issuer("acme", "idp").await;
+    let save = async |settings: IssuerSettings| {
+        trusted_issuers::save(db, &TrustedIssuer { settings, ..issuer.clone() }).await.unwrap();
+    };
+    let usual = issuer.settings.clone();
+    for (what, settings) in [
+        ("other keys", IssuerSettings { jwks_uri: Some(format!("{}/jwks?new", world.idp.issuer())), ..usual.clone() }),
+        (
+            "another audience besides",
+            IssuerSettings { audience: vec![API.to_owned(), "https://b.example".to_owned()], ..usual.clone() },
+        ),
+        ("other values", IssuerSettings { claim_values: rules(&json!({"event_name": "push"})), ..usual.clone() }),
+        ("fewer algorithms", IssuerSettings { algorithms: vec!["RS256".to_owned()], ..usual.clone() }),
+        ("a largest age", IssuerSettings { max_token_age: Some(3_600), ..usual.clone() }),
+    ] {
+        save(usual.clone()).await;
+        let before = world.exchanged().await;
+        assert!(world.active(&before).await, "{what}");
+        save(settings).await;
+        assert_eq!(world.name(&before).await, "401 Token is not active", "{what}");
+        assert!(world.active(&world.exchanged().await).await, "{what}: one that was exchanged by them holds");
+    }
+    // What no token is judged by ends nothing.
+    save(usual.clone()).await;
+    let token = world.exchanged().await;
+    save(IssuerSettings { cache_max_age: 60, clock_tolerance: 5, header_key: Some("X-Job".to_owned()), ..usual }).await;
+    assert!(world.active(&token).await);
+
+    // Each grant for itself.
+    let client = clients::find(db, "ci").await.unwrap().unwrap();
+    let asserted = text(&world.assertion("ci", &world.job(json!({}))).await.json(), "access_token").to_owned();
+    for (grants, exchanged, by_assertion) in [
+        (vec![GrantType::JwtBearer], false, true),
+        (vec![GrantType::TokenExchange], true, false),
+        (vec![GrantType::RefreshToken], false, false),
+        (vec![GrantType::TokenExchange, GrantType::JwtBearer], true, true),
+    ] {
+        let mut changed = client.clone();
+        changed.settings.grant_types = grants.clone();
+        assert!(clients::save(db, &changed, 1).await.unwrap());
+        let found = (world.active(&token).await, world.active(&asserted).await);
+        assert_eq!(found, (exchanged, by_assertion), "{grants:?}");
+    }
+}
+
+/// Whoever reads our tokens believes our `iss` that the address is the bearer's.
+async fn a_foreign_address_is_not_said_by_us(backend: Backend) {
+    let world = world(backend).await;
+    let job = world.job(json!({"email": "ada@acme.example", "email_verified": true}));
+    let answer = world.exchange("deployer", &job, &[]).await.json();
+    let token = text(&answer, "access_token");
+    let (_, claims) = decode(token);
+    assert_eq!((claims.get("email"), claims.get("email_verified")), (None, None), "{claims}");
+    assert_eq!(claims["origin"]["email"], "ada@acme.example", "it is the issuer's word");
+    let url = format!("{}/oauth2/introspect", world.url);
+    let told = Browser::new().post_as(&url, "deployer", Some("deployer-secret"), &[("token", token)]).await.json();
+    assert_eq!((&told["active"], told.get("username")), (&json!(true), None), "{told}");
+    // The twins: the bearer of the issuer's token, and Ada herself.
+    assert_eq!(world.whoami(&job).await.json()["email"], "ada@acme.example");
+    let own = world.tokens("web").await;
+    assert_eq!(world.introspect("web", text(&own, "access_token")).await["username"], "ada@acme.example");
+}

@@ -1,0 +1,218 @@
+//! Lists of a hundred thousand go along an index: none is put in order as a whole, whatever page of it is asked for. The rows
+//! of an ordinary run are fewer, which changes no plan; `GATEHOUSE_LIST_ROWS=100000 cargo test --test it lists -- --nocapture`
+//! makes them all and prints how long each statement takes.
+
+use std::time::Instant;
+
+use gatehouse::{
+    params,
+    store::{
+        Db, audit, clients, connections, directories, invites, principals, resources, sites, statement::Statement, teams,
+        tenants, trusted_issuers, users,
+    },
+};
+
+use crate::{
+    on_both,
+    world::{Backend, World},
+};
+
+on_both!(lists_go_along_an_index,);
+
+#[derive(sqlx::FromRow)]
+struct Lite {
+    detail: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct Postgres {
+    #[sqlx(rename = "QUERY PLAN")]
+    line: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct Any {}
+
+const STATE: &str = "tenants: [{name: acme}, {name: small}]";
+
+fn number() -> usize {
+    std::env::var("GATEHOUSE_LIST_ROWS").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000)
+}
+
+/// As many of each as [`number`] says, of one tenant.
+async fn crowd(world: &World, tenant: &str) {
+    let rows = number();
+    let numbers = format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})");
+    let id = |what: &str| format!("'{what}' || i");
+    for sql in [
+        format!(
+            "INSERT INTO users (id, tenant_id, email, email_proven, name, admin, active, created_at, updated_at) {numbers} SELECT {}, '{tenant}', 'u-' || i || '@acme.example', TRUE, 'Kim ' || i, FALSE, TRUE, i, i FROM n",
+            id("u")
+        ),
+        format!(
+            "INSERT INTO teams (id, tenant_id, name, created_at) {numbers} SELECT {}, '{tenant}', 'team-' || i, i FROM n",
+            id("t")
+        ),
+        format!(
+            "INSERT INTO clients (id, tenant_id, name, trusted, enabled, settings, created_at) {numbers} SELECT {}, '{tenant}', 'Client', FALSE, TRUE, '{{}}', i FROM n",
+            id("c")
+        ),
+        format!(
+            "INSERT INTO principals (id, tenant_id, kind, name, enabled, created_at) {numbers} SELECT {}, '{tenant}', CASE WHEN i % 10 = 0 THEN 'virtual_account' ELSE 'external_identity' END, 'p-' || i, TRUE, i FROM n",
+            id("p")
+        ),
+        format!(
+            "INSERT INTO resources (id, tenant_id, kind, name, created_at) {numbers} SELECT {}, '{tenant}', 'kind-' || (i % 7), 'r-' || i, i FROM n",
+            id("r")
+        ),
+        format!(
+            "INSERT INTO connections (id, tenant_id, name, protocol, enabled, login_enabled, settings, version, created_at) {numbers} SELECT {}, '{tenant}', 'c-' || i, 'oidc', FALSE, TRUE, '{{}}', 1, i FROM n",
+            id("k")
+        ),
+        format!(
+            "INSERT INTO directories (id, tenant_id, name, enabled, settings, created_at) {numbers} SELECT {}, '{tenant}', 'd-' || i, TRUE, '{{}}', i FROM n",
+            id("d")
+        ),
+        format!(
+            "INSERT INTO trusted_issuers (id, tenant_id, name, enabled, settings, created_at) {numbers} SELECT {}, '{tenant}', 'i-' || i, FALSE, '{{}}', i FROM n",
+            id("i")
+        ),
+        format!(
+            "INSERT INTO sites (id, tenant_id, name, enabled, settings, created_at) {numbers} SELECT {}, '{tenant}', 's-' || i, FALSE, '{{}}', i FROM n",
+            id("s")
+        ),
+        format!(
+            "INSERT INTO tenants (id, name, display_name, provisioning, enabled, password_login, created_at) {numbers} SELECT {}, 'o-' || i, 'Organisation', 'jit', TRUE, TRUE, i FROM n",
+            id("o")
+        ),
+        format!(
+            "INSERT INTO invites (id, tenant_id, email, teams, token_hash, mailed, invited_by, sent, created_at, expires_at) {numbers} SELECT {}, '{tenant}', 'v-' || i || '@acme.example', '[]', 'h' || i, TRUE, 'ada', 1, i, 4000000000 + i FROM n",
+            id("v")
+        ),
+        format!(
+            "INSERT INTO audit (seq, at, tenant_id, actor, actor_id, via, action, subject, changes, mac) {numbers} SELECT 1000 + i, i, CASE WHEN i % 2 = 0 THEN '{tenant}' ELSE 'elsewhere' END, 'administrator a-' || (i % 50), 'a' || (i % 50), 'page', CASE WHEN i % 1000 = 0 THEN 'rotate' ELSE 'update' END, 'team acme/t-' || i, '{{}}', 'x' FROM n"
+        ),
+        "ANALYZE".to_owned(),
+    ] {
+        world.sql(sql.leak()).await;
+    }
+}
+
+/// How the database goes about a statement of the windows' parameters.
+async fn plan(db: &Db, backend: Backend, sql: &'static str, params: &[gatehouse::store::db::Param<'_>]) -> String {
+    let lines: Vec<String> = match backend {
+        Backend::Sqlite => {
+            let sql = format!("EXPLAIN QUERY PLAN {sql}").leak();
+            db.all::<Lite>(sql, params).await.unwrap().into_iter().map(|row| row.detail).collect()
+        }
+        Backend::Postgres => {
+            let sql = format!("EXPLAIN {sql}").leak();
+            db.all::<Postgres>(sql, params).await.unwrap().into_iter().map(|row| row.line).collect()
+        }
+    };
+    lines.join("\n")
+}
+
+async fn plan_of(db: &Db, backend: Backend, statement: Statement<'_>) -> String {
+    let statement = statement.explained();
+    let lines: Vec<String> = match backend {
+        Backend::Sqlite => db.select::<Lite>(&statement).await.unwrap().into_iter().map(|row| row.detail).collect(),
+        Backend::Postgres => db.select::<Postgres>(&statement).await.unwrap().into_iter().map(|row| row.line).collect(),
+    };
+    lines.join("\n")
+}
+
+/// Neither put in order as a whole nor read without an index.
+fn judge(backend: Backend, what: &str, plan: &str) {
+    let (sorts, walks) = match backend {
+        Backend::Sqlite => {
+            (plan.contains("USE TEMP B-TREE"), plan.lines().any(|l| l.starts_with("SCAN ") && !l.contains("INDEX")))
+        }
+        Backend::Postgres => (plan.contains("Sort"), plan.contains("Seq Scan")),
+    };
+    assert!(!sorts && !walks, "{what}:\n{plan}");
+}
+
+async fn timed<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let done = work.await;
+    if std::env::var("GATEHOUSE_LIST_ROWS").is_ok() {
+        eprintln!("{what:<60} {:>8.2} ms", began.elapsed().as_secs_f64() * 1e3);
+    }
+    done
+}
+
+async fn lists_go_along_an_index(backend: Backend) {
+    let world = World::with(backend, STATE, &[]).await;
+    let db = &world.app.db;
+    let acme = tenants::find_by_name(db, "acme").await.unwrap().unwrap().id;
+    crowd(&world, &acme).await;
+    let nouns = [
+        ("clients", clients::WINDOW, "c5"),
+        ("connections", connections::WINDOW, "c-5"),
+        ("directories", directories::WINDOW, "d-5"),
+        ("sites", sites::WINDOW, "s-5"),
+        ("teams", teams::WINDOW, "team-5"),
+        ("trusted issuers", trusted_issuers::WINDOW, "i-5"),
+        ("users", users::WINDOW, "u-5"),
+    ];
+    for (noun, sql, middle) in nouns {
+        for (after, like) in [("", "%"), (middle, "%"), ("", "%nothing like it%")] {
+            let what = format!("{backend:?}: {noun} after {after:?} like {like:?}");
+            let params = params![&acme, after, like, 51_i64];
+            // For few rows a database may well put those few in order.
+            if like == "%" {
+                judge(backend, &what, &plan(db, backend, sql, params).await);
+            }
+            timed(&what, db.all::<Any>(sql, params)).await.unwrap();
+        }
+    }
+    for (after, like) in [("", "%"), ("o-5", "%"), ("", "%nothing like it%")] {
+        let what = format!("{backend:?}: tenants after {after:?} like {like:?}");
+        let params = params![after, like, 51_i64];
+        if like == "%" {
+            judge(backend, &what, &plan(db, backend, tenants::WINDOW, params).await);
+        }
+        timed(&what, db.all::<Any>(tenants::WINDOW, params)).await.unwrap();
+    }
+    for (noun, sql, after, kind) in [
+        ("external identities", principals::WINDOW, "p-5", "external_identity"),
+        ("virtual accounts", principals::WINDOW, "p-5", "virtual_account"),
+        ("resources", resources::WINDOW, "r-5", "kind-3"),
+    ] {
+        for (after, like) in [("", "%"), (after, "%"), ("", "%nothing like it%")] {
+            let what = format!("{backend:?}: {noun} after {after:?} like {like:?}");
+            let params = params![&acme, after, like, 51_i64, kind];
+            if like == "%" {
+                judge(backend, &what, &plan(db, backend, sql, params).await);
+            }
+            timed(&what, db.all::<Any>(sql, params)).await.unwrap();
+        }
+    }
+    for after in ["zzzz", "v5"] {
+        let what = format!("{backend:?}: invites after {after:?}");
+        let params = params![&acme, after, 51_i64, 5_i64];
+        judge(backend, &what, &plan(db, backend, invites::OPEN, params).await);
+        timed(&what, db.all::<Any>(invites::OPEN, params)).await.unwrap();
+    }
+    let tenant_id = Some(acme.as_str());
+    for (what, filter) in [
+        ("all", audit::Filter::default()),
+        ("of a tenant", audit::Filter { tenant_id, ..Default::default() }),
+        ("by somebody", audit::Filter { tenant_id, actor: Some("a-7"), ..Default::default() }),
+        ("of an action", audit::Filter { action: Some("rotate"), ..Default::default() }),
+        ("of an action of a tenant", audit::Filter { tenant_id, action: Some("rotate"), ..Default::default() }),
+        ("of a time", audit::Filter { tenant_id, from: Some(50), until: Some(900), ..Default::default() }),
+        ("of a subject", audit::Filter { tenant_id, subject: Some("team acme/t-77"), ..Default::default() }),
+        ("that are not there", audit::Filter { tenant_id, actor: Some("nobody"), ..Default::default() }),
+    ] {
+        for before in [None, Some(9_000)] {
+            let what = format!("{backend:?}: entries {what} before {before:?}");
+            let plan = plan_of(db, backend, audit::newest(&filter, before, 51)).await;
+            if filter.actor.is_none() && filter.subject.is_none() && filter.from.is_none() {
+                judge(backend, &what, &plan);
+            }
+            timed(&what, audit::page(db, &filter, before, 51)).await.unwrap();
+        }
+    }
+}
