@@ -55,6 +55,7 @@ pub const DIRECTORIES: Noun = Noun {
 };
 
 #[rustfmt::skip]
+/// Invites: what the form of one asks.
 pub const INVITES: Noun = Noun {
     name: "invites",
     key: "email",
