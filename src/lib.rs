@@ -48,4 +48,5 @@ pub mod store;
 pub mod suggest;
 pub mod tls;
 pub mod token;
+pub mod trace;
 pub mod trust;

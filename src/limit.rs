@@ -17,6 +17,8 @@ use governor::{
 
 /// Requests without a good token of a directory that one address may make in a minute.
 const STRANGERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
+/// Traces that one address may leave in a minute without a sign-in that is under way.
+const STRAYS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 /// Looks at others' servers that one administrator may ask for in a minute: each calls several addresses that they typed.
 const CHECKS: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
@@ -29,6 +31,8 @@ pub struct Limits {
     pub pushes: Limiter,
     /// On refusals of tokens that are no directory's, by address.
     pub strangers: Limiter,
+    /// On traces of failures that belong to no sign-in, by address.
+    pub strays: Limiter,
     /// On looks at providers while their settings are typed, by who asks.
     pub checks: Limiter,
     /// What the log says of those who were refused.
@@ -40,12 +44,14 @@ impl Limits {
     #[must_use]
     pub fn new(sign_ins: NonZeroU32, pushes: NonZeroU32) -> Self {
         let (sign_ins, pushes) = (Limiter::new(sign_ins), Limiter::steady(pushes));
-        Self { sign_ins, pushes, strangers: Limiter::new(STRANGERS), checks: Limiter::new(CHECKS), floods: Floods::default() }
+        let (strangers, strays, checks) = (Limiter::new(STRANGERS), Limiter::new(STRAYS), Limiter::new(CHECKS));
+        Self { sign_ins, pushes, strangers, strays, checks, floods: Floods::default() }
     }
 
     /// Begins another round, of about a minute.
     pub fn begin_round(&self) {
-        [&self.sign_ins, &self.pushes, &self.strangers, &self.checks].into_iter().for_each(Limiter::forget_quiet);
+        let all = [&self.sign_ins, &self.pushes, &self.strangers, &self.strays, &self.checks];
+        all.into_iter().for_each(Limiter::forget_quiet);
         self.floods.sum_up();
     }
 }

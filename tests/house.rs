@@ -40,6 +40,7 @@ const FRONT: &[&str] = &[
     "operator",
     "admin_link",
     "chronicle",
+    "trace",
 ];
 
 /// Each door; no door knows another.
@@ -103,7 +104,7 @@ const OWNED: &[(&[&str], &[&str])] = &[
         &["axum", "axum_extra", "axum_server", "tower", "tower_http", "tower_sessions", "askama_web"],
         &[
             "login", "endpoint", "admin", "scim", "demo", "main", "cli", "app", "router", "journal", "session", "bearer", "body",
-            "error", "page", "assets", "serve", "metrics", "operator",
+            "error", "page", "assets", "serve", "metrics", "operator", "trace",
         ],
     ),
 ];

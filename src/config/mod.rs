@@ -79,6 +79,8 @@ pub struct Settings {
     pub mail: Option<MailSettings>,
     /// Seconds that entries of the audit log are kept.
     pub audit_retention: i64,
+    /// Days that traces of sign-ins are kept; 0 keeps none.
+    pub trace_days: i64,
     /// How logs are written.
     pub log: LogFormat,
     /// Seconds by which clocks of others may differ.
@@ -168,6 +170,7 @@ impl Settings {
             tls: s.tls("tls_cert", "tls_key"),
             mail: s.mail("smtp_url", "smtp_url_file", "mail_from"),
             audit_retention: s.duration("audit_retention", 400 * DAY),
+            trace_days: s.days("trace_days", 7),
             log: s.choice("log", LogFormat::Text, &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
             clock_skew: s.skew("clock_skew", 60),
             public_url,

@@ -32,12 +32,15 @@ pub async fn welcome(
     arrived: Arrived,
 ) -> Result<Response, PageError> {
     let Arrived { identity, once, session } = arrived;
+    visit.trace.arrived(&identity, &[]);
     // Before anything that it says has an effect: of two that bring the same message, on any node, one is refused.
     if let Some(once) = once {
         use_up(app, connection, &once).await.map_err(|e| another_way(e, &pending))?;
     }
     let user = link::user_of(app, &pending, connection, &identity, &visit.address).await;
     let user = user.map_err(|e| another_way(e, &pending))?;
+    visit.trace.user(&user.id, user.email.as_str());
+    visit.trace.hop("user", &[("user", &user.id), ("email", user.email.as_str())]);
     require_active(app, &pending, &user, Some(connection)).await.map_err(|e| another_way(e, &pending))?;
     let who = signed_in(app, &pending, connection, &user, &identity);
     // First what ends the session, then the session.

@@ -99,6 +99,9 @@ async fn arrive(app: &App, visit: &Visit, answer: Answer, state_hash: &str, depa
     let connection = pending.offered.iter().find(|c| c.id == departure.connection_id).cloned();
     let connection = connection.ok_or_else(|| refused(&Refusal::ConnectionDisabled))?;
 
+    visit.trace.over(&connection.name);
+    let names = answer.params.names().join(", ");
+    visit.trace.hop("came_back", &[("connection", &connection.name), ("parameters", &names)]);
     if connection.protocol != answer.protocol {
         let other = format!("connection {} does not answer by this protocol and method", connection.name);
         return Err(bad_answer(other).known(Cause::AnotherCallback));

@@ -55,6 +55,7 @@ pub mod sweep;
 pub mod teams;
 pub mod tenants;
 pub mod throttles;
+pub mod traces;
 pub mod trusted_issuers;
 pub mod users;
 pub mod window;
