@@ -106,7 +106,11 @@ pub fn credential(headers: &HeaderMap) -> Result<String, ApiError> {
     Ok(header.to_owned())
 }
 
-fn in_header(headers: &HeaderMap) -> Result<&str, ApiError> {
+/// The token of the `Authorization` header, the one place where whatever changes something looks for it.
+///
+/// # Errors
+/// `invalid_request` (401) with the promised text.
+pub fn in_header(headers: &HeaderMap) -> Result<&str, ApiError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, more) = (values.next(), values.next());
     let value = value.ok_or_else(|| missing("Missing Authorization header"))?;

@@ -10,6 +10,7 @@ mod identities;
 mod invites;
 mod keys;
 mod token;
+mod tokens;
 mod users;
 
 use std::{
@@ -107,6 +108,9 @@ enum Command {
     /// Tokens: what one is worth here, and why
     #[command(subcommand)]
     Token(Token),
+    /// Service tokens: which programs use the admin API, and new tokens for them
+    #[command(subcommand)]
+    Tokens(tokens::Tokens),
     /// See it work: gatehouse, an identity provider and a control plane on this machine, with people to sign in as
     ///
     /// Listens on loopback alone, keeps its files in one folder, and reads no settings. RUST_LOG sets what is logged
@@ -301,6 +305,7 @@ fn execute(cli: Cli) -> Result<(), Problems> {
             Command::Invites(Invites::List { tenant }) => invites::list(&settings("warn")?.0, &tenant).await,
             Command::Invites(Invites::Resend(chosen)) => invites::resend(&settings("warn")?.0, chosen).await,
             Command::Invites(Invites::Revoke(chosen)) => invites::revoke(&settings("warn")?.0, chosen).await,
+            Command::Tokens(command) => tokens::run(&settings("warn")?.0, command).await,
             Command::Token(Token::Explain { tenant, resource, role, json, token }) => {
                 let asked = token::Asked { token, tenant, resource, role, json };
                 token::explain(settings("warn")?.0, asked).await

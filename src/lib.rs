@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod admin_link;
+pub mod api_token;
 pub mod app;
 pub mod apply;
 pub mod assets;

@@ -73,6 +73,12 @@ pub fn instant(text: &str, now: i64) -> Option<i64> {
         let has_unit = text.ends_with(['s', 'm', 'h', 'd']);
         return seconds(text).filter(|span| has_unit && *span >= 0).and_then(|span| now.checked_sub(span));
     }
+    day_or_time(text)
+}
+
+/// Unix seconds of a day (its beginning in UTC) or a time.
+#[must_use]
+pub fn day_or_time(text: &str) -> Option<i64> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
     OffsetDateTime::parse(&whole, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp)
 }

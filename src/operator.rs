@@ -2,12 +2,9 @@
 //! administrators their own tenant. However they come, by a session of a browser or by a token, it is decided here, and
 //! what is not theirs does not exist for them.
 
-use axum::http::HeaderMap;
-
 use crate::{
     app::App,
-    bearer,
-    error::{ApiError, PageError},
+    error::PageError,
     session::{SignedIn, Visit},
     store::{
         self, StoreError,
@@ -47,18 +44,11 @@ impl Operator {
         Ok(Some(Self::new(app, user, Via::Page).await?.ok_or(who)))
     }
 
-    /// Whoever asks with an access token in the header; see [`bearer::administrator`].
+    /// This user, if they administer anything at this moment.
     ///
     /// # Errors
-    /// As [`bearer::administrator`].
-    pub async fn of_token(app: &App, headers: &HeaderMap) -> Result<Self, ApiError> {
-        let (_, user) = bearer::administrator(app, headers).await?;
-        let who = user.id.clone();
-        let operator = Self::new(app, Some(user), Via::Api).await?;
-        operator.ok_or_else(|| bearer::forbidden("only an administrator of the tenant may ask this", &who))
-    }
-
-    async fn new(app: &App, user: Option<User>, via: Via) -> Result<Option<Self>, StoreError> {
+    /// When the database does not answer.
+    pub async fn new(app: &App, user: Option<User>, via: Via) -> Result<Option<Self>, StoreError> {
         let Some(user) = user.filter(|user| user.active && (user.admin || user.platform)) else { return Ok(None) };
         let home = tenants::find(&app.db, &user.tenant_id).await?.filter(|tenant| tenant.enabled);
         Ok(home.map(|home| Self { user, home, via }))
@@ -81,12 +71,18 @@ impl Operator {
     /// # Errors
     /// What the database says.
     pub async fn tenant(&self, app: &App, name: &str) -> Result<Option<Tenant>, StoreError> {
-        if name == self.home.name {
-            return Ok(Some(self.home.clone()));
-        }
-        match self.is_platform() {
-            true => tenants::find_by_name(&app.db, name).await,
-            false => Ok(None),
-        }
+        reachable(app, &self.home, self.is_platform(), name).await
+    }
+}
+
+/// The tenant of this name for whoever is at home in a tenant, and may administer every other (`platform`) or none.
+///
+/// # Errors
+/// What the database says.
+pub async fn reachable(app: &App, home: &Tenant, platform: bool, name: &str) -> Result<Option<Tenant>, StoreError> {
+    match platform {
+        _ if name == home.name => Ok(Some(home.clone())),
+        true => tenants::find_by_name(&app.db, name).await,
+        false => Ok(None),
     }
 }

@@ -39,6 +39,7 @@ const FRONT: &[&str] = &[
     "invitation",
     "operator",
     "admin_link",
+    "api_token",
     "chronicle",
     "trace",
 ];

@@ -11,6 +11,7 @@ use axum::{
 use futures_util::stream;
 use serde_json::json;
 
+use super::asker::Asker;
 use crate::{
     app::App,
     chronicle::{CHUNK, Line, PAGE, Tenants},
@@ -20,7 +21,6 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
-    operator::Operator,
     store::{
         StoreError,
         audit::{self, Filter},
@@ -42,7 +42,7 @@ struct Asked {
 }
 
 impl Asked {
-    async fn read(app: &App, operator: &Operator, params: &Params) -> Result<Self, ApiError> {
+    async fn read(app: &App, asker: &Asker, params: &Params) -> Result<Self, ApiError> {
         let text = |name| params.one(name).map(|value| value.map(str::to_owned));
         let time = |name| match params.one(name)? {
             None => Ok(None),
@@ -51,7 +51,7 @@ impl Asked {
             }),
         };
         let asked = Self {
-            tenant_id: tenant(app, operator, params.one("tenant")?).await?,
+            tenant_id: tenant(app, asker, params.one("tenant")?).await?,
             actor: text("actor")?,
             action: text("action")?,
             subject: text("subject")?,
@@ -79,20 +79,24 @@ impl Asked {
 }
 
 /// Whose entries; `None` is everybody's, which is for platform administrators alone.
-async fn tenant(app: &App, operator: &Operator, named: Option<&str>) -> Result<Option<String>, ApiError> {
+async fn tenant(app: &App, asker: &Asker, named: Option<&str>) -> Result<Option<String>, ApiError> {
     let Some(name) = named else {
-        return Ok((!operator.is_platform()).then(|| operator.home.id.clone()));
+        return Ok((!asker.is_platform()).then(|| asker.home().id.clone()));
     };
-    let found = if name.contains('\0') { None } else { operator.tenant(app, name).await? };
+    let found = if name.contains('\0') { None } else { asker.tenant(app, name).await? };
     found.map(|tenant| Some(tenant.id)).ok_or_else(|| error(Code::NotFound, "there is no such tenant").into())
 }
 
 /// `GET /api/v1/audit`: the newest first, `next` of one page being `before` of the following one; with `Accept:
 /// application/x-ndjson` all there are, the oldest first.
-pub async fn read(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let operator = Operator::of_token(&app, &headers).await?;
+pub async fn read(
+    asker: Asker,
+    State(app): State<App>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref().unwrap_or_default())?;
-    let asked = Asked::read(&app, &operator, &params).await?;
+    let asked = Asked::read(&app, &asker, &params).await?;
     let tenants = Tenants::read(&app.db).await?;
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accepts.split([',', ';']).any(|kind| kind.trim().eq_ignore_ascii_case(LINES)) {

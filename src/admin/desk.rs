@@ -8,7 +8,9 @@ use axum::{
     http::request::Parts,
 };
 
+use super::asker::Asker;
 use crate::{
+    api_token::Maker,
     app::App,
     apply::{
         Hashing,
@@ -16,19 +18,14 @@ use crate::{
     },
     error::ApiError,
     oauth::error::{Code, error},
-    operator::Operator,
     password,
-    router::Address,
-    store::{
-        audit::{Actor, Via},
-        tenants::Tenant,
-    },
+    store::{audit::Actor, tenants::Tenant},
 };
 
 /// A request of an operator.
 pub struct Desk {
     pub app: App,
-    pub operator: Operator,
+    pub asker: Asker,
     actor: Actor,
     tenant: Option<Tenant>,
     noun: Option<Noun>,
@@ -39,22 +36,21 @@ impl FromRequestParts<App> for Desk {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let operator = Operator::of_token(app, &parts.headers).await?;
-        let Ok(Address(address)) = Address::from_request_parts(parts, app).await;
+        let asker = Asker::from_request_parts(parts, app).await?;
         // An address that is no text names nothing.
         let Path(mut named) = Path::<HashMap<String, String>>::from_request_parts(parts, app).await.map_err(|_| nothing())?;
         let tenant = match named.remove("tenant") {
             // Databases do not agree on what a NUL is.
             Some(name) if name.contains('\0') => return Err(no_tenant()),
-            Some(name) => Some(operator.tenant(app, &name).await?.ok_or_else(no_tenant)?),
+            Some(name) => Some(asker.tenant(app, &name).await?.ok_or_else(no_tenant)?),
             None => None,
         };
         let noun = match named.remove("noun") {
             Some(key) => Some(Noun::owned(&key).ok_or_else(nothing)?),
             None => None,
         };
-        let actor = Actor::administrator(&operator.user, Via::Api, &address);
-        Ok(Self { app: app.clone(), operator, actor, tenant, noun, name: named.remove("name") })
+        let actor = asker.actor();
+        Ok(Self { app: app.clone(), asker, actor, tenant, noun, name: named.remove("name") })
     }
 }
 
@@ -67,6 +63,16 @@ impl Desk {
     /// The noun that the address names; without one it is about the tenant itself.
     pub fn noun(&self) -> Result<Noun, ApiError> {
         self.noun.ok_or_else(nothing)
+    }
+
+    /// What the address calls something.
+    pub fn name(&self) -> Result<&str, ApiError> {
+        self.name.as_deref().ok_or_else(nothing)
+    }
+
+    /// Makes tokens on the operator's behalf.
+    pub fn maker(&self) -> Maker<'_> {
+        Maker { sealer: &self.app.sealer, actor: &self.actor, now: self.app.clock.now() }
     }
 
     /// What the address is about.
@@ -85,7 +91,7 @@ impl Desk {
             sealer: &self.app.sealer,
             hashing: Hashing { hash: |text| password::hash_now(text).ok(), verify: password::verify_now },
             actor: &self.actor,
-            platform: self.operator.is_platform(),
+            platform: self.asker.is_platform(),
             force,
             now: self.app.clock.now(),
         }

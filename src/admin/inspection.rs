@@ -81,7 +81,7 @@ pub async fn check(desk: Desk, headers: HeaderMap, bytes: axum::body::Bytes) -> 
         false => body::read(&headers, &bytes)?,
     };
     thing["name"] = name.into();
-    let who = Onlooker { key: &desk.operator.user.id, platform: desk.operator.is_platform() };
+    let who = Onlooker { key: desk.asker.key(), platform: desk.asker.is_platform() };
     let found = look(&desk.app, who, tenant, noun, &thing).await.map_err(too_often)?;
     let usable = !found.iter().any(|f| f.mark == Mark::Wrong);
     Ok(body::answer(StatusCode::OK, &json!({ "usable": usable, "findings": found })))

@@ -9,9 +9,10 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::asker::Asker;
 use crate::{
     app::App,
-    bearer, body,
+    body,
     error::ApiError,
     invitation::{self, Desk, InviteError, Made, Wanted},
     moment::Moment,
@@ -19,14 +20,7 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
-    router::Address,
-    store::{
-        self,
-        audit::{Actor, Via},
-        invites::Invite,
-        tenants::Tenant,
-        users::User,
-    },
+    store::{self, invites::Invite},
 };
 
 /// Invites on a page unless fewer are asked for.
@@ -49,60 +43,28 @@ struct Again {
     expires_in: Option<i64>,
 }
 
-/// An administrator, and the tenant that they speak for.
-struct Caller {
-    tenant: Tenant,
-    user: User,
-}
-
-impl Caller {
-    async fn of(app: &App, headers: &HeaderMap) -> Result<Self, ApiError> {
-        let (bearer, user) = bearer::administrator(app, headers).await?;
-        let tenant = store::tenants::find(&app.db, &bearer.tenant_id).await?;
-        let tenant = tenant.ok_or_else(|| ApiError::unavailable("the bearer's tenant is gone"))?;
-        Ok(Self { tenant, user })
-    }
-
-    fn actor(&self, address: &str) -> Actor {
-        Actor::administrator(&self.user, Via::Api, address)
-    }
-
-    /// How the mail names whoever invites.
-    fn words(&self) -> String {
-        let email = self.user.email.as_str();
-        self.user.name.as_ref().map_or_else(|| email.to_owned(), |name| format!("{name} ({email})"))
-    }
-}
-
 /// `POST /api/v1/invites`
-pub async fn create(
-    State(app): State<App>,
-    Address(address): Address,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    let caller = Caller::of(&app, &headers).await?;
+pub async fn create(asker: Asker, State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let request: Request = body::read(&headers, &body)?;
     let wanted = Wanted {
         email: &request.email,
         name: request.name.as_deref(),
         teams: &request.teams,
-        by: &caller.words(),
+        by: &asker.name(),
         lifetime: request.expires_in.unwrap_or(invitation::LIFETIME),
     };
-    let made = desk(&app, caller.actor(&address)).invite(&caller.tenant, &wanted).await.map_err(refused)?;
+    let made = desk(&app, &asker).invite(asker.home(), &wanted).await.map_err(refused)?;
     app.deliveries.nudge();
     Ok(body::answer(StatusCode::CREATED, &shown(&app, &made)))
 }
 
 /// `GET /api/v1/invites`: the newest first; `next` of one page is `after` of the following one.
-pub async fn list(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let caller = Caller::of(&app, &headers).await?;
+pub async fn list(asker: Asker, State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref().unwrap_or_default())?;
     let limit = params.one("limit")?.map_or(Some(PAGE), |text| text.parse().ok()).filter(|limit| (1..=PAGE).contains(limit));
     let limit = limit.ok_or(error(Code::InvalidRequest, "limit must be a number from 1 to 100"))?;
     let after = params.one("after")?.filter(|after| !after.contains('\0'));
-    let mut invites = store::invites::of_tenant(&app.db, &caller.tenant.id, after, limit + 1).await?;
+    let mut invites = store::invites::of_tenant(&app.db, &asker.home().id, after, limit + 1).await?;
     let more = invites.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     invites.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = invites.last().filter(|_| more).map(|last| last.id.clone());
@@ -112,34 +74,27 @@ pub async fn list(State(app): State<App>, headers: HeaderMap, RawQuery(query): R
 
 /// `POST /api/v1/invites/{id}/resend`
 pub async fn resend(
+    asker: Asker,
     State(app): State<App>,
     Path(id): Path<String>,
-    Address(address): Address,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let caller = Caller::of(&app, &headers).await?;
     let again: Again = body::read_or_default(&headers, &body)?;
     let lifetime = again.expires_in.unwrap_or(invitation::LIFETIME);
-    let made = desk(&app, caller.actor(&address)).resend(&caller.tenant, known(&id)?, lifetime).await.map_err(refused)?;
+    let made = desk(&app, &asker).resend(asker.home(), known(&id)?, lifetime).await.map_err(refused)?;
     app.deliveries.nudge();
     Ok(body::answer(StatusCode::OK, &shown(&app, &made)))
 }
 
 /// `DELETE /api/v1/invites/{id}`
-pub async fn revoke(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    Address(address): Address,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let caller = Caller::of(&app, &headers).await?;
-    desk(&app, caller.actor(&address)).revoke(&caller.tenant, known(&id)?).await.map_err(refused)?;
+pub async fn revoke(asker: Asker, State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
+    desk(&app, &asker).revoke(asker.home(), known(&id)?).await.map_err(refused)?;
     Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response())
 }
 
-fn desk(app: &App, actor: Actor) -> Desk<'_> {
-    Desk::new(&app.db, &app.sealer, &app.settings, actor, app.issuer(), app.clock.now())
+fn desk<'a>(app: &'a App, asker: &Asker) -> Desk<'a> {
+    Desk::new(&app.db, &app.sealer, &app.settings, asker.actor(), app.issuer(), app.clock.now())
 }
 
 fn known(id: &str) -> Result<&str, ApiError> {

@@ -1,61 +1,75 @@
-//! Operators over `/api/v1`: an administrator's bearer token says who asks and for which tenants (`operator`, `desk`), and
-//! what belongs to another tenant is not there. `things` is what a tenant owns, as a file would say it; `inspection` looks at
+//! Operators over `/api/v1`: a bearer token says who asks, and its scopes how far it goes (`asker`), for which tenants `desk`,
+//! and what belongs to another tenant is not there. `things` is what a tenant owns, as a file would say it; `inspection` looks at
 //! providers before that is saved; the others are deeds that no file speaks of.
 //!
 //! No cookie opens anything of the API, so no page of another origin can have a browser ask. The `pages` are for people: a
 //! session opens them, and forms carry a token.
 
+mod asker;
 mod audit;
 mod desk;
 mod inspection;
 mod invites;
 pub mod pages;
 mod things;
+mod tokens;
 mod users;
 
-use axum::{Router, http::Method, routing::MethodRouter};
+use axum::{Extension, Router, http::Method, routing::MethodRouter};
 
-use crate::app::App;
+use crate::{app::App, policy::api_scope::Level};
+use asker::Needs;
 
 /// One thing that operators may ask.
 struct Route {
     method: Method,
     path: &'static str,
+    /// Of what area it is, for scopes; `None`: of the noun in the address.
+    area: Option<&'static str>,
     serve: fn(MethodRouter<App>) -> MethodRouter<App>,
 }
 
 /// Everything that administrators may ask: the router is made of this list, and so are the tests of who may.
 fn all() -> Vec<Route> {
-    let route = |method, path, serve| Route { method, path, serve };
+    let route = |method, path, area, serve| Route { method, path, area, serve };
     let (tenants, tenant) = ("/api/v1/tenants", "/api/v1/tenants/{tenant}");
     let (many, one) = ("/api/v1/tenants/{tenant}/{noun}", "/api/v1/tenants/{tenant}/{noun}/{name}");
+    let renewal = "/api/v1/tenants/{tenant}/service_tokens/{name}/token";
     vec![
-        route(Method::GET, "/api/v1/audit", |r| r.get(audit::read)),
-        route(Method::POST, "/api/v1/users/{id}/deactivate", |r| r.post(users::deactivate)),
-        route(Method::POST, "/api/v1/users/{id}/activate", |r| r.post(users::activate)),
-        route(Method::GET, "/api/v1/users/{id}/receipts", |r| r.get(users::receipts)),
-        route(Method::GET, "/api/v1/invites", |r| r.get(invites::list)),
-        route(Method::POST, "/api/v1/invites", |r| r.post(invites::create)),
-        route(Method::DELETE, "/api/v1/invites/{id}", |r| r.delete(invites::revoke)),
-        route(Method::POST, "/api/v1/invites/{id}/resend", |r| r.post(invites::resend)),
-        route(Method::GET, tenants, |r| r.get(things::tenants)),
-        route(Method::POST, tenants, |r| r.post(things::establish)),
-        route(Method::GET, tenant, |r| r.get(things::show)),
-        route(Method::PUT, tenant, |r| r.put(things::put)),
-        route(Method::DELETE, tenant, |r| r.delete(things::remove)),
-        route(Method::GET, many, |r| r.get(things::list)),
-        route(Method::POST, many, |r| r.post(things::create)),
-        route(Method::GET, one, |r| r.get(things::show)),
-        route(Method::PUT, one, |r| r.put(things::put)),
-        route(Method::DELETE, one, |r| r.delete(things::remove)),
-        route(Method::POST, "/api/v1/tenants/{tenant}/{noun}/{name}/check", |r| r.post(inspection::check)),
+        route(Method::GET, "/api/v1/audit", Some("audit"), |r| r.get(audit::read)),
+        route(Method::POST, "/api/v1/users/{id}/deactivate", Some("users"), |r| r.post(users::deactivate)),
+        route(Method::POST, "/api/v1/users/{id}/activate", Some("users"), |r| r.post(users::activate)),
+        route(Method::GET, "/api/v1/users/{id}/receipts", Some("users"), |r| r.get(users::receipts)),
+        route(Method::GET, "/api/v1/invites", Some("invites"), |r| r.get(invites::list)),
+        route(Method::POST, "/api/v1/invites", Some("invites"), |r| r.post(invites::create)),
+        route(Method::DELETE, "/api/v1/invites/{id}", Some("invites"), |r| r.delete(invites::revoke)),
+        route(Method::POST, "/api/v1/invites/{id}/resend", Some("invites"), |r| r.post(invites::resend)),
+        route(Method::GET, "/api/v1/personal_tokens", Some("personal_tokens"), |r| r.get(tokens::list)),
+        route(Method::POST, "/api/v1/personal_tokens", Some("personal_tokens"), |r| r.post(tokens::create)),
+        route(Method::DELETE, "/api/v1/personal_tokens/{id}", Some("personal_tokens"), |r| r.delete(tokens::revoke)),
+        route(Method::GET, tenants, Some("tenants"), |r| r.get(things::tenants)),
+        route(Method::POST, tenants, Some("tenants"), |r| r.post(things::establish)),
+        route(Method::GET, tenant, Some("tenants"), |r| r.get(things::show)),
+        route(Method::PUT, tenant, Some("tenants"), |r| r.put(things::put)),
+        route(Method::DELETE, tenant, Some("tenants"), |r| r.delete(things::remove)),
+        route(Method::POST, renewal, Some("service_tokens"), |r| r.post(tokens::renew)),
+        route(Method::GET, many, None, |r| r.get(things::list)),
+        route(Method::POST, many, None, |r| r.post(things::create)),
+        route(Method::GET, one, None, |r| r.get(things::show)),
+        route(Method::PUT, one, None, |r| r.put(things::put)),
+        route(Method::DELETE, one, None, |r| r.delete(things::remove)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/{noun}/{name}/check", None, |r| r.post(inspection::check)),
     ]
 }
 
 /// Everything that administrators may ask.
 pub fn routes() -> Router<App> {
     // Methods of one path that come one by one are put together.
-    all().into_iter().fold(Router::new(), |router, route| router.route(route.path, (route.serve)(MethodRouter::new())))
+    all().into_iter().fold(Router::new(), |router, route| {
+        let level = if route.method == Method::GET { Level::Read } else { Level::Write };
+        let needs = Extension(Needs { area: route.area, level });
+        router.route(route.path, (route.serve)(MethodRouter::new()).layer(needs))
+    })
 }
 
 /// Method and path of each, for the tests of who may.

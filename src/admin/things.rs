@@ -3,15 +3,18 @@
 
 use axum::{
     body::Bytes,
-    extract::{RawQuery, State},
+    extract::RawQuery,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Value, json};
 
-use super::desk::{Desk, no_tenant, nothing};
+use super::{
+    asker::{Asker, outreached},
+    desk::{Desk, no_tenant, nothing},
+    users::require_may,
+};
 use crate::{
-    app::App,
     apply::{
         Action, Plan,
         single::{self, Expect, Fault, Noun, Order, Refusal},
@@ -22,12 +25,14 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
+    policy::email::Email,
     secret,
     store::{
         StoreError,
         db::Tx,
+        tenant_tokens,
         tenants::{self, Tenant},
-        users::LastAdministrator,
+        users::{self, LastAdministrator},
     },
 };
 
@@ -45,8 +50,8 @@ pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, Api
 /// `GET /api/v1/tenants`: of somebody who administers one alone, that one.
 pub async fn tenants(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let asked = Asked::read(query.as_deref())?;
-    let (app, home) = (&desk.app, &desk.operator.home);
-    let body = if desk.operator.is_platform() {
+    let (app, home) = (&desk.app, desk.asker.home());
+    let body = if desk.asker.is_platform() {
         let part = single::list(&app.db, &app.sealer, home, Noun::Tenant, &asked.search, &asked.after, asked.limit).await?;
         json!({ "tenants": part.items, "next": part.next })
     } else {
@@ -65,24 +70,19 @@ pub async fn show(desk: Desk) -> Result<Response, ApiError> {
 }
 
 /// `POST /api/v1/tenants/{tenant}/{noun}`: a new one, called as the body says.
-pub async fn create(
-    desk: Desk,
-    State(app): State<App>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
+pub async fn create(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let asked = Asked::read(query.as_deref())?;
     let (tenant, noun) = (desk.tenant()?, desk.noun()?);
     let body: Value = body::read(&headers, &body)?;
-    let mut tx = app.db.begin().await?;
+    let mut tx = desk.app.db.begin().await?;
     let order = desk.order(asked.force);
+    let name = body.as_object().and_then(|fields| noun.name_in(fields)).unwrap_or_default();
+    may_touch(&mut tx, &desk.asker, tenant, noun, &name).await?;
     let plan = match single::put(&mut tx, &order, tenant, noun, None, &body, Expect::New).await {
         Ok(plan) => plan,
         Err(refusal) => return refused(refusal),
     };
-    let name = body.as_object().and_then(|fields| noun.name_in(fields)).unwrap_or_default();
-    finish(&app, tx, tenant, noun, &name, &plan).await
+    finish(&desk, tx, tenant, noun, &name, &plan).await
 }
 
 /// `POST /api/v1/tenants`
@@ -95,7 +95,7 @@ pub async fn establish(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Re
     };
     let name = body["name"].as_str().unwrap_or_default();
     let tenant = tenants::find_by_name(&mut tx, name).await?.ok_or_else(no_tenant)?;
-    finish(&desk.app, tx, &tenant, Noun::Tenant, name, &plan).await
+    finish(&desk, tx, &tenant, Noun::Tenant, name, &plan).await
 }
 
 /// `PUT /api/v1/tenants/{tenant}/{noun}/{name}`: makes it what the body says, whether it is there or not.
@@ -106,8 +106,9 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
     let mut tx = desk.app.db.begin().await?;
     let order = desk.order(asked.force);
     unchanged(&mut tx, &order, tenant, noun, name, &headers).await?;
+    may_touch(&mut tx, &desk.asker, tenant, noun, name).await?;
     match single::put(&mut tx, &order, tenant, noun, Some(name), &body, Expect::Any).await {
-        Ok(plan) => finish(&desk.app, tx, tenant, noun, name, &plan).await,
+        Ok(plan) => finish(&desk, tx, tenant, noun, name, &plan).await,
         Err(refusal) => refused(refusal),
     }
 }
@@ -119,6 +120,7 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
     let mut tx = desk.app.db.begin().await?;
     let order = desk.order(asked.force);
     unchanged(&mut tx, &order, tenant, noun, name, &headers).await?;
+    may_touch(&mut tx, &desk.asker, tenant, noun, name).await?;
     let plan = match single::remove(&mut tx, &order, tenant, noun, name).await {
         Ok(plan) => plan,
         Err(refusal) => return refused(refusal),
@@ -188,8 +190,39 @@ async fn unchanged(
     Ok(())
 }
 
-/// Commits, and answers with what is there now.
-async fn finish(app: &App, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str, plan: &Plan) -> Result<Response, ApiError> {
+/// What a token of fewer scopes must not touch, as it is: an administrator, or a token that may more. Asked before something
+/// is changed and again after.
+async fn may_touch(tx: &mut Tx, asker: &Asker, tenant: &Tenant, noun: Noun, name: &str) -> Result<(), ApiError> {
+    tenants::lock(tx).await?;
+    match noun {
+        _ if name.contains('\0') => Ok(()),
+        Noun::Users => {
+            let user = match Email::parse(name) {
+                Some(email) => users::find_by_email(&mut *tx, &tenant.id, &email).await?,
+                None => users::find(&mut *tx, name).await?.filter(|user| user.tenant_id == tenant.id),
+            };
+            user.map_or(Ok(()), |user| require_may(asker, &user))
+        }
+        Noun::ServiceTokens => match tenant_tokens::find_by_name(&mut *tx, &tenant.id, name).await? {
+            Some(token) if !asker.may_hand_out(&token.scopes, token.expires_at) => Err(outreached(asker)),
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Commits, and answers with what is there now; of a service that has none yet, with its token, this once.
+async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str, plan: &Plan) -> Result<Response, ApiError> {
+    let app = &desk.app;
+    may_touch(&mut tx, &desk.asker, tenant, noun, name).await?;
+    let is_new = plan.lines.iter().any(|line| line.action == Action::Create);
+    let mut token = None;
+    if noun == Noun::ServiceTokens && is_new {
+        let made = tenant_tokens::find_by_name(&mut tx, &tenant.id, name).await?;
+        if made.is_some_and(|made| made.fingerprint.is_none()) {
+            token = desk.maker().renew(&mut tx, tenant, name).await?;
+        }
+    }
     // The tenant may be another than it was.
     let tenant = tenants::find(&mut tx, &tenant.id).await?.ok_or_else(no_tenant)?;
     let thing = single::show(&mut tx, &app.sealer, &tenant, noun, name).await?;
@@ -200,7 +233,9 @@ async fn finish(app: &App, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str, 
     if let Some(fields) = thing.as_object_mut().filter(|_| !plan.warnings.is_empty()) {
         fields.insert("warnings".to_owned(), json!(plan.warnings));
     }
-    let is_new = plan.lines.iter().any(|line| line.action == Action::Create);
+    if let (Some(token), Some(fields)) = (token, thing.as_object_mut()) {
+        fields.insert("token".to_owned(), token.into());
+    }
     let mut response = shown(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &thing);
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, tag);

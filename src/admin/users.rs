@@ -9,16 +9,14 @@ use axum::{
 use serde::Deserialize;
 use serde_json::json;
 
+use super::asker::Asker;
 use crate::{
     app::App,
     bearer, body,
     error::ApiError,
     oauth::error::{Code, error},
-    operator::may_judge,
-    router::Address,
     store::{
         self,
-        audit::{Actor, Via},
         receipts::Receipt,
         users::{self, By, LastAdministrator, Opened, Opening, ShutOut, User},
     },
@@ -34,17 +32,16 @@ struct Request {
 
 /// `POST /api/v1/users/{id}/deactivate`
 pub async fn deactivate(
+    asker: Asker,
     State(app): State<App>,
     Path(id): Path<String>,
-    Address(address): Address,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let (bearer, by) = bearer::administrator(&app, &headers).await?;
     let request: Request = body::read_or_default(&headers, &body)?;
-    let user = find(&app, &bearer.tenant_id, &id).await?;
-    require_may(&by, &user)?;
-    let actor = Actor::administrator(&by, Via::Api, &address);
+    let user = find(&app, &asker.home().id, &id).await?;
+    require_may(&asker, &user)?;
+    let actor = asker.actor();
     let out = ShutOut {
         user_id: &user.id,
         by: By::Operator,
@@ -61,13 +58,25 @@ pub async fn deactivate(
     };
     tx.commit().await?;
     app.deliveries.nudge();
-    tracing::info!(user = user.id, tenant = bearer.tenant, by = by.id, changed = receipt.is_some(), "a user was deactivated");
+    tracing::info!(
+        user = user.id,
+        tenant = asker.home().name,
+        by = actor.name,
+        changed = receipt.is_some(),
+        "a user was deactivated"
+    );
     let answer = json!({ "user_id": user.id, "email": user.email.as_str(), "active": false, "receipt": receipt });
     Ok(body::answer(StatusCode::OK, &answer))
 }
 
-fn require_may(by: &User, user: &User) -> Result<(), ApiError> {
-    if may_judge(by, user) { Ok(()) } else { Err(bearer::forbidden("only an administrator of the platform may do this", &by.id)) }
+/// Whether they may do that to this user.
+pub fn require_may(asker: &Asker, user: &User) -> Result<(), ApiError> {
+    let why = if user.platform && !asker.is_platform() {
+        "only an administrator of the platform may do this"
+    } else {
+        "only a token of the scope admin changes an administrator"
+    };
+    if asker.may_judge(user) { Ok(()) } else { Err(bearer::forbidden(why, &asker.name())) }
 }
 
 fn last_administrator() -> String {
@@ -75,23 +84,17 @@ fn last_administrator() -> String {
 }
 
 /// `POST /api/v1/users/{id}/activate`
-pub async fn activate(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    Address(address): Address,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let (bearer, by) = bearer::administrator(&app, &headers).await?;
-    let user = find(&app, &bearer.tenant_id, &id).await?;
-    require_may(&by, &user)?;
-    let actor = Actor::administrator(&by, Via::Api, &address);
+pub async fn activate(asker: Asker, State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let user = find(&app, &asker.home().id, &id).await?;
+    require_may(&asker, &user)?;
+    let actor = asker.actor();
     let opening = Opening { user_id: &user.id, by: By::Operator, actor: &actor, sealer: &app.sealer, now: app.clock.now() };
     let mut tx = app.db.begin().await?;
     let opened = users::open_again(&mut tx, &opening).await?;
     tx.commit().await?;
     app.deliveries.nudge();
     match opened {
-        Opened::Open => tracing::info!(user = user.id, tenant = bearer.tenant, by = by.id, "a user was activated"),
+        Opened::Open => tracing::info!(user = user.id, tenant = asker.home().name, by = actor.name, "a user was activated"),
         Opened::Unchanged => {}
         Opened::ByDirectory | Opened::ByOperator => {
             let why = "the user is inactive in a directory: activate them there";
@@ -102,15 +105,14 @@ pub async fn activate(
 }
 
 /// `GET /api/v1/users/{id}/receipts`: also of a user who is gone.
-pub async fn receipts(State(app): State<App>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let (bearer, _) = bearer::administrator(&app, &headers).await?;
+pub async fn receipts(asker: Asker, State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
     // Databases do not agree on what a NUL is.
     let receipts: Vec<Receipt> = match id.contains('\0') {
         true => Vec::new(),
-        false => store::receipts::of_user(&app.db, &bearer.tenant_id, &id).await?,
+        false => store::receipts::of_user(&app.db, &asker.home().id, &id).await?,
     };
     if receipts.is_empty() {
-        find(&app, &bearer.tenant_id, &id).await?;
+        find(&app, &asker.home().id, &id).await?;
     }
     Ok(body::answer(StatusCode::OK, &json!({ "receipts": receipts })))
 }

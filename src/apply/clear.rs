@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     policy::principal::Kind,
-    store::{clients, connections, domains, principals, resources, sites, teams, tenants::Tenant, trusted_issuers, users},
+    store::{
+        clients, connections, domains, principals, resources, sites, teams, tenant_tokens, tenants::Tenant, trusted_issuers,
+        users,
+    },
 };
 
 /// How many of those who are kept are named.
@@ -45,6 +48,11 @@ impl Work<'_> {
         for x in connections::of_tenant(&mut *self.tx, &tenant.id).await? {
             if !file.connections.iter().any(|f| f.name == x.name) {
                 self.connection_goes(tenant, &x).await?;
+            }
+        }
+        for x in tenant_tokens::of_tenant(&mut *self.tx, &tenant.id).await? {
+            if !file.service_tokens.iter().any(|f| f.name == x.name) {
+                self.service_token_goes(tenant, &x).await?;
             }
         }
         for x in trusted_issuers::of_tenant(&mut *self.tx, &tenant.id).await? {

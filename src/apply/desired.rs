@@ -4,6 +4,7 @@ use super::yaml::At;
 use crate::{
     oauth::client::ClientSettings,
     policy::{
+        api_scope::ApiScopes,
         claim_rules::ClaimRule,
         connection::{ConnectionSettings, Protocol},
         directory::DirectorySettings,
@@ -42,6 +43,7 @@ pub struct TenantFile {
     pub users: Vec<UserFile>,
     pub teams: Vec<TeamFile>,
     pub directories: Vec<DirectoryFile>,
+    pub service_tokens: Vec<ServiceTokenFile>,
     pub resources: Vec<ResourceFile>,
     pub sites: Vec<SiteFile>,
 }
@@ -66,6 +68,7 @@ impl TenantFile {
             users: Vec::new(),
             teams: Vec::new(),
             directories: Vec::new(),
+            service_tokens: Vec::new(),
             resources: Vec::new(),
             sites: Vec::new(),
         }
@@ -125,6 +128,16 @@ pub struct DirectoryFile {
     pub overlap: i64,
     pub enabled: Option<bool>,
     pub settings: DirectorySettings,
+}
+
+pub struct ServiceTokenFile {
+    pub at: At,
+    pub name: String,
+    pub token: Option<(At, Secret)>,
+    pub enabled: Option<bool>,
+    pub scopes: ApiScopes,
+    /// Unix seconds.
+    pub expires_at: Option<i64>,
 }
 
 pub struct IssuerFile {

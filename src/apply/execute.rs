@@ -110,6 +110,9 @@ impl<'a> Work<'a> {
         for directory in &file.directories {
             self.directory(tenant, directory).await?;
         }
+        for token in &file.service_tokens {
+            self.service_token(tenant, token).await?;
+        }
         for issuer in &file.trusted_issuers {
             self.issuer(tenant, issuer).await?;
         }

@@ -14,6 +14,7 @@ use crate::{
         resources::{self, Resource},
         sites::{self, Site},
         teams::{self, Team},
+        tenant_tokens::{self, ServiceToken},
         tenants::{self, Tenant},
         trusted_issuers::{self, TrustedIssuer},
         users::{self, By, ShutOut, User},
@@ -44,6 +45,13 @@ impl Work<'_> {
     pub async fn connection_goes(&mut self, tenant: &Tenant, x: &Connection) -> Result {
         if self.goes(format!("connection {}/{}", tenant.name, x.name), Vec::new()) {
             connections::delete(&mut *self.tx, &x.id).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn service_token_goes(&mut self, tenant: &Tenant, x: &ServiceToken) -> Result {
+        if self.goes(format!("service token {}/{}", tenant.name, x.name), Vec::new()) {
+            tenant_tokens::delete(&mut *self.tx, &x.id).await?;
         }
         Ok(())
     }

@@ -30,6 +30,7 @@ mod reader;
 mod resources;
 pub mod single;
 mod sites;
+mod tenant_tokens;
 mod trail;
 mod yaml;
 

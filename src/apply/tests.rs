@@ -204,15 +204,25 @@ fn sign_ins_that_begin_at_a_provider_land_at_their_client() {
 }
 
 #[test]
-fn parts_of_later_versions_are_read_and_refused() {
-    let text = r#"
-tenants:
-- name: acme
-  service_tokens:
-  - {name: ci, token: "${SET}", scopes: [admin]}
-"#;
-    let found = problems(text);
-    assert_eq!(found, ["dir/acme.yaml:5:5: service_tokens are not supported by this version; remove them"]);
+fn service_tokens_say_what_is_wrong_with_them() {
+    let token = |text: &str| format!("tenants:\n- name: acme\n  service_tokens:\n  - {text}\n");
+    let long = "0123456789abcdef0123456789abcdef";
+    let good = format!("{{name: ci, token: {long:?}, scopes: [admin, users:read], expires_at: 2027-01-31, enabled: false}}");
+    assert_eq!(problems(&token(&good)), Vec::<String>::new());
+    for (text, part) in [
+        ("{name: ci}", "a service token needs scopes: what it may, of admin, admin:read, tenants:read"),
+        ("{name: ci, scopes: [user:read]}", "\"user:read\" is no scope (did you mean users:read?)"),
+        ("{name: ci, scopes: [admin], token: short}", "or leave it out and make one with `gatehouse tokens renew`"),
+        (&format!("{{name: ci, scopes: [admin], token: ghp_{long}}}"), "token must not begin with ghp_"),
+        ("{name: ci, scopes: [admin], expires_at: soon}", "expires_at must be a day or a time"),
+        ("{name: c i, scopes: [admin]}", "is no name"),
+    ] {
+        let found = problems(&token(text));
+        assert!(found.len() == 1 && found[0].contains(part), "{text}: {found:?}");
+    }
+    let twice = format!("{{name: ci, token: {long:?}, scopes: [admin]}}\n  - {{name: cd, token: {long:?}, scopes: [admin]}}");
+    let found = problems(&token(&twice));
+    assert!(found[0].ends_with("token is that of service token acme/ci too; give each its own"), "{found:?}");
 }
 
 #[test]

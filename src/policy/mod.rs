@@ -4,9 +4,11 @@
 //! A foreign token: `trusted_issuer` (whose tokens) → `claim_rules` (what they must say) → `mapping` (which mapping counts) →
 //! `principal` (who that is) → `role` (what they may do), and `site` for the services behind forward auth.
 //! Why a sign-in failed, and how to mend it: `cause`.
-//! What a customer pushes: `directory` (what its groups mean). What a look at a provider shows: `finding`.
+//! What a customer pushes: `directory` (what its groups mean). What a look at a provider shows: `finding`. What a token of the
+//! admin API may: `api_scope`.
 
 pub mod access;
+pub mod api_scope;
 pub mod cause;
 pub mod chosen_password;
 pub mod claim_rules;

@@ -476,5 +476,6 @@ macro_rules! migrations {
 /// The one series of migrations, as `own` spells it for a database. They only add; a file that has been released is never
 /// changed.
 fn migrations(own: fn(&str) -> String) -> Vec<Migration> {
-    migrations![own: 1 "0001_init.sql", 2 "0002_saml.sql", 3 "0003_trust.sql", 4 "0004_directories.sql", 5 "0005_admin.sql"]
+    migrations![own: 1 "0001_init.sql", 2 "0002_saml.sql", 3 "0003_trust.sql", 4 "0004_directories.sql", 5 "0005_admin.sql",
+        9 "0009_tokens.sql"]
 }

@@ -38,6 +38,7 @@ pub async fn sweep(db: &Db, sealer: &Sealer, retention: i64, now: i64) -> Result
         ("DELETE FROM deliveries WHERE created_at <= $1", undelivered),
         ("DELETE FROM site_sessions WHERE expires_at <= $1", now),
         ("DELETE FROM directory_tokens WHERE expires_at <= $1", now - receipts::KEPT),
+        ("DELETE FROM personal_tokens WHERE expires_at <= $1", now - receipts::KEPT),
         ("DELETE FROM receipts WHERE at <= $1", now - receipts::KEPT),
         ("DELETE FROM invites WHERE expires_at <= $1", now - invites::AFTERLIFE),
         ("DELETE FROM admin_links WHERE expires_at <= $1", now - admin_links::AFTERLIFE),

@@ -7,6 +7,7 @@ pub use access::{By, LastAdministrator, Opened, Opening, ShutOut, end_access, op
 use super::{
     db::{Result, StoreError},
     on::On,
+    personal_tokens,
     window::Window,
 };
 use crate::{params, policy::email::Email};
@@ -221,7 +222,10 @@ pub async fn is_governed(on: impl Into<On<'_>>) -> Result<bool> {
 pub async fn update(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
     let sql = "UPDATE users SET name = $2, email_proven = $3, admin = $4, updated_at = $5 WHERE id = $1";
     let params = params![&user.id, &user.name, user.email_proven, user.admin, user.updated_at];
-    Ok(on.into().alter(sql, params).await? > 0)
+    let mut on = on.into();
+    let there = on.alter(sql, params).await? > 0;
+    personal_tokens::delete_of_demoted(&mut on, &user.id).await?;
+    Ok(there)
 }
 
 /// All who administer anything, also those who are deactivated: of the deployment first, then by address.
@@ -242,7 +246,10 @@ pub async fn administrators(on: impl Into<On<'_>>) -> Result<Vec<User>> {
 /// What the database says.
 pub async fn set_platform(on: impl Into<On<'_>>, id: &str, platform: bool, now: i64) -> Result<bool> {
     let sql = "UPDATE users SET platform = $2, updated_at = $3 WHERE id = $1";
-    Ok(on.into().alter(sql, params![id, platform, now]).await? > 0)
+    let mut on = on.into();
+    let there = on.alter(sql, params![id, platform, now]).await? > 0;
+    personal_tokens::delete_of_demoted(&mut on, id).await?;
+    Ok(there)
 }
 
 /// Whether anybody administers anything yet: with nobody, a new deployment is set up by whoever reads its output.

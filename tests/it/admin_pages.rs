@@ -39,6 +39,8 @@ tenants:
   - {name: sre, members: [bob@acme.example]}
   directories:
   - {name: people, connection: okta}
+  service_tokens:
+  - {name: bot, token: "0123456789abcdef0123456789abcdef", scopes: [admin]}
   trusted_issuers:
   - {name: idp, issuer: "https://idp.example", jwks_uri: "https://idp.example/keys", audience: ["api"]}
   external_identities:
@@ -120,12 +122,13 @@ impl Desk {
 }
 
 /// One thing of each noun, as pages call it.
-const THINGS: [(&str, &str); 10] = [
+const THINGS: [(&str, &str); 11] = [
     ("connections", "okta"),
     ("clients", "web"),
     ("users", "bob@acme.example"),
     ("teams", "sre"),
     ("directories", "people"),
+    ("service_tokens", "bot"),
     ("trusted_issuers", "idp"),
     ("external_identities", "ci"),
     ("virtual_accounts", "batch"),
@@ -139,6 +142,8 @@ fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('p', Method::GET, "/admin/_/tenants".to_owned()),
         ('p', Method::GET, "/admin/_/tenants/new".to_owned()),
         ('p', Method::POST, "/admin/_/tenants".to_owned()),
+        ('t', Method::GET, "/admin/acme/service_tokens/bot/token".to_owned()),
+        ('t', Method::POST, "/admin/acme/service_tokens/bot/token".to_owned()),
         ('t', Method::GET, "/admin/acme".to_owned()),
         ('t', Method::GET, "/admin/acme/settings".to_owned()),
         ('t', Method::POST, "/admin/acme/settings".to_owned()),

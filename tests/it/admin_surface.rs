@@ -32,6 +32,8 @@ tenants:
   - {name: sre, members: [bob@acme.example]}
   - {name: gone-own}
   - {name: gone-platform}
+  service_tokens:
+  - {name: bot, scopes: [admin]}
   resources:
   - {type: model, name: gpt, collaborators: [{team: sre, role: viewer}]}
 - name: other
@@ -88,9 +90,26 @@ impl Askers {
     }
 }
 
+/// Of what area a route is, for scopes.
+pub fn area(path: &str) -> &'static str {
+    let rest = path.strip_prefix("/api/v1/").unwrap();
+    match rest.split('/').collect::<Vec<_>>().as_slice() {
+        ["audit"] => "audit",
+        ["users", ..] => "users",
+        ["invites", ..] => "invites",
+        ["personal_tokens", ..] => "personal_tokens",
+        ["tenants"] | ["tenants", _] => "tenants",
+        ["tenants", _, "service_tokens", ..] => "service_tokens",
+        ["tenants", _, "{noun}", _, "check"] => "connections",
+        // What is asked of any noun is asked of teams.
+        ["tenants", _, "{noun}", ..] => "teams",
+        _ => panic!("{path} has no area: which scopes open it?"),
+    }
+}
+
 /// Of a route: what to ask, and what administrators of another tenant, of the tenant and of the platform are answered. In
 /// path and body `WHO` stands for the asker, `GIL` for a user's id.
-fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>, [u16; 3])> {
+pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>, [u16; 3])> {
     let named = || Some(json!({"name": "made-WHO"}));
     let tenant = "/api/v1/tenants/{tenant}";
     let (many, one) = (format!("{tenant}/{{noun}}"), format!("{tenant}/{{noun}}/{{name}}"));
@@ -104,6 +123,14 @@ fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>, [u
         ("POST", "/api/v1/invites") => ("invites", Some(json!({"email": "WHO@acme.example"})), [201, 201, 201]),
         ("DELETE", "/api/v1/invites/{id}") => ("invites/none", None, [404, 404, 404]),
         ("POST", "/api/v1/invites/{id}/resend") => ("invites/none/resend", None, [404, 404, 404]),
+        ("GET", "/api/v1/personal_tokens") => ("personal_tokens", None, [200, 200, 200]),
+        ("POST", "/api/v1/personal_tokens") => {
+            ("personal_tokens", Some(json!({"name": "x", "scopes": ["audit:read"]})), [201, 201, 201])
+        }
+        ("DELETE", "/api/v1/personal_tokens/{id}") => ("personal_tokens/none", None, [404, 404, 404]),
+        ("POST", "/api/v1/tenants/{tenant}/service_tokens/{name}/token") => {
+            ("tenants/acme/service_tokens/bot/token", None, [404, 200, 200])
+        }
         ("GET", "/api/v1/tenants") => ("tenants", None, [200, 200, 200]),
         ("POST", "/api/v1/tenants") => ("tenants", named(), [403, 403, 201]),
         ("GET", path) if path == tenant => ("tenants/acme", None, [404, 200, 200]),

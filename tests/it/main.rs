@@ -10,6 +10,8 @@ mod admin_entry;
 mod admin_pages;
 mod admin_people;
 mod admin_surface;
+mod admin_token_pages;
+mod admin_tokens;
 mod administrators;
 mod apply;
 mod apply_trust;

@@ -126,7 +126,7 @@ async fn the_declarative_examples_apply() {
     let env = |name: &str| match name {
         "OKTA_SECRET" | "ADA_PASSWORD" | "WEB_SECRET" | "OKTA_WEB_SECRET" | "OPAQUE_SECRET" | "NIGHTLY_SECRET"
         | "GRAFANA_SECRET" => Some("a secret".to_owned()),
-        "OKTA_SCIM_TOKEN" => Some("0123456789abcdef0123456789abcdef".to_owned()),
+        "OKTA_SCIM_TOKEN" | "CI_TOKEN" => Some("0123456789abcdef0123456789abcdef".to_owned()),
         "GOOGLE_METADATA" => Some(metadata.clone()),
         "PARTNER_CERTIFICATE" => Some(certificate.pem()),
         _ => None,
@@ -305,4 +305,31 @@ fn every_way_to_compare_claims_is_in_the_table() {
     let mut documented: Vec<&str> = documented.iter().map(String::as_str).collect();
     documented.sort_unstable();
     assert_eq!(documented, known);
+}
+
+/// The admin API's lines do as they stand there.
+#[tokio::test]
+async fn the_api_example_works() {
+    let state = r#"
+tenants:
+- name: acme
+  users:
+  - {email: ada@acme.example}
+  service_tokens:
+  - {name: ci, token: "0123456789abcdef0123456789abcdef", scopes: [admin]}
+"#;
+    let world = World::with(Backend::Sqlite, state, &[]).await;
+    let script = format!("set -e; curl() {{ command curl -sSf \"$@\"; echo; }}\n{}", example("api.sh"));
+    let url = world.url.clone();
+    let run = move || {
+        let mut shell = std::process::Command::new("sh");
+        let shell = shell.args(["-c", &script]).env("GATEHOUSE", &url).env("TOKEN", "0123456789abcdef0123456789abcdef");
+        shell.output().unwrap()
+    };
+    let done = tokio::task::spawn_blocking(run).await.unwrap();
+    let (said, failed) = (String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap());
+    assert!(done.status.success(), "{said}{failed}");
+    for part in ["\"members\":[\"ada@acme.example\"]", "\"token\":\"gha_", "\"deleted\":\"sre\""] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }

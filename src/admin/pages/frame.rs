@@ -34,7 +34,7 @@ pub struct Frame {
 }
 
 /// The pages of a tenant: their part of the path, and what links say.
-const OF_TENANT: [(&str, &str); 11] = [
+const OF_TENANT: [(&str, &str); 12] = [
     ("", "Overview"),
     ("connections", "Connections"),
     ("clients", "Applications"),
@@ -45,15 +45,17 @@ const OF_TENANT: [(&str, &str); 11] = [
     ("external_identities", "External identities"),
     ("virtual_accounts", "Virtual accounts"),
     ("resources", "Resources"),
+    ("service_tokens", "Service tokens"),
     ("settings", "Settings"),
 ];
 
 /// What a page may say that was done, by the word that its address carries: nothing of the address itself is ever shown.
-const DONE: [(&str, &str); 6] = [
+const DONE: [(&str, &str); 7] = [
     ("created", "It was created."),
     ("saved", "The changes were saved."),
     ("unchanged", "Nothing had changed."),
     ("deleted", "It was deleted."),
+    ("revoked", "It was revoked: whatever uses it is refused from now on."),
     ("deactivated", "The user was deactivated: their sessions and tokens have ended."),
     ("activated", "The user may come in again."),
 ];

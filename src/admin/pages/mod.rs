@@ -24,6 +24,7 @@ mod overview;
 mod sheet;
 mod tenants;
 mod things;
+mod tokens;
 mod users;
 
 use axum::{
@@ -39,6 +40,8 @@ pub fn routes() -> Router<App> {
         .route("/admin", get(overview::show))
         .route("/admin/_/tenants", get(tenants::list).post(tenants::create))
         .route("/admin/_/tenants/new", get(tenants::new))
+        .route("/admin/_/tokens", get(tokens::list).post(tokens::create))
+        .route("/admin/_/tokens/{id}/revoke", get(tokens::ask).post(tokens::revoke))
         .route("/admin/{tenant}", get(overview::of_tenant))
         .route("/admin/{tenant}/settings", get(things::settings).post(things::save_settings))
         .route("/admin/{tenant}/users", get(users::list).post(users::create))
@@ -48,6 +51,7 @@ pub fn routes() -> Router<App> {
         .route("/admin/{tenant}/users/{id}/activate", post(users::activate))
         .route("/admin/{tenant}/users/{id}/edit", get(users::edit).post(users::save))
         .route("/admin/{tenant}/users/{id}/delete", get(users::ask).post(users::delete))
+        .route("/admin/{tenant}/service_tokens/{name}/token", get(tokens::ask_renewal).post(tokens::renew))
         .route("/admin/{tenant}/{noun}", get(things::list).post(things::create))
         .route("/admin/{tenant}/{noun}/new", get(things::new))
         .route("/admin/{tenant}/{noun}/{name}", get(things::edit).post(things::save))

@@ -47,6 +47,8 @@ pub struct Sheet<'a> {
     pub findings: Option<&'a [Finding]>,
     /// Where it can be deleted.
     pub delete: Option<&'a str>,
+    /// What else can be done with it: where, and what the link says.
+    pub also: Option<(String, &'static str)>,
 }
 
 #[derive(Template, WebTemplate)]
@@ -68,6 +70,7 @@ struct Page<'a> {
     check: Option<&'a str>,
     findings: Option<&'a [Finding]>,
     delete: Option<&'a str>,
+    also: Option<(String, &'static str)>,
 }
 
 impl Sheet<'_> {
@@ -96,6 +99,7 @@ impl Sheet<'_> {
             check: self.check.as_deref(),
             findings: self.findings,
             delete: self.delete,
+            also: self.also,
         };
         let mut response = (if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, page).into_response();
         if self.check.is_some() {

@@ -64,6 +64,7 @@ fn sheet(app: &App, caller: &Caller, posted: Option<&Posted>, faults: &[Fault]) 
         check: None,
         findings: None,
         delete: None,
+        also: None,
     };
     sheet.page(&Frame::of_platform(app, caller, LIST, SETTINGS.add))
 }

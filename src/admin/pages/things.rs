@@ -16,6 +16,7 @@ use super::{
     guide,
     list::{List, PAGE, Query, Row},
     sheet::Sheet,
+    tokens,
 };
 use crate::{
     admin::inspection,
@@ -163,6 +164,8 @@ impl<'a> Form<'a> {
         };
         let back = if is_tenant { (address(&place.tenant.name, ""), "Overview") } else { (place.list(), noun.title) };
         let delete = self.name.filter(|_| !is_tenant).map(|name| format!("{}/delete", place.path(name)));
+        let renewable = self.name.filter(|_| place.key == single::Noun::ServiceTokens);
+        let also = renewable.map(|name| (format!("{}/token", place.path(name)), "Make a new token …"));
         let sheet = Sheet {
             noun,
             back,
@@ -176,6 +179,7 @@ impl<'a> Form<'a> {
             check: inspection::covers(place.key).then(|| format!("{}/check", place.path(self.name.unwrap_or("new")))),
             findings: self.findings,
             delete: delete.as_deref(),
+            also,
         };
         sheet.page(&Frame::of_tenant(app, caller, &place.tenant, noun.name, title))
     }
@@ -276,9 +280,10 @@ impl Write<'_> {
         let mut tx = self.app.db.begin().await?;
         match self.put(&mut tx, &thing).await {
             Ok(plan) => {
+                let token = self.token(&mut tx, &plan, &thing).await?;
                 tx.commit().await?;
                 self.app.deliveries.nudge();
-                Ok(self.written(&plan, &thing))
+                Ok(token.unwrap_or_else(|| self.written(&plan, &thing)))
             }
             Err(Refusal::Faults(faults)) => Ok(self.again(&faults)),
             Err(Refusal::Exists) => {
@@ -290,6 +295,19 @@ impl Write<'_> {
             Err(Refusal::LastAdministrator) => Ok(self.again(&whole(LastAdministrator.to_string()))),
             Err(Refusal::Store(e)) => Err(e.into()),
         }
+    }
+
+    /// The page with the token of a new service, shown this once.
+    async fn token(&self, tx: &mut Tx, plan: &Plan, thing: &Value) -> Result<Option<Response>, PageError> {
+        let (app, place, caller) = (self.app, self.place, &self.posted.caller);
+        let is_new = plan.lines.iter().any(|line| line.action == Action::Create);
+        let Some(name) = self.place.name_in(thing).filter(|_| is_new && place.key == single::Noun::ServiceTokens) else {
+            return Ok(None);
+        };
+        let actor = caller.actor();
+        let Some(token) = tokens::maker(app, &actor).renew(tx, &place.tenant, &name).await? else { return Ok(None) };
+        let frame = Frame::of_tenant(app, caller, &place.tenant, place.noun.name, name.as_str());
+        Ok(Some(tokens::once(&frame, (&place.path(&name), &name), &token)))
     }
 
     async fn put(&self, tx: &mut Tx, thing: &Value) -> Result<Plan, Refusal> {

@@ -24,7 +24,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<DirectoryFile> {
     let mut f = Fields::of(context, node, "a directory")?;
     let name = f.required_text("name").filter(|name| valid_name(context, name));
     let connection = f.text("connection").map(|text| (text.at, text.value));
-    let sound = |(text, token): &(Text, Secret)| *token == Secret::Kept || is_token(context, text);
+    let sound = |(text, token): &(Text, Secret)| *token == Secret::Kept || is_token(context, text, "gatehouse directories token");
     let token = f.lasting_secret("token").filter(sound).map(|(text, token)| (text.at, token));
     let overlap = tenant::span(&mut f, "token_overlap", 0).unwrap_or_default();
     let enabled = f.bool("enabled");
@@ -71,7 +71,7 @@ fn roles(context: &Context<'_>, node: &Node) -> BTreeMap<String, Role> {
 }
 
 /// RFC 6750 §2.1 says of what characters; which they are is nobody's business here.
-fn is_token(context: &Context<'_>, token: &Text) -> bool {
+pub(super) fn is_token(context: &Context<'_>, token: &Text, made_with: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
     let sound = (SHORTEST..=LONGEST).contains(&token.value.len()) && token.value.bytes().all(allowed);
     if !sound {
@@ -79,7 +79,7 @@ fn is_token(context: &Context<'_>, token: &Text) -> bool {
             token.at,
             format!(
                 "token must be {SHORTEST} to {LONGEST} letters, digits or -._~+/=; make one with `openssl rand -hex 32`, or leave it \
-                 out and make one with `gatehouse directories token`"
+                 out and make one with `{made_with}`"
             ),
         );
     }

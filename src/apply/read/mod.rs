@@ -5,13 +5,13 @@ mod client;
 mod connection;
 mod directory;
 mod issuer;
-mod later;
 mod people;
 mod principal;
 mod provider;
 mod resource;
 mod site;
 mod tenant;
+mod tenant_token;
 
 pub use tenant::read as tenant;
 
@@ -45,6 +45,7 @@ pub fn read(context: &Context<'_>, text: &str) -> Vec<TenantFile> {
     twice(context, "client", tenants.iter().flat_map(|t| t.clients.iter().map(|c| (c.at, c.id.as_str()))));
     site::judge_places(context, &tenants);
     directory::judge_tokens(context, &tenants);
+    tenant_token::judge(context, &tenants);
     tenants
 }
 
@@ -58,6 +59,7 @@ pub fn one(context: &Context<'_>, tenant: &Tenant, noun: Noun, node: &Node) -> T
         Noun::Users => file.users.extend(people::user(context, node)),
         Noun::Teams => file.teams.extend(people::team(context, node)),
         Noun::Directories => file.directories.extend(directory::read(context, node)),
+        Noun::ServiceTokens => file.service_tokens.extend(tenant_token::read(context, node)),
         Noun::TrustedIssuers => file.trusted_issuers.extend(issuer::read(context, node)),
         Noun::ExternalIdentities => file.principals.extend(principal::read(context, node, Kind::ExternalIdentity)),
         Noun::VirtualAccounts => file.principals.extend(principal::read(context, node, Kind::VirtualAccount)),

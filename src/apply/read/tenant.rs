@@ -1,6 +1,6 @@
 //! `- name: acme …`: a tenant and all it owns.
 
-use super::{client, connection, directory, issuer, later, people, principal, resource, site, twice};
+use super::{client, connection, directory, issuer, people, principal, resource, site, tenant_token, twice};
 use crate::{
     apply::{
         desired::TenantFile,
@@ -33,6 +33,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
     let users: Vec<_> = f.list("users").into_iter().filter_map(|n| people::user(context, n)).collect();
     let teams: Vec<_> = f.list("teams").into_iter().filter_map(|n| people::team(context, n)).collect();
     let directories: Vec<_> = f.list("directories").into_iter().filter_map(|n| directory::read(context, n)).collect();
+    let service_tokens: Vec<_> = f.list("service_tokens").into_iter().filter_map(|n| tenant_token::read(context, n)).collect();
     for (connection, client) in connections.iter().flat_map(|c| clients.iter().map(move |client| (c, client))) {
         connection::judge_landing(context, connection, client);
     }
@@ -43,12 +44,12 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
     let accounts: Vec<_> = accounts.collect();
     let resources: Vec<_> = f.list("resources").into_iter().filter_map(|n| resource::read(context, n)).collect();
     let sites: Vec<_> = f.list("sites").into_iter().filter_map(|n| site::read(context, n)).collect();
-    later::refuse(&mut f);
     f.finish();
     twice(context, "connection", connections.iter().map(|c| (c.at, c.name.as_str())));
     twice(context, "user", users.iter().map(|u| (u.at, u.email.as_str())));
     twice(context, "team", teams.iter().map(|t| (t.at, t.name.as_str())));
     twice(context, "directory", directories.iter().map(|d| (d.at, d.name.as_str())));
+    twice(context, "service token", service_tokens.iter().map(|t| (t.at, t.name.as_str())));
     twice(context, "trusted issuer", trusted_issuers.iter().map(|i| (i.at, i.name.as_str())));
     twice(context, "external identity", identities.iter().map(|p| (p.at, p.name.as_str())));
     twice(context, "virtual account", accounts.iter().map(|p| (p.at, p.name.as_str())));
@@ -73,6 +74,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
         users,
         teams,
         directories,
+        service_tokens,
         resources,
         sites,
     })

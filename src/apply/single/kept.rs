@@ -51,6 +51,9 @@ pub async fn fill(
             let tokens = directory_tokens::of_directory(&mut *tx, &old.id).await?;
             return Ok(tokens.iter().any(|token| token.declared).then_some("token"));
         }
+        Some(Found::ServiceToken(old)) if !fields.contains_key("token") => {
+            return Ok(old.fingerprint.is_some().then_some("token"));
+        }
         _ => {}
     }
     Ok(None)

@@ -12,7 +12,7 @@ use crate::{
     policy::principal::Kind,
     seal::Sealer,
     store::{
-        On, StoreError, clients, connections, directories, principals, resources, sites, teams,
+        On, StoreError, clients, connections, directories, principals, resources, sites, teams, tenant_tokens,
         tenants::{self, Tenant},
         trusted_issuers, users,
         window::Window,
@@ -82,6 +82,7 @@ async fn found(on: On<'_>, noun: Noun, kind: &str, window: &Window<'_>) -> Resul
         Noun::Users => each(users::window(on, window).await?, Found::User),
         Noun::Teams => each(teams::window(on, window).await?, Found::Team),
         Noun::Directories => each(directories::window(on, window).await?, Found::Directory),
+        Noun::ServiceTokens => each(tenant_tokens::window(on, window).await?, Found::ServiceToken),
         Noun::TrustedIssuers => each(trusted_issuers::window(on, window).await?, Found::Issuer),
         Noun::ExternalIdentities => each(principals::window(on, Kind::ExternalIdentity, window).await?, Found::Principal),
         Noun::VirtualAccounts => each(principals::window(on, Kind::VirtualAccount, window).await?, Found::Principal),

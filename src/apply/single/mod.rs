@@ -248,6 +248,7 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
             work.team_goes(tenant, x).await?;
         }
         Found::Directory(x) => work.directory_goes(tenant, x).await?,
+        Found::ServiceToken(x) => work.service_token_goes(tenant, x).await?,
         Found::Issuer(x) => work.issuer_goes(tenant, x).await?,
         Found::Principal(x) => work.principal_goes(tenant, x).await?,
         Found::Resource(x) => work.resource_goes(tenant, x).await?,

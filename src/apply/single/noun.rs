@@ -12,6 +12,7 @@ pub enum Noun {
     Users,
     Teams,
     Directories,
+    ServiceTokens,
     TrustedIssuers,
     ExternalIdentities,
     VirtualAccounts,
@@ -21,12 +22,13 @@ pub enum Noun {
 
 impl Noun {
     /// What a tenant owns.
-    pub const OWNED: [Self; 10] = [
+    pub const OWNED: [Self; 11] = [
         Self::Connections,
         Self::Clients,
         Self::Users,
         Self::Teams,
         Self::Directories,
+        Self::ServiceTokens,
         Self::TrustedIssuers,
         Self::ExternalIdentities,
         Self::VirtualAccounts,
@@ -44,6 +46,7 @@ impl Noun {
             Self::Users => "users",
             Self::Teams => "teams",
             Self::Directories => "directories",
+            Self::ServiceTokens => "service_tokens",
             Self::TrustedIssuers => "trusted_issuers",
             Self::ExternalIdentities => "external_identities",
             Self::VirtualAccounts => "virtual_accounts",
@@ -68,6 +71,7 @@ impl Noun {
             Self::Users => "user",
             Self::Teams => "team",
             Self::Directories => "directory",
+            Self::ServiceTokens => "service token",
             Self::TrustedIssuers => "trusted issuer",
             Self::ExternalIdentities => "external identity",
             Self::VirtualAccounts => "virtual account",

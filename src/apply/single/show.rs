@@ -23,6 +23,7 @@ use crate::{
         resources::{self, Resource},
         sites::{self, Site},
         teams::{self, Team},
+        tenant_tokens::{self, ServiceToken},
         tenants::Tenant,
         trusted_issuers::{self, TrustedIssuer},
         users::{self, User},
@@ -42,6 +43,7 @@ pub enum Found {
     User(User),
     Team(Team),
     Directory(Directory),
+    ServiceToken(ServiceToken),
     Issuer(TrustedIssuer),
     Principal(Principal),
     Resource(Resource),
@@ -85,7 +87,8 @@ pub async fn show(on: impl Into<On<'_>>, sealer: &Sealer, tenant: &Tenant, noun:
             let held: Vec<Value> = held.iter().map(|c| json!({c.kind.as_str(): c.name, "role": c.role})).collect();
             fields.insert("collaborators".to_owned(), held.into());
         }
-        Found::Connection(_) | Found::Client(_) | Found::User(_) | Found::Issuer(_) | Found::Site(_) => {}
+        Found::Connection(_) | Found::Client(_) | Found::User(_) | Found::Issuer(_) | Found::Site(_) | Found::ServiceToken(_) => {
+        }
     }
     Ok(Some(Value::Object(fields)))
 }
@@ -108,6 +111,7 @@ pub async fn find(on: impl Into<On<'_>>, tenant: &Tenant, noun: Noun, name: &str
         },
         Noun::Teams => teams::find_by_name(on, id, name).await?.map(Found::Team),
         Noun::Directories => directories::find_by_name(on, id, name).await?.map(Found::Directory),
+        Noun::ServiceTokens => tenant_tokens::find_by_name(on, id, name).await?.map(Found::ServiceToken),
         Noun::TrustedIssuers => trusted_issuers::find_by_name(on, id, name).await?.map(Found::Issuer),
         Noun::ExternalIdentities => principals::find_by_name(on, id, Kind::ExternalIdentity, name).await?.map(Found::Principal),
         Noun::VirtualAccounts => principals::find_by_name(on, id, Kind::VirtualAccount, name).await?.map(Found::Principal),
@@ -146,6 +150,11 @@ pub fn brief(sealer: &Sealer, found: &Found) -> Result<Fields> {
             fields
         }
         Found::Directory(x) => spelling::directory(x),
+        Found::ServiceToken(x) => {
+            let mut fields = spelling::service_token(x);
+            secrets(&mut fields, &[("token", x.fingerprint.is_some())]);
+            fields
+        }
         Found::Issuer(x) => {
             let had = secrets_of(sealer, x)?;
             let mut fields = spelling::issuer(x);

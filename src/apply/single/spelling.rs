@@ -5,14 +5,15 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     apply::plan,
+    moment::Moment,
     oauth::client::{Client, ClientAuth},
     policy::{
         claim_rules::{ClaimRule, shorthand},
         trusted_issuer::{Introspection, IntrospectionContent},
     },
     store::{
-        connections::Connection, directories::Directory, sites::Site, tenants::Tenant, trusted_issuers::TrustedIssuer,
-        users::User,
+        connections::Connection, directories::Directory, sites::Site, tenant_tokens::ServiceToken, tenants::Tenant,
+        trusted_issuers::TrustedIssuer, users::User,
     },
 };
 
@@ -68,6 +69,17 @@ pub fn directory(x: &Directory) -> Fields {
     let mut all = fields(&x.settings);
     all.extend(fields(&json!({"name": x.name, "enabled": x.enabled})));
     all
+}
+
+pub fn service_token(x: &ServiceToken) -> Fields {
+    let time = |at: i64| Moment(at).machine();
+    fields(&json!({
+        "name": x.name,
+        "enabled": x.enabled,
+        "scopes": x.scopes,
+        "expires_at": x.expires_at.map(time),
+        "last_used_at": x.last_used_at.map(time),
+    }))
 }
 
 pub fn issuer(x: &TrustedIssuer) -> Fields {

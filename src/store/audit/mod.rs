@@ -103,6 +103,12 @@ impl Actor {
         Self::user("administrator", user, via, address)
     }
 
+    /// A program at the admin API, by a service token of a tenant.
+    #[must_use]
+    pub fn service(tenant: &str, name: &str, address: &str) -> Self {
+        Self { address: Some(address.to_owned()), ..Self::named(&format!("service token {tenant}/{name}"), Via::Api) }
+    }
+
     /// Somebody who signs in.
     #[must_use]
     pub fn person(user: &User, address: &str) -> Self {

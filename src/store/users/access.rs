@@ -11,6 +11,7 @@ use crate::{
         db::{Result, StoreError, Tx},
         logouts,
         on::On,
+        personal_tokens,
         receipts::{self, Ended, Held, Receipt},
     },
 };
@@ -156,7 +157,7 @@ async fn receipt(tx: &mut Tx, out: &ShutOut<'_>, user: User, action: Action) -> 
     Ok(receipt)
 }
 
-/// Ends every session, code, token family and site session of a user, who may sign in again; what there was. After the
+/// Ends every session, code, token family, site session and personal token of a user, who may sign in again; what there was. After the
 /// commit, `delivery` is to be nudged.
 ///
 /// # Errors
@@ -173,6 +174,7 @@ pub async fn end_access(tx: &mut Tx, sealer: &Sealer, id: &str, now: i64) -> Res
     let sql = "DELETE FROM provider_sessions WHERE sid IN (SELECT sid FROM sessions WHERE user_id = $1)";
     tx.execute(sql, params![id]).await?;
     tx.execute("DELETE FROM sessions WHERE user_id = $1", params![id]).await?;
+    personal_tokens::delete_all(&mut *tx, id).await?;
     tx.changed();
     tx.news().access = true;
     let Living { sessions, codes, token_families, site_sessions } = living;

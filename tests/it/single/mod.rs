@@ -64,6 +64,10 @@ fn rich() -> Value {
                 {"group": "leads", "team": "leads", "resource": {"type": "app", "name": "console"}, "role": "editor"}]},
             {"name": "bare"},
         ],
+        "service_tokens": [
+            {"name": "ci", "token": format!("s{TOKEN}"), "scopes": ["users:read", "admin"], "expires_at": "2030-01-31"},
+            {"name": "later", "scopes": ["admin:read"], "enabled": false},
+        ],
         "trusted_issuers": [
             {"name": "github", "issuer": ["https://t.example", "https://t2.example"], "audience": "acme",
              "jwks_uri": "https://t.example/jwks", "required_claims": ["sub"], "match": "all", "max_token_age": "30m",
@@ -127,7 +131,7 @@ fn rich() -> Value {
 }
 
 /// What is owned, in an order in which everything is there before it is referred to.
-const ORDER: [Noun; 10] = [
+const ORDER: [Noun; 11] = [
     Noun::Users,
     Noun::Connections,
     Noun::TrustedIssuers,
@@ -135,6 +139,7 @@ const ORDER: [Noun; 10] = [
     Noun::VirtualAccounts,
     Noun::Clients,
     Noun::Directories,
+    Noun::ServiceTokens,
     Noun::Teams,
     Noun::Resources,
     Noun::Sites,

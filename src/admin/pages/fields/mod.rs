@@ -50,12 +50,13 @@ impl Noun {
 }
 
 /// All that have pages.
-pub const NOUNS: [Noun; 10] = [
+pub const NOUNS: [Noun; 11] = [
     connection::CONNECTIONS,
     access::CLIENTS,
     people::USERS,
     people::TEAMS,
     people::DIRECTORIES,
+    people::SERVICE_TOKENS,
     access::TRUSTED_ISSUERS,
     access::EXTERNAL_IDENTITIES,
     access::VIRTUAL_ACCOUNTS,

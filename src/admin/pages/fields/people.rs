@@ -1,4 +1,4 @@
-//! Users, teams and directories.
+//! Users, teams, directories and service tokens.
 
 use super::{Fields, Noun};
 use crate::admin::pages::form::{Field, Kind};
@@ -51,6 +51,23 @@ pub const DIRECTORIES: Noun = Noun {
         Field::new("connection", "Connection", Kind::Text, "The connection whose unique id is this directory's externalId."),
         Field::new("proven_domains_only", "Only addresses in proven domains", Kind::Switch, ""),
         Field::new("group_rules", "Group rules", Kind::Json, r#"[{"group": "platform-*", "team": "platform"}]"#).advanced(),
+    ]),
+};
+
+#[rustfmt::skip]
+pub const SERVICE_TOKENS: Noun = Noun {
+    name: "service_tokens",
+    key: "name",
+    title: "Service tokens",
+    add: "Add a service token",
+    lead: "A program uses the admin API with it, for this organisation alone. The token is shown once, when it is made.",
+    platform: false,
+    columns: &[("Scopes", "scopes"), ("Ends", "expires_at"), ("Last used", "last_used_at")],
+    fields: Fields::Same(&[
+        Field::new("name", "Name", Kind::Text, "Letters, digits and hyphens. The audit log calls it by this name.").fixed(),
+        Field::new("enabled", "Enabled", Kind::Switch, "Off, its token is refused."),
+        Field::new("scopes", "Scopes", Kind::Lines, "One on each line: admin (everything), admin:read (only looking), or an area's, like connections:write or users:read."),
+        Field::new("expires_at", "Ends", Kind::Text, "A day or a time, like 2027-01-31; empty: never."),
     ]),
 };
 

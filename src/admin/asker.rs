@@ -1,0 +1,236 @@
+//! Whoever asks the admin API: an administrator by a sign-in's access token, the same by a personal token, or a program of a
+//! tenant by a service token. What a token may is asked here, for every route at once ([`Needs`]).
+
+use axum::{
+    extract::{FromRequestParts, RawPathParams},
+    http::{HeaderMap, StatusCode, request::Parts},
+};
+
+use crate::{
+    app::App,
+    apply::single::Noun,
+    bearer,
+    error::ApiError,
+    oauth::error::{Code, error},
+    operator::{Operator, may_judge, reachable},
+    policy::api_scope::{ApiScopes, Level},
+    router::Address,
+    store::{
+        StoreError,
+        audit::{Actor, Via},
+        personal_tokens::{self, PersonalToken},
+        tenant_tokens::{self, ServiceToken},
+        tenants::{self, Tenant},
+        users::{self, User},
+    },
+};
+
+/// What a route asks of the scopes of whoever calls it. Every route has one: without it nobody gets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// Of which area it is ([`crate::policy::api_scope::AREAS`]); `None`: of the noun in the address.
+    pub area: Option<&'static str>,
+    /// How far it goes.
+    pub level: Level,
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    who: Who,
+    home: Tenant,
+    address: String,
+    /// What their token may, and when it ends; `None`: a sign-in's, which may what they may.
+    token: Option<(ApiScopes, Option<i64>)>,
+}
+
+#[derive(Clone, Debug)]
+enum Who {
+    Person(Box<User>),
+    /// By its name.
+    Service(String),
+}
+
+impl FromRequestParts<App> for Asker {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Ok(Address(address)) = Address::from_request_parts(parts, app).await;
+        let asker = match Self::recognise(app, &parts.headers, &address).await {
+            Ok(asker) => asker,
+            Err(e) => return Err(counted(app, &address, e)),
+        };
+        let needs = parts.extensions.get::<Needs>().copied();
+        let noun = match needs {
+            Some(Needs { area: None, .. }) => noun(parts, app).await?,
+            _ => None,
+        };
+        let area = needs.and_then(|needs| needs.area).or(noun.map(Noun::as_str));
+        match (needs, area) {
+            (Some(needs), Some(area)) if asker.scopes_allow(area, needs.level) => Ok(asker),
+            (Some(_), None) => Err(super::desk::nothing()),
+            _ => {
+                let why = error(Code::InsufficientScope, "the token's scopes do not allow this");
+                Err(ApiError::new(why, format!("asked by {}", asker.name())))
+            }
+        }
+    }
+}
+
+/// The noun in the address, which says of what area a request is.
+async fn noun(parts: &mut Parts, app: &App) -> Result<Option<Noun>, ApiError> {
+    let params = RawPathParams::from_request_parts(parts, app).await.map_err(|_| super::desk::nothing())?;
+    Ok(params.iter().find(|(name, _)| *name == "noun").and_then(|(_, key)| Noun::owned(key)))
+}
+
+/// Whoever tries out tokens is slowed down. Counted after the look: they take nothing from others behind the same address.
+fn counted(app: &App, address: &str, e: ApiError) -> ApiError {
+    if e.error.code != Code::InvalidToken {
+        return e;
+    }
+    let Err(wait) = app.limits.strangers.take(address) else { return e };
+    let muted = !app.limits.floods.is_first("strangers", address);
+    let slow = ApiError::new(error(Code::SlowDown, "too many tokens that open nothing: wait"), format!("{address}: {}", e.cause));
+    ApiError { retry_after: Some(wait), muted, ..slow }
+}
+
+fn not_active(cause: impl Into<String>) -> ApiError {
+    ApiError::new(error(Code::InvalidToken, "Token is not active"), cause)
+}
+
+impl Asker {
+    async fn recognise(app: &App, headers: &HeaderMap, address: &str) -> Result<Self, ApiError> {
+        let token = bearer::in_header(headers)?;
+        if token.starts_with(personal_tokens::PREFIX) {
+            let fingerprint = personal_tokens::fingerprint(&app.sealer, token);
+            let known = personal_tokens::by_fingerprint(&app.db, &fingerprint).await?;
+            return Self::personal(app, known.ok_or_else(|| not_active("there is no such personal token"))?, address).await;
+        }
+        let fingerprint = tenant_tokens::fingerprint(&app.sealer, token);
+        if let Some(known) = tenant_tokens::by_fingerprint(&app.db, &fingerprint).await? {
+            return Self::service(app, known, address).await;
+        }
+        let (_, user) = bearer::administrator(app, headers).await?;
+        let id = user.id.clone();
+        let operator = Operator::new(app, Some(user), Via::Api).await?;
+        let operator = operator.ok_or_else(|| bearer::forbidden("only an administrator of the tenant may ask this", &id))?;
+        Ok(Self::person(operator, address, None))
+    }
+
+    fn person(operator: Operator, address: &str, token: Option<(ApiScopes, Option<i64>)>) -> Self {
+        Self { who: Who::Person(Box::new(operator.user)), home: operator.home, address: address.to_owned(), token }
+    }
+
+    /// It may at most what its owner may at this moment.
+    async fn personal(app: &App, token: PersonalToken, address: &str) -> Result<Self, ApiError> {
+        let now = app.clock.now();
+        if token.expires_at <= now {
+            return Err(not_active("the personal token has ended"));
+        }
+        let owner = users::find(&app.db, &token.user_id).await?;
+        let operator = Operator::new(app, owner, Via::Api).await?;
+        let operator = operator.ok_or_else(|| not_active(format!("its owner {} administers nothing", token.user_id)))?;
+        personal_tokens::touch(&app.db, &token.id, now, token.last_used_at).await?;
+        Ok(Self::person(operator, address, Some((token.scopes, Some(token.expires_at)))))
+    }
+
+    async fn service(app: &App, token: ServiceToken, address: &str) -> Result<Self, ApiError> {
+        let now = app.clock.now();
+        if let Some(why) = token.refusal(now) {
+            return Err(not_active(why));
+        }
+        let home = tenants::find(&app.db, &token.tenant_id).await?.filter(|tenant| tenant.enabled);
+        let home = home.ok_or_else(|| not_active("the service token's tenant is disabled"))?;
+        tenant_tokens::touch(&app.db, &token.id, now, token.last_used_at).await?;
+        let scopes = Some((token.scopes, token.expires_at));
+        Ok(Self { who: Who::Service(token.name), home, address: address.to_owned(), token: scopes })
+    }
+
+    fn scopes_allow(&self, area: &str, level: Level) -> bool {
+        self.token.as_ref().is_none_or(|(scopes, _)| scopes.allows(area, level))
+    }
+
+    /// Where they are at home; of a service, whose it is.
+    #[must_use]
+    pub fn home(&self) -> &Tenant {
+        &self.home
+    }
+
+    /// The user, if it is a person.
+    #[must_use]
+    pub fn user(&self) -> Option<&User> {
+        match &self.who {
+            Who::Person(user) => Some(user),
+            Who::Service(_) => None,
+        }
+    }
+
+    /// What limits count them under.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match &self.who {
+            Who::Person(user) => &user.id,
+            Who::Service(_) => &self.home.id,
+        }
+    }
+
+    /// Whether they have the whole deployment.
+    #[must_use]
+    pub fn is_platform(&self) -> bool {
+        self.user().is_some_and(|user| user.platform)
+    }
+
+    /// The tenant of this name, if it is theirs to administer.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn tenant(&self, app: &App, name: &str) -> Result<Option<Tenant>, StoreError> {
+        reachable(app, &self.home, self.is_platform(), name).await
+    }
+
+    /// How receipts and the audit log name them.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        match &self.who {
+            Who::Person(user) => Actor::administrator(user, Via::Api, &self.address),
+            Who::Service(name) => Actor::service(&self.home.name, name, &self.address),
+        }
+    }
+
+    /// How others are told who did something.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.who {
+            Who::Person(user) => {
+                let email = user.email.as_str();
+                user.name.as_ref().map_or_else(|| email.to_owned(), |name| format!("{name} ({email})"))
+            }
+            Who::Service(name) => format!("{} (service token {name})", self.home.display_name),
+        }
+    }
+
+    /// Whether they may shut this user out, let them in or change them. With less than everything, no administrator: whoever
+    /// can give one a password, or make one, may everything.
+    #[must_use]
+    pub fn may_judge(&self, user: &User) -> bool {
+        let limited = self.token.as_ref().is_some_and(|(scopes, _)| !scopes.is_everything());
+        let above = match &self.who {
+            Who::Person(by) => may_judge(by, user),
+            Who::Service(_) => !user.platform,
+        };
+        above && !(limited && (user.admin || user.platform))
+    }
+
+    /// Whether a token that may this much, this long, may no more than they themselves.
+    #[must_use]
+    pub fn may_hand_out(&self, scopes: &ApiScopes, expires_at: Option<i64>) -> bool {
+        let Some((own, end)) = &self.token else { return true };
+        own.covers(scopes) && end.is_none_or(|end| expires_at.is_some_and(|at| at <= end))
+    }
+}
+
+/// A token that would outreach the one that asks for it.
+pub fn outreached(asker: &Asker) -> ApiError {
+    let why = error(Code::AccessDenied, "a token makes no token that may more, or lasts longer, than itself");
+    ApiError { status: StatusCode::FORBIDDEN, ..ApiError::new(why, format!("asked by {}", asker.name())) }
+}

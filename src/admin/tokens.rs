@@ -1,0 +1,111 @@
+//! Tokens that are made here and shown once: an administrator's own, and new ones for services.
+
+use axum::{
+    body::Bytes,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    asker::{Asker, outreached},
+    desk::{Desk, nothing},
+};
+use crate::{
+    api_token::{Maker, Wanted},
+    app::App,
+    bearer, body,
+    error::ApiError,
+    moment::Moment,
+    oauth::error::{Code, error},
+    policy::api_scope::ApiScopes,
+    store::{
+        personal_tokens::{self, PersonalToken},
+        tenant_tokens, tenants,
+        users::User,
+    },
+};
+
+/// Seconds that a personal token lasts when nothing else is said.
+const LIFETIME: i64 = 30 * 86_400;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    name: String,
+    scopes: Vec<String>,
+    /// Seconds.
+    expires_in: Option<i64>,
+}
+
+fn person(asker: &Asker) -> Result<&User, ApiError> {
+    asker.user().ok_or_else(|| bearer::forbidden("a service token has no personal tokens", &asker.name()))
+}
+
+/// `GET /api/v1/personal_tokens`: those of whoever asks.
+pub async fn list(asker: Asker, State(app): State<App>) -> Result<Response, ApiError> {
+    let own = personal_tokens::of_user(&app.db, &person(&asker)?.id).await?;
+    let own: Vec<Value> = own.iter().map(said).collect();
+    Ok(body::answer(StatusCode::OK, &json!({ "personal_tokens": own })))
+}
+
+/// `POST /api/v1/personal_tokens`
+pub async fn create(asker: Asker, State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+    let user = person(&asker)?;
+    let request: Request = body::read(&headers, &body)?;
+    let scopes = ApiScopes::parse(request.scopes.iter().map(String::as_str));
+    let scopes = scopes.map_err(|_| error(Code::InvalidRequest, "scopes: one of them is no scope"))?;
+    let (lifetime, now) = (request.expires_in.unwrap_or(LIFETIME), app.clock.now());
+    if !asker.may_hand_out(&scopes, Some(now.saturating_add(lifetime))) {
+        return Err(outreached(&asker));
+    }
+    let actor = asker.actor();
+    let maker = Maker { sealer: &app.sealer, actor: &actor, now };
+    let mut tx = app.db.begin().await?;
+    let made = maker.personal(&mut tx, user, Wanted { name: &request.name, scopes, lifetime }).await?;
+    let (row, token) = made.map_err(|unfit| error(Code::InvalidRequest, unfit.to_string()))?;
+    tx.commit().await?;
+    let mut told = said(&row);
+    told["token"] = token.into();
+    Ok(body::answer(StatusCode::CREATED, &told))
+}
+
+/// `DELETE /api/v1/personal_tokens/{id}`
+pub async fn revoke(asker: Asker, State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let user = person(&asker)?;
+    let actor = asker.actor();
+    let mut tx = app.db.begin().await?;
+    if !(Maker { sealer: &app.sealer, actor: &actor, now: app.clock.now() }).revoke(&mut tx, user, &id).await? {
+        return Err(nothing());
+    }
+    tx.commit().await?;
+    Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response())
+}
+
+/// `POST /api/v1/tenants/{tenant}/service_tokens/{name}/token`: a new one, shown this once; the one before ends.
+pub async fn renew(desk: Desk, State(app): State<App>) -> Result<Response, ApiError> {
+    let (tenant, name) = (desk.tenant()?, desk.name()?);
+    let mut tx = app.db.begin().await?;
+    tenants::lock(&mut tx).await?;
+    let old = tenant_tokens::find_by_name(&mut tx, &tenant.id, name).await?.ok_or_else(nothing)?;
+    if !desk.asker.may_hand_out(&old.scopes, old.expires_at) {
+        return Err(outreached(&desk.asker));
+    }
+    let token = desk.maker().renew(&mut tx, tenant, name).await?.ok_or_else(nothing)?;
+    tx.commit().await?;
+    Ok(body::answer(StatusCode::OK, &json!({ "name": name, "token": token })))
+}
+
+fn said(token: &PersonalToken) -> Value {
+    let time = |at: i64| Moment(at).machine();
+    json!({
+        "id": token.id,
+        "name": token.name,
+        "scopes": token.scopes.words(),
+        "created_at": time(token.created_at),
+        "expires_at": time(token.expires_at),
+        "last_used_at": token.last_used_at.map(time),
+    })
+}

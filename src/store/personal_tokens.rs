@@ -1,0 +1,140 @@
+//! Personal tokens: an administrator's own programs at the admin API. By fingerprint alone, as all tokens.
+
+use super::{
+    db::{Result, StoreError},
+    on::On,
+    read_json, write_json,
+};
+use crate::{params, policy::api_scope::ApiScopes, seal::Sealer};
+
+/// What each begins with: scanners of leaked secrets know one by it, and so do we.
+pub const PREFIX: &str = "ghp_";
+/// Most that one administrator has.
+pub const MOST: usize = 50;
+/// Seconds that one lasts at most.
+pub const LONGEST: i64 = 365 * 86_400;
+
+/// A personal token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonalToken {
+    /// Row id.
+    pub id: String,
+    /// Whose it is.
+    pub user_id: String,
+    /// What they call it.
+    pub name: String,
+    /// What it is recognised by.
+    pub fingerprint: String,
+    /// What it may, as far as they may.
+    pub scopes: ApiScopes,
+    /// When it ends.
+    pub expires_at: i64,
+    /// When it was last seen to be used, to the minute.
+    pub last_used_at: Option<i64>,
+    /// Unix seconds.
+    pub created_at: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: String,
+    user_id: String,
+    name: String,
+    fingerprint: String,
+    scopes: String,
+    expires_at: i64,
+    last_used_at: Option<i64>,
+    created_at: i64,
+}
+
+impl TryFrom<Stored> for PersonalToken {
+    type Error = StoreError;
+
+    fn try_from(row: Stored) -> Result<Self> {
+        Ok(Self {
+            scopes: read_json("personal token scopes", &row.scopes)?,
+            id: row.id,
+            user_id: row.user_id,
+            name: row.name,
+            fingerprint: row.fingerprint,
+            expires_at: row.expires_at,
+            last_used_at: row.last_used_at,
+            created_at: row.created_at,
+        })
+    }
+}
+
+/// How a token is stored and looked up.
+#[must_use]
+pub fn fingerprint(sealer: &Sealer, token: &str) -> String {
+    sealer.fingerprint("personal token", token)
+}
+
+/// The one with this [`fingerprint`].
+///
+/// # Errors
+/// What the database says.
+pub async fn by_fingerprint(on: impl Into<On<'_>>, fingerprint: &str) -> Result<Option<PersonalToken>> {
+    let sql = "SELECT * FROM personal_tokens WHERE fingerprint = $1";
+    on.into().optional::<Stored>(sql, params![fingerprint]).await?.map(PersonalToken::try_from).transpose()
+}
+
+/// Those of a user, the newest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<PersonalToken>> {
+    let sql = "SELECT * FROM personal_tokens WHERE user_id = $1 ORDER BY created_at DESC, id DESC";
+    on.into().all::<Stored>(sql, params![user_id]).await?.into_iter().map(PersonalToken::try_from).collect()
+}
+
+/// Inserts it.
+///
+/// # Errors
+/// What the database says.
+pub async fn insert(on: impl Into<On<'_>>, token: &PersonalToken) -> Result<()> {
+    let sql = "INSERT INTO personal_tokens (id, user_id, name, fingerprint, scopes, expires_at, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let scopes = write_json("personal token scopes", &token.scopes)?;
+    let t = token;
+    let params = params![&t.id, &t.user_id, &t.name, &t.fingerprint, &scopes, t.expires_at, t.created_at];
+    on.into().execute(sql, params).await.map(|_| ())
+}
+
+/// Deletes one of a user's; whether it was there.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, user_id: &str, id: &str) -> Result<bool> {
+    Ok(on.into().execute("DELETE FROM personal_tokens WHERE id = $1 AND user_id = $2", params![id, user_id]).await? > 0)
+}
+
+/// Deletes all of a user; how many they were.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete_all(on: impl Into<On<'_>>, user_id: &str) -> Result<u64> {
+    on.into().execute("DELETE FROM personal_tokens WHERE user_id = $1", params![user_id]).await
+}
+
+/// Deletes all of a user who administers nothing: being made an administrator again brings none of them back.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete_of_demoted(on: impl Into<On<'_>>, user_id: &str) -> Result<u64> {
+    let sql = "DELETE FROM personal_tokens WHERE user_id = $1 \
+               AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = $1 AND (u.admin OR u.platform))";
+    on.into().execute(sql, params![user_id]).await
+}
+
+/// Notes that it was used at `now`, `last_seen` being what was noted before; nothing is written twice in a minute.
+///
+/// # Errors
+/// What the database says.
+pub async fn touch(on: impl Into<On<'_>>, id: &str, now: i64, last_seen: Option<i64>) -> Result<()> {
+    if last_seen.is_some_and(|at| at > now - 60) {
+        return Ok(());
+    }
+    let sql = "UPDATE personal_tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2 - 60)";
+    on.into().execute(sql, params![id, now]).await.map(|_| ())
+}

@@ -1,0 +1,180 @@
+//! Service tokens: a tenant's programs at the admin API. By fingerprint alone: a token is shown once, when it is made.
+
+use super::{
+    db::{Result, StoreError},
+    on::On,
+    read_json,
+    window::Window,
+    write_json,
+};
+use crate::{params, policy::api_scope::ApiScopes, seal::Sealer};
+
+/// What those that are made here begin with, so that scanners of leaked secrets know one.
+pub const PREFIX: &str = "gha_";
+
+/// A service token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceToken {
+    /// Row id.
+    pub id: String,
+    /// Whose it is.
+    pub tenant_id: String,
+    /// Unique within the tenant.
+    pub name: String,
+    /// What it is recognised by; `None`: none was made yet.
+    pub fingerprint: Option<String>,
+    /// Whether a declarative file gave it.
+    pub declared: bool,
+    /// That of a file's token which was replaced since.
+    pub retired: Option<String>,
+    /// A disabled one opens nothing.
+    pub enabled: bool,
+    /// What it may.
+    pub scopes: ApiScopes,
+    /// When it ends.
+    pub expires_at: Option<i64>,
+    /// When it was last seen to be used, to the minute.
+    pub last_used_at: Option<i64>,
+    /// Unix seconds.
+    pub created_at: i64,
+}
+
+impl ServiceToken {
+    /// Why it opens nothing at `now` (unix seconds).
+    #[must_use]
+    pub fn refusal(&self, now: i64) -> Option<&'static str> {
+        match self {
+            _ if !self.enabled => Some("the service token is disabled"),
+            _ if self.expires_at.is_some_and(|end| end <= now) => Some("the service token has ended"),
+            _ => None,
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Stored {
+    id: String,
+    tenant_id: String,
+    name: String,
+    fingerprint: Option<String>,
+    declared: bool,
+    retired: Option<String>,
+    enabled: bool,
+    scopes: String,
+    expires_at: Option<i64>,
+    last_used_at: Option<i64>,
+    created_at: i64,
+}
+
+impl TryFrom<Stored> for ServiceToken {
+    type Error = StoreError;
+
+    fn try_from(row: Stored) -> Result<Self> {
+        Ok(Self {
+            scopes: read_json("service token scopes", &row.scopes)?,
+            id: row.id,
+            tenant_id: row.tenant_id,
+            name: row.name,
+            fingerprint: row.fingerprint,
+            declared: row.declared,
+            retired: row.retired,
+            enabled: row.enabled,
+            expires_at: row.expires_at,
+            last_used_at: row.last_used_at,
+            created_at: row.created_at,
+        })
+    }
+}
+
+/// How a token is stored and looked up.
+#[must_use]
+pub fn fingerprint(sealer: &Sealer, token: &str) -> String {
+    sealer.fingerprint("service token", token)
+}
+
+/// By its name within a tenant.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_by_name(on: impl Into<On<'_>>, tenant_id: &str, name: &str) -> Result<Option<ServiceToken>> {
+    let sql = "SELECT * FROM service_tokens WHERE tenant_id = $1 AND name = $2";
+    on.into().optional::<Stored>(sql, params![tenant_id, name]).await?.map(ServiceToken::try_from).transpose()
+}
+
+/// The one whose token has this [`fingerprint`]; whether it opens anything is [`ServiceToken::refusal`]'s word.
+///
+/// # Errors
+/// As [`find_by_name`].
+pub async fn by_fingerprint(on: impl Into<On<'_>>, fingerprint: &str) -> Result<Option<ServiceToken>> {
+    let sql = "SELECT * FROM service_tokens WHERE fingerprint = $1";
+    on.into().optional::<Stored>(sql, params![fingerprint]).await?.map(ServiceToken::try_from).transpose()
+}
+
+/// All of a tenant, in the order they were made.
+///
+/// # Errors
+/// As [`find_by_name`].
+pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<ServiceToken>> {
+    let sql = "SELECT * FROM service_tokens WHERE tenant_id = $1 ORDER BY created_at, id";
+    on.into().all::<Stored>(sql, params![tenant_id]).await?.into_iter().map(ServiceToken::try_from).collect()
+}
+
+/// A part of a tenant's, by name.
+///
+/// # Errors
+/// As [`find_by_name`].
+pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<ServiceToken>> {
+    let sql = "SELECT * FROM service_tokens WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' \
+               ORDER BY name LIMIT $4";
+    let w = window;
+    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    rows.into_iter().map(ServiceToken::try_from).collect()
+}
+
+/// Inserts, or updates the row of this id: all but when it was last used.
+///
+/// # Errors
+/// A conflict when another of the tenant has the name, or any has the token.
+pub async fn save(on: impl Into<On<'_>>, token: &ServiceToken) -> Result<()> {
+    let sql = "INSERT INTO service_tokens (id, tenant_id, name, fingerprint, declared, retired, enabled, scopes, expires_at, \
+                 created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+               ON CONFLICT (id) DO UPDATE SET fingerprint = excluded.fingerprint, declared = excluded.declared, \
+                 retired = excluded.retired, enabled = excluded.enabled, scopes = excluded.scopes, \
+                 expires_at = excluded.expires_at";
+    let scopes = write_json("service token scopes", &token.scopes)?;
+    let t = token;
+    let params = params![
+        &t.id,
+        &t.tenant_id,
+        &t.name,
+        &t.fingerprint,
+        t.declared,
+        &t.retired,
+        t.enabled,
+        &scopes,
+        t.expires_at,
+        t.created_at,
+    ];
+    on.into().execute(sql, params).await.map(|_| ())
+}
+
+/// Deletes it; whether it was there.
+///
+/// # Errors
+/// What the database says.
+pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    Ok(on.into().execute("DELETE FROM service_tokens WHERE id = $1", params![id]).await? > 0)
+}
+
+/// Notes that it was used at `now`, `last_seen` being what was noted before; nothing is written twice in a minute.
+///
+/// # Errors
+/// What the database says.
+pub async fn touch(on: impl Into<On<'_>>, id: &str, now: i64, last_seen: Option<i64>) -> Result<()> {
+    if last_seen.is_some_and(|at| at > now - 60) {
+        return Ok(());
+    }
+    let sql = "UPDATE service_tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $2 - 60)";
+    on.into().execute(sql, params![id, now]).await.map(|_| ())
+}
