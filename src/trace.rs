@@ -155,7 +155,8 @@ fn line((name, facts): &(&'static str, Vec<(&'static str, String)>), now: i64) -
 
 /// Text from outside: without what could turn a page's reading direction, and of bounded length.
 fn bounded(text: &str) -> String {
-    let plain = |c: &char| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let plain =
+        |c: &char| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut kept: String = text.chars().filter(plain).take(MOST.2 + 1).collect();
     if let Some((end, _)) = kept.char_indices().nth(MOST.2) {
         kept.truncate(end);

@@ -11,6 +11,7 @@ mod desk;
 mod inspection;
 mod invites;
 pub mod pages;
+mod sign_ins;
 mod things;
 mod tokens;
 mod users;
@@ -53,6 +54,9 @@ fn all() -> Vec<Route> {
         route(Method::PUT, tenant, Some("tenants"), |r| r.put(things::put)),
         route(Method::DELETE, tenant, Some("tenants"), |r| r.delete(things::remove)),
         route(Method::POST, renewal, Some("service_tokens"), |r| r.post(tokens::renew)),
+        // Who may read what was done may read who signed in.
+        route(Method::GET, "/api/v1/tenants/{tenant}/sign_ins", Some("audit"), |r| r.get(sign_ins::list)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/sign_ins/{name}", Some("audit"), |r| r.get(sign_ins::show)),
         route(Method::GET, many, None, |r| r.get(things::list)),
         route(Method::POST, many, None, |r| r.post(things::create)),
         route(Method::GET, one, None, |r| r.get(things::show)),

@@ -112,7 +112,9 @@ pub async fn proceed(app: &App, visit: &Visit, login: Login) -> Result<Response,
         Step::Connect(name) => departure::depart(app, visit, &pending, &name, pending.login.request.login_hint.as_deref()).await,
         Step::Choose => {
             let offered: Vec<&str> = pending.offered.iter().map(|c| c.name.as_str()).collect();
-            visit.trace.hop("offered", &[("connections", &offered.join(", ")), ("password", word(pending.tenant.password_login))]);
+            visit
+                .trace
+                .hop("offered", &[("connections", &offered.join(", ")), ("password", word(pending.tenant.password_login))]);
             Ok(super::choose::redirect(visit, &pending))
         }
         Step::Deny(_, description) if pending.login.client_id().is_none() => Err(switched_off(description.to_owned())),

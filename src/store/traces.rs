@@ -205,9 +205,8 @@ pub async fn codes(db: &Db, id: &str) -> Result<Vec<String>> {
 /// What the database says.
 pub async fn sweep(db: &Db, before: i64, most: i64) -> Result<u64> {
     let mut gone = db.execute("DELETE FROM traces WHERE at < $1", params![before]).await?;
-    let full: Vec<(Option<String>, String)> = db
-        .all("SELECT tenant_id, outcome FROM traces GROUP BY tenant_id, outcome HAVING COUNT(*) > $1", params![most])
-        .await?;
+    let full: Vec<(Option<String>, String)> =
+        db.all("SELECT tenant_id, outcome FROM traces GROUP BY tenant_id, outcome HAVING COUNT(*) > $1", params![most]).await?;
     for (tenant_id, outcome) in full {
         gone += db
             .execute(

@@ -77,6 +77,7 @@ mod starts;
 mod store;
 mod sweeping;
 mod tokens;
+mod traces;
 mod trust;
 mod trust_matrix;
 mod trusted;

@@ -34,7 +34,7 @@ pub struct Frame {
 }
 
 /// The pages of a tenant: their part of the path, and what links say.
-const OF_TENANT: [(&str, &str); 12] = [
+const OF_TENANT: [(&str, &str); 13] = [
     ("", "Overview"),
     ("connections", "Connections"),
     ("clients", "Applications"),
@@ -46,6 +46,7 @@ const OF_TENANT: [(&str, &str); 12] = [
     ("virtual_accounts", "Virtual accounts"),
     ("resources", "Resources"),
     ("service_tokens", "Service tokens"),
+    ("sign-ins", "Sign-ins"),
     ("settings", "Settings"),
 ];
 
@@ -75,7 +76,7 @@ impl Frame {
     /// Around a page of the deployment.
     #[must_use]
     pub fn of_platform(app: &App, caller: &Caller, section: &str, title: impl Into<String>) -> Self {
-        let pages = [("/admin/_/tenants", "Organisations")];
+        let pages = [("/admin/_/tenants", "Organisations"), ("/admin/_/sign-ins", "Sign-ins")];
         let platform = match caller.operator.is_platform() {
             true => pages.map(|(href, text)| Way { href: href.to_owned(), text, is_here: href == section }).to_vec(),
             false => Vec::new(),

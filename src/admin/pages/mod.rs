@@ -22,6 +22,7 @@ mod guide;
 mod list;
 mod overview;
 mod sheet;
+mod sign_ins;
 mod tenants;
 mod things;
 mod tokens;
@@ -52,6 +53,10 @@ pub fn routes() -> Router<App> {
         .route("/admin/{tenant}/users/{id}/edit", get(users::edit).post(users::save))
         .route("/admin/{tenant}/users/{id}/delete", get(users::ask).post(users::delete))
         .route("/admin/{tenant}/service_tokens/{name}/token", get(tokens::ask_renewal).post(tokens::renew))
+        .route("/admin/_/sign-ins", get(sign_ins::of_all))
+        .route("/admin/_/sign-ins/{code}", get(sign_ins::show_any))
+        .route("/admin/{tenant}/sign-ins", get(sign_ins::of_tenant))
+        .route("/admin/{tenant}/sign-ins/{code}", get(sign_ins::show))
         .route("/admin/{tenant}/{noun}", get(things::list).post(things::create))
         .route("/admin/{tenant}/{noun}/new", get(things::new))
         .route("/admin/{tenant}/{noun}/{name}", get(things::edit).post(things::save))
