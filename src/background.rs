@@ -119,6 +119,10 @@ impl Rounds {
                 Ok(rows) => tracing::debug!(rows, "expired rows swept"),
                 Err(e) => tracing::error!(cause = %e, "sweeping failed"),
             }
+            let before = app.clock.now() - app.settings.trace_days * 86_400;
+            if let Err(e) = store::traces::sweep(&app.db, before, store::traces::MOST).await {
+                tracing::error!(cause = %e, "traces of sign-ins cannot be swept");
+            }
         }
     }
 

@@ -54,5 +54,6 @@ pub mod store;
 pub mod suggest;
 pub mod tls;
 pub mod token;
+pub mod trace;
 pub mod trial;
 pub mod trust;

@@ -23,6 +23,8 @@ use turns::Turns;
 
 /// Requests without a good token of a directory that one address may make in a minute.
 const STRANGERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
+/// Traces that one address may leave in a minute without a sign-in that is under way.
+const STRAYS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 /// Large bodies that are read at a time, whoever sends them.
 const LARGE: usize = 4;
@@ -39,6 +41,8 @@ pub struct Limits {
     pub pushes: Limiter,
     /// On refusals of tokens that are no directory's, by address.
     pub strangers: Limiter,
+    /// On traces of failures that belong to no sign-in, by address.
+    pub strays: Limiter,
     /// Large bodies, by directory.
     pub large: Turns,
     /// Writes of many rows, by directory.
@@ -56,16 +60,17 @@ impl Limits {
     #[must_use]
     pub fn new(sign_ins: NonZeroU32, pushes: NonZeroU32) -> Self {
         let (sign_ins, pushes) = (Limiter::new(sign_ins), Limiter::steady(pushes));
-        let (large, heavy) = (Turns::new(LARGE), Turns::new(HEAVY));
-        let (strangers, checks) = (Limiter::new(STRANGERS), Limiter::new(CHECKS));
-        Self { sign_ins, pushes, strangers, checks, large, heavy, sizes: Tally::default(), floods: Floods::default() }
+        let (large, heavy, sizes) = (Turns::new(LARGE), Turns::new(HEAVY), Tally::default());
+        let (strangers, strays, checks) = (Limiter::new(STRANGERS), Limiter::new(STRAYS), Limiter::new(CHECKS));
+        Self { sign_ins, pushes, strangers, strays, checks, large, heavy, sizes, floods: Floods::default() }
     }
 
     /// Begins another round, of about a minute.
     pub fn begin_round(&self) {
         self.sizes.forget();
         [&self.large, &self.heavy].into_iter().for_each(Turns::forget_quiet);
-        [&self.sign_ins, &self.pushes, &self.strangers, &self.checks].into_iter().for_each(Limiter::forget_quiet);
+        let all = [&self.sign_ins, &self.pushes, &self.strangers, &self.strays, &self.checks];
+        all.into_iter().for_each(Limiter::forget_quiet);
         self.floods.sum_up();
     }
 }

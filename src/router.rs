@@ -32,11 +32,11 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The whole surface over one application.
 pub fn router(app: App) -> Router {
-    let people = login::routes()
+    let people = login::routes(&app)
         .merge(admin::pages::routes())
         .merge(admin::guest::routes())
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
-        .merge(login::answers().layer(RequestBodyLimitLayer::new(ANSWER_LIMIT)))
+        .merge(login::answers(&app).layer(RequestBodyLimitLayer::new(ANSWER_LIMIT)))
         .layer(session::layer(&app))
         .layer(middleware::map_response(session::take_cookie_back));
     let others = Router::new().merge(endpoint::routes(&app)).merge(admin::routes()).merge(assets::routes()).fallback(not_found);

@@ -33,6 +33,7 @@ use crate::{
     store::{
         self, Db, StoreError, departures::Departure, logins::Login, provider_sessions::Row as ProviderSession, standing::Parties,
     },
+    trace::Trace,
 };
 
 const SESSION_COOKIE: &str = "__Host-gatehouse";
@@ -102,6 +103,8 @@ pub struct Visit {
     pub method: Method,
     /// The address it came from, after trusted proxies.
     pub address: String,
+    /// What it does, for whoever asks later why it failed.
+    pub trace: Trace,
 }
 
 impl FromRequestParts<App> for Visit {
@@ -114,7 +117,9 @@ impl FromRequestParts<App> for Visit {
         let browsers = jar.iter().filter(|c| c.name().starts_with(BROWSER_COOKIE) && c.value().len() == 43);
         let browsers = browsers.take(BROWSERS).map(|c| c.value().to_owned()).collect();
         let address = crate::router::client_address(parts, &app.settings.trusted_proxies);
-        Ok(Self { session, browsers, method: parts.method.clone(), address })
+        let trace = parts.extensions.get::<Trace>().cloned().unwrap_or_default();
+        trace.from(&address);
+        Ok(Self { session, browsers, method: parts.method.clone(), address, trace })
     }
 }
 

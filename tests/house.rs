@@ -45,6 +45,7 @@ const FRONT: &[&str] = &[
     "admin_link",
     "api_token",
     "chronicle",
+    "trace",
     "trial",
 ];
 
@@ -112,7 +113,7 @@ const OWNED: &[(&[&str], &[&str])] = &[
         &["axum", "axum_extra", "axum_server", "tower", "tower_http", "tower_sessions", "askama_web"],
         &[
             "login", "endpoint", "admin", "scim", "demo", "main", "cli", "app", "router", "journal", "session", "bearer", "body",
-            "error", "page", "assets", "serve", "metrics", "operator",
+            "error", "page", "assets", "serve", "metrics", "operator", "trace",
         ],
     ),
 ];

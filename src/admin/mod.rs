@@ -18,6 +18,7 @@ mod keys;
 mod openapi;
 pub mod pages;
 mod setup_links;
+mod sign_ins;
 mod things;
 mod tokens;
 mod trial;
@@ -94,6 +95,9 @@ fn all() -> Vec<Route> {
         route(Method::GET, directory_tokens, Some("directories"), |r| r.get(directory_tokens::list)),
         route(Method::POST, directory_tokens, Some("directories"), |r| r.post(directory_tokens::create)),
         route(Method::DELETE, directory_token, Some("directories"), |r| r.delete(directory_tokens::end)),
+        // Who may read what was done may read who signed in.
+        route(Method::GET, "/api/v1/tenants/{tenant}/sign_ins", Some("audit"), |r| r.get(sign_ins::list)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/sign_ins/{name}", Some("audit"), |r| r.get(sign_ins::show)),
         route(Method::GET, many, None, |r| r.get(things::list)),
         route(Method::POST, many, None, |r| r.post(things::create)),
         route(Method::GET, one, None, |r| r.get(things::show)),

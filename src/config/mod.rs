@@ -87,6 +87,8 @@ pub struct Settings {
     pub audit_retention: i64,
     /// Whoever is sent the audit log.
     pub audit_webhook: Option<AuditWebhook>,
+    /// Days that traces of sign-ins are kept; 0 keeps none.
+    pub trace_days: i64,
     /// How logs are written.
     pub log: LogFormat,
     /// Seconds by which clocks of others may differ.
@@ -179,6 +181,7 @@ impl Settings {
             mail: s.mail("smtp_url", "smtp_url_file", "mail_from"),
             audit_retention: s.duration("audit_retention", 400 * DAY),
             audit_webhook: s.audit_webhook("audit_webhook_url", "audit_webhook_secret", "audit_webhook_secret_file"),
+            trace_days: s.days("trace_days", 7),
             log: s.choice("log", LogFormat::Text, &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
             clock_skew: s.skew("clock_skew", 60),
             public_url,

@@ -135,6 +135,16 @@ impl Source<'_> {
     }
 
     /// Seconds, or a number with s, m, h or d.
+    /// A number of days; none is allowed.
+    pub(super) fn days(&mut self, name: &'static str, default: i64) -> i64 {
+        let Some(raw) = self.raw(name) else { return default };
+        let days = raw.text.trim().parse().ok().filter(|days| (0..=365).contains(days));
+        days.unwrap_or_else(|| {
+            self.problem(name, &raw, format!("{:?} must be a whole number of days from 0 to 365", raw.text));
+            default
+        })
+    }
+
     pub(super) fn duration(&mut self, name: &'static str, default: i64) -> i64 {
         let Some(raw) = self.raw(name) else { return default };
         match seconds(&raw.text) {

@@ -31,14 +31,21 @@ pub async fn welcome(
     connection: &Connection,
     arrived: Arrived,
 ) -> Result<Response, PageError> {
-    let Arrived { identity, once, session, .. } = arrived;
-    let identity = identity.map_err(|e| failed(connection, &e).way_on(format!("/login/{}", pending.login.id), "Try again"))?;
+    let Arrived { identity, once, session, said } = arrived;
+    let names: Vec<String> = said.into_iter().flat_map(|document| document.claims.into_iter().map(|(name, _)| name)).collect();
+    let identity = identity.map_err(|e| {
+        visit.trace.hop("identity", &[("claims", &names.join(", "))]);
+        failed(connection, &e).way_on(format!("/login/{}", pending.login.id), "Try again")
+    })?;
+    visit.trace.arrived(&identity, &names);
     // Before anything that it says has an effect: of two that bring the same message, on any node, one is refused.
     if let Some(once) = once {
         use_up(app, connection, &once).await.map_err(|e| another_way(e, &pending))?;
     }
     let user = link::user_of(app, &pending, connection, &identity, &visit.address).await;
     let user = user.map_err(|e| another_way(e, &pending))?;
+    visit.trace.user(&user.id, user.email.as_str());
+    visit.trace.hop("user", &[("user", &user.id), ("email", user.email.as_str())]);
     require_active(app, &pending, &user, Some(connection)).await.map_err(|e| another_way(e, &pending))?;
     let who = signed_in(app, &pending, connection, &user, &identity);
     // First what ends the session, then the session.

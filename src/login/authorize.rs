@@ -44,10 +44,15 @@ pub async fn authorize(State(app): State<App>, mut visit: Visit, RawForm(form): 
         return dispatch::proceed(&app, &visit, login).await;
     }
     let client = find_client(&app, &params).await?;
+    visit.trace.of_tenant(&client.tenant_id);
     let target = Target::find(&client, &params).map_err(|e| refused(e).known(Cause::ClientRedirectUri))?;
     let request = match AuthorizeRequest::parse(&client, target.clone(), &params) {
         Ok(request) => request,
-        Err(error) => return Ok(respond::error(&app, &visit, &target, &error)),
+        Err(error) => {
+            // The client is told, not the person.
+            visit.trace.failed(Cause::BadRequest, &format!("client {}: {}", client.id, error.description));
+            return Ok(respond::error(&app, &visit, &target, &error));
+        }
     };
     let (jar, login) = begin(&app, &mut visit, &client.tenant_id, request).await?;
     let response = dispatch::proceed(&app, &visit, login).await?;
@@ -95,8 +100,36 @@ pub async fn remember(
 ) -> Result<(CookieJar, Login), PageError> {
     let jar = bind(visit);
     let login = pending(app, tenant_id, request);
+    asked(visit, &login);
     store::logins::insert(&app.db, &login, &visit.browser_hash()).await?;
     Ok((jar, login))
+}
+
+/// Notes what a sign-in begins with.
+pub fn asked(visit: &Visit, login: &Login) {
+    let request = &login.request;
+    visit.trace.of(login);
+    let to = request.landing.as_deref().unwrap_or_else(|| request.target.redirect_uri.as_str());
+    visit.trace.hop(
+        "asked",
+        &[
+            ("client", login.client_id().unwrap_or("(a page of gatehouse)")),
+            ("to", host(to)),
+            ("invite", if login.invite_hash.is_some() { "yes" } else { "" }),
+            ("idp_hint", request.idp_hint.as_deref().unwrap_or_default()),
+            ("login_hint", request.login_hint.as_deref().unwrap_or_default()),
+            ("prompt", if request.prompt.login { "login" } else { "" }),
+            ("address", &visit.address),
+        ],
+    );
+}
+
+/// An address without its path and query, which may hold what is nobody else's.
+#[must_use]
+pub fn host(address: &str) -> &str {
+    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    &address[..if scheme.is_empty() { end } else { scheme.len() + 3 + end }]
 }
 
 /// The binding cookie of a browser that has none yet.

@@ -89,6 +89,9 @@ async fn arrive(app: &App, visit: &Visit, answer: Answer, state_hash: &str, depa
     let connection = pending.offered.iter().find(|c| c.id == departure.connection_id).cloned();
     let connection = connection.ok_or_else(|| refused(&Refusal::ConnectionDisabled))?;
 
+    visit.trace.over(&connection.name);
+    let names = answer.params.names().join(", ");
+    visit.trace.hop("came_back", &[("connection", &connection.name), ("parameters", &names)]);
     let memo = Memo { context: &format!("departure/{state_hash}"), sealed: &departure.memo_sealed };
     let again = format!("/login/{}", pending.login.id);
     let arrived = answer.judge(app, &pending.tenant, &connection, memo).await.map_err(|unheard| match unheard {

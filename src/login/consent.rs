@@ -19,6 +19,7 @@ use crate::{
         scope::Scopes,
     },
     page::PageForm,
+    policy::cause::Cause,
     session::{SignedIn, Visit},
     store,
 };
@@ -106,6 +107,9 @@ pub async fn submit(
             visit.sign_out(&app).await?;
             dispatch::proceed(&app, &visit, pending.login).await
         }
-        _ => respond::deny(&app, &visit, &pending, &error(Code::AccessDenied, "the person did not allow it")).await,
+        _ => {
+            visit.trace.failed(Cause::ConsentRefused, &format!("client {}", pending.client.id));
+            respond::deny(&app, &visit, &pending, &error(Code::AccessDenied, "the person did not allow it")).await
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use axum::response::Response;
 
-use super::dispatch::Pending;
+use super::{authorize::host, dispatch::Pending};
 use crate::{
     app::App,
     connector::{self, Go, Wish},
@@ -38,6 +38,7 @@ pub async fn plan(app: &App, visit: &Visit, pending: &Pending, name: &str, hint:
     let connection = pending.offered.iter().find(|c| c.name == name);
     let connection =
         connection.ok_or_else(|| not_offered(format!("connection {name:?} is not offered by tenant {}", pending.tenant.name)))?;
+    visit.trace.over(&connection.name);
     let connector = app.connector(&pending.tenant.name, connection).await.map_err(|e| failed(connection, &e))?;
     let request = &pending.login.request;
     let state = secret::random();
@@ -57,6 +58,14 @@ pub async fn plan(app: &App, visit: &Visit, pending: &Pending, name: &str, hint:
     let row = Departure { login_id: pending.login.id.clone(), connection_id: connection.id.clone(), memo_sealed };
     store::departures::insert(&app.db, &state_hash, &visit.browser_hash(), &row, app.clock.now()).await?;
     store::departures::keep_newest(&app.db, &pending.login.id).await?;
+    let to = match &departure.go {
+        Go::Redirect(url) | Go::Post { action: url, .. } => host(url.as_str()),
+    };
+    let callback = host(&redirect_uri);
+    visit.trace.hop(
+        "left",
+        &[("connection", &connection.name), ("protocol", connection.protocol.as_str()), ("to", to), ("callback", callback)],
+    );
     Ok(departure.go)
 }
 

@@ -83,6 +83,8 @@ pub async fn land(app: &App, visit: &Visit, pending: Pending, who: &SignedIn) ->
         GrantError::Unavailable(cause) | GrantError::Unasked { cause, .. } => PageError::unavailable(cause),
         GrantError::Sign(cause) => PageError::internal(cause),
     })?;
+    visit.trace.hop("issued", &[("client", &client.id), ("to", authorize::host(target.as_str())), ("user", &who.user_id)]);
+    visit.trace.succeeded();
     let location = target.with(&[("userState", "Authenticated")]);
     let headers = [
         (header::LOCATION, location),

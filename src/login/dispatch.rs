@@ -85,7 +85,9 @@ pub fn ourselves(app: &App, tenant_id: &str) -> Result<Client, PageError> {
 /// # Errors
 /// A page that says to start again.
 pub async fn find(app: &App, visit: &Visit, id: &str) -> Result<Pending, PageError> {
-    load(app, visit.login(app, id).await?).await
+    let login = visit.login(app, id).await?;
+    visit.trace.of(&login);
+    load(app, login).await
 }
 
 /// What happens next with a login, done.
@@ -93,6 +95,7 @@ pub async fn find(app: &App, visit: &Visit, id: &str) -> Result<Pending, PageErr
 /// # Errors
 /// A page.
 pub async fn proceed(app: &App, visit: &Visit, login: Login) -> Result<Response, PageError> {
+    visit.trace.of(&login);
     let pending = load(app, login).await?;
     let signed_in = visit.signed_in(app, Some(&pending.tenant.id)).await?;
     match next(app, &pending, signed_in.as_ref()).await? {
@@ -107,7 +110,13 @@ pub async fn proceed(app: &App, visit: &Visit, login: Login) -> Result<Response,
             None => Err(PageError::internal("consent without a sign-in")),
         },
         Step::Connect(name) => departure::depart(app, visit, &pending, &name, pending.login.request.login_hint.as_deref()).await,
-        Step::Choose => Ok(super::choose::redirect(visit, &pending)),
+        Step::Choose => {
+            let offered: Vec<&str> = pending.offered.iter().map(|c| c.name.as_str()).collect();
+            visit
+                .trace
+                .hop("offered", &[("connections", &offered.join(", ")), ("password", word(pending.tenant.password_login))]);
+            Ok(super::choose::redirect(visit, &pending))
+        }
         Step::Deny(_, description) if pending.login.client_id().is_none() => Err(switched_off(description.to_owned())),
         Step::Deny(code, description) => respond::deny(app, visit, &pending, &error(code, description)).await,
     }
@@ -161,6 +170,10 @@ async fn is_hinted(app: &App, hint: Option<&str>, who: &SignedIn) -> Result<bool
     let Some(hinted) = hint.and_then(Email::parse) else { return Ok(true) };
     let user = store::users::find(&app.db, &who.user_id).await?;
     Ok(user.is_some_and(|u| u.email == hinted))
+}
+
+fn word(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
 }
 
 fn switched_off(cause: String) -> PageError {

@@ -135,6 +135,7 @@ impl Followed {
         request.login_hint = Some(self.invite.email.as_str().to_owned());
         let jar = authorize::bind(visit);
         let login = Login { invite_hash: Some(self.hash.clone()), ..authorize::pending(app, &self.tenant.id, request) };
+        authorize::asked(visit, &login);
         store::logins::insert(&app.db, &login, &visit.browser_hash()).await?;
         Ok((jar, login))
     }

@@ -53,35 +53,44 @@ pub mod unsolicited;
 pub mod verdict;
 
 use axum::{
-    Router,
+    Router, middleware,
     routing::{get, post},
 };
 
-use crate::app::App;
+use crate::{app::App, trace};
 
 /// The routes of this door.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/oauth2/authorize", get(authorize::authorize).post(authorize::authorize))
+pub fn routes(app: &App) -> Router<App> {
+    sign_ins()
+        .layer(middleware::from_fn_with_state(app.clone(), trace::keep))
         .route("/oauth2/logout", get(logout::logout).post(logout::logout))
         .route("/oauth2/logout/confirm", post(logout::confirm))
         .route("/saml/{tenant}/{connection}/slo", get(single_logout::single_logout).post(single_logout::single_logout))
         .route("/admin/_/setup/{token}", get(setup::show).post(setup::submit))
         .route("/admin/_/break-glass/{token}", get(break_glass::show).post(break_glass::submit))
+        .route("/account", get(account::show))
+        .route("/account/sign-out", post(account::sign_out))
+        .route("/api/svc/v1/oauth2/token", post(hops::token))
+        .route("/api/svc/v1/oauth2/logout", post(hops::logout))
+}
+
+/// What a sign-in goes through; it leaves a trace.
+fn sign_ins() -> Router<App> {
+    Router::new()
+        .route("/oauth2/authorize", get(authorize::authorize).post(authorize::authorize))
         .route("/login", get(own::show).post(own::submit))
         .route("/login/{login}", get(choose::show).post(choose::choose))
         .route("/login/{login}/password", get(password::show).post(password::submit))
         .route(invite::ROUTE, get(invite::show).post(invite::accept))
         .route("/login/{login}/consent", post(consent::submit))
-        .route("/account", get(account::show))
-        .route("/account/sign-out", post(account::sign_out))
         .route("/api/svc/v1/oauth2/authorize", get(hops::authorize))
-        .route("/api/svc/v1/oauth2/token", post(hops::token))
-        .route("/api/svc/v1/oauth2/logout", post(hops::logout))
 }
 
 /// The routes where identity providers' answers arrive; those of SAML can be large.
-pub fn answers() -> Router<App> {
+pub fn answers(app: &App) -> Router<App> {
     let arrive = get(callback::answered).post(callback::posted);
-    Router::new().route("/oauth2/callback", arrive.clone()).route("/oauth2/callback/{tenant}/{connection}", arrive)
+    Router::new()
+        .route("/oauth2/callback", arrive.clone())
+        .route("/oauth2/callback/{tenant}/{connection}", arrive)
+        .layer(middleware::from_fn_with_state(app.clone(), trace::keep))
 }

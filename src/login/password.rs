@@ -67,10 +67,12 @@ pub async fn submit(
     }
     let email = Email::parse(&form.email);
     let account = format!("{}/{}", pending.tenant.id, email.as_ref().map_or("", |e| e.as_str()));
+    visit.trace.about(email.as_ref().map_or("", |e| e.as_str()));
     let known_device = jar.get(DEVICE_COOKIE).is_some_and(|c| is_device_of(&app, &account, c.value()));
     let device = known_device.then(|| jar.get(DEVICE_COOKIE).map_or("", |c| c.value()));
     if let Verdict::Wait(seconds) = throttle::attempt(&app, &account, device, &visit.address).await? {
         crate::metrics::login("password", "throttled");
+        visit.trace.failed(Cause::TooManyAttempts, &format!("the next one may be made in {seconds} s"));
         if app.limits.floods.is_first("passwords", &visit.address) {
             tracing::warn!(tenant = pending.tenant.name, address = visit.address, "too many attempts on passwords");
         }
@@ -87,6 +89,7 @@ pub async fn submit(
         Ok(matches) => matches,
         Err(PasswordError::Busy) => {
             crate::metrics::login("password", "busy");
+            visit.trace.failed(Cause::OwnFault, "too many passwords are being looked at at once");
             let page = page(&app, &visit, &pending, &form.email, Some(BUSY));
             return Ok((StatusCode::SERVICE_UNAVAILABLE, page).into_response());
         }
@@ -99,11 +102,14 @@ pub async fn submit(
             tokio::spawn(refused(app.clone(), user, visit.address.clone()));
         }
         crate::metrics::login("password", "no_match");
+        visit.trace.failed(Cause::PasswordWrong, "");
         tracing::info!(tenant = pending.tenant.name, address = visit.address, "password refused");
         let page = page(&app, &visit, &pending, &form.email, Some(NO_MATCH));
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
     // Only someone who knows the password learns that the account is deactivated.
+    visit.trace.user(&user.id, user.email.as_str());
+    visit.trace.hop("password", &[("user", &user.id), ("email", user.email.as_str())]);
     let active = callback::require_active(&app, &pending, &user, None).await;
     active.map_err(|e| callback::another_way(e, &pending))?;
     throttle::succeeded(&app, &account, device, &visit.address).await?;

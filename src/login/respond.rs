@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::dispatch::Pending;
+use super::{authorize::host, dispatch::Pending};
 use crate::{
     app::App,
     error::PageError,
@@ -30,7 +30,10 @@ use crate::{
 pub async fn issue(app: &App, visit: &Visit, pending: Pending, who: &SignedIn) -> Result<Response, PageError> {
     let target = pending.login.request.target.clone();
     let trusted = pending.client.trusted;
+    let client = pending.client.id.clone();
     let code = make_code(app, pending, who).await?;
+    visit.trace.hop("issued", &[("client", &client), ("to", host(target.redirect_uri.as_str())), ("user", &who.user_id)]);
+    visit.trace.succeeded();
     let mut pairs = vec![("code", code.as_str())];
     // The control-plane hops promise this word beside the code; other clients ignore what they do not know.
     if trusted {

@@ -48,6 +48,9 @@ pub async fn begin(app: &App, visit: &mut Visit, answer: Params, own: Option<(St
         return Err(PageError::no_login());
     }
     let (tenant, connection) = addressee(app, &said.audiences, own).await?;
+    visit.trace.of_tenant(&tenant.id);
+    visit.trace.over(&connection.name);
+    visit.trace.hop("came_unasked", &[("connection", &connection.name)]);
     let settings = connection.settings.saml.as_ref().filter(|saml| saml.idp_initiated && connection.protocol == Protocol::Saml);
     let settings = settings.ok_or_else(|| {
         let off = "sign-ins that begin at the provider are off; set idp_initiated if people shall come that way";
@@ -90,6 +93,8 @@ pub async fn land(app: &App, visit: &Visit, pending: &Pending) -> Result<Respons
     if !SamlSettings::may_land(landing, &pending.client.settings.redirect_uris) {
         return Err(misconfigured(format!("{landing} is on no origin of the redirect URIs of client {}", pending.client.id)));
     }
+    visit.trace.hop("landed", &[("to", authorize::host(landing))]);
+    visit.trace.succeeded();
     let headers = [(header::LOCATION, landing), (header::CACHE_CONTROL, "no-cache, no-store"), (header::PRAGMA, "no-cache")];
     Ok((visit.redirect_status(), headers).into_response())
 }

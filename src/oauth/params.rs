@@ -66,6 +66,12 @@ impl Params {
         Ok(())
     }
 
+    /// The names that came, in their order.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        self.0.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
     /// The pairs as a map for a connector; a repeated name keeps its first value.
     #[must_use]
     pub fn into_map(self) -> std::collections::BTreeMap<String, String> {

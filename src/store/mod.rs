@@ -60,6 +60,7 @@ pub mod teams;
 pub mod tenant_tokens;
 pub mod tenants;
 pub mod throttles;
+pub mod traces;
 pub mod trials;
 pub mod trusted_issuers;
 pub mod users;

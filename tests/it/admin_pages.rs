@@ -141,6 +141,8 @@ pub fn pages(user: &str) -> Vec<(char, Method, String)> {
     let mut all = vec![
         ('p', Method::GET, "/admin/_/tenants".to_owned()),
         ('p', Method::GET, "/admin/_/tenants/new".to_owned()),
+        ('p', Method::GET, "/admin/_/sign-ins".to_owned()),
+        ('t', Method::GET, "/admin/acme/sign-ins".to_owned()),
         ('p', Method::POST, "/admin/_/tenants".to_owned()),
         ('p', Method::GET, "/admin/_/audit".to_owned()),
         ('p', Method::GET, "/admin/_/audit/export".to_owned()),

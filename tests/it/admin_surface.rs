@@ -98,7 +98,7 @@ impl Askers {
 pub fn area(path: &str) -> &'static str {
     let rest = path.strip_prefix("/api/v1/").unwrap();
     match rest.split('/').collect::<Vec<_>>().as_slice() {
-        ["audit", ..] => "audit",
+        ["audit", ..] | ["tenants", _, "sign_ins", ..] => "audit",
         ["users", ..] => "users",
         ["invites", ..] => "invites",
         ["personal_tokens", ..] => "personal_tokens",
@@ -123,6 +123,8 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
     let tenant = "/api/v1/tenants/{tenant}";
     let (many, one) = (format!("{tenant}/{{noun}}"), format!("{tenant}/{{noun}}/{{name}}"));
     Some(match (method, path) {
+        ("GET", "/api/v1/tenants/{tenant}/sign_ins") => ("tenants/acme/sign_ins", None, [404, 200, 200]),
+        ("GET", "/api/v1/tenants/{tenant}/sign_ins/{name}") => ("tenants/acme/sign_ins/none", None, [404, 404, 404]),
         ("GET", "/api/v1/audit") => ("audit?tenant=acme", None, [404, 200, 200]),
         ("GET", "/api/v1/audit/verification") => ("audit/verification", None, [403, 403, 200]),
         ("GET", "/api/v1/keys") => ("keys", None, [403, 403, 200]),

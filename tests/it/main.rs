@@ -90,6 +90,7 @@ mod starts;
 mod store;
 mod sweeping;
 mod tokens;
+mod traces;
 mod trial;
 mod trust;
 mod trust_matrix;

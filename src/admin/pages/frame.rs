@@ -36,7 +36,7 @@ pub struct Frame {
 }
 
 /// The pages of a tenant: their part of the path, and what links say.
-const OF_TENANT: [(&str, &str); 16] = [
+const OF_TENANT: [(&str, &str); 17] = [
     ("", "Overview"),
     ("connections", "Connections"),
     ("clients", "Applications"),
@@ -50,14 +50,16 @@ const OF_TENANT: [(&str, &str); 16] = [
     ("domains", "Domains"),
     ("setup-links", "Set-up links"),
     ("service_tokens", "Service tokens"),
+    ("sign-ins", "Sign-ins"),
     ("expiring", "Expiring"),
     ("audit", "Audit log"),
     ("settings", "Settings"),
 ];
 
 /// The pages of the deployment.
-const OF_PLATFORM: [(&str, &str); 4] = [
+const OF_PLATFORM: [(&str, &str); 5] = [
     ("/admin/_/tenants", "Organisations"),
+    ("/admin/_/sign-ins", "Sign-ins"),
     ("/admin/_/keys", "Signing keys"),
     (expiring::OF_PLATFORM, "Expiring"),
     ("/admin/_/audit", "Audit log"),

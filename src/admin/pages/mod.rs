@@ -32,6 +32,7 @@ mod overview;
 mod resources;
 mod setup_links;
 mod sheet;
+mod sign_ins;
 mod tenants;
 mod things;
 mod tokens;
@@ -93,6 +94,10 @@ pub fn routes() -> Router<App> {
         .route("/admin/{tenant}/resources/{name}/collaborators", get(resources::find).post(resources::add))
         .route("/admin/{tenant}/resources/{name}/collaborators/remove", get(resources::ask).post(resources::remove))
         .route("/admin/{tenant}/service_tokens/{name}/token", get(tokens::ask_renewal).post(tokens::renew))
+        .route("/admin/_/sign-ins", get(sign_ins::of_all))
+        .route("/admin/_/sign-ins/{code}", get(sign_ins::show_any))
+        .route("/admin/{tenant}/sign-ins", get(sign_ins::of_tenant))
+        .route("/admin/{tenant}/sign-ins/{code}", get(sign_ins::show))
         .route("/admin/{tenant}/{noun}", get(things::list).post(things::create))
         .route("/admin/{tenant}/{noun}/new", get(things::new))
         .route("/admin/{tenant}/{noun}/{name}", get(things::edit).post(things::save))

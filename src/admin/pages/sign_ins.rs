@@ -1,0 +1,272 @@
+//! Traces of sign-ins: a list, and the story of one, found by the code that the person saw.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::{
+    extract::{Path, RawQuery, State},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::{Map, Value};
+
+use super::{
+    caller::{Caller, missing},
+    frame::{Frame, address},
+};
+use crate::{
+    app::App,
+    error::PageError,
+    moment::Moment,
+    policy::cause::{Cause, Text},
+    store::{
+        tenants::Tenant,
+        traces::{self, Filter, Outcome, Trace, Whose},
+    },
+};
+
+/// Traces on a page.
+const PAGE: usize = 50;
+/// Longest value of a filter, in bytes.
+const LONGEST: usize = 320;
+
+/// What the address asks for.
+#[derive(Debug, Default)]
+struct Asked {
+    outcome: String,
+    cause: String,
+    connection: String,
+    search: String,
+    before: Option<(i64, String)>,
+}
+
+impl Asked {
+    fn read(query: Option<&str>) -> Self {
+        let mut asked = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            let value = value.trim();
+            if value.len() > LONGEST || value.contains(char::is_control) {
+                continue;
+            }
+            match name.as_ref() {
+                "outcome" => value.clone_into(&mut asked.outcome),
+                "cause" => value.clone_into(&mut asked.cause),
+                "connection" => value.clone_into(&mut asked.connection),
+                "search" => value.clone_into(&mut asked.search),
+                "before" => {
+                    asked.before = value.split_once('/').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
+                }
+                _ => {}
+            }
+        }
+        asked
+    }
+
+    fn next(&self, path: &str, last: &Trace) -> String {
+        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in
+            [("outcome", &self.outcome), ("cause", &self.cause), ("connection", &self.connection), ("search", &self.search)]
+        {
+            if !value.is_empty() {
+                pairs.append_pair(name, value);
+            }
+        }
+        format!("{path}?{}", pairs.append_pair("before", &format!("{}/{}", last.at, last.id)).finish())
+    }
+}
+
+struct Row {
+    href: String,
+    at: Moment,
+    outcome: &'static str,
+    cause: String,
+    connection: String,
+    email: String,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "admin/sign_ins.html")]
+struct List<'a> {
+    frame: &'a Frame,
+    failed: bool,
+    path: &'a str,
+    asked: &'a Asked,
+    rows: &'a [Row],
+    next: Option<String>,
+}
+
+/// `GET /admin/{tenant}/sign-ins`
+pub async fn of_tenant(
+    State(app): State<App>,
+    caller: Caller,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let tenant = caller.tenant(&app, &name).await?;
+    let frame = Frame::of_tenant(&app, &caller, &tenant, "sign-ins", "Sign-ins");
+    list(&app, &frame, Whose::Tenant(&tenant.id), &address(&tenant.name, "sign-ins"), query.as_deref()).await
+}
+
+/// `GET /admin/_/sign-ins`: of all tenants, and those that nobody knows the tenant of.
+pub async fn of_all(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Result<Response, PageError> {
+    caller.require_platform()?;
+    let frame = Frame::of_platform(&app, &caller, ALL, "Sign-ins");
+    list(&app, &frame, Whose::Everybody, ALL, query.as_deref()).await
+}
+
+const ALL: &str = "/admin/_/sign-ins";
+
+async fn list(app: &App, frame: &Frame, whose: Whose<'_>, path: &str, query: Option<&str>) -> Result<Response, PageError> {
+    let asked = Asked::read(query);
+    let email = asked.search.to_lowercase();
+    let some = |text: &'_ str| !text.is_empty();
+    // A code is what people mostly have; an address has an @.
+    let (found, more) = if some(&asked.search) && !email.contains('@') {
+        (traces::by_code(&app.db, whose, &asked.search.to_uppercase()).await?.into_iter().collect(), false)
+    } else {
+        let filter = Filter {
+            whose,
+            outcome: Outcome::of(&asked.outcome),
+            cause: Some(asked.cause.as_str()).filter(|c| some(c)),
+            connection: Some(asked.connection.as_str()).filter(|c| some(c)),
+            email: Some(email.as_str()).filter(|e| some(e)),
+        };
+        let before = asked.before.as_ref().map(|(at, id)| (*at, id.as_str()));
+        let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
+        let mut found: Vec<Trace> = traces::page(&app.db, &filter, before, limit).await?;
+        let more = found.len() > PAGE;
+        found.truncate(PAGE);
+        (found, more)
+    };
+    let next = found.last().filter(|_| more).map(|last| asked.next(path, last));
+    let rows: Vec<Row> = found.iter().map(|trace| row(path, trace)).collect();
+    Ok(List { frame, failed: false, path, asked: &asked, rows: &rows, next }.into_response())
+}
+
+fn row(path: &str, trace: &Trace) -> Row {
+    Row {
+        href: format!("{path}/{}", trace.id),
+        at: Moment(trace.at),
+        outcome: outcome(trace),
+        cause: trace.cause.as_deref().map(|word| named(word).title.to_owned()).unwrap_or_default(),
+        connection: trace.connection.clone().unwrap_or_default(),
+        email: trace.email.clone().unwrap_or_default(),
+    }
+}
+
+fn outcome(trace: &Trace) -> &'static str {
+    match Outcome::of(&trace.outcome) {
+        Some(Outcome::Success) => "Signed in",
+        Some(Outcome::Failed) => "Failed",
+        _ => "Under way, or given up",
+    }
+}
+
+fn named(word: &str) -> Text {
+    let other = Text { title: "Another failure", means: "It is not among the known causes.", fix: "Read the detail." };
+    Cause::of_word(word).map_or(other, Cause::text)
+}
+
+struct Step {
+    at: Moment,
+    says: &'static str,
+    facts: Vec<(&'static str, String)>,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "admin/sign_in.html")]
+struct Story<'a> {
+    frame: &'a Frame,
+    failed: bool,
+    list: &'a str,
+    code: &'a str,
+    outcome: &'a str,
+    cause: Option<(String, Text)>,
+    connection: Option<(String, String)>,
+    steps: Vec<Step>,
+    codes: String,
+}
+
+/// `GET /admin/{tenant}/sign-ins/{code}`
+pub async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Path((name, code)): Path<(String, String)>,
+) -> Result<Response, PageError> {
+    let tenant = caller.tenant(&app, &name).await?;
+    let frame = Frame::of_tenant(&app, &caller, &tenant, "sign-ins", "Sign-in");
+    story(&app, &frame, Whose::Tenant(&tenant.id), Some(&tenant), &code).await
+}
+
+/// `GET /admin/_/sign-ins/{code}`
+pub async fn show_any(State(app): State<App>, caller: Caller, Path(code): Path<String>) -> Result<Response, PageError> {
+    caller.require_platform()?;
+    let frame = Frame::of_platform(&app, &caller, ALL, "Sign-in");
+    story(&app, &frame, Whose::Everybody, None, &code).await
+}
+
+async fn story(app: &App, frame: &Frame, whose: Whose<'_>, tenant: Option<&Tenant>, code: &str) -> Result<Response, PageError> {
+    let found = if code.contains('\0') { None } else { traces::by_code(&app.db, whose, code).await? };
+    let trace = found.ok_or_else(|| missing("sign-in"))?;
+    let hops = trace.hops();
+    let text = |hop: &Map<String, Value>, name: &str| hop.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    // One sign-in can fail several times: it is asked about the one with this code.
+    let asked = hops.iter().find(|hop| text(hop, "code") == code).map(|hop| text(hop, "cause"));
+    let cause = asked.or_else(|| trace.cause.clone()).map(|word| (word.clone(), named(&word)));
+    let connection = tenant.zip(trace.connection.as_ref());
+    let connection =
+        connection.map(|(tenant, connection)| (address(&tenant.name, "connections") + "/" + connection, connection.clone()));
+    let list = tenant.map_or_else(|| ALL.to_owned(), |tenant| address(&tenant.name, "sign-ins"));
+    let codes = traces::codes(&app.db, &trace.id).await?.join(", ");
+    let steps = hops.iter().map(step).collect();
+    let page = Story { frame, failed: false, list: &list, code, outcome: outcome(&trace), cause, connection, steps, codes };
+    Ok(page.into_response())
+}
+
+/// What hops say, in plain words, and how their facts are called.
+const SAYINGS: [(&str, &str); 12] = [
+    ("asked", "An application asked for a sign-in"),
+    ("offered", "The person was shown the ways to sign in"),
+    ("left", "The browser left for the provider"),
+    ("came_back", "The browser came back from the provider"),
+    ("came_unasked", "An answer came to no sign-in that was begun here"),
+    ("identity", "The provider's answer held: it says who it is"),
+    ("user", "The person is a user here"),
+    ("password", "The password was right"),
+    ("issued", "The application was told who it is"),
+    ("landed", "The browser was sent on"),
+    ("failed", "It failed"),
+    ("", "Something was done"),
+];
+const FACTS: [(&str, &str); 25] = [
+    ("client", "Application"),
+    ("to", "Where to"),
+    ("invite", "By an invite"),
+    ("idp_hint", "Connection asked for"),
+    ("login_hint", "Person expected"),
+    ("prompt", "Prompt"),
+    ("address", "From"),
+    ("connections", "Connections"),
+    ("password", "Password"),
+    ("connection", "Connection"),
+    ("protocol", "Protocol"),
+    ("callback", "Back to"),
+    ("parameters", "Parameters that came"),
+    ("issuer", "Issuer"),
+    ("subject", "Unique id"),
+    ("email", "E-mail"),
+    ("email_verified", "Vouched for"),
+    ("groups", "Groups"),
+    ("claims", "Claims that came"),
+    ("decision", "Decision"),
+    ("why", "Why"),
+    ("user", "User"),
+    ("cause", "Cause"),
+    ("detail", "What exactly"),
+    ("code", "Code shown"),
+];
+
+fn step(hop: &Map<String, Value>) -> Step {
+    let name = hop.get("hop").and_then(Value::as_str).unwrap_or_default();
+    let says = SAYINGS.iter().find(|(known, _)| *known == name).unwrap_or(&SAYINGS[SAYINGS.len() - 1]).1;
+    let fact = |(name, label): &(&str, &'static str)| Some((*label, hop.get(*name)?.as_str()?.to_owned()));
+    Step { at: Moment(hop.get("at").and_then(Value::as_i64).unwrap_or(0)), says, facts: FACTS.iter().filter_map(fact).collect() }
+}

@@ -1,0 +1,200 @@
+//! The trace that a sign-in leaves: found by the code that the person saw, naming the cause, and holding no secret.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gatehouse::store::{
+    tenants,
+    traces::{self, Filter, Trace, Whose},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    browser::{Answer, Browser},
+    idp::{Broken, Knobs, Signing, change},
+    on_both,
+    sso::Sso,
+    world::{Backend, START},
+};
+
+on_both!(
+    each_known_cause_is_found_by_the_code_on_the_page,
+    an_honest_sign_in_leaves_its_story_and_no_secret,
+    traces_are_their_tenants_alone,
+    nothing_is_kept_for_ever_or_without_end,
+);
+
+const EVERYBODY: Whose<'_> = Whose::Everybody;
+
+async fn found(sso: &Sso, page: &Answer) -> Trace {
+    let code = page.reference();
+    let trace = traces::by_code(&sso.app.db, EVERYBODY, code).await.unwrap();
+    trace.unwrap_or_else(|| panic!("no trace of {code}: {}", page.body))
+}
+
+/// Sets a fault, signs in, and puts the provider right again: the cause that the trace names.
+async fn cause(sso: &Sso, fault: impl FnOnce(&mut Knobs)) -> (String, Trace) {
+    sso.idp.turn(fault);
+    let page = sso.fresh().await;
+    sso.idp.turn(|k| *k = Knobs::default());
+    let trace = found(sso, &page).await;
+    assert_eq!(trace.outcome, "failed");
+    let word = trace.cause.clone().unwrap();
+    assert!(!page.body.contains(&word), "the cause is the operator's alone: {}", page.body);
+    (word, trace)
+}
+
+async fn each_known_cause_is_found_by_the_code_on_the_page(backend: Backend) {
+    let sso = Sso::new(backend).await;
+    let mut seen = BTreeSet::new();
+    let mut expect = |(found, trace): (String, Trace), expected: &str| {
+        assert_eq!(found, expected, "{}", trace.hops);
+        assert!(trace.tenant_id.is_some() && trace.connection.as_deref() == Some("okta"), "{trace:?}");
+        seen.insert(found);
+    };
+    for (error, description, word) in [
+        ("invalid_client", "AADSTS7000222: The provided client secret keys are expired.", "client_secret_expired"),
+        ("invalid_client", "AADSTS7000215: Invalid client secret provided.", "client_secret"),
+        ("invalid_client", "AADSTS7000218: The request body must contain client_secret.", "client_proof_wanted"),
+        ("unauthorized_client", "AADSTS700016: Application was not found.", "client_unknown"),
+        ("invalid_request", "AADSTS50011: The redirect URI does not match.", "redirect_uri"),
+        ("access_denied", "User is not assigned to the client application.", "not_assigned"),
+        ("access_denied", "", "access_denied"),
+        ("invalid_grant", "", "code_refused"),
+        ("invalid_scope", "", "scope"),
+        ("unauthorized_client", "", "grant_not_allowed"),
+        ("consent_required", "", "consent_wanted"),
+        ("interaction_required", "", "person_wanted"),
+        ("temporarily_unavailable", "", "provider_problem"),
+        ("an_error_of_its_own", "", "provider_refused"),
+    ] {
+        let said = json!({"error": error, "error_description": description});
+        expect(cause(&sso, |k| k.token_response = change(move |v: &mut Value| *v = said.clone())).await, word);
+    }
+    let slash = format!("{}/", sso.idp.issuer());
+    for (name, value, word) in [
+        ("iss", json!(slash), "issuer_slash"),
+        ("iss", json!("https://evil.example"), "issuer"),
+        ("aud", json!("another-client"), "audience"),
+        ("iat", json!(START + 94), "clock_ahead"),
+        ("exp", json!(START - 94), "expired"),
+        ("nonce", json!("another"), "nonce"),
+        ("at_hash", json!("another"), "access_token_hash"),
+        ("sub", Value::Null, "token_malformed"),
+        ("email", json!("Ada <ada@acme.example>"), "email_unusable"),
+        ("email_verified", json!(false), "email_unproven"),
+    ] {
+        let result = cause(&sso, |k| k.claims = change(move |c: &mut Value| c[name] = value.clone())).await;
+        if word == "clock_ahead" {
+            assert!(result.1.hops.contains("94 s ahead"), "{}", result.1.hops);
+        }
+        expect(result, word);
+    }
+    expect(cause(&sso, |k| k.signing = Signing::WrongKey).await, "signature");
+    expect(cause(&sso, |k| k.signing = Signing::HmacOfSecret).await, "algorithm");
+    expect(cause(&sso, |k| k.header = change(|h: &mut Value| h["kid"] = json!("unpublished"))).await, "unknown_key");
+    let less = |v: &mut Value| v["id_token"] = Value::Null;
+    expect(cause(&sso, |k| k.token_response = change(less)).await, "no_id_token");
+    for (broken, word) in [
+        (Broken::Status(500), "provider_status"),
+        (Broken::Html, "provider_answer"),
+        (Broken::RedirectsAway, "provider_redirects"),
+    ] {
+        expect(cause(&sso, |k| k.broken = [("/token", broken)].into()).await, word);
+    }
+    let iss = |a: &mut BTreeMap<String, String>| drop(a.insert("iss".into(), "https://evil.example".into()));
+    expect(cause(&sso, |k| k.redirect = change(iss)).await, "mix_up");
+    let code = |a: &mut BTreeMap<String, String>| drop(a.remove("code"));
+    expect(cause(&sso, |k| k.redirect = change(code)).await, "answer_unreadable");
+
+    // Failures of which nobody knows the tenant, or that the application made.
+    for (url, word) in [
+        (sso.authorize_url("nobody", &[]), "unknown_client"),
+        (sso.authorize_url("web", &[("redirect_uri", "https://evil.example/")]), "client_redirect_uri"),
+        (format!("{}&client_id=web", sso.authorize_url("web", &[])), "bad_request"),
+        (format!("{}/oauth2/callback?code=x&state=unknown", sso.url), "no_login"),
+    ] {
+        let trace = found(&sso, &Browser::new().get(&url).await).await;
+        assert_eq!((trace.cause.as_deref(), trace.outcome.as_str()), (Some(word), "failed"));
+        seen.insert(word.to_owned());
+    }
+    let mut browser = Browser::new();
+    let away = sso.depart(&mut browser, &sso.authorize_url("web", &[])).await;
+    let back = sso.back(&away).await;
+    sso.sql("UPDATE connections SET enabled = FALSE").await;
+    assert_eq!(found(&sso, &browser.get(&back).await).await.cause.as_deref(), Some("connection_off"));
+    seen.insert("connection_off".to_owned());
+    for (provisioning, word) in [("invite", "not_invited"), ("scim", "not_provisioned")] {
+        let strict = Sso::with(backend, provisioning, "verified", "").await;
+        assert_eq!(found(&strict, &strict.fresh().await).await.cause.as_deref(), Some(word));
+        seen.insert(word.to_owned());
+    }
+    assert!(seen.len() >= 40, "{}: {seen:?}", seen.len());
+}
+
+async fn all(sso: &Sso, whose: Whose<'_>) -> Vec<Trace> {
+    let filter = Filter { whose, outcome: None, cause: None, connection: None, email: None };
+    traces::page(&sso.app.db, &filter, None, 100).await.unwrap()
+}
+
+async fn an_honest_sign_in_leaves_its_story_and_no_secret(backend: Backend) {
+    let sso = Sso::new(backend).await;
+    let mut browser = Browser::new();
+    let away = sso.depart(&mut browser, &sso.authorize_url("web", &[])).await;
+    let back = sso.back(&away).await;
+    let answer = browser.get(&back).await;
+    let tokens = sso.tokens_of(&answer).await;
+    let [trace] = &all(&sso, EVERYBODY).await[..] else { panic!("one sign-in, one trace") };
+    assert_eq!((trace.outcome.as_str(), trace.cause.as_deref()), ("success", None));
+    assert_eq!((trace.email.as_deref(), trace.connection.as_deref()), (Some("ada@acme.example"), Some("okta")));
+    let hops: Vec<String> = trace.hops().iter().map(|hop| hop["hop"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(hops.last().map(String::as_str), Some("issued"), "{hops:?}");
+    for name in ["asked", "left", "came_back", "identity", "user"] {
+        assert!(hops.iter().any(|hop| hop == name), "{name} in {hops:?}");
+    }
+    let pairs = |url: &str| url::Url::parse(url).unwrap().query_pairs().into_owned().collect::<BTreeMap<_, _>>();
+    let (left, came) = (pairs(away.location().unwrap()), pairs(&back));
+    let secrets = [&left["state"], &left["nonce"], &left["code_challenge"], &came["code"], &answer.query("code").unwrap()];
+    let whole = format!("{trace:?}");
+    for secret in secrets.into_iter().map(String::as_str).chain(["access_token", "id_token"].map(|t| tokens[t].as_str().unwrap()))
+    {
+        assert!(!whole.contains(secret), "{secret} in {whole}");
+    }
+    for cookie in browser.cookies["localhost"].values() {
+        assert!(!whole.contains(cookie.as_str()), "{cookie} in {whole}");
+    }
+}
+
+async fn traces_are_their_tenants_alone(backend: Backend) {
+    let other = "- {name: other, clients: [{client_id: other-web, secret: s-e-c-r-e-t-1, redirect_uris: [\"https://other.example/cb\"]}]}";
+    let sso = Sso::with(backend, "jit", "verified", other).await;
+    let (word, trace) = cause(&sso, |k| k.claims = change(|c: &mut Value| c["nonce"] = json!("x"))).await;
+    assert_eq!(word, "nonce");
+    let code = traces::codes(&sso.app.db, &trace.id).await.unwrap().remove(0);
+    let id = async |name| tenants::find_by_name(&sso.app.db, name).await.unwrap().unwrap().id;
+    let (acme, other) = (id("acme").await, id("other").await);
+    assert!(traces::by_code(&sso.app.db, Whose::Tenant(&acme), &code).await.unwrap().is_some());
+    for code in [&code, &trace.id] {
+        assert_eq!(traces::by_code(&sso.app.db, Whose::Tenant(&other), code).await.unwrap(), None);
+    }
+    assert_eq!((all(&sso, Whose::Tenant(&acme)).await.len(), all(&sso, Whose::Tenant(&other)).await.len()), (1, 0));
+    // What belongs to no tenant is no tenant's.
+    let stray = Browser::new().get(&sso.authorize_url("nobody", &[])).await;
+    assert!(traces::by_code(&sso.app.db, Whose::Tenant(&acme), stray.reference()).await.unwrap().is_none());
+}
+
+async fn nothing_is_kept_for_ever_or_without_end(backend: Backend) {
+    let sso = Sso::new(backend).await;
+    for _ in 0..5 {
+        sso.fresh().await;
+    }
+    let url = sso.authorize_url("nobody", &[]);
+    for _ in 0..70 {
+        Browser::new().get(&url).await;
+    }
+    assert!(all(&sso, EVERYBODY).await.len() <= 5 + 61, "an address that fails for ever leaves no more than so many a minute");
+    let db = &sso.app.db;
+    assert!(traces::sweep(db, START, 2).await.unwrap() > 0);
+    assert_eq!(all(&sso, EVERYBODY).await.len(), 4, "two of each tenant and outcome");
+    assert_eq!(traces::sweep(db, START, 2).await.unwrap(), 0);
+    assert_eq!(traces::sweep(db, START + 1, 2).await.unwrap(), 4, "and in time they go");
+}
