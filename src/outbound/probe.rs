@@ -79,11 +79,12 @@ fn discreet(e: &OutboundError) -> String {
     match e {
         OutboundError::Private { host, .. } => nowhere(host),
         OutboundError::Plain(host) => format!("{host} is to be called over plain http; use https"),
-        OutboundError::Failed { host, cause } if cause.contains("dns error") => nowhere(host),
-        OutboundError::Failed { host, cause } => match cause.split_once("certificate") {
+        OutboundError::Unresolved { host, .. } => nowhere(host),
+        OutboundError::Tls { host, cause, .. } => match cause.split_once("certificate") {
             Some((_, why)) => format!("{host} shows a certificate that is not accepted{why}"),
-            None => format!("{host} cannot be reached"),
+            None => format!("{host} does not speak TLS as it must"),
         },
+        OutboundError::Failed { host, .. } => format!("{host} cannot be reached"),
         e => e.to_string(),
     }
 }
@@ -95,12 +96,13 @@ mod tests {
     #[test]
     fn a_private_name_and_an_unknown_one_read_alike() {
         let private = OutboundError::Private { host: "db.corp".into(), ip: [10, 1, 2, 3].into() };
-        let cause = "client error (Connect): dns error: failed to lookup address information";
-        let unknown = OutboundError::Failed { host: "db.corp".into(), cause: cause.into() };
+        let cause = "failed to lookup address information".into();
+        let unknown = OutboundError::Unresolved { host: "db.corp".into(), cause };
         assert_eq!(discreet(&private), discreet(&unknown));
         let refused = OutboundError::Failed { host: "idp.corp".into(), cause: "tcp connect error: 10.1.2.3:443".into() };
         assert!(!discreet(&refused).contains("10.1"));
-        let expired = OutboundError::Failed { host: "idp".into(), cause: "invalid peer certificate: Expired".into() };
+        let cause = "invalid peer certificate: Expired".into();
+        let expired = OutboundError::Tls { host: "idp".into(), cause, expired: true };
         assert_eq!(discreet(&expired), "idp shows a certificate that is not accepted: Expired");
         assert!(!discreet(&OutboundError::Plain("a".into())).contains("GATEHOUSE"));
     }

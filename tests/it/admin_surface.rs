@@ -107,7 +107,7 @@ pub fn area(path: &str) -> &'static str {
         ["tenants", _, "directories", ..] => "directories",
         ["tenants"] | ["tenants", _] => "tenants",
         ["tenants", _, "domains", ..] => "domains",
-        ["tenants", _, "setup-links", ..] => "connections",
+        ["tenants", _, "setup-links", ..] | ["tenants", _, "connections", _, "test"] => "connections",
         ["tenants", _, "service_tokens", ..] => "service_tokens",
         ["tenants", _, "{noun}", _, "check"] => "connections",
         // What is asked of any noun is asked of teams.

@@ -1,6 +1,6 @@
-//! `GET /api/v1/openapi.json`: the API in the words of OpenAPI 3.1, made of the list that the router is made of. `operations`
-//! and `onboarding` say what each route takes and answers, `schemas` what things look like. A route without an operation has no place here: a
-//! test sees to it.
+//! `GET /api/v1/openapi.json`: the API in the words of OpenAPI 3.1, made of the list that the router is made of.
+//! `operations` and `onboarding` say what each route takes and answers, `schemas` what things look like. A route without an
+//! operation has no place here: a test sees to it.
 
 mod onboarding;
 mod operations;

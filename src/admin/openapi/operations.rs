@@ -191,12 +191,11 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
                     .answers(200, reference("Token"))
                     .fails([404]),
             ),
-            (rest, None) => onboarding::of(method, rest),
+            ("/connections/{name}/test", _) if method == Method::GET => Some(test()),
             ("/{noun}", Some(noun)) => many(method, noun),
             ("/{noun}/{name}", Some(noun)) => one(method, noun),
-            ("/connections/{name}/test", _) if method == Method::GET => Some(test()),
             ("/{noun}/{name}/check", Some(noun)) if *method == Method::POST => Some(check(noun)),
-            (rest, _) => deeds::of_tenant(method, rest),
+            (rest, _) => onboarding::of(method, rest).or_else(|| deeds::of_tenant(method, rest)),
         };
     }
     match path {

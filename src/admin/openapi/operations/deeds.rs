@@ -1,9 +1,9 @@
-//! What no file speaks of: tokens of directories, our keys, what expires, whether the log is what was written.
+//! What no file speaks of: tokens of directories, our keys, what expires, whether the log is what was written, sign-ins.
 
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{Operation, operation, text};
+use super::{Operation, next, operation, page, query, text};
 
 fn nullable() -> Value {
     json!({"type": ["string", "null"]})
@@ -41,8 +41,45 @@ pub fn of_tenant(method: &Method, rest: &str) -> Option<Operation> {
         ("DELETE", "/directories/{name}/tokens/{id}") => {
             operation("endDirectoryToken", "directories", "End one at once.").answers(204, None::<Value>).fails([404])
         }
+        ("GET", "/sign_ins") => operation("listSignIns", "sign_ins", "Traces of sign-ins, the newest first.")
+            .query([
+                query("outcome", &json!({"type": "string", "enum": ["under_way", "success", "failed"]}), "What became of it."),
+                query("cause", &text(), "Why it failed, by the cause's word."),
+                query("connection", &text(), "Over which connection."),
+                query("email", &text(), "Whom it was about."),
+                query("before", &text(), "`next` of the page before."),
+            ])
+            .answers(200, page("items", &sign_in(&[]), &next("`before` of the following page.")))
+            .fails([404]),
+        ("GET", "/sign_ins/{name}") => {
+            let whole = ["codes", "hops", "title", "means", "fix"];
+            operation(
+                "showSignIn",
+                "sign_ins",
+                "One trace, by a code that the person saw or by its id, with its hops and the fix.",
+            )
+            .answers(200, sign_in(&whole))
+            .fails([404])
+        }
         _ => return None,
     })
+}
+
+/// A trace; `also` is what only one by itself has.
+fn sign_in(also: &[&str]) -> Value {
+    let mut properties = json!({
+        "id": text(), "at": text(), "outcome": text(), "cause": nullable(), "connection": nullable(), "email": nullable(),
+        "user_id": nullable(), "address": text(),
+    });
+    for name in also {
+        properties[name] = match *name {
+            "codes" => json!({"type": "array", "items": text()}),
+            "hops" => json!({"type": "array", "items": {"type": "object"}}),
+            _ => nullable(),
+        };
+    }
+    let names: Vec<&String> = properties.as_object().into_iter().flat_map(|all| all.keys()).collect();
+    json!({"type": "object", "properties": properties, "required": names, "additionalProperties": false})
 }
 
 /// Of the deployment.
