@@ -152,8 +152,8 @@ pub async fn warn(app: &Inner) -> Result<(), StoreError> {
 
 /// The last step that was passed after `last` (or ever) and up to `now`, of what ends at `at`.
 fn step(at: i64, last: Option<i64>, now: i64) -> Option<i64> {
-    let passed = STEPS.into_iter().filter(|step| at - step <= now);
-    passed.last().filter(|step| last.is_none_or(|last| at - step > last))
+    let mut passed = STEPS.into_iter().filter(|step| at - step <= now);
+    passed.next_back().filter(|step| last.is_none_or(|last| at - step > last))
 }
 
 #[cfg(test)]

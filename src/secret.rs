@@ -16,7 +16,7 @@ pub fn random_id() -> String {
 }
 
 /// A token that is handed out once: `prefix`, [`random`], and six characters by which scanners of leaked secrets tell a real
-/// one from what only looks like it ([`digest`] of what stands before them).
+/// one from what only looks like it ([`digest()`] of what stands before them).
 #[must_use]
 pub fn token(prefix: &str) -> String {
     let token = format!("{prefix}{}", random());

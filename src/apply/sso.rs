@@ -81,7 +81,7 @@ impl Work<'_> {
         let untested = matches!(said, Some((_, RequireSso::Untested)));
         if let (false, false, Some((at, _))) = (was.required, untested, said) {
             let mut text =
-                format!("no connection has passed a test sign-in under its present settings: {}", self.to_test(tenant).await?);
+                format!("no connection has passed a test sign-in under its present settings: {}", self.test_first(tenant).await?);
             if !self.single {
                 text.push_str("; or write require_sso: untested to go without");
             }
@@ -92,7 +92,7 @@ impl Work<'_> {
             // A single thing is refused (`LastWayIn`); a file is believed.
             self.plan.warn(format!("tenant {} requires single sign-on and has no connection left to sign in over", tenant.name));
         } else if was.proven || !self.single {
-            let todo = self.to_test(tenant).await?;
+            let todo = self.test_first(tenant).await?;
             let text = "requires single sign-on, and no connection of it has passed a test sign-in under its present settings";
             self.plan.warn(format!("tenant {} {text}: {todo}", tenant.name));
         }
@@ -100,7 +100,7 @@ impl Work<'_> {
     }
 
     /// What is to be tested, and where.
-    async fn to_test(&mut self, tenant: &Tenant) -> std::result::Result<String, StoreError> {
+    async fn test_first(&mut self, tenant: &Tenant) -> std::result::Result<String, StoreError> {
         let offered = connections::offered(&mut *self.tx, &tenant.id).await?;
         let Some(first) = offered.first() else {
             return Ok("enable one that is offered for sign-in, and test it on its page".to_owned());

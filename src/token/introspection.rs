@@ -196,9 +196,9 @@ impl Introspector {
 
     async fn ask_in_turn(&self, token: &str, places: &Places) -> Result<Response<Vec<u8>>, Invalid> {
         let full = || {
-            Invalid::Introspection(format!(
-                "hundreds of questions to its endpoint are under way; it is slow, or floods of tokens arrive"
-            ))
+            Invalid::Introspection(
+                "hundreds of questions to its endpoint are under way; it is slow, or floods of tokens arrive".to_owned(),
+            )
         };
         let _place = places.admitted.try_acquire().map_err(|_| full())?;
         let _turn = places.at_once.acquire().await.map_err(|_| full())?;

@@ -133,6 +133,8 @@ async fn somebody_is_left(backend: Backend) {
     said(&world, &["admin", "remove", "ada@acme.example", "--tenant", "acme"]).await;
     assert!(!user(&world, "acme", "ada@acme.example").await.admin);
     assert!(refused(&world, &ada).await.contains("the last administrator of the deployment"));
+    let id = user(&world, "other", "ada@acme.example").await.id;
+    assert!(refused(&world, &["users", "deactivate", &id]).await.contains("last active administrator"));
     assert!(user(&world, "other", "ada@acme.example").await.platform);
     said(&world, &["admin", "remove", "ada@acme.example", "--force"]).await;
     assert!(!user(&world, "other", "ada@acme.example").await.platform);

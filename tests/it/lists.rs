@@ -2,7 +2,7 @@
 //! of an ordinary run are fewer, which changes no plan; `GATEHOUSE_LIST_ROWS=100000 cargo test --test it lists -- --nocapture`
 //! makes them all and prints how long each statement takes.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use gatehouse::{
     params,

@@ -1,6 +1,6 @@
 // Starts the real program as a child, in a folder of its own, with settings from the environment alone.
 import { execFile, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -12,13 +12,21 @@ import { promisify } from 'node:util';
 export const PROGRAM = process.env.GATEHOUSE_BIN ?? fileURLToPath(new URL('../../../target/debug/gatehouse', import.meta.url));
 const READY_WITHIN = 30_000;
 
+/** A port for a program that cannot pick one itself: below those that the system gives away, so that nobody gets it meanwhile. */
 export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const server = createServer().listen(randomInt(10_240, 32_768), '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      if (error.code !== 'EADDRINUSE') throw error;
+      continue;
+    }
+    const { port } = server.address();
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** A new database of the PostgreSQL that scripts/with-postgres started; undefined when there is none. */
