@@ -3,7 +3,7 @@
 use std::{
     io,
     ops::Deref,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use gatehouse::clock::Clock;
@@ -145,6 +145,12 @@ impl Log {
 
     /// No more than that: much that is logged costs more than what is tested.
     pub fn down_to(level: tracing::Level) -> Self {
+        // While there is but one subscriber, tracing asks the thread that comes first what is wanted of a line, and another
+        // test's thread wants nothing of it. So there are always two.
+        static SECOND: OnceLock<tracing::Dispatch> = OnceLock::new();
+        SECOND.get_or_init(|| {
+            tracing_subscriber::fmt().with_max_level(tracing::Level::ERROR).with_writer(std::io::sink).finish().into()
+        });
         let buffer: Arc<Mutex<Vec<u8>>> = Arc::default();
         let written = Arc::clone(&buffer);
         let subscriber = tracing_subscriber::fmt()
