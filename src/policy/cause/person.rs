@@ -82,7 +82,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::PasswordWrong => (
             "The address and the password do not match",
             "There is no such user, they have no password, or it is another one.",
-            "Let the person try again, or set a new password with gatehouse users password.",
+            "Let the person try again, or give the user a new password in the file that describes them.",
         ),
         Cause::TooManyAttempts => (
             "Too many passwords were tried",
