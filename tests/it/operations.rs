@@ -43,7 +43,7 @@ async fn healthy_and_measured(backend: Backend) {
     ] {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }
-    assert!(!metrics.contains("4711"), "what callers send is no label");
+    assert!(!metrics.contains("page-4711") && !metrics.contains("login/4711"), "what callers send is no label");
     assert!(browser.get(&format!("{}/healthz", world.url)).await.header("x-request-id").is_some());
     world.app.db.close().await;
     assert_eq!(browser.get(&format!("{}/readyz", world.url)).await.status, 503, "without a database");

@@ -53,7 +53,7 @@ async fn the_providers_session_is_remembered(backend: Backend) {
     assert_eq!(rows.len(), 1);
     let row = &rows[0];
     assert_eq!((row.sid.as_str(), row.session_index.as_deref()), (sid.as_str(), Some("_session-1")));
-    assert!(!row.detail_sealed.contains("ada"), "sealed");
+    assert!(!row.detail_sealed.contains("ada@acme.example"), "sealed");
     let detail = world.app.sealer.open_text(&format!("provider-session/{sid}"), &row.detail_sealed).unwrap();
     let session: ProviderSession = serde_json::from_str(&detail).unwrap();
     assert_eq!((session.subject.as_str(), session.index.as_deref()), ("ada@acme.example", Some("_session-1")));

@@ -31,7 +31,7 @@ async fn answers_are_counted_and_named(backend: Backend) {
         let took = format!("gatehouse_http_request_duration_seconds_count{{route=\"{route}\",method=\"GET\"}}");
         assert!(metrics.contains(&took), "{took} in {metrics}");
     }
-    assert!(!metrics.contains("4711"), "what callers send is no label");
+    assert!(!metrics.contains("page-4711"), "what callers send is no label");
 }
 
 async fn what_a_browser_may_see_is_protected(backend: Backend) {
