@@ -16,7 +16,9 @@ CREATE TABLE traces (
 );
 CREATE INDEX traces_by_tenant ON traces (tenant_id, at, id);
 CREATE INDEX traces_by_outcome ON traces (tenant_id, outcome, at, id);
-CREATE INDEX traces_by_email ON traces (tenant_id, email, at);
+CREATE INDEX traces_by_email ON traces (tenant_id, email, at, id);
+CREATE INDEX traces_by_cause ON traces (tenant_id, cause, at, id);
+CREATE INDEX traces_by_connection ON traces (tenant_id, connection, at, id);
 CREATE INDEX traces_by_time ON traces (at, id);
 
 -- The codes that people were shown; one sign-in can fail several times.

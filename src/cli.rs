@@ -9,6 +9,7 @@ mod directories;
 mod identities;
 mod invites;
 mod keys;
+mod sign_ins;
 mod token;
 mod tokens;
 mod users;
@@ -28,12 +29,7 @@ use crate::{
     app, apply,
     clock::Clock,
     config::{self, LogFormat, Settings},
-    connector::saml::credentials::Usage,
-    demo, moment,
-    oauth::client::SigningAlg,
-    password,
-    policy::role::Role,
-    serve,
+    demo, moment, password, serve,
     store::audit::{Actor, Via},
 };
 
@@ -83,7 +79,7 @@ enum Command {
     Check,
     /// Signing keys
     #[command(subcommand)]
-    Keys(Keys),
+    Keys(keys::Keys),
     /// Administrators: who administers what, and the way in when there is no other
     #[command(subcommand)]
     Admin(admin::Admin),
@@ -105,9 +101,12 @@ enum Command {
     /// Invites: who may become a user of a tenant, by a link that works once
     #[command(subcommand)]
     Invites(Invites),
+    /// Sign-ins of the last days: what became of them, and why one failed
+    #[command(subcommand)]
+    SignIns(sign_ins::SignIns),
     /// Tokens: what one is worth here, and why
     #[command(subcommand)]
-    Token(Token),
+    Token(token::Token),
     /// Service tokens: which programs use the admin API, and new tokens for them
     #[command(subcommand)]
     Tokens(tokens::Tokens),
@@ -129,24 +128,6 @@ enum Command {
         #[arg(long, value_name = "PORT", default_value_t = 8082)]
         control_plane_port: u16,
     },
-}
-
-#[derive(Subcommand)]
-enum Keys {
-    /// Make new signing keys; running nodes pick them up, and old ones stay published while their tokens live
-    Rotate {
-        /// Only the key of this algorithm: ES256, RS256 or EdDSA
-        #[arg(long, value_parser = algorithm)]
-        alg: Option<SigningAlg>,
-        /// Instead, the next key and certificate towards SAML providers: sign or encrypt
-        ///
-        /// It is in our metadata at once and in use after 30 days: providers that do not read our metadata must be given
-        /// the new certificate by then.
-        #[arg(long, value_parser = usage, value_name = "USAGE", conflicts_with = "alg")]
-        saml: Option<Usage>,
-    },
-    /// List all signing keys with their times, and the keys towards SAML providers
-    List,
 }
 
 #[derive(Subcommand)]
@@ -210,30 +191,6 @@ enum Invites {
     Revoke(invites::Chosen),
 }
 
-#[derive(Subcommand)]
-enum Token {
-    /// Show every step that judges a token, every rule, and who its bearer is
-    ///
-    /// By the same lines that decide. Ends with 0 when the bearer is let in (and holds the role that was asked about), with 1
-    /// when not.
-    Explain {
-        /// Judge it for this tenant, as requests with ?tenant= are
-        #[arg(long, value_name = "NAME")]
-        tenant: Option<String>,
-        /// Also whether its bearer may do something with this resource
-        #[arg(long, value_name = "TYPE/NAME")]
-        resource: Option<String>,
-        /// The role on it: viewer, editor or manager
-        #[arg(long, value_parser = role, requires = "resource")]
-        role: Option<Role>,
-        /// Answer in JSON
-        #[arg(long)]
-        json: bool,
-        /// The token, better given on the standard input: other users of this machine can read command lines
-        token: Option<String>,
-    },
-}
-
 #[derive(clap::Args)]
 struct Named {
     /// The tenant's name
@@ -284,9 +241,7 @@ fn execute(cli: Cli) -> Result<(), Problems> {
             Command::Admin(command) => admin::run(&settings("warn")?.0, command).await,
             Command::Audit(command) => audit::run(&settings("warn")?.0, command).await,
             Command::Check => check::check(&settings("warn")?.0).await,
-            Command::Keys(Keys::Rotate { saml: Some(usage), .. }) => keys::rotate_saml(&settings("warn")?.0, usage).await,
-            Command::Keys(Keys::Rotate { alg, saml: None }) => keys::rotate(&settings("warn")?.0, alg).await,
-            Command::Keys(Keys::List) => keys::list(&settings("warn")?.0).await,
+            Command::Keys(command) => keys::run(&settings("warn")?.0, command).await,
             Command::Connections(Connections::List) => connections::list(&settings("warn")?.0).await,
             Command::Connections(Connections::Show(n)) => connections::show(&settings("warn")?.0, &n.tenant, &n.connection).await,
             Command::Connections(Connections::Refresh(n)) => {
@@ -306,10 +261,8 @@ fn execute(cli: Cli) -> Result<(), Problems> {
             Command::Invites(Invites::Resend(chosen)) => invites::resend(&settings("warn")?.0, chosen).await,
             Command::Invites(Invites::Revoke(chosen)) => invites::revoke(&settings("warn")?.0, chosen).await,
             Command::Tokens(command) => tokens::run(&settings("warn")?.0, command).await,
-            Command::Token(Token::Explain { tenant, resource, role, json, token }) => {
-                let asked = token::Asked { token, tenant, resource, role, json };
-                token::explain(settings("warn")?.0, asked).await
-            }
+            Command::SignIns(command) => sign_ins::run(&settings("warn")?.0, command).await,
+            Command::Token(command) => token::run(settings("warn")?.0, command).await,
             Command::Demo { dir, port, idp_port, control_plane_port } => {
                 let _logs = start_logs(LogFormat::Text, "warn");
                 demo::run(demo::Options { dir, port, idp_port, control_plane_port }).await.map_err(one)
@@ -352,20 +305,8 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn algorithm(name: &str) -> Result<SigningAlg, String> {
-    SigningAlg::from_name(name).ok_or_else(|| format!("must be one of {}", SigningAlg::ALL.map(SigningAlg::as_str).join(", ")))
-}
-
 fn lifetime(text: &str) -> Result<i64, String> {
     moment::seconds(text).ok_or_else(|| "must be a number with s, m, h or d, like 12h or 7d".to_owned())
-}
-
-fn role(name: &str) -> Result<Role, String> {
-    Role::parse(name).ok_or_else(|| format!("must be one of {}", Role::ALL.map(Role::as_str).join(", ")))
-}
-
-fn usage(name: &str) -> Result<Usage, String> {
-    Usage::from_name(name).ok_or_else(|| format!("must be one of {}", Usage::ALL.map(Usage::as_str).join(", ")))
 }
 
 /// Logs go to standard error over a bounded queue and a thread of its own: when nobody reads, lines are dropped and

@@ -51,6 +51,7 @@ pub mod serve;
 pub mod session;
 pub mod signing;
 pub mod store;
+pub mod story;
 pub mod suggest;
 pub mod tls;
 pub mod token;

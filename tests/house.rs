@@ -46,6 +46,7 @@ const FRONT: &[&str] = &[
     "api_token",
     "chronicle",
     "trace",
+    "story",
     "trial",
 ];
 

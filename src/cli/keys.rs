@@ -2,6 +2,8 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+use clap::Subcommand;
+
 use super::{Problems, one, say};
 use crate::{
     app,
@@ -16,8 +18,43 @@ use crate::{
     token::rotation::Due,
 };
 
+#[derive(Subcommand)]
+pub enum Keys {
+    /// Make new signing keys; running nodes pick them up, and old ones stay published while their tokens live
+    Rotate {
+        /// Only the key of this algorithm: ES256, RS256 or EdDSA
+        #[arg(long, value_parser = algorithm)]
+        alg: Option<SigningAlg>,
+        /// Instead, the next key and certificate towards SAML providers: sign or encrypt
+        ///
+        /// It is in our metadata at once and in use after 30 days: providers that do not read our metadata must be given
+        /// the new certificate by then.
+        #[arg(long, value_parser = usage, value_name = "USAGE", conflicts_with = "alg")]
+        saml: Option<Usage>,
+    },
+    /// List all signing keys with their times, and the keys towards SAML providers
+    List,
+}
+
+/// Runs one command.
+pub async fn run(settings: &Settings, command: Keys) -> Result<(), Problems> {
+    match command {
+        Keys::Rotate { saml: Some(usage), .. } => rotate_saml(settings, usage).await,
+        Keys::Rotate { alg, saml: None } => rotate(settings, alg).await,
+        Keys::List => list(settings).await,
+    }
+}
+
+fn algorithm(name: &str) -> Result<SigningAlg, String> {
+    SigningAlg::from_name(name).ok_or_else(|| format!("must be one of {}", SigningAlg::ALL.map(SigningAlg::as_str).join(", ")))
+}
+
+fn usage(name: &str) -> Result<Usage, String> {
+    Usage::from_name(name).ok_or_else(|| format!("must be one of {}", Usage::ALL.map(Usage::as_str).join(", ")))
+}
+
 /// Makes a new key of one algorithm, or of all.
-pub async fn rotate(settings: &Settings, alg: Option<SigningAlg>) -> Result<(), Problems> {
+async fn rotate(settings: &Settings, alg: Option<SigningAlg>) -> Result<(), Problems> {
     let (db, sealer) = app::open_store(settings).await.map_err(one)?;
     let policy = app::rotation_policy(settings);
     let now = Clock::system().now();
@@ -32,7 +69,7 @@ pub async fn rotate(settings: &Settings, alg: Option<SigningAlg>) -> Result<(), 
 }
 
 /// Makes the next key towards SAML providers, unless one is waiting.
-pub async fn rotate_saml(settings: &Settings, usage: Usage) -> Result<(), Problems> {
+async fn rotate_saml(settings: &Settings, usage: Usage) -> Result<(), Problems> {
     let (db, sealer) = app::open_store(settings).await.map_err(one)?;
     let (actor, now) = (Actor::command_line(), Clock::system().now());
     let made = saml_keys::rotate(&db, &sealer, &settings.public_url, usage, Due::Now, &actor, now).await.map_err(one)?;
@@ -46,7 +83,7 @@ pub async fn rotate_saml(settings: &Settings, usage: Usage) -> Result<(), Proble
 }
 
 /// Prints all keys: algorithm, kid, state and times; then those towards SAML providers, if there are any.
-pub async fn list(settings: &Settings) -> Result<(), Problems> {
+async fn list(settings: &Settings) -> Result<(), Problems> {
     let (db, _) = app::open_store(settings).await.map_err(one)?;
     let keys = key_list::all(&db, settings, Clock::system().now()).await.map_err(one)?;
     db.close().await;

@@ -2,6 +2,8 @@
 
 use std::{fmt::Write as _, io::Read as _};
 
+use clap::{Args, Subcommand};
+
 use super::{Problems, one, say};
 use crate::{
     app::App,
@@ -14,22 +16,46 @@ use crate::{
     },
 };
 
-/// What is asked about a token.
+#[derive(Subcommand)]
+pub enum Token {
+    /// Show every step that judges a token, every rule, and who its bearer is
+    ///
+    /// By the same lines that decide. Ends with 0 when the bearer is let in (and holds the role that was asked about), with 1
+    /// when not.
+    Explain(Asked),
+}
+
+#[derive(Args)]
 pub struct Asked {
-    /// The token; `-` or nothing: it is read from the standard input.
-    pub token: Option<String>,
-    /// The tenant's name.
-    pub tenant: Option<String>,
-    /// `type/name` of a resource.
-    pub resource: Option<String>,
-    /// A role on it.
-    pub role: Option<Role>,
-    /// As JSON.
-    pub json: bool,
+    /// Judge it for this tenant, as requests with ?tenant= are
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
+    /// Also whether its bearer may do something with this resource
+    #[arg(long, value_name = "TYPE/NAME")]
+    resource: Option<String>,
+    /// The role on it: viewer, editor or manager
+    #[arg(long, value_parser = role, requires = "resource")]
+    role: Option<Role>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    /// The token, better given on the standard input: other users of this machine can read command lines
+    token: Option<String>,
+}
+
+/// Runs one command.
+pub async fn run(settings: Settings, command: Token) -> Result<(), Problems> {
+    match command {
+        Token::Explain(asked) => explain(settings, asked).await,
+    }
+}
+
+fn role(name: &str) -> Result<Role, String> {
+    Role::parse(name).ok_or_else(|| format!("must be one of {}", Role::ALL.map(Role::as_str).join(", ")))
 }
 
 /// Prints everything about a token.
-pub async fn explain(settings: Settings, asked: Asked) -> Result<(), Problems> {
+async fn explain(settings: Settings, asked: Asked) -> Result<(), Problems> {
     let resource = asked.resource.as_deref().map(resource).transpose()?;
     let token = match asked.token.filter(|token| token != "-") {
         Some(token) => token,

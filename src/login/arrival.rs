@@ -42,7 +42,7 @@ pub async fn welcome(
     if let Some(once) = once {
         use_up(app, connection, &once).await.map_err(|e| another_way(e, &pending))?;
     }
-    let user = link::user_of(app, &pending, connection, &identity, &visit.address).await;
+    let user = link::user_of(app, &pending, connection, &identity, visit).await;
     let user = user.map_err(|e| another_way(e, &pending))?;
     visit.trace.user(&user.id, user.email.as_str());
     visit.trace.hop("user", &[("user", &user.id), ("email", user.email.as_str())]);

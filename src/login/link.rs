@@ -18,6 +18,7 @@ use crate::{
         linking::{self, Decision, Refusal, Rules},
     },
     secret,
+    session::Visit,
     store::{
         self, StoreError,
         audit::{self, Action, Actor, Changes, Event},
@@ -29,7 +30,7 @@ use crate::{
     },
 };
 
-/// The user this identity signs in as; `address` is where they come from.
+/// The user this identity signs in as; the visit's trace keeps what was decided, and why.
 ///
 /// # Errors
 /// A page that says why not.
@@ -38,12 +39,13 @@ pub async fn user_of(
     pending: &Pending,
     connection: &Connection,
     identity: &Identity,
-    address: &str,
+    visit: &Visit,
 ) -> Result<User, PageError> {
     let arrival = Arrival::new(app, &pending.tenant, connection, identity, pending.login.invite_hash.as_deref());
-    let link = Link { arrival: &arrival, address };
+    let link = Link { arrival: &arrival, address: &visit.address };
     for _ in 0..3 {
         let Some(verdict) = arrival.judge().await? else { continue };
+        visit.trace.hop("decided", &[("decision", verdict.word()), ("why", &verdict.why())]);
         if let Some(user) = link.act(&verdict).await? {
             return Ok(user);
         }

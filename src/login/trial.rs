@@ -110,27 +110,11 @@ async fn told(app: &App, tenant: &Tenant, connection: &Connection, arrived: Arri
 
 /// The decision and why it is this one.
 async fn decided(app: &App, arrival: &Arrival<'_>, judged: &Verdict) -> Result<trial::Verdict, PageError> {
-    let (outcome, user_id, reason) = match &judged.decision {
+    let (outcome, user_id) = match &judged.decision {
         Decision::Refuse(refusal) => return Ok(trial::refused(*refusal, arrival.mismatch(&judged.found).await)),
-        Decision::SignIn { user_id, .. } => {
-            (Outcome::SignIn, Some(user_id), "This unique id at the provider is theirs already.".to_owned())
-        }
-        Decision::Link { user_id, .. } => {
-            let reason = match judged.found.record.as_ref().is_some_and(|record| record.user.is_some()) {
-                true => "The organisation's directory knows the unique id (externalId) as this user's.",
-                false => "The address is believed, and this user's address is proven here.",
-            };
-            (Outcome::Link, Some(user_id), reason.to_owned())
-        }
-        Decision::Create { email_proven, record, invite, .. } => {
-            let why = match (record, invite) {
-                (Some(_), _) => "the organisation's directory has a record of them",
-                (None, Some(_)) => "the address has an open invite",
-                (None, None) => "the organisation lets people in just in time",
-            };
-            let proven = if *email_proven { "counts as proven" } else { "does not count as proven" };
-            (Outcome::Create, None, format!("Nobody has the identity or the address yet, and {why}. The address {proven}."))
-        }
+        Decision::SignIn { user_id, .. } => (Outcome::SignIn, Some(user_id)),
+        Decision::Link { user_id, .. } => (Outcome::Link, Some(user_id)),
+        Decision::Create { .. } => (Outcome::Create, None),
     };
     let user = match user_id {
         Some(id) => users::find(&app.db, id).await?.map(|u| Person { id: u.id, email: u.email.as_str().to_owned() }),
@@ -142,7 +126,7 @@ async fn decided(app: &App, arrival: &Arrival<'_>, judged: &Verdict) -> Result<t
         Outcome::Link => format!("Would be linked to {address} and sign in"),
         _ => format!("Would become a user as {address}"),
     };
-    Ok(trial::Verdict { outcome, cause: None, title, means: String::new(), reason, fix: String::new(), user })
+    Ok(trial::Verdict { outcome, cause: None, title, means: String::new(), reason: judged.why(), fix: String::new(), user })
 }
 
 /// What else stands in people's way.

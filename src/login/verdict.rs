@@ -65,6 +65,39 @@ impl Verdict {
         Rules { email_trust: self.email_trust, domains: &self.domains, provisioning: self.provisioning }
     }
 
+    /// The decision in a word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.decision {
+            Decision::SignIn { .. } => "sign_in",
+            Decision::Link { .. } => "link",
+            Decision::Create { .. } => "create",
+            Decision::Refuse(_) => "refuse",
+        }
+    }
+
+    /// Why it is this one.
+    #[must_use]
+    pub fn why(&self) -> String {
+        match &self.decision {
+            Decision::SignIn { .. } => "This unique id at the provider is theirs already.".to_owned(),
+            Decision::Link { .. } => match self.found.record.as_ref().is_some_and(|record| record.user.is_some()) {
+                true => "The organisation's directory knows the unique id (externalId) as this user's.".to_owned(),
+                false => "The address is believed, and this user's address is proven here.".to_owned(),
+            },
+            Decision::Create { email_proven, record, invite, .. } => {
+                let why = match (record, invite) {
+                    (Some(_), _) => "the organisation's directory has a record of them",
+                    (None, Some(_)) => "the address has an open invite",
+                    (None, None) => "the organisation lets people in just in time",
+                };
+                let proven = if *email_proven { "counts as proven" } else { "does not count as proven" };
+                format!("Nobody has the identity or the address yet, and {why}. The address {proven}.")
+            }
+            Decision::Refuse(refusal) => refusal.to_string(),
+        }
+    }
+
     /// By what an identity is linked that nobody held before.
     #[must_use]
     pub fn linked_by(&self) -> &'static str {

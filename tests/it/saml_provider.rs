@@ -1,7 +1,5 @@
 //! What is known of a SAML provider by its metadata URL: fetched at first use, kept, renewed, held.
 
-use std::process::{Command, Output};
-
 use axum::http::StatusCode;
 use futures_util::future::join_all;
 use gatehouse::store::{
@@ -389,18 +387,5 @@ async fn one_node_renews(backend: Backend) {
 
 /// Runs `gatehouse connections …` on the world's database: the exit code, and all that it prints.
 async fn gatehouse(world: &World, args: &[&str]) -> (i32, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gatehouse"));
-    command.arg("connections").args(args).current_dir(world.dir.path()).env_clear();
-    let keys = world.dir.path().join("keys").display().to_string();
-    let database = world.app.settings.database_url.clone();
-    for (name, value) in [
-        ("PUBLIC_URL", &world.url),
-        ("DATABASE_URL", &database),
-        ("KEYS_DIR", &keys),
-        ("OUTBOUND_ALLOW", &"127.0.0.1".to_owned()),
-    ] {
-        command.env(format!("GATEHOUSE_{name}"), value);
-    }
-    let Output { status, stdout, stderr } = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-    (status.code().unwrap(), String::from_utf8([stdout, stderr].concat()).unwrap())
+    world.command(&[&["connections"], args].concat()).await
 }

@@ -19,6 +19,7 @@ use crate::{
 on_both!(
     each_known_cause_is_found_by_the_code_on_the_page,
     an_honest_sign_in_leaves_its_story_and_no_secret,
+    the_command_line_tells_the_same_story,
     traces_are_their_tenants_alone,
     nothing_is_kept_for_ever_or_without_end,
 );
@@ -156,6 +157,9 @@ async fn an_honest_sign_in_leaves_its_story_and_no_secret(backend: Backend) {
     assert_eq!((trace.email.as_deref(), trace.connection.as_deref()), (Some("ada@acme.example"), Some("okta")));
     let hops: Vec<String> = trace.hops().iter().map(|hop| hop["hop"].as_str().unwrap().to_owned()).collect();
     assert_eq!(hops.last().map(String::as_str), Some("issued"), "{hops:?}");
+    let decided = trace.hops().into_iter().find(|hop| hop["hop"] == "decided").unwrap();
+    assert_eq!(decided["decision"], "create");
+    assert!(decided["why"].as_str().unwrap().contains("just in time"), "{decided:?}");
     for name in ["asked", "left", "came_back", "identity", "user"] {
         assert!(hops.iter().any(|hop| hop == name), "{name} in {hops:?}");
     }
@@ -170,6 +174,34 @@ async fn an_honest_sign_in_leaves_its_story_and_no_secret(backend: Backend) {
     for cookie in browser.cookies["localhost"].values() {
         assert!(!whole.contains(cookie.as_str()), "{cookie} in {whole}");
     }
+}
+
+async fn the_command_line_tells_the_same_story(backend: Backend) {
+    let sso = Sso::new(backend).await;
+    sso.fresh().await;
+    let slash = json!(format!("{}/", sso.idp.issuer()));
+    let (_, trace) = cause(&sso, |k| k.claims = change(move |c: &mut Value| c["iss"] = slash.clone())).await;
+    let code = traces::codes(&sso.app.db, &trace.id).await.unwrap().remove(0);
+    for name in [code.to_lowercase(), trace.id.clone()] {
+        let (done, told) = sso.command(&["sign-ins", "show", &name]).await;
+        assert_eq!(done, 0, "{told}");
+        for part in ["tenant          acme", "outcome         Failed", "issuer_slash", "mend it", &code, "Application: web"] {
+            assert!(told.contains(part), "{part} in {told}");
+        }
+    }
+    let listed = async |filter: &[&str]| {
+        let (done, told) = sso.command(&[&["sign-ins", "list"], filter].concat()).await;
+        assert_eq!(done, 0, "{told}");
+        told.lines().skip(1).map(|line| line.split_whitespace().nth(2).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&[]).await.len(), 2);
+    assert_eq!(listed(&["--cause", "issuer_slash", "--tenant", "acme"]).await, ["failed"]);
+    assert_eq!(listed(&["--email", "Ada@acme.example", "--connection", "okta"]).await, ["success"]);
+    assert_eq!(listed(&["--connection", "other"]).await.len(), 0);
+    let (refused, why) = sso.command(&["sign-ins", "show", "AAAA-AAAA"]).await;
+    assert!(refused == 1 && why.contains("there is no sign-in with the code AAAA-AAAA"), "{why}");
+    let (refused, why) = sso.command(&["sign-ins", "list", "--cause", "isuer_slash"]).await;
+    assert!(refused == 2 && why.contains("did you mean issuer_slash?"), "{why}");
 }
 
 async fn traces_are_their_tenants_alone(backend: Backend) {

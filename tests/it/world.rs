@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    process::{Command, Output},
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -109,6 +110,23 @@ tenants:
 impl World {
     pub async fn new(backend: Backend) -> Self {
         Self::with(backend, STATE, &[]).await
+    }
+
+    /// Runs the program on the same database: its exit code, and what it prints.
+    pub async fn command(&self, args: &[&str]) -> (i32, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatehouse"));
+        command.args(args).current_dir(self.dir.path()).env_clear();
+        let keys = self.dir.path().join("keys").display().to_string();
+        for (name, value) in [
+            ("PUBLIC_URL", &self.url),
+            ("DATABASE_URL", &self.app.settings.database_url),
+            ("KEYS_DIR", &keys),
+            ("OUTBOUND_ALLOW", &"127.0.0.1".to_owned()),
+        ] {
+            command.env(format!("GATEHOUSE_{name}"), value);
+        }
+        let Output { status, stdout, stderr } = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        (status.code().unwrap(), String::from_utf8([stdout, stderr].concat()).unwrap())
     }
 
     /// With other state and extra settings (environment names without `GATEHOUSE_`).

@@ -39,6 +39,7 @@ struct Page<'a> {
     rows: &'a [expiring::Told],
     of_all: bool,
     expiring: &'a str,
+    sign_ins: &'a str,
 }
 
 /// `GET /admin/{tenant}`
@@ -69,6 +70,7 @@ pub async fn of_tenant(State(app): State<App>, caller: Caller, Path(name): Path<
         rows: &expiring::near(&app, &tenant).await?,
         of_all: false,
         expiring: &address(&tenant.name, "expiring"),
+        sign_ins: &address(&tenant.name, "sign-ins"),
     };
     Ok(page.into_response())
 }

@@ -1,13 +1,5 @@
 //! Traces of sign-ins: a list, and the story of one, found by the code that the person saw.
 
-use askama::Template;
-use askama_web::WebTemplate;
-use axum::{
-    extract::{Path, RawQuery, State},
-    response::{IntoResponse as _, Response},
-};
-use serde_json::{Map, Value};
-
 use super::{
     caller::{Caller, missing},
     frame::{Frame, address},
@@ -16,11 +8,18 @@ use crate::{
     app::App,
     error::PageError,
     moment::Moment,
-    policy::cause::{Cause, Text},
+    policy::cause::Text,
     store::{
         tenants::Tenant,
         traces::{self, Filter, Outcome, Trace, Whose},
     },
+    story::{self, Step},
+};
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::{
+    extract::{Path, RawQuery, State},
+    response::{IntoResponse as _, Response},
 };
 
 /// Traces on a page.
@@ -145,30 +144,11 @@ fn row(path: &str, trace: &Trace) -> Row {
     Row {
         href: format!("{path}/{}", trace.id),
         at: Moment(trace.at),
-        outcome: outcome(trace),
-        cause: trace.cause.as_deref().map(|word| named(word).title.to_owned()).unwrap_or_default(),
+        outcome: story::outcome(trace),
+        cause: trace.cause.as_deref().map(|word| story::named(word).title.to_owned()).unwrap_or_default(),
         connection: trace.connection.clone().unwrap_or_default(),
         email: trace.email.clone().unwrap_or_default(),
     }
-}
-
-fn outcome(trace: &Trace) -> &'static str {
-    match Outcome::of(&trace.outcome) {
-        Some(Outcome::Success) => "Signed in",
-        Some(Outcome::Failed) => "Failed",
-        _ => "Under way, or given up",
-    }
-}
-
-fn named(word: &str) -> Text {
-    let other = Text { title: "Another failure", means: "It is not among the known causes.", fix: "Read the detail." };
-    Cause::of_word(word).map_or(other, Cause::text)
-}
-
-struct Step {
-    at: Moment,
-    says: &'static str,
-    facts: Vec<(&'static str, String)>,
 }
 
 #[derive(Template, WebTemplate)]
@@ -206,67 +186,13 @@ pub async fn show_any(State(app): State<App>, caller: Caller, Path(code): Path<S
 async fn story(app: &App, frame: &Frame, whose: Whose<'_>, tenant: Option<&Tenant>, code: &str) -> Result<Response, PageError> {
     let found = if code.contains('\0') { None } else { traces::by_code(&app.db, whose, code).await? };
     let trace = found.ok_or_else(|| missing("sign-in"))?;
-    let hops = trace.hops();
-    let text = |hop: &Map<String, Value>, name: &str| hop.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    // One sign-in can fail several times: it is asked about the one with this code.
-    let asked = hops.iter().find(|hop| text(hop, "code") == code).map(|hop| text(hop, "cause"));
-    let cause = asked.or_else(|| trace.cause.clone()).map(|word| (word.clone(), named(&word)));
+    let cause = story::cause(&trace, code).map(|word| (word.clone(), story::named(&word)));
     let connection = tenant.zip(trace.connection.as_ref());
     let connection =
         connection.map(|(tenant, connection)| (address(&tenant.name, "connections") + "/" + connection, connection.clone()));
     let list = tenant.map_or_else(|| ALL.to_owned(), |tenant| address(&tenant.name, "sign-ins"));
     let codes = traces::codes(&app.db, &trace.id).await?.join(", ");
-    let steps = hops.iter().map(step).collect();
-    let page = Story { frame, failed: false, list: &list, code, outcome: outcome(&trace), cause, connection, steps, codes };
+    let (outcome, steps) = (story::outcome(&trace), story::steps(&trace));
+    let page = Story { frame, failed: false, list: &list, code, outcome, cause, connection, steps, codes };
     Ok(page.into_response())
-}
-
-/// What hops say, in plain words, and how their facts are called.
-const SAYINGS: [(&str, &str); 12] = [
-    ("asked", "An application asked for a sign-in"),
-    ("offered", "The person was shown the ways to sign in"),
-    ("left", "The browser left for the provider"),
-    ("came_back", "The browser came back from the provider"),
-    ("came_unasked", "An answer came to no sign-in that was begun here"),
-    ("identity", "The provider's answer held: it says who it is"),
-    ("user", "The person is a user here"),
-    ("password", "The password was right"),
-    ("issued", "The application was told who it is"),
-    ("landed", "The browser was sent on"),
-    ("failed", "It failed"),
-    ("", "Something was done"),
-];
-const FACTS: [(&str, &str); 25] = [
-    ("client", "Application"),
-    ("to", "Where to"),
-    ("invite", "By an invite"),
-    ("idp_hint", "Connection asked for"),
-    ("login_hint", "Person expected"),
-    ("prompt", "Prompt"),
-    ("address", "From"),
-    ("connections", "Connections"),
-    ("password", "Password"),
-    ("connection", "Connection"),
-    ("protocol", "Protocol"),
-    ("callback", "Back to"),
-    ("parameters", "Parameters that came"),
-    ("issuer", "Issuer"),
-    ("subject", "Unique id"),
-    ("email", "E-mail"),
-    ("email_verified", "Vouched for"),
-    ("groups", "Groups"),
-    ("claims", "Claims that came"),
-    ("decision", "Decision"),
-    ("why", "Why"),
-    ("user", "User"),
-    ("cause", "Cause"),
-    ("detail", "What exactly"),
-    ("code", "Code shown"),
-];
-
-fn step(hop: &Map<String, Value>) -> Step {
-    let name = hop.get("hop").and_then(Value::as_str).unwrap_or_default();
-    let says = SAYINGS.iter().find(|(known, _)| *known == name).unwrap_or(&SAYINGS[SAYINGS.len() - 1]).1;
-    let fact = |(name, label): &(&str, &'static str)| Some((*label, hop.get(*name)?.as_str()?.to_owned()));
-    Step { at: Moment(hop.get("at").and_then(Value::as_i64).unwrap_or(0)), says, facts: FACTS.iter().filter_map(fact).collect() }
 }

@@ -1,0 +1,107 @@
+//! What a kept trace tells, in plain words: the same on the pages and on the command line.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    moment::Moment,
+    policy::cause::{Cause, Text},
+    store::traces::{Outcome, Trace},
+};
+
+/// One thing that happened in a sign-in.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub says: &'static str,
+    /// What is known of it, each with its label.
+    pub facts: Vec<(&'static str, String)>,
+}
+
+/// What became of a sign-in.
+#[must_use]
+pub fn outcome(trace: &Trace) -> &'static str {
+    match Outcome::of(&trace.outcome) {
+        Some(Outcome::Success) => "Signed in",
+        Some(Outcome::Failed) => "Failed",
+        _ => "Under way, or given up",
+    }
+}
+
+/// What is known of a cause by its word.
+#[must_use]
+pub fn named(word: &str) -> Text {
+    let other = Text { title: "Another failure", means: "It is not among the known causes.", fix: "Read the detail." };
+    Cause::of_word(word).map_or(other, Cause::text)
+}
+
+/// The word of the cause of the failure that showed `code`; of the last one when there is none of that code: one sign-in
+/// can fail several times.
+#[must_use]
+pub fn cause(trace: &Trace, code: &str) -> Option<String> {
+    let hops = trace.hops();
+    let asked = hops.iter().find(|hop| text(hop, "code") == Some(code)).and_then(|hop| text(hop, "cause"));
+    asked.map(str::to_owned).or_else(|| trace.cause.clone())
+}
+
+/// What happened, the oldest first.
+#[must_use]
+pub fn steps(trace: &Trace) -> Vec<Step> {
+    trace.hops().iter().map(step).collect()
+}
+
+/// What hops say, and how their facts are called.
+const SAYINGS: [(&str, &str); 13] = [
+    ("asked", "An application asked for a sign-in"),
+    ("offered", "The person was shown the ways to sign in"),
+    ("left", "The browser left for the provider"),
+    ("came_back", "The browser came back from the provider"),
+    ("came_unasked", "An answer came to no sign-in that was begun here"),
+    ("identity", "The provider's answer held: it says who it is"),
+    ("decided", "It was decided whom this identity belongs to"),
+    ("user", "The person is a user here"),
+    ("password", "The password was right"),
+    ("issued", "The application was told who it is"),
+    ("landed", "The browser was sent on"),
+    ("failed", "It failed"),
+    ("", "Something was done"),
+];
+const FACTS: [(&str, &str); 25] = [
+    ("client", "Application"),
+    ("to", "Where to"),
+    ("invite", "By an invite"),
+    ("idp_hint", "Connection asked for"),
+    ("login_hint", "Person expected"),
+    ("prompt", "Prompt"),
+    ("address", "From"),
+    ("connections", "Connections"),
+    ("password", "Password"),
+    ("connection", "Connection"),
+    ("protocol", "Protocol"),
+    ("callback", "Back to"),
+    ("parameters", "Parameters that came"),
+    ("issuer", "Issuer"),
+    ("subject", "Unique id"),
+    ("email", "E-mail"),
+    ("email_verified", "Vouched for"),
+    ("groups", "Groups"),
+    ("claims", "Claims that came"),
+    ("decision", "Decision"),
+    ("why", "Why"),
+    ("user", "User"),
+    ("cause", "Cause"),
+    ("detail", "What exactly"),
+    ("code", "Code shown"),
+];
+
+fn step(hop: &Map<String, Value>) -> Step {
+    let name = text(hop, "hop").unwrap_or_default();
+    let says = SAYINGS.iter().find(|(known, _)| *known == name).unwrap_or(&SAYINGS[SAYINGS.len() - 1]).1;
+    let fact = |(name, label): &(&str, &'static str)| Some((*label, text(hop, name)?.to_owned()));
+    Step { at: Moment(hop.get("at").and_then(Value::as_i64).unwrap_or(0)), says, facts: FACTS.iter().filter_map(fact).collect() }
+}
+
+fn text<'a>(hop: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    hop.get(name).and_then(Value::as_str)
+}
