@@ -44,13 +44,13 @@ struct Trusting {
 
 /// All there are, switched on or not. Those that cannot be read trust nobody.
 async fn all(tx: &mut Tx) -> std::result::Result<Vec<Trusting>, StoreError> {
-    let issuers = trusted_issuers::all(&mut *tx).await?.into_iter().flatten().map(|issuer| Trusting {
+    let issuers = trusted_issuers::all(&mut *tx, None).await?.into_iter().flatten().map(|issuer| Trusting {
         reach: issuer.settings.reach(),
         tenant_id: issuer.tenant_id,
         name: format!("trusted issuer {}", issuer.name),
     });
     let issuers: Vec<Trusting> = issuers.collect();
-    let serving = connections::serving(&mut *tx).await?.into_iter().flatten().map(|connection| Trusting {
+    let serving = connections::serving(&mut *tx, None).await?.into_iter().flatten().map(|connection| Trusting {
         reach: of_connection(&connection.settings),
         tenant_id: connection.tenant_id,
         name: format!("connection {}", connection.name),

@@ -117,18 +117,19 @@ pub async fn offered(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Conne
     rows.into_iter().map(Connection::try_from).collect()
 }
 
-/// Those of OpenID Connect that are not offered for sign-in: they serve as issuers of tokens. Enabled or not; one whose
+/// Those of OpenID Connect that are not offered for sign-in, of a tenant or of all: they serve as issuers of tokens. Enabled or not; one whose
 /// settings cannot be read as what is known of it.
 ///
 /// # Errors
 /// What the database says.
-pub async fn serving(on: impl Into<On<'_>>) -> Result<Vec<std::result::Result<Connection, Damaged>>> {
-    let sql = "SELECT * FROM connections WHERE protocol = 'oidc' AND NOT login_enabled ORDER BY created_at, id";
+pub async fn serving(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<std::result::Result<Connection, Damaged>>> {
+    let all = "SELECT * FROM connections WHERE protocol = 'oidc' AND NOT login_enabled ORDER BY created_at, id";
+    let of_one = "SELECT * FROM connections WHERE tenant_id = $1 AND protocol = 'oidc' AND NOT login_enabled ORDER BY created_at, id";
     let read = |row: Stored| {
         let damaged = Damaged::new(&row.id, &row.tenant_id, &row.name, row.enabled);
         Connection::try_from(row).map_err(|e| damaged.because(&e))
     };
-    Ok(on.into().all::<Stored>(sql, &[]).await?.into_iter().map(read).collect())
+    Ok(on.into().all_of::<Stored>(tenant_id, of_one, all).await?.into_iter().map(read).collect())
 }
 
 /// Those that are enabled, of a tenant or of all; one whose settings cannot be read as what is known of it.
@@ -184,7 +185,7 @@ pub async fn save(on: impl Into<On<'_>>, connection: &Connection) -> Result<bool
                WHERE connections.name <> excluded.name OR connections.protocol <> excluded.protocol \
                  OR connections.enabled <> excluded.enabled OR connections.login_enabled <> excluded.login_enabled \
                  OR connections.settings <> excluded.settings \
-                 OR connections.secret_sealed IS DISTINCT FROM excluded.secret_sealed";
+                 OR connections.secret_sealed IS DISTINCT FROM excluded.secret_sealed RETURNING tenant_id";
     let settings =
         serde_json::to_string(&connection.settings).map_err(|e| StoreError::Corrupt("connection settings", e.to_string()))?;
     let c = connection;
@@ -207,5 +208,5 @@ pub async fn save(on: impl Into<On<'_>>, connection: &Connection) -> Result<bool
 /// # Errors
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
-    Ok(on.into().publish("DELETE FROM connections WHERE id = $1", params![id]).await? > 0)
+    Ok(on.into().publish("DELETE FROM connections WHERE id = $1 RETURNING tenant_id", params![id]).await? > 0)
 }

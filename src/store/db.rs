@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     audit::Ledger,
-    revisions::{self, News},
+    revisions::News,
     statement::Statement,
 };
 
@@ -216,7 +216,23 @@ impl Db {
             Pools::Sqlite { writer, .. } => Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Pools::Postgres(pool) => Open::Postgres(pool.begin().await?),
         };
-        Ok(Tx { open, revision: Arc::clone(&self.revision), changed: false, news: News::default(), ledger: Ledger::default() })
+        Ok(self.tx(open))
+    }
+
+    /// Begins a transaction that only reads, and sees nothing of what is changed meanwhile.
+    ///
+    /// # Errors
+    /// When the database is gone.
+    pub async fn snapshot(&self) -> Result<Tx> {
+        let open = match &self.pools {
+            Pools::Sqlite { reader, .. } => Open::Sqlite(reader.begin().await?),
+            Pools::Postgres(pool) => Open::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?),
+        };
+        Ok(self.tx(open))
+    }
+
+    fn tx(&self, open: Open) -> Tx {
+        Tx { open, revision: Arc::clone(&self.revision), changed: false, news: News::default(), ledger: Ledger::default() }
     }
 
     /// Runs a statement; the number of rows it changed.
@@ -397,9 +413,7 @@ impl Tx {
     /// What the database says.
     pub async fn commit(mut self) -> Result<()> {
         // Last, so that transactions of many tenants share these rows no longer than they must.
-        for name in std::mem::take(&mut self.news).names() {
-            self.execute(revisions::GROW, crate::params![name]).await?;
-        }
+        std::mem::take(&mut self.news).write(&mut self).await?;
         std::mem::take(&mut self.ledger).write(&mut self).await?;
         match self.open {
             Open::Sqlite(tx) => tx.commit().await?,

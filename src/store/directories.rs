@@ -128,7 +128,7 @@ pub async fn save(on: impl Into<On<'_>>, directory: &Directory) -> Result<()> {
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
     // The mappings of its groups' teams go too, which every node remembers.
-    Ok(on.into().publish("DELETE FROM directories WHERE id = $1", params![id]).await? > 0)
+    Ok(on.into().publish("DELETE FROM directories WHERE id = $1 RETURNING tenant_id", params![id]).await? > 0)
 }
 
 /// How many users and how many groups it has.

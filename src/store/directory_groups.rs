@@ -177,7 +177,8 @@ pub async fn touch(tx: &mut Tx, id: &str, now: i64) -> Result<bool> {
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, directory_id: &str, id: &str) -> Result<bool> {
     // The mappings of its team go too, which every node remembers.
-    let sql = "DELETE FROM directory_groups WHERE id = $1 AND directory_id = $2";
+    let sql = "DELETE FROM directory_groups WHERE id = $1 AND directory_id = $2 \
+               RETURNING (SELECT tenant_id FROM directories WHERE id = directory_id)";
     Ok(on.into().publish(sql, params![id, directory_id]).await? > 0)
 }
 
@@ -239,7 +240,7 @@ pub async fn settle(
 /// # Errors
 /// What the database says.
 pub async fn disown(tx: &mut Tx, group_id: &str) -> Result<()> {
-    On::from(tx).publish("DELETE FROM teams WHERE group_id = $1", params![group_id]).await.map(|_| ())
+    On::from(tx).publish("DELETE FROM teams WHERE group_id = $1 RETURNING tenant_id", params![group_id]).await.map(|_| ())
 }
 
 /// The team of the group's own, made or renamed as need be.
@@ -262,7 +263,7 @@ async fn own_team(
         return Ok(Ok(old.id));
     }
     let sql = "UPDATE teams SET name = $2 WHERE id = $1 AND NOT EXISTS \
-                 (SELECT 1 FROM teams o WHERE o.tenant_id = $3 AND o.name = $2)";
+                 (SELECT 1 FROM teams o WHERE o.tenant_id = $3 AND o.name = $2) RETURNING tenant_id";
     let renamed = On::from(tx).publish(sql, params![&old.id, name, tenant_id]).await? > 0;
     Ok(if renamed { Ok(old.id) } else { Err(TeamTaken(name.to_owned())) })
 }

@@ -97,13 +97,17 @@ pub async fn of_team(on: impl Into<On<'_>>, team_id: &str) -> Result<Vec<Mapping
     rows.into_iter().filter_map(Stored::read).map(|read| read.map_err(|(_, e)| e)).collect()
 }
 
-/// All there are, in the order they were made; of one whose claims cannot be read, where its tokens come from and why.
+/// All of a tenant, or all there are, in the order they were made; of one whose claims cannot be read, where its tokens come from and why.
 ///
 /// # Errors
 /// What the database says.
-pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<std::result::Result<Mapping, (Source, String)>>> {
-    let sql = "SELECT * FROM mappings ORDER BY created_at, id";
-    let rows = on.into().all::<Stored>(sql, &[]).await?.into_iter().filter_map(Stored::read);
+pub async fn all(
+    on: impl Into<On<'_>>,
+    tenant_id: Option<&str>,
+) -> Result<Vec<std::result::Result<Mapping, (Source, String)>>> {
+    let all = "SELECT * FROM mappings ORDER BY created_at, id";
+    let of_one = "SELECT * FROM mappings WHERE tenant_id = $1 ORDER BY created_at, id";
+    let rows = on.into().all_of::<Stored>(tenant_id, of_one, all).await?.into_iter().filter_map(Stored::read);
     Ok(rows.map(|read| read.map_err(|(source, e)| (source, e.to_string()))).collect())
 }
 
@@ -115,7 +119,7 @@ pub async fn save(on: impl Into<On<'_>>, mapping: &Mapping) -> Result<()> {
     let sql = "INSERT INTO mappings (id, tenant_id, principal_id, team_id, issuer_id, connection_id, claims, version, created_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8) \
                ON CONFLICT (id) DO UPDATE SET issuer_id = excluded.issuer_id, connection_id = excluded.connection_id, \
-                 claims = excluded.claims, version = mappings.version + 1";
+                 claims = excluded.claims, version = mappings.version + 1 RETURNING tenant_id";
     let claims = write_json("mapping claims", &mapping.claims)?;
     let (issuer, connection) = match &mapping.source {
         Source::Issuer(id) => (Some(id.as_str()), None),
@@ -136,5 +140,5 @@ pub async fn save(on: impl Into<On<'_>>, mapping: &Mapping) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
-    Ok(on.into().publish("DELETE FROM mappings WHERE id = $1", params![id]).await? > 0)
+    Ok(on.into().publish("DELETE FROM mappings WHERE id = $1 RETURNING tenant_id", params![id]).await? > 0)
 }

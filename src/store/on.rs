@@ -4,6 +4,7 @@ use super::{
     db::{Db, Param, Result, Row, Tx},
     statement::Statement,
 };
+use crate::params;
 
 /// The database, or a transaction of it. Functions take `impl Into<On>`: callers pass `&db` or `&mut tx`.
 #[derive(Debug)]
@@ -63,7 +64,8 @@ impl On<'_> {
         Ok(rows)
     }
 
-    /// As [`On::alter`], where every node keeps what is changed in memory: each reads it anew (`store::revisions`).
+    /// As [`On::alter`], where every node keeps what is changed in memory: each reads it anew (`store::revisions`). The
+    /// statement returns (`RETURNING`) the row id of the tenant of each row that it changes.
     ///
     /// # Errors
     /// What the database says.
@@ -102,6 +104,17 @@ impl On<'_> {
         }
     }
 
+    /// All rows of one tenant (`$1` of `of_one`), or of all.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn all_of<T: Row>(&mut self, tenant_id: Option<&str>, of_one: &'static str, all: &'static str) -> Result<Vec<T>> {
+        match tenant_id {
+            Some(id) => self.all(of_one, params![id]).await,
+            None => self.all(all, &[]).await,
+        }
+    }
+
     /// As [`Db::change`].
     ///
     /// # Errors
@@ -127,10 +140,12 @@ impl On<'_> {
 }
 
 async fn publish(tx: &mut Tx, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
-    let rows = tx.execute(sql, params).await?;
+    debug_assert!(sql.contains("RETURNING"), "whose rows change: {sql}");
+    let tenants: Vec<(String,)> = tx.all(sql, params).await?;
+    let rows = tenants.len();
     if rows > 0 {
-        tx.news().catalogue = true;
+        tx.news().catalogue.extend(tenants.into_iter().map(|(id,)| id));
         tx.changed();
     }
-    Ok(rows)
+    Ok(u64::try_from(rows).unwrap_or(u64::MAX))
 }

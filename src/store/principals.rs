@@ -82,13 +82,14 @@ pub async fn window(on: impl Into<On<'_>>, kind: Kind, window: &Window<'_>) -> R
     rows.into_iter().map(Stored::read).collect()
 }
 
-/// All there are, in the order they were made.
+/// All of a tenant, or all there are, in the order they were made.
 ///
 /// # Errors
 /// What the database says.
-pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Principal>> {
-    let sql = "SELECT * FROM principals ORDER BY created_at, id";
-    on.into().all::<Stored>(sql, &[]).await?.into_iter().map(Stored::read).collect()
+pub async fn all(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<Principal>> {
+    let all = "SELECT * FROM principals ORDER BY created_at, id";
+    let of_one = "SELECT * FROM principals WHERE tenant_id = $1 ORDER BY created_at, id";
+    on.into().all_of::<Stored>(tenant_id, of_one, all).await?.into_iter().map(Stored::read).collect()
 }
 
 /// Inserts, or switches the row of this id on or off: kind, tenant and name never change.
@@ -97,7 +98,7 @@ pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Principal>> {
 /// A conflict when another one of the tenant and kind has the name.
 pub async fn save(on: impl Into<On<'_>>, principal: &Principal) -> Result<()> {
     let sql = "INSERT INTO principals (id, tenant_id, kind, name, enabled, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
-               ON CONFLICT (id) DO UPDATE SET enabled = excluded.enabled";
+               ON CONFLICT (id) DO UPDATE SET enabled = excluded.enabled RETURNING tenant_id";
     let p = principal;
     on.into().publish(sql, params![&p.id, &p.tenant_id, p.kind.as_str(), &p.name, p.enabled, p.created_at]).await?;
     Ok(())
@@ -108,5 +109,5 @@ pub async fn save(on: impl Into<On<'_>>, principal: &Principal) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
-    Ok(on.into().publish("DELETE FROM principals WHERE id = $1", params![id]).await? > 0)
+    Ok(on.into().publish("DELETE FROM principals WHERE id = $1 RETURNING tenant_id", params![id]).await? > 0)
 }

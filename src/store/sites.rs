@@ -139,7 +139,7 @@ pub async fn at_name(on: impl Into<On<'_>>, name: &str) -> Result<Vec<Place>> {
 /// # Errors
 /// What the database says.
 pub async fn give_up(on: impl Into<On<'_>>, id: &str) -> Result<()> {
-    on.into().publish("DELETE FROM site_places WHERE site_id = $1", params![id]).await?;
+    on.into().publish("DELETE FROM site_places WHERE site_id = $1 RETURNING (SELECT tenant_id FROM sites WHERE id = site_id)", params![id]).await?;
     Ok(())
 }
 
@@ -149,7 +149,8 @@ pub async fn give_up(on: impl Into<On<'_>>, id: &str) -> Result<()> {
 /// A conflict when another site has the name or one of the places.
 pub async fn save(tx: &mut super::db::Tx, site: &Site) -> Result<()> {
     let sql = "INSERT INTO sites (id, tenant_id, name, enabled, settings, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
-               ON CONFLICT (id) DO UPDATE SET name = excluded.name, enabled = excluded.enabled, settings = excluded.settings";
+               ON CONFLICT (id) DO UPDATE SET name = excluded.name, enabled = excluded.enabled, settings = excluded.settings \
+               RETURNING tenant_id";
     let s = site;
     let settings = write_json("site settings", &s.settings)?;
     let params = params![&s.id, &s.tenant_id, &s.name, s.enabled, &settings, s.created_at];
@@ -171,5 +172,5 @@ pub async fn save(tx: &mut super::db::Tx, site: &Site) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
-    Ok(on.into().publish("DELETE FROM sites WHERE id = $1", params![id]).await? > 0)
+    Ok(on.into().publish("DELETE FROM sites WHERE id = $1 RETURNING tenant_id", params![id]).await? > 0)
 }

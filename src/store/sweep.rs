@@ -3,7 +3,7 @@
 use super::{
     admin_links, audit,
     db::{Db, Result},
-    domain_proofs, invites, receipts, setup_links,
+    domain_proofs, invites, receipts, revisions, setup_links,
 };
 use crate::{params, seal::Sealer};
 
@@ -49,6 +49,7 @@ pub async fn sweep(db: &Db, sealer: &Sealer, retention: i64, now: i64) -> Result
     ] {
         gone += db.execute(sql, params![before]).await?;
     }
+    gone += revisions::sweep(db).await?;
     for _ in 0..CHUNKS {
         let old = audit::retain(db, sealer, now - retention).await?;
         gone += old;

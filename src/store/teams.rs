@@ -59,13 +59,15 @@ pub async fn pushed(on: impl Into<On<'_>>, tenant_id: &str) -> Result<HashSet<St
     Ok(on.into().all::<(String,)>(sql, params![tenant_id]).await?.into_iter().map(|(id,)| id).collect())
 }
 
-/// Those that tokens can belong to.
+/// Those of a tenant, or of all, that tokens can belong to.
 ///
 /// # Errors
 /// What the database says.
-pub async fn mapped(on: impl Into<On<'_>>) -> Result<Vec<Team>> {
-    let sql = "SELECT * FROM teams WHERE id IN (SELECT team_id FROM mappings WHERE team_id IS NOT NULL) ORDER BY created_at, id";
-    on.into().all(sql, &[]).await
+pub async fn mapped(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<Team>> {
+    let all = "SELECT * FROM teams WHERE id IN (SELECT team_id FROM mappings WHERE team_id IS NOT NULL) ORDER BY created_at, id";
+    let of_one = "SELECT * FROM teams WHERE tenant_id = $1 \
+                    AND id IN (SELECT team_id FROM mappings WHERE tenant_id = $1 AND team_id IS NOT NULL) ORDER BY created_at, id";
+    on.into().all_of(tenant_id, of_one, all).await
 }
 
 /// Those that a user is in: by hand, or by a group of a directory.
@@ -88,7 +90,7 @@ pub async fn of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Team>> 
 /// A conflict when another team of the tenant has the name.
 pub async fn save(on: impl Into<On<'_>>, team: &Team) -> Result<()> {
     let sql = "INSERT INTO teams (id, tenant_id, name, created_at, group_id) VALUES ($1, $2, $3, $4, $5) \
-               ON CONFLICT (id) DO UPDATE SET name = excluded.name";
+               ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING tenant_id";
     on.into().publish(sql, params![&team.id, &team.tenant_id, &team.name, team.created_at, &team.group_id]).await?;
     Ok(())
 }
@@ -98,7 +100,7 @@ pub async fn save(on: impl Into<On<'_>>, team: &Team) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
-    Ok(on.into().publish("DELETE FROM teams WHERE id = $1", params![id]).await? > 0)
+    Ok(on.into().publish("DELETE FROM teams WHERE id = $1 RETURNING tenant_id", params![id]).await? > 0)
 }
 
 /// The user ids of its members by hand, sorted.

@@ -136,7 +136,7 @@ pub async fn save(on: impl Into<On<'_>>, tenant: &Tenant) -> Result<()> {
                  provisioning = excluded.provisioning, enabled = excluded.enabled, \
                  password_login = excluded.password_login, \
                  require_sso = excluded.require_sso, access_token_lifetime = excluded.access_token_lifetime, \
-                 refresh_token_lifetime = excluded.refresh_token_lifetime";
+                 refresh_token_lifetime = excluded.refresh_token_lifetime RETURNING id";
     let t = tenant;
     let params = params![
         &t.id,
@@ -159,7 +159,7 @@ pub async fn save(on: impl Into<On<'_>>, tenant: &Tenant) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
-    Ok(on.into().publish("DELETE FROM tenants WHERE id = $1", params![id]).await? > 0)
+    Ok(on.into().publish("DELETE FROM tenants WHERE id = $1 RETURNING id", params![id]).await? > 0)
 }
 
 /// Makes declarative changes wait for one another: of two transactions that call this, the second goes on when the

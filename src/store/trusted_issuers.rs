@@ -76,17 +76,18 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Tru
     on.into().all::<Stored>(sql, params![tenant_id]).await?.into_iter().map(Stored::read).collect()
 }
 
-/// All there are, in the order they were made; one whose settings cannot be read as what is known of it.
+/// All of a tenant, or all there are, in the order they were made; one whose settings cannot be read as what is known of it.
 ///
 /// # Errors
 /// What the database says.
-pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<std::result::Result<TrustedIssuer, Damaged>>> {
-    let sql = "SELECT * FROM trusted_issuers ORDER BY created_at, id";
+pub async fn all(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<std::result::Result<TrustedIssuer, Damaged>>> {
+    let all = "SELECT * FROM trusted_issuers ORDER BY created_at, id";
+    let of_one = "SELECT * FROM trusted_issuers WHERE tenant_id = $1 ORDER BY created_at, id";
     let read = |row: Stored| {
         let damaged = Damaged::new(&row.id, &row.tenant_id, &row.name, row.enabled).naming(&row.settings);
         row.read().map_err(|e| damaged.because(&e))
     };
-    Ok(on.into().all::<Stored>(sql, &[]).await?.into_iter().map(read).collect())
+    Ok(on.into().all_of::<Stored>(tenant_id, of_one, all).await?.into_iter().map(read).collect())
 }
 
 /// What [`window`] asks.
@@ -111,7 +112,7 @@ pub async fn save(on: impl Into<On<'_>>, issuer: &TrustedIssuer) -> Result<()> {
     let sql = "INSERT INTO trusted_issuers (id, tenant_id, name, enabled, settings, secrets_sealed, created_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7) \
                ON CONFLICT (id) DO UPDATE SET name = excluded.name, enabled = excluded.enabled, \
-                 settings = excluded.settings, secrets_sealed = excluded.secrets_sealed";
+                 settings = excluded.settings, secrets_sealed = excluded.secrets_sealed RETURNING tenant_id";
     let i = issuer;
     let settings = write_json("trusted issuer settings", &i.settings)?;
     let params = params![&i.id, &i.tenant_id, &i.name, i.enabled, &settings, &i.secrets_sealed, i.created_at];
@@ -124,5 +125,5 @@ pub async fn save(on: impl Into<On<'_>>, issuer: &TrustedIssuer) -> Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
-    Ok(on.into().publish("DELETE FROM trusted_issuers WHERE id = $1", params![id]).await? > 0)
+    Ok(on.into().publish("DELETE FROM trusted_issuers WHERE id = $1 RETURNING tenant_id", params![id]).await? > 0)
 }

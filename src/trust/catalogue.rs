@@ -20,6 +20,7 @@ use crate::{
         trusted_issuer::{IssuerSecrets, IssuerSettings},
     },
     secret,
+    store::revisions::Revisions,
     token::{Source, Validator},
 };
 
@@ -72,9 +73,19 @@ pub struct Known {
     pub enabled: bool,
 }
 
+/// A team that tokens can belong to.
+#[derive(Clone, Debug)]
+pub(super) struct KnownTeam {
+    pub(super) team: Team,
+    /// Whose, by row id.
+    pub(super) tenant_id: String,
+}
+
 /// Where a mapping leads, and its version.
 #[derive(Clone, Debug)]
 pub struct Lead {
+    /// Whose it is, by row id.
+    pub tenant_id: String,
     /// The issuer's row id.
     pub issuer: String,
     /// The principal's or team's row id.
@@ -87,6 +98,8 @@ pub struct Lead {
 pub struct Catalogue {
     /// The version of the stored catalogue that was read.
     pub version: i64,
+    /// All that was counted by then.
+    pub(super) revisions: Revisions,
     /// Judges tokens of ours and of every enabled issuer of an enabled tenant.
     pub validator: Validator,
     /// The services behind forward auth.
@@ -94,13 +107,13 @@ pub struct Catalogue {
     pub(super) checked_at: AtomicI64,
     pub(super) tenants: HashMap<String, Tenant>,
     pub(super) tenant_ids: HashMap<String, String>,
+    /// In the order they were read in.
+    pub(super) order: Vec<Arc<Issuer>>,
     pub(super) issuers: HashMap<String, Arc<Issuer>>,
     pub(super) named: HashMap<(String, String), Arc<Issuer>>,
-    pub(super) principals: HashMap<String, Known>,
-    pub(super) teams: HashMap<String, Team>,
-    pub(super) leads: HashMap<String, Lead>,
-    /// What was left out and why, for the log.
-    pub(super) problems: Vec<String>,
+    pub(super) principals: HashMap<String, Arc<Known>>,
+    pub(super) teams: HashMap<String, Arc<KnownTeam>>,
+    pub(super) leads: HashMap<String, Arc<Lead>>,
 }
 
 impl Catalogue {
@@ -137,24 +150,32 @@ impl Catalogue {
     /// An external identity or virtual account by row id.
     #[must_use]
     pub fn principal(&self, id: &str) -> Option<&Known> {
-        self.principals.get(id)
+        self.principals.get(id).map(|known| &**known)
     }
 
     /// A team that tokens can belong to, by row id.
     #[must_use]
     pub fn team(&self, id: &str) -> Option<&Team> {
-        self.teams.get(id)
+        self.teams.get(id).map(|known| &known.team)
     }
 
     /// Where a mapping leads, by its row id.
     #[must_use]
     pub fn lead(&self, mapping: &str) -> Option<&Lead> {
-        self.leads.get(mapping)
+        self.leads.get(mapping).map(|lead| &**lead)
     }
 
     /// Every issuer, for who must look at all.
     pub fn issuers(&self) -> impl Iterator<Item = &Arc<Issuer>> {
-        self.issuers.values()
+        self.order.iter()
+    }
+
+    /// What cannot judge tokens, and why, for the log.
+    pub(super) fn problems(&self) -> impl Iterator<Item = String> {
+        self.order.iter().filter(|issuer| issuer.off.is_none()).filter_map(|issuer| {
+            let tenant = self.tenant(&issuer.tenant_id).map_or("", |tenant| tenant.name.as_str());
+            Some(format!("{issuer} of tenant {tenant} cannot judge tokens: {}", issuer.problem.as_ref()?))
+        })
     }
 }
 

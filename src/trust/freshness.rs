@@ -112,11 +112,11 @@ impl Shared {
         (0..LOOK).contains(&age).then(|| Arc::clone(&kept.catalogue))
     }
 
-    /// Asks for the versions, and reads everything where the catalogue's is another one.
+    /// Asks for the versions, and reads what has changed where the catalogue's is another one.
     async fn renew(&self, now: i64) -> Result<Arc<Catalogue>, StoreError> {
         let mut revision = self.db.revision();
         let before = self.kept.load_full();
-        let Revisions { access, catalogue: version } = store::revisions::read(&self.db).await?;
+        let Revisions { access, catalogue: version, .. } = store::revisions::read(&self.db).await?;
         if before.as_ref().is_some_and(|before| before.access != access) {
             // Somebody lost access, perhaps on another node: what is remembered of them falls here too.
             self.db.changed();
@@ -129,7 +129,7 @@ impl Shared {
             self.kept.store(Some(Arc::new(Kept { catalogue: Arc::clone(&catalogue), revision, access })));
             return Ok(catalogue);
         }
-        let rows = reading::read(&self.db).await?;
+        let rows = reading::read(&self.db, before.as_deref()).await?;
         let (openers, old) = (self.openers.clone(), before.clone());
         let built = tokio::task::spawn_blocking(move || reading::build(rows, old.as_deref(), &openers, now)).await;
         let built = built.map_err(|e| StoreError::Corrupt("catalogue", format!("building it was broken off: {e}")))?;

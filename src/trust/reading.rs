@@ -1,13 +1,15 @@
-//! Reads the catalogue: a handful of statements, whatever is in it, and then everything is built in memory.
+//! Reads the catalogue: a handful of statements, and then everything is built in memory. Where only some tenants' things
+//! have changed since the reading before, only theirs are read and built anew: what one tenant changes costs by what that
+//! tenant has.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, OnceLock, atomic::AtomicI64},
 };
 
 use super::{
     Team,
-    catalogue::{Catalogue, Issuer, Known, Lead, Tenant},
+    catalogue::{Catalogue, Issuer, Known, KnownTeam, Lead, Tenant},
     sites::Sites,
 };
 use crate::{
@@ -26,17 +28,37 @@ use crate::{
         self, Damaged, Db, StoreError,
         connections::Connection,
         mappings::{self, Mapping, Target},
+        revisions::{self, Revisions},
         trusted_issuers::TrustedIssuer,
     },
     token::{Source, Validator, jwks::KeySets},
 };
 
-/// How often a reading is begun anew because something changed meanwhile.
-const TRIES: usize = 5;
+/// Of more tenants than so many everything is read at once.
+const SEVERAL: usize = 50;
+
+/// Whose rows are read.
+#[derive(Default)]
+enum Part {
+    #[default]
+    Everybody,
+    Tenants(BTreeSet<String>),
+}
+
+impl Part {
+    fn holds(&self, tenant_id: &str) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Tenants(ids) => ids.contains(tenant_id),
+        }
+    }
+}
 
 /// The rows.
+#[derive(Default)]
 pub(super) struct Rows {
-    version: i64,
+    revisions: Revisions,
+    part: Part,
     tenants: Vec<store::tenants::Tenant>,
     connections: Vec<Result<Connection, Damaged>>,
     issuers: Vec<Result<TrustedIssuer, Damaged>>,
@@ -57,41 +79,43 @@ pub(super) struct Openers {
     pub own_host: String,
 }
 
-/// Reads the rows of one version: an issuer of the next with the mappings of the last could let somebody in whom neither
-/// lets in.
-pub(super) async fn read(db: &Db) -> Result<Rows, StoreError> {
-    let mut version = store::revisions::read(db).await?.catalogue;
-    let mut tries = 0;
-    loop {
-        let rows = Rows {
-            version,
-            tenants: store::tenants::all(db).await?,
-            connections: store::connections::serving(db).await?,
-            issuers: store::trusted_issuers::all(db).await?,
-            principals: store::principals::all(db).await?,
-            mappings: mappings::all(db).await?,
-            teams: store::teams::mapped(db).await?,
-            sites: store::sites::all(db).await?,
-        };
-        let after = store::revisions::read(db).await?.catalogue;
-        tries += 1;
-        if after == version {
-            return Ok(rows);
+/// Reads the rows of one version, and only those of tenants that have changed since `before`, in one transaction: an issuer
+/// of the next version with the mappings of the last could let somebody in whom neither lets in, and whoever changes
+/// something all the time keeps nobody from reading.
+pub(super) async fn read(db: &Db, before: Option<&Catalogue>) -> Result<Rows, StoreError> {
+    let mut tx = db.snapshot().await?;
+    let now = revisions::read(&mut tx).await?;
+    let part = match before {
+        Some(before) if now.are_told(&before.revisions) => {
+            let changed = revisions::changed_since(&mut tx, before.version).await?;
+            if changed.len() > SEVERAL { Part::Everybody } else { Part::Tenants(changed) }
         }
-        if tries == TRIES {
-            return Err(StoreError::Corrupt("catalogue", "it changes faster than it can be read".to_owned()));
-        }
-        version = after;
+        _ => Part::Everybody,
+    };
+    let tenants = store::tenants::all(&mut tx).await?;
+    let sites = store::sites::all(&mut tx).await?;
+    let whose: Vec<Option<String>> = match &part {
+        Part::Everybody => vec![None],
+        Part::Tenants(ids) => ids.iter().cloned().map(Some).collect(),
+    };
+    let mut rows = Rows { revisions: now, part, tenants, sites, ..Rows::default() };
+    for tenant_id in whose {
+        let whose = tenant_id.as_deref();
+        rows.connections.extend(store::connections::serving(&mut tx, whose).await?);
+        rows.issuers.extend(store::trusted_issuers::all(&mut tx, whose).await?);
+        rows.principals.extend(store::principals::all(&mut tx, whose).await?);
+        rows.mappings.extend(mappings::all(&mut tx, whose).await?);
+        rows.teams.extend(store::teams::mapped(&mut tx, whose).await?);
     }
+    Ok(rows)
 }
 
 /// Builds the catalogue of the rows. What `before` has opened stays open where nothing was said anew: its keys and answers
 /// are known.
 pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, now: i64) -> Catalogue {
-    let mut problems = Vec::new();
     let tenants: HashMap<String, Tenant> = rows.tenants.into_iter().map(|t| (t.id.clone(), tenant(t))).collect();
     let principals: HashMap<String, (Known, i64)> = rows.principals.into_iter().map(|p| (p.id.clone(), known(p))).collect();
-    let teams: HashMap<String, Team> = rows.teams.into_iter().map(|t| (t.id.clone(), Team { id: t.id, name: t.name })).collect();
+    let mut teams: HashMap<String, Arc<KnownTeam>> = rows.teams.into_iter().map(known_team).collect();
     let mut leads = HashMap::new();
     let mut candidates: HashMap<(String, String), Vec<Candidate>> = HashMap::new();
     let mut broken: HashMap<String, String> = HashMap::new();
@@ -107,8 +131,9 @@ pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, n
         let (mappings::Source::Issuer(issuer) | mappings::Source::Connection(issuer)) = mapping.source;
         match found {
             Ok(Some(candidate)) => {
-                let lead = Lead { issuer: issuer.clone(), target: candidate.target.id.clone(), version: mapping.version };
-                leads.insert(mapping.id, lead);
+                let (tenant_id, target) = (mapping.tenant_id.clone(), candidate.target.id.clone());
+                let lead = Lead { tenant_id, issuer: issuer.clone(), target, version: mapping.version };
+                leads.insert(mapping.id, Arc::new(lead));
                 candidates.entry((issuer, mapping.tenant_id)).or_default().push(candidate);
             }
             Ok(None) => {}
@@ -121,34 +146,47 @@ pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, n
     let issuer = |row: Result<_, _>| row.map_or_else(|damaged| said_of_damaged(damaged, false), |i| said_of_issuer(i, openers));
     let connection = |row: Result<_, _>| row.map_or_else(|damaged| said_of_damaged(damaged, true), said_of_connection);
     let said: Vec<Said> = rows.issuers.into_iter().map(issuer).chain(rows.connections.into_iter().map(connection)).collect();
-    let (mut issuers, mut named, mut sources) = (HashMap::new(), HashMap::new(), Vec::new());
+    let mut order = Vec::new();
     for mut said in said {
         said.problem = said.problem.or_else(|| broken.remove(&said.id));
         let Some(tenant) = tenants.get(&said.tenant_id) else { continue };
         let old = before.and_then(|before| before.issuer(&said.id));
         let candidates = candidates.remove(&(said.id.clone(), said.tenant_id.clone())).unwrap_or_default();
-        let issuer = Arc::new(open(said, tenant, candidates, old, openers));
-        if let (Some(why), None) = (&issuer.problem, issuer.off) {
-            problems.push(format!("{issuer} of tenant {} cannot judge tokens: {why}", tenant.name));
-        }
-        sources.extend(issuer.sources.iter().cloned());
-        named.entry((issuer.tenant_id.clone(), issuer.name.clone())).or_insert_with(|| Arc::clone(&issuer));
-        issuers.insert(issuer.id.clone(), issuer);
+        order.push(Arc::new(open(said, tenant, candidates, old, openers)));
+    }
+    let mut principals = principals.into_iter().map(|(id, (known, _))| (id, Arc::new(known))).collect();
+    if let Some(before) = before {
+        let stays = |tenant_id: &String| !rows.part.holds(tenant_id) && tenants.contains_key(tenant_id);
+        order.extend(before.order.iter().filter(|issuer| stays(&issuer.tenant_id)).cloned());
+        keep(&mut principals, &before.principals, |known| stays(&known.tenant_id));
+        keep(&mut teams, &before.teams, |known| stays(&known.tenant_id));
+        keep(&mut leads, &before.leads, |lead| stays(&lead.tenant_id));
+    }
+    let mut named = HashMap::new();
+    // A trusted issuer before a connection of the same name.
+    for issuer in order.iter().filter(|issuer| !issuer.connection).chain(order.iter().filter(|issuer| issuer.connection)) {
+        named.entry((issuer.tenant_id.clone(), issuer.name.clone())).or_insert_with(|| Arc::clone(issuer));
     }
     Catalogue {
-        version: rows.version,
-        validator: openers.own.with_sources(sources),
+        version: rows.revisions.catalogue,
+        revisions: rows.revisions,
+        validator: openers.own.with_sources(order.iter().flat_map(|issuer| issuer.sources.iter().cloned())),
         sites: Arc::new(Sites::build(rows.sites, &openers.own_host)),
         checked_at: AtomicI64::new(now),
         tenant_ids: tenants.values().map(|t| (t.name.clone(), t.id.clone())).collect(),
+        issuers: order.iter().map(|issuer| (issuer.id.clone(), Arc::clone(issuer))).collect(),
         tenants,
-        issuers,
+        order,
         named,
-        principals: principals.into_iter().map(|(id, (known, _))| (id, known)).collect(),
+        principals,
         teams,
         leads,
-        problems,
     }
+}
+
+/// Takes over what has not changed.
+fn keep<T>(all: &mut HashMap<String, Arc<T>>, before: &HashMap<String, Arc<T>>, stays: impl Fn(&T) -> bool) {
+    all.extend(before.iter().filter(|(_, thing)| stays(thing)).map(|(id, thing)| (id.clone(), Arc::clone(thing))));
 }
 
 fn tenant(row: store::tenants::Tenant) -> Tenant {
@@ -160,11 +198,16 @@ fn known(row: store::principals::Principal) -> (Known, i64) {
     (Known { principal, tenant_id: row.tenant_id, enabled: row.enabled }, row.created_at)
 }
 
+fn known_team(row: store::teams::Team) -> (String, Arc<KnownTeam>) {
+    let store::teams::Team { id, tenant_id, name, .. } = row;
+    (id.clone(), Arc::new(KnownTeam { team: Team { id, name }, tenant_id }))
+}
+
 /// What a mapping leads to; nothing where its target went meanwhile or is another tenant's.
 fn candidate(
     mapping: &Mapping,
     principals: &HashMap<String, (Known, i64)>,
-    teams: &HashMap<String, Team>,
+    teams: &HashMap<String, Arc<KnownTeam>>,
 ) -> Result<Option<Candidate>, String> {
     let (target, enabled, created_at) = match &mapping.target {
         Target::Principal(id) => match principals.get(id) {
@@ -174,7 +217,10 @@ fn candidate(
             _ => return Ok(None),
         },
         Target::Team(id) => match teams.get(id) {
-            Some(team) => (Principal { kind: Kind::Team, name: team.name.clone(), id: id.clone() }, true, mapping.created_at),
+            Some(known) => {
+                let (name, id) = (known.team.name.clone(), id.clone());
+                (Principal { kind: Kind::Team, name, id }, true, mapping.created_at)
+            }
             None => return Ok(None),
         },
     };
@@ -265,7 +311,7 @@ fn open(said: Said, tenant: &Tenant, candidates: Vec<Candidate>, old: Option<&Ar
 }
 
 /// The problems that were not there before.
-pub(super) fn new_problems<'a>(now: &'a Catalogue, before: Option<&Catalogue>) -> Vec<&'a str> {
-    let known: HashSet<&str> = before.iter().flat_map(|before| before.problems.iter().map(String::as_str)).collect();
-    now.problems.iter().map(String::as_str).filter(|problem| !known.contains(problem)).collect()
+pub(super) fn new_problems(now: &Catalogue, before: Option<&Catalogue>) -> Vec<String> {
+    let known: HashSet<String> = before.iter().flat_map(|before| before.problems()).collect();
+    now.problems().filter(|problem| !known.contains(problem)).collect()
 }

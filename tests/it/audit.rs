@@ -189,7 +189,7 @@ async fn many_writers_leave_no_gap(db: &Db) {
             for i in 0..3 {
                 audit::append(&mut tx, &sealer(1), &ada(), Event::new(None, Action::Update, format!("{n} {i}")), 1);
             }
-            tx.news().catalogue = true;
+            tx.news().catalogue.insert("acme".to_owned());
             tx.commit().await.unwrap();
         })
     });

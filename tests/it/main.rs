@@ -29,6 +29,7 @@ mod audit_webhook;
 mod authorize;
 mod backchannel;
 mod browser;
+mod catalogue;
 mod checks;
 mod cli;
 mod cli_directories;

@@ -213,7 +213,7 @@ async fn damage(world: &World, sql: &'static str, id: &str, value: &str) {
 }
 
 async fn a_row_that_cannot_be_read_harms_its_issuer_alone(backend: Backend) {
-    const CLAIMS: &str = "UPDATE mappings SET claims = $2 WHERE id = $1";
+    const CLAIMS: &str = "UPDATE mappings SET claims = $2 WHERE id = $1 RETURNING tenant_id";
     let world = Trusted::new(backend).await;
     let log = Log::capture();
     let legacy = format!(
@@ -245,10 +245,10 @@ async fn a_row_that_cannot_be_read_harms_its_issuer_alone(backend: Backend) {
     damage(&world, CLAIMS, &close.id, r#"[{"claim": "azp", "values": ["batch"], "match_type": "is"}]"#).await;
     assert_eq!(world.name(&batch).await, "close", "mended");
     let idp = world.issuer("acme", "idp").await;
-    damage(&world, "UPDATE trusted_issuers SET settings = $2 WHERE id = $1", &idp.id, "{").await;
+    damage(&world, "UPDATE trusted_issuers SET settings = $2 WHERE id = $1 RETURNING tenant_id", &idp.id, "{").await;
     assert_eq!((world.name(&batch).await, world.name(&twin).await), ("503 try again later".to_owned(), "second".to_owned()));
     let connection = connections::find_by_name(&world.app.db, &second.tenant_id, "legacy").await.unwrap().unwrap();
-    damage(&world, "UPDATE connections SET settings = $2 WHERE id = $1", &connection.id, "{").await;
+    damage(&world, "UPDATE connections SET settings = $2 WHERE id = $1 RETURNING tenant_id", &connection.id, "{").await;
     assert_eq!(world.name(&twin).await, "second");
     for what in ["trusted issuer idp of tenant acme", "connection legacy of tenant acme"] {
         assert!(log.text().contains(&format!("{what} cannot judge tokens")), "{what}: {}", log.text());

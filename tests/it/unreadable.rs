@@ -19,7 +19,7 @@ use crate::{
 on_both!(its_tokens_meet_a_fault_of_ours, of_whom_nothing_is_legible_any_stranger_may_be, sites_and_exchanges_too);
 
 async fn damage(world: &World, id: &str, settings: &str) {
-    let sql = "UPDATE trusted_issuers SET settings = $2 WHERE id = $1";
+    let sql = "UPDATE trusted_issuers SET settings = $2 WHERE id = $1 RETURNING tenant_id";
     assert_eq!(On::from(&world.app.db).publish(sql, params![id, settings]).await.unwrap(), 1);
 }
 

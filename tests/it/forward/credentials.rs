@@ -179,7 +179,7 @@ async fn an_address_is_the_one_of_today(backend: Backend) {
     let own = format!("Bearer {}", world.own().await);
     let headers = [API, ("authorization", own.as_str())];
     assert_eq!(world.status("mail.example", "/", &headers).await, 200);
-    let sql = "UPDATE users SET email = 'gone@other.example', email_proven = FALSE WHERE id = $1";
+    let sql = "UPDATE users SET email = 'gone@other.example', email_proven = FALSE WHERE id = $1 RETURNING tenant_id";
     let ada = world.user("ada@acme.example").await;
     assert_eq!(store::On::from(&world.app.db).publish(sql, params![&ada]).await.unwrap(), 1);
     assert_eq!(world.status("mail.example", "/", &headers).await, 403);

@@ -94,7 +94,7 @@ impl Row<'_> {
             "record-deleted" => assert_eq!(self.pushed.delete(&world.url).await.status, 204),
             "user-deleted" => assert!(world.remove(&self.user).await.is_some()),
             "address-changed" => {
-                let sql = "UPDATE users SET email = 'gone@other.example' WHERE id = $1";
+                let sql = "UPDATE users SET email = 'gone@other.example' WHERE id = $1 RETURNING tenant_id";
                 assert_eq!(On::from(db).publish(sql, params![&self.user]).await.unwrap(), 1);
             }
             "admin-removed" => {
