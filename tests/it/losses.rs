@@ -50,9 +50,9 @@ impl Api {
     async fn new(backend: Backend) -> Self {
         let world = World::with(backend, STATE, &[]).await;
         world.sql("UPDATE users SET platform = TRUE WHERE email = 'ada@acme.example'").await;
-        let token =
-            world.sign_in(&mut Browser::new(), &world.authorize_url("web", &[]), "ada@acme.example", "correct horse battery");
-        let token = world.redeem("web", &token.await.query("code").unwrap()).await.json();
+        let url = world.authorize_url("web", &[]);
+        let answer = world.sign_in(&mut Browser::new(), &url, "ada@acme.example", "correct horse battery").await;
+        let token = world.redeem("web", &answer.query("code").unwrap()).await.json();
         let token = text(&token, "access_token").to_owned();
         Self { world, token }
     }
@@ -102,6 +102,9 @@ async fn an_issuer_takes_its_identities_along(backend: Backend) {
     assert_eq!((saved.status, saved.location()), (303, Some("/admin/acme/external_identities/svc?done=saved")), "{}", saved.body);
     let stored = desk.stored(Noun::ExternalIdentities, "svc").await.unwrap();
     assert_eq!((&stored["issuer"], &stored["claims"]), (&json!("new"), &json!({"azp": "svc"})));
+    let gone = ada.get(&desk.at("/admin/acme/trusted_issuers/ci")).await;
+    assert_eq!(gone.status, 404);
+    assert!(!gone.body.contains("Tell your administrator") && gone.body.contains("The log of the server"), "{}", gone.body);
     // From then on it is fixed again: an external identity does not change hands.
     let fields: Vec<_> = [("issuer", "idle")].into_iter().chain(claims).collect();
     desk.fill(&mut ada, page, page, &fields).await;

@@ -267,7 +267,7 @@ fn one(method: &Method, noun: Noun) -> Option<Operation> {
             .conditional()
             .fails([404, 409, 422]),
         Method::DELETE => operation(format!("delete{name}"), tag, format!("Delete a {word}."))
-            .query([force(), query("confirm", &text(), "The name again, where something is lost with it.")])
+            .query([force(), query("confirm", &text(), "The name again, where something is lost with it: roles, records, identities, what other things need it for, sign-ins at applications.")])
             .answers(200, reference("Deleted"))
             .conditional()
             .fails([404, 409]),
