@@ -12,6 +12,7 @@ mod admin_entry;
 mod admin_expiring;
 mod admin_invites;
 mod admin_keys;
+mod admin_page_roles;
 mod admin_pages;
 mod admin_people;
 mod admin_resources;
