@@ -69,6 +69,8 @@ pub fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('t', Method::POST, "/admin/acme/directories/people/tokens/made/revoke".to_owned()),
         ('t', Method::GET, "/admin/acme/settings".to_owned()),
         ('t', Method::POST, "/admin/acme/settings".to_owned()),
+        ('p', Method::GET, "/admin/acme/settings/delete".to_owned()),
+        ('p', Method::POST, "/admin/acme/settings/delete".to_owned()),
         ('t', Method::GET, "/admin/acme/connections/okta/test".to_owned()),
         ('t', Method::POST, "/admin/acme/connections/okta/test".to_owned()),
         ('t', Method::GET, format!("/admin/acme/users/{user}")),

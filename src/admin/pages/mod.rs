@@ -83,6 +83,8 @@ fn all() -> Vec<Page> {
         get("/admin/{tenant}", |r| r.get(overview::of_tenant)),
         get("/admin/{tenant}/settings", |r| r.get(things::settings)),
         post("/admin/{tenant}/settings", |r| r.post(things::save_settings)),
+        get("/admin/{tenant}/settings/delete", |r| r.get(tenants::ask)),
+        post("/admin/{tenant}/settings/delete", |r| r.post(tenants::delete)),
         get("/admin/{tenant}/domains", |r| r.get(domains::list)),
         post("/admin/{tenant}/domains", |r| r.post(domains::begin)),
         post("/admin/{tenant}/domains/{domain}/check", |r| r.post(domains::check)),

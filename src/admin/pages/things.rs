@@ -178,7 +178,10 @@ impl<'a> Form<'a> {
             Some(name) => directories::section(app, place, name).await?,
             None => None,
         };
-        let delete = self.name.filter(|_| !is_tenant).map(|name| format!("{}/delete", place.path(name)));
+        let delete = match self.name {
+            Some(_) if is_tenant => caller.operator.is_platform().then(|| format!("{}/delete", place.list())),
+            name => name.map(|name| format!("{}/delete", place.path(name))),
+        };
         let renewable = self.name.filter(|_| place.key == single::Noun::ServiceTokens);
         let also = renewable.map(|name| (format!("{}/token", place.path(name)), "Make a new token …"));
         let sheet = Sheet {
