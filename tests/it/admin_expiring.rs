@@ -97,18 +97,18 @@ async fn tokens_of_the_api_end_too(backend: Backend) {
     desk.apply(&file).await;
     let id = desk.user_id("ada@acme.example").await;
     let (tenant, now) = (acme(&desk).await, desk.clock.now());
-    desk.sql(&format!(
+    let sql = format!(
         "INSERT INTO personal_tokens (id, user_id, name, fingerprint, scopes, expires_at, created_at) \
          VALUES ('p', '{id}', 'laptop', 'f', '[]', {}, {now})",
         now + 10 * 86_400 + 5
-    ))
-    .await;
-    desk.sql(&format!(
+    );
+    desk.sql(sql.leak()).await;
+    let sql = format!(
         "INSERT INTO setup_links (id, link_hash, tenant_id, connection, with_directory, with_domain, made_by, created_at, expires_at) \
          VALUES ('l', 'h', '{tenant}', 'wanted', FALSE, FALSE, 'ada', {now}, {})",
         now + 3 * 86_400 + 5
-    ))
-    .await;
+    );
+    desk.sql(sql.leak()).await;
     let mut ada = desk.ada().await;
     let page = ada.get(&desk.at("/admin/acme/expiring")).await;
     for words in [

@@ -159,7 +159,7 @@ async fn things(desk: &Desk) {
              SELECT 'made', id, 'f', FALSE, {now} FROM directories WHERE name = 'people'"
         ),
     ] {
-        desk.sql(&sql).await;
+        desk.sql(sql.leak()).await;
     }
 }
 
