@@ -77,13 +77,7 @@ async fn shut_out(
     };
     tx.commit().await?;
     app.deliveries.nudge();
-    tracing::info!(
-        user = user.id,
-        tenant = tenant.name,
-        by = actor.name,
-        changed = receipt.is_some(),
-        "a user was deactivated"
-    );
+    tracing::info!(user = user.id, tenant = tenant.name, by = actor.name, changed = receipt.is_some(), "a user was deactivated");
     let answer = json!({ "user_id": user.id, "email": user.email.as_str(), "active": false, "receipt": receipt });
     Ok(body::answer(StatusCode::OK, &answer))
 }
