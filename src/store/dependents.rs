@@ -45,7 +45,7 @@ pub async fn linked_over(on: impl Into<On<'_>>, connection_id: &str, most: i64) 
     let sql = "SELECT COUNT(*) FROM identities WHERE connection_id = $1";
     let count = on.optional::<(i64,)>(sql, params![connection_id]).await?.unwrap_or_default().0;
     let sql = "SELECT u.email FROM identities i JOIN users u ON u.id = i.user_id WHERE i.connection_id = $1 \
-               ORDER BY i.user_id LIMIT $2";
+               ORDER BY u.email LIMIT $2";
     let rows = on.all::<(String,)>(sql, params![connection_id, most]).await?;
     Ok(Sample { first: rows.into_iter().map(|(email,)| email).collect(), count })
 }
