@@ -141,6 +141,12 @@ fn every_page_has_an_entry() {
 async fn things(desk: &Desk) {
     let (now, ada) = (desk.clock.now(), desk.user_id("ada@acme.example").await);
     let end = now + 86_400;
+    // Somebody administers the deployment also without the organisation that could be deleted.
+    desk.sql(
+        "INSERT INTO users (id, tenant_id, email, email_proven, admin, active, platform, created_at, updated_at) \
+         SELECT 'root', id, 'root@other.example', TRUE, FALSE, TRUE, TRUE, 1, 1 FROM tenants WHERE name = 'other'",
+    )
+    .await;
     for sql in [
         format!(
             "INSERT INTO personal_tokens (id, user_id, name, fingerprint, scopes, expires_at, created_at) \

@@ -81,12 +81,7 @@ async fn deleting_says_which_roles_are_lost(db: &Db) {
         ),
         (Noun::Clients, "spa", "client spa", vec![]),
         (Noun::Directories, "okta", "directory acme/okta", vec![]),
-        (
-            Noun::TrustedIssuers,
-            "github",
-            "trusted issuer acme/github",
-            vec!["the issuer and claims of external identity anyone"],
-        ),
+        (Noun::TrustedIssuers, "github", "trusted issuer acme/github", vec!["the issuer and claims of external identity anyone"]),
         (Noun::Connections, "okta", "connection acme/okta", vec![]),
         (Noun::Tenant, "acme", "tenant acme", vec![]),
     ] {
