@@ -36,6 +36,8 @@ pub struct PageError {
     pub cause: String,
     /// Which of the known causes it is.
     pub known: Option<Cause>,
+    /// What to do with the code that the page shows.
+    pub code_lead: &'static str,
     /// A link on: its address and its words.
     pub way_on: Option<(String, &'static str)>,
     /// One of many of its kind, which have a line together (`limit::Floods`).
@@ -60,6 +62,7 @@ impl PageError {
             advice: Cow::Borrowed("Try again; if it keeps happening, ask your administrator."),
             cause: cause.into(),
             known: None,
+            code_lead: "Tell your administrator this code:",
             way_on: None,
             muted: false,
         }
@@ -83,6 +86,13 @@ impl PageError {
     #[must_use]
     pub fn known(mut self, cause: Cause) -> Self {
         self.known = Some(cause);
+        self
+    }
+
+    /// For administrators: there is nobody to tell, and no sign-in that the code would be found under.
+    #[must_use]
+    pub fn for_operators(mut self) -> Self {
+        self.code_lead = "The log of the server has this under the code:";
         self
     }
 
@@ -155,6 +165,7 @@ impl IntoResponse for PageError {
             explanation: &self.explanation,
             advice: &self.advice,
             reference: &reference,
+            code_lead: self.code_lead,
             way_on: self.way_on.as_ref().map(|(href, words)| (href.as_str(), *words)),
         };
         let mut response = (self.status, page).into_response();

@@ -1,5 +1,5 @@
-//! What will end: providers' certificates, client secrets, our own keys and certificate, tokens of directories, invites; the
-//! soonest first. Pages and the API read it of the database; each node keeps what [`refresh`] has found last, for `/metrics`
+//! What will end: providers' certificates, client secrets, our own keys and certificate, tokens of directories and of the admin
+//! API, invites, set-up links; the soonest first. Pages and the API read it of the database; each node keeps what [`refresh`] has found last, for `/metrics`
 //! and for the number in the navigation; and [`warn`] says in the log, on one node and once, what comes near.
 
 mod collection;
@@ -36,8 +36,14 @@ pub enum Kind {
     ClientSecret,
     /// The token that a directory pushes with.
     DirectoryToken,
+    /// A service token of the admin API.
+    ServiceToken,
+    /// An administrator's personal token of the admin API.
+    PersonalToken,
     /// An invite that nobody has accepted yet.
     Invite,
+    /// A link by which a customer's own administrator sets a connection up.
+    SetupLink,
     /// A key that signs tokens: the next one follows by itself.
     SigningKey,
     /// A key towards SAML providers: the next one follows by itself, and providers must know its certificate by then.
@@ -54,7 +60,10 @@ impl Kind {
             Self::ProviderCertificate => "provider_certificate",
             Self::ClientSecret => "client_secret",
             Self::DirectoryToken => "directory_token",
+            Self::ServiceToken => "service_token",
+            Self::PersonalToken => "personal_token",
             Self::Invite => "invite",
+            Self::SetupLink => "setup_link",
             Self::SigningKey => "signing_key",
             Self::SamlKey => "saml_key",
             Self::TlsCertificate => "tls_certificate",
@@ -64,7 +73,12 @@ impl Kind {
     /// Whether nobody has to do anything about it.
     #[must_use]
     pub fn is_automatic(self) -> bool {
-        matches!(self, Self::SigningKey | Self::Invite)
+        matches!(self, Self::SigningKey | Self::Invite | Self::SetupLink)
+    }
+
+    /// Whether it lasts for days only, and is made anew by whoever misses it.
+    fn is_passing(self) -> bool {
+        matches!(self, Self::Invite | Self::SetupLink)
     }
 }
 
@@ -75,7 +89,7 @@ pub struct Ending {
     pub kind: Kind,
     /// The name of the tenant whose it is; the deployment's own have none.
     pub tenant: Option<String>,
-    /// What it is called: the connection, the directory, the address, the row of keys.
+    /// What it is called: the connection, the directory, the token, the address, the row of keys.
     pub name: String,
     /// When it ends, or has ended (unix seconds).
     pub at: i64,
@@ -111,7 +125,7 @@ impl Endings {
     #[must_use]
     pub fn exposition(&self, now: i64) -> String {
         let all = self.0.load();
-        let lasting = all.iter().filter(|ending| ending.kind != Kind::Invite).take(SERIES);
+        let lasting = all.iter().filter(|ending| !ending.kind.is_passing()).take(SERIES);
         metrics::expiry(
             lasting.map(|e| ([e.kind.as_str(), e.tenant.as_deref().unwrap_or_default(), e.name.as_str()], e.at - now)),
         )

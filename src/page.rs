@@ -25,6 +25,8 @@ pub struct ErrorPage<'a> {
     pub advice: &'a str,
     /// `secret::reference()`, which the log event carries too.
     pub reference: &'a str,
+    /// What to do with it.
+    pub code_lead: &'a str,
     /// A link on: its address and its words.
     pub way_on: Option<(&'a str, &'a str)>,
 }
@@ -147,7 +149,8 @@ mod tests {
     #[test]
     fn every_page_is_sound_with_hostile_values() {
         let way_on = Some((HOSTILE, HOSTILE));
-        let page = ErrorPage { title: HOSTILE, explanation: HOSTILE, advice: HOSTILE, reference: HOSTILE, way_on };
+        let page =
+            ErrorPage { title: HOSTILE, explanation: HOSTILE, advice: HOSTILE, reference: HOSTILE, code_lead: HOSTILE, way_on };
         let html = page.render().unwrap();
         check("error", &html);
         assert!(!html.contains("<script"));

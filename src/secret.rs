@@ -70,6 +70,12 @@ pub fn digest(value: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, value.as_bytes()))
 }
 
+/// SHA-256 in hex, as `sha256sum` prints it: what people compare.
+#[must_use]
+pub fn hex_digest(value: &str) -> String {
+    digest::digest(&digest::SHA256, value.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Equality that takes the same time wherever the first difference stands.
 #[must_use]
 pub fn same(a: &str, b: &str) -> bool {

@@ -1,4 +1,5 @@
-//! Invites people, says who is invited, sends links again and takes them back.
+//! Invites people, says who is invited, sends links again and takes them back: of the asker's own tenant, or of the one that the
+//! address names.
 
 use axum::{
     body::Bytes,
@@ -9,7 +10,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::asker::Asker;
+use super::{asker::Asker, desk::Desk as Named};
 use crate::{
     app::App,
     body,
@@ -20,7 +21,7 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
-    store::{self, invites::Invite},
+    store::{self, invites::Invite, tenants::Tenant},
 };
 
 /// Invites on a page unless fewer are asked for.
@@ -45,7 +46,16 @@ struct Again {
 
 /// `POST /api/v1/invites`
 pub async fn create(asker: Asker, State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
-    let request: Request = body::read(&headers, &body)?;
+    invite(&app, &asker, asker.home(), (&headers, &body)).await
+}
+
+/// `POST /api/v1/tenants/{tenant}/invites`
+pub async fn create_of(at: Named, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+    invite(&at.app, &at.asker, at.tenant()?, (&headers, &body)).await
+}
+
+async fn invite(app: &App, asker: &Asker, tenant: &Tenant, (headers, body): (&HeaderMap, &Bytes)) -> Result<Response, ApiError> {
+    let request: Request = body::read(headers, body)?;
     let wanted = Wanted {
         email: &request.email,
         name: request.name.as_deref(),
@@ -53,22 +63,31 @@ pub async fn create(asker: Asker, State(app): State<App>, headers: HeaderMap, bo
         by: &asker.name(),
         lifetime: request.expires_in.unwrap_or(invitation::LIFETIME),
     };
-    let made = desk(&app, &asker).invite(asker.home(), &wanted).await.map_err(refused)?;
+    let made = desk(app, asker).invite(tenant, &wanted).await.map_err(refused)?;
     app.deliveries.nudge();
-    Ok(body::answer(StatusCode::CREATED, &shown(&app, &made)))
+    Ok(body::answer(StatusCode::CREATED, &shown(app, &made)))
 }
 
 /// `GET /api/v1/invites`: the newest first; `next` of one page is `after` of the following one.
 pub async fn list(asker: Asker, State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let params = Params::parse(query.as_deref().unwrap_or_default())?;
+    listed(&app, asker.home(), query.as_deref()).await
+}
+
+/// `GET /api/v1/tenants/{tenant}/invites`
+pub async fn list_of(at: Named, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    listed(&at.app, at.tenant()?, query.as_deref()).await
+}
+
+async fn listed(app: &App, tenant: &Tenant, query: Option<&str>) -> Result<Response, ApiError> {
+    let params = Params::parse(query.unwrap_or_default())?;
     let limit = params.one("limit")?.map_or(Some(PAGE), |text| text.parse().ok()).filter(|limit| (1..=PAGE).contains(limit));
     let limit = limit.ok_or(error(Code::InvalidRequest, "limit must be a number from 1 to 100"))?;
     let after = params.one("after")?.filter(|after| !after.contains('\0'));
-    let mut invites = store::invites::of_tenant(&app.db, &asker.home().id, after, limit + 1).await?;
+    let mut invites = store::invites::of_tenant(&app.db, &tenant.id, after, limit + 1).await?;
     let more = invites.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     invites.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = invites.last().filter(|_| more).map(|last| last.id.clone());
-    let invites: Vec<Value> = invites.iter().map(|invite| said(&app, invite)).collect();
+    let invites: Vec<Value> = invites.iter().map(|invite| said(app, invite)).collect();
     Ok(body::answer(StatusCode::OK, &json!({ "invites": invites, "next": next })))
 }
 
@@ -80,16 +99,39 @@ pub async fn resend(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let again: Again = body::read_or_default(&headers, &body)?;
+    again(&app, &asker, (asker.home(), &id), (&headers, &body)).await
+}
+
+/// `POST /api/v1/tenants/{tenant}/invites/{name}/resend`
+pub async fn resend_of(at: Named, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+    again(&at.app, &at.asker, (at.tenant()?, at.name()?), (&headers, &body)).await
+}
+
+async fn again(
+    app: &App,
+    asker: &Asker,
+    (tenant, id): (&Tenant, &str),
+    (headers, body): (&HeaderMap, &Bytes),
+) -> Result<Response, ApiError> {
+    let again: Again = body::read_or_default(headers, body)?;
     let lifetime = again.expires_in.unwrap_or(invitation::LIFETIME);
-    let made = desk(&app, &asker).resend(asker.home(), known(&id)?, lifetime).await.map_err(refused)?;
+    let made = desk(app, asker).resend(tenant, known(id)?, lifetime).await.map_err(refused)?;
     app.deliveries.nudge();
-    Ok(body::answer(StatusCode::OK, &shown(&app, &made)))
+    Ok(body::answer(StatusCode::OK, &shown(app, &made)))
 }
 
 /// `DELETE /api/v1/invites/{id}`
 pub async fn revoke(asker: Asker, State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    desk(&app, &asker).revoke(asker.home(), known(&id)?).await.map_err(refused)?;
+    take_back(&app, &asker, asker.home(), &id).await
+}
+
+/// `DELETE /api/v1/tenants/{tenant}/invites/{name}`
+pub async fn revoke_of(at: Named) -> Result<Response, ApiError> {
+    take_back(&at.app, &at.asker, at.tenant()?, at.name()?).await
+}
+
+async fn take_back(app: &App, asker: &Asker, tenant: &Tenant, id: &str) -> Result<Response, ApiError> {
+    desk(app, asker).revoke(tenant, known(id)?).await.map_err(refused)?;
     Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response())
 }
 

@@ -59,6 +59,18 @@ fn all() -> Vec<Route> {
     let (directory_tokens, directory_token) =
         ("/api/v1/tenants/{tenant}/directories/{name}/token", "/api/v1/tenants/{tenant}/directories/{name}/tokens/{id}");
     vec![
+        route(Method::POST, "/api/v1/tenants/{tenant}/users/{name}/deactivate", Some("users"), |r| r.post(users::deactivate_of)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/users/{name}/activate", Some("users"), |r| r.post(users::activate_of)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/receipts", Some("users"), |r| r.get(users::receipts_of)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/identities", Some("users"), |r| r.get(users::identities)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/teams", Some("users"), |r| r.get(users::teams)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/sessions", Some("users"), |r| r.get(users::sessions)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/invites", Some("invites"), |r| r.get(invites::list_of)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/invites", Some("invites"), |r| r.post(invites::create_of)),
+        route(Method::DELETE, "/api/v1/tenants/{tenant}/invites/{name}", Some("invites"), |r| r.delete(invites::revoke_of)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/invites/{name}/resend", Some("invites"), |r| r.post(invites::resend_of)),
+        route(Method::GET, "/api/v1/sign_ins", Some("audit"), |r| r.get(sign_ins::list_all)),
+        route(Method::GET, "/api/v1/sign_ins/{name}", Some("audit"), |r| r.get(sign_ins::show_any)),
         route(Method::GET, "/api/v1/audit", Some("audit"), |r| r.get(audit::read)),
         route(Method::GET, "/api/v1/audit/verification", Some("audit"), |r| r.get(audit::verification)),
         route(Method::POST, "/api/v1/users/{id}/deactivate", Some("users"), |r| r.post(users::deactivate)),

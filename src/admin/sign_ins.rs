@@ -25,7 +25,17 @@ const PAGE: i64 = 100;
 
 /// `GET /api/v1/tenants/{tenant}/sign_ins`: the newest first; `next` of one page is `before` of the following one.
 pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let params = Params::parse(query.as_deref().unwrap_or_default())?;
+    page(&desk, Whose::Tenant(&desk.tenant()?.id), query.as_deref()).await
+}
+
+/// `GET /api/v1/sign_ins`: of all tenants, and those that nobody knows the tenant of; for platform administrators.
+pub async fn list_all(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    desk.asker.require_platform()?;
+    page(&desk, Whose::Everybody, query.as_deref()).await
+}
+
+async fn page(desk: &Desk, whose: Whose<'_>, query: Option<&str>) -> Result<Response, ApiError> {
+    let params = Params::parse(query.unwrap_or_default())?;
     let text = |name: &str| match params.one(name)? {
         Some(value) if value.contains('\0') => Err(ApiError::from(error(Code::InvalidRequest, format!("{name} holds a NUL")))),
         value => Ok(value),
@@ -35,7 +45,6 @@ pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, Api
         Some(word) => Some(Outcome::of(word).ok_or(error(Code::InvalidRequest, "outcome must be under_way, success or failed"))?),
     };
     let email = text("email")?.map(str::to_lowercase);
-    let whose = Whose::Tenant(&desk.tenant()?.id);
     let filter = Filter { whose, outcome, cause: text("cause")?, connection: text("connection")?, email: email.as_deref() };
     let before = match text("before")? {
         None => None,
@@ -54,7 +63,17 @@ pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, Api
 
 /// `GET /api/v1/tenants/{tenant}/sign_ins/{name}`: by a code that a person saw, or a trace's id.
 pub async fn show(desk: Desk) -> Result<Response, ApiError> {
-    let (code, whose) = (desk.name()?, Whose::Tenant(&desk.tenant()?.id));
+    one(&desk, Whose::Tenant(&desk.tenant()?.id)).await
+}
+
+/// `GET /api/v1/sign_ins/{name}`
+pub async fn show_any(desk: Desk) -> Result<Response, ApiError> {
+    desk.asker.require_platform()?;
+    one(&desk, Whose::Everybody).await
+}
+
+async fn one(desk: &Desk, whose: Whose<'_>) -> Result<Response, ApiError> {
+    let code = desk.name()?;
     let found = if code.contains('\0') { None } else { traces::by_code(&desk.app.db, whose, code).await? };
     let trace = found.ok_or(error(Code::NotFound, "there is no such sign-in"))?;
     let codes = traces::codes(&desk.app.db, &trace.id).await?;

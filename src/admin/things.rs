@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     apply::{
-        Action, LastWayIn, Plan,
+        Action, LastWayIn, Line, Plan,
         single::{self, Expect, Fault, Noun, Order, Refusal},
     },
     bearer, body,
@@ -125,7 +125,7 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
         Ok(plan) => plan,
         Err(refusal) => return refused(refusal),
     };
-    let lost: Vec<&String> = plan.deletions().flat_map(|line| &line.fields).collect();
+    let lost: Vec<&String> = plan.deletions().flat_map(Line::lost).collect();
     let asks = !lost.is_empty() || noun == Noun::Tenant;
     if asks && asked.confirm.as_deref() != Some(name) {
         let description = "more is lost with it: repeat the name as confirm to delete it nevertheless";

@@ -1,4 +1,4 @@
-//! Shuts users out, lets them in again, and says what ended.
+//! Shuts users out, lets them in again, and says what ended: of the asker's own tenant, or of the one that the address names.
 
 use axum::{
     body::Bytes,
@@ -7,17 +7,21 @@ use axum::{
     response::Response,
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::asker::Asker;
+use super::{asker::Asker, desk::Desk};
 use crate::{
     app::App,
     bearer, body,
     error::ApiError,
+    moment::Moment,
     oauth::error::{Code, error},
+    policy::email::Email,
     store::{
         self,
+        dossiers::{self, Living, Membership},
         receipts::Receipt,
+        tenants::Tenant,
         users::{self, By, LastAdministrator, Opened, Opening, ShutOut, User},
     },
 };
@@ -38,9 +42,24 @@ pub async fn deactivate(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let request: Request = body::read_or_default(&headers, &body)?;
-    let user = find(&app, &asker.home().id, &id).await?;
-    require_may(&asker, &user)?;
+    shut_out(&app, &asker, asker.home(), &id, (&headers, &body)).await
+}
+
+/// `POST /api/v1/tenants/{tenant}/users/{name}/deactivate`
+pub async fn deactivate_of(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
+    shut_out(&desk.app, &desk.asker, desk.tenant()?, desk.name()?, (&headers, &body)).await
+}
+
+async fn shut_out(
+    app: &App,
+    asker: &Asker,
+    tenant: &Tenant,
+    id: &str,
+    (headers, body): (&HeaderMap, &Bytes),
+) -> Result<Response, ApiError> {
+    let request: Request = body::read_or_default(headers, body)?;
+    let user = find(app, &tenant.id, id).await?;
+    require_may(asker, &user)?;
     let actor = asker.actor();
     let out = ShutOut {
         user_id: &user.id,
@@ -58,13 +77,7 @@ pub async fn deactivate(
     };
     tx.commit().await?;
     app.deliveries.nudge();
-    tracing::info!(
-        user = user.id,
-        tenant = asker.home().name,
-        by = actor.name,
-        changed = receipt.is_some(),
-        "a user was deactivated"
-    );
+    tracing::info!(user = user.id, tenant = tenant.name, by = actor.name, changed = receipt.is_some(), "a user was deactivated");
     let answer = json!({ "user_id": user.id, "email": user.email.as_str(), "active": false, "receipt": receipt });
     Ok(body::answer(StatusCode::OK, &answer))
 }
@@ -85,8 +98,17 @@ fn last_administrator() -> String {
 
 /// `POST /api/v1/users/{id}/activate`
 pub async fn activate(asker: Asker, State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    let user = find(&app, &asker.home().id, &id).await?;
-    require_may(&asker, &user)?;
+    let_in(&app, &asker, asker.home(), &id).await
+}
+
+/// `POST /api/v1/tenants/{tenant}/users/{name}/activate`
+pub async fn activate_of(desk: Desk) -> Result<Response, ApiError> {
+    let_in(&desk.app, &desk.asker, desk.tenant()?, desk.name()?).await
+}
+
+async fn let_in(app: &App, asker: &Asker, tenant: &Tenant, id: &str) -> Result<Response, ApiError> {
+    let user = find(app, &tenant.id, id).await?;
+    require_may(asker, &user)?;
     let actor = asker.actor();
     let opening = Opening { user_id: &user.id, by: By::Operator, actor: &actor, sealer: &app.sealer, now: app.clock.now() };
     let mut tx = app.db.begin().await?;
@@ -94,7 +116,7 @@ pub async fn activate(asker: Asker, State(app): State<App>, Path(id): Path<Strin
     tx.commit().await?;
     app.deliveries.nudge();
     match opened {
-        Opened::Open => tracing::info!(user = user.id, tenant = asker.home().name, by = actor.name, "a user was activated"),
+        Opened::Open => tracing::info!(user = user.id, tenant = tenant.name, by = actor.name, "a user was activated"),
         Opened::Unchanged => {}
         Opened::ByDirectory | Opened::ByOperator => {
             let why = "the user is inactive in a directory: activate them there";
@@ -106,20 +128,76 @@ pub async fn activate(asker: Asker, State(app): State<App>, Path(id): Path<Strin
 
 /// `GET /api/v1/users/{id}/receipts`: also of a user who is gone.
 pub async fn receipts(asker: Asker, State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
+    ended(&app, asker.home(), &id).await
+}
+
+/// `GET /api/v1/tenants/{tenant}/users/{name}/receipts`
+pub async fn receipts_of(desk: Desk) -> Result<Response, ApiError> {
+    ended(&desk.app, desk.tenant()?, desk.name()?).await
+}
+
+async fn ended(app: &App, tenant: &Tenant, id: &str) -> Result<Response, ApiError> {
     // Databases do not agree on what a NUL is.
     let receipts: Vec<Receipt> = match id.contains('\0') {
         true => Vec::new(),
-        false => store::receipts::of_user(&app.db, &asker.home().id, &id).await?,
+        false => store::receipts::of_user(&app.db, &tenant.id, id).await?,
     };
     if receipts.is_empty() {
-        find(&app, &asker.home().id, &id).await?;
+        find(app, &tenant.id, id).await?;
     }
     Ok(body::answer(StatusCode::OK, &json!({ "receipts": receipts })))
 }
 
-/// A user of the tenant. One of another is as unknown as one who does not exist.
+/// `GET /api/v1/tenants/{tenant}/users/{name}/identities`: who they are at providers, and in directories.
+pub async fn identities(desk: Desk) -> Result<Response, ApiError> {
+    let user = find(&desk.app, &desk.tenant()?.id, desk.name()?).await?;
+    let upstream = dossiers::upstream(&desk.app.db, &user.id).await?;
+    let records = dossiers::records(&desk.app.db, &user.id).await?;
+    let identities = upstream.iter().map(|found| {
+        json!({
+            "connection": found.connection,
+            "issuer": found.issuer,
+            "subject": found.subject,
+            "email": found.email,
+            "last_seen_at": Moment(found.last_seen_at).machine(),
+        })
+    });
+    let directories = records.iter().map(|pushed| {
+        json!({
+            "directory": pushed.directory,
+            "external_id": pushed.record.external_id(),
+            "user_name": pushed.record.user_name(),
+            "active": pushed.record.active,
+        })
+    });
+    let (identities, directories): (Vec<Value>, Vec<Value>) = (identities.collect(), directories.collect());
+    Ok(body::answer(StatusCode::OK, &json!({ "identities": identities, "directories": directories })))
+}
+
+/// `GET /api/v1/tenants/{tenant}/users/{name}/teams`: by hand, or by a group of a directory.
+pub async fn teams(desk: Desk) -> Result<Response, ApiError> {
+    let user = find(&desk.app, &desk.tenant()?.id, desk.name()?).await?;
+    let all = dossiers::memberships(&desk.app.db, &user.id).await?;
+    let one = |found: &Membership| json!({"team": found.team, "directory": found.directory, "group": found.group_name});
+    Ok(body::answer(StatusCode::OK, &json!({ "teams": all.iter().map(one).collect::<Vec<_>>() })))
+}
+
+/// `GET /api/v1/tenants/{tenant}/users/{name}/sessions`: of browsers.
+pub async fn sessions(desk: Desk) -> Result<Response, ApiError> {
+    let user = find(&desk.app, &desk.tenant()?.id, desk.name()?).await?;
+    let all = dossiers::sessions(&desk.app.db, &user.id, desk.app.clock.now()).await?;
+    let time = |at: i64| Moment(at).machine();
+    let one = |found: &Living| json!({"created_at": time(found.created_at), "expires_at": time(found.expires_at)});
+    Ok(body::answer(StatusCode::OK, &json!({ "sessions": all.iter().map(one).collect::<Vec<_>>() })))
+}
+
+/// A user of the tenant, by id or address. One of another is as unknown as one who does not exist.
 async fn find(app: &App, tenant_id: &str, id: &str) -> Result<User, ApiError> {
-    let found = if id.contains('\0') { None } else { users::find(&app.db, id).await? };
+    let found = match Email::parse(id) {
+        _ if id.contains('\0') => None,
+        Some(email) => users::find_by_email(&app.db, tenant_id, &email).await?,
+        None => users::find(&app.db, id).await?,
+    };
     let found = found.filter(|user| user.tenant_id == tenant_id);
     found.ok_or_else(|| error(Code::NotFound, "there is no such user").into())
 }

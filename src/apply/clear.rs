@@ -65,7 +65,7 @@ impl Work<'_> {
         }
         for x in clients::of_tenant(&mut *self.tx, &tenant.id).await? {
             if !file.clients.iter().any(|f| f.id == x.id) {
-                self.client_goes(&x).await?;
+                self.client_goes(tenant, &x).await?;
             }
         }
         // Those that groups of directories are: a file does not speak for them.

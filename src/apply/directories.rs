@@ -2,8 +2,9 @@
 
 use super::{
     desired::{DirectoryFile, Secret, TenantFile},
+    difference::Pair,
     execute::{Result, Work},
-    plan::{Action, Change, differences, differs},
+    plan::{Action, Change},
     yaml::At,
 };
 use crate::{
@@ -35,14 +36,6 @@ impl Work<'_> {
         Ok(())
     }
 
-    pub async fn directory_goes(&mut self, tenant: &Tenant, directory: &Directory) -> Result {
-        let lost = self.contents(&directory.id).await?;
-        if self.goes(format!("directory {}/{}", tenant.name, directory.name), lost) {
-            directories::delete(&mut *self.tx, &directory.id).await?;
-        }
-        Ok(())
-    }
-
     /// Has the directory's groups be what the new rules say.
     pub async fn new_rules(&mut self, tenant: &Tenant, old: Directory, named: &DirectoryFile) -> Result {
         if named.settings.group_rules == old.settings.group_rules {
@@ -56,7 +49,7 @@ impl Work<'_> {
     }
 
     /// How many records are lost with a directory; the users that it made stay.
-    async fn contents(&mut self, id: &str) -> Result<Vec<String>> {
+    pub async fn contents(&mut self, id: &str) -> Result<Vec<String>> {
         let (users, groups) = directories::counts(&mut *self.tx, id).await?;
         let some = |n: i64, noun: &str| (n > 0).then(|| format!("{n} {noun}{}", if n == 1 { "" } else { "s" }));
         Ok([some(users, "user record"), some(groups, "group")].into_iter().flatten().collect())
@@ -114,31 +107,42 @@ impl Work<'_> {
         }
         let retold = self.token(tenant, &new, file).await?;
         let name = format!("directory {}/{}", tenant.name, new.name);
-        let Some(old) = old else {
-            self.plan.create(name, differences(&DirectorySettings::default(), &new.settings));
-            return Ok(());
-        };
-        if new.enabled && !old.enabled {
+        // Its groups may have been made something else already.
+        let rules = old.as_ref().and_then(|old| self.regrouped.remove(&old.id));
+        let was = old.map(|old| match rules {
+            Some(group_rules) => Directory { settings: DirectorySettings { group_rules, ..old.settings }, ..old },
+            None => old,
+        });
+        if was.as_ref().is_some_and(|was| new.enabled && !was.enabled) {
             self.word_counts_again(&name, &new).await?;
         }
-        let mut fields = Vec::new();
-        if old.connection_id != new.connection_id {
-            let was = match &old.connection_id {
-                Some(id) => connections::find(&mut *self.tx, id).await?.map(|connection| connection.name),
-                None => None,
-            };
-            fields.push(Change::new("connection", was, file.connection.as_ref().map(|(_, name)| name)));
+        let changes = self.directory_differs((was.as_ref(), Some(&new)), retold).await?;
+        match was {
+            Some(_) => drop(self.plan.compare(name, changes)),
+            None => self.plan.create(name, changes),
         }
-        differs(&mut fields, "enabled", &old.enabled, &new.enabled);
-        differs(&mut fields, "proven_domains_only", &old.settings.proven_domains_only, &new.settings.proven_domains_only);
-        if let Some(was) = self.regrouped.get(&old.id) {
-            fields.push(Change::new("group_rules", was, &new.settings.group_rules));
-        }
-        if let Some((was, is)) = retold {
-            fields.push(Change::secret("token", was, is));
-        }
-        self.plan.compare(name, fields);
         Ok(())
+    }
+
+    /// How a directory changes, with its token.
+    pub async fn directory_differs(
+        &mut self,
+        (old, new): (Option<&Directory>, Option<&Directory>),
+        token: Option<(bool, bool)>,
+    ) -> Result<Vec<Change>> {
+        let [mut was, mut is] = [None, None];
+        for (name, directory) in [(&mut was, old), (&mut is, new)] {
+            if let Some(id) = directory.and_then(|directory| directory.connection_id.as_ref()) {
+                *name = connections::find(&mut *self.tx, id).await?.map(|connection| connection.name);
+            }
+        }
+        let (had, has) = token.unwrap_or_default();
+        Ok(Pair::new(old, new)
+            .with((was != is).then(|| Change::new("connection", was, is)))
+            .field("enabled", |x| x.enabled)
+            .settings(|x| &x.settings)
+            .secret("token", [had, has], token.is_some())
+            .changes())
     }
 
     /// What a directory says counts again when it is switched on: whom it says to be inactive and somebody let in meanwhile is

@@ -1,15 +1,25 @@
-//! What goes, one thing at a time, with what is lost with it: for files that no longer name it, and for whoever deletes it.
+//! What goes, one thing at a time, with what is lost with it (`losses`) and what it was: for files that no longer name it, and
+//! for whoever deletes it.
+
+use serde_json::json;
 
 use super::{
     clear::noun,
+    difference::Pair,
     execute::{Result, Work},
-    plan::Action,
+    issuers,
+    losses::Losses,
+    nouns,
+    plan::{Action, Change},
+    principals as mapped, sites as places, tenant_tokens as services,
 };
 use crate::{
     oauth::client::Client,
     store::{
         clients,
         connections::{self, Connection},
+        directories::{self, Directory},
+        directory_tokens, domains, mappings,
         principals::{self, Principal},
         resources::{self, Resource},
         sites::{self, Site},
@@ -22,92 +32,151 @@ use crate::{
 };
 
 impl Work<'_> {
-    /// What the file no longer names goes with `--prune` and is listed without; `lost` is what goes with it.
-    pub fn goes(&mut self, name: String, lost: Vec<String>) -> bool {
-        let (action, lost) = if self.prune { (Action::Delete, lost) } else { (Action::Keep, Vec::new()) };
-        self.plan.add(action, name, lost);
-        self.prune
-    }
-
-    /// Every role that somebody holds, in words.
-    pub async fn roles(&mut self, holder: &str) -> Result<Vec<String>> {
-        let held = resources::held_by(&mut *self.tx, holder).await?;
-        Ok(held.into_iter().map(|(kind, name, role)| format!("{} on {kind} {name}", role.as_str())).collect())
-    }
-
-    pub async fn tenant_goes(&mut self, tenant: &Tenant) -> Result {
-        if self.goes(format!("tenant {}", tenant.name), Vec::new()) {
-            tenants::delete(&mut *self.tx, &tenant.id).await?;
+    /// What the file no longer names goes with `--prune` and is listed without: then nothing more is asked about it.
+    fn stays(&mut self, name: &str) -> bool {
+        if !self.prune {
+            self.plan.add(Action::Keep, name.to_owned(), Vec::new());
         }
+        !self.prune
+    }
+
+    pub async fn tenant_goes(&mut self, x: &Tenant) -> Result {
+        let name = format!("tenant {}", x.name);
+        if self.stays(&name) {
+            return Ok(());
+        }
+        let lost = self.lost_with_tenant(x).await?;
+        let domains = domains::of_tenant(&mut *self.tx, &x.id).await?;
+        let was = nouns::tenant_differs(Some(x), None, Some(Change::new("domains", domains, ())));
+        self.plan.goes(name, lost, was);
+        tenants::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
 
     pub async fn connection_goes(&mut self, tenant: &Tenant, x: &Connection) -> Result {
-        if self.goes(format!("connection {}/{}", tenant.name, x.name), Vec::new()) {
-            connections::delete(&mut *self.tx, &x.id).await?;
+        let name = format!("connection {}/{}", tenant.name, x.name);
+        if self.stays(&name) {
+            return Ok(());
         }
+        let lost = self.lost_with_connection(tenant, x).await?;
+        self.plan.goes(name, lost, nouns::connection_differs(Some(x), None));
+        connections::delete(&mut *self.tx, &x.id).await?;
+        Ok(())
+    }
+
+    pub async fn directory_goes(&mut self, tenant: &Tenant, x: &Directory) -> Result {
+        let name = format!("directory {}/{}", tenant.name, x.name);
+        if self.stays(&name) {
+            return Ok(());
+        }
+        let lost = Losses::named(self.contents(&x.id).await?);
+        let had = !directory_tokens::of_directory(&mut *self.tx, &x.id).await?.is_empty();
+        let was = self.directory_differs((Some(x), None), had.then_some((true, false))).await?;
+        self.plan.goes(name, lost, was);
+        directories::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
 
     pub async fn service_token_goes(&mut self, tenant: &Tenant, x: &ServiceToken) -> Result {
-        if self.goes(format!("service token {}/{}", tenant.name, x.name), Vec::new()) {
-            tenant_tokens::delete(&mut *self.tx, &x.id).await?;
+        let name = format!("service token {}/{}", tenant.name, x.name);
+        if self.stays(&name) {
+            return Ok(());
         }
+        self.plan.goes(name, Losses::default(), services::service_token_differs(Some(x), None));
+        tenant_tokens::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
 
     pub async fn issuer_goes(&mut self, tenant: &Tenant, x: &TrustedIssuer) -> Result {
-        if self.goes(format!("trusted issuer {}/{}", tenant.name, x.name), Vec::new()) {
-            trusted_issuers::delete(&mut *self.tx, &x.id).await?;
+        let name = format!("trusted issuer {}/{}", tenant.name, x.name);
+        if self.stays(&name) {
+            return Ok(());
         }
+        let lost = self.lost_with_issuer(tenant, x).await?;
+        let secrets = issuers::secrets_of(self.sealer, x)?;
+        self.plan.goes(name, lost, issuers::issuer_differs((Some(x), &secrets), (None, &Default::default())));
+        trusted_issuers::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
 
-    pub async fn client_goes(&mut self, x: &Client) -> Result {
-        if self.goes(format!("client {}", x.id), Vec::new()) {
-            clients::delete(&mut *self.tx, &x.id).await?;
+    pub async fn client_goes(&mut self, tenant: &Tenant, x: &Client) -> Result {
+        let name = format!("client {}", x.id);
+        if self.stays(&name) {
+            return Ok(());
         }
+        let lost = self.lost_with_client(tenant, x).await?;
+        self.plan.goes(name, lost, nouns::client_differs(Some(x), None));
+        clients::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
 
     pub async fn team_goes(&mut self, tenant: &Tenant, x: &Team) -> Result {
-        let lost = self.roles(&x.id).await?;
-        if self.goes(format!("team {}/{}", tenant.name, x.name), lost) {
-            teams::delete(&mut *self.tx, &x.id).await?;
+        let name = format!("team {}/{}", tenant.name, x.name);
+        if self.stays(&name) {
+            return Ok(());
         }
+        let lost = Losses::named(self.roles(&x.id).await?);
+        let members = teams::addresses(&mut *self.tx, &x.id).await?;
+        let mut tokens = Vec::new();
+        for mapping in mappings::of_team(&mut *self.tx, &x.id).await? {
+            tokens.push(json!({"issuer": self.source_name(&mapping.source).await?, "claims": mapping.claims}));
+        }
+        let was = Pair::new(Some(x), None).field("members", |_| &members).field("tokens", |_| &tokens).changes();
+        self.plan.goes(name, lost, was);
+        teams::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
 
     pub async fn resource_goes(&mut self, tenant: &Tenant, x: &Resource) -> Result {
-        if self.goes(format!("resource {}/{} {}", tenant.name, x.kind, x.name), Vec::new()) {
-            resources::delete(&mut *self.tx, &x.id).await?;
+        let name = format!("resource {}/{} {}", tenant.name, x.kind, x.name);
+        if self.stays(&name) {
+            return Ok(());
         }
+        let lost = self.lost_with_resource(tenant, x).await?;
+        let held = resources::collaborators_named(&mut *self.tx, &x.id).await?;
+        let held: Vec<String> = held.iter().map(|c| format!("{} {}: {}", noun(c.kind), c.name, c.role.as_str())).collect();
+        let was = Pair::new(Some(x), None).field("collaborators", |_| &held).changes();
+        self.plan.goes(name, lost, was);
+        resources::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
 
     pub async fn principal_goes(&mut self, tenant: &Tenant, x: &Principal) -> Result {
-        let lost = self.roles(&x.id).await?;
-        if self.goes(format!("{} {}/{}", noun(x.kind), tenant.name, x.name), lost) {
-            principals::delete(&mut *self.tx, &x.id).await?;
+        let name = format!("{} {}/{}", noun(x.kind), tenant.name, x.name);
+        if self.stays(&name) {
+            return Ok(());
         }
+        let lost = self.lost_with_principal(tenant, x).await?;
+        let mapping = mappings::of_principal(&mut *self.tx, &x.id).await?;
+        let was = self.origin(mapping.as_ref()).await?;
+        self.plan.goes(name, lost, mapped::principal_differs((Some(x), &was), (None, &Default::default())));
+        principals::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
 
     pub async fn site_goes(&mut self, tenant: &Tenant, x: &Site) -> Result {
-        if self.goes(format!("site {}/{}", tenant.name, x.name), Vec::new()) {
-            sites::delete(&mut *self.tx, &x.id).await?;
+        let name = format!("site {}/{}", tenant.name, x.name);
+        if self.stays(&name) {
+            return Ok(());
         }
+        let lost = self.lost_with_site(x).await?;
+        self.plan.goes(name, lost, places::site_differs(Some(x), None));
+        sites::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
 
+    /// The entry in the audit log is that of [`users::remove`].
     pub async fn user_goes(&mut self, tenant: &Tenant, x: &User) -> Result {
-        let lost = self.roles(&x.id).await?;
-        if self.goes(format!("user {}/{}", tenant.name, x.email.as_str()), lost) {
-            let (by, actor, cause) = (By::Operator, self.actor, "deleted");
-            let out = ShutOut { user_id: &x.id, by, actor, cause, force: true, sealer: self.sealer, now: self.now };
-            // Forced, so there is no last administrator to spare: who asks has said so, or looks at who is left.
-            let _ = users::remove(self.tx, &out).await?;
+        let name = format!("user {}/{}", tenant.name, x.email.as_str());
+        if self.stays(&name) {
+            return Ok(());
         }
+        let lost = Losses::named(self.roles(&x.id).await?);
+        self.plan.goes(name, lost, Vec::new());
+        let (by, actor, cause) = (By::Operator, self.actor, "deleted");
+        let out = ShutOut { user_id: &x.id, by, actor, cause, force: true, sealer: self.sealer, now: self.now };
+        // Forced, so there is no last administrator to spare: who asks has said so, or looks at who is left.
+        let _ = users::remove(self.tx, &out).await?;
         Ok(())
     }
 }

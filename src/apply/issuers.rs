@@ -2,8 +2,9 @@
 
 use super::{
     desired::{IssuerFile, TenantFile},
+    difference::Pair,
     execute::{Result, Work},
-    plan::{Change, differences, differs},
+    plan::Change,
 };
 use crate::{
     policy::{
@@ -46,22 +47,11 @@ impl Work<'_> {
         for warning in new.settings.warnings() {
             self.plan.warn(format!("{name} {warning}"));
         }
-        let Some(old) = old else {
+        let changes = issuer_differs((old.as_ref(), &was), (Some(&new), &file.secrets));
+        if old.is_none() {
             trusted_issuers::save(&mut *self.tx, &new).await?;
-            self.plan.create(name, differences(&IssuerSettings::default(), &new.settings));
-            return Ok(());
-        };
-        let mut fields = Vec::new();
-        differs(&mut fields, "enabled", &old.enabled, &new.enabled);
-        fields.extend(differences(&old.settings, &new.settings));
-        let secrets = [
-            ("introspection_client_secret", &was.introspection, &file.secrets.introspection),
-            ("oauth_client.client_secret", &was.oauth_client, &file.secrets.oauth_client),
-        ];
-        for (field, was, is) in secrets.into_iter().filter(|(_, was, is)| was != is) {
-            fields.push(Change::secret(field, was.is_some(), is.is_some()));
-        }
-        if self.plan.compare(name, fields) {
+            self.plan.create(name, changes);
+        } else if self.plan.compare(name, changes) {
             trusted_issuers::save(&mut *self.tx, &new).await?;
         }
         Ok(())
@@ -137,6 +127,22 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// How a trusted issuer changes, with its secrets.
+pub fn issuer_differs(
+    (old, was): (Option<&TrustedIssuer>, &IssuerSecrets),
+    (new, is): (Option<&TrustedIssuer>, &IssuerSecrets),
+) -> Vec<Change> {
+    let there = |was: &Option<String>, is: &Option<String>| ([was.is_some(), is.is_some()], was != is);
+    let (asking, asked) = there(&was.introspection, &is.introspection);
+    let (signing, signed) = there(&was.oauth_client, &is.oauth_client);
+    Pair::new(old, new)
+        .field("enabled", |x| x.enabled)
+        .settings(|x| &x.settings)
+        .secret("introspection_client_secret", asking, asked)
+        .secret("oauth_client.client_secret", signing, signed)
+        .changes()
 }
 
 /// Whether too many have its tokens for all of them to be somebody here.

@@ -16,10 +16,12 @@
 
 mod clear;
 mod desired;
+mod difference;
 mod directories;
 mod execute;
 mod goes;
 mod issuers;
+mod losses;
 mod nouns;
 mod passwords;
 mod people;
@@ -104,7 +106,7 @@ pub async fn run(
     let mut work = execute::Work::new(&mut tx, sealer, hashing, file.origin, &actor, now);
     let result = work.run(options.prune, &tenants, &hashed).await;
     let (plan, mut problems) = work.into_parts();
-    if options.agreed.is_some_and(|agreed| !agreed.deletions().eq(plan.deletions())) {
+    if options.agreed.is_some_and(|agreed| !agreed.covers(&plan)) {
         let text = "what --prune would delete has changed meanwhile, so nothing was done; apply the file again".to_owned();
         problems.push(Problem { origin: file.origin.to_owned(), line: 1, column: 1, text });
     }

@@ -2,13 +2,14 @@
 
 use super::{
     desired::{ClientFile, ConnectionFile, Secret, TenantFile},
+    difference::Pair,
     execute::{Result, Work},
-    plan::{Change, differences, differs},
+    plan::Change,
     sso::RequireSso,
 };
 use crate::{
-    oauth::client::{Client, ClientSettings},
-    policy::{connection::ConnectionSettings, principal::Kind, saml::SamlSettings},
+    oauth::client::Client,
+    policy::{principal::Kind, saml::SamlSettings},
     seal::Sealer,
     secret,
     store::{
@@ -43,20 +44,11 @@ impl Work<'_> {
         }
         let moved = self.domains(&new, file).await?;
         let name = format!("tenant {}", new.name);
-        let Some(old) = old else {
-            self.plan.create(name, vec![Change::new("display_name", (), &new.display_name)]);
-            return Ok(new);
-        };
-        let mut fields = Vec::new();
-        differs(&mut fields, "display_name", &old.display_name, &new.display_name);
-        fields.extend(moved);
-        differs(&mut fields, "provisioning", &old.provisioning, &new.provisioning);
-        differs(&mut fields, "enabled", &old.enabled, &new.enabled);
-        differs(&mut fields, "password_login", &old.password_login, &new.password_login);
-        differs(&mut fields, "require_sso", &old.require_sso, &new.require_sso);
-        differs(&mut fields, "access_token_lifetime", &old.access_token_lifetime, &new.access_token_lifetime);
-        differs(&mut fields, "refresh_token_lifetime", &old.refresh_token_lifetime, &new.refresh_token_lifetime);
-        self.plan.compare(name, fields);
+        let changes = tenant_differs(old.as_ref(), Some(&new), moved);
+        match old {
+            Some(_) => drop(self.plan.compare(name, changes)),
+            None => self.plan.create(name, changes),
+        }
         Ok(new)
     }
 
@@ -114,20 +106,11 @@ impl Work<'_> {
             id,
         };
         let name = format!("connection {}/{}", tenant.name, new.name);
-        let Some(old) = old else {
+        let changes = connection_differs(old.as_ref(), Some(&new));
+        if old.is_none() {
             connections::save(&mut *self.tx, &new).await?;
-            self.plan.create(name, differences(&ConnectionSettings::default(), &new.settings));
-            return Ok(());
-        };
-        let mut fields = Vec::new();
-        differs(&mut fields, "protocol", &old.protocol, &new.protocol);
-        differs(&mut fields, "enabled", &old.enabled, &new.enabled);
-        differs(&mut fields, "login_enabled", &old.login_enabled, &new.login_enabled);
-        fields.extend(differences(&old.settings, &new.settings));
-        if !same {
-            fields.push(Change::secret("oidc.client_secret", was.is_some(), file.secret.is_some()));
-        }
-        if self.plan.compare(name, fields) {
+            self.plan.create(name, changes);
+        } else if self.plan.compare(name, changes) {
             connections::save(&mut *self.tx, &new).await?;
         }
         Ok(())
@@ -205,24 +188,53 @@ impl Work<'_> {
             self.problem(file.at, text);
         }
         let name = format!("client {}", new.id);
-        let Some(old) = old else {
+        let changes = client_differs(old.as_ref(), Some(&new));
+        if old.is_none() {
             clients::save(&mut *self.tx, &new, self.now).await?;
-            self.plan.create(name, differences(&ClientSettings::default(), &new.settings));
-            return Ok(());
-        };
-        let mut fields = Vec::new();
-        differs(&mut fields, "name", &old.name, &new.name);
-        differs(&mut fields, "trusted", &old.trusted, &new.trusted);
-        differs(&mut fields, "enabled", &old.enabled, &new.enabled);
-        fields.extend(differences(&old.settings, &new.settings));
-        if old.secret_fingerprint != new.secret_fingerprint {
-            fields.push(Change::secret("secret", old.secret_fingerprint.is_some(), new.secret_fingerprint.is_some()));
-        }
-        if self.plan.compare(name, fields) {
+            self.plan.create(name, changes);
+        } else if self.plan.compare(name, changes) {
             clients::save(&mut *self.tx, &new, self.now).await?;
         }
         Ok(())
     }
+}
+
+/// How a tenant changes; its domains are kept apart.
+pub fn tenant_differs(old: Option<&Tenant>, new: Option<&Tenant>, domains: Option<Change>) -> Vec<Change> {
+    Pair::new(old, new)
+        .field("display_name", |x| &x.display_name)
+        .with(domains)
+        .field("provisioning", |x| x.provisioning)
+        .field("enabled", |x| x.enabled)
+        .field("password_login", |x| x.password_login)
+        .field("require_sso", |x| x.require_sso)
+        .field("access_token_lifetime", |x| x.access_token_lifetime)
+        .field("refresh_token_lifetime", |x| x.refresh_token_lifetime)
+        .changes()
+}
+
+/// How a connection changes. A secret that stays the same stays as it is sealed.
+pub fn connection_differs(old: Option<&Connection>, new: Option<&Connection>) -> Vec<Change> {
+    let sealed = |x: Option<&Connection>| x.and_then(|x| x.secret_sealed.clone());
+    Pair::new(old, new)
+        .field("protocol", |x| x.protocol)
+        .field("enabled", |x| x.enabled)
+        .field("login_enabled", |x| x.login_enabled)
+        .settings(|x| &x.settings)
+        .secret("oidc.client_secret", [old, new].map(|x| sealed(x).is_some()), sealed(old) != sealed(new))
+        .changes()
+}
+
+/// How a client changes.
+pub fn client_differs(old: Option<&Client>, new: Option<&Client>) -> Vec<Change> {
+    let known = |x: Option<&Client>| x.and_then(|x| x.secret_fingerprint.clone());
+    Pair::new(old, new)
+        .field("name", |x| &x.name)
+        .field("trusted", |x| x.trusted)
+        .field("enabled", |x| x.enabled)
+        .settings(|x| &x.settings)
+        .secret("secret", [old, new].map(|x| known(x).is_some()), known(old) != known(new))
+        .changes()
 }
 
 /// The secret of ours at a connection's provider.

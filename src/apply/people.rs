@@ -2,9 +2,10 @@
 
 use super::{
     desired::{TeamFile, UserFile},
+    difference::{Pair, differs},
     execute::{Result, Work},
     passwords::{self, Hashed},
-    plan::{Change, differs},
+    plan::Change,
 };
 use crate::{
     secret,
@@ -41,14 +42,10 @@ impl Work<'_> {
             };
             users::insert(&mut *self.tx, &user).await?;
             users::declare(&mut *self.tx, &user.id).await?;
-            let mut changes = Vec::new();
-            differs(&mut changes, "name", &None, &user.name);
-            differs(&mut changes, "admin", &false, &user.admin);
-            differs(&mut changes, "active", &true, &user.active);
-            if user.password_hash.is_some() {
-                changes.push(Change::secret("password", false, true));
-            }
-            self.plan.create(name, changes);
+            let has_password = user.password_hash.is_some();
+            let pair = Pair::new(None, Some(&user)).field("name", |x| &x.name).field("email_proven", |x| x.email_proven);
+            let pair = pair.field("admin", |x| x.admin).field("active", |x| x.active);
+            self.plan.create(name, pair.secret("password", [false, has_password], has_password).changes());
             return Ok(());
         };
         // The name that a provider sends is not overwritten with nothing.

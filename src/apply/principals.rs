@@ -7,11 +7,12 @@ use serde_json::json;
 use super::{
     clear::noun,
     desired::{PrincipalFile, TokensFile},
+    difference::Pair,
     execute::{Result, Work},
-    plan::{Change, differs},
+    plan::Change,
 };
 use crate::{
-    policy::principal::Kind,
+    policy::{claim_rules::ClaimRule, principal::Kind},
     store::{
         connections,
         mappings::{self, Mapping, Source, Target},
@@ -23,6 +24,19 @@ use crate::{
 
 /// What the names of issuers stand for, or why they stand for nothing.
 type Sources = HashMap<String, std::result::Result<Source, String>>;
+
+/// Which tokens lead to somebody.
+#[derive(Default, PartialEq)]
+pub struct Origin {
+    issuer: Option<String>,
+    claims: Option<Vec<ClaimRule>>,
+}
+
+/// How an external identity or virtual account changes, with its tokens.
+pub fn principal_differs((old, was): (Option<&Principal>, &Origin), (new, is): (Option<&Principal>, &Origin)) -> Vec<Change> {
+    let tokens = Pair::new(Some(was), Some(is)).field("issuer", |x| &x.issuer).field("claims", |x| &x.claims).changes();
+    Pair::new(old, new).field("enabled", |x| x.enabled).changes().into_iter().chain(tokens).collect()
+}
 
 impl Work<'_> {
     pub async fn principals(&mut self, tenant: &Tenant, files: &[PrincipalFile]) -> Result {
@@ -79,37 +93,26 @@ impl Work<'_> {
             enabled: file.enabled.unwrap_or(old.is_none_or(|o| o.enabled)),
             created_at: old.map_or(self.now, |o| o.created_at),
         };
-        let mut fields = Vec::new();
-        if let (Some(mapping), Some((tokens, source))) = (mapping, &wanted) {
-            if mapping.source != *source && file.kind == Kind::ExternalIdentity {
-                self.problem(
-                    tokens.at,
-                    format!(
-                        "of an external identity only the claims can be changed, not the issuer; delete it (gatehouse identities \
-                         delete {} {}) and apply again",
-                        tenant.name, file.name
-                    ),
-                );
-                return Ok(());
-            }
-            if mapping.source != *source {
-                fields.push(Change::new("issuer", self.source_name(&mapping.source).await?, &tokens.issuer));
-            }
-            differs(&mut fields, "claims", &mapping.claims, &tokens.claims);
-        } else if mapping.is_some() || wanted.is_some() {
-            let was = match mapping {
-                Some(mapping) => self.source_name(&mapping.source).await?,
-                None => None,
-            };
-            fields.push(Change::new("issuer", was, wanted.as_ref().map(|(tokens, _)| &tokens.issuer)));
-            if let (None, Some((tokens, _))) = (old, &wanted) {
-                differs(&mut fields, "claims", &Vec::new(), &tokens.claims);
-            }
+        let other = match (mapping, &wanted) {
+            (Some(mapping), Some((_, source))) => mapping.source != *source,
+            _ => false,
+        };
+        if let (true, Kind::ExternalIdentity, Some((tokens, _))) = (other, file.kind, &wanted) {
+            self.problem(
+                tokens.at,
+                format!(
+                    "of an external identity only the claims can be changed, not the issuer; delete it (gatehouse identities \
+                     delete {} {}) and apply again",
+                    tenant.name, file.name
+                ),
+            );
+            return Ok(());
         }
-        let remapped = !fields.is_empty();
-        if let Some(old) = old {
-            differs(&mut fields, "enabled", &old.enabled, &new.enabled);
-        }
+        let was = self.origin(mapping).await?;
+        let is = wanted.as_ref().map(|(tokens, _)| (tokens.issuer.clone(), tokens.claims.clone()));
+        let is = is.map(|(issuer, claims)| Origin { issuer: Some(issuer), claims: Some(claims) }).unwrap_or_default();
+        let remapped = other || was != is;
+        let fields = principal_differs((old, &was), (Some(&new), &is));
         if old != Some(&new) {
             principals::save(&mut *self.tx, &new).await?;
         }
@@ -128,6 +131,13 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Where the tokens come from that lead to somebody.
+    pub async fn origin(&mut self, mapping: Option<&Mapping>) -> Result<Origin> {
+        let Some(mapping) = mapping else { return Ok(Origin::default()) };
+        let issuer = self.source_name(&mapping.source).await?;
+        Ok(Origin { issuer, claims: Some(mapping.claims.clone()) })
     }
 
     async fn remap(

@@ -2,8 +2,9 @@
 
 use super::{
     desired::SiteFile,
+    difference::Pair,
     execute::{Result, Work},
-    plan::{differences, differs},
+    plan::Change,
 };
 use crate::{
     oauth::{
@@ -12,7 +13,7 @@ use crate::{
     },
     policy::{
         place::host_name,
-        site::{Login, OURSELVES, SiteSettings},
+        site::{Login, OURSELVES},
     },
     store::{
         clients, resources,
@@ -39,15 +40,11 @@ impl Work<'_> {
             return Ok(());
         }
         let name = format!("site {}/{}", tenant.name, new.name);
-        let Some(old) = old else {
+        let changes = site_differs(old.as_ref(), Some(&new));
+        if old.is_none() {
             sites::save(self.tx, &new).await?;
-            self.plan.create(name, differences(&SiteSettings::default(), &new.settings));
-            return Ok(());
-        };
-        let mut fields = Vec::new();
-        differs(&mut fields, "enabled", &old.enabled, &new.enabled);
-        fields.extend(differences(&old.settings, &new.settings));
-        if self.plan.compare(name, fields) {
+            self.plan.create(name, changes);
+        } else if self.plan.compare(name, changes) {
             sites::save(self.tx, &new).await?;
         }
         Ok(())
@@ -125,6 +122,11 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// How a site changes.
+pub fn site_differs(old: Option<&Site>, new: Option<&Site>) -> Vec<Change> {
+    Pair::new(old, new).field("enabled", |x| x.enabled).settings(|x| &x.settings).changes()
 }
 
 /// Why browsers could not sign in to the site over this client.

@@ -2,8 +2,9 @@
 
 use super::{
     desired::{Secret, ServiceTokenFile},
+    difference::Pair,
     execute::{Result, Work},
-    plan::{Change, differs},
+    plan::Change,
 };
 use crate::{
     moment::Moment,
@@ -35,16 +36,7 @@ impl Work<'_> {
             fingerprint: given.fingerprint,
             declared: given.declared,
         };
-        let time = |at: Option<i64>| at.map(|at| Moment(at).machine());
-        let mut fields = Vec::new();
-        let none = ServiceToken { enabled: true, scopes: Default::default(), expires_at: None, fingerprint: None, ..new.clone() };
-        let was = old.as_ref().unwrap_or(&none);
-        differs(&mut fields, "enabled", &was.enabled, &new.enabled);
-        differs(&mut fields, "scopes", &was.scopes, &new.scopes);
-        differs(&mut fields, "expires_at", &time(was.expires_at), &time(new.expires_at));
-        if was.fingerprint != new.fingerprint {
-            fields.push(Change::secret("token", was.fingerprint.is_some(), new.fingerprint.is_some()));
-        }
+        let changes = service_token_differs(old.as_ref(), Some(&new));
         if old.as_ref() != Some(&new) {
             tenant_tokens::save(&mut *self.tx, &new).await?;
         }
@@ -52,8 +44,8 @@ impl Work<'_> {
             self.plan.warn(format!("{name} has ended: give it another expires_at, or remove it"));
         }
         match old {
-            Some(_) => drop(self.plan.compare(name, fields)),
-            None => self.plan.create(name, fields),
+            Some(_) => drop(self.plan.compare(name, changes)),
+            None => self.plan.create(name, changes),
         }
         Ok(())
     }
@@ -88,6 +80,17 @@ impl Work<'_> {
         }
         Ok(Given { fingerprint: Some(fingerprint), declared: true })
     }
+}
+
+/// How a service token changes.
+pub fn service_token_differs(old: Option<&ServiceToken>, new: Option<&ServiceToken>) -> Vec<Change> {
+    let known = |x: Option<&ServiceToken>| x.and_then(|x| x.fingerprint.clone());
+    Pair::new(old, new)
+        .field("enabled", |x| x.enabled)
+        .field("scopes", |x| &x.scopes)
+        .field("expires_at", |x| x.expires_at.map(|at| Moment(at).machine()))
+        .secret("token", [old, new].map(|x| known(x).is_some()), known(old) != known(new))
+        .changes()
 }
 
 struct Given {

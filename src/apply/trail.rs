@@ -19,7 +19,8 @@ pub fn note(tx: &mut Tx, sealer: &Sealer, actor: &Actor, plan: &Plan, now: i64) 
 /// Users who are shut out, let in again or deleted have the entry that `store::users` writes.
 fn event(line: &Line) -> Option<Event> {
     let is_user = line.name.starts_with("user ");
-    let changes: Vec<&Change> = line.changes.iter().filter(|change| !is_user || change.field != "active").collect();
+    let elsewhere = |change: &&Change| is_user && line.action == Action::Update && change.field == "active";
+    let changes: Vec<&Change> = line.changes.iter().filter(|change| !elsewhere(change)).collect();
     let (action, changes) = match line.action {
         Action::Create => {
             (audit::Action::Create, changes.into_iter().fold(Changes::default(), |all, c| all.is(&c.field, c.is.clone())))
@@ -27,8 +28,11 @@ fn event(line: &Line) -> Option<Event> {
         Action::Update if is_user && changes.is_empty() => return None,
         Action::Update => (audit::Action::Update, changes.into_iter().fold(Changes::default(), changed)),
         Action::Delete if is_user => return None,
-        Action::Delete if line.fields.is_empty() => (audit::Action::Delete, Changes::default()),
-        Action::Delete => (audit::Action::Delete, Changes::default().is("lost", line.fields.clone())),
+        Action::Delete => {
+            let was = changes.into_iter().fold(Changes::default(), |all, c| all.was(&c.field, c.was.clone()));
+            let lost: Vec<String> = line.lost().cloned().collect();
+            (audit::Action::Delete, if lost.is_empty() { was } else { was.is("lost", lost) })
+        }
         Action::Keep | Action::Spare | Action::Unchanged => return None,
     };
     Some(Event::new(line.tenant_id.as_deref(), action, line.name.as_str()).with(changes))

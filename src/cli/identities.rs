@@ -5,12 +5,18 @@ use std::collections::HashMap;
 use super::{Problems, confirm::agree, one, say};
 use crate::{
     app,
+    apply::{
+        Hashing, Line, Plan,
+        single::{self, Noun, Order, Refusal},
+    },
     clock::Clock,
     config::Settings,
+    password,
     policy::{claim_rules::ClaimRule, principal::Kind},
     store::{
         self, Db,
-        audit::{self, Action, Actor, Changes, Event},
+        audit::Actor,
+        db::Tx,
         mappings::{Mapping, Source, Target},
         tenants::Tenant,
     },
@@ -52,25 +58,36 @@ pub async fn delete(settings: &Settings, tenant: &str, name: &str, yes: bool) ->
         let hint = suggest::hint(name, all.iter().map(|i| i.name.as_str()));
         return Err(one(format!("there is no {label}{hint}")));
     };
-    let held = store::resources::held_by(&db, &identity.id).await.map_err(one)?;
-    if held.is_empty() {
+    let actor = Actor::command_line();
+    let hashing = Hashing { hash: |password| password::hash_now(password).ok(), verify: password::verify_now };
+    let order = Order { sealer: &sealer, hashing, actor: &actor, platform: true, force: true, now: Clock::system().now() };
+    let mut tx = db.begin().await.map_err(one)?;
+    let plan = removed(&mut tx, &order, &tenant, &identity.name).await?;
+    drop(tx);
+    let lost: Vec<&String> = plan.deletions().flat_map(Line::lost).collect();
+    if lost.is_empty() {
         say(format!("{label} holds no role"));
     } else {
         say(format!("{label} loses every role it holds; give them to others first where they are needed:"));
-        held.iter().for_each(|(kind, name, role)| say(format!("  {} on {kind} {name}", role.as_str())));
+        lost.iter().for_each(|role| say(format!("  {role}")));
     }
     if !yes {
         agree("Delete it?", "nothing was deleted")?;
     }
     let mut tx = db.begin().await.map_err(one)?;
-    store::principals::delete(&mut tx, &identity.id).await.map_err(one)?;
-    let lost: Vec<String> = held.iter().map(|(kind, name, role)| format!("{} on {kind} {name}", role.as_str())).collect();
-    let event = Event::new(tenant.id.as_str(), Action::Delete, label.as_str()).with(Changes::default().is("lost", lost));
-    audit::append(&mut tx, &sealer, &Actor::command_line(), event, Clock::system().now());
+    removed(&mut tx, &order, &tenant, &identity.name).await?;
     tx.commit().await.map_err(one)?;
     db.close().await;
     say(format!("{label} is deleted: its tokens act as nobody, or as whom another mapping names"));
     Ok(())
+}
+
+async fn removed(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, name: &str) -> Result<Plan, Problems> {
+    let plan = single::remove(tx, order, tenant, Noun::ExternalIdentities, name).await;
+    plan.map_err(|refusal| match refusal {
+        Refusal::Store(e) => one(e),
+        _ => one("it was deleted meanwhile"),
+    })
 }
 
 /// A tenant by its name; a near one is suggested.

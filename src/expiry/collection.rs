@@ -15,12 +15,17 @@ use crate::{
     key_list::{self, Row, State},
     policy::saml::SamlSettings,
     provider_metadata::belongs,
-    store::{self, StoreError, connections, directory_tokens, invites, provider_metadata, tenants::Tenant},
+    store::{
+        self, StoreError, connections, directory_tokens, invites, personal_tokens, provider_metadata, setup_links, tenant_tokens,
+        tenants::Tenant,
+    },
     tls::Certificate,
 };
 
-/// Invites that are looked at: those that end first.
+/// Invites and set-up links that are looked at: those that end first.
 const INVITES: i64 = 100;
+/// The same of tokens of the admin API.
+const TOKENS: i64 = 1_000;
 
 /// What ends of a tenant, or of the whole deployment, its own things too; the soonest first.
 ///
@@ -41,6 +46,15 @@ pub async fn collect(app: &Inner, tenant: Option<&Tenant>) -> Result<Vec<Ending>
     found.connections(app, id).await?;
     for token in directory_tokens::ending(&app.db, id).await? {
         found.add(Kind::DirectoryToken, &token.tenant_id, token.name, token.expires_at);
+    }
+    for (tenant_id, name, at) in tenant_tokens::ending(&app.db, id, TOKENS).await? {
+        found.add(Kind::ServiceToken, &tenant_id, name, at);
+    }
+    for (tenant_id, email, name, at) in personal_tokens::ending(&app.db, id, TOKENS).await? {
+        found.add(Kind::PersonalToken, &tenant_id, format!("{name} of {email}"), at);
+    }
+    for (tenant_id, connection, at) in setup_links::ending(&app.db, id, now, INVITES).await? {
+        found.add(Kind::SetupLink, &tenant_id, connection, at);
     }
     for invite in invites::ending(&app.db, id, now, INVITES).await? {
         found.add(Kind::Invite, &invite.tenant_id, invite.email, invite.expires_at);

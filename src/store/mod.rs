@@ -15,6 +15,7 @@ pub mod consents;
 pub mod db;
 pub mod deliveries;
 pub mod departures;
+pub mod dependents;
 pub mod directories;
 pub mod directory_accounts;
 pub mod directory_groups;

@@ -88,6 +88,22 @@ pub async fn of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Persona
     on.into().all::<Stored>(sql, params![user_id]).await?.into_iter().map(PersonalToken::try_from).collect()
 }
 
+/// Of active users of a tenant, or of all, the soonest to end first: the tenant, whose it is, what they call it, and its end
+/// (unix seconds).
+///
+/// # Errors
+/// What the database says.
+pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>, limit: i64) -> Result<Vec<(String, String, String, i64)>> {
+    let of_one = "SELECT u.tenant_id, u.email, k.name, k.expires_at FROM personal_tokens k JOIN users u ON u.id = k.user_id \
+                  WHERE u.tenant_id = $1 AND u.active ORDER BY k.expires_at LIMIT $2";
+    let of_all = "SELECT u.tenant_id, u.email, k.name, k.expires_at FROM personal_tokens k JOIN users u ON u.id = k.user_id \
+                  WHERE u.active ORDER BY k.expires_at LIMIT $1";
+    match tenant_id {
+        Some(id) => on.into().all(of_one, params![id, limit]).await,
+        None => on.into().all(of_all, params![limit]).await,
+    }
+}
+
 /// Inserts it.
 ///
 /// # Errors

@@ -230,3 +230,18 @@ pub async fn note_usable(on: impl Into<On<'_>>, id: &str, at: Option<i64>) -> Re
 pub async fn note_domain(on: impl Into<On<'_>>, id: &str, domain: &str) -> Result<()> {
     on.into().execute("UPDATE setup_links SET wanted_domain = $2 WHERE id = $1", params![id, domain]).await.map(|_| ())
 }
+
+/// Open links of a tenant, or of all, the first to end first: the tenant, the connection and the end (unix seconds).
+///
+/// # Errors
+/// What the database says.
+pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>, now: i64, limit: i64) -> Result<Vec<(String, String, i64)>> {
+    let of_one = "SELECT tenant_id, connection, expires_at FROM setup_links WHERE tenant_id = $1 AND ended_at IS NULL \
+                  AND expires_at > $2 ORDER BY expires_at LIMIT $3";
+    let of_all = "SELECT tenant_id, connection, expires_at FROM setup_links WHERE ended_at IS NULL \
+                  AND expires_at > $1 ORDER BY expires_at LIMIT $2";
+    match tenant_id {
+        Some(id) => on.into().all(of_one, params![id, now, limit]).await,
+        None => on.into().all(of_all, params![now, limit]).await,
+    }
+}

@@ -131,6 +131,21 @@ pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Se
     rows.into_iter().map(ServiceToken::try_from).collect()
 }
 
+/// Of a tenant, or of all, those that open something and end, the soonest first: tenant, name and end (unix seconds).
+///
+/// # Errors
+/// What the database says.
+pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>, limit: i64) -> Result<Vec<(String, String, i64)>> {
+    let of_one = "SELECT tenant_id, name, expires_at FROM service_tokens WHERE tenant_id = $1 AND enabled \
+                  AND fingerprint IS NOT NULL AND expires_at IS NOT NULL ORDER BY expires_at LIMIT $2";
+    let of_all = "SELECT tenant_id, name, expires_at FROM service_tokens WHERE enabled \
+                  AND fingerprint IS NOT NULL AND expires_at IS NOT NULL ORDER BY expires_at LIMIT $1";
+    match tenant_id {
+        Some(id) => on.into().all(of_one, params![id, limit]).await,
+        None => on.into().all(of_all, params![limit]).await,
+    }
+}
+
 /// Inserts, or updates the row of this id: all but when it was last used.
 ///
 /// # Errors

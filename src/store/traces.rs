@@ -176,13 +176,16 @@ pub async fn page(db: &Db, filter: &Filter<'_>, before: Option<(i64, &str)>, lim
     db.select(&sql).await
 }
 
-/// The trace whose sign-in showed this code, as far as it is one of `whose`.
+/// The trace whose sign-in showed this code, in capital letters or small ones, as far as it is one of `whose`; or the one of
+/// this id.
 ///
 /// # Errors
 /// What the database says.
 pub async fn by_code(db: &Db, whose: Whose<'_>, code: &str) -> Result<Option<Trace>> {
+    // They are read out and typed.
+    let shown = code.to_ascii_uppercase();
     let mut sql = Statement::new("SELECT * FROM traces WHERE (id IN (SELECT trace_id FROM trace_codes WHERE code = ");
-    sql.bind(code).push(") OR id = ").bind(code).push(")");
+    sql.bind(&*shown).push(") OR id = ").bind(code).push(")");
     if let Whose::Tenant(id) = whose {
         sql.push(" AND tenant_id = ").bind(id);
     }

@@ -13,7 +13,7 @@ use crate::{
     world::{Backend, text},
 };
 
-on_both!(what_ends_is_shown_and_measured, warnings_are_said_by_one_node_a_day,);
+on_both!(what_ends_is_shown_and_measured, tokens_of_the_api_end_too, warnings_are_said_by_one_node_a_day,);
 
 /// A tenant with a secret and a certificate that end, as of the test's clock.
 async fn desk(backend: Backend) -> Desk {
@@ -80,6 +80,61 @@ async fn what_ends_is_shown_and_measured(backend: Backend) {
     assert_eq!(line(&metrics().await), Some(before - 100));
     assert!(metrics().await.contains("kind=\"directory_token\",tenant=\"acme\",name=\"people\""));
     assert!(ada.get(&desk.at("/admin/acme")).await.body.contains("class=\"count\">1<"));
+}
+
+async fn acme(desk: &Desk) -> String {
+    gatehouse::store::tenants::find_by_name(&desk.app.db, "acme").await.unwrap().unwrap().id
+}
+
+async fn tokens_of_the_api_end_too(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let end = gatehouse::moment::Moment(desk.clock.now() + 20 * 86_400 + 5).machine();
+    let bot = "0123456789abcdef0123456789abcdef";
+    let file = format!(
+        "tenants:\n- name: acme\n  service_tokens:\n  - {{name: bot, token: {bot}, scopes: [admin], expires_at: \"{end}\"}}\n  \
+         - {{name: off, token: {bot}-, enabled: false, scopes: [admin], expires_at: \"{end}\"}}\n"
+    );
+    desk.apply(&file).await;
+    let id = desk.user_id("ada@acme.example").await;
+    let (tenant, now) = (acme(&desk).await, desk.clock.now());
+    let sql = format!(
+        "INSERT INTO personal_tokens (id, user_id, name, fingerprint, scopes, expires_at, created_at) \
+         VALUES ('p', '{id}', 'laptop', 'f', '[]', {}, {now})",
+        now + 10 * 86_400 + 5
+    );
+    desk.sql(sql.leak()).await;
+    let sql = format!(
+        "INSERT INTO setup_links (id, link_hash, tenant_id, connection, with_directory, with_domain, made_by, created_at, expires_at) \
+         VALUES ('l', 'h', '{tenant}', 'wanted', FALSE, FALSE, 'ada', {now}, {})",
+        now + 3 * 86_400 + 5
+    );
+    desk.sql(sql.leak()).await;
+    let mut ada = desk.ada().await;
+    let page = ada.get(&desk.at("/admin/acme/expiring")).await;
+    for words in [
+        "/admin/acme/service_tokens/bot",
+        "in 20 days",
+        "laptop of ada@acme.example",
+        "in 10 days",
+        "/admin/acme/setup-links",
+        "in 3 days",
+    ] {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+    assert!(!page.body.contains("/service_tokens/off"), "what opens nothing ends for nobody: {}", page.body);
+    let mut eve = desk.browser("other", "eve@other.example").await;
+    let other = eve.get(&desk.at("/admin/other/expiring")).await;
+    assert!(other.body.contains("Nothing here ends"), "{}", other.body);
+    expiry::refresh(&desk.app).await.unwrap();
+    let metrics = Browser::new().get(&desk.at("/metrics")).await.body;
+    for series in
+        ["kind=\"service_token\",tenant=\"acme\",name=\"bot\"", "kind=\"personal_token\",tenant=\"acme\",name=\"laptop of"]
+    {
+        assert!(metrics.contains(series), "{series}: {metrics}");
+    }
+    assert!(!metrics.contains("setup_link"));
+    // Two things that somebody should look at; a link that lasts for days is none.
+    assert!(ada.get(&desk.at("/admin/acme")).await.body.contains("class=\"count\">2<"));
 }
 
 async fn warnings_are_said_by_one_node_a_day(backend: Backend) {

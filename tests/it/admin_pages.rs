@@ -1,9 +1,8 @@
-//! The pages of /admin: who may see which, whose forms count, and that what a form says becomes what a file would have said.
+//! The pages of /admin: whose forms count, and that what a form says becomes what a file would have said.
 
 use axum::http::Method;
 use gatehouse::{
     apply::single::{self, Noun},
-    router,
     store::{tenants, users},
 };
 use serde_json::{Value, json};
@@ -15,7 +14,6 @@ use crate::{
 };
 
 on_both!(
-    every_page_is_for_whoever_administers_it,
     no_form_of_another_counts,
     a_connection_from_choice_to_deletion,
     what_was_typed_stays_beside_what_is_wrong,
@@ -119,148 +117,6 @@ impl Desk {
         let all: Vec<_> = [("csrf", csrf.as_str())].into_iter().chain(fields.iter().copied()).collect();
         browser.post(&self.at(to), &all).await
     }
-}
-
-/// One thing of each noun, as pages call it.
-const THINGS: [(&str, &str); 11] = [
-    ("connections", "okta"),
-    ("clients", "web"),
-    ("users", "bob@acme.example"),
-    ("teams", "sre"),
-    ("directories", "people"),
-    ("service_tokens", "bot"),
-    ("trusted_issuers", "idp"),
-    ("external_identities", "ci"),
-    ("virtual_accounts", "batch"),
-    ("resources", "model:gpt"),
-    ("sites", "wiki"),
-];
-
-/// Every page there is, and who may see it: `p` platform administrators alone, `t` the tenant's own too.
-pub fn pages(user: &str) -> Vec<(char, Method, String)> {
-    let mut all = vec![
-        ('p', Method::GET, "/admin/_/tenants".to_owned()),
-        ('p', Method::GET, "/admin/_/tenants/new".to_owned()),
-        ('p', Method::GET, "/admin/_/sign-ins".to_owned()),
-        ('t', Method::GET, "/admin/acme/sign-ins".to_owned()),
-        ('p', Method::POST, "/admin/_/tenants".to_owned()),
-        ('p', Method::GET, "/admin/_/audit".to_owned()),
-        ('p', Method::GET, "/admin/_/audit/export".to_owned()),
-        ('p', Method::POST, "/admin/_/audit/verification".to_owned()),
-        ('p', Method::GET, "/admin/_/keys".to_owned()),
-        ('p', Method::GET, "/admin/_/keys/saml-sign/rotate".to_owned()),
-        ('p', Method::POST, "/admin/_/keys/saml-sign/rotate".to_owned()),
-        ('p', Method::GET, "/admin/_/expiring".to_owned()),
-        ('t', Method::GET, "/admin/acme/expiring".to_owned()),
-        ('t', Method::GET, "/admin/acme/invites".to_owned()),
-        ('t', Method::POST, "/admin/acme/invites".to_owned()),
-        ('t', Method::GET, "/admin/acme/invites/new".to_owned()),
-        ('t', Method::POST, "/admin/acme/invites/none/resend".to_owned()),
-        ('t', Method::POST, "/admin/acme/invites/none/revoke".to_owned()),
-        ('t', Method::GET, "/admin/acme/resources/model:gpt/collaborators".to_owned()),
-        ('t', Method::POST, "/admin/acme/resources/model:gpt/collaborators".to_owned()),
-        ('t', Method::POST, "/admin/acme/resources/model:gpt/role".to_owned()),
-        ('t', Method::GET, "/admin/acme/resources/model:gpt/collaborators/remove?kind=external_identity&name=ci".to_owned()),
-        ('t', Method::POST, "/admin/acme/resources/model:gpt/collaborators/remove?kind=external_identity&name=nobody".to_owned()),
-        ('t', Method::GET, "/admin/acme/service_tokens/bot/token".to_owned()),
-        ('t', Method::POST, "/admin/acme/service_tokens/bot/token".to_owned()),
-        ('t', Method::GET, "/admin/acme".to_owned()),
-        ('t', Method::GET, "/admin/acme/audit".to_owned()),
-        ('t', Method::GET, "/admin/acme/audit/export".to_owned()),
-        ('t', Method::GET, "/admin/acme/directories/people/token".to_owned()),
-        ('t', Method::POST, "/admin/acme/directories/people/token".to_owned()),
-        ('t', Method::POST, "/admin/acme/directories/people/tokens/none/revoke".to_owned()),
-        ('t', Method::GET, "/admin/acme/settings".to_owned()),
-        ('t', Method::POST, "/admin/acme/settings".to_owned()),
-        ('t', Method::GET, "/admin/acme/connections/okta/test".to_owned()),
-        ('t', Method::POST, "/admin/acme/connections/okta/test".to_owned()),
-        ('t', Method::GET, format!("/admin/acme/users/{user}")),
-        ('t', Method::GET, format!("/admin/acme/users/{user}/edit")),
-        ('t', Method::POST, format!("/admin/acme/users/{user}/edit")),
-        ('t', Method::GET, format!("/admin/acme/users/{user}/deactivate")),
-        ('t', Method::POST, format!("/admin/acme/users/{user}/deactivate")),
-        ('t', Method::POST, format!("/admin/acme/users/{user}/activate")),
-    ];
-    all.extend([
-        ('t', Method::GET, "/admin/acme/domains".to_owned()),
-        ('t', Method::POST, "/admin/acme/domains".to_owned()),
-        ('t', Method::GET, "/admin/acme/domains/acme.example/delete".to_owned()),
-        ('t', Method::POST, "/admin/acme/domains/acme.example/delete".to_owned()),
-        ('t', Method::POST, "/admin/acme/domains/acme.example/check".to_owned()),
-        ('p', Method::POST, "/admin/acme/domains/acme.example/accept".to_owned()),
-        ('t', Method::GET, "/admin/acme/setup-links".to_owned()),
-        ('t', Method::POST, "/admin/acme/setup-links".to_owned()),
-        ('t', Method::POST, "/admin/acme/setup-links/none/revoke".to_owned()),
-    ]);
-    for thing in ["connections/okta", "connections/new", "trusted_issuers/idp"] {
-        all.push(('t', Method::POST, format!("/admin/acme/{thing}/check")));
-    }
-    for (noun, name) in THINGS {
-        let level = if noun == "sites" { 'p' } else { 't' };
-        all.extend([
-            (level, Method::GET, format!("/admin/acme/{noun}")),
-            (level, Method::POST, format!("/admin/acme/{noun}")),
-            (level, Method::GET, format!("/admin/acme/{noun}/new")),
-            (level, Method::GET, format!("/admin/acme/{noun}/{name}/delete")),
-            (level, Method::POST, format!("/admin/acme/{noun}/{name}/delete")),
-        ]);
-        if noun != "users" {
-            all.push((level, Method::GET, format!("/admin/acme/{noun}/{name}")));
-        }
-        if !["users", "resources"].contains(&noun) {
-            all.push((level, Method::POST, format!("/admin/acme/{noun}/{name}")));
-        }
-    }
-    all
-}
-
-async fn every_page_is_for_whoever_administers_it(backend: Backend) {
-    let desk = Desk::new(backend).await;
-    let bob = desk.user_id("bob@acme.example").await;
-    let mut nobody = Browser::new();
-    let mut member = desk.browser("acme", "bob@acme.example").await;
-    let mut own = desk.ada().await;
-    let mut other = desk.browser("other", "eve@other.example").await;
-    for (level, method, page) in pages(&bob) {
-        let url = desk.at(&page);
-        let ask = async |browser: &mut Browser| browser.send(method.clone(), &url, &[], None).await;
-        let answer = ask(&mut nobody).await;
-        let to = answer.location().unwrap_or_default().to_owned();
-        assert!(
-            answer.status == 303 && to.starts_with("/login?to=%2Fadmin"),
-            "{method} {page} for nobody: {} {to}",
-            answer.status
-        );
-        assert_eq!(ask(&mut member).await.status, 403, "{method} {page} for a user");
-        if method == Method::POST {
-            // Without a form's token nobody gets that far; that comes below.
-            assert_eq!(ask(&mut own).await.status, 403, "{method} {page} without a token");
-            continue;
-        }
-        assert_eq!(ask(&mut other).await.status, 404, "{method} {page} for another tenant's administrator");
-        let expected = if level == 'p' { 404 } else { 200 };
-        assert_eq!(ask(&mut own).await.status, expected, "{method} {page} for the tenant's administrator");
-    }
-    // A platform administrator has them all.
-    users::set_platform(&desk.app.db, &desk.user_id("ada@acme.example").await, true, desk.clock.now()).await.unwrap();
-    let mut everything = desk.browser("acme", "ada@acme.example").await;
-    for (_, method, page) in pages(&bob).into_iter().filter(|(_, method, _)| method == Method::GET) {
-        assert_eq!(everything.send(method, &desk.at(&page), &[], None).await.status, 200, "{page} for a platform administrator");
-    }
-    // Forms: another tenant's administrator has a token of their own, and still nothing of this tenant.
-    let csrf = other.get(&desk.at("/admin/other/settings")).await.csrf();
-    for (_, _, page) in pages(&bob).into_iter().filter(|(_, method, _)| method == Method::POST) {
-        assert_eq!(
-            other.post(&desk.at(&page), &[("csrf", &csrf)]).await.status,
-            404,
-            "{page} for another tenant's administrator"
-        );
-    }
-    assert!(desk.stored(Noun::Connections, "okta").await.is_some());
-    // Whoever is an administrator no more sees nothing from then on.
-    desk.sql("UPDATE users SET admin = FALSE, platform = FALSE").await;
-    assert_eq!(own.get(&desk.at("/admin/acme")).await.status, 403);
-    assert!(router::router(desk.app.clone()).has_routes());
 }
 
 async fn no_form_of_another_counts(backend: Backend) {

@@ -15,6 +15,7 @@ on_both!(
     every_noun_is_served,
     who_has_looked_is_told_of_others_changes,
     what_is_lost_is_named_before,
+    what_the_pages_tell_of_a_user,
     bodies_are_judged_field_by_field,
 );
 
@@ -98,9 +99,9 @@ impl Askers {
 pub fn area(path: &str) -> &'static str {
     let rest = path.strip_prefix("/api/v1/").unwrap();
     match rest.split('/').collect::<Vec<_>>().as_slice() {
-        ["audit", ..] | ["tenants", _, "sign_ins", ..] => "audit",
-        ["users", ..] => "users",
-        ["invites", ..] => "invites",
+        ["audit" | "sign_ins", ..] | ["tenants", _, "sign_ins", ..] => "audit",
+        ["users", ..] | ["tenants", _, "users", ..] => "users",
+        ["invites", ..] | ["tenants", _, "invites", ..] => "invites",
         ["personal_tokens", ..] => "personal_tokens",
         ["keys", ..] => "keys",
         ["expiring"] | ["tenants", _, "expiring"] => "tenants",
@@ -140,6 +141,24 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
         ("DELETE", "/api/v1/tenants/{tenant}/directories/{name}/tokens/{id}") => {
             ("tenants/acme/directories/people/tokens/none", None, [404, 404, 404])
         }
+        ("GET", "/api/v1/sign_ins") => ("sign_ins", None, [403, 403, 200]),
+        ("GET", "/api/v1/sign_ins/{name}") => ("sign_ins/none", None, [403, 403, 404]),
+        ("POST", "/api/v1/tenants/{tenant}/users/{name}/deactivate") => {
+            ("tenants/acme/users/GIL/deactivate", None, [404, 200, 200])
+        }
+        ("POST", "/api/v1/tenants/{tenant}/users/{name}/activate") => ("tenants/acme/users/GIL/activate", None, [404, 200, 200]),
+        ("GET", "/api/v1/tenants/{tenant}/users/{name}/receipts") => ("tenants/acme/users/GIL/receipts", None, [404, 200, 200]),
+        ("GET", "/api/v1/tenants/{tenant}/users/{name}/identities") => {
+            ("tenants/acme/users/gil@acme.example/identities", None, [404, 200, 200])
+        }
+        ("GET", "/api/v1/tenants/{tenant}/users/{name}/teams") => ("tenants/acme/users/GIL/teams", None, [404, 200, 200]),
+        ("GET", "/api/v1/tenants/{tenant}/users/{name}/sessions") => ("tenants/acme/users/GIL/sessions", None, [404, 200, 200]),
+        ("GET", "/api/v1/tenants/{tenant}/invites") => ("tenants/acme/invites", None, [404, 200, 200]),
+        ("POST", "/api/v1/tenants/{tenant}/invites") => {
+            ("tenants/acme/invites", Some(json!({"email": "for-WHO@acme.example"})), [404, 201, 201])
+        }
+        ("DELETE", "/api/v1/tenants/{tenant}/invites/{name}") => ("tenants/acme/invites/none", None, [404, 404, 404]),
+        ("POST", "/api/v1/tenants/{tenant}/invites/{name}/resend") => ("tenants/acme/invites/none/resend", None, [404, 404, 404]),
         // These speak for the administrator's own tenant alone.
         ("POST", "/api/v1/users/{id}/deactivate") => ("users/GIL/deactivate", None, [404, 200, 404]),
         ("POST", "/api/v1/users/{id}/activate") => ("users/GIL/activate", None, [404, 200, 404]),
@@ -290,6 +309,47 @@ async fn what_is_lost_is_named_before(backend: Backend) {
     assert_eq!(askers.ask("own", "DELETE", &format!("{ada}?force=true"), &[], None).await.status, 200);
     assert_eq!(askers.ask("platform", "DELETE", "tenants/acme?confirm=acme", &[], None).await.status, 200);
     assert_eq!(askers.ask("platform", "GET", "tenants/acme", &[], None).await.status, 404);
+}
+
+/// As on the page of a user, and for the deployment's administrators of any tenant.
+async fn what_the_pages_tell_of_a_user(backend: Backend) {
+    let askers = Askers::new(backend).await;
+    let world = &askers.world;
+    world
+        .sql(
+            "INSERT INTO identities (id, connection_id, issuer, subject, user_id, created_at, last_seen_at) \
+             SELECT 'i', c.id, 'https://acme.okta.com', '00u1', u.id, 1, 1 FROM users u, connections c \
+             WHERE c.name = 'tested' AND u.email = 'bob@acme.example'",
+        )
+        .await;
+    let bob = "tenants/acme/users/bob@acme.example";
+    for who in ["own", "platform"] {
+        let get = async |path: &str| askers.ask(who, "GET", &format!("{bob}/{path}"), &[], None).await.json();
+        let found = get("identities").await;
+        let first = &found["identities"][0];
+        assert_eq!((text(first, "connection"), text(first, "subject")), ("tested", "00u1"), "{found}");
+        assert_eq!(found["directories"], json!([]));
+        assert_eq!(get("teams").await["teams"], json!([{"team": "sre", "directory": null, "group": null}]));
+        assert!(get("sessions").await["sessions"].is_array());
+    }
+    // Of another tenant than their own, by whoever administers all: as on the pages.
+    let (carl, invites) = ("tenants/other/users/carl@other.example", "tenants/other/invites");
+    let guest = Some(json!({"email": "guest@other.example"}));
+    for (who, method, path, body, status) in [
+        ("own", "POST", format!("{carl}/deactivate"), Some(json!({"force": true})), 404),
+        ("platform", "POST", format!("{carl}/deactivate"), Some(json!({"force": true})), 200),
+        ("platform", "POST", format!("{carl}/activate"), None, 200),
+        ("own", "POST", invites.to_owned(), guest.clone(), 404),
+        ("platform", "POST", invites.to_owned(), guest, 201),
+    ] {
+        let answer = askers.ask(who, method, &path, &[], body).await;
+        assert_eq!(answer.status, status, "{method} {path} by {who}: {}", answer.body);
+    }
+    let id = askers.ask("platform", "GET", invites, &[], None).await.json()["invites"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(askers.ask("platform", "GET", "invites", &[], None).await.json()["invites"], json!([]), "not into their own");
+    assert_eq!(askers.ask("platform", "POST", &format!("{invites}/{id}/resend"), &[], None).await.status, 200);
+    assert_eq!(askers.ask("own", "DELETE", &format!("tenants/acme/invites/{id}"), &[], None).await.status, 404, "another's");
+    assert_eq!(askers.ask("platform", "DELETE", &format!("{invites}/{id}"), &[], None).await.status, 204);
 }
 
 async fn bodies_are_judged_field_by_field(backend: Backend) {

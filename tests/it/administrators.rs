@@ -328,5 +328,6 @@ tenants:
     let gone = entries(&world, "delete").await;
     let entry = &gone[0];
     assert_eq!((gone.len(), entry.subject.as_str(), entry.via.as_str()), (1, "external identity acme/runner", "command"));
-    assert_eq!(entry.changes, serde_json::json!({"lost": {"is": ["viewer on model gpt"]}}));
+    assert_eq!(entry.changes["lost"], serde_json::json!({"is": ["viewer on model gpt"]}));
+    assert_eq!(entry.changes["issuer"], serde_json::json!({"was": "ci"}));
 }

@@ -324,7 +324,7 @@ async fn pruning_lists_the_roles_that_are_lost(db: &Db) {
         "- virtual account acme/robot (loses viewer on model gpt)",
         "- team acme/sre (loses manager on model gpt)",
         "- user acme/ada@acme.example (loses editor on model gpt)",
-        "- trusted issuer acme/github",
+        "- trusted issuer acme/github (loses the issuer and claims of team sre)",
         "- site acme/app",
     ] {
         assert!(lines.contains(&line), "{line}\n--\n{plan}");

@@ -213,7 +213,12 @@ async fn traces_are_their_tenants_alone(backend: Backend) {
     let id = async |name| tenants::find_by_name(&sso.app.db, name).await.unwrap().unwrap().id;
     let (acme, other) = (id("acme").await, id("other").await);
     assert!(traces::by_code(&sso.app.db, Whose::Tenant(&acme), &code).await.unwrap().is_some());
-    for code in [&code, &trace.id] {
+    let small = code.to_lowercase();
+    assert_eq!(
+        traces::by_code(&sso.app.db, Whose::Tenant(&acme), &small).await.unwrap().map(|found| found.id),
+        Some(trace.id.clone())
+    );
+    for code in [&code, &small, &trace.id] {
         assert_eq!(traces::by_code(&sso.app.db, Whose::Tenant(&other), code).await.unwrap(), None);
     }
     assert_eq!((all(&sso, Whose::Tenant(&acme)).await.len(), all(&sso, Whose::Tenant(&other)).await.len()), (1, 0));

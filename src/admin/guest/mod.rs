@@ -18,24 +18,37 @@ mod extras;
 mod fields;
 mod page;
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
+use axum::{Router, http::Method, routing::MethodRouter};
 
 use crate::app::App;
 
 /// What the path of a link begins with; what follows is a secret.
 pub const BELOW: &str = "/setup/";
 
+type Serve = fn(MethodRouter<App>) -> MethodRouter<App>;
+
+/// What a link opens: the router is made of this list, and so is the test of what nobody else gets.
+#[rustfmt::skip]
+fn all() -> Vec<(Method, &'static str, Serve)> {
+    vec![
+        (Method::GET, "/setup", |r| r.get(page::show)),
+        (Method::POST, "/setup", |r| r.post(connection::save)),
+        (Method::POST, "/setup/check", |r| r.post(connection::check)),
+        (Method::POST, "/setup/domain", |r| r.post(extras::domain)),
+        (Method::POST, "/setup/domain/check", |r| r.post(extras::look)),
+        (Method::POST, "/setup/token", |r| r.post(extras::token)),
+        (Method::POST, "/setup/finish", |r| r.post(enter::finish)),
+        (Method::GET, "/setup/{token}", |r| r.get(enter::enter)),
+    ]
+}
+
 /// The guests' pages.
 pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/setup", get(page::show).post(connection::save))
-        .route("/setup/check", post(connection::check))
-        .route("/setup/domain", post(extras::domain))
-        .route("/setup/domain/check", post(extras::look))
-        .route("/setup/token", post(extras::token))
-        .route("/setup/finish", post(enter::finish))
-        .route("/setup/{token}", get(enter::enter))
+    all().into_iter().fold(Router::new(), |router, (_, path, serve)| router.route(path, serve(MethodRouter::new())))
+}
+
+/// Method and path of each, for the tests of who may.
+#[must_use]
+pub fn surface() -> Vec<(Method, &'static str)> {
+    all().into_iter().map(|(method, path, _)| (method, path)).collect()
 }

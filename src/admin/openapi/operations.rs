@@ -195,6 +195,7 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
             ("/{noun}", Some(noun)) => many(method, noun),
             ("/{noun}/{name}", Some(noun)) => one(method, noun),
             ("/{noun}/{name}/check", Some(noun)) if *method == Method::POST => Some(check(noun)),
+            (rest, _) if rest.starts_with("/users/") || rest.starts_with("/invites") => people_of(method, rest),
             (rest, _) => onboarding::of(method, rest).or_else(|| deeds::of_tenant(method, rest)),
         };
     }
@@ -267,7 +268,7 @@ fn one(method: &Method, noun: Noun) -> Option<Operation> {
             .conditional()
             .fails([404, 409, 422]),
         Method::DELETE => operation(format!("delete{name}"), tag, format!("Delete a {word}."))
-            .query([force(), query("confirm", &text(), "The name again, where something is lost with it.")])
+            .query([force(), query("confirm", &text(), "The name again, where something is lost with it: roles, records, identities, what other things need it for, sign-ins at applications.")])
             .answers(200, reference("Deleted"))
             .conditional()
             .fails([404, 409]),
@@ -346,6 +347,14 @@ fn user(method: &Method, path: &str) -> Option<Operation> {
         }
         _ => return None,
     })
+}
+
+/// The same of any tenant, as of the asker's own.
+fn people_of(method: &Method, rest: &str) -> Option<Operation> {
+    let own = format!("/api/v1{}", rest.replace("{name}", "{id}"));
+    let operation = user(method, &own).or_else(|| invites(method, &own));
+    let operation = operation.map(|operation| Operation { name: format!("{}Of", operation.name), ..operation });
+    operation.or_else(|| deeds::of_user(method, rest)).map(|operation| operation.fails([404]))
 }
 
 fn invites(method: &Method, path: &str) -> Option<Operation> {

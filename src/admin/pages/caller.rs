@@ -113,6 +113,7 @@ pub fn missing(what: &str) -> PageError {
     PageError::new(StatusCode::NOT_FOUND, "not_found", "Not found", explanation, "unknown to this operator")
         .advise("Go back to the overview.")
         .way_on("/admin".to_owned(), "Overview")
+        .for_operators()
 }
 
 fn not_administrator(user_id: &str) -> PageError {

@@ -68,7 +68,10 @@ fn title(kind: Kind) -> &'static str {
         Kind::ProviderCertificate => "Certificate of a SAML provider",
         Kind::ClientSecret => "Client secret at a provider",
         Kind::DirectoryToken => "Token of a directory",
+        Kind::ServiceToken => "Service token of the admin API",
+        Kind::PersonalToken => "Personal token of the admin API",
         Kind::Invite => "Invite",
+        Kind::SetupLink => "Set-up link",
         Kind::SigningKey => "Key that signs tokens",
         Kind::SamlKey => "Key towards SAML providers",
         Kind::TlsCertificate => "TLS certificate",
@@ -80,7 +83,10 @@ fn advice(kind: Kind) -> &'static str {
         Kind::ProviderCertificate => "Take the provider's new certificate over here",
         Kind::ClientSecret => "Make a new secret at the provider, and enter it here with its day",
         Kind::DirectoryToken => "Make a token, and enter it at the directory",
+        Kind::ServiceToken => "Make a new token on its page, give it to the program, and set another end",
+        Kind::PersonalToken => "Whoever it belongs to makes another one, or lets it end",
         Kind::Invite => "Send it again if it is still wanted",
+        Kind::SetupLink => "Make another one if the connection is not set up by then",
         Kind::SigningKey => "The next one follows by itself",
         Kind::SamlKey => {
             "The next one follows by itself; providers that do not read our metadata must know its certificate by then"
@@ -95,7 +101,10 @@ fn href(ending: &Ending) -> Option<String> {
     match ending.kind {
         Kind::ProviderCertificate | Kind::ClientSecret => of("connections").map(|list| format!("{list}/{}", name())),
         Kind::DirectoryToken => of("directories").map(|list| format!("{list}/{}", name())),
+        Kind::ServiceToken => of("service_tokens").map(|list| format!("{list}/{}", name())),
+        Kind::PersonalToken => None,
         Kind::Invite => of("invites"),
+        Kind::SetupLink => of("setup-links"),
         Kind::SigningKey | Kind::SamlKey => Some("/admin/_/keys".to_owned()),
         Kind::TlsCertificate => None,
     }

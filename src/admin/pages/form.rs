@@ -42,7 +42,7 @@ pub struct Field {
     pub kind: Kind,
     /// Folded away at first.
     pub advanced: bool,
-    /// Cannot be changed once the thing is there.
+    /// Cannot be changed once the thing is there and has it.
     pub fixed: bool,
 }
 
@@ -65,6 +65,12 @@ impl Field {
     pub const fn fixed(mut self) -> Self {
         self.fixed = true;
         self
+    }
+
+    /// Whether it stays as it is stored: what a thing has lost since, as the issuer that was deleted, can be chosen anew.
+    #[must_use]
+    pub fn stays(&self, stored: &Value) -> bool {
+        self.fixed && found(self, stored).is_some_and(|value| !value.is_null())
     }
 }
 
@@ -210,9 +216,10 @@ impl Shown {
 #[must_use]
 pub fn show(fields: &[Field], posted: Option<Posted<'_>>, stored: &Value, faults: &[Fault], kept: bool) -> Vec<Shown> {
     let shown = fields.iter().map(|field| {
+        let stays = kept && field.stays(stored);
         let value = match posted {
             _ if matches!(field.kind, Kind::Secret | Kind::Claims) => String::new(),
-            _ if field.fixed && kept => text_of(field, stored),
+            _ if stays => text_of(field, stored),
             Some(posted) => posted(field.path).unwrap_or_default().to_owned(),
             None => text_of(field, stored),
         };
@@ -222,7 +229,8 @@ pub fn show(fields: &[Field], posted: Option<Posted<'_>>, stored: &Value, faults
         };
         let own: Vec<&str> = faults.iter().filter(|f| belongs(fields, &f.path, field)).map(|f| f.text.as_str()).collect();
         let error = (!own.is_empty()).then(|| own.join(". "));
-        Shown { field: *field, id: field.path.replace('.', "-"), value, rows, error, kept }
+        let (id, field) = (field.path.replace('.', "-"), Field { fixed: stays, ..*field });
+        Shown { field, id, value, rows, error, kept }
     });
     shown.collect()
 }

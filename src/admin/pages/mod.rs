@@ -41,69 +41,117 @@ mod users;
 
 use axum::{
     Router,
-    http::header,
+    http::{Method, header},
     middleware,
     response::Response,
-    routing::{get, post},
+    routing::MethodRouter,
 };
 
 use crate::{app::App, page};
 
+/// A page, or a form that is sent to one.
+struct Page {
+    method: Method,
+    path: &'static str,
+    serve: fn(MethodRouter<App>) -> MethodRouter<App>,
+}
+
+/// All pages: the router is made of this list, and so is the test of who may see which.
+#[rustfmt::skip]
+fn all() -> Vec<Page> {
+    let get = |path, serve| Page { method: Method::GET, path, serve };
+    let post = |path, serve| Page { method: Method::POST, path, serve };
+    vec![
+        get("/admin", |r| r.get(overview::show)),
+        get("/admin/_/tenants", |r| r.get(tenants::list)),
+        post("/admin/_/tenants", |r| r.post(tenants::create)),
+        get("/admin/_/tenants/new", |r| r.get(tenants::new)),
+        get("/admin/_/audit", |r| r.get(audit::of_platform)),
+        get("/admin/_/audit/export", |r| r.get(audit::export)),
+        post("/admin/_/audit/verification", |r| r.post(audit::verify)),
+        get("/admin/_/keys", |r| r.get(keys::list)),
+        get("/admin/_/keys/{key}/rotate", |r| r.get(keys::ask)),
+        post("/admin/_/keys/{key}/rotate", |r| r.post(keys::rotate)),
+        get("/admin/_/expiring", |r| r.get(expiring::of_platform)),
+        get("/admin/{tenant}/expiring", |r| r.get(expiring::of_tenant)),
+        get("/admin/{tenant}/audit", |r| r.get(audit::of_tenant)),
+        get("/admin/{tenant}/audit/export", |r| r.get(audit::export_of_tenant)),
+        get("/admin/_/tokens", |r| r.get(tokens::list)),
+        post("/admin/_/tokens", |r| r.post(tokens::create)),
+        get("/admin/_/tokens/{id}/revoke", |r| r.get(tokens::ask)),
+        post("/admin/_/tokens/{id}/revoke", |r| r.post(tokens::revoke)),
+        get("/admin/{tenant}", |r| r.get(overview::of_tenant)),
+        get("/admin/{tenant}/settings", |r| r.get(things::settings)),
+        post("/admin/{tenant}/settings", |r| r.post(things::save_settings)),
+        get("/admin/{tenant}/settings/delete", |r| r.get(tenants::ask)),
+        post("/admin/{tenant}/settings/delete", |r| r.post(tenants::delete)),
+        get("/admin/{tenant}/domains", |r| r.get(domains::list)),
+        post("/admin/{tenant}/domains", |r| r.post(domains::begin)),
+        post("/admin/{tenant}/domains/{domain}/check", |r| r.post(domains::check)),
+        post("/admin/{tenant}/domains/{domain}/accept", |r| r.post(domains::accept)),
+        get("/admin/{tenant}/domains/{domain}/delete", |r| r.get(domains::ask)),
+        post("/admin/{tenant}/domains/{domain}/delete", |r| r.post(domains::delete)),
+        get("/admin/{tenant}/setup-links", |r| r.get(setup_links::list)),
+        post("/admin/{tenant}/setup-links", |r| r.post(setup_links::create)),
+        post("/admin/{tenant}/setup-links/{id}/revoke", |r| r.post(setup_links::revoke)),
+        get("/admin/{tenant}/users", |r| r.get(users::list)),
+        post("/admin/{tenant}/users", |r| r.post(users::create)),
+        get("/admin/{tenant}/users/new", |r| r.get(users::new)),
+        get("/admin/{tenant}/users/{id}", |r| r.get(users::show)),
+        get("/admin/{tenant}/users/{id}/deactivate", |r| r.get(users::confirm)),
+        post("/admin/{tenant}/users/{id}/deactivate", |r| r.post(users::deactivate)),
+        post("/admin/{tenant}/users/{id}/activate", |r| r.post(users::activate)),
+        get("/admin/{tenant}/users/{id}/edit", |r| r.get(users::edit)),
+        post("/admin/{tenant}/users/{id}/edit", |r| r.post(users::save)),
+        get("/admin/{tenant}/users/{id}/delete", |r| r.get(users::ask)),
+        post("/admin/{tenant}/users/{id}/delete", |r| r.post(users::delete)),
+        get("/admin/{tenant}/connections/{name}/test", |r| r.get(trial::show)),
+        post("/admin/{tenant}/connections/{name}/test", |r| r.post(trial::begin)),
+        get("/admin/{tenant}/directories/{name}/token", |r| r.get(directories::ask)),
+        post("/admin/{tenant}/directories/{name}/token", |r| r.post(directories::make)),
+        get("/admin/{tenant}/directories/{name}/tokens/{id}/revoke", |r| r.get(directories::confirm)),
+        post("/admin/{tenant}/directories/{name}/tokens/{id}/revoke", |r| r.post(directories::revoke)),
+        get("/admin/{tenant}/invites", |r| r.get(invites::list)),
+        post("/admin/{tenant}/invites", |r| r.post(invites::create)),
+        get("/admin/{tenant}/invites/new", |r| r.get(invites::new)),
+        post("/admin/{tenant}/invites/{id}/resend", |r| r.post(invites::resend)),
+        get("/admin/{tenant}/invites/{id}/revoke", |r| r.get(invites::ask)),
+        post("/admin/{tenant}/invites/{id}/revoke", |r| r.post(invites::revoke)),
+        get("/admin/{tenant}/resources/new", |r| r.get(resources::new)),
+        get("/admin/{tenant}/resources/{name}", |r| r.get(resources::show)),
+        post("/admin/{tenant}/resources/{name}/role", |r| r.post(resources::set)),
+        get("/admin/{tenant}/resources/{name}/collaborators", |r| r.get(resources::find)),
+        post("/admin/{tenant}/resources/{name}/collaborators", |r| r.post(resources::add)),
+        get("/admin/{tenant}/resources/{name}/collaborators/remove", |r| r.get(resources::ask)),
+        post("/admin/{tenant}/resources/{name}/collaborators/remove", |r| r.post(resources::remove)),
+        get("/admin/{tenant}/service_tokens/{name}/token", |r| r.get(tokens::ask_renewal)),
+        post("/admin/{tenant}/service_tokens/{name}/token", |r| r.post(tokens::renew)),
+        get("/admin/_/sign-ins", |r| r.get(sign_ins::of_all)),
+        get("/admin/_/sign-ins/{code}", |r| r.get(sign_ins::show_any)),
+        get("/admin/{tenant}/sign-ins", |r| r.get(sign_ins::of_tenant)),
+        get("/admin/{tenant}/sign-ins/{code}", |r| r.get(sign_ins::show)),
+        get("/admin/{tenant}/{noun}", |r| r.get(things::list)),
+        post("/admin/{tenant}/{noun}", |r| r.post(things::create)),
+        get("/admin/{tenant}/{noun}/new", |r| r.get(things::new)),
+        get("/admin/{tenant}/{noun}/{name}", |r| r.get(things::edit)),
+        post("/admin/{tenant}/{noun}/{name}", |r| r.post(things::save)),
+        post("/admin/{tenant}/{noun}/{name}/check", |r| r.post(check::check)),
+        get("/admin/{tenant}/{noun}/{name}/delete", |r| r.get(things::ask)),
+        post("/admin/{tenant}/{noun}/{name}/delete", |r| r.post(things::delete)),
+    ]
+}
+
 /// The pages; they need the session layer around them.
 pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/admin", get(overview::show))
-        .route("/admin/_/tenants", get(tenants::list).post(tenants::create))
-        .route("/admin/_/tenants/new", get(tenants::new))
-        .route("/admin/_/audit", get(audit::of_platform))
-        .route("/admin/_/audit/export", get(audit::export))
-        .route("/admin/_/audit/verification", post(audit::verify))
-        .route("/admin/_/keys", get(keys::list))
-        .route("/admin/_/keys/{key}/rotate", get(keys::ask).post(keys::rotate))
-        .route("/admin/_/expiring", get(expiring::of_platform))
-        .route("/admin/{tenant}/expiring", get(expiring::of_tenant))
-        .route("/admin/{tenant}/audit", get(audit::of_tenant))
-        .route("/admin/{tenant}/audit/export", get(audit::export_of_tenant))
-        .route("/admin/_/tokens", get(tokens::list).post(tokens::create))
-        .route("/admin/_/tokens/{id}/revoke", get(tokens::ask).post(tokens::revoke))
-        .route("/admin/{tenant}", get(overview::of_tenant))
-        .route("/admin/{tenant}/settings", get(things::settings).post(things::save_settings))
-        .route("/admin/{tenant}/domains", get(domains::list).post(domains::begin))
-        .route("/admin/{tenant}/domains/{domain}/check", post(domains::check))
-        .route("/admin/{tenant}/domains/{domain}/accept", post(domains::accept))
-        .route("/admin/{tenant}/domains/{domain}/delete", get(domains::ask).post(domains::delete))
-        .route("/admin/{tenant}/setup-links", get(setup_links::list).post(setup_links::create))
-        .route("/admin/{tenant}/setup-links/{id}/revoke", post(setup_links::revoke))
-        .route("/admin/{tenant}/users", get(users::list).post(users::create))
-        .route("/admin/{tenant}/users/new", get(users::new))
-        .route("/admin/{tenant}/users/{id}", get(users::show))
-        .route("/admin/{tenant}/users/{id}/deactivate", get(users::confirm).post(users::deactivate))
-        .route("/admin/{tenant}/users/{id}/activate", post(users::activate))
-        .route("/admin/{tenant}/users/{id}/edit", get(users::edit).post(users::save))
-        .route("/admin/{tenant}/users/{id}/delete", get(users::ask).post(users::delete))
-        .route("/admin/{tenant}/connections/{name}/test", get(trial::show).post(trial::begin))
-        .route("/admin/{tenant}/directories/{name}/token", get(directories::ask).post(directories::make))
-        .route("/admin/{tenant}/directories/{name}/tokens/{id}/revoke", get(directories::confirm).post(directories::revoke))
-        .route("/admin/{tenant}/invites", get(invites::list).post(invites::create))
-        .route("/admin/{tenant}/invites/new", get(invites::new))
-        .route("/admin/{tenant}/invites/{id}/resend", post(invites::resend))
-        .route("/admin/{tenant}/invites/{id}/revoke", get(invites::ask).post(invites::revoke))
-        .route("/admin/{tenant}/resources/new", get(resources::new))
-        .route("/admin/{tenant}/resources/{name}", get(resources::show))
-        .route("/admin/{tenant}/resources/{name}/role", post(resources::set))
-        .route("/admin/{tenant}/resources/{name}/collaborators", get(resources::find).post(resources::add))
-        .route("/admin/{tenant}/resources/{name}/collaborators/remove", get(resources::ask).post(resources::remove))
-        .route("/admin/{tenant}/service_tokens/{name}/token", get(tokens::ask_renewal).post(tokens::renew))
-        .route("/admin/_/sign-ins", get(sign_ins::of_all))
-        .route("/admin/_/sign-ins/{code}", get(sign_ins::show_any))
-        .route("/admin/{tenant}/sign-ins", get(sign_ins::of_tenant))
-        .route("/admin/{tenant}/sign-ins/{code}", get(sign_ins::show))
-        .route("/admin/{tenant}/{noun}", get(things::list).post(things::create))
-        .route("/admin/{tenant}/{noun}/new", get(things::new))
-        .route("/admin/{tenant}/{noun}/{name}", get(things::edit).post(things::save))
-        .route("/admin/{tenant}/{noun}/{name}/check", post(check::check))
-        .route("/admin/{tenant}/{noun}/{name}/delete", get(things::ask).post(things::delete))
-        .layer(middleware::map_response(scripted))
+    // Methods of one path that come one by one are put together.
+    let router = all().into_iter().fold(Router::new(), |router, page| router.route(page.path, (page.serve)(MethodRouter::new())));
+    router.layer(middleware::map_response(scripted))
+}
+
+/// Method and path of each, for the tests of who may.
+#[must_use]
+pub fn surface() -> Vec<(Method, &'static str)> {
+    all().into_iter().map(|page| (page.method, page.path)).collect()
 }
 
 /// The pages have small scripts of ours, each a file; nothing inline runs. A page that needs more has said so.

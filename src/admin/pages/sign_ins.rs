@@ -10,7 +10,7 @@ use crate::{
     moment::Moment,
     policy::cause::Text,
     store::{
-        tenants::Tenant,
+        tenants::{self, Tenant},
         traces::{self, Filter, Outcome, Trace, Whose},
     },
     story::{self, Step},
@@ -187,7 +187,12 @@ async fn story(app: &App, frame: &Frame, whose: Whose<'_>, tenant: Option<&Tenan
     let found = if code.contains('\0') { None } else { traces::by_code(&app.db, whose, code).await? };
     let trace = found.ok_or_else(|| missing("sign-in"))?;
     let cause = story::cause(&trace, code).map(|word| (word.clone(), story::named(&word)));
-    let connection = tenant.zip(trace.connection.as_ref());
+    // Of all tenants' traces each says whose it is.
+    let whose = match (tenant, &trace.tenant_id) {
+        (None, Some(id)) => tenants::find(&app.db, id).await?,
+        _ => None,
+    };
+    let connection = tenant.or(whose.as_ref()).zip(trace.connection.as_ref());
     let connection =
         connection.map(|(tenant, connection)| (address(&tenant.name, "connections") + "/" + connection, connection.clone()));
     let list = tenant.map_or_else(|| ALL.to_owned(), |tenant| address(&tenant.name, "sign-ins"));

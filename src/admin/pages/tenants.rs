@@ -1,14 +1,14 @@
 //! All organisations, for platform administrators.
 
 use axum::{
-    extract::{RawQuery, State},
+    extract::{Path, RawQuery, State},
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Value, json};
 
 use super::{
     caller::{Caller, Posted},
-    confirm::done,
+    confirm::{Question, done},
     fields::SETTINGS,
     form,
     frame::{Frame, address},
@@ -18,8 +18,12 @@ use super::{
 };
 use crate::{
     app::App,
-    apply::single::{self, Fault, Noun, Refusal},
+    apply::{
+        Line, Plan,
+        single::{self, Fault, Noun, Refusal},
+    },
     error::PageError,
+    store::{db::Tx, tenants::Tenant, users::LastAdministrator},
 };
 
 const LIST: &str = "/admin/_/tenants";
@@ -95,4 +99,61 @@ pub async fn create(State(app): State<App>, posted: Posted) -> Result<Response, 
         Err(Refusal::Missing | Refusal::LastAdministrator | Refusal::LastWayIn) => fault("name", "it needs a name"),
     };
     Ok(sheet(&app, caller, Some(&posted), &faults))
+}
+
+/// `GET /admin/{tenant}/settings/delete`
+pub async fn ask(State(app): State<App>, caller: Caller, Path(name): Path<String>) -> Result<Response, PageError> {
+    caller.require_platform()?;
+    let tenant = caller.tenant(&app, &name).await?;
+    let mut tx = app.db.begin().await?;
+    let plan = remove(&app, &mut tx, &caller, &tenant).await;
+    drop(tx);
+    question(&app, &caller, &tenant, plan)
+}
+
+/// `POST /admin/{tenant}/settings/delete`
+pub async fn delete(State(app): State<App>, Path(name): Path<String>, posted: Posted) -> Result<Response, PageError> {
+    let caller = &posted.caller;
+    // Not there before it is not theirs: of other tenants nothing is told.
+    let tenant = caller.tenant(&app, &name).await?;
+    caller.require_platform()?;
+    let mut tx = app.db.begin().await?;
+    match remove(&app, &mut tx, caller, &tenant).await {
+        Ok(_) => {
+            tx.commit().await?;
+            app.deliveries.nudge();
+            Ok(done(LIST, "deleted"))
+        }
+        Err(refusal) => {
+            drop(tx);
+            question(&app, caller, &tenant, Err(refusal))
+        }
+    }
+}
+
+async fn remove(app: &App, tx: &mut Tx, caller: &Caller, tenant: &Tenant) -> Result<Plan, Refusal> {
+    let actor = caller.actor();
+    single::remove(tx, &order(app, &caller.operator, &actor), tenant, Noun::Tenant, &tenant.name).await
+}
+
+fn question(app: &App, caller: &Caller, tenant: &Tenant, plan: Result<Plan, Refusal>) -> Result<Response, PageError> {
+    let (plan, error) = match plan {
+        Ok(plan) => (plan, None),
+        Err(Refusal::Store(e)) => return Err(e.into()),
+        Err(Refusal::LastAdministrator) => (Plan::default(), Some(LastAdministrator.to_string())),
+        Err(Refusal::Forbidden(text) | Refusal::Conflict(text)) => (Plan::default(), Some(text.to_owned())),
+        Err(other) => return Err(PageError::internal(format!("{other:?}"))),
+    };
+    let loss: Vec<String> = plan.deletions().flat_map(Line::lost).map(|what| format!("loses {what}")).collect();
+    let back = address(&tenant.name, "settings");
+    let frame = Frame::of_tenant(app, caller, tenant, "settings", format!("Delete the organisation {}?", tenant.name));
+    let question = Question {
+        lead: "Everything of it goes, and cannot be brought back. To shut its people out and keep it, switch it off instead.",
+        loss: &loss,
+        action: &format!("{back}/delete"),
+        back: &back,
+        yes: "Delete",
+        error: error.as_deref(),
+    };
+    Ok(question.page(&frame))
 }

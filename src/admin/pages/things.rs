@@ -23,7 +23,7 @@ use crate::{
     admin::inspection,
     app::App,
     apply::{
-        self, Action, Hashing, LastWayIn, Plan,
+        self, Action, Hashing, LastWayIn, Line, Plan,
         single::{self, Expect, Fault, Order, Refusal},
     },
     error::PageError,
@@ -178,7 +178,10 @@ impl<'a> Form<'a> {
             Some(name) => directories::section(app, place, name).await?,
             None => None,
         };
-        let delete = self.name.filter(|_| !is_tenant).map(|name| format!("{}/delete", place.path(name)));
+        let delete = match self.name {
+            Some(_) if is_tenant => caller.operator.is_platform().then(|| format!("{}/delete", place.list())),
+            name => name.map(|name| format!("{}/delete", place.path(name))),
+        };
         let renewable = self.name.filter(|_| place.key == single::Noun::ServiceTokens);
         let also = renewable.map(|name| (format!("{}/token", place.path(name)), "Make a new token …"));
         let sheet = Sheet {
@@ -293,7 +296,7 @@ impl Write<'_> {
             Err(faults) => return self.again(&faults).await,
         };
         // What a stored thing is called is not what a form says.
-        for field in fields.iter().filter(|field| field.fixed && self.name.is_some()) {
+        for field in fields.iter().filter(|field| self.name.is_some() && field.stays(&self.base)) {
             thing[field.path] = self.base[field.path].clone();
         }
         let mut tx = self.app.db.begin().await?;
@@ -388,7 +391,7 @@ fn question(app: &App, caller: &Caller, place: &Place, name: &str, plan: Result<
         Err(Refusal::LastWayIn) => (Plan::default(), Some(LastWayIn.to_string())),
         Err(other) => return Err(PageError::internal(format!("{other:?}"))),
     };
-    let lost: Vec<String> = plan.deletions().flat_map(|line| line.fields.iter()).map(|role| format!("loses {role}")).collect();
+    let lost: Vec<String> = plan.deletions().flat_map(Line::lost).map(|what| format!("loses {what}")).collect();
     let title = format!("Delete the {} {name}?", place.key.word());
     let frame = Frame::of_tenant(app, caller, &place.tenant, place.noun.name, title);
     let path = place.path(name);

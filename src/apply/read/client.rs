@@ -17,6 +17,8 @@ use crate::{
     policy::connection::url_problem,
 };
 
+/// Most redirect URIs of a kind: in longer lists nobody sees the one that does not belong there, and the audit log cuts them.
+const MOST_URIS: usize = 50;
 const GRANTS: [(&str, GrantType); 7] = [
     ("authorization_code", GrantType::AuthorizationCode),
     ("refresh_token", GrantType::RefreshToken),
@@ -41,8 +43,9 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
     let (has_secret, has_keys) = (f.has("secret"), f.has("jwks") || f.has("jwks_uri"));
     let secret = f.lasting_secret("secret").map(|(_, secret)| secret);
     let default = ClientSettings::default();
+    let (uris_at, leaving_at) = (place(node, "redirect_uris"), place(node, "post_logout_redirect_uris"));
     let wanted = f.list("redirect_uris");
-    let redirect_uris = uris(context, &wanted, "redirect_uris");
+    let redirect_uris = uris(context, uris_at, &wanted, "redirect_uris");
     let grant_types = grants(&mut f).unwrap_or_else(|| default.grant_types.clone());
     let jwks = f.take("jwks").and_then(|n| read_jwks(context, n));
     let jwks_uri = f.text("jwks_uri").filter(|t| url(context, "jwks_uri", t));
@@ -50,7 +53,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
     let method = f.choice("token_endpoint_auth_method", &METHODS);
     let algs = SigningAlg::ALL.map(|a| (a.as_str(), a));
     let settings = ClientSettings {
-        post_logout_redirect_uris: uris(context, &f.list("post_logout_redirect_uris"), "post_logout_redirect_uris"),
+        post_logout_redirect_uris: uris(context, leaving_at, &f.list("post_logout_redirect_uris"), "post_logout_redirect_uris"),
         scopes: scopes(&mut f).unwrap_or(default.scopes),
         resources: f.texts("resources").into_iter().filter(|t| resource(context, t)).map(|t| t.value).collect(),
         access_token_alg: f.choice("access_token_alg", &algs),
@@ -73,7 +76,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
     client_credentials(context, node.at, &settings);
     let id = id?;
     let name = name.unwrap_or_else(|| id.value.clone());
-    Some(ClientFile { at: id.at, id: id.value, name, secret, trusted, enabled, settings, uris_at: place(node, "redirect_uris") })
+    Some(ClientFile { at: id.at, id: id.value, name, secret, trusted, enabled, settings, uris_at })
 }
 
 /// What the client must show, from what it has; contradictions are noted.
@@ -119,7 +122,10 @@ fn valid_id(context: &Context<'_>, id: &Text) -> bool {
     valid
 }
 
-fn uris(context: &Context<'_>, items: &[&Node], name: &str) -> Vec<RedirectUri> {
+fn uris(context: &Context<'_>, at: At, items: &[&Node], name: &str) -> Vec<RedirectUri> {
+    if items.len() > MOST_URIS {
+        context.problem(at, format!("{name} must be at most {MOST_URIS}, not {}; make another client for the rest", items.len()));
+    }
     let register = |t: Text| match RedirectUri::register(&t.value) {
         Ok(uri) => Some(uri),
         Err(why) => {

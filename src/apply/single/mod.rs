@@ -249,7 +249,7 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
         Found::Tenant(_) if !order.platform => return Err(Refusal::Forbidden(judge::PLATFORM)),
         Found::Tenant(x) => work.tenant_goes(x).await?,
         Found::Connection(x) => work.connection_goes(tenant, x).await?,
-        Found::Client(x) => work.client_goes(x).await?,
+        Found::Client(x) => work.client_goes(tenant, x).await?,
         Found::User(x) => work.user_goes(tenant, x).await?,
         Found::Team(x) => {
             if teams::pushed(&mut *work.tx, &tenant.id).await?.contains(&x.id) {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    apply::plan,
+    apply::difference,
     moment::Moment,
     oauth::client::{Client, ClientAuth},
     policy::{
@@ -140,7 +140,7 @@ fn named<T: Serialize>(names: &[T]) -> Value {
 fn fields(settings: &impl Serialize) -> Fields {
     let Ok(Value::Object(stored)) = serde_json::to_value(settings) else { return Fields::new() };
     let there = stored.into_iter().filter(|(_, value)| !value.is_null());
-    there.map(|(name, value)| (plan::spelling(&name).to_owned(), part(&name, value))).collect()
+    there.map(|(name, value)| (difference::spelling(&name).to_owned(), part(&name, value))).collect()
 }
 
 fn part(name: &str, value: Value) -> Value {

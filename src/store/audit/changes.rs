@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::secret;
+
 /// What stands in place of a secret.
 pub const SECRET: &str = "(secret)";
 /// Longest text of a value that is kept whole, in characters.
@@ -52,17 +54,22 @@ impl Changes {
     }
 }
 
-/// A certificate chain, or a list of a thousand members, would make the log larger than all it is about.
+/// A certificate chain, or a list of a thousand members, would make the log larger than all it is about. Of what is cut there
+/// is a digest of the whole: else padding would hide a value for good, and two that differ behind the cut would look alike.
 fn shortened(value: Value) -> Value {
     match value {
         Value::String(text) => match text.char_indices().nth(TEXT) {
-            Some((at, _)) => json!(format!("{}… ({} characters)", &text[..at], text.chars().count())),
+            Some((at, _)) => {
+                let (length, digest) = (text.chars().count(), secret::hex_digest(&text));
+                json!(format!("{}… ({length} characters, SHA-256 of the whole {digest})", &text[..at]))
+            }
             None => Value::String(text),
         },
         Value::Array(mut list) => {
             let more = list.len().saturating_sub(LIST);
+            let digest = (more > 0).then(|| secret::hex_digest(&json!(list).to_string()));
             list.truncate(LIST);
-            let more = (more > 0).then(|| json!(format!("… and {more} more")));
+            let more = digest.map(|digest| json!(format!("… and {more} more (SHA-256 of the whole list as JSON {digest})")));
             list.into_iter().map(shortened).chain(more).collect()
         }
         Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, shortened(value))).collect(),
@@ -81,9 +88,12 @@ mod tests {
         let changes = Changes::default().changed("a", Value::Null, "b").is("text", text).is("list", list).secret("token");
         let written: Value = serde_json::from_str(&changes.written()).unwrap();
         assert_eq!(written["a"], json!({"was": null, "is": "b"}));
-        assert!(written["text"]["is"].as_str().unwrap().ends_with("ä… (401 characters)"));
+        let cut = written["text"]["is"].as_str().unwrap();
+        assert!(cut.ends_with(&format!("ä… (401 characters, SHA-256 of the whole {})", secret::hex_digest(&"ä".repeat(401)))));
         let list = written["list"]["is"].as_array().unwrap();
-        assert_eq!((list.len(), &list[LIST]), (LIST + 1, &json!("… and 2 more")));
+        let digest = secret::hex_digest(&serde_json::to_string(&(0..LIST + 2).collect::<Vec<_>>()).unwrap());
+        let last = format!("… and 2 more (SHA-256 of the whole list as JSON {digest})");
+        assert_eq!((list.len(), &list[LIST]), (LIST + 1, &json!(last)));
         assert_eq!(written["token"], json!({"is": "(secret)"}));
     }
 }

@@ -15,7 +15,7 @@ mod verification;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use changes::Changes;
+pub use changes::{Changes, SECRET};
 pub(super) use ledger::Ledger;
 pub use reading::{Filter, following, newest, page};
 pub use retention::retain;

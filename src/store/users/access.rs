@@ -7,12 +7,13 @@ use crate::{
     seal::Sealer,
     secret,
     store::{
-        audit::{self, Action, Actor, Changes, Event},
+        audit::{self, Action, Actor, Changes, Event, SECRET},
         db::{Result, StoreError, Tx},
         logouts,
         on::On,
         personal_tokens,
         receipts::{self, Ended, Held, Receipt},
+        resources, teams,
     },
 };
 
@@ -134,6 +135,10 @@ pub async fn remove(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Resul
 /// The receipt, and the entry of the audit log that goes with it.
 async fn receipt(tx: &mut Tx, out: &ShutOut<'_>, user: User, action: Action) -> Result<Receipt> {
     let subject = audit::subject_of(&mut *tx, &user).await?;
+    let changes = match action {
+        Action::Deactivate => Changes::default().changed("active", true, false),
+        _ => were(tx, &user).await?,
+    };
     let held = held(tx, out.user_id).await?;
     let receipt = Receipt {
         id: secret::row_id(out.now),
@@ -147,14 +152,31 @@ async fn receipt(tx: &mut Tx, out: &ShutOut<'_>, user: User, action: Action) -> 
         at: out.now,
     };
     receipts::insert(tx, &receipt).await?;
-    let changes = match action {
-        Action::Deactivate => Changes::default().changed("active", true, false),
-        _ => Changes::default().was("email", receipt.email.as_str()),
-    };
     let event = Event::new(receipt.tenant_id.as_str(), action, subject);
     let event = event.with(changes.is("cause", out.cause).is("receipt", receipt.id.as_str()));
     audit::append(tx, out.sealer, out.actor, event, out.now);
     Ok(receipt)
+}
+
+/// Who a user was that goes: afterwards nobody can look it up.
+async fn were(tx: &mut Tx, user: &User) -> Result<Changes> {
+    let teams: Vec<String> = teams::of_user(&mut *tx, &user.id).await?.into_iter().map(|team| team.name).collect();
+    let held = resources::held_by(&mut *tx, &user.id).await?;
+    let roles: Vec<String> = held.into_iter().map(|(kind, name, role)| format!("{} on {kind} {name}", role.as_str())).collect();
+    let all = Changes::default().was("email", user.email.as_str()).was("name", user.name.clone());
+    let mut all = all.was("active", user.active).was("admin", user.admin);
+    if user.platform {
+        all = all.was("platform", true);
+    }
+    if user.password_hash.is_some() {
+        all = all.was("password", SECRET);
+    }
+    for (field, lost) in [("teams", teams), ("roles", roles)] {
+        if !lost.is_empty() {
+            all = all.was(field, lost);
+        }
+    }
+    Ok(all)
 }
 
 /// Ends every session, code, token family, site session and personal token of a user, who may sign in again; what there was. After the

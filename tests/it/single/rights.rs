@@ -73,10 +73,15 @@ async fn deleting_says_which_roles_are_lost(db: &Db) {
         (Noun::ExternalIdentities, "ci", "external identity acme/ci", vec!["viewer on model gpt"]),
         (Noun::Teams, "sre", "team acme/sre", vec!["manager on model gpt"]),
         (Noun::Users, "bob@acme.example", "user acme/bob@acme.example", vec![]),
-        (Noun::Resources, "model:gpt", "resource acme/model gpt", vec![]),
+        (
+            Noun::Resources,
+            "model:gpt",
+            "resource acme/model gpt",
+            vec!["the role editor of user ada@acme.example", "the role viewer of virtual account robot"],
+        ),
         (Noun::Clients, "spa", "client spa", vec![]),
         (Noun::Directories, "okta", "directory acme/okta", vec![]),
-        (Noun::TrustedIssuers, "github", "trusted issuer acme/github", vec![]),
+        (Noun::TrustedIssuers, "github", "trusted issuer acme/github", vec!["the issuer and claims of external identity anyone"]),
         (Noun::Connections, "okta", "connection acme/okta", vec![]),
         (Noun::Tenant, "acme", "tenant acme", vec![]),
     ] {

@@ -41,28 +41,64 @@ pub fn of_tenant(method: &Method, rest: &str) -> Option<Operation> {
         ("DELETE", "/directories/{name}/tokens/{id}") => {
             operation("endDirectoryToken", "directories", "End one at once.").answers(204, None::<Value>).fails([404])
         }
-        ("GET", "/sign_ins") => operation("listSignIns", "sign_ins", "Traces of sign-ins, the newest first.")
-            .query([
-                query("outcome", &json!({"type": "string", "enum": ["under_way", "success", "failed"]}), "What became of it."),
-                query("cause", &text(), "Why it failed, by the cause's word."),
-                query("connection", &text(), "Over which connection."),
-                query("email", &text(), "Whom it was about."),
-                query("before", &text(), "`next` of the page before."),
-            ])
-            .answers(200, page("items", &sign_in(&[]), &next("`before` of the following page.")))
-            .fails([404]),
-        ("GET", "/sign_ins/{name}") => {
-            let whole = ["codes", "hops", "title", "means", "fix"];
-            operation(
-                "showSignIn",
-                "sign_ins",
-                "One trace, by a code that the person saw or by its id, with its hops and the fix.",
-            )
-            .answers(200, sign_in(&whole))
-            .fails([404])
-        }
+        ("GET", "/sign_ins") => sign_ins("listSignIns", "Traces of sign-ins, the newest first.").fails([404]),
+        ("GET", "/sign_ins/{name}") => one_sign_in("showSignIn"),
         _ => return None,
     })
+}
+
+/// What is known of a user, below `/api/v1/tenants/{tenant}`.
+pub fn of_user(method: &Method, rest: &str) -> Option<Operation> {
+    let object = |properties: Value| {
+        let names: Vec<&String> = properties.as_object().into_iter().flat_map(|all| all.keys()).collect();
+        json!({"type": "object", "properties": properties, "required": names, "additionalProperties": false})
+    };
+    let many = |properties: Value| json!({"type": "array", "items": object(properties)});
+    let (name, about, answer) = match (method.as_str(), rest) {
+        ("GET", "/users/{name}/identities") => (
+            "listIdentities",
+            "Who a user is at providers and in directories.",
+            json!({
+                "identities": many(json!({
+                    "connection": text(), "issuer": text(), "subject": text(), "email": nullable(), "last_seen_at": text(),
+                })),
+                "directories": many(json!({
+                    "directory": text(), "external_id": nullable(), "user_name": text(), "active": {"type": "boolean"},
+                })),
+            }),
+        ),
+        ("GET", "/users/{name}/teams") => (
+            "listMemberships",
+            "Which teams a user is in: by hand, or by a group of a directory.",
+            json!({"teams": many(json!({"team": text(), "directory": nullable(), "group": nullable()}))}),
+        ),
+        ("GET", "/users/{name}/sessions") => (
+            "listSessions",
+            "The browser sessions of a user.",
+            json!({"sessions": many(json!({"created_at": text(), "expires_at": text()}))}),
+        ),
+        _ => return None,
+    };
+    Some(operation(name, "users", about).answers(200, object(answer)).fails([404]))
+}
+
+fn sign_ins(name: &str, about: &str) -> Operation {
+    operation(name, "sign_ins", about)
+        .query([
+            query("outcome", &json!({"type": "string", "enum": ["under_way", "success", "failed"]}), "What became of it."),
+            query("cause", &text(), "Why it failed, by the cause's word."),
+            query("connection", &text(), "Over which connection."),
+            query("email", &text(), "Whom it was about."),
+            query("before", &text(), "`next` of the page before."),
+        ])
+        .answers(200, page("items", &sign_in(&[]), &next("`before` of the following page.")))
+}
+
+fn one_sign_in(name: &str) -> Operation {
+    let whole = ["codes", "hops", "title", "means", "fix"];
+    operation(name, "sign_ins", "One trace, by a code that the person saw or by its id, with its hops and the fix.")
+        .answers(200, sign_in(&whole))
+        .fails([404])
 }
 
 /// A trace; `also` is what only one by itself has.
@@ -93,6 +129,8 @@ pub fn of_deployment(method: &Method, path: &str) -> Option<Operation> {
             operation("listAllExpiring", "expiring", "What of the deployment expires, the soonest first.")
                 .answers(200, expiring())
         }
+        ("GET", "/api/v1/sign_ins") => sign_ins("listAllSignIns", "Traces of sign-ins of all tenants, the newest first."),
+        ("GET", "/api/v1/sign_ins/{name}") => one_sign_in("showAnySignIn"),
         ("GET", "/api/v1/keys") => operation("listKeys", "keys", "Our keys.").answers(200, list("keys", &key())),
         ("POST", "/api/v1/keys/{key}/rotate") => {
             let made = json!({

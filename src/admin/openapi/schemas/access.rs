@@ -17,7 +17,7 @@ pub fn client() -> Value {
         ("secret", secret("Its secret.")),
         ("jwks", json!({"type": "object", "description": "Its public keys."})),
         ("jwks_uri", text("Where they are.")),
-        ("redirect_uris", texts("Where people are sent back, byte for byte.")),
+        ("redirect_uris", texts("Where people are sent back, byte for byte: at most 50.")),
         ("grant_types", texts("What it may ask with.")),
         ("backchannel_logout_uri", text("Where it is told of sign-outs.")),
         ("backchannel_logout_session_required", flag("Whether it needs the session's id.")),

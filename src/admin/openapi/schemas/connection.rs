@@ -13,7 +13,9 @@ pub fn connection() -> Value {
         ("name", text("Letters, digits and hyphens; it cannot be changed.")),
         ("preset", choice(&presets::PRESETS.map(|preset| preset.name), "Whose defaults fill in what is not said.")),
         ("protocol", choice(&["oidc", "saml"], "What it speaks; the part that is there says the same.")),
-        enabled("Off, nobody signs in over it."),
+        enabled(
+            "Off, it is a draft: nobody signs in over it, and it can be tested. Of a new one that says nothing it is on; the pages begin with off.",
+        ),
         ("login_enabled", flag("Off, it is never offered.")),
         ("button_text", text("What its button says.")),
         ("button_image_url", text("The picture on its button.")),

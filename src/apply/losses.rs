@@ -1,0 +1,186 @@
+//! What is lost with a thing that goes: whoever deletes it is told before, and the audit log keeps it. What only stands idle
+//! without it counts too: an external identity whose issuer is gone acts for nobody.
+
+use super::{
+    clear::noun,
+    execute::{Result, Work},
+};
+use crate::{
+    oauth::client::Client,
+    policy::{
+        principal::Kind,
+        site::{Login, SiteSettings},
+    },
+    store::{
+        clients,
+        connections::{self, Connection},
+        dependents::{self, Sample},
+        overview::{self, MOST},
+        principals::Principal,
+        resources::{self, Resource},
+        sites::{self, Site},
+        tenants::Tenant,
+        trusted_issuers::{self, TrustedIssuer},
+    },
+};
+
+/// How many of one kind are named.
+const NAMED: usize = 10;
+/// The same, of which reading them is not the point.
+const FEW: i64 = 3;
+
+/// What goes besides the thing itself.
+#[derive(Default)]
+pub struct Losses {
+    /// What somebody has set, by name.
+    pub named: Vec<String>,
+    /// What comes and goes with every sign-in, in numbers.
+    pub counted: Vec<String>,
+}
+
+impl Losses {
+    /// Of things that lose only roles.
+    pub fn named(named: Vec<String>) -> Self {
+        Self { named, counted: Vec::new() }
+    }
+
+    fn count(&mut self, n: i64, one: &str, many: &str) {
+        self.counted.extend(number(n, one, many));
+    }
+}
+
+/// Nothing of none.
+fn number(n: i64, one: &str, many: &str) -> Option<String> {
+    match n {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        n if n > MOST => Some(format!("more than {MOST} {many}")),
+        n => Some(format!("{n} {many}")),
+    }
+}
+
+impl Work<'_> {
+    pub async fn lost_with_tenant(&mut self, tenant: &Tenant) -> Result<Losses> {
+        let (id, now) = (&*tenant.id, self.now);
+        let has = overview::counts(&mut *self.tx, id).await?;
+        let sites = i64::try_from(sites::of_tenant(&mut *self.tx, id).await?.len()).unwrap_or(i64::MAX);
+        let mut lost = Losses::default();
+        for (n, one, many) in [
+            (has.users, "user", "users"),
+            (has.connections, "connection", "connections"),
+            (has.clients, "client", "clients"),
+            (has.teams, "team", "teams"),
+            (has.directories, "directory", "directories"),
+            (has.trusted_issuers, "trusted issuer", "trusted issuers"),
+            (has.external_identities, "external identity", "external identities"),
+            (has.virtual_accounts, "virtual account", "virtual accounts"),
+            (has.resources, "resource", "resources"),
+            (sites, "site", "sites"),
+            (dependents::invites_of(&mut *self.tx, id, now).await?, "invite", "invites"),
+            (dependents::families_of_tenant(&mut *self.tx, id, now).await?, FAMILY.0, FAMILY.1),
+        ] {
+            lost.count(n, one, many);
+        }
+        Ok(lost)
+    }
+
+    pub async fn lost_with_connection(&mut self, tenant: &Tenant, x: &Connection) -> Result<Losses> {
+        let (id, now) = (&*x.id, self.now);
+        let mut named = self.mapped_from(id).await?;
+        let directories = dependents::directories_of(&mut *self.tx, id).await?;
+        named.extend(directories.iter().map(|name| format!("the connection of directory {name}")));
+        // Of two of one name the issuer is meant.
+        if trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, &x.name).await?.is_none() {
+            named.extend(self.sites_that(tenant, "the issuer", |site| site.issuers.contains(&x.name)).await?);
+        }
+        let mut lost = Losses::named(named);
+        let Sample { first, count } = dependents::linked_over(&mut *self.tx, id, FEW).await?;
+        let more = if count > FEW { ", …" } else { "" };
+        let linked = number(count, "identity of users", "identities of users");
+        lost.counted.extend(linked.map(|text| format!("{text} ({}{more})", first.join(", "))));
+        lost.count(dependents::setup_links_of(&mut *self.tx, id, now).await?, "set-up link", "set-up links");
+        lost.count(dependents::families_over(&mut *self.tx, id, now).await?, FAMILY.0, FAMILY.1);
+        Ok(lost)
+    }
+
+    pub async fn lost_with_issuer(&mut self, tenant: &Tenant, x: &TrustedIssuer) -> Result<Losses> {
+        let mut named = self.mapped_from(&x.id).await?;
+        named.extend(self.sites_that(tenant, "the issuer", |site| site.issuers.contains(&x.name)).await?);
+        let signs_in = |site: &SiteSettings| site.login.as_ref() == Some(&Login::Issuer(x.name.clone()));
+        named.extend(self.sites_that(tenant, "the sign-in", signs_in).await?);
+        let mut lost = Losses::named(named);
+        let sessions = dependents::sessions_at_issuer(&mut *self.tx, &x.id, self.now).await?;
+        lost.count(sessions, "sign-in to a site", "sign-ins to sites");
+        Ok(lost)
+    }
+
+    pub async fn lost_with_client(&mut self, tenant: &Tenant, x: &Client) -> Result<Losses> {
+        let signs_in = |site: &SiteSettings| site.login.as_ref() == Some(&Login::Client(x.id.clone()));
+        let mut named = self.sites_that(tenant, "the sign-in", signs_in).await?;
+        for connection in connections::of_tenant(&mut *self.tx, &tenant.id).await? {
+            let saml = connection.settings.saml.as_ref().filter(|saml| saml.idp_initiated);
+            if saml.is_some_and(|saml| saml.idp_initiated_client.as_ref() == Some(&x.id)) {
+                named.push(format!("the landing of sign-ins that begin at the provider of connection {}", connection.name));
+            }
+        }
+        let mut lost = Losses::named(named);
+        lost.count(dependents::families_of_client(&mut *self.tx, &x.id, self.now).await?, FAMILY.0, FAMILY.1);
+        Ok(lost)
+    }
+
+    pub async fn lost_with_principal(&mut self, tenant: &Tenant, x: &Principal) -> Result<Losses> {
+        let mut named = self.roles(&x.id).await?;
+        // A file names the client too, and is refused.
+        if self.single && x.kind == Kind::VirtualAccount {
+            let clients = clients::of_tenant(&mut *self.tx, &tenant.id).await?;
+            let acting = clients.iter().filter(|client| client.settings.virtual_account.as_ref() == Some(&x.name));
+            named.extend(acting.map(|client| format!("the virtual account of client {}", client.id)));
+        }
+        Ok(Losses::named(named))
+    }
+
+    pub async fn lost_with_resource(&mut self, tenant: &Tenant, x: &Resource) -> Result<Losses> {
+        let held = resources::collaborators_named(&mut *self.tx, &x.id).await?;
+        let one = |c: &resources::Collaborator| format!("the role {} of {} {}", c.role.as_str(), noun(c.kind), c.name);
+        let mut named: Vec<String> = held.iter().take(NAMED).map(one).collect();
+        named.extend(beyond(held.len(), "the roles of"));
+        let asks = |site: &SiteSettings| site.resource.as_ref().is_some_and(|r| r.kind == x.kind && r.name == x.name);
+        named.extend(self.sites_that(tenant, "the resource", asks).await?);
+        Ok(Losses::named(named))
+    }
+
+    pub async fn lost_with_site(&mut self, x: &Site) -> Result<Losses> {
+        let mut lost = Losses::default();
+        lost.count(dependents::sessions_of_site(&mut *self.tx, &x.id, self.now).await?, "sign-in to it", "sign-ins to it");
+        Ok(lost)
+    }
+
+    /// Every role that somebody holds, in words.
+    pub async fn roles(&mut self, holder: &str) -> Result<Vec<String>> {
+        let held = resources::held_by(&mut *self.tx, holder).await?;
+        Ok(held.into_iter().map(|(kind, name, role)| format!("{} on {kind} {name}", role.as_str())).collect())
+    }
+
+    /// Whom no token leads to any more without this source.
+    async fn mapped_from(&mut self, source_id: &str) -> Result<Vec<String>> {
+        let most = i64::try_from(NAMED).unwrap_or(i64::MAX);
+        let Sample { first, count } = dependents::mapped_from(&mut *self.tx, source_id, most).await?;
+        let one = |(kind, name): &(Kind, String)| format!("the issuer and claims of {} {name}", noun(*kind));
+        let mut named: Vec<String> = first.iter().map(one).collect();
+        named.extend(beyond(usize::try_from(count).unwrap_or(usize::MAX), "the issuer and claims of"));
+        Ok(named)
+    }
+
+    async fn sites_that(&mut self, tenant: &Tenant, what: &str, of: impl Fn(&SiteSettings) -> bool) -> Result<Vec<String>> {
+        let sites = sites::of_tenant(&mut *self.tx, &tenant.id).await?;
+        Ok(sites.iter().filter(|site| of(&site.settings)).map(|site| format!("{what} of site {}", site.name)).collect())
+    }
+}
+
+/// A token family, for people.
+const FAMILY: (&str, &str) = ("sign-in at an application, with its tokens", "sign-ins at applications, with their tokens");
+
+/// How many are not named.
+fn beyond(count: usize, what: &str) -> Option<String> {
+    count.checked_sub(NAMED).filter(|more| *more > 0).map(|more| format!("{what} {more} more"))
+}

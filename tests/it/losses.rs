@@ -1,0 +1,169 @@
+//! What goes with a thing, or stands idle without it, is named before it goes: at the pages, over the API and in the audit log.
+
+use gatehouse::apply::single::Noun;
+use serde_json::{Value, json};
+
+use crate::{
+    admin_pages::Desk,
+    browser::{Answer, Browser},
+    on_both,
+    world::{Backend, World, text},
+};
+
+on_both!(an_issuer_takes_its_identities_along, a_connection_takes_its_people_along, an_application_and_an_organisation);
+
+const STATE: &str = r#"
+tenants:
+- name: acme
+  display_name: Acme
+  connections:
+  - {name: okta, enabled: true, oidc: {issuer: "https://acme.okta.com", client_id: gatehouse, client_secret: "upstream-secret"}}
+  - {name: api, enabled: true, login_enabled: false, oidc: {issuer: "https://api.okta.com", client_id: gatehouse}}
+  clients:
+  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb", "https://wiki.example/.gatehouse/callback"], trusted: true}
+  - {client_id: idle, secret: idle-secret, redirect_uris: ["https://idle.example/cb"]}
+  users:
+  - {email: ada@acme.example, password: "correct horse battery", admin: true}
+  - {email: bob@acme.example}
+  teams:
+  - {name: sre, tokens: [{issuer: ci, claims: {team: sre}}]}
+  directories:
+  - {name: people, connection: okta}
+  trusted_issuers:
+  - {name: ci, issuer: "https://ci.example", jwks_uri: "https://ci.example/keys", audience: ["api"]}
+  - {name: idle, issuer: "https://idle.example", jwks_uri: "https://idle.example/keys", audience: ["api"]}
+  external_identities:
+  - {name: svc, issuer: ci, claims: {azp: svc}}
+  - {name: through-okta, issuer: api, claims: {azp: svc}}
+  resources:
+  - {type: model, name: gpt, collaborators: [{external_identity: svc, role: manager}]}
+  sites:
+  - {name: wiki, hosts: [wiki.example], issuers: [ci, gatehouse], login: {client: web}}
+"#;
+
+struct Api {
+    world: World,
+    token: String,
+}
+
+impl Api {
+    async fn new(backend: Backend) -> Self {
+        let world = World::with(backend, STATE, &[]).await;
+        world.sql("UPDATE users SET platform = TRUE WHERE email = 'ada@acme.example'").await;
+        let url = world.authorize_url("web", &[]);
+        let answer = world.sign_in(&mut Browser::new(), &url, "ada@acme.example", "correct horse battery").await;
+        let token = world.redeem("web", &answer.query("code").unwrap()).await.json();
+        let token = text(&token, "access_token").to_owned();
+        Self { world, token }
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let bearer = format!("Bearer {}", self.token);
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let url = format!("{}/api/v1/{path}", self.world.url);
+        Browser::new().send(method.parse().unwrap(), &url, &headers, body.map(|body| body.to_string())).await
+    }
+
+    /// Asks without confirming, and with; what is said to be lost, which the audit log must say too.
+    async fn lost(&self, noun: &str, name: &str, subject: &str) -> Vec<String> {
+        let path = format!("tenants/acme/{noun}/{name}");
+        let asked = self.ask("DELETE", &path, None).await;
+        assert_eq!(asked.status, 409, "{path}: {}", asked.body);
+        assert_eq!(self.ask("GET", &path, None).await.status, 200, "{path}: to ask deletes nothing");
+        let gone = self.ask("DELETE", &format!("{path}?confirm={name}"), None).await;
+        assert_eq!(gone.status, 200, "{path}: {}", gone.body);
+        assert_eq!(gone.json()["lost"], asked.json()["lost"]);
+        let log = self.ask("GET", &format!("audit?action=delete&subject={}", subject.replace(' ', "%20")), None).await.json();
+        assert_eq!(log["entries"][0]["changes"]["lost"]["is"], gone.json()["lost"], "{log}");
+        gone.json()["lost"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+    }
+}
+
+async fn an_issuer_takes_its_identities_along(backend: Backend) {
+    let api = Api::new(backend).await;
+    assert_eq!(
+        api.lost("trusted_issuers", "ci", "trusted issuer acme/ci").await,
+        ["the issuer and claims of external identity svc", "the issuer and claims of team sre", "the issuer of site wiki"]
+    );
+    assert_eq!(api.ask("DELETE", "tenants/acme/trusted_issuers/idle", None).await.status, 200, "with it nothing is lost");
+    // The identity is still there with its role, and can be given another issuer: over the API and on its page.
+    let orphan = api.ask("GET", "tenants/acme/external_identities/svc", None).await.json();
+    assert!(orphan["issuer"].is_null(), "{orphan}");
+    let issuer = json!({"issuer": "https://new.example", "jwks_uri": "https://new.example/keys", "audience": ["api"]});
+    assert_eq!(api.ask("PUT", "tenants/acme/trusted_issuers/new", Some(issuer)).await.status, 201);
+    let desk = Desk { world: api.world };
+    let mut ada = desk.ada().await;
+    let page = "/admin/acme/external_identities/svc";
+    let shown = ada.get(&desk.at(page)).await;
+    assert!(!shown.body.contains("name=\"issuer\" value=\"\" readonly"), "{}", shown.body);
+    let claims = [("claims.0.name", "azp"), ("claims.0.values", "svc")];
+    let fields: Vec<_> = [("issuer", "new")].into_iter().chain(claims).collect();
+    let saved = desk.fill(&mut ada, page, page, &fields).await;
+    assert_eq!((saved.status, saved.location()), (303, Some("/admin/acme/external_identities/svc?done=saved")), "{}", saved.body);
+    let stored = desk.stored(Noun::ExternalIdentities, "svc").await.unwrap();
+    assert_eq!((&stored["issuer"], &stored["claims"]), (&json!("new"), &json!({"azp": "svc"})));
+    let gone = ada.get(&desk.at("/admin/acme/trusted_issuers/ci")).await;
+    assert_eq!(gone.status, 404);
+    assert!(!gone.body.contains("Tell your administrator") && gone.body.contains("The log of the server"), "{}", gone.body);
+    // From then on it is fixed again: an external identity does not change hands.
+    let fields: Vec<_> = [("issuer", "idle")].into_iter().chain(claims).collect();
+    desk.fill(&mut ada, page, page, &fields).await;
+    assert_eq!(desk.stored(Noun::ExternalIdentities, "svc").await.unwrap()["issuer"], json!("new"));
+}
+
+async fn a_connection_takes_its_people_along(backend: Backend) {
+    let api = Api::new(backend).await;
+    let sql = "INSERT INTO identities (id, connection_id, issuer, subject, user_id, created_at, last_seen_at) \
+               SELECT 'i-' || u.id, c.id, 'https://acme.okta.com', u.email, u.id, 1, 1 FROM users u, connections c WHERE c.name = 'okta'";
+    api.world.sql(sql).await;
+    api.world.sql("UPDATE families SET connection_id = (SELECT id FROM connections WHERE name = 'okta')").await;
+    let desk = Desk { world: api.world };
+    let mut ada = desk.ada().await;
+    let asked = ada.get(&desk.at("/admin/acme/connections/okta/delete")).await;
+    let people = "2 identities of users (ada@acme.example, bob@acme.example)";
+    for line in ["the connection of directory people", people, "1 sign-in at an application, with its tokens"] {
+        assert!(asked.body.contains(&format!("<li>loses {line}</li>")), "{line}: {}", asked.body);
+    }
+    desk.sql("UPDATE families SET connection_id = NULL").await;
+    let api = Api { world: desk.world, token: api.token };
+    let lost = api.lost("connections", "okta", "connection acme/okta").await;
+    assert_eq!(lost, ["the connection of directory people", people]);
+    let lost = api.lost("connections", "api", "connection acme/api").await;
+    assert_eq!(lost, ["the issuer and claims of external identity through-okta"]);
+}
+
+async fn an_application_and_an_organisation(backend: Backend) {
+    let api = Api::new(backend).await;
+    assert_eq!(api.ask("DELETE", "tenants/acme/clients/idle", None).await.status, 200, "with it nothing is lost");
+    assert_eq!(
+        api.ask("DELETE", "tenants/acme/clients/web", None).await.json()["lost"],
+        json!(["the sign-in of site wiki", "1 sign-in at an application, with its tokens"])
+    );
+    let gpt = api.ask("DELETE", "tenants/acme/resources/model:gpt", None).await;
+    assert_eq!((gpt.status, &gpt.json()["lost"]), (409, &json!(["the role manager of external identity svc"])));
+    let acme = api.ask("DELETE", "tenants/acme", None).await;
+    let lost = acme.json()["lost"].clone();
+    for line in
+        ["2 users", "2 connections", "1 client", "1 team", "2 trusted issuers", "2 external identities", "1 resource", "1 site"]
+    {
+        assert!(lost.as_array().unwrap().contains(&json!(line)), "{line}: {lost}");
+    }
+    assert_eq!(acme.status, 409);
+    // On the pages the same is asked first; of whoever administers this organisation alone nothing is taken.
+    let desk = Desk { world: api.world };
+    let mut ada = desk.ada().await;
+    let settings = ada.get(&desk.at("/admin/acme/settings")).await;
+    assert!(settings.body.contains("/admin/acme/settings/delete"), "{}", settings.body);
+    let page = "/admin/acme/settings/delete";
+    let refused = ada.get(&desk.at(page)).await;
+    assert!(refused.status == 409 && refused.body.contains("last active administrator"), "{}", refused.body);
+    let second = "INSERT INTO tenants (id, name, display_name, provisioning, enabled, password_login, created_at) \
+                  VALUES ('t2', 'home', 'Home', 'jit', TRUE, TRUE, 1)";
+    desk.sql(second).await;
+    desk.sql("UPDATE users SET tenant_id = 't2' WHERE email = 'ada@acme.example'").await;
+    let asked = ada.get(&desk.at(page)).await;
+    assert!(asked.body.contains("<li>loses 1 user</li>"), "{}", asked.body);
+    let gone = desk.fill(&mut ada, page, page, &[]).await;
+    assert_eq!((gone.status, gone.location()), (303, Some("/admin/_/tenants?done=deleted")), "{}", gone.body);
+    assert_eq!(ada.get(&desk.at("/admin/acme")).await.status, 404);
+}
