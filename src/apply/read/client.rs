@@ -36,7 +36,7 @@ const METHODS: [(&str, ClientAuth); 4] = [
 pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
     let mut f = Fields::of(context, node, "a client")?;
     let id = f.required_text("client_id").filter(|id| valid_id(context, id));
-    let name = f.value("name");
+    let name = f.name("name");
     let (trusted, enabled) = (f.bool("trusted").unwrap_or_default(), f.bool("enabled"));
     let (has_secret, has_keys) = (f.has("secret"), f.has("jwks") || f.has("jwks_uri"));
     let secret = f.lasting_secret("secret").map(|(_, secret)| secret);
