@@ -13,6 +13,7 @@ use crate::{
         on::On,
         personal_tokens,
         receipts::{self, Ended, Held, Receipt},
+        setup_links,
     },
 };
 
@@ -157,8 +158,8 @@ async fn receipt(tx: &mut Tx, out: &ShutOut<'_>, user: User, action: Action) -> 
     Ok(receipt)
 }
 
-/// Ends every session, code, token family, site session and personal token of a user, who may sign in again; what there was. After the
-/// commit, `delivery` is to be nudged.
+/// Ends every session, code, token family, site session and personal token of a user, who may sign in again, and the set-up
+/// links that they have made; what there was. After the commit, `delivery` is to be nudged.
 ///
 /// # Errors
 /// What the database says.
@@ -175,6 +176,7 @@ pub async fn end_access(tx: &mut Tx, sealer: &Sealer, id: &str, now: i64) -> Res
     tx.execute(sql, params![id]).await?;
     tx.execute("DELETE FROM sessions WHERE user_id = $1", params![id]).await?;
     personal_tokens::delete_all(&mut *tx, id).await?;
+    setup_links::end_all(tx, id, now).await?;
     tx.changed();
     tx.news().access = true;
     let Living { sessions, codes, token_families, site_sessions } = living;
