@@ -20,6 +20,7 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
+    policy::api_scope::Level,
     store::{self, invites::Invite},
 };
 
@@ -46,6 +47,10 @@ struct Again {
 /// `POST /api/v1/invites`
 pub async fn create(asker: Asker, State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let request: Request = body::read(&headers, &body)?;
+    // Who joins a team has the roles that it holds.
+    if !request.teams.is_empty() {
+        asker.require("teams", Level::Write)?;
+    }
     let wanted = Wanted {
         email: &request.email,
         name: request.name.as_deref(),

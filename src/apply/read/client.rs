@@ -58,6 +58,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
         access_token_lifetime: lifetime(&mut f, "access_token_lifetime"),
         refresh_token_lifetime: lifetime(&mut f, "refresh_token_lifetime"),
         virtual_account: f.value("virtual_account"),
+        admin_api: f.bool("admin_api").unwrap_or_default(),
         auth: authentication(context, node.at, method, has_secret, has_keys),
         jwks,
         jwks_uri: jwks_uri.map(|t| t.value),
