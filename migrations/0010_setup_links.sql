@@ -17,8 +17,9 @@ CREATE INDEX domain_proofs_due ON domain_proofs (due_at);
 
 -- Links that let a customer's own administrator fill in one connection, by digest alone. connection_id comes with the first
 -- save, and the link goes with the connection. with_directory and with_domain say what else it covers, wanted_domain which
--- domain it has asked for; usable_at is when the settings were last seen to lead somewhere. A link ends when somebody
--- ends it (ended_by) or its time has come.
+-- domain it has asked for, token_id which token of the directory it has made last; usable_at is when the settings were last
+-- seen to lead somewhere. A link ends when somebody ends it (ended_by) or its time has come, and opens nothing while maker_id,
+-- a user or a service token, could not make it.
 CREATE TABLE setup_links (
     id             TEXT PRIMARY KEY,
     link_hash      TEXT NOT NULL UNIQUE,
@@ -28,7 +29,9 @@ CREATE TABLE setup_links (
     with_directory BOOLEAN NOT NULL,
     with_domain    BOOLEAN NOT NULL,
     wanted_domain  TEXT,
+    token_id       TEXT,
     made_by        TEXT NOT NULL,
+    maker_id       TEXT NOT NULL,
     created_at     BIGINT NOT NULL,
     expires_at     BIGINT NOT NULL,
     opened_at      BIGINT,
@@ -37,6 +40,7 @@ CREATE TABLE setup_links (
     ended_by       TEXT
 );
 CREATE INDEX setup_links_by_tenant ON setup_links (tenant_id, id);
+CREATE INDEX setup_links_by_maker ON setup_links (maker_id);
 CREATE INDEX setup_links_by_connection ON setup_links (connection_id);
 
 -- Browsers in which such a link was followed, by the digest of their cookie.

@@ -44,8 +44,8 @@ pub async fn administrator(app: &App, headers: &HeaderMap) -> Result<(Bearer, Us
     Ok((bearer, user))
 }
 
-/// The bearer, if it is an administrator of its tenant who asks by a client of the operator's own: consent to a third
-/// party's is none to administer the tenant.
+/// The bearer, if it is an administrator of its tenant who asks by a client that may administer (`admin_api`), with a token
+/// that is for us alone: one that somebody else takes too, who could use it here, is none.
 ///
 /// # Errors
 /// `access_denied` (403).
@@ -61,10 +61,19 @@ pub async fn require_administrator(app: &App, bearer: &Bearer) -> Result<User, A
         Some(family) => store::clients::find(&app.db, &family.client_id).await?,
         None => None,
     };
-    if !client.is_some_and(|client| client.trusted) {
-        return Err(forbidden("the token's client is not trusted: ask with a token of one that is", &bearer.subject));
+    if !client.is_some_and(|client| client.settings.admin_api) {
+        let why = "the token's client may not administer: ask with a token of one with admin_api, or with a personal token";
+        return Err(forbidden(why, &bearer.subject));
+    }
+    if !is_for_us_alone(app, bearer) {
+        return Err(forbidden("the token is for others too: ask with one whose only audience is this server", &bearer.subject));
     }
     Ok(user)
+}
+
+/// Whether nobody else takes the token.
+fn is_for_us_alone(app: &App, bearer: &Bearer) -> bool {
+    bearer.own.as_ref().is_some_and(|own| own.aud.names().iter().all(|name| name == app.issuer()))
 }
 
 /// Who asks is known, and may not.

@@ -9,7 +9,10 @@ use crate::{
     delivery::letter::Invitation,
     login,
     moment::span,
-    policy::{email::Email, identity::Provisioning},
+    policy::{
+        email::Email,
+        identity::{self, Provisioning},
+    },
     seal::Sealer,
     secret,
     store::{
@@ -49,6 +52,8 @@ pub enum InviteError {
     Directory,
     #[error("there is no team {0}{1}")]
     Team(String, String),
+    #[error("a name has at most {} characters", identity::NAME)]
+    Name,
     #[error("an invite must be good for at least a minute and at most {}", span(LONGEST))]
     Lifetime,
     #[error("there is no such invite")]
@@ -117,6 +122,9 @@ impl<'a> Desk<'a> {
         let email = Email::parse(wanted.email).ok_or_else(|| InviteError::Email(wanted.email.to_owned()))?;
         if !(60..=LONGEST).contains(&wanted.lifetime) {
             return Err(InviteError::Lifetime);
+        }
+        if wanted.name.is_some_and(|name| !identity::fits(name)) {
+            return Err(InviteError::Name);
         }
         if tenant.provisioning == Provisioning::Scim {
             return Err(InviteError::Directory);

@@ -231,6 +231,15 @@ impl Visit {
         Ok(Some(found))
     }
 
+    /// The same for whatever leads to a client: a session that began with a link is for the admin pages alone, and what it gave
+    /// out would outlast its hour.
+    ///
+    /// # Errors
+    /// As [`Self::signed_in`].
+    pub async fn signed_in_for_clients(&self, app: &App, tenant_id: &str) -> Result<Option<SignedIn>, PageError> {
+        Ok(self.signed_in(app, Some(tenant_id)).await?.filter(|who| who.amr != BY_LINK))
+    }
+
     /// Signs a person in: the session gets a new id and forgets what it knew.
     ///
     /// # Errors

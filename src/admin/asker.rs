@@ -11,6 +11,7 @@ use crate::{
     apply::single::Noun,
     bearer,
     error::ApiError,
+    moment::Moment,
     oauth::error::{Code, error},
     operator::{Operator, may_judge, reachable},
     policy::api_scope::{ApiScopes, Level},
@@ -47,8 +48,7 @@ pub struct Asker {
 #[derive(Clone, Debug)]
 enum Who {
     Person(Box<User>),
-    /// By its name.
-    Service(String),
+    Service { id: String, name: String },
 }
 
 impl FromRequestParts<App> for Asker {
@@ -69,10 +69,7 @@ impl FromRequestParts<App> for Asker {
         match (needs, area) {
             (Some(needs), Some(area)) if asker.scopes_allow(area, needs.level) => Ok(asker),
             (Some(_), None) => Err(super::desk::nothing()),
-            _ => {
-                let why = error(Code::InsufficientScope, "the token's scopes do not allow this");
-                Err(ApiError::new(why, format!("asked by {}", asker.name())))
-            }
+            _ => Err(asker.not_in_scope()),
         }
     }
 }
@@ -143,7 +140,7 @@ impl Asker {
         let home = home.ok_or_else(|| not_active("the service token's tenant is disabled"))?;
         tenant_tokens::touch(&app.db, &token.id, now, token.last_used_at).await?;
         let scopes = Some((token.scopes, token.expires_at));
-        Ok(Self { who: Who::Service(token.name), home, address: address.to_owned(), token: scopes })
+        Ok(Self { who: Who::Service { id: token.id, name: token.name }, home, address: address.to_owned(), token: scopes })
     }
 
     fn scopes_allow(&self, area: &str, level: Level) -> bool {
@@ -161,7 +158,16 @@ impl Asker {
     pub fn user(&self) -> Option<&User> {
         match &self.who {
             Who::Person(user) => Some(user),
-            Who::Service(_) => None,
+            Who::Service { .. } => None,
+        }
+    }
+
+    /// The row of the user, or of the service token.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match &self.who {
+            Who::Person(user) => &user.id,
+            Who::Service { id, .. } => id,
         }
     }
 
@@ -170,7 +176,7 @@ impl Asker {
     pub fn key(&self) -> &str {
         match &self.who {
             Who::Person(user) => &user.id,
-            Who::Service(_) => &self.home.id,
+            Who::Service { .. } => &self.home.id,
         }
     }
 
@@ -204,7 +210,7 @@ impl Asker {
     pub fn actor(&self) -> Actor {
         match &self.who {
             Who::Person(user) => Actor::administrator(user, Via::Api, &self.address),
-            Who::Service(name) => Actor::service(&self.home.name, name, &self.address),
+            Who::Service { name, .. } => Actor::service(&self.home.name, name, &self.address),
         }
     }
 
@@ -216,20 +222,44 @@ impl Asker {
                 let email = user.email.as_str();
                 user.name.as_ref().map_or_else(|| email.to_owned(), |name| format!("{name} ({email})"))
             }
-            Who::Service(name) => format!("{} (service token {name})", self.home.display_name),
+            Who::Service { name, .. } => format!("{} (service token {name})", self.home.display_name),
         }
+    }
+
+    /// Whether their token may less than they.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.token.as_ref().is_some_and(|(scopes, _)| !scopes.is_everything())
     }
 
     /// Whether they may shut this user out, let them in or change them. With less than everything, no administrator: whoever
     /// can give one a password, or make one, may everything.
     #[must_use]
     pub fn may_judge(&self, user: &User) -> bool {
-        let limited = self.token.as_ref().is_some_and(|(scopes, _)| !scopes.is_everything());
         let above = match &self.who {
             Who::Person(by) => may_judge(by, user),
-            Who::Service(_) => !user.platform,
+            Who::Service { .. } => !user.platform,
         };
-        above && !(limited && (user.admin || user.platform))
+        above && !(self.is_limited() && (user.admin || user.platform))
+    }
+
+    /// When their token ends, if they have one that does (unix seconds).
+    #[must_use]
+    pub fn end(&self) -> Option<i64> {
+        self.token.as_ref().and_then(|(_, end)| *end)
+    }
+
+    /// Asks for more than the area that the route is of.
+    ///
+    /// # Errors
+    /// Where their token does not allow it.
+    pub fn require(&self, area: &str, level: Level) -> Result<(), ApiError> {
+        if self.scopes_allow(area, level) { Ok(()) } else { Err(self.not_in_scope()) }
+    }
+
+    fn not_in_scope(&self) -> ApiError {
+        let why = error(Code::InsufficientScope, "the token's scopes do not allow this");
+        ApiError::new(why, format!("asked by {}", self.name()))
     }
 
     /// Whether a token that may this much, this long, may no more than they themselves.
@@ -240,8 +270,13 @@ impl Asker {
     }
 }
 
-/// A token that would outreach the one that asks for it.
-pub fn outreached(asker: &Asker) -> ApiError {
-    let why = error(Code::AccessDenied, "a token makes no token that may more, or lasts longer, than itself");
+/// A token that would outreach the one that asks for it, by what it may or by its end.
+pub fn outreached(asker: &Asker, expires_at: Option<i64>) -> ApiError {
+    let mut why = "a token makes and changes no token that may more, or lasts longer, than itself".to_owned();
+    if let Some(end) = asker.end() {
+        let given = if expires_at.is_some() { "" } else { ", and expires_at is missing" };
+        why = format!("{why}: yours ends at {}{given}", Moment(end).machine());
+    }
+    let why = error(Code::AccessDenied, why);
     ApiError { status: StatusCode::FORBIDDEN, ..ApiError::new(why, format!("asked by {}", asker.name())) }
 }

@@ -52,7 +52,10 @@ pub async fn create(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Respo
         let text = "overlap and expires_in are seconds, at most ten years; a token is good for a minute at least";
         return Err(error(Code::InvalidRequest, text).into());
     }
-    let wanted = Wanted { overlap: request.overlap, expires_in: request.expires_in, seen: None };
+    // What a token makes ends with it.
+    let left = desk.asker.end().map(|end| end - desk.app.clock.now());
+    let expires_in = [request.expires_in, left].into_iter().flatten().min();
+    let wanted = Wanted { overlap: request.overlap, expires_in, seen: None };
     let made = tokens(&desk.app, &desk).make(tenant, &directory, &wanted).await?;
     let made = made.ok_or_else(|| ApiError::unavailable("no token was made"))?;
     let mut answer = told(&made.row, desk.app.clock.now());

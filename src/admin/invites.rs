@@ -21,6 +21,7 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
+    policy::api_scope::Level,
     store::{self, invites::Invite, tenants::Tenant},
 };
 
@@ -56,6 +57,10 @@ pub async fn create_of(at: Named, headers: HeaderMap, body: Bytes) -> Result<Res
 
 async fn invite(app: &App, asker: &Asker, tenant: &Tenant, (headers, body): (&HeaderMap, &Bytes)) -> Result<Response, ApiError> {
     let request: Request = body::read(headers, body)?;
+    // Who joins a team has the roles that it holds.
+    if !request.teams.is_empty() {
+        asker.require("teams", Level::Write)?;
+    }
     let wanted = Wanted {
         email: &request.email,
         name: request.name.as_deref(),
@@ -157,7 +162,7 @@ fn refused(e: InviteError) -> ApiError {
             retry_after = Some(*seconds);
             Code::SlowDown
         }
-        InviteError::Email(_) | InviteError::Team(..) | InviteError::Lifetime => Code::InvalidRequest,
+        InviteError::Email(_) | InviteError::Name | InviteError::Team(..) | InviteError::Lifetime => Code::InvalidRequest,
     };
     ApiError { retry_after, ..ApiError::from(error(code, e.to_string())) }
 }

@@ -21,7 +21,6 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
-    policy::api_scope::ApiScopes,
     store::{
         StoreError,
         audit::Actor,
@@ -60,12 +59,6 @@ fn days() -> i64 {
 }
 
 impl Wish {
-    /// What a token must be allowed, to let somebody else do it.
-    fn scopes(&self) -> ApiScopes {
-        let words = [(true, "connections:write"), (self.directory, "directories:write"), (self.domain, "domains:write")];
-        ApiScopes::parse(words.into_iter().filter(|(covered, _)| *covered).map(|(_, word)| word)).unwrap_or_default()
-    }
-
     /// What is wrong with it: the field, and why.
     #[must_use]
     pub fn fault(&self) -> Option<(&'static str, String)> {
@@ -79,25 +72,50 @@ impl Wish {
     }
 }
 
+/// Who makes a link: how the audit log names them, and the row that says whether they could still.
+#[derive(Clone, Copy, Debug)]
+pub struct Maker<'a> {
+    pub actor: &'a Actor,
+    pub id: &'a str,
+}
+
+/// Why not, as things are: the field, and what to do.
+pub type Clash = (&'static str, String);
+
 /// Makes a link; with it its address, which is shown once.
 ///
 /// # Errors
-/// What the database says.
-pub async fn issue(app: &App, actor: &Actor, tenant: &Tenant, wish: &Wish) -> Result<(SetupLink, String), StoreError> {
-    let mut tx = app.db.begin().await?;
+/// The outer one is the database's.
+pub async fn issue(
+    app: &App,
+    maker: Maker<'_>,
+    tenant: &Tenant,
+    wish: &Wish,
+) -> Result<Result<(SetupLink, String), Clash>, StoreError> {
+    let (mut tx, now) = (app.db.begin().await?, app.clock.now());
     tenants::lock(&mut tx).await?;
     let there = connections::find_by_name(&mut tx, &tenant.id, &wish.connection).await?;
+    // What is in use is not a guest's: a new token of theirs would end the one that a live directory pushes with.
+    if wish.directory && there.as_ref().is_some_and(|connection| connection.enabled) {
+        let why = "people sign in over this connection: switch it off first, or make the directory's token on its own page";
+        return Ok(Err(("directory", why.to_owned())));
+    }
+    if setup_links::count_open(&mut tx, &tenant.id, now).await? >= setup_links::MOST_OPEN {
+        let why = format!("{} links are open: revoke those that are not needed", setup_links::MOST_OPEN);
+        return Ok(Err(("connection", why)));
+    }
     let new = New {
         tenant,
         connection: &wish.connection,
         connection_id: there.as_ref().map(|c| c.id.as_str()),
         with_directory: wish.directory,
         with_domain: wish.domain,
+        maker_id: maker.id,
         lifetime: wish.days * 86_400,
     };
-    let (link, token) = setup_links::make(&mut tx, &app.sealer, actor, &new, app.clock.now()).await?;
+    let (link, token) = setup_links::make(&mut tx, &app.sealer, maker.actor, &new, now).await?;
     tx.commit().await?;
-    Ok((link, format!("{}{}{token}", app.issuer(), super::guest::BELOW)))
+    Ok(Ok((link, format!("{}{}{token}", app.issuer(), super::guest::BELOW))))
 }
 
 /// Ends a link of the tenant; whether there is one.
@@ -137,10 +155,12 @@ pub async fn create(desk: Desk, headers: HeaderMap, bytes: Bytes) -> Result<Resp
     }
     // Whoever follows the link may what its maker may at most, and as long.
     let until = desk.app.clock.now() + wish.days * 86_400;
-    if !desk.asker.may_hand_out(&wish.scopes(), Some(until)) {
-        return Err(outreached(&desk.asker));
+    if !desk.asker.may_hand_out(&setup_links::scopes(wish.directory, wish.domain), Some(until)) {
+        return Err(outreached(&desk.asker, Some(until)));
     }
-    let (link, url) = issue(&desk.app, desk.actor(), desk.tenant()?, &wish).await?;
+    let maker = Maker { actor: desk.actor(), id: desk.asker.id() };
+    let made = issue(&desk.app, maker, desk.tenant()?, &wish).await?;
+    let (link, url) = made.map_err(|(_, why)| error(Code::Conflict, why))?;
     let mut answer = told(&link, desk.app.clock.now());
     answer["url"] = url.into();
     Ok(body::answer(StatusCode::CREATED, &answer))

@@ -28,7 +28,7 @@ use crate::{
     policy::email::Email,
     secret,
     store::{
-        StoreError,
+        StoreError, clients,
         db::Tx,
         tenant_tokens,
         tenants::{self, Tenant},
@@ -74,6 +74,7 @@ pub async fn create(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, b
     let asked = Asked::read(query.as_deref())?;
     let (tenant, noun) = (desk.tenant()?, desk.noun()?);
     let body: Value = body::read(&headers, &body)?;
+    outlasts_nobody(&desk.asker, noun, &body)?;
     let mut tx = desk.app.db.begin().await?;
     let order = desk.order(asked.force);
     let name = body.as_object().and_then(|fields| noun.name_in(fields)).unwrap_or_default();
@@ -103,6 +104,7 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
     let asked = Asked::read(query.as_deref())?;
     let (tenant, noun, name) = desk.thing()?;
     let body: Value = body::read(&headers, &body)?;
+    outlasts_nobody(&desk.asker, noun, &body)?;
     let mut tx = desk.app.db.begin().await?;
     let order = desk.order(asked.force);
     unchanged(&mut tx, &order, tenant, noun, name, &headers).await?;
@@ -190,7 +192,17 @@ async fn unchanged(
     Ok(())
 }
 
-/// What a token of fewer scopes must not touch, as it is: an administrator, or a token that may more. Asked before something
+/// A directory's token that a body gives has no end: a token that has one makes it at the directory's own address, where it
+/// is given an end too.
+fn outlasts_nobody(asker: &Asker, noun: Noun, body: &Value) -> Result<(), ApiError> {
+    if noun == Noun::Directories && body["token"].is_string() && asker.end().is_some() {
+        return Err(outreached(asker, None));
+    }
+    Ok(())
+}
+
+/// What a token of fewer scopes must not touch, as it is: an administrator, a token that may more, or a client whose tokens
+/// do. Asked before something
 /// is changed and again after.
 async fn may_touch(tx: &mut Tx, asker: &Asker, tenant: &Tenant, noun: Noun, name: &str) -> Result<(), ApiError> {
     tenants::lock(tx).await?;
@@ -204,7 +216,14 @@ async fn may_touch(tx: &mut Tx, asker: &Asker, tenant: &Tenant, noun: Noun, name
             user.map_or(Ok(()), |user| require_may(asker, &user))
         }
         Noun::ServiceTokens => match tenant_tokens::find_by_name(&mut *tx, &tenant.id, name).await? {
-            Some(token) if !asker.may_hand_out(&token.scopes, token.expires_at) => Err(outreached(asker)),
+            Some(token) if !asker.may_hand_out(&token.scopes, token.expires_at) => Err(outreached(asker, token.expires_at)),
+            _ => Ok(()),
+        },
+        Noun::Clients if asker.is_limited() => match clients::find(&mut *tx, name).await? {
+            Some(client) if client.tenant_id == tenant.id && client.settings.admin_api => {
+                let why = "the tokens of this application open the admin API: only a token with the scope admin may touch it";
+                Err(bearer::forbidden(why, &asker.name()))
+            }
             _ => Ok(()),
         },
         _ => Ok(()),

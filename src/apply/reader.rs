@@ -13,7 +13,7 @@ use super::{
     desired::Secret,
     yaml::{At, Key, Kind, Node},
 };
-use crate::suggest;
+use crate::{policy::identity, suggest};
 
 /// One thing that is wrong with the file, where, and what to do. Secrets never stand in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -227,6 +227,16 @@ impl<'c, 'n> Fields<'c, 'n> {
 
     pub fn value(&mut self, name: &'static str) -> Option<String> {
         self.text(name).map(|t| t.value)
+    }
+
+    /// A name that people read.
+    pub fn name(&mut self, name: &'static str) -> Option<String> {
+        let text = self.text(name)?;
+        if !identity::fits(&text.value) {
+            self.context.problem(text.at, format!("{name} must be at most {} characters", identity::NAME));
+            return None;
+        }
+        Some(text.value)
     }
 
     pub fn required_text(&mut self, name: &'static str) -> Option<Text> {

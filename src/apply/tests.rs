@@ -60,7 +60,7 @@ tenants:
     enabled: false
     saml: {idp_entity_id: x, sso_url: "https://adfs.example/s", certificates: ["${CERTIFICATE}"], sign_requests: true, want_encrypted: false, idp_initiated: false}
   clients:
-  - {client_id: control-plane, name: Control plane, secret: "${SET}", redirect_uris: ["https://cp.example/auth/callback"], post_logout_redirect_uris: [], grant_types: [authorization_code, refresh_token], trusted: true}
+  - {client_id: control-plane, name: Control plane, secret: "${SET}", redirect_uris: ["https://cp.example/auth/callback"], post_logout_redirect_uris: [], grant_types: [authorization_code, refresh_token], trusted: true, admin_api: true}
   - client_id: spa
     enabled: true
     redirect_uris: ["http://127.0.0.1/cb"]

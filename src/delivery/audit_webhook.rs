@@ -38,6 +38,8 @@ pub struct Sender {
     node: String,
     /// Whether the receiver took the last batch; nothing before the first.
     up: Option<bool>,
+    /// Whether the log was found cut off.
+    cut: bool,
 }
 
 /// What came of a round.
@@ -49,13 +51,15 @@ pub enum Round {
     Arrived,
     /// It has not, and goes again later.
     Later,
+    /// The log ends before what was sent of it: somebody has cut it off, or put an older one back.
+    CutOff,
 }
 
 impl Sender {
     /// Does nothing yet.
     #[must_use]
     pub fn new(app: App) -> Self {
-        Self { app, node: secret::random_id(), up: None }
+        Self { app, node: secret::random_id(), up: None, cut: false }
     }
 
     /// Sends one batch, if one is to be sent and this node is the one to send it.
@@ -68,7 +72,11 @@ impl Sender {
         let now = app.clock.now();
         let (seq, last) = audit_stream::reach(&app.db).await?;
         metrics::audit_webhook_lag(last.saturating_sub(seq));
-        if seq >= last {
+        if seq > last {
+            return Ok(self.cut_off(seq, last));
+        }
+        self.cut = false;
+        if seq == last {
             return Ok(Round::Quiet);
         }
         let Some(stream) = audit_stream::claim(&app.db, &self.node, now, now + LEASE).await? else { return Ok(Round::Quiet) };
@@ -97,6 +105,16 @@ impl Sender {
                 Ok(Round::Later)
             }
         }
+    }
+
+    /// Said once, and counted as long as it is so.
+    fn cut_off(&mut self, sent: i64, last: i64) -> Round {
+        metrics::delivery("audit_webhook", "cut_off");
+        if !std::mem::replace(&mut self.cut, true) {
+            let text = "the audit log ends before what its webhook has got: it was cut off, or an older state was put back";
+            tracing::error!(sent, last, "{text}; compare with what the receiver has");
+        }
+        Round::CutOff
     }
 
     /// Said when it changes, not at every attempt.

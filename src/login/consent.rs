@@ -89,7 +89,7 @@ pub async fn submit(
 ) -> Result<Response, PageError> {
     let mut pending = dispatch::find(&app, &visit, &id).await?;
     visit.check_form(&app, &id, &answer.csrf)?;
-    let Some(who) = visit.signed_in(&app, Some(&pending.tenant.id)).await? else {
+    let Some(who) = visit.signed_in_for_clients(&app, &pending.tenant.id).await? else {
         return dispatch::proceed(&app, &visit, pending.login).await;
     };
     match answer.decision.as_str() {

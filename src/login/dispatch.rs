@@ -97,7 +97,7 @@ pub async fn find(app: &App, visit: &Visit, id: &str) -> Result<Pending, PageErr
 pub async fn proceed(app: &App, visit: &Visit, login: Login) -> Result<Response, PageError> {
     visit.trace.of(&login);
     let pending = load(app, login).await?;
-    let signed_in = visit.signed_in(app, Some(&pending.tenant.id)).await?;
+    let signed_in = visit.signed_in_for_clients(app, &pending.tenant.id).await?;
     match next(app, &pending, signed_in.as_ref()).await? {
         Step::Issue => match signed_in {
             Some(_) if pending.login.request.landing.is_some() => unsolicited::land(app, visit, &pending).await,

@@ -227,7 +227,7 @@ impl Followed {
 }
 
 /// Longest name that is taken, in characters.
-const NAME: usize = 200;
+const NAME: usize = crate::policy::identity::NAME;
 
 fn words(weakness: Weakness) -> &'static str {
     match weakness {

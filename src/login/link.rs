@@ -14,7 +14,7 @@ use crate::{
     invitation,
     policy::{
         email::Email,
-        identity::Identity,
+        identity::{Identity, cut},
         linking::{self, Decision, Refusal, Rules},
     },
     secret,
@@ -91,7 +91,8 @@ impl Link<'_> {
                 Ok(store::users::find(db, &user_id).await?)
             }
             Decision::Create { email, email_proven, record, invite } => {
-                let user = new_user(&tenant.id, email, email_proven, identity.name.clone(), now);
+                let user =
+                    new_user(&tenant.id, email, email_proven, identity.name.as_deref().map(|name| cut(name).to_owned()), now);
                 let mut tx = db.begin().await?;
                 let id = secret::row_id(now);
                 let made = store::users::insert(&mut tx, &user).await?
@@ -165,7 +166,7 @@ impl Link<'_> {
     async fn follow(&self, user_id: &str, rules: &Rules<'_>) -> Result<(), StoreError> {
         let (db, now) = (&self.arrival.app.db, self.arrival.app.clock.now());
         if let Some(name) = &self.arrival.identity.name {
-            profiles::rename(db, Source::SignIn, user_id, name, now).await?;
+            profiles::rename(db, Source::SignIn, user_id, cut(name), now).await?;
         }
         let Some(email) = self.arrival.email.as_ref().filter(|email| linking::is_trusted(self.arrival.identity, email, rules))
         else {

@@ -135,6 +135,9 @@ pub struct ClientSettings {
     pub refresh_token_lifetime: Option<i64>,
     /// The virtual account of its tenant, by name, that it acts as with `client_credentials`.
     pub virtual_account: Option<String>,
+    /// Whether administrators may administer with the access tokens that it gets. Whoever signs in at it may be one of the
+    /// platform's, so this is the deployment's to say.
+    pub admin_api: bool,
 }
 
 impl Default for ClientSettings {
@@ -155,6 +158,7 @@ impl Default for ClientSettings {
             access_token_lifetime: None,
             refresh_token_lifetime: None,
             virtual_account: None,
+            admin_api: false,
         }
     }
 }
@@ -170,7 +174,7 @@ pub struct Client {
     pub name: String,
     /// Keyed fingerprint of its secret, when it has one.
     pub secret_fingerprint: Option<String>,
-    /// First-party: people are not asked for consent, and the control-plane hops may act for it.
+    /// First-party: people are not asked for consent, and the control-plane hops may act for it. It opens nothing besides.
     pub trusted: bool,
     /// A disabled client is refused on every path.
     pub enabled: bool,

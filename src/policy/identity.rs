@@ -2,6 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Characters of a name that people read: of persons, organisations, applications and buttons.
+pub const NAME: usize = 200;
+
+/// Whether a name that somebody types is short enough.
+#[must_use]
+pub fn fits(name: &str) -> bool {
+    name.chars().count() <= NAME
+}
+
+/// A name that a provider sends, as much of it as there is room for.
+#[must_use]
+pub fn cut(name: &str) -> &str {
+    name.char_indices().nth(NAME).map_or(name, |(end, _)| &name[..end])
+}
+
 /// A person as an identity provider has described them, after the connector has verified every word of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -67,6 +82,21 @@ impl Provisioning {
             Self::Jit => "jit",
             Self::Invite => "invite",
             Self::Scim => "scim",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_cut_between_characters() {
+        let long = "\u{e4}".repeat(NAME + 1);
+        assert!(!fits(&long) && fits(cut(&long)));
+        assert_eq!(cut(&long).chars().count(), NAME);
+        for short in ["", "Ada", &"\u{e4}".repeat(NAME)] {
+            assert!(fits(short) && cut(short) == short);
         }
     }
 }

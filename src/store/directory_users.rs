@@ -12,7 +12,10 @@ use super::{
     statement::Statement,
     write_json,
 };
-use crate::{params, policy::email::Email};
+use crate::{
+    params,
+    policy::{email::Email, identity},
+};
 
 /// Addresses that one statement writes.
 const AT_ONCE: usize = 100;
@@ -70,7 +73,8 @@ impl DirectoryUser {
         let given_and_family: Vec<&str> = ["givenName", "familyName"].iter().filter_map(|part| self.name_part(part)).collect();
         let joined = Some(given_and_family.join(" ")).filter(|joined| !joined.is_empty());
         let whole = self.text("displayName").or_else(|| self.name_part("formatted"));
-        whole.map(str::to_owned).filter(|name| !name.trim().is_empty()).or(joined)
+        let name = whole.map(str::to_owned).filter(|name| !name.trim().is_empty()).or(joined);
+        name.map(|name| identity::cut(&name).to_owned())
     }
 
     fn text(&self, name: &str) -> Option<&str> {

@@ -1,13 +1,16 @@
 //! Facts about the database as a whole.
 
 use super::{
-    db::{Db, Result, StoreError},
+    audit,
+    db::{Db, Result, StoreError, Tx},
     on::On,
 };
 use crate::{params, seal::Sealer};
 
 /// Names the sealed word that tells whether a master key fits.
 const KEY_CHECK: &str = "master-key-check";
+/// The word, which says besides that the audit log was sealed when it was empty. Nobody without the key makes it another.
+const WORD: &[u8] = b"gatehouse, with a sealed audit log";
 
 #[derive(sqlx::FromRow)]
 struct Value {
@@ -50,16 +53,37 @@ pub async fn replace(db: &Db, name: &str, seen: Option<&str>, value: &str) -> Re
     Ok(rows == 1)
 }
 
-/// Makes sure that this master key is the one the database was made with: a word sealed at first use must open.
+/// Makes sure that this master key is the one the database was made with: a word sealed at first use must open. Whoever makes
+/// it seals the empty audit log with it.
 ///
 /// # Errors
 /// [`StoreError::Sealed`] when it does not fit.
 pub async fn check_master_key(db: &Db, sealer: &Sealer) -> Result<()> {
-    let sealed = sealer.seal(KEY_CHECK, b"gatehouse");
-    db.execute("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", params![KEY_CHECK, &sealed])
-        .await?;
-    let stored = find(db, KEY_CHECK).await?.unwrap_or_default();
-    sealer.open(KEY_CHECK, &stored).map(|_| ()).map_err(|e| StoreError::Sealed("master key check", e))
+    let open = |stored: &str| sealer.open(KEY_CHECK, stored).map_err(|e| StoreError::Sealed("master key check", e));
+    if let Some(stored) = find(db, KEY_CHECK).await?
+        && open(&stored)? == WORD
+    {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
+    let sealed = sealer.seal(KEY_CHECK, WORD);
+    let sql = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+    let is_first = tx.execute(sql, params![KEY_CHECK, &sealed]).await? == 1;
+    let stored = find(&mut tx, KEY_CHECK).await?.unwrap_or_default();
+    if open(&stored)? != WORD {
+        // Of a version that did not seal an empty log.
+        audit::establish(&mut tx, sealer).await?;
+        save(&mut tx, KEY_CHECK, &sealed).await?;
+    } else if is_first && !has_tenants(&mut tx).await? {
+        audit::establish(&mut tx, sealer).await?;
+    }
+    tx.commit().await
+}
+
+/// Whether anything was made here: then a word that is gone makes the database no new one.
+async fn has_tenants(tx: &mut Tx) -> Result<bool> {
+    let any: Option<(String,)> = tx.optional("SELECT id FROM tenants LIMIT 1", &[]).await?;
+    Ok(any.is_some())
 }
 
 /// Whether this master key is the one the database was made with, asked without writing. `None`: the database has not

@@ -7,12 +7,14 @@ use super::{
     on::On,
     tenants::Tenant,
 };
-use crate::{params, seal::Sealer, secret};
+use crate::{params, policy::api_scope::ApiScopes, seal::Sealer, secret};
 
 /// Seconds that a link is kept after its end, for those who look back.
 pub const AFTERLIFE: i64 = 30 * 86_400;
 /// Browsers of one link that are remembered; of more, those that came first must follow it again.
 const GUESTS: i64 = 50;
+/// Most links of a tenant that are open at a time.
+pub const MOST_OPEN: i64 = 50;
 
 /// A link.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -31,8 +33,12 @@ pub struct SetupLink {
     pub with_domain: bool,
     /// Which domain was asked for.
     pub wanted_domain: Option<String>,
+    /// The token of the directory that was last made by it.
+    pub token_id: Option<String>,
     /// Who made it, in words.
     pub made_by: String,
+    /// The row of the user or service token who made it.
+    pub maker_id: String,
     /// Unix seconds.
     pub created_at: i64,
     /// Unix seconds.
@@ -64,6 +70,12 @@ impl SetupLink {
         }
     }
 
+    /// What a token must be allowed that lets somebody else do this.
+    #[must_use]
+    pub fn scopes(&self) -> ApiScopes {
+        scopes(self.with_directory, self.with_domain)
+    }
+
     /// How receipts and the audit log name whoever follows it.
     #[must_use]
     pub fn actor(&self, address: &str) -> Actor {
@@ -73,6 +85,13 @@ impl SetupLink {
     fn event(&self, tenant: &Tenant, action: Action) -> Event {
         Event::new(tenant.id.as_str(), action, format!("set-up link {}/{}", tenant.name, self.connection))
     }
+}
+
+/// What a token must be allowed, to make a link that covers so much.
+#[must_use]
+pub fn scopes(with_directory: bool, with_domain: bool) -> ApiScopes {
+    let words = [(true, "connections:write"), (with_directory, "directories:write"), (with_domain, "domains:write")];
+    ApiScopes::parse(words.into_iter().filter(|(covered, _)| *covered).map(|(_, word)| word)).unwrap_or_default()
 }
 
 /// What a new link covers.
@@ -88,6 +107,8 @@ pub struct New<'a> {
     pub with_directory: bool,
     /// Whether a domain may be proven too.
     pub with_domain: bool,
+    /// The row of the user or service token who makes it.
+    pub maker_id: &'a str,
     /// Seconds that it is good for.
     pub lifetime: i64,
 }
@@ -107,7 +128,9 @@ pub async fn make(tx: &mut Tx, sealer: &Sealer, actor: &Actor, new: &New<'_>, no
         with_directory: new.with_directory,
         with_domain: new.with_domain,
         wanted_domain: None,
+        token_id: None,
         made_by: actor.name.clone(),
+        maker_id: new.maker_id.to_owned(),
         created_at: now,
         expires_at: now + new.lifetime,
         opened_at: None,
@@ -116,7 +139,7 @@ pub async fn make(tx: &mut Tx, sealer: &Sealer, actor: &Actor, new: &New<'_>, no
         ended_by: None,
     };
     let sql = "INSERT INTO setup_links (id, link_hash, tenant_id, connection, connection_id, with_directory, with_domain, \
-                 made_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+                 made_by, maker_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     let l = &link;
     let params = params![
         &l.id,
@@ -127,6 +150,7 @@ pub async fn make(tx: &mut Tx, sealer: &Sealer, actor: &Actor, new: &New<'_>, no
         l.with_directory,
         l.with_domain,
         &l.made_by,
+        &l.maker_id,
         now,
         l.expires_at,
     ];
@@ -174,6 +198,16 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str, before: Option<&s
     on.into().all::<SetupLink>(sql, params![tenant_id, before.unwrap_or("g"), limit]).await
 }
 
+/// How many of a tenant's are open at `now` (unix seconds).
+///
+/// # Errors
+/// What the database says.
+pub async fn count_open(on: impl Into<On<'_>>, tenant_id: &str, now: i64) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM setup_links WHERE tenant_id = $1 AND ended_at IS NULL AND expires_at > $2";
+    let count: Option<(i64,)> = on.into().optional(sql, params![tenant_id, now]).await?;
+    Ok(count.map_or(0, |(count,)| count))
+}
+
 /// Lets a browser in that has followed the link; what its cookie holds.
 ///
 /// # Errors
@@ -204,6 +238,18 @@ pub async fn end(tx: &mut Tx, sealer: &Sealer, actor: &Actor, tenant: &Tenant, l
     tx.execute("DELETE FROM setup_guests WHERE link_id = $1", params![&link.id]).await?;
     audit::append(tx, sealer, actor, link.event(tenant, Action::Revoke), now);
     Ok(true)
+}
+
+/// Ends all links that somebody has made, who has lost their access.
+///
+/// # Errors
+/// What the database says.
+pub async fn end_all(tx: &mut Tx, maker_id: &str, now: i64) -> Result<()> {
+    let sql = "UPDATE setup_links SET ended_at = $2, ended_by = 'the end of its maker''s access' \
+               WHERE maker_id = $1 AND ended_at IS NULL AND expires_at > $2";
+    tx.execute(sql, params![maker_id, now]).await?;
+    let sql = "DELETE FROM setup_guests WHERE link_id IN (SELECT id FROM setup_links WHERE maker_id = $1)";
+    tx.execute(sql, params![maker_id]).await.map(|_| ())
 }
 
 /// Binds a link to the connection that it is for, once that is there.
@@ -244,4 +290,12 @@ pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>, now: i64, li
         Some(id) => on.into().all(of_one, params![id, now, limit]).await,
         None => on.into().all(of_all, params![now, limit]).await,
     }
+}
+
+/// Notes which token of the directory was made.
+///
+/// # Errors
+/// What the database says.
+pub async fn note_token(on: impl Into<On<'_>>, id: &str, token_id: &str) -> Result<()> {
+    on.into().execute("UPDATE setup_links SET token_id = $2 WHERE id = $1", params![id, token_id]).await.map(|_| ())
 }

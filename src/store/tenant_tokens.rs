@@ -92,6 +92,15 @@ pub fn fingerprint(sealer: &Sealer, token: &str) -> String {
     sealer.fingerprint("service token", token)
 }
 
+/// By its row id.
+///
+/// # Errors
+/// As [`find_by_name`].
+pub async fn find(on: impl Into<On<'_>>, id: &str) -> Result<Option<ServiceToken>> {
+    let sql = "SELECT * FROM service_tokens WHERE id = $1";
+    on.into().optional::<Stored>(sql, params![id]).await?.map(ServiceToken::try_from).transpose()
+}
+
 /// By its name within a tenant.
 ///
 /// # Errors

@@ -23,7 +23,7 @@ tenants:
 - name: acme
   display_name: Acme
   clients:
-  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true}
+  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true, admin_api: true}
   users:
   - {email: ada@acme.example, password: "correct horse", admin: true, active: true}
   - {email: bob@acme.example, password: "correct horse", active: true}
@@ -32,7 +32,7 @@ tenants:
 - name: other
   display_name: Other
   clients:
-  - {client_id: other-web, secret: other-secret, redirect_uris: ["https://other.example/cb"], trusted: true}
+  - {client_id: other-web, secret: other-secret, redirect_uris: ["https://other.example/cb"], trusted: true, admin_api: true}
   users:
   - {email: carl@other.example, password: "correct horse", admin: true, active: true}
 "#;
@@ -105,9 +105,9 @@ async fn nobody_else_may(backend: Backend) {
     let (ada, bob) = (tokens(&world, "web", "ada@acme.example").await, tokens(&world, "web", "bob@acme.example").await);
     let path = format!("{}/deactivate", id(&bob));
     assert_eq!(post(&world, &bob, &path, None).await.status, 403, "no administrator");
-    world.sql("UPDATE clients SET trusted = FALSE WHERE id = 'web'").await;
-    assert_eq!(post(&world, &ada, &path, None).await.status, 403, "a third party's client");
-    world.sql("UPDATE clients SET trusted = TRUE WHERE id = 'web'").await;
+    world.apply(&STATE.replace(", admin_api: true", "")).await;
+    assert_eq!(post(&world, &ada, &path, None).await.status, 403, "a client that may not administer");
+    world.apply(STATE).await;
     let url = format!("{}/api/v1/users/{path}", world.url);
     assert_eq!(Browser::new().post_json(&url, &[], &json!({})).await.status, 401);
     for token in ["junk", text(&ada, "refresh_token"), text(&ada, "id_token")] {

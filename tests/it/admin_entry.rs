@@ -5,7 +5,7 @@ use gatehouse::{
     admin_link,
     clock::Clock,
     policy::email::Email,
-    store::{audit::Actor, tenants, users},
+    store::{audit::Actor, personal_tokens, tenants, users},
 };
 
 use crate::{
@@ -14,7 +14,12 @@ use crate::{
     world::{Backend, START, World},
 };
 
-on_both!(the_first_start_makes_an_administrator, of_many_at_once_one_is_first, a_link_for_when_nothing_else_works);
+on_both!(
+    the_first_start_makes_an_administrator,
+    of_many_at_once_one_is_first,
+    a_link_for_when_nothing_else_works,
+    what_a_link_gives_ends_with_its_hour,
+);
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -101,4 +106,42 @@ async fn a_link_for_when_nothing_else_works(backend: Backend) {
     world.sql("UPDATE users SET admin = TRUE").await;
     let answer = browser.get(&format!("{}/admin/acme", world.url)).await;
     assert_eq!(answer.status, 303, "an ended session stays ended");
+}
+
+async fn what_a_link_gives_ends_with_its_hour(backend: Backend) {
+    let state = "tenants:\n- name: acme\n  clients:\n  - {client_id: web, secret: web-secret, redirect_uris: \
+                 [\"https://app.example/cb\"], trusted: true, admin_api: true}\n  users:\n  \
+                 - {email: ada@acme.example, password: \"correct horse\", admin: true}\n";
+    let world = World::with(backend, state, &[]).await;
+    let app = &world.app;
+    let tenant = tenants::find_by_name(&app.db, "acme").await.unwrap().unwrap();
+    let ada = users::find_by_email(&app.db, &tenant.id, &Email::parse("ada@acme.example").unwrap()).await.unwrap().unwrap();
+    let actor = Actor::command_line();
+    let link = admin_link::break_glass(&app.db, &app.sealer, app.issuer(), (&actor, &ada), 900, app.clock.now()).await.unwrap();
+    let mut by_link = Browser::new();
+    let csrf = by_link.get(&link).await.csrf();
+    assert_eq!(by_link.post(&link, &[("csrf", &csrf)]).await.location(), Some("/admin"));
+    let mut honest = Browser::new();
+    let login = world.authorize_url("web", &[]);
+    assert!(world.sign_in(&mut honest, &login, "ada@acme.example", "correct horse").await.query("code").is_some());
+    world.clock.advance(600);
+    // No client learns of it: its refresh tokens would go on for days.
+    assert!(honest.get(&login).await.query("code").is_some(), "the honest twin");
+    let page = by_link.get(&login).await;
+    let page = by_link.follow(page).await;
+    assert!(page.status == 200 && page.query("code").is_none(), "a sign-in is asked for: {} {}", page.status, page.body);
+    let silent = by_link.get(&world.authorize_url("web", &[("prompt", "none")])).await;
+    assert_eq!(silent.query("error").as_deref(), Some("login_required"));
+    assert_eq!(by_link.get(&format!("{}/admin/acme", world.url)).await.status, 200, "the pages it opens");
+    // Nor does a token that was made in it.
+    let address = format!("{}/admin/_/tokens", world.url);
+    for (browser, name) in [(&mut by_link, "brief"), (&mut honest, "long")] {
+        let csrf = browser.get(&address).await.csrf();
+        let fields = [("csrf", csrf.as_str()), ("name", name), ("scopes", "admin"), ("days", "30")];
+        assert_eq!(browser.post(&address, &fields).await.status, 200);
+    }
+    let mut made = personal_tokens::of_user(&app.db, &ada.id).await.unwrap();
+    made.sort_by(|one, other| one.name.cmp(&other.name));
+    let ends: Vec<i64> = made.iter().map(|token| token.expires_at - START).collect();
+    assert_eq!(ends, [3_600, 600 + 30 * 86_400], "the hour that began with the link, and what was asked for");
 }

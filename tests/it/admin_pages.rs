@@ -29,7 +29,7 @@ tenants:
   connections:
   - {name: okta, preset: okta, oidc: {issuer: "https://acme.okta.com", client_id: gatehouse, client_secret: "upstream-secret"}}
   clients:
-  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true}
+  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true, admin_api: true}
   users:
   - {email: ada@acme.example, name: Ada, password: "correct horse battery", admin: true}
   - {email: bob@acme.example, name: Bob, password: "correct horse battery"}

@@ -25,7 +25,7 @@ tenants:
   connections:
   - {name: tested, oidc: {issuer: "https://acme.okta.com", client_id: gatehouse}}
   clients:
-  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true}
+  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true, admin_api: true}
   - {client_id: foreign, secret: foreign-secret, redirect_uris: ["https://foreign.example/cb"], trusted: true}
   users:
   - {email: ada@acme.example, password: "correct horse", admin: true, active: true}
@@ -43,18 +43,18 @@ tenants:
   - {type: model, name: gpt, collaborators: [{team: sre, role: viewer}]}
 - name: other
   clients:
-  - {client_id: other-web, secret: other-secret, redirect_uris: ["https://other.example/cb"], trusted: true}
+  - {client_id: other-web, secret: other-secret, redirect_uris: ["https://other.example/cb"], trusted: true, admin_api: true}
   users:
   - {email: carl@other.example, password: "correct horse", admin: true, active: true}
 - name: home
   clients:
-  - {client_id: api, secret: api-secret, redirect_uris: ["https://api.example/cb"], trusted: true}
+  - {client_id: api, secret: api-secret, redirect_uris: ["https://api.example/cb"], trusted: true, admin_api: true}
   users:
   - {email: root@home.example, password: "correct horse", active: true}
 "#;
 
 /// Who asks, in the order in which they do: those who may not come before those who may.
-const ASKERS: [&str; 6] = ["nobody", "user", "untrusted", "other", "own", "platform"];
+const ASKERS: [&str; 6] = ["nobody", "user", "barred", "other", "own", "platform"];
 
 struct Askers {
     world: World,
@@ -70,12 +70,11 @@ impl Askers {
         let tokens = vec![
             ("nobody", None),
             ("user", access("web", "bob@acme.example").await),
-            ("untrusted", access("foreign", "ada@acme.example").await),
+            ("barred", access("foreign", "ada@acme.example").await),
             ("other", access("other-web", "carl@other.example").await),
             ("own", access("web", "ada@acme.example").await),
             ("platform", access("api", "root@home.example").await),
         ];
-        world.sql("UPDATE clients SET trusted = FALSE WHERE id = 'foreign'").await;
         let mut askers = Self { world, tokens, gil: String::new() };
         let gil = askers.ask("own", "GET", "tenants/acme/users/gil@acme.example", &[], None).await;
         askers.gil = text(&gil.json(), "id").to_owned();

@@ -34,7 +34,7 @@ const STATE: &str = r#"
 tenants:
 - name: acme
   clients:
-  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true}
+  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true, admin_api: true}
   users:
   - {email: ada@acme.example, password: "correct horse", admin: true, active: true}
   - {email: bob@acme.example, password: "correct horse", active: true}

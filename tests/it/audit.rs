@@ -5,7 +5,7 @@ use gatehouse::{
     store::{
         Db,
         audit::{self, Action, Actor, Broken, Changes, Entry, Event, Filter, Flaw, Intact},
-        sweep,
+        meta, sweep,
     },
 };
 use serde_json::json;
@@ -19,6 +19,8 @@ on_both_databases!(
     another_key_verifies_nothing,
     a_forged_entry_fits_nowhere,
     an_older_state_shows_by_what_was_noted,
+    a_log_that_was_wiped_is_no_new_one,
+    an_older_version_s_log_is_sealed_once,
     many_writers_leave_no_gap,
     what_is_rolled_back_was_never_there,
     the_oldest_go_and_the_rest_is_verified,
@@ -35,8 +37,14 @@ fn ada() -> Actor {
     Actor { name: "administrator ada@acme.example".into(), id: Some("u1".into()), ..Actor::command_line() }
 }
 
+/// As whoever opens a database for the first time leaves it.
+async fn made(db: &Db) {
+    meta::check_master_key(db, &sealer(1)).await.unwrap();
+}
+
 /// Entries `thing 1` to `thing n`, an hour apart.
 async fn write(db: &Db, n: i64) {
+    made(db).await;
     for i in 1..=n {
         let mut tx = db.begin().await.unwrap();
         let event = Event::new("acme", Action::Update, format!("thing {i}"));
@@ -59,6 +67,7 @@ async fn all(db: &Db) -> Vec<Entry> {
 }
 
 async fn what_is_written_is_read_and_verified(db: &Db) {
+    made(db).await;
     assert_eq!(verdict(db).await.map(|intact| (intact.first, intact.last)), Ok((1, 0)), "nothing is intact too");
     write(db, 3).await;
     let entries = all(db).await;
@@ -150,7 +159,7 @@ async fn another_key_verifies_nothing(db: &Db) {
     write(db, 2).await;
     assert!(verdict(db).await.is_ok());
     let verdict = audit::verify(db, &sealer(2)).await.unwrap();
-    assert_eq!(verdict, Err(Broken { seq: 1, flaw: Flaw::Altered }));
+    assert_eq!(verdict, Err(Broken { seq: 1, flaw: Flaw::Beginning }));
 }
 
 async fn a_forged_entry_fits_nowhere(db: &Db) {
@@ -163,19 +172,60 @@ async fn a_forged_entry_fits_nowhere(db: &Db) {
 }
 
 async fn an_older_state_shows_by_what_was_noted(db: &Db) {
+    made(db).await;
+    let empty: Vec<(i64, String)> = db.all("SELECT id, seal FROM audit_head", &[]).await.unwrap();
     write(db, 4).await;
     let noted = verdict(db).await.unwrap();
     assert_eq!(audit::has(db, noted.last, &noted.mac).await.unwrap(), Some(true));
     // All that the database can be put back to is what it once was; the empty log is among it.
     sql(db, "DELETE FROM audit").await;
-    sql(db, "UPDATE audit_head SET seq = 0, mac = '', seal = ''").await;
+    for (id, seal) in &empty {
+        let sql = "UPDATE audit_head SET seq = 0, mac = '', seal = $2 WHERE id = $1";
+        db.execute(sql, gatehouse::params![*id, seal]).await.unwrap();
+    }
     assert!(verdict(db).await.is_ok());
     assert_eq!(audit::has(db, noted.last, &noted.mac).await.unwrap(), Some(false));
     write(db, 5).await;
     assert_eq!(audit::has(db, noted.last, "another").await.unwrap(), Some(false));
 }
 
+/// Whoever may write to the database, and has no key, makes it look as if nothing had ever happened.
+async fn a_log_that_was_wiped_is_no_new_one(db: &Db) {
+    const WIPE: &str = "UPDATE audit_head SET seq = 0, mac = '', seal = ''";
+    write(db, 4).await;
+    db.execute("INSERT INTO tenants (id, name, display_name, provisioning, enabled, password_login, created_at) VALUES ('t', 'acme', 'Acme', 'jit', TRUE, TRUE, 1)", &[]).await.unwrap();
+    sql(db, "DELETE FROM audit").await;
+    sql(db, WIPE).await;
+    let wiped = Err(Broken { seq: 1, flaw: Flaw::Beginning });
+    assert_eq!(verdict(db).await, wiped);
+    // Nor does a start seal it, though the word that tells of the first be gone.
+    made(db).await;
+    assert_eq!(verdict(db).await, wiped);
+    sql(db, "DELETE FROM meta WHERE name = 'master-key-check'").await;
+    made(db).await;
+    assert_eq!(verdict(db).await, wiped);
+    write(db, 2).await;
+    assert!(verdict(db).await.is_err(), "and what is written after does not hide it");
+}
+
+async fn an_older_version_s_log_is_sealed_once(db: &Db) {
+    // As such a version left it: its word, and a beginning without a seal.
+    let word = sealer(1).seal("master-key-check", b"gatehouse");
+    write(db, 3).await;
+    sql(db, "UPDATE audit_head SET seal = '' WHERE id = 2").await;
+    meta::save(db, "master-key-check", &word).await.unwrap();
+    assert!(verdict(db).await.is_err());
+    made(db).await;
+    assert_eq!(verdict(db).await.unwrap().last, 3);
+    write(db, 1).await;
+    sql(db, "UPDATE audit_head SET seal = '' WHERE id = 2").await;
+    made(db).await;
+    assert_eq!(verdict(db).await, Err(Broken { seq: 1, flaw: Flaw::Beginning }), "once");
+    assert!(meta::check_master_key(db, &sealer(2)).await.is_err(), "by whoever has the key");
+}
+
 async fn many_writers_leave_no_gap(db: &Db) {
+    made(db).await;
     let tasks = (0..40).map(|n| {
         let db = db.clone();
         tokio::spawn(async move {

@@ -32,13 +32,13 @@ tenants:
 - name: acme
   domains: [acme.example]
   clients:
-  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true}
+  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true, admin_api: true}
   users:
   - {email: ada@acme.example, name: Ada, password: "correct horse", admin: true, active: true}
   - {email: bob@acme.example, password: "correct horse", active: true}
 - name: other
   clients:
-  - {client_id: other-web, secret: other-secret, redirect_uris: ["https://other.example/cb"], trusted: true}
+  - {client_id: other-web, secret: other-secret, redirect_uris: ["https://other.example/cb"], trusted: true, admin_api: true}
   users:
   - {email: carl@other.example, password: "correct horse", admin: true, active: true}
 "#;

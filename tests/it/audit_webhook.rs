@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::{
     on_both,
+    sso::Log,
     world::{Backend, World},
 };
 
@@ -26,6 +27,7 @@ on_both!(
     one_of_two_nodes_sends,
     a_restart_goes_on_where_it_was,
     a_private_address_is_not_called,
+    a_log_that_was_cut_off_is_told,
 );
 
 const KEY: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -241,4 +243,21 @@ async fn a_private_address_is_not_called(backend: Backend) {
     assert!(receiver.seen().is_empty());
     // The honest twin is every other test here.
     assert!(!stored(&world).await.is_empty());
+}
+
+async fn a_log_that_was_cut_off_is_told(backend: Backend) {
+    let (receiver, url) = Receiver::start().await;
+    let world = world(backend, &url).await;
+    let mut sender = Sender::new(world.app.clone());
+    let log = Log::down_to(tracing::Level::ERROR);
+    assert_eq!(drain(&mut sender).await, Round::Quiet);
+    let sent = receiver.seen().len();
+    assert!(!log.text().contains("cut off"), "the honest twin: {}", log.text());
+    world.sql("DELETE FROM audit").await;
+    world.sql("UPDATE audit_head SET seq = 0, mac = '', seal = ''").await;
+    for _ in 0..3 {
+        assert_eq!(sender.round().await.unwrap(), Round::CutOff);
+    }
+    assert_eq!(log.text().matches("the audit log ends before what its webhook has got").count(), 1, "{}", log.text());
+    assert_eq!(receiver.seen().len(), sent);
 }

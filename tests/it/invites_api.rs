@@ -28,7 +28,7 @@ tenants:
   provisioning: invite
   password_login: true
   clients:
-  - {client_id: web, name: Web app, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true}
+  - {client_id: web, name: Web app, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true, admin_api: true}
   - {client_id: foreign, name: Foreign, secret: foreign-secret, redirect_uris: ["https://foreign.example/cb"]}
   users:
   - {email: ada@acme.example, name: Ada, password: "correct horse", admin: true, active: true}

@@ -26,9 +26,9 @@ on_both!(
     a_link_is_in_no_log,
 );
 
-struct Bench {
+pub struct Bench {
     registry: Registry,
-    idp: Idp,
+    pub idp: Idp,
 }
 
 impl std::ops::Deref for Bench {
@@ -39,7 +39,7 @@ impl std::ops::Deref for Bench {
     }
 }
 
-const LINKS: &str = "/admin/acme/setup-links";
+pub const LINKS: &str = "/admin/acme/setup-links";
 /// Every address of guests, and how it is asked.
 fn routes() -> Vec<(Method, &'static str)> {
     // A link itself is followed by whoever has it.
@@ -47,14 +47,14 @@ fn routes() -> Vec<(Method, &'static str)> {
 }
 
 impl Bench {
-    async fn new(backend: Backend) -> Self {
+    pub async fn new(backend: Backend) -> Self {
         let registry = Registry::new(backend).await;
         let idp = Idp::start(registry.clock.clone()).await;
         Self { registry, idp }
     }
 
     /// An operator makes a link: its address.
-    async fn link(&self, connection: &str, more: &[(&str, &str)]) -> String {
+    pub async fn link(&self, connection: &str, more: &[(&str, &str)]) -> String {
         let mut ada = self.ada().await;
         let fields: Vec<_> = [("connection", connection), ("days", "7")].into_iter().chain(more.iter().copied()).collect();
         let answer = self.fill(&mut ada, LINKS, LINKS, &fields).await;
@@ -66,14 +66,14 @@ impl Bench {
     }
 
     /// Somebody follows a link in a browser of their own.
-    async fn follow(&self, url: &str) -> Browser {
+    pub async fn follow(&self, url: &str) -> Browser {
         let mut browser = Browser::new();
         let answer = browser.get(url).await;
         assert_eq!((answer.status, answer.location()), (303, Some("/setup")), "{}", answer.body);
         browser
     }
 
-    async fn send(&self, browser: &mut Browser, to: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn send(&self, browser: &mut Browser, to: &str, fields: &[(&str, &str)]) -> Answer {
         let csrf = browser.get(&self.at("/setup")).await.csrf();
         let all: Vec<_> = [("csrf", csrf.as_str())].into_iter().chain(fields.iter().copied()).collect();
         browser.post(&self.at(to), &all).await
@@ -91,7 +91,7 @@ impl Bench {
     }
 
     /// The connection is saved.
-    async fn save(&self, browser: &mut Browser) {
+    pub async fn save(&self, browser: &mut Browser) {
         let answer = self.send(browser, "/setup", &self.typed()).await;
         assert_eq!(answer.location(), Some("/setup?done=saved"), "{}", answer.body);
     }

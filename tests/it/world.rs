@@ -92,7 +92,7 @@ tenants:
   display_name: Acme
   domains: [acme.example]
   clients:
-  - {client_id: web, name: Web app, secret: web-secret, redirect_uris: ["https://app.example/cb"], post_logout_redirect_uris: ["https://app.example/bye"], trusted: true}
+  - {client_id: web, name: Web app, secret: web-secret, redirect_uris: ["https://app.example/cb"], post_logout_redirect_uris: ["https://app.example/bye"], trusted: true, admin_api: true}
   - {client_id: spa, name: Single page, redirect_uris: ["https://spa.example/cb"], trusted: true}
   - {client_id: foreign, name: Foreign, secret: foreign-secret, redirect_uris: ["https://foreign.example/cb"]}
   - {client_id: api, name: API app, secret: api-secret, redirect_uris: ["https://api.example/cb"], trusted: true, resources: ["https://one.example", "https://two.example"]}
@@ -102,7 +102,7 @@ tenants:
 - name: other
   display_name: Other
   clients:
-  - {client_id: other-web, name: Other web, secret: other-secret, redirect_uris: ["https://other.example/cb"], trusted: true}
+  - {client_id: other-web, name: Other web, secret: other-secret, redirect_uris: ["https://other.example/cb"], trusted: true, admin_api: true}
   users:
   - {email: ada@acme.example, name: Another Ada, password: "battery staple", active: true}
 "#;

@@ -9,12 +9,16 @@ use crate::{
     admin::pages::caller::{fields_of, is_foreign},
     app::App,
     error::PageError,
+    operator::Operator,
     router::client_address,
     session::only_cookie,
     store::{
-        audit::Actor,
+        StoreError,
+        audit::{Actor, Via},
         setup_links::{self, SetupLink},
+        tenant_tokens,
         tenants::{self, Tenant},
+        users,
     },
 };
 
@@ -60,10 +64,10 @@ impl Guest {
         self.link.actor(&self.address)
     }
 
-    /// What their looks at providers are counted under.
+    /// What their looks at providers are counted under: all guests of a tenant together, whose links are many.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("set-up link {}", self.link.id)
+        format!("set-up links of {}", self.tenant.id)
     }
 
     /// The token that this browser's forms carry.
@@ -73,15 +77,25 @@ impl Guest {
     }
 }
 
-/// The link's tenant, if the link is open and the tenant switched on.
+/// The link's tenant, if the link is open, the tenant switched on, and whoever made the link could make it still.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn standing(app: &App, link: &SetupLink) -> Result<Option<Tenant>, PageError> {
-    if !link.is_open(app.clock.now()) {
+    if !link.is_open(app.clock.now()) || !maker_may(app, link).await? {
         return Ok(None);
     }
     Ok(tenants::find(&app.db, &link.tenant_id).await?.filter(|tenant| tenant.enabled))
+}
+
+/// It is the right of whoever made the link that its guests use.
+async fn maker_may(app: &App, link: &SetupLink) -> Result<bool, StoreError> {
+    if let Some(user) = users::find(&app.db, &link.maker_id).await? {
+        let operator = Operator::new(app, Some(user), Via::Page).await?;
+        return Ok(operator.is_some_and(|operator| operator.is_platform() || operator.home.id == link.tenant_id));
+    }
+    let token = tenant_tokens::find(&app.db, &link.maker_id).await?;
+    Ok(token.is_some_and(|token| token.refusal(app.clock.now()).is_none() && token.scopes.covers(&link.scopes())))
 }
 
 /// The page for a link that opens nothing, whatever the reason.

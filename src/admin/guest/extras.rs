@@ -65,6 +65,14 @@ async fn refused(app: &App, guest: &Guest, no: No, typed: &str) -> Result<Respon
     page::page(app, guest, None, Said { domain_error: Some(error), domain_typed: typed.to_owned(), ..Said::default() }).await
 }
 
+/// A new token would end the one that a live directory pushes with, and whoever has it could end its people.
+fn in_use(cause: &'static str) -> PageError {
+    let explanation = "The directory is in use, so its token is not replaced from here any more.";
+    PageError::new(StatusCode::CONFLICT, "setup_in_use", "The directory is in use", explanation, cause)
+        .advise("Ask whoever sent you the link to make a new token.")
+        .way_on("/setup".to_owned(), "Back")
+}
+
 /// `POST /setup/token`: the directory of the link's connection, and a token for it, which is shown in this answer alone.
 pub async fn token(State(app): State<App>, sent: Sent) -> Result<Response, PageError> {
     let guest = &sent.guest;
@@ -86,6 +94,9 @@ pub async fn token(State(app): State<App>, sent: Sent) -> Result<Response, PageE
         let error = "Save the connection first: the directory's people are known by it.".to_owned();
         return page::page(&app, guest, None, Said { token_error: Some(error), ..Said::default() }).await;
     };
+    if connection.enabled {
+        return Err(in_use("the connection is enabled"));
+    }
     let directory = match directories::find_by_name(&mut tx, &tenant.id, name).await? {
         Some(there) => there,
         None => {
@@ -105,6 +116,11 @@ pub async fn token(State(app): State<App>, sent: Sent) -> Result<Response, PageE
         let error = "There is a directory of this name for something else: ask whoever sent you the link.".to_owned();
         return page::page(&app, guest, None, Said { token_error: Some(error), ..Said::default() }).await;
     }
+    let own = |token: &DirectoryToken| guest.link.token_id.as_ref() == Some(&token.id);
+    let tokens = directory_tokens::of_directory(&mut tx, &directory.id).await?;
+    if tokens.iter().any(|token| !token.has_ended(now) && !own(token)) {
+        return Err(in_use("the directory has a token that another made"));
+    }
     let row = DirectoryToken {
         id: secret::row_id(now),
         directory_id: directory.id.clone(),
@@ -115,6 +131,7 @@ pub async fn token(State(app): State<App>, sent: Sent) -> Result<Response, PageE
         last_used_at: None,
     };
     directory_tokens::insert(&mut tx, &row).await?;
+    setup_links::note_token(&mut tx, &guest.link.id, &row.id).await?;
     let ended = directory_tokens::end_others(&mut tx, &directory.id, &row.id, now).await?;
     let event = Event::new(tenant.id.as_str(), Action::Issue, format!("directory {}/{name}", tenant.name));
     audit::append(&mut tx, &app.sealer, &actor, event.with(Changes::default().is("older_tokens_ended", ended)), now);

@@ -45,7 +45,7 @@ pub fn of(method: &Method, rest: &str) -> Option<Operation> {
             )
             .body(strict(wish, &["connection"]), true)
             .answers(201, link())
-            .fails([404])
+            .fails([404, 409])
         }
         ("DELETE", "/setup-links/{name}") => operation("revokeSetupLink", "connections", "End a link.")
             .answers(200, json!({"type": "object", "properties": {"revoked": text()}, "required": ["revoked"]}))

@@ -139,6 +139,7 @@ pub async fn create(State(app): State<App>, Path(tenant): Path<String>, posted: 
                 InviteError::Email(_) | InviteError::IsUser(_) | InviteError::IsDeactivated(_) | InviteError::IsInvited(_) => {
                     "email"
                 }
+                InviteError::Name => "name",
                 InviteError::Team(..) => "teams",
                 InviteError::Lifetime => "expires_in",
                 _ => "",

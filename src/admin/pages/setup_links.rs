@@ -14,7 +14,7 @@ use super::{
     frame::{Frame, address},
 };
 use crate::{
-    admin::setup_links::{DAYS, MOST_DAYS, PAGE, Wish, end, issue},
+    admin::setup_links::{DAYS, MOST_DAYS, Maker, PAGE, Wish, end, issue},
     app::App,
     error::PageError,
     moment::Moment,
@@ -98,8 +98,11 @@ pub async fn create(State(app): State<App>, Path(tenant): Path<String>, posted: 
     if let Some(fault) = wish.fault() {
         return page(&app, &posted.caller, &tenant, &wish, Some(fault), None, None).await;
     }
-    let (_, url) = issue(&app, &posted.caller.actor(), &tenant, &wish).await?;
-    page(&app, &posted.caller, &tenant, &wish, None, Some(&url), None).await
+    let maker = Maker { actor: &posted.caller.actor(), id: &posted.caller.operator.user.id };
+    match issue(&app, maker, &tenant, &wish).await? {
+        Ok((_, url)) => page(&app, &posted.caller, &tenant, &wish, None, Some(&url), None).await,
+        Err(clash) => page(&app, &posted.caller, &tenant, &wish, Some(clash), None, None).await,
+    }
 }
 
 /// `POST /admin/{tenant}/setup-links/{id}/revoke`

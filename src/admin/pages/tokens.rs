@@ -23,6 +23,7 @@ use crate::{
     error::PageError,
     moment::Moment,
     policy::api_scope::{self, ApiScopes},
+    session::BY_LINK,
     store::{
         audit::Actor,
         personal_tokens::{self, PersonalToken},
@@ -133,7 +134,12 @@ pub async fn create(State(app): State<App>, posted: Posted) -> Result<Response, 
         }
     };
     let days: i64 = posted.one("days").and_then(|days| days.parse().ok()).unwrap_or(0);
-    let wanted = Wanted { name: posted.one("name").unwrap_or_default(), scopes, lifetime: days.saturating_mul(86_400) };
+    let mut lifetime = days.saturating_mul(86_400);
+    // Who came by a link has an hour, and so has what they make.
+    if let Some(who) = caller.visit.signed_in(&app, None).await?.filter(|who| who.amr == BY_LINK) {
+        lifetime = lifetime.min(who.until - app.clock.now());
+    }
+    let wanted = Wanted { name: posted.one("name").unwrap_or_default(), scopes, lifetime };
     let actor = caller.actor();
     let mut tx = app.db.begin().await?;
     let made = maker(&app, &actor).personal(&mut tx, &caller.operator.user, wanted).await?;

@@ -38,7 +38,7 @@ const METHODS: [(&str, ClientAuth); 4] = [
 pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
     let mut f = Fields::of(context, node, "a client")?;
     let id = f.required_text("client_id").filter(|id| valid_id(context, id));
-    let name = f.value("name");
+    let name = f.name("name");
     let (trusted, enabled) = (f.bool("trusted").unwrap_or_default(), f.bool("enabled"));
     let (has_secret, has_keys) = (f.has("secret"), f.has("jwks") || f.has("jwks_uri"));
     let secret = f.lasting_secret("secret").map(|(_, secret)| secret);
@@ -61,6 +61,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
         access_token_lifetime: lifetime(&mut f, "access_token_lifetime"),
         refresh_token_lifetime: lifetime(&mut f, "refresh_token_lifetime"),
         virtual_account: f.value("virtual_account"),
+        admin_api: f.bool("admin_api").unwrap_or_default(),
         auth: authentication(context, node.at, method, has_secret, has_keys),
         jwks,
         jwks_uri: jwks_uri.map(|t| t.value),

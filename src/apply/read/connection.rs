@@ -28,7 +28,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ConnectionFile> {
     let preset = f.text("preset");
     let mut settings = ConnectionSettings {
         preset: preset.as_ref().map(|p| p.value.clone()),
-        button_text: f.value("button_text"),
+        button_text: f.name("button_text"),
         button_image_url: f.value("button_image_url"),
         email_claims: f.one_or_more("email_claim"),
         unique_id_claims: f.one_or_more("unique_id_claim"),

@@ -13,7 +13,7 @@ use crate::{
 pub fn user(context: &Context<'_>, node: &Node) -> Option<UserFile> {
     let mut f = Fields::of(context, node, "a user")?;
     let email = f.required_text("email");
-    let name = f.value("name");
+    let name = f.name("name");
     // In a file, where nothing stands as in `password: ~`, nothing is said.
     let password_goes = context.env.is_none() && f.denies("password");
     let password = f.secret("password").map(|p| p.value);

@@ -18,7 +18,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
     let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let name = name.filter(|n| valid_name(context, n, is_name, "lower-case letters, digits and hyphens"));
     let domains = f.texts("domains").into_iter().filter_map(|d| domain(context, &d)).collect();
-    let display_name = f.value("display_name");
+    let display_name = f.name("display_name");
     let provisioning =
         f.choice("provisioning", &[Provisioning::Jit, Provisioning::Invite, Provisioning::Scim].map(|p| (p.as_str(), p)));
     let (enabled, password_login) = (f.bool("enabled"), f.bool("password_login"));

@@ -7,7 +7,10 @@ use super::{
     noun::resource_parts,
     show::{Found, spelled},
 };
-use crate::store::{db::Tx, domains, tenants::Tenant};
+use crate::{
+    apply::desired::{Secret, TenantFile},
+    store::{db::Tx, domains, tenants::Tenant},
+};
 
 /// What [`super::show()`] tells and nobody sets.
 const TOLD: [&str; 8] = ["id", "secrets", "warnings", "email_proven", "platform", "shut_by", "made_for_group", "last_used_at"];
@@ -91,4 +94,21 @@ pub async fn reach(
         }
         _ => Ok(()),
     }
+}
+
+/// Which clients may administer is the deployment's, and so is where the tokens of one go: people who administer more than
+/// this tenant may sign in there. Whoever is less may take it away from one, and leave one as it is but for its name and its
+/// switch.
+pub fn administering(order: &Order<'_>, old: Option<&Found>, file: &TenantFile) -> Result<(), Refusal> {
+    let Some(new) = file.clients.first().filter(|new| !order.platform && new.settings.admin_api) else { return Ok(()) };
+    let (settings, trusted) = match old {
+        Some(Found::Client(old)) if old.settings.admin_api => (&old.settings, old.trusted),
+        _ => return Err(Refusal::Faults(vec![Fault::new("admin_api", PLATFORM)])),
+    };
+    if new.settings == *settings && new.trusted == trusted && !matches!(new.secret, Some(Secret::Said(_))) {
+        return Ok(());
+    }
+    let text = "the tokens of this application open the admin API, so only an administrator of the platform may change it; \
+                take admin_api away first";
+    Err(Refusal::Faults(vec![Fault::new("admin_api", text)]))
 }

@@ -163,6 +163,7 @@ pub async fn put(
     let context = Context::literal("");
     let file = read::one(&context, tenant, noun, &literal.node);
     literal.judge(context.into_problems())?;
+    judge::administering(order, old.as_ref(), &file)?;
     rivals::judge(tx, order, tenant, old.as_ref(), &file).await?;
     let hashed = match file.users.first() {
         Some(user) => passwords::of_one(tx, order.hashing, tenant, user).await?,

@@ -4,7 +4,7 @@
 use super::chain;
 use crate::{
     params,
-    seal::ChainKey,
+    seal::{ChainKey, Sealer},
     secret,
     store::{
         db::{Result, StoreError, Tx},
@@ -12,6 +12,23 @@ use crate::{
         statement::Statement,
     },
 };
+
+/// Seals both marks of a log without entries, or one whose beginning was never moved: once, by whoever makes the database or
+/// brings it up from a version that sealed no empty log (`meta::check_master_key` knows). From then on a mark without a seal is
+/// somebody else's, who has wiped the log.
+///
+/// # Errors
+/// What the database says.
+pub async fn establish(tx: &mut Tx, sealer: &Sealer) -> Result<()> {
+    let key = sealer.chain_key();
+    for mark in [Mark::END, Mark::BEGINNING] {
+        let there = mark.locked(tx).await?;
+        if there.seq == 0 && there.mac.is_empty() && there.seal.is_empty() {
+            there.moved(tx, &key, 0, "").await?;
+        }
+    }
+    Ok(())
+}
 
 /// One of the two.
 #[derive(Clone, Copy, Debug)]
@@ -66,10 +83,9 @@ impl Mark {
 }
 
 impl Marked {
-    /// Whether it is what was written by somebody with the key. Before the first entry there is nothing to seal.
+    /// Whether it is what was written by somebody with the key.
     pub fn fits(&self, key: &ChainKey) -> bool {
-        let is_new = self.seq == 0 && self.mac.is_empty() && self.seal.is_empty();
-        is_new || secret::same(&chain::seal(key, self.name, self.seq, &self.mac), &self.seal)
+        secret::same(&chain::seal(key, self.name, self.seq, &self.mac), &self.seal)
     }
 
     /// Has it name another entry.

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 pub use changes::{Changes, SECRET};
 pub(super) use ledger::Ledger;
+pub(super) use marks::establish;
 pub use reading::{Filter, following, newest, page};
 pub use retention::retain;
 pub use verification::{Broken, Flaw, Intact, has, verify};

@@ -13,7 +13,7 @@ use crate::{
         on::On,
         personal_tokens,
         receipts::{self, Ended, Held, Receipt},
-        resources, teams,
+        resources, setup_links, teams,
     },
 };
 
@@ -179,8 +179,8 @@ async fn were(tx: &mut Tx, user: &User) -> Result<Changes> {
     Ok(all)
 }
 
-/// Ends every session, code, token family, site session and personal token of a user, who may sign in again; what there was. After the
-/// commit, `delivery` is to be nudged.
+/// Ends every session, code, token family, site session and personal token of a user, who may sign in again, and the set-up
+/// links that they have made; what there was. After the commit, `delivery` is to be nudged.
 ///
 /// # Errors
 /// What the database says.
@@ -197,6 +197,7 @@ pub async fn end_access(tx: &mut Tx, sealer: &Sealer, id: &str, now: i64) -> Res
     tx.execute(sql, params![id]).await?;
     tx.execute("DELETE FROM sessions WHERE user_id = $1", params![id]).await?;
     personal_tokens::delete_all(&mut *tx, id).await?;
+    setup_links::end_all(tx, id, now).await?;
     tx.changed();
     tx.news().access = true;
     let Living { sessions, codes, token_families, site_sessions } = living;

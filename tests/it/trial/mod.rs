@@ -55,7 +55,7 @@ tenants:
   - {{name: okta, {settings} oidc: {oidc}}}
   - {{name: draft, enabled: false, {settings} oidc: {oidc}}}
   clients:
-  - {{client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true}}
+  - {{client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true, admin_api: true}}
   users:
   - {{email: root@acme.example, name: Root, password: "{PASSWORD}", admin: true}}
   - {{email: bob@acme.example, name: Bob, password: "{PASSWORD}"}}

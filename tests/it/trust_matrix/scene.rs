@@ -46,7 +46,7 @@ pub fn state(idp: &Idp, names: impl Iterator<Item = &'static str>) -> String {
   connections:
   - {{name: legacy, login_enabled: false, oidc: {{issuer: "https://sso.{name}.example", client_id: legacy, client_secret: s, discover: false, authorization_endpoint: "{}", token_endpoint: "{}", jwks_uri: "{}"}}}}
   clients:
-  - {{client_id: {name}, secret: s, redirect_uris: ["https://{name}.example/cb"], trusted: true}}
+  - {{client_id: {name}, secret: s, redirect_uris: ["https://{name}.example/cb"], trusted: true, admin_api: true}}
   - {{client_id: {name}-ci, secret: s, grant_types: [token_exchange, jwt_bearer]}}
   - {{client_id: {name}-batch, secret: s, grant_types: [client_credentials], virtual_account: batch}}
   virtual_accounts:

@@ -13,6 +13,12 @@ pub fn client() -> Value {
         ("client_id", text("Its id; it cannot be changed.")),
         ("name", text("What people read.")),
         ("trusted", flag("Asks nobody for consent.")),
+        (
+            "admin_api",
+            flag(
+                "Its access tokens open this API for administrators; only an administrator of the platform may set it, and change the client while it is set.",
+            ),
+        ),
         enabled("Off, it gets no tokens."),
         ("secret", secret("Its secret.")),
         ("jwks", json!({"type": "object", "description": "Its public keys."})),

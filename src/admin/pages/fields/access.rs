@@ -21,7 +21,7 @@ pub const CLIENTS: Noun = Noun {
         Field::new("secret", "Client secret", Kind::Secret, "Without a secret or keys it is a public client, with PKCE alone. Leave it empty to keep the one that is stored."),
         Field::new("redirect_uris", "Redirect URIs", Kind::Lines, "One on each line, compared exactly."),
         Field::new("post_logout_redirect_uris", "Redirect URIs after sign-out", Kind::Lines, ""),
-        Field::new("trusted", "Trusted", Kind::Switch, "The organisation's own: people are not asked for consent, and administrators may administer with its tokens."),
+        Field::new("trusted", "Trusted", Kind::Switch, "The organisation's own: people are not asked for consent."),
         Field::new("grant_types", "Grant types", Kind::Lines, "authorization_code, refresh_token, client_credentials, token_exchange, jwt_bearer").advanced(),
         Field::new("scopes", "Scopes", Kind::Lines, "").advanced(),
         Field::new("resources", "Audiences it may ask for", Kind::Lines, "").advanced(),
@@ -30,6 +30,7 @@ pub const CLIENTS: Noun = Noun {
         Field::new("id_token_alg", "ID tokens are signed with", ALG, "").advanced(),
         Field::new("virtual_account", "Virtual account", Kind::Text, "Whom it acts as with client_credentials.").advanced(),
         Field::new("backchannel_logout_uri", "Back-channel logout URI", Kind::Text, "").advanced(),
+        Field::new("admin_api", "Opens the admin API", Kind::Switch, "Administrators may administer with its access tokens. Only an administrator of the platform may turn it on, and change the application while it is on.").advanced(),
     ]),
 };
 

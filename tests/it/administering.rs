@@ -1,0 +1,293 @@
+//! Which access tokens open the admin API: those of clients that may administer, and that are for us alone; and who says
+//! which clients those are.
+
+use serde_json::{Value, json};
+
+use crate::{
+    admin::tokens,
+    browser::{Answer, Browser},
+    on_both,
+    world::{Backend, World, decode, text},
+};
+
+on_both!(
+    a_trusted_client_opens_nothing,
+    a_resource_server_administers_nothing,
+    who_may_not_say_which_client_administers,
+    what_administers_is_the_platforms_to_change,
+    a_limited_token_touches_no_client_that_administers,
+    what_a_token_makes_ends_with_it,
+    who_invites_into_teams_may_change_them,
+    names_have_an_end,
+);
+
+const STATE: &str = r#"
+tenants:
+- name: acme
+  clients:
+  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true}
+  - {client_id: api, secret: api-secret, redirect_uris: ["https://api.example/cb"], trusted: true, admin_api: true, resources: ["https://mcp.example/"]}
+  users:
+  - {email: ada@acme.example, password: "correct horse", admin: true, active: true}
+  teams:
+  - {name: sre}
+  directories:
+  - {name: people}
+  service_tokens:
+  - {name: ci, token: "ci-0123456789abcdef0123456789abcdef", scopes: [admin]}
+  - {name: apps, token: "apps-0123456789abcdef0123456789abcd", scopes: ["clients:write"]}
+- name: home
+  clients:
+  - {client_id: foreign, secret: foreign-secret, redirect_uris: ["https://foreign.example/cb"], trusted: true}
+  - {client_id: other-web, secret: other-secret, redirect_uris: ["https://other.example/cb"], trusted: true, admin_api: true}
+  users:
+  - {email: root@home.example, password: "correct horse", active: true}
+  service_tokens:
+  - {name: home, token: "home-0123456789abcdef0123456789abcd", scopes: [admin]}
+"#;
+const CI: &str = "ci-0123456789abcdef0123456789abcdef";
+const APPS: &str = "apps-0123456789abcdef0123456789abcd";
+const HOME: &str = "home-0123456789abcdef0123456789abcd";
+
+async fn world(backend: Backend) -> World {
+    let world = World::with(backend, STATE, &[]).await;
+    world.sql("UPDATE users SET platform = TRUE WHERE email = 'root@home.example'").await;
+    world
+}
+
+async fn ask(world: &World, token: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let url = format!("{}/api/v1/{path}", world.url);
+    Browser::new().send(method.parse().unwrap(), &url, &headers, body.map(|body| body.to_string())).await
+}
+
+/// An access token of somebody's sign-in at a client.
+async fn access(world: &World, client: &str, email: &str) -> String {
+    text(&tokens(world, client, email).await, "access_token").to_owned()
+}
+
+/// A personal token of the platform's administrator.
+async fn personal(world: &World, scopes: &[&str]) -> String {
+    let root = access(world, "other-web", "root@home.example").await;
+    let answer = ask(world, &root, "POST", "personal_tokens", Some(json!({"name": "x", "scopes": scopes}))).await;
+    text(&answer.json(), "token").to_owned()
+}
+
+fn paths(answer: &Answer) -> Vec<String> {
+    assert_eq!(answer.status, 422, "{}", answer.body);
+    answer.json()["faults"].as_array().unwrap().iter().map(|fault| text(fault, "path").to_owned()).collect()
+}
+
+/// Whoever may write clients makes one that asks nobody, and an administrator follows a link to it.
+async fn a_trusted_client_opens_nothing(backend: Backend) {
+    let world = world(backend).await;
+    assert_eq!(ask(&world, APPS, "DELETE", "tenants/acme/clients/web", None).await.status, 200);
+    let mine = json!({"client_id": "web", "secret": "web-secret", "redirect_uris": ["https://app.example/cb"], "trusted": true});
+    assert_eq!(ask(&world, APPS, "POST", "tenants/acme/clients", Some(mine)).await.status, 201);
+    for (client, email, path) in [
+        ("web", "ada@acme.example", "tenants/acme"),
+        ("foreign", "root@home.example", "keys"),
+        ("foreign", "root@home.example", "tenants/home"),
+    ] {
+        let token = access(&world, client, email).await;
+        let answer = ask(&world, &token, "GET", path, None).await;
+        assert_eq!(answer.status, 403, "{client} {path}: {}", answer.body);
+        assert!(text(&answer.json(), "error_description").contains("admin_api"), "{}", answer.body);
+        let body = json!({"name": "mine", "scopes": ["admin"]});
+        assert_eq!(ask(&world, &token, "POST", "personal_tokens", Some(body)).await.status, 403);
+        let explain = json!({"token": token});
+        assert_eq!(ask(&world, &token, "POST", "access/explain", Some(explain)).await.status, 403);
+        assert_eq!(ask(&world, &token, "GET", "whoami", None).await.status, 200, "the token itself holds");
+    }
+    let root = access(&world, "other-web", "root@home.example").await;
+    for path in ["keys", "tenants/home", "tenants/acme"] {
+        assert_eq!(ask(&world, &root, "GET", path, None).await.status, 200, "the honest twin: {path}");
+    }
+}
+
+/// `openid` adds us to the audiences of every token, for userinfo.
+async fn a_resource_server_administers_nothing(backend: Backend) {
+    let world = world(backend).await;
+    let token = access(&world, "api", "ada@acme.example").await;
+    let claims = decode(&token).1;
+    assert_eq!(claims["aud"], json!(["https://mcp.example/", world.app.issuer()]));
+    let backdoor = json!({"admin": true, "password": "a password of theirs"});
+    let answer = ask(&world, &token, "PUT", "tenants/acme/users/backdoor@acme.example", Some(backdoor.clone())).await;
+    assert_eq!(answer.status, 403, "{}", answer.body);
+    assert!(text(&answer.json(), "error_description").contains("audience"), "{}", answer.body);
+    assert_eq!(ask(&world, &token, "POST", "access/explain", Some(json!({"token": token}))).await.status, 403);
+    assert_eq!(world.userinfo(&token).await.status, 200, "it opens what it is for");
+    world.apply(&STATE.replace(", resources: [\"https://mcp.example/\"]", "")).await;
+    let token = access(&world, "api", "ada@acme.example").await;
+    let answer = ask(&world, &token, "PUT", "tenants/acme/users/backdoor@acme.example", Some(backdoor)).await;
+    assert_eq!(answer.status, 201, "for us alone: {}", answer.body);
+}
+
+async fn who_may_not_say_which_client_administers(backend: Backend) {
+    let world = world(backend).await;
+    let mine = json!({"client_id": "mine", "secret": "hush", "redirect_uris": ["https://mine.example/cb"], "admin_api": true});
+    let web = json!({"secret": "web-secret", "redirect_uris": ["https://app.example/cb"], "trusted": true, "admin_api": true});
+    for token in [CI, APPS] {
+        assert_eq!(paths(&ask(&world, token, "POST", "tenants/acme/clients", Some(mine.clone())).await), ["admin_api"]);
+        assert_eq!(paths(&ask(&world, token, "PUT", "tenants/acme/clients/web", Some(web.clone())).await), ["admin_api"]);
+    }
+    // Nor on the pages.
+    let mut ada = Browser::new();
+    let login = format!("{}/login?tenant=acme&to=/account", world.url);
+    world.sign_in(&mut ada, &login, "ada@acme.example", "correct horse").await;
+    let post = async |ada: &mut Browser, id: &str, switch: &str| {
+        let page = ada.get(&format!("{}/admin/acme/clients/new", world.url)).await;
+        let csrf = page.csrf();
+        let redirect = format!("https://{id}.example/cb");
+        let fields = [("csrf", csrf.as_str()), ("client_id", id), ("redirect_uris", &redirect), ("admin_api", switch)];
+        ada.post(&format!("{}/admin/acme/clients", world.url), &fields).await
+    };
+    let answer = post(&mut ada, "mine", "on").await;
+    assert!(answer.status == 422 && answer.body.contains("id=\"admin_api-error\""), "{} {}", answer.status, answer.body);
+    assert_eq!(ask(&world, CI, "GET", "tenants/acme/clients/mine", None).await.status, 404, "what is refused was not made");
+    assert_eq!(post(&mut ada, "plain", "").await.status, 303, "the honest twin");
+    // The platform's administrator does, and so does a file.
+    let root = access(&world, "other-web", "root@home.example").await;
+    assert_eq!(ask(&world, &root, "POST", "tenants/acme/clients", Some(mine)).await.status, 201);
+    let shown = ask(&world, CI, "GET", "tenants/acme/clients/mine", None).await.json();
+    assert_eq!(shown["admin_api"], true);
+    world.apply(&STATE.replacen("trusted: true}", "trusted: true, admin_api: true}", 1)).await;
+    let token = access(&world, "web", "ada@acme.example").await;
+    assert_eq!(ask(&world, &token, "GET", "tenants/acme", None).await.status, 200);
+}
+
+/// Else whoever administers one tenant has the platform administrator's next code sent to themselves.
+async fn what_administers_is_the_platforms_to_change(backend: Backend) {
+    let world = world(backend).await;
+    let path = "tenants/home/clients/other-web";
+    let shown = ask(&world, HOME, "GET", path, None).await.json();
+    let with = |more: Value| {
+        let mut body = shown.clone();
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Some(body)
+    };
+    for change in [
+        json!({"redirect_uris": ["https://other.example/cb", "https://mine.example/cb"]}),
+        json!({"secret": "known to them"}),
+        json!({"secret": null, "token_endpoint_auth_method": "none"}),
+        json!({"trusted": false}),
+        json!({"resources": ["https://mine.example/"]}),
+    ] {
+        assert_eq!(paths(&ask(&world, HOME, "PUT", path, with(change.clone())).await), ["admin_api"], "{change}");
+    }
+    assert_eq!(ask(&world, HOME, "GET", path, None).await.json(), shown);
+    // As it was it stays, and they may call it something else, or take the right away.
+    assert_eq!(ask(&world, HOME, "PUT", path, with(json!({}))).await.status, 200);
+    assert_eq!(ask(&world, HOME, "PUT", path, with(json!({"name": "Console", "enabled": false}))).await.status, 200);
+    assert_eq!(ask(&world, HOME, "PUT", path, with(json!({"enabled": true}))).await.status, 200);
+    let root = access(&world, "other-web", "root@home.example").await;
+    let wider = json!({"redirect_uris": ["https://other.example/cb", "https://new.example/cb"]});
+    assert_eq!(ask(&world, &root, "PUT", path, with(wider)).await.status, 200, "the platform's administrator may");
+    let less = json!({"admin_api": false, "redirect_uris": ["https://other.example/cb", "https://mine.example/cb"]});
+    assert_eq!(ask(&world, HOME, "PUT", path, with(less)).await.status, 200);
+    assert_eq!(ask(&world, &root, "GET", "keys", None).await.status, 403, "which ends at once what its tokens could");
+    assert_eq!(paths(&ask(&world, HOME, "PUT", path, with(json!({}))).await), ["admin_api"], "and does not come back");
+    assert_eq!(ask(&world, HOME, "DELETE", path, None).await.status, 200);
+}
+
+async fn a_limited_token_touches_no_client_that_administers(backend: Backend) {
+    let world = world(backend).await;
+    let (limited, whole) = (personal(&world, &["clients:write"]).await, personal(&world, &["admin"]).await);
+    let mine = json!({"client_id": "mine", "secret": "hush", "redirect_uris": ["https://mine.example/cb"], "admin_api": true});
+    let shown = ask(&world, &limited, "GET", "tenants/home/clients/other-web", None).await.json();
+    for (method, path, body) in [
+        ("POST", "tenants/acme/clients", Some(mine.clone())),
+        ("PUT", "tenants/acme/clients/mine", Some(mine.clone())),
+        ("PUT", "tenants/home/clients/other-web", Some(shown.clone())),
+        ("DELETE", "tenants/home/clients/other-web", None),
+    ] {
+        let answer = ask(&world, &limited, method, path, body).await;
+        assert_eq!(answer.status, 403, "{method} {path}: {}", answer.body);
+    }
+    assert_eq!(ask(&world, &whole, "GET", "tenants/acme/clients/mine", None).await.status, 404);
+    let plain = json!({"client_id": "plain", "secret": "hush", "redirect_uris": ["https://plain.example/cb"]});
+    assert_eq!(ask(&world, &limited, "POST", "tenants/acme/clients", Some(plain)).await.status, 201, "the honest twins");
+    assert_eq!(ask(&world, &whole, "POST", "tenants/acme/clients", Some(mine)).await.status, 201);
+    assert_eq!(ask(&world, &whole, "PUT", "tenants/home/clients/other-web", Some(shown)).await.status, 200);
+}
+
+/// A service token of acme with an end, or without.
+async fn service(world: &World, scopes: &[&str], expires_at: Option<&str>) -> String {
+    let body = json!({"name": gatehouse::secret::reference(), "scopes": scopes, "expires_at": expires_at});
+    let answer = ask(world, CI, "POST", "tenants/acme/service_tokens", Some(body)).await;
+    text(&answer.json(), "token").to_owned()
+}
+
+const SOON: &str = "2027-01-15T08:30:00Z";
+
+async fn what_a_token_makes_ends_with_it(backend: Backend) {
+    let world = world(backend).await;
+    let brief = service(&world, &["directories:write", "service_tokens:write"], Some(SOON)).await;
+    let path = "tenants/acme/directories/people/token";
+    let made = async |token: &str, body: Value| {
+        let answer = ask(&world, token, "POST", path, Some(body)).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.json()["expires_at"].clone()
+    };
+    assert_eq!(made(&brief, json!({})).await, SOON);
+    assert_eq!(made(&brief, json!({"expires_in": 315_360_000})).await, SOON);
+    let minute = gatehouse::moment::Moment(world.clock.now() + 60).machine();
+    assert_eq!(made(&brief, json!({"expires_in": 60})).await, minute, "less it may");
+    assert_eq!(made(CI, json!({})).await, Value::Null, "one without end makes one without end");
+    // Nor by a body that gives one, which has no end.
+    let known = json!({"name": "people", "token": "known-0123456789abcdef0123456789abcdef"});
+    for (method, path) in [("PUT", "tenants/acme/directories/people"), ("POST", "tenants/acme/directories")] {
+        let answer = ask(&world, &brief, method, path, Some(known.clone())).await;
+        assert_eq!(answer.status, 403, "{method}: {}", answer.body);
+    }
+    let named = json!({"name": "people", "enabled": true});
+    assert_eq!(ask(&world, &brief, "PUT", "tenants/acme/directories/people", Some(named)).await.status, 200);
+    assert_eq!(ask(&world, CI, "PUT", "tenants/acme/directories/people", Some(known)).await.status, 200);
+    // What is refused says until when, and what was left out.
+    for (expires_at, missing) in [(None, true), (Some("2027-01-16"), false)] {
+        let body = json!({"name": "x", "scopes": ["directories:write"], "expires_at": expires_at});
+        let answer = ask(&world, &brief, "POST", "tenants/acme/service_tokens", Some(body)).await;
+        assert_eq!(answer.status, 403, "{}", answer.body);
+        let told = answer.json();
+        let told = text(&told, "error_description");
+        assert!(told.contains(SOON) && told.contains("expires_at is missing") == missing, "{told}");
+    }
+}
+
+/// Who joins a team has its roles.
+async fn who_invites_into_teams_may_change_them(backend: Backend) {
+    let world = world(backend).await;
+    let invites = service(&world, &["invites:write"], None).await;
+    let both = service(&world, &["invites:write", "teams:write"], None).await;
+    let body = |email: &str, teams: &[&str]| Some(json!({"email": email, "teams": teams}));
+    let answer = ask(&world, &invites, "POST", "invites", body("a@acme.example", &["sre"])).await;
+    assert_eq!((answer.status, text(&answer.json(), "error")), (403, "insufficient_scope"), "{}", answer.body);
+    assert_eq!(ask(&world, &invites, "POST", "invites", body("a@acme.example", &[])).await.status, 201);
+    assert_eq!(ask(&world, &both, "POST", "invites", body("b@acme.example", &["sre"])).await.status, 201);
+    assert_eq!(ask(&world, CI, "POST", "invites", body("c@acme.example", &["sre"])).await.status, 201);
+}
+
+async fn names_have_an_end(backend: Backend) {
+    let world = world(backend).await;
+    // Of characters, not of bytes.
+    let (fits, long) = ("\u{e4}".repeat(200), "\u{e4}".repeat(201));
+    let web = |name: &str| json!({"name": name, "redirect_uris": ["https://app.example/cb"]});
+    let okta = |text: &str| json!({"button_text": text, "oidc": {"issuer": "https://acme.okta.com", "client_id": "x"}});
+    type Body<'a> = &'a dyn Fn(&str) -> Value;
+    let cases: [(&str, &str, Body<'_>); 4] = [
+        ("tenants/acme", "display_name", &|name| json!({"display_name": name})),
+        ("tenants/acme/clients/web", "name", &web),
+        ("tenants/acme/connections/okta", "button_text", &okta),
+        ("tenants/acme/users/bob@acme.example", "name", &|name| json!({"name": name})),
+    ];
+    for (path, field, body) in cases {
+        assert_eq!(paths(&ask(&world, CI, "PUT", path, Some(body(&long))).await), [field], "{path}");
+        let answer = ask(&world, CI, "PUT", path, Some(body(&fits))).await;
+        assert!(matches!(answer.status, 200 | 201), "{path}: {}", answer.body);
+    }
+    for (name, status) in [(&long, 400), (&fits, 201)] {
+        let body = json!({"email": "new@acme.example", "name": name});
+        assert_eq!(ask(&world, CI, "POST", "invites", Some(body)).await.status, status);
+    }
+}

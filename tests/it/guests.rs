@@ -1,0 +1,222 @@
+//! What guests of set-up links may not: end what a live directory pushes with, outlive whoever made their link, and look
+//! around without end.
+
+use axum::http::Method;
+use gatehouse::{
+    apply::single::Noun,
+    policy::api_scope::ApiScopes,
+    secret,
+    store::{
+        self, directories, setup_links,
+        tenant_tokens::{self, ServiceToken},
+    },
+};
+use serde_json::{Value, json};
+
+use crate::{
+    browser::{Answer, Browser},
+    on_both,
+    setup_links::{Bench, LINKS},
+    world::{Backend, text},
+};
+
+on_both!(
+    a_live_directory_keeps_its_token,
+    a_link_ends_with_whoever_made_it,
+    a_link_ends_with_the_service_that_made_it,
+    guests_of_a_tenant_are_counted_together,
+);
+
+const BOT: &str = "0123456789abcdef0123456789abcdef";
+
+async fn api(bench: &Bench, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let url = bench.at(&format!("/api/v1/tenants/acme/{path}"));
+    Browser::new().send(method, &url, &headers, body.map(|body| body.to_string())).await
+}
+
+/// The token of a guest's directory.
+async fn token(bench: &Bench, guest: &mut Browser) -> String {
+    let answer = bench.send(guest, "/setup/token", &[]).await;
+    let (_, rest) = answer.body.split_once("<code class=\"copy\">ghs_").unwrap_or_else(|| panic!("no token: {}", answer.body));
+    format!("ghs_{}", rest.split_once('<').unwrap().0)
+}
+
+async fn pushes(bench: &Bench, token: &str) -> bool {
+    let bearer = format!("Bearer {token}");
+    let answer = Browser::new().get_with(&bench.at("/scim/v2/Users"), &[("authorization", &bearer)]).await;
+    assert!(matches!(answer.status, 200 | 401), "{}", answer.body);
+    answer.status == 200
+}
+
+async fn a_live_directory_keeps_its_token(backend: Backend) {
+    let bench = Bench::new(backend).await;
+    // No link for it is made while the connection is on.
+    let mut ada = bench.ada().await;
+    let wish = [("connection", "okta"), ("days", "7"), ("directory", "on")];
+    let answer = bench.fill(&mut ada, LINKS, LINKS, &wish).await;
+    assert!(answer.status == 422 && answer.body.contains("switch it off first"), "{} {}", answer.status, answer.body);
+    let wish = json!({"connection": "okta", "directory": true});
+    let answer = api(&bench, BOT, Method::POST, "setup-links", Some(wish)).await;
+    assert_eq!((answer.status, text(&answer.json(), "error")), (409, "conflict"), "{}", answer.body);
+    let bare = api(&bench, BOT, Method::POST, "setup-links", Some(json!({"connection": "okta"}))).await;
+    assert_eq!(bare.status, 201, "the honest twin: {}", bare.body);
+
+    // A guest replaces what the guest made.
+    let mut guest = bench.follow(&bench.link("corp", &[("directory", "on")]).await).await;
+    bench.save(&mut guest).await;
+    let first = token(&bench, &mut guest).await;
+    let second = token(&bench, &mut guest).await;
+    assert_eq!((pushes(&bench, &first).await, pushes(&bench, &second).await), (false, true));
+    // And nothing once the connection is on.
+    bench.sql("UPDATE connections SET enabled = TRUE WHERE name = 'corp'").await;
+    let answer = bench.send(&mut guest, "/setup/token", &[]).await;
+    assert!(answer.status == 409 && answer.body.contains("The directory is in use"), "{} {}", answer.status, answer.body);
+    assert!(!guest.get(&bench.at("/setup")).await.body.contains("Make a token"), "it is not offered");
+    assert!(pushes(&bench, &second).await);
+    // Nor what the operator has made since, though the connection be off again.
+    bench.sql("UPDATE connections SET enabled = FALSE WHERE name = 'corp'").await;
+    let made = api(&bench, BOT, Method::POST, "directories/corp/token", Some(json!({}))).await.json();
+    let operators = text(&made, "token").to_owned();
+    let answer = bench.send(&mut guest, "/setup/token", &[]).await;
+    assert_eq!(answer.status, 409, "{}", answer.body);
+    assert!(pushes(&bench, &operators).await);
+    let ended = api(&bench, BOT, Method::DELETE, &format!("directories/corp/tokens/{}", text(&made, "id")), None).await;
+    assert_eq!(ended.status, 204);
+    let third = token(&bench, &mut guest).await;
+    assert!(pushes(&bench, &third).await, "where none lives there is none to end");
+    // Another link is another guest's.
+    let mut another = bench.follow(&bench.link("corp", &[("directory", "on")]).await).await;
+    assert_eq!(bench.send(&mut another, "/setup/token", &[]).await.status, 409);
+    let id = &bench.tenant("acme").await.id;
+    assert!(directories::find_by_name(&bench.app.db, id, "corp").await.unwrap().is_some() && pushes(&bench, &third).await);
+}
+
+/// Whether the link opens something, where it is followed and where it was.
+async fn opens(bench: &Bench, url: &str, guest: &mut Browser) -> bool {
+    let (entered, page) = (Browser::new().get(url).await.status, guest.get(&bench.at("/setup")).await.status);
+    assert!(matches!((entered, page), (303, 200) | (404, 404)), "{entered} {page}");
+    page == 200
+}
+
+async fn a_link_ends_with_whoever_made_it(backend: Backend) {
+    for (end, comes_back) in [("shut out", false), ("password", false), ("demoted", true), ("tenant", true), ("deleted", false)] {
+        let bench = Bench::new(backend).await;
+        // Somebody else administers on.
+        bench.sql("UPDATE users SET admin = TRUE WHERE email = 'bob@acme.example'").await;
+        let url = bench.link("corp", &[]).await;
+        let mut guest = bench.follow(&url).await;
+        assert!(opens(&bench, &url, &mut guest).await, "as long as she may");
+        let ada = bench.user_id("ada@acme.example").await;
+        match end {
+            "shut out" => drop(bench.shut_out(&ada).await),
+            "deleted" => drop(bench.remove(&ada).await),
+            "password" => {
+                let body = json!({"password": "another password of hers", "admin": true});
+                let answer = api(&bench, BOT, Method::PUT, "users/ada@acme.example", Some(body)).await;
+                assert_eq!(answer.status, 200, "{}", answer.body);
+            }
+            "demoted" => drop(bench.sql("UPDATE users SET admin = FALSE WHERE email = 'ada@acme.example'").await),
+            // A platform administrator of another tenant, which is switched off.
+            _ => {
+                bench
+                    .sql("UPDATE users SET platform = TRUE, tenant_id = (SELECT id FROM tenants WHERE name = 'other') WHERE email = 'ada@acme.example'")
+                    .await;
+                assert!(opens(&bench, &url, &mut guest).await, "she may everywhere");
+                bench.sql("UPDATE tenants SET enabled = FALSE WHERE name = 'other'").await;
+            }
+        }
+        assert!(!opens(&bench, &url, &mut guest).await, "{end}");
+        for path in ["/setup", "/setup/check", "/setup/token", "/setup/domain"] {
+            assert_eq!(guest.post(&bench.at(path), &[]).await.status, 404, "{end}: {path}");
+        }
+        let _ = bench.open_again(&ada).await;
+        bench.sql("UPDATE users SET admin = TRUE").await;
+        bench.sql("UPDATE tenants SET enabled = TRUE").await;
+        assert_eq!(opens(&bench, &url, &mut guest).await, comes_back, "{end}");
+        let links = setup_links::of_tenant(&bench.app.db, &bench.tenant("acme").await.id, None, 10).await.unwrap();
+        assert_eq!(links[0].state(bench.clock.now()) == "open", comes_back, "{end}");
+    }
+}
+
+async fn a_link_ends_with_the_service_that_made_it(backend: Backend) {
+    let bench = Bench::new(backend).await;
+    let (db, now) = (&bench.app.db, bench.clock.now());
+    let known = secret::token(tenant_tokens::PREFIX);
+    let row = ServiceToken {
+        id: secret::row_id(now),
+        tenant_id: bench.tenant("acme").await.id,
+        name: "onboarding".to_owned(),
+        fingerprint: Some(tenant_tokens::fingerprint(&bench.app.sealer, &known)),
+        declared: false,
+        retired: None,
+        enabled: true,
+        scopes: ApiScopes::parse(["connections:write", "directories:write"]).unwrap(),
+        expires_at: Some(now + 86_400),
+        last_used_at: None,
+        created_at: now,
+    };
+    tenant_tokens::save(db, &row).await.unwrap();
+    let wish = json!({"connection": "corp", "directory": true, "days": 1});
+    let made = api(&bench, &known, Method::POST, "setup-links", Some(wish)).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let made = made.json();
+    let url = text(&made, "url");
+    let mut guest = bench.follow(url).await;
+    for (what, changed) in [
+        ("disabled", ServiceToken { enabled: false, ..row.clone() }),
+        ("ended", ServiceToken { expires_at: Some(now), ..row.clone() }),
+        ("less than the link", ServiceToken { scopes: ApiScopes::parse(["connections:write"]).unwrap(), ..row.clone() }),
+    ] {
+        assert!(opens(&bench, url, &mut guest).await, "before it is {what}");
+        tenant_tokens::save(db, &changed).await.unwrap();
+        assert!(!opens(&bench, url, &mut guest).await, "{what}");
+        tenant_tokens::save(db, &row).await.unwrap();
+    }
+    assert!(store::tenant_tokens::delete(db, &row.id).await.unwrap());
+    assert!(!opens(&bench, url, &mut guest).await, "deleted");
+}
+
+/// Each look calls addresses that the guest has typed; whoever makes links makes many.
+async fn guests_of_a_tenant_are_counted_together(backend: Backend) {
+    let bench = Bench::new(backend).await;
+    let mut looks = 0;
+    'links: for n in 0..4 {
+        let made =
+            api(&bench, BOT, Method::POST, "setup-links", Some(json!({"connection": format!("c{n}"), "domain": true}))).await;
+        let mut guest = bench.follow(text(&made.json(), "url")).await;
+        let answer = bench.send(&mut guest, "/setup/domain", &[("domain", "b.example")]).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        let csrf = guest.get(&bench.at("/setup")).await.csrf();
+        for _ in 0..12 {
+            let answer = guest.post(&bench.at("/setup/domain/check"), &[("csrf", &csrf)]).await;
+            if answer.status == 422 {
+                assert!(answer.body.contains("too often"), "{}", answer.body);
+                break 'links;
+            }
+            looks += 1;
+        }
+    }
+    assert!((30..=33).contains(&looks), "{looks} looks by four links of one tenant");
+    // Open links are bounded; what is revoked makes room.
+    let link = async |n: usize| api(&bench, BOT, Method::POST, "setup-links", Some(json!({"connection": format!("d{n}")}))).await;
+    let mut made = 0;
+    let refused = loop {
+        let answer = link(made).await;
+        if answer.status != 201 {
+            break answer;
+        }
+        made += 1;
+        assert!(made <= 50, "there is no end of links");
+    };
+    assert!(refused.status == 409 && refused.body.contains("50 links are open"), "{} {}", refused.status, refused.body);
+    let mut ada = bench.ada().await;
+    let answer = bench.fill(&mut ada, LINKS, LINKS, &[("connection", "more"), ("days", "7")]).await;
+    assert!(answer.status == 422 && answer.body.contains("50 links are open"), "{}", answer.body);
+    let listed = api(&bench, BOT, Method::GET, "setup-links", None).await.json();
+    let id = text(&listed["setup_links"][0], "id").to_owned();
+    assert_eq!(api(&bench, BOT, Method::DELETE, &format!("setup-links/{id}"), None).await.status, 200);
+    assert_eq!(link(99).await.status, 201);
+    assert!(bench.stored(Noun::Connections, "d0").await.is_none(), "a link makes no connection");
+}
