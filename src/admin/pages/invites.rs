@@ -139,7 +139,7 @@ pub async fn create(State(app): State<App>, Path(tenant): Path<String>, posted: 
                 InviteError::Email(_) | InviteError::IsUser(_) | InviteError::IsDeactivated(_) | InviteError::IsInvited(_) => {
                     "email"
                 }
-                InviteError::Team(..) => "teams",
+                InviteError::Team(..) | InviteError::Group(_) => "teams",
                 InviteError::Lifetime => "expires_in",
                 _ => "",
             };
