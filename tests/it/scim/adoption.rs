@@ -252,9 +252,9 @@ async fn who_was_adopted_does_not_go_with_the_record(backend: Backend) {
     comes_in(&sso, "00u-victor", "victor@acme.example").await.unwrap();
     let victor = user_of(&sso, "victor@acme.example").await.unwrap();
     // By what is deleted, and by what is adopted: each alone would do.
-    for forgets in [true, false] {
-        let record = directory.made("/Users", &known_as("uma@acme.example", "00u-uma")).await;
-        let uma = user_of(&sso, "uma@acme.example").await.unwrap();
+    for (name, forgets) in [("uma1@acme.example", true), ("uma2@acme.example", false)] {
+        let record = directory.made("/Users", &known_as(name, "00u-uma")).await;
+        let uma = user_of(&sso, name).await.unwrap();
         assert!(sso.remove(&uma.id).await.is_some());
         let sql = "SELECT made_user FROM directory_users";
         assert_eq!(sso.app.db.all::<(bool,)>(sql, &[]).await.unwrap(), [(false,)], "it has made nobody any more");

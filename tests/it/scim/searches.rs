@@ -259,7 +259,7 @@ async fn comparisons_cost_their_share(backend: Backend) {
         either("displayName ew \"zq#\"", 100),
         format!("not ({})", either("displayName eq \"zq#\"", 100)),
         format!("userName sw \"u\" and ({})", either("emails.value co \"zq#\"", 50)),
-        either("groups[value eq \"g-#\"] and active eq true", 50),
+        either("groups[value eq \"g-#\"] or active eq false", 33),
     ] {
         refused(&scim.get(&asking(&many)).await, 400, Some("invalidFilter"));
     }
@@ -267,8 +267,8 @@ async fn comparisons_cost_their_share(backend: Backend) {
     for (good, found) in [
         (either("userName eq \"u-#@acme.example\"", 100), 99),
         (either("externalId eq \"X#\"", 50), 49),
-        (format!("userName sw \"u-77\" and ({})", either("emails.value co \"#\"", 10)), 111),
-        (either("emails.value co \"#@\"", 3), 3 * 650 - 1),
+        (format!("userName sw \"u-77\" and ({})", either("emails.value co \"#\"", 10)), 11),
+        (either("emails.value co \"#@\"", 3), 3 * 650),
     ] {
         let answer = scim.get(&asking(&good)).await;
         assert_eq!((answer.status, &answer.json()["totalResults"]), (200, &json!(found)), "{good}");
