@@ -54,6 +54,11 @@ pub enum InviteError {
     Team(String, String),
     #[error("a name has at most {} characters", identity::NAME)]
     Name,
+    #[error(
+        "team {0} was made for a group of a directory, which says who is in it; to invite into a team of this name add the group \
+         rule {{group: {0:?}, team: {0:?}}} to the directory, else choose another"
+    )]
+    Group(String),
     #[error("an invite must be good for at least a minute and at most {}", span(LONGEST))]
     Lifetime,
     #[error("there is no such invite")]
@@ -221,6 +226,8 @@ impl<'a> Desk<'a> {
         let mut ids = Vec::new();
         for name in names {
             match store::teams::find_by_name(self.db, &tenant.id, name).await? {
+                // As a file may not: the group's source alone says who belongs to it, and what goes with that.
+                Some(team) if team.group_id.is_some() => return Err(InviteError::Group(name.clone())),
                 Some(team) => ids.push(team.id),
                 None => {
                     let known = store::teams::of_tenant(self.db, &tenant.id).await?;

@@ -30,6 +30,11 @@ const STRAYS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 const LARGE: usize = 4;
 /// Writes of many rows that are under way at a time, whoever asks for them.
 const HEAVY: usize = 2;
+/// Searches through many rows that are under way at a time, whoever asks: fewer than an embedded database has connections
+/// that read.
+const SEARCHES: usize = 2;
+/// Large answers that are held until they are read, whoever asked for them.
+const ANSWERS: usize = 16;
 /// Looks at others' servers that one administrator may ask for in a minute: each calls several addresses that they typed.
 const CHECKS: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
 
@@ -43,10 +48,14 @@ pub struct Limits {
     pub strangers: Limiter,
     /// On traces of failures that belong to no sign-in, by address.
     pub strays: Limiter,
-    /// Large bodies, by directory.
+    /// Large bodies and answers while they are made of or into values, by tenant: it may have many directories.
     pub large: Turns,
-    /// Writes of many rows, by directory.
+    /// Writes of many rows, by tenant.
     pub heavy: Turns,
+    /// Searches through many rows, by tenant.
+    pub searches: Turns,
+    /// Large answers on their way, by tenant.
+    pub answers: Turns,
     /// How many users and groups a directory has.
     pub sizes: Tally,
     /// On looks at providers while their settings are typed, by who asks.
@@ -61,14 +70,15 @@ impl Limits {
     pub fn new(sign_ins: NonZeroU32, pushes: NonZeroU32) -> Self {
         let (sign_ins, pushes) = (Limiter::new(sign_ins), Limiter::steady(pushes));
         let (large, heavy, sizes) = (Turns::new(LARGE), Turns::new(HEAVY), Tally::default());
+        let (searches, answers) = (Turns::new(SEARCHES), Turns::new(ANSWERS));
         let (strangers, strays, checks) = (Limiter::new(STRANGERS), Limiter::new(STRAYS), Limiter::new(CHECKS));
-        Self { sign_ins, pushes, strangers, strays, checks, large, heavy, sizes, floods: Floods::default() }
+        Self { sign_ins, pushes, strangers, strays, checks, large, heavy, searches, answers, sizes, floods: Floods::default() }
     }
 
     /// Begins another round, of about a minute.
     pub fn begin_round(&self) {
         self.sizes.forget();
-        [&self.large, &self.heavy].into_iter().for_each(Turns::forget_quiet);
+        [&self.large, &self.heavy, &self.searches, &self.answers].into_iter().for_each(Turns::forget_quiet);
         let all = [&self.sign_ins, &self.pushes, &self.strangers, &self.strays, &self.checks];
         all.into_iter().for_each(Limiter::forget_quiet);
         self.floods.sum_up();

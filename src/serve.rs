@@ -1,13 +1,18 @@
 //! Listening: plain or TLS (1.2 and up), a ready line, certificates read again on SIGHUP and every hour, and an end in
 //! which requests under way finish and new ones are refused.
 
+mod stall;
+
 use std::{
     io::Write as _,
     net::{SocketAddr, TcpListener},
     time::Duration,
 };
 
-use axum_server::{Handle, tls_rustls::RustlsConfig};
+use axum_server::{
+    Handle,
+    tls_rustls::{RustlsAcceptor, RustlsConfig},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
     server::conn::auto::Builder,
@@ -24,12 +29,16 @@ use crate::{
     store::StoreError,
     tls::{Certificate, TlsError},
 };
+use stall::Unstalled;
 
 /// How long requests under way may take to finish at the end.
 pub const GRACE: Duration = Duration::from_secs(20);
 
 /// How long the headers of a request may take.
 pub const HEADER_TIME: Duration = Duration::from_secs(10);
+
+/// How long a connection may take nothing of an answer that is there for it.
+pub const STALL_TIME: Duration = Duration::from_secs(30);
 
 /// Why serving ended or never began.
 #[derive(Debug, thiserror::Error)]
@@ -111,14 +120,15 @@ pub async fn run(
     let served = match tls {
         None => {
             ready("http", address, setup);
-            let mut server = axum_server::from_tcp(listener)?;
+            let mut server = axum_server::from_tcp(listener)?.acceptor(Unstalled(STALL_TIME));
             limit_headers(server.http_builder());
             server.handle(handle).serve(service).await
         }
         Some(Tls { files, config }) => {
             let reload = tokio::spawn(reload_certificate(config.clone(), files));
             ready("https", address, setup);
-            let mut server = axum_server::from_tcp_rustls(listener, config)?;
+            let acceptor = RustlsAcceptor::new(config).acceptor(Unstalled(STALL_TIME));
+            let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor);
             limit_headers(server.http_builder());
             let served = server.handle(handle).serve(service).await;
             reload.abort();

@@ -162,7 +162,11 @@ fn refused(e: InviteError) -> ApiError {
             retry_after = Some(*seconds);
             Code::SlowDown
         }
-        InviteError::Email(_) | InviteError::Name | InviteError::Team(..) | InviteError::Lifetime => Code::InvalidRequest,
+        InviteError::Email(_)
+        | InviteError::Name
+        | InviteError::Team(..)
+        | InviteError::Group(_)
+        | InviteError::Lifetime => Code::InvalidRequest,
     };
     ApiError { retry_after, ..ApiError::from(error(code, e.to_string())) }
 }

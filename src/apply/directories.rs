@@ -23,6 +23,9 @@ use crate::{
     suggest,
 };
 
+/// Directories that a tenant may have: each has a pace of its own.
+const MOST: usize = 50;
+
 impl Work<'_> {
     /// Directories that the file no longer names, and groups that it makes something else of: before teams are cleared, so
     /// that those count as named by no group any more.
@@ -93,6 +96,11 @@ impl Work<'_> {
 
     pub async fn directory(&mut self, tenant: &Tenant, file: &DirectoryFile) -> Result {
         let old = directories::find_by_name(&mut *self.tx, &tenant.id, &file.name).await?;
+        if old.is_none() && directories::of_tenant(&mut *self.tx, &tenant.id).await?.len() >= MOST {
+            let text = format!("tenant {} has {MOST} directories, which is as many as it may; delete one first", tenant.name);
+            self.problem(file.at, text);
+            return Ok(());
+        }
         let new = Directory {
             id: old.as_ref().map_or_else(|| self.next_id(), |o| o.id.clone()),
             tenant_id: tenant.id.clone(),

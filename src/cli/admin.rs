@@ -134,6 +134,7 @@ impl At<'_> {
         // Of two who are removed at the same time, one waits here for the other.
         tenants::lock(&mut tx).await.map_err(one)?;
         let (tenant, user) = self.find(who).await?;
+        users::hold_administrators(&mut tx, &tenant.id).await.map_err(one)?;
         let all = administrators(self.db).await?;
         let others = || all.iter().filter(|(_, other)| other.id != user.id && other.active);
         let left = others().any(|(_, other)| other.platform);

@@ -77,7 +77,9 @@ impl Link<'_> {
             Decision::Link { user_id, record, invite } => {
                 let mut tx = db.begin().await?;
                 let id = secret::row_id(now);
+                store::directory_links::be_alone(&mut tx, &connection.id, &identity.subject).await?;
                 if !store::identities::insert(&mut tx, &id, &connection.id, &user_id, identity, now).await?
+                    || self.is_overtaken(&mut tx, &verdict.found).await?
                     || !self.settle_in(&mut tx, &user_id, record.as_deref(), invite.as_deref()).await?
                 {
                     return Ok(None);
@@ -95,8 +97,10 @@ impl Link<'_> {
                     new_user(&tenant.id, email, email_proven, identity.name.as_deref().map(|name| cut(name).to_owned()), now);
                 let mut tx = db.begin().await?;
                 let id = secret::row_id(now);
+                store::directory_links::be_alone(&mut tx, &connection.id, &identity.subject).await?;
                 let made = store::users::insert(&mut tx, &user).await?
                     && store::identities::insert(&mut tx, &id, &connection.id, &user.id, identity, now).await?
+                    && !self.is_overtaken(&mut tx, &verdict.found).await?
                     && claimed(&mut tx, record.as_deref(), &user.id).await?
                     && accepted(&mut tx, app, tenant, invite.as_deref(), &user, self.address).await?;
                 if !made {
@@ -110,6 +114,16 @@ impl Link<'_> {
             }
             Decision::Refuse(refusal) => Err(self.refused(refusal, &verdict.found).await),
         }
+    }
+
+    /// Whether a directory has got to know this person since it was judged that none does: then it is judged anew, or the
+    /// directory could never shut them out.
+    async fn is_overtaken(&self, tx: &mut Tx, judged: &Found) -> Result<bool, StoreError> {
+        let Arrival { connection, identity, .. } = self.arrival;
+        if judged.record.is_some() {
+            return Ok(false);
+        }
+        Ok(store::directory_links::by_subject(tx, &connection.id, &identity.subject).await?.is_some())
     }
 
     /// What a sign-in of somebody who is there brings along.

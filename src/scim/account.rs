@@ -1,7 +1,7 @@
 //! What a directory's record does to a local user: makes one, takes over one that is proven to be the same person, changes
 //! name and address, shuts out and lets in again. Rights are never among it (threats P3, P4).
 
-use super::{caller::Caller, error::ScimError, fault::Fault};
+use super::{caller::Caller, error::ScimError, fault::Fault, trail::Effect};
 use crate::{
     app::App,
     operator::may_be_pushed,
@@ -23,24 +23,23 @@ use crate::{
 /// # Errors
 /// 409 when the address is somebody's of whom nothing proves that they are the same; 400 for an address outside of the
 /// proven domains, if the directory asks for these.
-pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut DirectoryUser, now: i64) -> Result<(), ScimError> {
+pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut DirectoryUser, now: i64) -> Result<Effect, ScimError> {
     let email = record.email();
     let proven = judge_address(tx, caller, email.as_ref()).await?;
+    be_alone(tx, caller, record).await?;
     refuse_twins(tx, caller, record).await?;
     if let Some(user) = same_person(tx, caller, record).await? {
         record.user_id = Some(user.id.clone());
-        if speaks(tx, record, &user.id).await? {
-            if let Some(email) = email.filter(|email| *email != user.email) {
-                readdress(tx, record, &user.id, &email, proven, now).await?;
-            }
-            if let Some(name) = record.name() {
-                profiles::rename(&mut *tx, Source::Directory { proven }, &user.id, &name, now).await?;
-            }
-        }
+        // Whom it may have made before is somebody else, and gone: this one does not go with it.
+        record.made_user = false;
+        let said = tell(tx, record, &user, Said { email, name: record.name(), proven }, now).await?;
         tracing::info!(user = user.id, record = record.id, "a directory's record is a known user, by externalId");
-        return if record.active { Ok(()) } else { shut(tx, app, caller, record, "active: false", now).await };
+        if !record.active {
+            shut(tx, app, caller, record, "active: false", now).await?;
+        }
+        return Ok(Effect { adopted: Some(user.email.as_str().to_owned()), ..said });
     }
-    let Some(email) = email else { return Ok(()) };
+    let Some(email) = email else { return Ok(Effect::default()) };
     let user = User {
         id: secret::row_id(now),
         tenant_id: caller.directory.tenant_id.clone(),
@@ -60,7 +59,7 @@ pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut Directo
     }
     record.user_id = Some(user.id);
     record.made_user = true;
-    Ok(())
+    Ok(Effect::default())
 }
 
 /// Carries a change of a record over to its user.
@@ -74,9 +73,10 @@ pub async fn follow(
     old: &DirectoryUser,
     record: &mut DirectoryUser,
     now: i64,
-) -> Result<(), ScimError> {
+) -> Result<Effect, ScimError> {
     let Some(user_id) = record.user_id.clone() else { return begin(tx, app, caller, record, now).await };
     if record.external_id() != old.external_id() {
+        be_alone(tx, caller, record).await?;
         refuse_twins(tx, caller, record).await?;
         refuse_others_id(tx, caller, record, &user_id).await?;
     }
@@ -86,16 +86,47 @@ pub async fn follow(
     if email.is_some() || name.is_some() {
         may_push(tx, &user_id).await?;
     }
-    if email.is_none() && name.is_none() || !speaks(tx, record, &user_id).await? {
-        return Ok(());
+    if email.is_none() && name.is_none() {
+        return Ok(Effect::default());
     }
-    if let Some(email) = email {
-        readdress(tx, record, &user_id, &email, proven, now).await?;
+    let Some(user) = users::find(&mut *tx, &user_id).await? else { return Ok(Effect::default()) };
+    tell(tx, record, &user, Said { email, name, proven }, now).await
+}
+
+/// What a record says of its user.
+struct Said {
+    email: Option<Email>,
+    name: Option<String>,
+    /// Whether the tenant has proven the address's domain.
+    proven: bool,
+}
+
+/// Takes over what the record says of its user, where that is for it to say; what changed.
+async fn tell(tx: &mut Tx, record: &DirectoryUser, user: &User, said: Said, now: i64) -> Result<Effect, ScimError> {
+    let (mut effect, Said { email, name, proven }) = (Effect::default(), said);
+    if !speaks(tx, record, &user.id).await? {
+        return Ok(effect);
     }
-    if let Some(name) = name {
-        profiles::rename(&mut *tx, Source::Directory { proven }, &user_id, &name, now).await?;
+    if let Some(email) = email.filter(|email| *email != user.email)
+        && readdress(tx, record, &user.id, &email, proven, now).await?
+    {
+        effect.email = Some((user.email.as_str().to_owned(), email.as_str().to_owned()));
     }
-    Ok(())
+    if let Some(name) = name
+        && profiles::rename(&mut *tx, Source::Directory { proven }, &user.id, &name, now).await?
+    {
+        effect.name = Some((user.name.clone(), name));
+    }
+    Ok(effect)
+}
+
+/// Waits for a sign-in or another record of the same person that comes to be at this moment: else neither would know of the
+/// other.
+async fn be_alone(tx: &mut Tx, caller: &Caller, record: &DirectoryUser) -> Result<(), ScimError> {
+    match caller.directory.connection_id.as_deref().zip(record.external_id()) {
+        Some((connection, subject)) => Ok(store::directory_links::be_alone(tx, connection, subject).await?),
+        None => Ok(()),
+    }
 }
 
 /// Whether the record may say what the user is called and where they are written to.
@@ -249,6 +280,7 @@ async fn may_push(tx: &mut Tx, user_id: &str) -> Result<(), ScimError> {
     }
 }
 
+/// Whether the address is another now.
 async fn readdress(
     tx: &mut Tx,
     record: &DirectoryUser,
@@ -256,16 +288,17 @@ async fn readdress(
     email: &Email,
     proven: bool,
     now: i64,
-) -> Result<(), ScimError> {
+) -> Result<bool, ScimError> {
     match profiles::readdress(tx, Source::Directory { proven }, user_id, email, now).await? {
-        Readdressed::Theirs | Readdressed::Changed => Ok(()),
+        Readdressed::Theirs => Ok(false),
+        Readdressed::Changed => Ok(true),
         Readdressed::Kept => {
             tracing::warn!(
                 user = user_id,
                 record = record.id,
                 "the address of an administrator, of a file's user or of one whom an operator has shut out stays"
             );
-            Ok(())
+            Ok(false)
         }
         Readdressed::Taken => {
             let detail = format!("{} is the address of another user of the tenant", email.as_str());

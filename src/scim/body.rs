@@ -1,7 +1,8 @@
 //! The body of a request: JSON of the types that clients send it as, of a size that fits what it is for. A large one has its
-//! turn first: read, it takes many times its bytes, and two hundred of them at once would be the end of the node.
+//! turn first, and is not read until then: read, it takes many times its bytes, and two hundred of them at once would be the
+//! end of the node.
 
-use std::{ops::Deref, time::Duration};
+use std::ops::Deref;
 
 use axum::{
     body::{Body, to_bytes},
@@ -22,9 +23,6 @@ pub const SMALL: usize = 256 * 1024;
 pub const GROUP: usize = 16 * 1024 * 1024;
 /// As `/ServiceProviderConfig` says.
 pub const BULK: usize = 1024 * 1024;
-
-/// How long a large body waits for its turn. It is not read until then.
-pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was sent. The turn of a large one ends when it is dropped.
 #[derive(Debug)]
@@ -49,7 +47,7 @@ pub async fn read(app: &App, caller: &Caller, headers: &HeaderMap, body: Body, m
     let announced = announced(headers, most)?;
     let is_large = most > SMALL && announced.is_none_or(|length| length > SMALL);
     let turn = match is_large {
-        true => Some(caller.turn(app, &app.limits.large, PATIENCE, "sends large bodies side by side").await?),
+        true => Some(caller.turn(app, &app.limits.large, "sends large bodies side by side").await?),
         false => None,
     };
     Ok(Sent { value: json(body, most).await?, _turn: turn })

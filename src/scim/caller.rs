@@ -8,6 +8,8 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 
+use tokio::time::Instant;
+
 use super::{error::ScimError, fault::Fault};
 use crate::{
     app::App,
@@ -15,6 +17,12 @@ use crate::{
     router::Address,
     store::{self, audit::Actor, directories, directory_tokens},
 };
+
+/// How long what is done one at a time waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// For how long a request begins anything, from its own beginning: what is left then is answered, before the whole request
+/// is cut off.
+const TIME: Duration = Duration::from_secs(18);
 
 /// Seconds after which it is worth while to ask for a turn again.
 const AGAIN: i64 = 5;
@@ -24,6 +32,7 @@ const AGAIN: i64 = 5;
 pub struct Caller {
     known: directories::Caller,
     address: String,
+    began: Began,
 }
 
 impl Deref for Caller {
@@ -72,12 +81,18 @@ impl Caller {
         Err(Fault::new(403, detail).into())
     }
 
-    /// Waits until the directory may do what is done one at a time.
+    /// Until when the request may begin anything.
+    #[must_use]
+    pub fn until(&self) -> Instant {
+        self.began.until()
+    }
+
+    /// Waits until the tenant may do what it does one at a time, through whichever of its directories.
     ///
     /// # Errors
     /// 429 when that takes longer than it can wait.
-    pub async fn turn(&self, app: &App, turns: &Turns, patience: Duration, what: &str) -> Result<Turn, ScimError> {
-        let turn = turns.take(&self.directory.id, patience).await;
+    pub async fn turn(&self, app: &App, turns: &Turns, what: &str) -> Result<Turn, ScimError> {
+        let turn = turns.take(&self.directory.tenant_id, self.began.patience(Instant::now())).await;
         turn.ok_or_else(|| self.too_fast(app, AGAIN, what))
     }
 
@@ -88,17 +103,33 @@ impl Caller {
     }
 }
 
+/// When a request began.
+#[derive(Clone, Copy, Debug)]
+struct Began(Instant);
+
+impl Began {
+    fn until(self) -> Instant {
+        self.0 + TIME
+    }
+
+    /// How long it can wait for a turn: not as long that nobody reads its answer any more.
+    fn patience(self, now: Instant) -> Duration {
+        PATIENCE.min(self.until().saturating_duration_since(now))
+    }
+}
+
 impl FromRequestParts<App> for Caller {
     type Rejection = ScimError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ScimError> {
+        let began = Began(Instant::now());
         let address = match Address::from_request_parts(parts, app).await {
             Ok(Address(address)) => address,
             Err(never) => match never {},
         };
         let refused = match recognise(app, &parts.headers).await? {
             Ok(known) => {
-                let caller = Self { known, address };
+                let caller = Self { known, address, began };
                 let taken = app.limits.pushes.take(&caller.directory.id);
                 taken.map_err(|wait| caller.too_fast(app, wait, "pushes too fast"))?;
                 store::directory_tokens::touch(&app.db, &caller.token_id, app.clock.now(), caller.last_used_at).await?;
@@ -133,4 +164,22 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (value, None) = (values.next()?, values.next()) else { return None };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scim::TIME_LIMIT;
+
+    /// Whatever it waits for, and whenever it begins to: its answer is given before the request is cut off.
+    #[test]
+    fn a_request_waits_no_longer_than_it_lives() {
+        let began = Began(Instant::now());
+        let at = |seconds: u64| began.0 + Duration::from_secs(seconds);
+        for (now, patience) in [(0, 10), (7, 10), (8, 10), (12, 6), (18, 0), (60, 0)] {
+            assert_eq!(began.patience(at(now)), Duration::from_secs(patience), "after {now} s");
+            assert!(now > 18 || at(now) + began.patience(at(now)) <= began.until());
+        }
+        assert!(began.until() + Duration::from_secs(5) < began.0 + TIME_LIMIT, "with time for what was begun last");
+    }
 }

@@ -5,7 +5,6 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::Value;
 
 use crate::{
     scim::fault::Fault,
@@ -26,6 +25,8 @@ pub struct ScimError {
     pub challenge: bool,
     /// `Retry-After` in whole seconds: Okta waits five minutes for anything else.
     pub retry_after: Option<i64>,
+    /// The database was at it for too long, and was stopped.
+    pub too_long: bool,
     /// One of many of its kind, which have a line together (`limit::Floods`).
     pub muted: bool,
 }
@@ -61,7 +62,7 @@ impl ScimError {
 
 impl From<Fault> for ScimError {
     fn from(fault: Fault) -> Self {
-        Self { fault, cause: String::new(), challenge: false, retry_after: None, muted: false }
+        Self { fault, cause: String::new(), challenge: false, retry_after: None, too_long: false, muted: false }
     }
 }
 
@@ -72,7 +73,7 @@ impl From<StoreError> for ScimError {
             true => Fault::uniqueness("another resource got one of these values at this moment"),
             false => Fault::new(503, "the directory cannot be reached at the moment; try again"),
         };
-        Self { cause: e.to_string(), ..fault.into() }
+        Self { cause: e.to_string(), too_long: e.is_too_long(), ..fault.into() }
     }
 }
 
@@ -100,7 +101,7 @@ impl IntoResponse for ScimError {
 
 /// An answer with a body.
 #[must_use]
-pub fn reply(status: StatusCode, body: &Value) -> Response {
+pub fn reply(status: StatusCode, body: impl ToString) -> Response {
     let headers = [(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")];
     (status, headers, body.to_string()).into_response()
 }

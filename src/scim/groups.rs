@@ -4,7 +4,6 @@
 use serde_json::Value;
 
 use super::{
-    body::PATIENCE,
     caller::Caller,
     error::ScimError,
     fault::Fault,
@@ -185,7 +184,7 @@ async fn afford(app: &App, caller: &Caller, members: usize) -> Result<Option<Tur
     caller.pay(app, requests, "changes too many members")?;
     match requests {
         0 => Ok(None),
-        _ => caller.turn(app, &app.limits.heavy, PATIENCE, "changes many members side by side").await.map(Some),
+        _ => caller.turn(app, &app.limits.heavy, "changes many members side by side").await.map(Some),
     }
 }
 

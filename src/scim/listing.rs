@@ -2,21 +2,24 @@
 //!
 //! A look-up by an index is one request, however large the directory is. What has to look at many resources counts as more
 //! of them, or one customer's searches would take the database from the others, and what would have to look at too many is
-//! refused (RFC 7644 §3.4.2.2 leaves that to us): no source sends such a filter while it provisions.
+//! refused (RFC 7644 §3.4.2.2 leaves that to us): no source sends such a filter while it provisions. What looks at many is
+//! done one at a time for each tenant, and ended when it takes too long.
+
+use std::time::Duration;
 
 use axum::{
     body::Body,
     extract::{RawQuery, State},
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
     response::Response,
 };
 use serde_json::{Value, json};
 
 use super::{
-    body,
+    answer, body,
     caller::Caller,
     condition,
-    error::{ScimError, reply},
+    error::ScimError,
     fault::Fault,
     filter::{self, Filter},
     query::Query,
@@ -25,6 +28,7 @@ use super::{
 };
 use crate::{
     app::App,
+    limit::turns::Turn,
     store::{
         condition::Condition,
         search::{Page, Search, SortBy},
@@ -33,6 +37,10 @@ use crate::{
 
 /// How many resources one search may look at.
 const MOST: i64 = 100_000;
+/// How much may be compared with each of them before that counts as another look ([`Condition::weight`]).
+const LIGHT: i64 = 4;
+/// How long the database may be at one search: one that is allowed takes half a second.
+const TIME: Duration = Duration::from_secs(5);
 /// How many of them count as one more request.
 const AT_ONCE: i64 = 1_000;
 /// How many resources before a page of everything count as one more request: they are only counted off in an index.
@@ -70,21 +78,23 @@ async fn answer(app: &App, caller: &Caller, kind: &'static ResourceType, query: 
         offset: query.start_index - 1,
         limit: query.count,
     };
-    let search = Search { directory: &caller.directory.id, condition: &condition, page };
-    afford(app, caller, kind, query, &search).await?;
-    let listed = verb::list(app, kind, &search, &projection).await?;
-    Ok(answer_of(query, listed.total, listed.rows))
+    let search = Search { directory: &caller.directory.id, condition: &condition, page, time: None };
+    let turn = afford(app, caller, kind, query, &search).await?;
+    let search = Search { time: turn.is_some().then_some(TIME), ..search };
+    let found = verb::list(app, caller, kind, &search, &projection).await;
+    let (listed, paid) = found.map_err(|e| if e.too_long { too_many(kind, query).into() } else { e })?;
+    drop(turn);
+    answer::send_list(app, caller, &answer_of(query, listed.total, listed.rows), paid).await
 }
 
-fn answer_of(query: &Query, total: i64, rows: Vec<Value>) -> Response {
-    let answer = json!({
+fn answer_of(query: &Query, total: i64, rows: Vec<Value>) -> Value {
+    json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
         "totalResults": total,
         "startIndex": query.start_index,
         "itemsPerPage": rows.len(),
         "Resources": rows,
-    });
-    reply(StatusCode::OK, &answer)
+    })
 }
 
 /// The one resource that a filter names, if it is as the rest of the filter says.
@@ -97,30 +107,38 @@ async fn one(
     rest: &Filter,
 ) -> Result<Response, ScimError> {
     let page = Page { sort_by: SortBy::Age, descending: false, offset: 0, limit: 1 };
-    let search = Search { directory: &caller.directory.id, condition, page };
-    let mut found = verb::list(app, kind, &search, &Projection::new(kind, None, None)?).await?.rows;
+    let search = Search { directory: &caller.directory.id, condition, page, time: None };
+    let (found, paid) = verb::list(app, caller, kind, &search, &Projection::new(kind, None, None)?).await?;
+    let mut found = found.rows;
     found.retain(|resource| rest.matches(resource, kind));
     let (total, projection) = (found.len(), query.projection(kind)?);
     if query.start_index > 1 || query.count == 0 {
         found.clear();
     }
     found.iter_mut().filter_map(Value::as_object_mut).for_each(|fields| projection.apply(fields));
-    Ok(answer_of(query, i64::try_from(total).unwrap_or_default(), found))
+    answer::send_list(app, caller, &answer_of(query, i64::try_from(total).unwrap_or_default(), found), paid).await
 }
 
-/// Counts what a search costs beyond the one request that it is.
+/// Counts what a search costs beyond the one request that it is, and waits for its turn if that is anything.
 async fn afford(
     app: &App,
     caller: &Caller,
     kind: &'static ResourceType,
     query: &Query,
     search: &Search<'_>,
-) -> Result<(), ScimError> {
-    let looks = verb::looks(app, kind, search, MOST + 1).await?;
+) -> Result<Option<Turn>, ScimError> {
+    // Who asks a hundred things of each looks at each many times.
+    let times = ((search.condition.weight() + LIGHT - 1) / LIGHT).max(1);
+    let looks = times * verb::looks(app, kind, search, MOST / times + 1).await?;
     if looks > MOST {
         return Err(too_many(kind, query).into());
     }
-    caller.pay(app, looks / AT_ONCE + search.page.offset / SKIPPED, "searches too much")
+    let requests = looks / AT_ONCE + search.page.offset / SKIPPED;
+    caller.pay(app, requests, "searches too much")?;
+    match requests {
+        0 => Ok(None),
+        _ => caller.turn(app, &app.limits.searches, "searches side by side").await.map(Some),
+    }
 }
 
 fn too_many(kind: &ResourceType, query: &Query) -> Fault {
@@ -131,8 +149,8 @@ fn too_many(kind: &ResourceType, query: &Query) -> Fault {
             if kind.name == "Group" { "displayName" } else { "userName" },
         )),
         _ => Fault::invalid_filter(format!(
-            "more than {MOST} {}s would have to be looked at: ask for fewer, with eq or sw and an attribute such as userName, \
-             externalId, emails.value or displayName",
+            "more than {MOST} {}s would have to be looked at, which for each {LIGHT} comparisons count anew: ask for fewer, with \
+             eq or sw and an attribute such as userName, externalId, emails.value or displayName",
             kind.name
         )),
     }

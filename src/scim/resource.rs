@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{BASE, error::ScimError, schema::Projection};
+use super::{BASE, caller::Caller, error::ScimError, schema::Projection};
 use crate::{
     app::App,
+    limit::turns::Turn,
     moment::Moment,
     scim::schema::{GROUP, ResourceType, USER},
     store::{
@@ -103,6 +104,35 @@ pub(super) fn user(app: &App, row: &DirectoryUser, memberships: &Memberships, pr
 /// Members that a group in a list may have and still come with them: a page of large groups would be gigabytes. A group
 /// that is alone, by its id or as the only one found, comes with all it has.
 pub const MEMBERS_IN_LIST: usize = 500;
+/// Members that come with a whole list, at most; each group may have its share.
+pub const MEMBERS_IN_ALL: usize = 20_000;
+/// How many members that are read count as one more request.
+const AT_ONCE: usize = 1_000;
+
+/// What reading the groups costs beyond the one request that it is, and the turn for it: a list is short, and one alone may
+/// be large.
+///
+/// # Errors
+/// 429 for too many.
+pub async fn afford(
+    app: &App,
+    caller: &Caller,
+    rows: &[DirectoryGroup],
+    projection: &Projection,
+) -> Result<(i64, Option<Turn>), ScimError> {
+    let [one] = rows else { return Ok((0, None)) };
+    if !projection.wants("members") {
+        return Ok((0, None));
+    }
+    let members = directory_members::count(&app.db, &one.directory_id, &one.id).await?;
+    let requests = i64::try_from(members / AT_ONCE).unwrap_or(i64::MAX);
+    if requests == 0 {
+        return Ok((0, None));
+    }
+    caller.pay(app, requests, "reads too many members")?;
+    let turn = caller.turn(app, &app.limits.large, "reads large groups side by side").await?;
+    Ok((requests, Some(turn)))
+}
 
 /// Groups as they are returned, with their members if these are asked for.
 ///
@@ -110,7 +140,7 @@ pub const MEMBERS_IN_LIST: usize = 500;
 /// When the database does not answer.
 pub async fn groups(app: &App, rows: Vec<DirectoryGroup>, projection: &Projection) -> Result<Vec<Value>, ScimError> {
     let mut all = Vec::with_capacity(rows.len());
-    let most = if rows.len() > 1 { MEMBERS_IN_LIST } else { usize::MAX };
+    let most = if rows.len() > 1 { MEMBERS_IN_LIST.min(MEMBERS_IN_ALL / rows.len()) } else { usize::MAX };
     for row in rows {
         let mut fields = row.resource;
         if projection.wants("members")

@@ -8,9 +8,9 @@ use axum::{
 };
 
 use super::{
-    body,
+    answer, body,
     caller::Caller,
-    error::{MEDIA_TYPE, ScimError, reply},
+    error::{MEDIA_TYPE, ScimError},
     fault::Fault,
     query::Query,
     resource::{Versions, etag, location},
@@ -49,7 +49,8 @@ pub async fn create<K: Kind>(
     let made = verb::create(&app, &caller, K::TYPE, &body).await?;
     let (place, tag) = (location(&app, K::TYPE, made.id()), etag(made.version()));
     let body = made.shown(&app, true, &projection).await?;
-    Ok(([(header::ETAG, tag), (header::LOCATION, place)], reply(StatusCode::CREATED, &body)).into_response())
+    let answer = answer::send(&app, &caller, StatusCode::CREATED, &body).await?;
+    Ok(([(header::ETAG, tag), (header::LOCATION, place)], answer).into_response())
 }
 
 /// `GET /Users/{id}`, `GET /Groups/{id}`.
@@ -63,11 +64,16 @@ pub async fn read<K: Kind>(
     let projection = Query::of_url(raw.as_deref())?.projection(K::TYPE)?;
     let found = verb::find(&app, &caller, K::TYPE, &id).await?;
     let tag = etag(found.version());
-    if versions(&headers, &header::IF_NONE_MATCH).is_some_and(|known| known.include(found.version())) {
+    // A user's version says nothing of their groups.
+    let tells_all = !matches!(found, Resource::User(_)) || !projection.wants("groups");
+    if tells_all && versions(&headers, &header::IF_NONE_MATCH).is_some_and(|known| known.include(found.version())) {
         let headers = [(header::ETAG, tag), (header::CONTENT_TYPE, MEDIA_TYPE.to_owned())];
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
-    shown(&app, found, &projection).await
+    let turn = found.afford(&app, &caller, &projection).await?;
+    let body = found.shown(&app, false, &projection).await?;
+    drop(turn);
+    Ok(([(header::ETAG, tag)], answer::send(&app, &caller, StatusCode::OK, &body).await?).into_response())
 }
 
 /// `PUT /Users/{id}`, `PUT /Groups/{id}`.
@@ -83,7 +89,7 @@ pub async fn replace<K: Kind>(
     let body = body::read(&app, &caller, &headers, body, verb::largest(K::TYPE)).await?;
     let expected = versions(&headers, &header::IF_MATCH);
     let replaced = verb::replace(&app, &caller, K::TYPE, &id, expected.as_ref(), &body).await?;
-    shown(&app, replaced, &projection).await
+    shown(&app, &caller, replaced, &projection).await
 }
 
 /// `PATCH /Users/{id}`, `PATCH /Groups/{id}`. The latter answers with nothing, so that nobody reads fifty thousand members to
@@ -101,7 +107,7 @@ pub async fn patch<K: Kind>(
     let expected = versions(&headers, &header::IF_MATCH);
     match verb::patch(&app, &caller, K::TYPE, &id, expected.as_ref(), &body).await? {
         Resource::Group(group) => Ok((StatusCode::NO_CONTENT, [(header::ETAG, etag(group.version))]).into_response()),
-        user => shown(&app, user, &projection).await,
+        user => shown(&app, &caller, user, &projection).await,
     }
 }
 
@@ -116,10 +122,10 @@ pub async fn delete<K: Kind>(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn shown(app: &App, resource: Resource, projection: &Projection) -> Result<Response, ScimError> {
+async fn shown(app: &App, caller: &Caller, resource: Resource, projection: &Projection) -> Result<Response, ScimError> {
     let tag = etag(resource.version());
     let body = resource.shown(app, false, projection).await?;
-    Ok(([(header::ETAG, tag)], reply(StatusCode::OK, &body)).into_response())
+    Ok(([(header::ETAG, tag)], answer::send(app, caller, StatusCode::OK, &body).await?).into_response())
 }
 
 fn versions(headers: &HeaderMap, name: &HeaderName) -> Option<Versions> {

@@ -14,27 +14,70 @@ use crate::{
     },
 };
 
+/// What a record did to its user, beside making, shutting out and letting in.
+#[derive(Clone, Debug, Default)]
+pub struct Effect {
+    /// The address of somebody who was there, for whom the record stands from now on.
+    pub adopted: Option<String>,
+    /// Their address: what it was, and what it is.
+    pub email: Option<(String, String)>,
+    /// What they are called.
+    pub name: Option<(Option<String>, String)>,
+}
+
+impl Effect {
+    fn told(&self, changes: Changes) -> Changes {
+        let changes = match (&self.email, &self.adopted) {
+            (Some((was, is)), _) => changes.changed("user_email", was.as_str(), is.as_str()),
+            (None, Some(address)) => changes.is("user_email", address.as_str()),
+            (None, None) => changes,
+        };
+        match &self.name {
+            Some((was, is)) => changes.changed("user_name", was.as_deref(), is.as_str()),
+            None => changes,
+        }
+    }
+}
+
 /// A new record: it made a user, or stands for one who was there, or for nobody yet.
-pub fn made(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser, now: i64) {
+pub fn made(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser, effect: &Effect, now: i64) {
     let action = if record.user_id.is_some() && !record.made_user { Action::Link } else { Action::Create };
     let changes = Changes::default()
         .is("directory", caller.directory.name.as_str())
         .is("record", record.id.as_str())
         .is("userName", record.user_name())
         .is("externalId", record.external_id())
-        .is("active", record.active);
-    note(tx, app, caller, action, person(caller, record), changes, now);
+        .is("active", record.active)
+        .is("user", record.user_id.as_deref());
+    note(tx, app, caller, action, person(caller, record), effect.told(changes), now);
 }
 
 /// A changed record. `noted` is how many entries there were before its user was dealt with: who was shut out or let in by it
-/// has an entry of theirs.
-pub fn changed(tx: &mut Tx, app: &App, caller: &Caller, old: &DirectoryUser, record: &DirectoryUser, noted: usize, now: i64) {
-    let mut changes = differences(&old.resource, &record.resource);
+/// has an entry of theirs. That it stands for somebody from now on, made by it or there before, is what the entry is about.
+pub fn changed(
+    tx: &mut Tx,
+    app: &App,
+    caller: &Caller,
+    (old, record): (&DirectoryUser, &DirectoryUser),
+    effect: &Effect,
+    noted: usize,
+    now: i64,
+) {
+    let mut changes = effect.told(differences(&old.resource, &record.resource));
+    let action = match (&old.user_id, &record.user_id) {
+        (None, Some(_)) if record.made_user => Action::Create,
+        (None, Some(_)) => Action::Link,
+        _ => Action::Update,
+    };
+    if action != Action::Update {
+        changes = changes.is("directory", caller.directory.name.as_str()).is("record", record.id.as_str());
+        changes = changes.is("user", record.user_id.as_deref());
+    }
     if old.active != record.active && tx.noted() == noted {
         changes = changes.changed("active", old.active, record.active);
     }
     if !changes.is_empty() {
-        note(tx, app, caller, Action::Update, person(caller, record), changes, now);
+        note(tx, app, caller, action, person(caller, record), changes, now);
     }
 }
 

@@ -38,18 +38,21 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Director
     };
     caller.room(app).await?;
     let mut tx = app.db.begin().await?;
-    if let Err(e) = account::begin(&mut tx, app, caller, &mut record, now).await {
-        // The address may belong to the very resource that is sent again: its name says so more plainly.
-        let twin = directory_users::find_by_user_name(&mut tx, &record.directory_id, record.user_name()).await;
-        return Err(if matches!(twin, Ok(Some(_))) { name_taken(&record) } else { e });
-    }
+    let effect = match account::begin(&mut tx, app, caller, &mut record, now).await {
+        Ok(effect) => effect,
+        Err(e) => {
+            // The address may belong to the very resource that is sent again: its name says so more plainly.
+            let twin = directory_users::find_by_user_name(&mut tx, &record.directory_id, record.user_name()).await;
+            return Err(if matches!(twin, Ok(Some(_))) { name_taken(&record) } else { e });
+        }
+    };
     if !directory_users::insert(&mut tx, &record).await? {
         return Err(name_taken(&record));
     }
     if !record.made_user {
         account::open_again(&mut tx, app, caller, &record, now).await?;
     }
-    trail::made(&mut tx, app, caller, &record, now);
+    trail::made(&mut tx, app, caller, &record, &effect, now);
     tx.commit().await?;
     // Of somebody new nobody is told anything.
     if !record.made_user {
@@ -122,14 +125,14 @@ async fn change(
         return Ok(old);
     }
     let noted = tx.noted();
-    account::follow(&mut tx, app, caller, &old, &mut record, now).await?;
+    let effect = account::follow(&mut tx, app, caller, &old, &mut record, now).await?;
     match directory_users::update(&mut tx, &old, &record).await? {
         Updated::Done => {}
         Updated::Taken => return Err(name_taken(&record)),
         Updated::Stale => return Err(stale()),
     }
     account::agree(&mut tx, app, caller, &record, now).await?;
-    trail::changed(&mut tx, app, caller, &old, &record, noted, now);
+    trail::changed(&mut tx, app, caller, (&old, &record), &effect, noted, now);
     tx.commit().await?;
     app.deliveries.nudge();
     Ok(DirectoryUser { version: old.version + 1, ..record })

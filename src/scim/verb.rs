@@ -1,10 +1,13 @@
 //! What can be done with a resource, whichever kind it is of: the one place where users and groups part.
 
+use std::slice;
+
 use serde_json::Value;
 
 use super::{body, caller::Caller, error::ScimError, groups, resource, resource::Versions, schema, users};
 use crate::{
     app::App,
+    limit::turns::Turn,
     scim::schema::{GROUP, Projection, ResourceType, USER},
     store::{
         directory_groups::{self, DirectoryGroup},
@@ -62,6 +65,15 @@ impl Resource {
             Self::User(row) => row.version,
             Self::Group(row) => row.version,
         }
+    }
+
+    /// What reading it costs, and the turn for it ([`resource::afford`]).
+    ///
+    /// # Errors
+    /// 429.
+    pub async fn afford(&self, app: &App, caller: &Caller, projection: &Projection) -> Result<Option<Turn>, ScimError> {
+        let Self::Group(row) = self else { return Ok(None) };
+        Ok(resource::afford(app, caller, slice::from_ref(row), projection).await?.1)
     }
 
     /// As it is returned. Who is new is in no group, and nobody needs to be asked for that.
@@ -174,24 +186,26 @@ pub async fn looks(app: &App, kind: &ResourceType, search: &Search<'_>, most: i6
     })
 }
 
-/// Those that a search finds, as they are returned, and how many there are in all.
+/// Those that a search finds, as they are returned, how many there are in all, and for how many requests they are paid.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database does not answer; 429 for one group of too many members.
 pub async fn list(
     app: &App,
+    caller: &Caller,
     kind: &ResourceType,
     search: &Search<'_>,
     projection: &Projection,
-) -> Result<Listed<Value>, ScimError> {
+) -> Result<(Listed<Value>, i64), ScimError> {
     Ok(match is_user(kind) {
         true => {
             let listed = directory_users::list(&app.db, search).await?;
-            Listed { rows: resource::users(app, listed.rows, projection).await?, total: listed.total }
+            (Listed { rows: resource::users(app, listed.rows, projection).await?, total: listed.total }, 0)
         }
         false => {
             let listed = directory_groups::list(&app.db, search).await?;
-            Listed { rows: resource::groups(app, listed.rows, projection).await?, total: listed.total }
+            let (paid, _turn) = resource::afford(app, caller, &listed.rows, projection).await?;
+            (Listed { rows: resource::groups(app, listed.rows, projection).await?, total: listed.total }, paid)
         }
     })
 }

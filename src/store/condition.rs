@@ -158,6 +158,20 @@ impl Condition {
         matches!(self, Self::Every(all) if all.iter().all(Self::is_always))
     }
 
+    /// How much there is to do for each row that it is asked of: a comparison is one, of parts of a text two, and one that
+    /// has to be looked up in another table one more.
+    #[must_use]
+    pub fn weight(&self) -> i64 {
+        match self {
+            Self::Every(all) | Self::Any(all) => all.iter().map(Self::weight).sum(),
+            Self::Not(inner) => inner.weight(),
+            Self::Email(inner) => 1 + inner.weight(),
+            Self::Text(_, Is::Containing | Is::EndingWith, _) => 2,
+            Self::InGroup(_) | Self::InGroups | Self::Member(_) | Self::Members => 2,
+            _ => 1,
+        }
+    }
+
     pub(super) fn write<'a>(&'a self, s: &mut Statement<'a>) {
         match self {
             Self::Every(all) => write_each(s, all, " AND ", "(1 = 1)"),

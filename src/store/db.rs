@@ -101,7 +101,7 @@ pub struct Db {
 }
 
 #[derive(Clone, Debug)]
-enum Pools {
+pub(super) enum Pools {
     /// Embedded: one file, one connection that writes, several that read.
     Sqlite { writer: SqlitePool, reader: SqlitePool },
     /// For several nodes.
@@ -165,6 +165,10 @@ impl Db {
         } else {
             Err(StoreError::UnknownScheme)
         }
+    }
+
+    pub(super) fn pools(&self) -> &Pools {
+        &self.pools
     }
 
     fn over(pools: Pools) -> Self {
@@ -386,6 +390,18 @@ impl Tx {
         })
     }
 
+    /// Waits until no other transaction is at `what`, and has others wait from then on until this one ends. On SQLite each
+    /// transaction is alone anyway.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn be_alone(&mut self, what: &str) -> Result<()> {
+        if let Open::Postgres(tx) = &mut self.open {
+            pg("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", crate::params![what])?.execute(&mut **tx).await?;
+        }
+        Ok(())
+    }
+
     /// As [`Db::changed`], once the transaction is committed.
     pub fn changed(&mut self) {
         self.changed = true;
@@ -451,7 +467,10 @@ const KEPT: usize = 700;
 macro_rules! bind {
     ($name:ident, $made:ident, $spelling:ident, $db:ty, $arguments:ty) => {
         #[expect(clippy::disallowed_methods, reason = "the one place that makes queries")]
-        fn $name<'q>(sql: impl sqlx::SqlSafeStr, params: &[Param<'q>]) -> Result<sqlx::query::Query<'q, $db, $arguments>> {
+        pub(super) fn $name<'q>(
+            sql: impl sqlx::SqlSafeStr,
+            params: &[Param<'q>],
+        ) -> Result<sqlx::query::Query<'q, $db, $arguments>> {
             let mut arguments = <$arguments>::default();
             for param in params {
                 match *param {
@@ -464,7 +483,7 @@ macro_rules! bind {
             Ok(sqlx::query_with(sql, arguments))
         }
 
-        fn $made<'q>(statement: &Statement<'q>) -> Result<sqlx::query::Query<'q, $db, $arguments>> {
+        pub(super) fn $made<'q>(statement: &Statement<'q>) -> Result<sqlx::query::Query<'q, $db, $arguments>> {
             let sql = statement.$spelling();
             // A `Statement` holds no text but ours.
             let query = $name(sqlx::AssertSqlSafe(sql.to_owned()), statement.params())?;

@@ -40,6 +40,15 @@ impl Row {
     }
 }
 
+/// Waits until nobody else brings in the person of this subject, by a first sign-in or a record: of two who do at once, the
+/// second sees the first.
+///
+/// # Errors
+/// What the database says.
+pub async fn be_alone(tx: &mut Tx, connection_id: &str, subject: &str) -> Result<()> {
+    tx.be_alone(&format!("person {connection_id} {subject}")).await
+}
+
 /// The record whose `externalId` is `subject`, in the directories of a connection that are switched on. Two of them name
 /// nobody: then an operator must say which is meant.
 ///
@@ -49,8 +58,9 @@ impl Row {
 ///
 /// # Errors
 /// What the database says.
-pub async fn by_subject(db: &Db, connection_id: &str, subject: &str) -> Result<Option<Record>> {
-    let mut rows: Vec<Row> = db
+pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &str) -> Result<Option<Record>> {
+    let mut rows: Vec<Row> = on
+        .into()
         .all(
             "SELECT r.id, r.active,
                     COALESCE(r.pinned = r.external_id, FALSE)

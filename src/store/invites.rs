@@ -268,8 +268,9 @@ pub async fn accept(tx: &mut Tx, id: &str, user_id: &str, now: i64) -> Result<bo
     let Some(row) = tx.optional::<Row>(sql, params![id]).await? else { return Ok(false) };
     let invite = Invite::try_from(row)?;
     for team in &invite.teams {
-        // A team that is gone meanwhile is joined by nobody.
-        let join = "INSERT INTO team_members (team_id, user_id) SELECT id, $2 FROM teams WHERE id = $1 AND tenant_id = $3
+        // A team that is gone meanwhile is joined by nobody, nor is one that was made for a group of a directory.
+        let join = "INSERT INTO team_members (team_id, user_id) SELECT id, $2 FROM teams
+                    WHERE id = $1 AND tenant_id = $3 AND group_id IS NULL
                     ON CONFLICT (team_id, user_id) DO NOTHING";
         On::from(&mut *tx).alter(join, params![team, user_id, &invite.tenant_id]).await?;
     }

@@ -34,6 +34,7 @@ pub mod invites;
 pub mod keys;
 pub mod logins;
 pub mod logouts;
+mod long;
 pub mod mappings;
 pub mod meta;
 pub mod on;

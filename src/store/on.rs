@@ -1,5 +1,7 @@
 //! What a store function runs on: the database or an open transaction, by one spelling.
 
+use std::time::Duration;
+
 use super::{
     db::{Db, Param, Result, Row, Tx},
     statement::Statement,
@@ -135,6 +137,17 @@ impl On<'_> {
         match self {
             Self::Db(db) => db.select(statement).await,
             Self::Tx(tx) => tx.select(statement).await,
+        }
+    }
+
+    /// As [`Db::search`], if it is not to take longer than `time`. In a transaction, which nobody else waits for, it may.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn search<T: Row>(&mut self, statement: &Statement<'_>, time: Option<Duration>) -> Result<Vec<T>> {
+        match (self, time) {
+            (Self::Db(db), Some(time)) => db.search(statement, time).await,
+            (on, _) => on.select(statement).await,
         }
     }
 }

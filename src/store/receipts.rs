@@ -25,6 +25,8 @@ pub struct Ended {
     pub token_families: i64,
     /// Browser sessions with sites behind forward auth.
     pub site_sessions: i64,
+    /// Personal tokens for the admin API.
+    pub personal_tokens: i64,
     /// Logout tokens queued for clients that asked for them.
     pub logouts: i64,
 }

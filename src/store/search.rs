@@ -2,6 +2,8 @@
 //! is asked of those rows alone, and they are put in order last; to what names nothing leads no way, and every row is asked.
 //! Left alone, a database may walk a directory of a million in the order that is wanted, for the one row that is named.
 
+use std::time::Duration;
+
 use super::{
     condition::{Condition, Is, Text, Time},
     db::{Result, Row},
@@ -52,6 +54,8 @@ pub struct Search<'a> {
     pub condition: &'a Condition,
     /// How many of them, and in which order.
     pub page: Page,
+    /// How long the database may be at it, where that may be long.
+    pub time: Option<Duration>,
 }
 
 /// Where a search looks; `r` in its SQL.
@@ -77,26 +81,26 @@ pub(super) async fn list<T: Row>(on: &mut On<'_>, table: Table, search: &Search<
     let page = search.page;
     let mut rows = Vec::new();
     if page.limit > 0 {
-        rows = on.select::<T>(&search.rows(table)).await?;
+        rows = on.search::<T>(&search.rows(table), search.time).await?;
         let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         if found <= page.limit && (found > 0 || page.offset == 0) {
             return Ok(Listed { rows, total: page.offset + found });
         }
         rows.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
     }
-    Ok(Listed { rows, total: number(on, &search.total(table)).await? })
+    Ok(Listed { rows, total: number(on, &search.total(table), search.time).await? })
 }
 
 /// How many rows a search looks at, counted up to `most`; nothing where an index leads straight to what is asked for.
 pub(super) async fn looks(on: &mut On<'_>, table: Table, search: &Search<'_>, most: i64) -> Result<i64> {
     match search.looked_at(table, most) {
-        Some(statement) => number(on, &statement).await,
+        Some(statement) => number(on, &statement, None).await,
         None => Ok(0),
     }
 }
 
-async fn number(on: &mut On<'_>, statement: &Statement<'_>) -> Result<i64> {
-    Ok(on.select::<(i64,)>(statement).await?.first().map_or(0, |(number,)| *number))
+async fn number(on: &mut On<'_>, statement: &Statement<'_>, time: Option<Duration>) -> Result<i64> {
+    Ok(on.search::<(i64,)>(statement, time).await?.first().map_or(0, |(number,)| *number))
 }
 
 impl<'a> Search<'a> {

@@ -2,7 +2,9 @@
 
 mod access;
 
-pub use access::{By, LastAdministrator, Opened, Opening, ShutOut, end_access, open_again, remove, shut_out};
+pub use access::{
+    By, LastAdministrator, Opened, Opening, ShutOut, end_access, hold_administrators, open_again, remove, shut_out,
+};
 
 use super::{
     db::{Result, StoreError},
@@ -274,5 +276,8 @@ pub async fn set_password(on: impl Into<On<'_>>, id: &str, hash: Option<&str>, n
 
 /// Deletes a user with everything that is theirs; whether they were there. [`remove`] says what ended with them.
 async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
-    Ok(on.into().alter("DELETE FROM users WHERE id = $1", params![id]).await? > 0)
+    let mut on = on.into();
+    // Records that stay have made nobody any more, and whom they come to stand for does not go with them.
+    on.execute("UPDATE directory_users SET made_user = FALSE, made_as = NULL WHERE user_id = $1", params![id]).await?;
+    Ok(on.alter("DELETE FROM users WHERE id = $1", params![id]).await? > 0)
 }

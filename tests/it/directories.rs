@@ -26,6 +26,7 @@ on_both_databases!(
     roles_wait_for_their_resource,
     a_team_made_for_a_group_is_not_the_files,
     pruning_says_what_goes,
+    a_tenant_has_so_many_and_no_more,
 );
 
 const FILE: &str = r#"
@@ -295,4 +296,17 @@ async fn pruning_says_what_goes(db: &Db) {
     assert_eq!(team_names(db).await, ["sre"]);
     run(db, without, Options { prune: true, ..Options::default() }).await.unwrap();
     assert!(team_names(db).await.is_empty());
+}
+
+/// Each has a pace of its own.
+async fn a_tenant_has_so_many_and_no_more(db: &Db) {
+    let file = |count: usize| {
+        let all: String = (0..count).map(|n| format!("  - {{name: d{n}}}\n")).collect();
+        format!("tenants:\n- name: acme\n  directories:\n{all}")
+    };
+    let refused = apply(db, &file(51)).await.unwrap_err();
+    assert!(refused.contains("tenant acme has 50 directories, which is as many as it may; delete one first"), "{refused}");
+    assert!(tenants::find_by_name(db, "acme").await.unwrap().is_none(), "nothing is half done");
+    apply(db, &file(50)).await.unwrap();
+    assert_eq!(apply(db, &file(50)).await.unwrap(), "no changes", "those that are there are not counted again");
 }

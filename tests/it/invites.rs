@@ -24,6 +24,7 @@ on_both!(
     many_at_once_make_one,
     revoked_expired_or_sent_again,
     what_is_taken_back_under_way,
+    a_team_of_a_group_takes_nobody_by_invite,
 );
 
 pub fn desk(app: &App) -> Desk<'_> {
@@ -337,4 +338,40 @@ async fn what_is_taken_back_under_way(backend: Backend) {
             desk(&world.app).revoke(&tenant, &invite.id).await.unwrap();
         }
     }
+}
+
+/// Whoever can name groups at the source says who belongs to it, and nobody else does.
+async fn a_team_of_a_group_takes_nobody_by_invite(backend: Backend) {
+    let world = World::new(backend).await;
+    let tenant = world.tenant().await;
+    let link = desk(&world.app)
+        .invite(&tenant, &Wanted { teams: &["sre".to_owned()], ..wanted("grace@acme.example") })
+        .await
+        .unwrap()
+        .link
+        .unwrap();
+    for sql in [
+        "INSERT INTO directories (id, tenant_id, name, enabled, settings, created_at) \
+         SELECT 'd', id, 'd', TRUE, '{}', 1 FROM tenants WHERE name = 'acme'",
+        "INSERT INTO directory_groups (id, directory_id, display_name, resource, version, created_at, updated_at) \
+         VALUES ('g', 'd', 'sre', '{}', 1, 1, 1)",
+        "UPDATE teams SET group_id = 'g' WHERE name = 'sre'",
+    ] {
+        assert_eq!(world.app.db.execute(sql, &[]).await.unwrap(), 1, "{sql}");
+    }
+    let teams = ["sre".to_owned()];
+    let refused = desk(&world.app).invite(&tenant, &Wanted { teams: &teams, ..wanted("linus@acme.example") }).await.unwrap_err();
+    assert!(matches!(&refused, InviteError::Group(name) if name == "sre"), "{refused}");
+    assert!(refused.to_string().contains("add the group rule {group: \"sre\", team: \"sre\"}"), "{refused}");
+    // One that was made before the team was the group's brings nobody in.
+    let mut browser = Browser::new();
+    let page = browser.get(&link).await;
+    world.person("idp|grace", "grace@acme.example");
+    let departure = browser.post(&link, &[("csrf", &page.csrf()), ("connection", "okta")]).await;
+    let back = world.back(&departure).await;
+    let answer = browser.get(&back).await;
+    browser.follow(answer).await;
+    let grace = world.last("grace@acme.example").await.accepted_by.expect("she has come");
+    let theirs = "SELECT COUNT(*) FROM team_members WHERE user_id = $1";
+    assert_eq!(world.app.db.all::<(i64,)>(theirs, params![&grace]).await.unwrap(), [(0,)]);
 }

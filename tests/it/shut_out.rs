@@ -25,6 +25,9 @@ on_both!(
     an_inactive_record_keeps_a_user_out,
     somebody_is_left_to_administer,
     of_two_administrators_at_once_one_stays,
+    of_a_demotion_and_a_lock_at_once_one_is_refused,
+    of_a_lock_and_an_opening_at_once_both_count,
+    an_unused_link_ends_too,
     whoever_is_deleted_leaves_a_receipt,
     what_came_to_be_in_between_is_not_let_in_again,
 );
@@ -102,8 +105,14 @@ async fn everything_ends_and_the_receipt_says_how_much(backend: Backend) {
         assert_eq!(world.sql(sql).await, 1, "{sql}");
     }
 
+    for (id, expires_at) in [("living", START + 60), ("over", START)] {
+        let sql = "INSERT INTO personal_tokens (id, user_id, name, fingerprint, scopes, expires_at, created_at) \
+                   VALUES ($1, $2, 'laptop', $1, '[]', $3, 1)";
+        world.app.db.execute(sql, gatehouse::params![id, &ada, expires_at]).await.unwrap();
+    }
     let receipt = shut(&world, &by(&world, &ada, By::Directory)).await.unwrap().unwrap();
     let ended = receipt.ended;
+    assert_eq!(ended.personal_tokens, 1, "as many as still worked");
     assert_eq!((ended.sessions, ended.codes, ended.token_families, ended.site_sessions, ended.logouts), (2, 2, 2, 0, 0));
     let held = receipt.held;
     assert_eq!((held.teams, held.directory_teams, held.roles, held.team_roles), (1, 1, 1, 2));
@@ -225,4 +234,68 @@ async fn what_came_to_be_in_between_is_not_let_in_again(backend: Backend) {
     assert_eq!(world.userinfo(text(&tokens, "access_token")).await.status, 401);
     assert_eq!(open(&world, &ada, By::Operator).await, Opened::Open);
     assert_eq!(world.userinfo(text(&tokens, "access_token")).await.status, 401, "a token from before");
+}
+
+/// Runs `second` while the transaction `first` is open, which it must wait for; then what came of it.
+async fn after<T>(first: gatehouse::store::db::Tx, second: impl Future<Output = T>) -> T {
+    let mut second = std::pin::pin!(second);
+    let waits = tokio::time::timeout(std::time::Duration::from_millis(300), &mut second).await.is_err();
+    first.commit().await.unwrap();
+    assert!(waits, "it waits for what is under way");
+    second.await
+}
+
+/// One takes the rights of one of the last two administrators, the other shuts the other one out: each saw the other.
+async fn of_a_demotion_and_a_lock_at_once_one_is_refused(backend: Backend) {
+    use gatehouse::apply::{
+        Hashing,
+        single::{self, Expect, Noun, Order},
+    };
+    for (demoted, refused) in [("ada@acme.example", true), ("eve@acme.example", false)] {
+        let world = World::with(backend, ADMINS, &[]).await;
+        let tenant = gatehouse::store::tenants::find_by_name(&world.app.db, "acme").await.unwrap().unwrap();
+        let (actor, now, bob) = (actor(), world.clock.now(), id(&world, "bob@acme.example").await);
+        let hashing = Hashing { hash: |_| None, verify: |_, _| false };
+        let order = Order { sealer: &world.app.sealer, hashing, actor: &actor, platform: false, force: false, now };
+        let mut tx = world.app.db.begin().await.unwrap();
+        let body = serde_json::json!({"admin": false});
+        single::put(&mut tx, &order, &tenant, Noun::Users, Some(demoted), &body, Expect::There).await.unwrap();
+        let outcome = after(tx, shut(&world, &by(&world, &bob, By::Directory))).await;
+        assert_eq!(outcome.is_err(), refused, "{demoted}");
+        assert!(users::is_administered(&world.app.db, &tenant.id).await.unwrap());
+    }
+}
+
+/// Somebody who is out is let in, and shut out at that moment by who saw them out.
+async fn of_a_lock_and_an_opening_at_once_both_count(backend: Backend) {
+    let world = World::with(backend, ADMINS, &[]).await;
+    let eve = id(&world, "eve@acme.example").await;
+    assert!(shut(&world, &by(&world, &eve, By::Directory)).await.unwrap().is_some());
+    let opening =
+        Opening { user_id: &eve, by: By::Directory, actor: &actor(), sealer: &world.app.sealer, now: world.clock.now() };
+    let mut tx = world.app.db.begin().await.unwrap();
+    assert_eq!(users::open_again(&mut tx, &opening).await.unwrap(), Opened::Open);
+    let outcome = after(tx, shut(&world, &by(&world, &eve, By::Directory))).await;
+    assert!(outcome.unwrap().is_some(), "they were in when it was done");
+    assert!(!users::find(&world.app.db, &eve).await.unwrap().unwrap().active);
+}
+
+/// Who is let in again later did not ask for it, and whoever has it is not them.
+async fn an_unused_link_ends_too(backend: Backend) {
+    use gatehouse::store::admin_links::{self, New};
+    let world = World::with(backend, ADMINS, &[]).await;
+    let mut links = Vec::new();
+    for email in ["ada@acme.example", "bob@acme.example"] {
+        let user = users::find(&world.app.db, &id(&world, email).await).await.unwrap();
+        let mut tx = world.app.db.begin().await.unwrap();
+        let new = New { user: user.as_ref(), actor: &actor(), lifetime: 900, now: world.clock.now() };
+        links.push(admin_links::make(&mut tx, &world.app.sealer, &new).await.unwrap());
+        tx.commit().await.unwrap();
+    }
+    let ada = id(&world, "ada@acme.example").await;
+    assert!(shut(&world, &by(&world, &ada, By::Operator)).await.unwrap().is_some());
+    assert_eq!(open(&world, &ada, By::Operator).await, Opened::Open);
+    let look = async |link: &String| admin_links::look(&world.app.db, link, world.clock.now()).await.unwrap().is_some();
+    assert!(!look(&links[0]).await);
+    assert!(look(&links[1]).await, "another's works as before");
 }

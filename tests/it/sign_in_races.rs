@@ -20,6 +20,7 @@ on_both!(
     nobody_is_put_on_a_record_that_is_shut,
     whoever_is_shut_out_before_the_commit_stays_out,
     whom_a_directory_knows_twice_goes_on,
+    a_record_that_comes_meanwhile_counts,
 );
 
 const PEOPLE: &str = "  users:\n  - {email: linked@acme.example}";
@@ -120,6 +121,53 @@ async fn whom_a_directory_knows_twice_goes_on(backend: Backend) {
     assert!(arrives(&sso, "twice").await.query("code").is_some());
     let id = second["id"].as_str().unwrap();
     assert!(directory_links::is_unclaimed(&sso.app.db, id).await.unwrap(), "it stands for nobody, as before");
+}
+
+/// As soon as an identity is written, a directory has a record of this `externalId`.
+async fn known_meanwhile(sso: &Sso, backend: Backend, directory: &Pusher, external_id: Option<&str>) {
+    let Some(external_id) = external_id else {
+        sso.sql(if backend == Backend::Sqlite { "DROP TRIGGER meanwhile" } else { "DROP TRIGGER meanwhile ON identities" }).await;
+        return;
+    };
+    let insert = format!(
+        "INSERT INTO directory_users (id, directory_id, made_user, user_name, external_id, active, resource, version, created_at, \
+           updated_at) VALUES ('{external_id}', '{}', FALSE, '{external_id}', '{external_id}', TRUE, '{{}}', 1, 1, 1)",
+        directory.row.id
+    );
+    let statements = match backend {
+        Backend::Sqlite => vec![format!("CREATE TRIGGER meanwhile AFTER INSERT ON identities BEGIN {insert}; END")],
+        Backend::Postgres => vec![
+            format!(
+                "CREATE OR REPLACE FUNCTION meanwhile() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {insert}; RETURN NEW; END$$"
+            ),
+            "CREATE TRIGGER meanwhile AFTER INSERT ON identities FOR EACH ROW EXECUTE FUNCTION meanwhile()".to_owned(),
+        ],
+    };
+    for sql in statements {
+        sso.sql(sql.leak()).await;
+    }
+}
+
+/// Else the directory shuts out the record's user, who is nobody, and who has signed in stays for ever.
+async fn a_record_that_comes_meanwhile_counts(backend: Backend) {
+    let (sso, directory, connection) = with_directory(backend).await;
+    for name in ["made", "linked"] {
+        let before = user(&sso, &format!("{name}@acme.example")).await.map(|user| user.id);
+        known_meanwhile(&sso, backend, &directory, Some(&format!("00u-{name}"))).await;
+        let answer = arrives(&sso, name).await;
+        assert_eq!((answer.status, answer.location()), (503, None), "{name}: {}", answer.body);
+        known_meanwhile(&sso, backend, &directory, None).await;
+        let owner = identities::owner(&sso.app.db, &connection.id, sso.idp.issuer(), &format!("00u-{name}")).await.unwrap();
+        assert!(owner.is_none(), "{name}");
+        assert_eq!(user(&sso, &format!("{name}@acme.example")).await.map(|user| user.id), before, "{name}");
+        // Honestly: somebody else's, and one that was there before.
+        known_meanwhile(&sso, backend, &directory, Some("00u-another")).await;
+        assert!(arrives(&sso, name).await.query("code").is_some(), "{name}");
+        known_meanwhile(&sso, backend, &directory, None).await;
+        sso.sql("DELETE FROM directory_users").await;
+    }
+    bare(&directory, "known").await;
+    assert!(arrives(&sso, "known").await.query("code").is_some());
 }
 
 /// Where a read can be made to wait for a lock, which SQLite does not know.

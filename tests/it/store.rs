@@ -1,5 +1,7 @@
 //! The nouns of the store behave alike on both databases.
 
+use std::time::Duration;
+
 use gatehouse::{
     oauth::client::{Client, ClientSettings},
     params,
@@ -12,6 +14,7 @@ use gatehouse::{
         Db, StoreError, clients,
         connections::{self, Connection},
         domains,
+        statement::Statement,
         teams::{self, Team},
         tenants::{self, Tenant},
         users::{self, User},
@@ -27,6 +30,7 @@ on_both_databases!(
     users_and_their_addresses,
     teams_and_members,
     a_transaction_is_all_or_nothing,
+    a_long_statement_ends,
     what_cannot_be_read_is_an_error,
 );
 
@@ -241,4 +245,31 @@ async fn what_cannot_be_read_is_an_error(db: &Db) {
     corrupt(users::of_tenant(db, &t.id).await.unwrap_err());
     db.execute("UPDATE tenants SET provisioning = 'x'", params![]).await.unwrap();
     corrupt(tenants::all(db).await.unwrap_err());
+}
+
+/// Four searches that nobody waited for any more were the end of a node: each kept one of the connections that read.
+async fn a_long_statement_ends(db: &Db) {
+    let endless = || {
+        Statement::new(
+            "SELECT COUNT(*) FROM (WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT 1 - n FROM c) SELECT n FROM c) AS numbers",
+        )
+    };
+    let moment = Duration::from_millis(100);
+    for _ in 0..6 {
+        let (a, b) = (endless(), endless());
+        let (a, b) = tokio::join!(db.search::<(i64,)>(&a, moment), db.search::<(i64,)>(&b, moment));
+        assert!(a.is_err_and(|e| e.is_too_long()) && b.is_err_and(|e| e.is_too_long()), "its time is over");
+    }
+    // And given up in the middle.
+    for _ in 0..6 {
+        let (statement, time) = (endless(), Duration::from_secs(2));
+        assert!(tokio::time::timeout(moment, db.search::<(i64,)>(&statement, time)).await.is_err());
+    }
+    // Honestly: what is asked next is answered, on connections that were used for it and on others.
+    let mut short = Statement::new("SELECT COUNT(*) FROM tenants WHERE name = ");
+    short.bind("nobody");
+    for _ in 0..20 {
+        assert_eq!(db.search::<(i64,)>(&short, moment).await.unwrap(), [(0,)]);
+        assert_eq!(db.select::<(i64,)>(&short).await.unwrap(), [(0,)]);
+    }
 }

@@ -140,7 +140,7 @@ pub async fn create(State(app): State<App>, Path(tenant): Path<String>, posted: 
                     "email"
                 }
                 InviteError::Name => "name",
-                InviteError::Team(..) => "teams",
+                InviteError::Team(..) | InviteError::Group(_) => "teams",
                 InviteError::Lifetime => "expires_in",
                 _ => "",
             };

@@ -136,7 +136,7 @@ pub async fn put(
     body: &Value,
     expect: Expect,
 ) -> Result<Plan, Refusal> {
-    tenants::lock(tx).await?;
+    hold(tx, tenant, noun).await?;
     let mut fields = judge::fields(noun, body)?;
     let named = match name {
         Some(name) => show::find(&mut *tx, tenant, noun, name).await?,
@@ -238,7 +238,7 @@ pub async fn establish(tx: &mut Tx, order: &Order<'_>, body: &Value) -> Result<P
 /// # Errors
 /// Why not.
 pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun, name: &str) -> Result<Plan, Refusal> {
-    tenants::lock(tx).await?;
+    hold(tx, tenant, noun).await?;
     let Some(found) = show::find(&mut *tx, tenant, noun, name).await? else { return Err(Refusal::Missing) };
     judge::reach(tx, order, tenant, noun, Some(&found), &Map::new()).await?;
     let led = Led::of(tx, order.sealer, tenant).await?;
@@ -276,6 +276,15 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
     led_still(tx, order, tenant, led).await?;
     trail::note(tx, order.sealer, order.actor, &plan, order.now);
     Ok(plan)
+}
+
+/// Has others wait who change things at the same time, and where it is about people, those who shut administrators out.
+async fn hold(tx: &mut Tx, tenant: &Tenant, noun: Noun) -> Result<(), StoreError> {
+    tenants::lock(tx).await?;
+    match noun {
+        Noun::Users | Noun::Tenant => users::hold_administrators(tx, &tenant.id).await,
+        _ => Ok(()),
+    }
 }
 
 /// Which fields readers take of a body, by the path of what they read.

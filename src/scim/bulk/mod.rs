@@ -31,8 +31,6 @@ use job::{Entry, Job, Request, Verb};
 const A_MOMENT: Duration = Duration::from_millis(100);
 /// After which one that is too much for the moment is tried again.
 const A_WHILE: Duration = Duration::from_millis(500);
-/// How long operations are begun: what is left then is answered, before the whole request is cut off.
-const TIME: Duration = Duration::from_secs(18);
 
 /// `POST /Bulk`.
 ///
@@ -42,7 +40,7 @@ pub async fn bulk(State(app): State<App>, caller: Caller, headers: HeaderMap, bo
     let body = body::read(&app, &caller, &headers, body, body::BULK).await?;
     let mut job = Job::parse(&body)?;
     let order = job.order();
-    let mut run = Run { app: &app, caller: &caller, until: Instant::now() + TIME, made: HashMap::new() };
+    let mut run = Run { app: &app, caller: &caller, until: caller.until(), made: HashMap::new() };
     let mut answers: Vec<Option<Value>> = vec![None; job.entries.len()];
     let mut errors = 0;
     for (at, entry) in order.into_iter().filter_map(|at| Some((at, job.entries.get(at)?))) {
@@ -61,6 +59,7 @@ pub async fn bulk(State(app): State<App>, caller: Caller, headers: HeaderMap, bo
 struct Run<'r> {
     app: &'r App,
     caller: &'r Caller,
+    /// Counted from the beginning of the request, which may have waited for its body.
     until: Instant,
     /// What operations that make something have made: an id, or nothing.
     made: HashMap<String, Option<String>>,

@@ -1,7 +1,7 @@
 //! The end of a user's access: one primitive for operators, directories and files, and the way back. What it ends, it
 //! ends in one transaction; what nodes remember falls within a second (`trust::freshness`).
 
-use super::{User, delete, find};
+use super::{Stored, User, delete, find};
 use crate::{
     params,
     seal::Sealer,
@@ -13,7 +13,9 @@ use crate::{
         on::On,
         personal_tokens,
         receipts::{self, Ended, Held, Receipt},
-        resources, setup_links, teams,
+        resources, setup_links,
+        statement::Statement,
+        teams,
     },
 };
 
@@ -80,9 +82,32 @@ pub async fn shut_out(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Res
     }
 }
 
+/// Has others wait who take the rights or the access of an administrator at the same time, of the tenant or of the
+/// deployment, whose tenants may be several: of two, the second sees what the first did.
+///
+/// # Errors
+/// What the database says.
+pub async fn hold_administrators(tx: &mut Tx, tenant_id: &str) -> Result<()> {
+    tx.execute("UPDATE tenants SET name = name WHERE id = $1", params![tenant_id]).await?;
+    tx.execute("UPDATE tenants SET name = name WHERE id = (SELECT MIN(id) FROM tenants)", params![]).await?;
+    Ok(())
+}
+
+/// The user, whom nobody else changes until the transaction ends. A condition of an UPDATE looks at other tables as they were
+/// when it began to wait, so who decides by them looks afterwards.
+async fn find_locked(tx: &mut Tx, id: &str) -> Result<Option<User>> {
+    let mut s = Statement::new("SELECT * FROM users WHERE id = ");
+    s.bind(id).locked();
+    tx.select::<Stored>(&s).await?.pop().map(User::try_from).transpose()
+}
+
 /// The flag alone; whom it was set for.
 async fn shut(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Result<Option<User>, LastAdministrator>> {
     let Some(user) = find(&mut *tx, out.user_id).await? else { return Ok(Ok(None)) };
+    if (user.admin || user.platform) && !out.force {
+        hold_administrators(tx, &user.tenant_id).await?;
+    }
+    let Some(user) = find_locked(tx, out.user_id).await? else { return Ok(Ok(None)) };
     if !user.active {
         if out.by == By::Operator && user.shut_by != Some(By::Operator) {
             let sql = "UPDATE users SET shut_by = 'operator' WHERE id = $1 AND NOT active";
@@ -92,14 +117,6 @@ async fn shut(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Result<Opti
             audit::append(tx, out.sealer, out.actor, event.with(changes), out.now);
         }
         return Ok(Ok(None));
-    }
-    if user.admin && !out.force {
-        // Of two administrators who are shut out at the same time, one waits here for the other.
-        tx.execute("UPDATE tenants SET name = name WHERE id = $1", params![&user.tenant_id]).await?;
-    }
-    if user.platform && !out.force {
-        // The same for those of the deployment, whose tenants may be several.
-        tx.execute("UPDATE tenants SET name = name WHERE id = (SELECT MIN(id) FROM tenants)", params![]).await?;
     }
     let sql = "UPDATE users SET active = FALSE, shut_by = $2, updated_at = $3 WHERE id = $1 AND active \
                AND ($4 OR NOT admin OR EXISTS (SELECT 1 FROM users o WHERE o.tenant_id = users.tenant_id \
@@ -179,8 +196,8 @@ async fn were(tx: &mut Tx, user: &User) -> Result<Changes> {
     Ok(all)
 }
 
-/// Ends every session, code, token family, site session and personal token of a user, who may sign in again, and the set-up
-/// links that they have made; what there was. After the commit, `delivery` is to be nudged.
+/// Ends every session, code, token family, site session, personal token and unused link of a user, who may sign in again, and
+/// the set-up links that they have made; what there was. After the commit, `delivery` is to be nudged.
 ///
 /// # Errors
 /// What the database says.
@@ -198,10 +215,13 @@ pub async fn end_access(tx: &mut Tx, sealer: &Sealer, id: &str, now: i64) -> Res
     tx.execute("DELETE FROM sessions WHERE user_id = $1", params![id]).await?;
     personal_tokens::delete_all(&mut *tx, id).await?;
     setup_links::end_all(tx, id, now).await?;
+    // A link that an operator made for them: who is let in again later did not ask for it.
+    let sql = "UPDATE admin_links SET expires_at = $2 WHERE user_id = $1 AND used_at IS NULL AND expires_at > $2";
+    tx.execute(sql, params![id, now]).await?;
     tx.changed();
     tx.news().access = true;
-    let Living { sessions, codes, token_families, site_sessions } = living;
-    Ok(Ended { sessions, codes, token_families, site_sessions, logouts })
+    let Living { sessions, codes, token_families, site_sessions, personal_tokens } = living;
+    Ok(Ended { sessions, codes, token_families, site_sessions, personal_tokens, logouts })
 }
 
 #[derive(Default, sqlx::FromRow)]
@@ -210,6 +230,7 @@ struct Living {
     codes: i64,
     token_families: i64,
     site_sessions: i64,
+    personal_tokens: i64,
 }
 
 async fn living(tx: &mut Tx, id: &str, now: i64) -> Result<Living> {
@@ -218,7 +239,8 @@ async fn living(tx: &mut Tx, id: &str, now: i64) -> Result<Living> {
                       (SELECT COUNT(*) FROM families WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2) \
                         AS token_families, \
                       (SELECT COUNT(*) FROM site_sessions s JOIN families f ON f.id = s.family_id \
-                       WHERE f.user_id = $1 AND s.expires_at > $2) AS site_sessions";
+                       WHERE f.user_id = $1 AND s.expires_at > $2) AS site_sessions, \
+                      (SELECT COUNT(*) FROM personal_tokens WHERE user_id = $1 AND expires_at > $2) AS personal_tokens";
     Ok(tx.optional(sql, params![id, now]).await?.unwrap_or_default())
 }
 
@@ -272,6 +294,7 @@ pub enum Opened {
 /// # Errors
 /// What the database says.
 pub async fn open_again(tx: &mut Tx, opening: &Opening<'_>) -> Result<Opened> {
+    find_locked(tx, opening.user_id).await?;
     let sql = "UPDATE users SET active = TRUE, shut_by = NULL, updated_at = $3 WHERE id = $1 AND NOT active \
                AND ($2 = 'operator' OR shut_by = 'directory') \
                AND (platform OR NOT EXISTS (SELECT 1 FROM directory_users d JOIN directories x ON x.id = d.directory_id \

@@ -28,6 +28,8 @@ on_both!(
     who_administers_the_deployment_is_no_directorys,
     what_was_given_by_hand_stays_with_who_it_was,
     one_id_one_record,
+    who_was_adopted_does_not_go_with_the_record,
+    the_log_says_whom_a_directory_adopts,
     a_directory_that_is_off_keeps_nobody_out,
 );
 
@@ -242,4 +244,73 @@ async fn a_directory_that_is_off_keeps_nobody_out(backend: Backend) {
     assert_eq!(against, [user.id], "whom the file that switches it on shuts out again");
     assert_eq!(directory.patch(&at(&kim), json!([{"op": "replace", "path": "active", "value": true}])).await.status, 200);
     assert!(directory_accounts::in_against(&sso.app.db, &directory.row.id).await.unwrap().is_empty());
+}
+
+/// Its own user was deleted by an administrator; whom it stands for since came by signing in.
+async fn who_was_adopted_does_not_go_with_the_record(backend: Backend) {
+    let (sso, directory) = with_provider(backend).await;
+    comes_in(&sso, "00u-victor", "victor@acme.example").await.unwrap();
+    let victor = user_of(&sso, "victor@acme.example").await.unwrap();
+    // By what is deleted, and by what is adopted: each alone would do.
+    for (name, forgets) in [("uma1@acme.example", true), ("uma2@acme.example", false)] {
+        let record = directory.made("/Users", &known_as(name, "00u-uma")).await;
+        let uma = user_of(&sso, name).await.unwrap();
+        assert!(sso.remove(&uma.id).await.is_some());
+        let sql = "SELECT made_user FROM directory_users";
+        assert_eq!(sso.app.db.all::<(bool,)>(sql, &[]).await.unwrap(), [(false,)], "it has made nobody any more");
+        if !forgets {
+            sso.sql("UPDATE directory_users SET made_user = TRUE").await;
+        }
+        let theirs = json!([{"op": "replace", "path": "externalId", "value": "00u-victor"}]);
+        let answer = directory.patch(&at(&record), theirs).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(made_by(&sso.app, &record).await, victor.id);
+        assert_eq!(directory.delete(&at(&record)).await.status, 204);
+        let still = users::find(&sso.app.db, &victor.id).await.unwrap().expect("an account that it only adopted stays");
+        assert!(!still.active, "and is shut out");
+        assert_eq!(sso.open_again(&victor.id).await, Opened::Open);
+    }
+    // Honestly: whom it made goes with it.
+    let record = directory.made("/Users", &known_as("uma@acme.example", "00u-uma")).await;
+    assert_eq!(directory.delete(&at(&record)).await.status, 204);
+    assert!(user_of(&sso, "uma@acme.example").await.is_none());
+}
+
+async fn entries(sso: &Sso, action: &str) -> Vec<Value> {
+    let sql = "SELECT changes FROM audit WHERE via = 'scim' AND action = $1 ORDER BY seq";
+    let rows = sso.app.db.all::<(String,)>(sql, params![action]).await.unwrap();
+    rows.iter().map(|(changes,)| serde_json::from_str(changes).unwrap()).collect()
+}
+
+async fn the_log_says_whom_a_directory_adopts(backend: Backend) {
+    let (sso, directory) = with_provider(backend).await;
+    for name in ["ann", "ben"] {
+        comes_in(&sso, &format!("00u-{name}"), &format!("{name}@acme.example")).await.unwrap();
+    }
+    let (ann, ben) = (user_of(&sso, "ann@acme.example").await.unwrap(), user_of(&sso, "ben@acme.example").await.unwrap());
+    // By a creation that says another address, and by a PATCH of one that stood for nobody.
+    let made = directory.made("/Users", &known_as("ann.new@acme.example", "00u-ann")).await;
+    let bare = directory.made("/Users", &json!({"userName": "ben"})).await;
+    let theirs = json!([{"op": "add", "value": {"externalId": "00u-ben"}}]);
+    assert_eq!(directory.patch(&at(&bare), theirs).await.status, 200);
+    let links = entries(&sso, "link").await;
+    assert_eq!((&links[0]["user"]["is"], &links[0]["record"]["is"]), (&json!(ann.id), &made["id"]));
+    assert_eq!(links[0]["user_email"], json!({"was": "ann@acme.example", "is": "ann.new@acme.example"}));
+    assert_eq!((&links[1]["user"]["is"], &links[1]["record"]["is"]), (&json!(ben.id), &bare["id"]));
+    assert_eq!((&links[1]["user_email"], &links[1]["externalId"]["is"]), (&json!({"is": "ben@acme.example"}), &json!("00u-ben")));
+    // One who comes to be by a PATCH.
+    let late = directory.made("/Users", &json!({"userName": "late"})).await;
+    let address = json!([{"op": "add", "path": "emails", "value": [{"value": "late@acme.example"}]}]);
+    assert_eq!(directory.patch(&at(&late), address).await.status, 200);
+    let user = user_of(&sso, "late@acme.example").await.unwrap();
+    let created = entries(&sso, "create").await.pop().unwrap();
+    assert_eq!((&created["user"]["is"], &created["record"]["is"]), (&json!(user.id), &late["id"]));
+    // What it says of them later, and no more than changed.
+    let named = json!([{"op": "replace", "value": {"displayName": "Late Riser", "title": "x"}}]);
+    assert_eq!(directory.patch(&at(&late), named).await.status, 200);
+    let updated = entries(&sso, "update").await.pop().unwrap();
+    assert_eq!((&updated["user_name"]["is"], updated.get("user_email")), (&json!("Late Riser"), None));
+    let title = json!([{"op": "replace", "path": "title", "value": "y"}]);
+    assert_eq!(directory.patch(&at(&late), title).await.status, 200);
+    assert_eq!(entries(&sso, "update").await.pop().unwrap(), json!({"title": {"was": "x", "is": "y"}}));
 }

@@ -8,7 +8,7 @@ use crate::{
     world::{Backend, STATE, World},
 };
 
-on_both!(users_come_with_the_names_of_their_groups, a_directory_has_room_for_so_many);
+on_both!(users_come_with_the_names_of_their_groups, a_directory_has_room_for_so_many, who_joins_a_group_is_read_anew);
 
 /// Groups of 60 KB, once for each member, were gigabytes.
 async fn users_come_with_the_names_of_their_groups(backend: Backend) {
@@ -71,4 +71,16 @@ async fn a_directory_has_room_for_so_many(backend: Backend) {
     assert_eq!(scim.delete(&at(&ray)).await.status, 204);
     scim.world.app.limits.begin_round();
     scim.user("one@acme.example").await;
+}
+
+/// The groups are not in the version.
+async fn who_joins_a_group_is_read_anew(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let kim = scim.user("kim@acme.example").await;
+    let tag = scim.get(&at(&kim)).await.header("etag").unwrap().to_owned();
+    scim.group("SRE", &[&kim]).await;
+    let read = scim.send(reqwest::Method::GET, &at(&kim), &[("if-none-match", &tag)], None).await;
+    assert_eq!((read.status, &read.json()["groups"][0]["display"]), (200, &json!("SRE")));
+    let alone = format!("{}?attributes=userName", at(&kim));
+    assert_eq!(scim.send(reqwest::Method::GET, &alone, &[("if-none-match", &tag)], None).await.status, 304);
 }

@@ -1,6 +1,8 @@
 //! What searches cost: look-ups use indexes however they are asked for, and what looks at many resources counts as many
 //! requests, or is refused.
 
+use std::time::Duration;
+
 use gatehouse::{
     scim::{condition, filter, schema},
     store::{
@@ -21,6 +23,8 @@ on_both!(
     look_ups_use_indexes,
     what_looks_at_too_much_is_refused,
     searches_cost_their_share,
+    comparisons_cost_their_share,
+    searches_take_turns,
     alternatives_are_found_once
 );
 
@@ -66,7 +70,7 @@ async fn plan(scim: &Scim, backend: Backend, filter: &str, sort_by: SortBy, offs
         text => condition::compile(&filter::parse(text).unwrap(), &schema::USER).unwrap(),
     };
     let page = Page { sort_by, descending: false, offset, limit: 100 };
-    let search = Search { directory: &scim.row.id, condition: &condition, page };
+    let search = Search { directory: &scim.row.id, condition: &condition, page, time: None };
     let (db, statement) = (&scim.world.app.db, search.rows(Table::Users).explained());
     let lines: Vec<String> = match backend {
         Backend::Sqlite => db.select::<Lite>(&statement).await.unwrap().into_iter().map(|row| row.detail).collect(),
@@ -235,4 +239,68 @@ async fn alternatives_are_found_once(backend: Backend) {
     assert_eq!(scim.found("/Users", filter).await, ["kim@acme.example"]);
     assert_eq!(scim.found("/Users", &format!("({filter}) and externalId eq \"other\"")).await, [""; 0]);
     assert_eq!(scim.found("/Users", &format!("{filter} or userName eq \"ray@acme.example\"")).await.len(), 2);
+}
+
+fn asking(filter: &str) -> String {
+    format!("/Users?count=1&{}", url::form_urlencoded::Serializer::new(String::new()).append_pair("filter", filter).finish())
+}
+
+/// So many of them, with their number in place of `#`.
+fn either(comparison: &str, count: usize) -> String {
+    (0..count).map(|n| comparison.replace('#', &n.to_string())).collect::<Vec<_>>().join(" or ")
+}
+
+/// A hundred things asked of each of a hundred thousand took half a minute, and was paid like one.
+async fn comparisons_cost_their_share(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    crowd(&scim, 6_500).await;
+    for many in [
+        either("emails.value co \"zq#\"", 100),
+        either("displayName ew \"zq#\"", 100),
+        format!("not ({})", either("displayName eq \"zq#\"", 100)),
+        format!("userName sw \"u\" and ({})", either("emails.value co \"zq#\"", 50)),
+        either("groups[value eq \"g-#\"] or active eq false", 33),
+    ] {
+        refused(&scim.get(&asking(&many)).await, 400, Some("invalidFilter"));
+    }
+    // Honestly: look-ups, however many, and many things asked of a few.
+    for (good, found) in [
+        (either("userName eq \"u-#@acme.example\"", 100), 99),
+        (either("externalId eq \"X#\"", 50), 49),
+        (format!("userName sw \"u-77\" and ({})", either("emails.value co \"#\"", 10)), 11),
+        (either("emails.value co \"#@\"", 3), 3 * 650),
+    ] {
+        let answer = scim.get(&asking(&good)).await;
+        assert_eq!((answer.status, &answer.json()["totalResults"]), (200, &json!(found)), "{good}");
+    }
+    // What is asked once costs what it did; what is asked as ten times as much, ten times that.
+    let scim = Scim::over(World::with(backend, STATE, &[("SCIM_RATE", "2")]).await).await;
+    crowd(&scim, 1_500).await;
+    assert_eq!(scim.get(&asking("emails.value co \"zq\"")).await.status, 200);
+    refused(&scim.get(&asking(&either("emails.value co \"zq#\"", 14))).await, 429, None);
+}
+
+/// One of a tenant at a time, through whichever of its directories; what an index answers waits for nobody.
+async fn searches_take_turns(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    crowd(&scim, 1_500).await;
+    let turns = &scim.world.app.limits.searches;
+    let turn = turns.take(&scim.row.tenant_id, Duration::ZERO).await.expect("nobody is at it");
+    let waits = std::sync::atomic::AtomicBool::new(true);
+    let waiting = async {
+        let answer = scim.get(&asking("displayName co \"kim\"")).await;
+        assert!(!waits.load(std::sync::atomic::Ordering::SeqCst), "the long one waits");
+        answer
+    };
+    let others = async {
+        for n in 1..10 {
+            assert_eq!(scim.found("/Users", &format!("externalId eq \"X{n}\"")).await.len(), 1);
+            assert_eq!(scim.get("/Users?count=10").await.status, 200);
+        }
+        waits.store(false, std::sync::atomic::Ordering::SeqCst);
+        drop(turn);
+    };
+    let (answer, ()) = tokio::join!(waiting, others);
+    assert_eq!((answer.status, &answer.json()["totalResults"]), (200, &json!(1_500)));
+    assert!(turns.take(&scim.row.tenant_id, Duration::ZERO).await.is_some(), "and its turn has ended");
 }

@@ -171,7 +171,9 @@ async fn versions_guard_changes(backend: Backend) {
         let first = text(&made["meta"], "version").to_owned();
         let read = scim.get(&path).await;
         assert_eq!(read.header("etag"), Some(first.as_str()));
-        let same = scim.send(Method::GET, &path, &[("if-none-match", &first)], None).await;
+        // Of a user, what they are apart from the groups they are in.
+        let alone = format!("{path}?excludedAttributes=groups");
+        let same = scim.send(Method::GET, &alone, &[("if-none-match", &first)], None).await;
         assert_eq!((same.status, same.body.as_str()), (304, ""));
         let patch = |version: &str| {
             let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": change}).to_string();
