@@ -110,6 +110,10 @@ impl<'a> Work<'a> {
 
     /// What the tenant owns, each after what it refers to.
     pub async fn things(&mut self, tenant: &Tenant, file: &TenantFile, hashed: &[Hashed]) -> Result {
+        let judging = match (file.trusted_issuers.as_slice(), file.connections.as_slice()) {
+            ([], []) => None,
+            _ => Some(self.judging(tenant).await?),
+        };
         for connection in &file.connections {
             self.connection(tenant, connection).await?;
         }
@@ -121,6 +125,9 @@ impl<'a> Work<'a> {
         }
         for issuer in &file.trusted_issuers {
             self.issuer(tenant, issuer).await?;
+        }
+        if let Some(before) = judging {
+            self.crowded(tenant, file, &before).await?;
         }
         self.principals(tenant, &file.principals).await?;
         for client in &file.clients {

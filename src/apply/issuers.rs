@@ -1,10 +1,13 @@
 //! Trusted issuers, and what is named as one.
 
+use std::collections::HashMap;
+
 use super::{
     desired::{IssuerFile, TenantFile},
     difference::Pair,
     execute::{Result, Work},
     plan::Change,
+    rivals,
 };
 use crate::{
     policy::{
@@ -23,7 +26,44 @@ use crate::{
     suggest,
 };
 
+/// Most issuers of a tenant that judge tokens of one `iss`: each of them looks at every such token, whoever sends it.
+pub const MOST_OF_ONE: usize = 100;
+
 impl Work<'_> {
+    /// How many of a tenant judge tokens of each `iss`.
+    pub async fn judging(&mut self, tenant: &Tenant) -> Result<HashMap<String, usize>> {
+        let issuers = trusted_issuers::of_tenant(&mut *self.tx, &tenant.id).await?;
+        let connections = connections::of_tenant(&mut *self.tx, &tenant.id).await?;
+        let serving = connections.iter().filter(|c| c.protocol == Protocol::Oidc && !c.login_enabled);
+        let of_connections = serving.flat_map(|c| rivals::of_connection(&c.settings)).map(|reach| reach.issuer);
+        let of_issuers = issuers.iter().flat_map(|i| i.settings.issuers().map(str::to_owned));
+        let mut counts = HashMap::new();
+        for issuer in of_issuers.chain(of_connections) {
+            *counts.entry(issuer).or_default() += 1;
+        }
+        Ok(counts)
+    }
+
+    /// No more of them than there may be, where there are more than there were `before`.
+    pub async fn crowded(&mut self, tenant: &Tenant, file: &TenantFile, before: &HashMap<String, usize>) -> Result {
+        for (issuer, count) in self.judging(tenant).await? {
+            if count <= MOST_OF_ONE || before.get(&issuer).is_some_and(|before| count <= *before) {
+                continue;
+            }
+            let names = |f: &&IssuerFile| f.settings.issuers().any(|name| name == issuer);
+            let at = file.trusted_issuers.iter().rev().find(names).map(|f| f.at);
+            let at = at.or(file.connections.last().map(|c| c.at)).unwrap_or(file.at);
+            let text = format!(
+                "{count} trusted issuers of tenant {} would judge the tokens of {issuer}, and each looks at every one; at most \
+                 {MOST_OF_ONE} may: name several audiences in one of them, and tell callers apart by claims of external \
+                 identities",
+                tenant.name
+            );
+            self.problem(at, text);
+        }
+        Ok(())
+    }
+
     pub async fn issuer(&mut self, tenant: &Tenant, file: &IssuerFile) -> Result {
         let old = trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, &file.name).await?;
         let id = old.as_ref().map_or_else(|| self.next_id(), |o| o.id.clone());

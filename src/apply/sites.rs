@@ -111,7 +111,16 @@ impl Work<'_> {
             }
             Some(Login::Issuer(name)) => {
                 let issuer = trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, name).await?;
-                if issuer.is_none_or(|issuer| issuer.settings.oauth_client.is_none()) {
+                let client = issuer.and_then(|issuer| issuer.settings.oauth_client);
+                let identified = client.as_ref().is_some_and(|client| client.scopes.iter().any(|scope| scope == "openid"));
+                if identified && !settings.scopes.is_empty() {
+                    let text = format!(
+                        "browsers that sign in at {name} bring its ID tokens, which have no scopes, so nobody would pass: remove \
+                         the site's scopes, or sign in over a client"
+                    );
+                    self.problem(at.login, text);
+                }
+                if client.is_none() {
                     let text = format!(
                         "browsers cannot sign in at {name}: it must be a trusted issuer of tenant {} with oauth_client",
                         tenant.name

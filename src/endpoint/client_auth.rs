@@ -47,7 +47,7 @@ impl Proof<'_> {
 ///
 /// # Errors
 /// `invalid_request` for several methods at once, `invalid_client` for a wrong proof or a client that is switched off,
-/// `slow_down` (429) after too many failures.
+/// `slow_down` (429) after too many failures, `temporarily_unavailable` (503) where the client's keys cannot be had.
 pub async fn authenticate(app: &App, headers: &HeaderMap, params: &Params, address: &str) -> Result<Client, ApiError> {
     params.once_each()?;
     let proof = read(headers, params)?;
@@ -132,7 +132,7 @@ fn basic(header: &str) -> Option<(String, String)> {
     Some((decode(id)?, decode(secret)?))
 }
 
-/// The outer error is ours (database); the inner one says why the proof is not good.
+/// The outer error is ours (database), or of those who have the client's keys; the inner one says why the proof is not good.
 async fn prove(app: &App, client: &Client, proof: &Proof<'_>) -> Result<Result<(), String>, ApiError> {
     use ClientAuth::{ClientSecretBasic, ClientSecretPost, None as Public, PrivateKeyJwt, Secret};
     let recognises = |presented: &str| {
@@ -169,6 +169,8 @@ async fn verify_assertion(app: &App, client: &Client, jwt: &str) -> Result<Resul
     };
     let claims = match verify(jwt, keys.as_ref(), &rules, now).await {
         Ok(claims) => claims,
+        // That says nothing of the client, and is none of its failures.
+        Err(e) if e.is_unasked() => return Err(ApiError::of_others(e.to_string(), format!("client {:?}: {}", client.id, e.detail()))),
         Err(e) => return Ok(Err(e.detail())),
     };
     if claims.text("sub") != Some(client.id.as_str()) {

@@ -72,7 +72,9 @@ fn document(app: &App, catalogue: &Catalogue, host: &str, path: &str) -> Option<
         }));
     }
     let sites = catalogue.sites.at_host(host);
-    let open = |site: &&Arc<Site>| site.enabled && catalogue.tenant(&site.tenant_id).is_some_and(|tenant| tenant.enabled);
+    let open = |site: &&Arc<Site>| {
+        site.enabled && site.broken.is_none() && catalogue.tenant(&site.tenant_id).is_some_and(|tenant| tenant.enabled)
+    };
     let known = sites.iter().filter(open).filter_map(|site| {
         let resource = site.settings.audience.as_deref()?;
         Some((site, resource, leads_to(resource, host)?))
@@ -84,12 +86,16 @@ fn document(app: &App, catalogue: &Catalogue, host: &str, path: &str) -> Option<
     let (site, resource, _) = exact.or(only)?;
     let mut document = json!({
         "resource": resource,
-        "authorization_servers": authorization_servers(app, catalogue, site),
         "bearer_methods_supported": ["header"],
         "resource_name": site.name,
     });
-    if let Some(object) = document.as_object_mut().filter(|_| !site.settings.scopes.is_empty()) {
-        object.insert("scopes_supported".to_owned(), site.settings.scopes.clone().into());
+    // A list without members is left out (RFC 9728 §3.2).
+    let lists = [
+        ("authorization_servers", authorization_servers(app, catalogue, site)),
+        ("scopes_supported", site.settings.scopes.clone()),
+    ];
+    if let Some(object) = document.as_object_mut() {
+        object.extend(lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(name, list)| (name.to_owned(), list.into())));
     }
     Some(document)
 }
@@ -101,9 +107,13 @@ fn leads_to(resource: &str, host: &str) -> Option<String> {
     (own == host).then(|| url.path().to_owned())
 }
 
-/// Us, and whoever else's tokens the site takes.
+/// Us, and whoever else's tokens the site takes now: only those whose name is an address can be found by it (RFC 8414 §2).
 fn authorization_servers(app: &App, catalogue: &Catalogue, site: &Site) -> Vec<String> {
-    let foreign = |name: &String| catalogue.issuer_by_name(&site.tenant_id, name).and_then(|i| i.settings.issuer.clone());
+    let is_address = |name: &String| Url::parse(name).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
+    let foreign = |name: &String| {
+        let issuer = catalogue.issuer_by_name(&site.tenant_id, name).filter(|i| i.off.is_none() && i.problem.is_none())?;
+        issuer.settings.issuer.clone().filter(is_address)
+    };
     let ours = |name: &String| (name == OURSELVES).then(|| app.issuer().to_owned());
     let names = &site.settings.issuers;
     if names.is_empty() {

@@ -114,7 +114,7 @@ async fn accept(app: &App, client: &Client, params: &Params) -> Result<grant::Mi
 /// GHSA-7qjx-gp9h-65qj).
 async fn judge(app: &App, client: &Client, token: &str, grant: GrantType) -> Result<Subject, Unjudged> {
     let scope = Scope { tenant: Some(client.tenant_id.as_str()), ..Scope::default() };
-    let bearer = trust::judge(app, token, &scope).await.map_err(|denied| match denied {
+    let (bearer, issuer) = trust::judge_with_issuer(app, token, &scope).await.map_err(|denied| match denied {
         Denied::Invalid(invalid) if invalid.is_unasked() => {
             Unjudged::Unasked { text: invalid.to_string(), cause: invalid.detail() }
         }
@@ -127,8 +127,7 @@ async fn judge(app: &App, client: &Client, token: &str, grant: GrantType) -> Res
     let foreign = |text: &str| Unjudged::Refused { text: text.to_owned(), cause: String::new() };
     let source = bearer.source.filter(|_| bearer.own.is_none());
     let source = source.ok_or_else(|| foreign("tokens of this issuer are not exchanged"))?;
-    let catalogue = app.trust.catalogue(app.clock.now()).await.map_err(|e| Unjudged::Unavailable(e.to_string()))?;
-    let issuer = catalogue.issuer(&source).ok_or_else(|| foreign("Token is not active"))?;
+    let issuer = issuer.ok_or_else(|| foreign("Token is not active"))?;
     // Where the operator says how old a token may be, nothing that is made of one may be older.
     let oldest = issuer.settings.max_token_age;
     let issued_at = bearer.claims.get("iat").and_then(serde_json::Value::as_i64);

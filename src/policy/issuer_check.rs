@@ -22,6 +22,13 @@ const PUBLIC: [&str; 6] = [
     "https://oidc.vercel.com",
 ];
 
+/// Whether this issuer (`iss`) gives tokens to everybody, so that several organisations may trust it, each for audiences of
+/// its own.
+#[must_use]
+pub fn is_everybodys(issuer: &str) -> bool {
+    PUBLIC.contains(&issuer)
+}
+
 impl IssuerSettings {
     /// Everything that is wrong, each with its fix and beginning with the setting's name; empty when tokens can be judged.
     /// That issuer and audience are named is not asked here: see [`IssuerSettings::warnings`].
@@ -82,7 +89,7 @@ impl IssuerSettings {
     /// audience keeps nobody out.
     #[must_use]
     pub fn is_open_to_anybody(&self) -> bool {
-        self.claim_values.is_empty() && self.issuers().any(|name| PUBLIC.contains(&name))
+        self.claim_values.is_empty() && self.issuers().any(is_everybodys)
     }
 
     /// Whether a rule names the values of a claim, and not only their look.

@@ -36,16 +36,13 @@ impl std::fmt::Display for Reach {
 }
 
 impl IssuerSettings {
-    /// What these settings reach without a tenant's name: nothing where the issuer is asked about its tokens, or may be
-    /// anyone, since those tokens need one.
+    /// What these settings reach without a tenant's name: nothing where the issuer may be anyone, since those tokens need
+    /// one. Where it is asked about its tokens, any of them may be meant: whom it is for is what the issuer will say.
     #[must_use]
     pub fn reach(&self) -> Vec<Reach> {
-        if self.introspection.is_some() {
-            return Vec::new();
-        }
         let audiences: Vec<Option<String>> = match self.audience.as_slice() {
-            [] => vec![None],
-            named => named.iter().cloned().map(Some).collect(),
+            named if !named.is_empty() && self.introspection.is_none() => named.iter().cloned().map(Some).collect(),
+            _ => vec![None],
         };
         let of = |issuer: &str| {
             let issuer = issuer.to_owned();
@@ -86,7 +83,7 @@ mod tests {
             introspection: Some(super::super::trusted_issuer::Introspection::default()),
             ..settings(&["a"], &["x"])
         };
-        assert_eq!(asked.reach(), []);
+        assert_eq!(asked.reach(), [Reach { issuer: "a".to_owned(), audience: None }]);
         let (any, one) = (&settings(&["a"], &[]).reach()[0], &settings(&["a"], &["x"]).reach()[0]);
         assert_eq!((any.covers(one), one.covers(any), one.covers(one)), (true, false, true));
     }

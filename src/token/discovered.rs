@@ -148,9 +148,8 @@ impl KeySource for DiscoveredKeys {
         if moved == place { found } else { self.at(&moved).find(wanted, now).await }
     }
 
-    fn at_hand(&self, wanted: &Wanted<'_>, now: i64) -> Vec<Arc<PublicKey>> {
-        let known = self.document.known.load_full();
-        known.map_or_else(Vec::new, |known| self.at(&known.jwks_uri).at_hand(wanted, now))
+    fn has_any(&self, now: i64) -> bool {
+        self.document.known.load_full().is_some_and(|known| self.at(&known.jwks_uri).has_any(now))
     }
 
     async fn renew(&self, now: i64) -> bool {

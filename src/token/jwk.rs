@@ -30,26 +30,16 @@ pub trait KeySource: Send + Sync {
     /// In words, when the keys cannot be had.
     async fn find(&self, wanted: &Wanted<'_>, now: i64) -> Result<Vec<Arc<PublicKey>>, String>;
 
-    /// The same, if nobody must be asked for them first; else none.
-    fn at_hand(&self, wanted: &Wanted<'_>, now: i64) -> Vec<Arc<PublicKey>> {
-        let _ = (wanted, now);
-        Vec::new()
+    /// Whether any are known that may still be used.
+    fn has_any(&self, now: i64) -> bool {
+        let _ = now;
+        true
     }
 
     /// After a signature did not verify: whether there may be other keys now.
     async fn renew(&self, now: i64) -> bool {
         let _ = now;
         false
-    }
-}
-
-/// Of an issuer's keys those at hand: nobody is asked for others.
-pub(super) struct AtHand<'a>(pub(super) &'a dyn KeySource);
-
-#[async_trait]
-impl KeySource for AtHand<'_> {
-    async fn find(&self, wanted: &Wanted<'_>, now: i64) -> Result<Vec<Arc<PublicKey>>, String> {
-        Ok(self.0.at_hand(wanted, now))
     }
 }
 

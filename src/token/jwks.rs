@@ -76,10 +76,6 @@ impl KeySource for Inline {
     async fn find(&self, wanted: &Wanted<'_>, _now: i64) -> Result<Vec<Arc<PublicKey>>, String> {
         Ok(choose(&self.0, wanted))
     }
-
-    fn at_hand(&self, wanted: &Wanted<'_>, _now: i64) -> Vec<Arc<PublicKey>> {
-        choose(&self.0, wanted)
-    }
 }
 
 /// A fetched key set document.
@@ -299,11 +295,8 @@ impl KeySource for RemoteKeys {
         }
     }
 
-    fn at_hand(&self, wanted: &Wanted<'_>, now: i64) -> Vec<Arc<PublicKey>> {
-        let fresh = self.usable(now).map(|known| (self.fresh_until(&known), known)).filter(|(until, _)| now < *until);
-        let Some((fresh_until, known)) = fresh else { return Vec::new() };
-        self.note_due(fresh_until);
-        choose(&known.keys, wanted)
+    fn has_any(&self, now: i64) -> bool {
+        self.usable(now).is_some()
     }
 
     async fn renew(&self, now: i64) -> bool {

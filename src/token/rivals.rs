@@ -1,75 +1,199 @@
-//! A token for which no tenant is named, and that issuers of several may judge. None of them waits for another's: whoever
-//! administers one tenant says where its keys are, and could name a place that never answers. So the keys at hand judge
-//! first, and what must be fetched is fetched for all at the same time; the first that accepts decides.
+//! What the tenants say whose issuers know a token. Who names none is answered as the callers of the only tenant that accepts
+//! it are. Where a second one accepts it too, or may and cannot be asked, nobody guesses: it is [`Invalid::Ambiguous`], and so
+//! it is before keys are known and after.
 //!
-//! Two whose keys are at hand and that both accept it are [`Invalid::Ambiguous`]. That a tenant cannot make its own what
-//! another has is for who writes settings (`apply::rivals`).
+//! They are asked at the same time, so none waits for another's keys for long: whoever administers one tenant says where its
+//! keys are, and could name a place that never answers. What its claims alone refuse asks nobody for keys. That a tenant cannot
+//! make its own what another has is for who writes settings (`apply::rivals`).
+
+use std::{collections::HashMap, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     invalid::Invalid,
     presented::Presented,
+    rules::AudienceRule,
     source::{Proven, Source},
     steps::Trail,
     unverified::Unverified,
     verify::Demand,
 };
 
-/// Sources that may wait for their keys at a time.
+/// Tenants that may wait for their keys at a time.
 const AT_ONCE: usize = 32;
+/// How long the others are waited for when one has accepted the token.
+const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Judges a token by candidates of several tenants; `now` is unix seconds.
+/// A source that accepts a token, and by what.
+pub(super) type Won<'s> = (&'s Source, Proven);
+
+/// What is to be judged.
+pub(super) struct Question<'a> {
+    pub(super) token: &'a Presented<'a>,
+    /// Whom it must be for, if not whom the source's rules name.
+    pub(super) audience: Option<&'a AudienceRule>,
+    /// Unix seconds.
+    pub(super) now: i64,
+}
+
+/// Judges a token by the sources of one tenant or several. `elsewhere`: there is one more tenant that may accept it, whose
+/// issuer is not asked.
 pub(super) async fn judge<'s>(
-    token: &Presented<'_>,
-    candidates: Vec<&'s Source>,
-    now: i64,
-) -> Result<(&'s Source, Proven), Invalid> {
-    let jwt = token.jwt().map_err(Clone::clone)?;
-    if let Some(winner) = at_hand(jwt, &candidates, now).await? {
-        return Ok(winner);
+    question: &Question<'_>,
+    mut sources: Vec<&'s Source>,
+    elsewhere: bool,
+    trail: &mut Trail,
+) -> Result<Won<'s>, Invalid> {
+    let mut poll = Poll { open: elsewhere, ..Poll::default() };
+    // Who asks why is told what each of them says.
+    if !trail.is_told() && are_several(&sources) {
+        sources = meant(question.token.jwt().map_err(Clone::clone)?, sources);
     }
-    let all: Vec<_> = in_turns(&candidates).into_iter().map(|source| one(token, source, now)).collect();
-    let mut judging = stream::iter(all).buffer_unordered(AT_ONCE);
-    let mut refused: Option<Invalid> = None;
-    while let Some((source, judged)) = judging.next().await {
-        match judged {
-            // Whoever shares the keys has them by now, too: the answer is the same as the next time.
-            Ok(proven) => return Ok(at_hand(jwt, &candidates, now).await?.unwrap_or((source, proven))),
-            Err(invalid) if refused.as_ref().is_none_or(|before| before.reach() < invalid.reach()) => refused = Some(invalid),
-            Err(_) => {}
-        }
+    if !are_several(&sources) {
+        // Of one tenant alone the refusal that tells most is its answer.
+        poll.hear(Said { unasked: None, ..of_tenant(question, &sources, &mut None, trail).await });
+        return poll.close();
     }
-    Err(refused.unwrap_or(Invalid::Signature))
+    let tenants = by_tenant(sources);
+    if !trail.is_told() {
+        at_once(question, &tenants, &mut poll).await;
+        return poll.close();
+    }
+    let mut furthest = None;
+    for sources in &tenants {
+        poll.hear(of_tenant(question, sources, &mut furthest, trail).await);
+    }
+    poll.close()
 }
 
-async fn one<'s>(token: &Presented<'_>, source: &'s Source, now: i64) -> (&'s Source, Result<Proven, Invalid>) {
-    (source, source.judge(token, &Demand::of(&source.rules, now), &mut Trail::default()).await)
+fn are_several(sources: &[&Source]) -> bool {
+    sources.iter().any(|source| source.tenant != sources[0].tenant)
 }
 
-/// The one whose keys are at hand and that accepts the token; of a tenant's own its first.
-async fn at_hand<'s>(jwt: &Unverified<'_>, candidates: &[&'s Source], now: i64) -> Result<Option<(&'s Source, Proven)>, Invalid> {
-    let mut winner: Option<(&Source, Proven)> = None;
-    for source in candidates {
-        if winner.as_ref().is_some_and(|(first, _)| first.tenant == source.tenant) {
-            continue;
-        }
-        match source.judge_at_hand(jwt, now).await {
-            Some(_) if winner.is_some() => return Err(Invalid::Ambiguous),
-            Some(proven) => winner = Some((source, proven)),
-            None => {}
-        }
-    }
-    Ok(winner)
+/// Those for whose audience the token is; if it is for none, one of them, to say why: there may be thousands.
+fn meant<'s>(token: &Unverified<'_>, mut sources: Vec<&'s Source>) -> Vec<&'s Source> {
+    let names = AudienceRule::names(&token.claims).unwrap_or_default();
+    let first = sources.first().copied();
+    sources.retain(|source| source.rules.audience.meets(&names));
+    if sources.is_empty() { first.into_iter().collect() } else { sources }
 }
 
-/// The first of each tenant, then the second of each, and so on: one with a thousand does not keep the others waiting.
-fn in_turns<'s>(candidates: &[&'s Source]) -> Vec<&'s Source> {
-    let mut turns: Vec<(usize, &Source)> = Vec::with_capacity(candidates.len());
-    for source in candidates {
-        let turn = turns.iter().filter(|(_, before)| before.tenant == source.tenant).count();
-        turns.push((turn, source));
+/// The sources of each tenant, in their order.
+fn by_tenant(sources: Vec<&Source>) -> Vec<Vec<&Source>> {
+    let mut tenants: Vec<Vec<&Source>> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for source in sources {
+        let place = *places.entry(&source.tenant).or_insert(tenants.len());
+        match tenants.get_mut(place) {
+            Some(tenant) => tenant.push(source),
+            None => tenants.push(vec![source]),
+        }
     }
-    turns.sort_by_key(|(turn, _)| *turn);
-    turns.into_iter().map(|(_, source)| source).collect()
+    tenants
+}
+
+/// What one tenant says.
+struct Said<'s> {
+    won: Option<Won<'s>>,
+    /// Why it cannot say, if one of its sources could not look.
+    unasked: Option<Invalid>,
+    /// The refusal of the source that came furthest.
+    refused: Option<Invalid>,
+}
+
+/// Asks the sources of one tenant in turn: the first that accepts has the token.
+async fn of_tenant<'s>(
+    question: &Question<'_>,
+    sources: &[&'s Source],
+    furthest: &mut Option<Invalid>,
+    trail: &mut Trail,
+) -> Said<'s> {
+    let mut said = Said { won: None, unasked: None, refused: None };
+    for source in sources {
+        trail.begin(&source.id);
+        let audience = question.audience.unwrap_or(&source.rules.audience);
+        let demand = Demand { rules: &source.rules, audience, now: question.now };
+        let judged = source.judge(question.token, &demand, trail).await;
+        let invalid = match trail.conclude(judged) {
+            Ok(proven) => return Said { won: Some((source, proven)), unasked: None, ..said },
+            Err(invalid) => invalid,
+        };
+        if invalid.is_unasked() {
+            said.unasked.get_or_insert_with(|| invalid.clone());
+        }
+        if is_further(&invalid, furthest.as_ref()) {
+            trail.refuse(Some(source.id.as_str()).filter(|id| !id.is_empty()));
+            *furthest = Some(invalid.clone());
+        }
+        if is_further(&invalid, said.refused.as_ref()) {
+            said.refused = Some(invalid);
+        }
+    }
+    said
+}
+
+fn is_further(invalid: &Invalid, than: Option<&Invalid>) -> bool {
+    than.is_none_or(|before| before.reach() < invalid.reach())
+}
+
+async fn numbered<'s>(at: usize, question: &Question<'_>, sources: &[&'s Source]) -> (usize, Said<'s>) {
+    (at, of_tenant(question, sources, &mut None, &mut Trail::default()).await)
+}
+
+/// Asks them all. Once one has accepted the token, whoever keeps us waiting is taken at what it has: with keys of its issuer,
+/// none of which fits, it refuses, and without any it might as well accept.
+async fn at_once<'s>(question: &Question<'_>, tenants: &[Vec<&'s Source>], poll: &mut Poll<'s>) {
+    let asked: Vec<_> = tenants.iter().enumerate().map(|(at, sources)| numbered(at, question, sources)).collect();
+    let mut saying = stream::iter(asked).buffer_unordered(AT_ONCE);
+    let mut silent = vec![true; tenants.len()];
+    let mut until: Option<Instant> = None;
+    while !poll.is_over() {
+        let next = match until {
+            None => saying.next().await,
+            Some(until) => timeout_at(until, saying.next()).await.unwrap_or_default(),
+        };
+        let Some((at, said)) = next else { break };
+        silent[at] = false;
+        poll.hear(said);
+        if poll.winner.is_some() {
+            until.get_or_insert_with(|| Instant::now() + PATIENCE);
+        }
+    }
+    let blind = |sources: &[&Source]| !sources.iter().all(|source| source.has_keys(question.now));
+    poll.open |= tenants.iter().zip(silent).any(|(sources, silent)| silent && blind(sources));
+}
+
+/// What several tenants say.
+#[derive(Default)]
+struct Poll<'s> {
+    winner: Option<Won<'s>>,
+    /// Whether one more has accepted it, or may.
+    open: bool,
+    unasked: Option<Invalid>,
+    refused: Option<Invalid>,
+}
+
+impl<'s> Poll<'s> {
+    fn hear(&mut self, said: Said<'s>) {
+        self.open |= said.unasked.is_some() || (said.won.is_some() && self.winner.is_some());
+        self.winner = self.winner.take().or(said.won);
+        self.unasked = self.unasked.take().or(said.unasked);
+        if let Some(refused) = said.refused.filter(|refused| is_further(refused, self.refused.as_ref())) {
+            self.refused = Some(refused);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.winner.is_some() && self.open
+    }
+
+    fn close(self) -> Result<Won<'s>, Invalid> {
+        match self.winner {
+            Some(_) if self.open => Err(Invalid::Ambiguous),
+            Some(winner) => Ok(winner),
+            None => Err(self.unasked.or(self.refused).unwrap_or(Invalid::Signature)),
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! What must hold for a token of one kind from one issuer.
 
+use serde_json::{Map, Value};
+
 use super::alg::Alg;
 use crate::policy::claim_rules::ClaimRules;
 
@@ -40,6 +42,26 @@ pub enum AudienceRule {
     Client(String),
     /// Anyone. Only where an operator has said so.
     Any,
+}
+
+impl AudienceRule {
+    /// Whom claims are for (RFC 7519 §4.1.3); nothing if they do not say, or not in texts.
+    pub(super) fn names(claims: &Map<String, Value>) -> Option<Vec<&str>> {
+        match claims.get("aud") {
+            Some(Value::String(one)) => Some(vec![one]),
+            Some(Value::Array(many)) => many.iter().map(Value::as_str).collect(),
+            _ => None,
+        }
+    }
+
+    /// Whether one of the names is among its own. What else it asks for is judged with the rest.
+    pub(super) fn meets(&self, names: &[&str]) -> bool {
+        match self {
+            Self::Contains(ours) | Self::Only(ours) => ours.iter().any(|our| names.contains(&our.as_str())),
+            Self::Client(us) => names.contains(&us.as_str()),
+            Self::Any => true,
+        }
+    }
 }
 
 /// Which `typ` the header may have; compared without letter case and without `application/`.

@@ -9,12 +9,11 @@ use super::{
     alg::Alg,
     introspection::{Ask, Introspector, Told},
     invalid::Invalid,
-    jwk::{AtHand, KeySource},
+    jwk::KeySource,
     jwks::{Inline, KeySets},
     presented::Presented,
     rules::{AudienceRule, Expiry, Issuer, Rules},
     steps::Trail,
-    unverified::Unverified,
     verify::{self, Demand},
 };
 use crate::{
@@ -110,11 +109,9 @@ impl Source {
         }
     }
 
-    /// Judges a token by what is at hand: nobody is asked for keys, or for a word.
-    pub(super) async fn judge_at_hand(&self, token: &Unverified<'_>, now: i64) -> Option<Proven> {
-        let Proof::Keys(keys) = &self.proof else { return None };
-        let judged = verify::judge(token, &AtHand(&**keys), &Demand::of(&self.rules, now), &mut Trail::default()).await;
-        judged.ok().map(Proven::Signed)
+    /// Whether it knows keys of its issuer.
+    pub(super) fn has_keys(&self, now: i64) -> bool {
+        matches!(&self.proof, Proof::Keys(keys) if keys.has_any(now))
     }
 
     /// Whom claims are about that this source has accepted before, if it would still accept them: all its rules are asked

@@ -1,11 +1,15 @@
 //! Whose bearer tokens are accepted: our own issuer and every trusted one, as sources of one table, so own and foreign
 //! tokens run the same lines.
 //!
-//! A token is judged by the sources that its `iss` names; a caller narrows them with a [`Scope`]. The first that accepts
-//! decides; where no tenant is named and several know it, `rivals` says how. A token without readable claims (opaque) can only be asked about, and only at the introspection endpoints of
-//! a tenant that the scope names: it is not shown to strangers.
+//! A token is judged by the sources that its `iss` names; a caller narrows them with a [`Scope`]. The first of its tenant that
+//! accepts decides; where no tenant is named and several know it, `rivals` says how. A token without readable claims (opaque)
+//! can only be asked about, and only at the introspection endpoints of a tenant that the scope names: it is not shown to
+//! strangers.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     claims::Claims,
@@ -13,7 +17,7 @@ use super::{
     issue::AccessClaims,
     presented::Presented,
     ring::KeyRing,
-    rivals,
+    rivals::{self, Question},
     rules::{AudienceRule, Issuer, Rules},
     source::{Proven, Source},
     steps::{Explanation, Trail},
@@ -54,6 +58,13 @@ pub struct Validator {
     issuer: String,
     own: Source,
     foreign: Arc<Foreign>,
+}
+
+/// The sources that may judge a token, in the order in which they do.
+struct Candidates<'s> {
+    sources: Vec<&'s Source>,
+    /// Whether another tenant asks the issuer about its tokens, which happens for nobody who does not name that tenant.
+    elsewhere: bool,
 }
 
 /// Foreign sources, each in the order they were given in.
@@ -115,39 +126,15 @@ impl Validator {
 
     async fn judge(&self, token: &str, scope: &Scope<'_>, now: i64, trail: &mut Trail) -> Result<Accepted, Invalid> {
         let token = Presented::new(token);
-        let candidates = trail.check("who may judge it", self.candidates(&token, scope), |found| match found.len() {
+        let found = trail.check("who may judge it", self.candidates(&token, scope), |found| match found.sources.len() {
             1 => "one issuer".to_owned(),
             several => format!("{several} issuers"),
         })?;
-        // Who asks why is told what each of them says.
-        if !trail.is_told() && candidates.iter().any(|source| source.tenant != candidates[0].tenant) {
-            let (source, proven) = rivals::judge(&token, candidates, now).await?;
-            return self.accept(token, source, proven);
-        }
         let asked_for = scope.audience.map(|name| AudienceRule::Contains(vec![name.to_owned()]));
-        let mut winner: Option<(&Source, Proven)> = None;
-        let mut refused: Option<Invalid> = None;
-        for source in candidates {
-            if winner.as_ref().is_some_and(|(first, _)| first.tenant == source.tenant) {
-                continue;
-            }
-            trail.begin(&source.id);
-            let audience = asked_for.as_ref().filter(|_| self.is_own(source)).unwrap_or(&source.rules.audience);
-            let judged = source.judge(&token, &Demand { rules: &source.rules, audience, now }, trail).await;
-            match trail.conclude(judged) {
-                Ok(_) if winner.is_some() => return Err(Invalid::Ambiguous),
-                Ok(proven) => winner = Some((source, proven)),
-                Err(invalid) if refused.as_ref().is_none_or(|before| before.reach() < invalid.reach()) => {
-                    trail.refuse((!self.is_own(source)).then_some(source.id.as_str()));
-                    refused = Some(invalid);
-                }
-                Err(_) => {}
-            }
-        }
-        match winner {
-            Some((source, proven)) => self.accept(token, source, proven),
-            None => Err(refused.unwrap_or(Invalid::Signature)),
-        }
+        let own = found.sources.iter().all(|source| self.is_own(source));
+        let question = Question { token: &token, audience: asked_for.as_ref().filter(|_| own), now };
+        let (source, proven) = rivals::judge(&question, found.sources, found.elsewhere, trail).await?;
+        self.accept(token, source, proven)
     }
 
     fn accept(&self, token: Presented<'_>, source: &Source, proven: Proven) -> Result<Accepted, Invalid> {
@@ -163,28 +150,37 @@ impl Validator {
         std::ptr::eq(source, &raw const self.own)
     }
 
-    /// The sources that may judge a token, in the order in which they do.
-    fn candidates(&self, token: &Presented<'_>, scope: &Scope<'_>) -> Result<Vec<&Source>, Invalid> {
+    /// The sources that may judge a token.
+    fn candidates(&self, token: &Presented<'_>, scope: &Scope<'_>) -> Result<Candidates<'_>, Invalid> {
+        let alone = |sources| Candidates { sources, elsewhere: false };
         let jwt = match token.jwt() {
             Ok(jwt) => jwt,
-            Err(invalid) => return self.asked_about_opaque(token, scope).ok_or_else(|| invalid.clone()),
+            Err(invalid) => return self.asked_about_opaque(token, scope).map(alone).ok_or_else(|| invalid.clone()),
         };
         let issuer = jwt.issuer();
         if issuer == Some(self.issuer.as_str()) {
-            return Ok(vec![&self.own]);
+            return Ok(alone(vec![&self.own]));
         }
         let named = scope.pick(issuer.and_then(|issuer| self.foreign.by_issuer.get(issuer)));
         // Where an issuer is asked about its tokens they are not judged by keys beside: its word may be that one is revoked.
         let asked: Vec<&Source> = named.iter().copied().filter(|source| source.is_asked()).collect();
-        let found: Vec<&Source> = match scope.tenant {
+        let elsewhere = scope.tenant.is_none() && !asked.is_empty();
+        let sources: Vec<&Source> = match scope.tenant {
             Some(_) if !asked.is_empty() => asked,
             // Of a name that another source of the tenant has, one that takes any name hears nothing: whoever has its keys
             // could say that they are the other.
             Some(tenant) if self.is_taken(tenant, issuer) => named,
             Some(tenant) => scope.pick(self.foreign.of_anyone.get(tenant)),
-            None => named.into_iter().filter(|source| asked.iter().all(|other| other.tenant != source.tenant)).collect(),
+            None if asked.is_empty() => named,
+            None => {
+                let asking: HashSet<&str> = asked.iter().map(|source| source.tenant()).collect();
+                named.into_iter().filter(|source| !asking.contains(source.tenant())).collect()
+            }
         };
-        if found.is_empty() { Err(self.unknown(issuer.unwrap_or_default(), scope)) } else { Ok(found) }
+        if sources.is_empty() {
+            return Err(self.unknown(issuer.unwrap_or_default(), scope));
+        }
+        Ok(Candidates { sources, elsewhere })
     }
 
     /// Whether a source of the tenant has this issuer's name, whatever the scope leaves of them.

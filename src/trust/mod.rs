@@ -66,13 +66,29 @@ pub async fn judge_lately(app: &App, token: &str, scope: &Scope<'_>) -> Result<B
     judge_asof(app, token, scope, Asof::Lately).await
 }
 
+/// The same for those who make something of the token: with its issuer as it was when the token was judged, which may have
+/// waited for keys. Whatever has changed since counts for what is made then.
+///
+/// # Errors
+/// Why nobody is let in with it.
+pub async fn judge_with_issuer(app: &App, token: &str, scope: &Scope<'_>) -> Result<(Bearer, Option<Arc<Issuer>>), Denied> {
+    let (bearer, catalogue) = judge_by(app, token, scope, Asof::Now).await?;
+    let issuer = bearer.source.as_ref().and_then(|source| catalogue.issuer(source)).cloned();
+    Ok((bearer, issuer))
+}
+
 async fn judge_asof(app: &App, token: &str, scope: &Scope<'_>, asof: Asof) -> Result<Bearer, Denied> {
+    judge_by(app, token, scope, asof).await.map(|(bearer, _)| bearer)
+}
+
+async fn judge_by(app: &App, token: &str, scope: &Scope<'_>, asof: Asof) -> Result<(Bearer, Arc<Catalogue>), Denied> {
     let now = app.clock.now();
     let catalogue = app.trust.catalogue(now).await?;
     let scope = catalogue.narrowed(scope);
     let accepted = catalogue.validator.validate(token, &scope, now).await;
     let accepted = accepted.map_err(|invalid| catalogue.reason(token, &scope, invalid))?;
-    bearer_of(app, &catalogue, accepted, &scope, asof, now).await
+    let bearer = bearer_of(app, &catalogue, accepted, &scope, asof, now).await?;
+    Ok((bearer, catalogue))
 }
 
 async fn bearer_of(

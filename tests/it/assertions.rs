@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     browser::{Answer, Browser},
-    idp::{Idp, Signing},
+    idp::{Idp, Signing, change},
     on_both,
     sso::Sso,
     world::{Backend, World, text},
@@ -16,7 +16,8 @@ on_both!(
     an_assertion_is_good_once,
     what_is_wrong_is_refused,
     keys_at_an_address_may_change,
-    nothing_else_counts_for_such_a_client
+    nothing_else_counts_for_such_a_client,
+    keys_that_cannot_be_had_are_no_fault_of_the_client
 );
 
 /// A world with two such clients: `inline` and `remote`, whose keys are those of the provider that the test signs with.
@@ -164,4 +165,26 @@ async fn nothing_else_counts_for_such_a_client(backend: Backend) {
     let form = [("grant_type", "refresh_token"), ("refresh_token", "x"), ("client_assertion", "junk")];
     let both = Browser::new().post_as(&url, "web", Some("web-secret"), &form).await;
     assert_eq!(text(&both.json(), "error"), "invalid_request", "Basic beside an assertion");
+}
+
+/// Their server is out of order, and then is not.
+async fn keys_that_cannot_be_had_are_no_fault_of_the_client(backend: Backend) {
+    let sso = world(backend).await;
+    let out_of_order = |document: &mut Value| *document = json!("out of order");
+    sso.idp.turn(|k| k.jwks = change(out_of_order));
+    let sign = || sso.idp.sign(&claims(&sso, "remote"), "JWT");
+    // More often than a client may fail.
+    for n in 0..35 {
+        let answer = present(&sso, &[("client_assertion", &sign())]).await;
+        let retry = answer.header("retry-after").is_some();
+        assert_eq!((answer.status, text(&answer.json(), "error"), retry), (503, "temporarily_unavailable", true), "{n}");
+    }
+    sso.idp.turn(|k| k.jwks = change(|_| {}));
+    sso.clock.advance(61);
+    assert_eq!(outcome(&sso, &sign()).await, "invalid_grant", "as soon as they are there");
+    // What is no assertion of the client's is its failure, whether keys can be had or not.
+    sso.idp.turn(|k| k.jwks = change(out_of_order));
+    let mut bad = claims(&sso, "remote");
+    bad["aud"] = json!("https://another.example");
+    assert_eq!(outcome(&sso, &sso.idp.sign(&bad, "JWT")).await, "invalid_client");
 }

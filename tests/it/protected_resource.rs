@@ -1,9 +1,12 @@
 //! Protected-resource metadata and challenges (RFC 9728): a client that is refused finds out where tokens come from.
 
 use gatehouse::{
-    policy::site::{OURSELVES, SiteSettings},
+    policy::site::{ForwardMethod, OURSELVES, SiteSettings},
     secret,
-    store::sites::{self, Site},
+    store::{
+        sites::{self, Site},
+        trusted_issuers::{self, TrustedIssuer},
+    },
 };
 use serde_json::{Value, json};
 
@@ -31,6 +34,12 @@ impl World {
         let site = Site { id, tenant_id, name, enabled: true, settings, created_at: self.clock.now() };
         self.save(&site).await;
         site
+    }
+
+    async fn forget(&self, site: &Site) {
+        let mut tx = self.app.db.begin().await.unwrap();
+        sites::delete(&mut tx, &site.id).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     async fn save(&self, site: &Site) {
@@ -117,6 +126,29 @@ async fn each_site_has_its_own(backend: Backend) {
     assert_eq!((partner.get("scopes_supported"), &partner["resource"]), (None, &json!("https://mcp.example/partner")));
     assert_eq!(world.metadata("mcp.example", &format!("{WELL_KNOWN}/mcp")).await.json(), expected);
     assert_eq!(world.metadata("mcp.example", WELL_KNOWN).await.status, 404);
+    // Only who gives tokens now, at an address, is named; nobody is no list.
+    world.trust("acme", "workloads", |s| s.issuer = Some("spiffe://acme.example".to_owned())).await;
+    let off = world.trust("acme", "off", |s| s.issuer = Some("https://off.example".to_owned())).await;
+    trusted_issuers::save(&world.app.db, &TrustedIssuer { enabled: false, ..off }).await.unwrap();
+    let any = async |issuers: &[&str]| {
+        let issuers = issuers.iter().map(|&name| name.to_owned()).collect();
+        let change = |s: &mut SiteSettings| {
+            (s.hosts, s.audience, s.issuers) = (vec!["any.example".into()], Some("https://any.example".into()), issuers);
+        };
+        let site = world.site(&acme, "any", change).await;
+        let told = world.metadata("any.example", WELL_KNOWN).await;
+        world.forget(&site).await;
+        (told.status, told.json().get("authorization_servers").cloned())
+    };
+    assert_eq!(any(&["workloads", "off"]).await, (200, None));
+    assert_eq!(any(&["workloads", "off", "idp"]).await, (200, Some(json!([world.idp.issuer()]))));
+    // A site that cannot work sends nobody for tokens.
+    let broken = |s: &mut SiteSettings| {
+        (s.hosts, s.audience) = (vec!["broken.example".into()], Some("https://broken.example".into()));
+        (s.identity.method, s.identity.header_name) = (ForwardMethod::JwtHeader, Some("Connection".into()));
+    };
+    world.site(&acme, "broken", broken).await;
+    assert_eq!(world.metadata("broken.example", WELL_KNOWN).await.status, 404);
     // An audience that is elsewhere, or no address at all, has no metadata here.
     for (name, audience) in [("api", Some("api://default")), ("else", Some("https://mcp.example/mcp")), ("none", None)] {
         let host = format!("{name}.example");

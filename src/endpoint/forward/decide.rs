@@ -19,6 +19,7 @@ use crate::{
     policy::{
         access::{self, Standing},
         claim_rules::shown,
+        site::Login,
     },
     store,
     token::{Invalid, validator::Scope},
@@ -36,6 +37,8 @@ pub enum Verdict {
     Pass {
         /// The site.
         site: Arc<Site>,
+        /// Whose tokens it takes, and by which headers.
+        accepts: Arc<Accepts>,
         /// Who is there.
         told: Arc<Kept>,
         /// What proved it.
@@ -79,11 +82,11 @@ pub async fn decide(app: &App, question: &Question) -> Verdict {
     if let Some(copy) = spoof::find(&question.headers, &site.headers) {
         return Verdict::Forbidden(format!("the request brings the identity header {copy} itself"));
     }
+    let accepts = site.accepts(&catalogue);
     if public {
         let told = Kept { headers: identity::nobody(&site), until: now, revision, version: catalogue.version };
-        return Verdict::Pass { site, told: Arc::new(told), token: None };
+        return Verdict::Pass { site, accepts, told: Arc::new(told), token: None };
     }
-    let accepts = site.accepts(&catalogue);
     let credential = match credential::find(&question.headers, &accepts, &site) {
         Ok(Some(credential)) => credential,
         Ok(None) => return Verdict::Unknown(site),
@@ -92,14 +95,14 @@ pub async fn decide(app: &App, question: &Question) -> Verdict {
     let key = Decisions::key(&site, &question.host, &credential);
     if let Some(told) = app.decisions.get(&key, &catalogue, revision, now) {
         let token = token_of(&site, &credential);
-        return Verdict::Pass { site, told, token };
+        return Verdict::Pass { site, accepts, told, token };
     }
     match judge(app, question, &site, &accepts, &credential).await {
         Ok((headers, until)) => {
             let told = Arc::new(Kept { headers, until, revision, version: catalogue.version });
             app.decisions.keep(key, Arc::clone(&told));
             let token = token_of(&site, &credential);
-            Verdict::Pass { site, told, token }
+            Verdict::Pass { site, accepts, told, token }
         }
         Err(Refusal::Denied(Denied::Store(e))) => Verdict::Unavailable(e.to_string()),
         Err(Refusal::Denied(Denied::Unavailable(cause))) => Verdict::Unavailable(cause),
@@ -176,11 +179,32 @@ async fn judge(
         Credential::Cookie(token) => (trust::judge_lately(app, token, &scope(&[])).await?, i64::MAX),
         Credential::Session(cookie) => session(app, site, cookie).await?,
     };
-    may_come(app, site, accepts, &bearer, !matches!(credential, Credential::Session(_))).await?;
+    let is_session = matches!(credential, Credential::Session(_));
+    match may_come(app, site, accepts, &bearer, !is_session).await {
+        Err(Refusal::Scope) if is_session => return Err(narrow(app, site).await?),
+        other => other?,
+    }
     let headers = identity::headers(app, site, &bearer, &question.beside("")).await.map_err(Refusal::Forbidden)?;
     // Roles and teams are read anew as often as everything else that another node may change.
     until = until.min(bearer.fresh_until).min(now + STALE).min(bearer.expires_at.unwrap_or(i64::MAX));
     Ok((headers, until.min(now + identity::lifetime(site) / 2)))
+}
+
+/// What becomes of a session whose sign-in was not for all that the site asks for now: it is as good as none where the next
+/// sign-in would be, and else nothing is gained by sending the browser round in circles.
+async fn narrow(app: &App, site: &Site) -> Result<Refusal, Refusal> {
+    let client = match &site.settings.login {
+        Some(Login::Client(id)) => store::clients::find(&app.db, id).await.map_err(Denied::from)?,
+        _ => None,
+    };
+    let client = client.filter(|client| client.tenant_id == site.tenant_id);
+    if client.is_some_and(|client| site.settings.scopes.iter().all(|scope| client.settings.scopes.has(scope))) {
+        return Ok(Refusal::Gone);
+    }
+    Ok(Refusal::Forbidden(format!(
+        "the sign-in of the site {} gives no token with the scopes that it asks for: let its client have them, or ask for none",
+        site.name
+    )))
 }
 
 /// The bearer behind a browser's session with the site, and when the session ends.

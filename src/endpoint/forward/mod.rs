@@ -92,8 +92,8 @@ async fn ask(app: &App, dialect: Dialect, question: Result<Question, BadQuestion
         Ok(question) => {
             let mut deciding = pin!(decide::decide(app, question));
             let at_once = poll_immediate(deciding.as_mut()).await;
-            if let Some(Verdict::Pass { site, told, token }) = at_once {
-                return respond::pass(dialect, &site, &told, token);
+            if let Some(Verdict::Pass { site, accepts, told, token }) = at_once {
+                return respond::pass(dialect, &site, &accepts, &told, token);
             }
             let span = span();
             let verdict = match at_once {
@@ -101,7 +101,7 @@ async fn ask(app: &App, dialect: Dialect, question: Result<Question, BadQuestion
                 None => timeout(router::TIME_LIMIT, deciding).instrument(span.clone()).await,
             };
             match verdict {
-                Ok(Verdict::Pass { site, told, token }) => return respond::pass(dialect, &site, &told, token),
+                Ok(Verdict::Pass { site, accepts, told, token }) => return respond::pass(dialect, &site, &accepts, &told, token),
                 Ok(verdict) => span.in_scope(|| respond::respond(dialect, question, verdict)),
                 Err(_) => too_late(),
             }

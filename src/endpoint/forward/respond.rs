@@ -18,7 +18,7 @@ use crate::{
         identity_header::{CLAIMS, JWT, SEPARATE},
         site::ForwardMethod,
     },
-    trust::sites::Site,
+    trust::sites::{Accepts, Site},
 };
 
 /// Where the site's browsers sign in, on the site's own host.
@@ -50,7 +50,7 @@ impl Dialect {
 }
 
 /// Lets a request pass. Only the proxy reads this answer, so it has none of the headers that browsers are given.
-pub fn pass(dialect: Dialect, site: &Site, told: &Kept, token: Option<String>) -> Response {
+pub fn pass(dialect: Dialect, site: &Site, accepts: &Accepts, told: &Kept, token: Option<String>) -> Response {
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
     headers.reserve(told.headers.len() + 3);
@@ -59,7 +59,7 @@ pub fn pass(dialect: Dialect, site: &Site, told: &Kept, token: Option<String>) -
         headers.insert(header::AUTHORIZATION, token);
     }
     if dialect == Dialect::Envoy {
-        headers.insert(TO_REMOVE, to_remove(site));
+        headers.insert(TO_REMOVE, to_remove(site, accepts));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -68,7 +68,7 @@ pub fn pass(dialect: Dialect, site: &Site, told: &Kept, token: Option<String>) -
 /// Answers.
 pub fn respond(dialect: Dialect, question: &Question, verdict: Verdict) -> Response {
     let mut response = match verdict {
-        Verdict::Pass { site, told, token } => pass(dialect, &site, &told, token),
+        Verdict::Pass { site, accepts, told, token } => pass(dialect, &site, &accepts, &told, token),
         Verdict::Unknown(site) if site.settings.login.is_some() && is_navigation(question) => sign_in(dialect, question, &site),
         Verdict::Unknown(site) => unauthorized(&site, None),
         Verdict::Invalid(site, text, cause) => {
@@ -157,13 +157,14 @@ fn challenge(site: &Site, wrong: Option<(Code, &str)>) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 
-/// The identity headers that are not this site's, and the credential where the site is told in another way: Envoy takes
-/// them out of the request.
-fn to_remove(site: &Site) -> HeaderValue {
+/// The identity headers that are not this site's, and the credential, in whichever header it may have come, where the site is
+/// told in another way: Envoy takes them out of the request.
+fn to_remove(site: &Site, accepts: &Accepts) -> HeaderValue {
     let all = SEPARATE.into_iter().chain([CLAIMS, JWT]);
     let mut names: Vec<&str> = all.filter(|name| !site.headers.iter().any(|own| own == name)).collect();
     if !matches!(site.settings.identity.method, ForwardMethod::Bearer | ForwardMethod::None) {
         names.push("authorization");
+        names.extend(accepts.headers.iter().map(|(name, _)| name.as_str()));
     }
     HeaderValue::try_from(names.join(",")).unwrap_or(HeaderValue::from_static(""))
 }

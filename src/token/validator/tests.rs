@@ -149,6 +149,7 @@ async fn several_tenants_that_accept_a_token_are_no_guess() {
     assert_eq!(source(validator.validate(&token(json!("beta-api")), &everyone, NOW).await).unwrap(), "b1");
     let both = token(json!(["api", "beta-api"]));
     assert_eq!(validator.validate(&both, &everyone, NOW).await.unwrap_err(), Invalid::Ambiguous);
+    assert_eq!(validator.explain(&both, &everyone, NOW).await.outcome.map(|_| ()).unwrap_err(), Invalid::Ambiguous);
     assert_eq!(source(validator.validate(&both, &of("acme"), NOW).await).unwrap(), "a1");
     assert_eq!(source(validator.validate(&both, &of("beta"), NOW).await).unwrap(), "b1");
     for (tenant, text) in [("gamma", "JWT validation failed"), ("delta", "Invalid issuer")] {

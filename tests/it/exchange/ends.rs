@@ -1,5 +1,7 @@
 //! What a token that was exchanged ends with besides, and what it does not say.
 
+use std::sync::Arc;
+
 use gatehouse::{
     oauth::client::GrantType,
     policy::trusted_issuer::IssuerSettings,
@@ -9,16 +11,55 @@ use gatehouse::{
     },
 };
 use serde_json::json;
+use tokio::{net::TcpListener, sync::Notify};
 
 use super::world;
 use crate::{
     browser::Browser,
+    idp::keys::key,
     on_both,
     trusted::{API, rules},
     world::{Backend, decode, text},
 };
 
-on_both!(it_ends_with_its_issuers_rules_and_its_clients_grant, a_foreign_address_is_not_said_by_us);
+on_both!(
+    it_ends_with_its_issuers_rules_and_its_clients_grant,
+    it_stands_on_what_it_was_judged_by,
+    a_foreign_address_is_not_said_by_us
+);
+
+/// The issuer's keys take their time, and meanwhile its operator lets fewer in.
+async fn it_stands_on_what_it_was_judged_by(backend: Backend) {
+    let world = world(backend).await;
+    let (asked, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (seen, may) = (Arc::clone(&asked), Arc::clone(&go));
+    let slow = axum::Router::new().fallback(move || async move {
+        seen.notify_one();
+        may.notified().await;
+        axum::Json(json!({"keys": key(0).public()}))
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let jwks_uri = Some(format!("http://{}/jwks", listener.local_addr().unwrap()));
+    tokio::spawn(async move { axum::serve(listener, slow).await.unwrap() });
+    let issuer = world.issuer("acme", "idp").await;
+    let save = async |settings: IssuerSettings| {
+        trusted_issuers::save(&world.app.db, &TrustedIssuer { settings, ..issuer.clone() }).await.unwrap();
+    };
+    let settings = IssuerSettings { jwks_uri, ..issuer.settings.clone() };
+    save(settings.clone()).await;
+    let fewer = IssuerSettings { claim_values: rules(&json!({"event_name": "schedule"})), ..settings.clone() };
+    let meanwhile = async {
+        asked.notified().await;
+        save(fewer).await;
+        go.notify_one();
+    };
+    let (token, ()) = tokio::join!(world.exchanged(), meanwhile);
+    assert_eq!(world.name(&token).await, "401 Token is not active");
+    // By settings that stay it holds, and ends with them.
+    save(settings.clone()).await;
+    let token = world.exchanged().await;
+    assert!(world.active(&token).await);
+}
 
 async fn it_ends_with_its_issuers_rules_and_its_clients_grant(backend: Backend) {
     let world = world(backend).await;

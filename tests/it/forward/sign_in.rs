@@ -1,5 +1,12 @@
 //! A browser signs in on the site's own host and lands on the page it first asked for.
 
+use gatehouse::{
+    oauth::{
+        client::{Client, ClientSettings},
+        scope::Scopes,
+    },
+    store::clients,
+};
 use reqwest::Method;
 use serde_json::json;
 use url::Url;
@@ -17,6 +24,7 @@ on_both!(
     nobody_else_comes_back,
     only_pages_of_the_site_are_gone_to,
     what_ends_a_session,
+    what_the_site_asks_for_later,
     signing_out,
     the_proxy_that_answers_for_us
 );
@@ -122,6 +130,26 @@ async fn to_the_page_first_asked_for(backend: Backend) {
     assert_eq!(again.status, 400, "a replay");
     assert!(again.body.contains("href=\"/\""), "with a way out: {}", again.body);
     assert_eq!(visitor.ask(&world, Dialect::Forward, "app.example", "/").await.status, 200, "which changes nothing");
+}
+
+/// A session that was not for it is as good as none where the next one will be, and otherwise leads in no circle.
+async fn what_the_site_asks_for_later(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let mut visitor = Visitor::default();
+    assert_eq!(visitor.whole_way(&world, "app.example", "/").await.status, 303);
+    assert_eq!(visitor.ask(&world, Dialect::Forward, "app.example", "/").await.status, 200);
+    world.site("app", json!({"hosts": ["app.example"], "login": {"client": "portal"}, "scopes": ["wiki:read"]})).await;
+    let answer = visitor.ask(&world, Dialect::Forward, "app.example", "/").await;
+    assert_eq!((answer.status, answer.location()), (403, None), "its client may not have it");
+    assert!(answer.body.contains("<html"), "a page: {}", answer.body);
+    let portal = clients::find(&world.app.db, "portal").await.unwrap().unwrap();
+    let scopes = Scopes::parse("openid email profile groups wiki:read").unwrap();
+    let settings = ClientSettings { scopes, ..portal.settings.clone() };
+    clients::save(&world.app.db, &Client { settings, ..portal }, world.clock.now()).await.unwrap();
+    let answer = visitor.ask(&world, Dialect::Forward, "app.example", "/").await;
+    assert_eq!(answer.status, 302, "{}", answer.body);
+    assert_eq!(visitor.whole_way(&world, "app.example", "/").await.status, 303);
+    assert_eq!(visitor.ask(&world, Dialect::Forward, "app.example", "/").await.status, 200);
 }
 
 async fn two_tabs_end_where_they_began(backend: Backend) {

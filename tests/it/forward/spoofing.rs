@@ -78,4 +78,21 @@ async fn envoy_is_told_what_to_remove(backend: Backend) {
     let all = "remote-user,remote-email,remote-name,remote-groups,x-user-claims,x-user-jwt";
     assert_eq!(ask(Dialect::Envoy, "raw.example").await.as_deref(), Some(all));
     assert_eq!(ask(Dialect::Forward, "app.example").await, None);
+    // A token that comes in a header of its own goes no further either, also where anybody may pass.
+    world.okta(json!({"header_key": "X-Okta-Token"})).await;
+    world
+        .site("keyed", json!({"hosts": ["keyed.example"], "issuers": ["gatehouse", "okta"], "public_paths": ["/open"]}))
+        .await;
+    let (_, token) = bearer(&super::foreign(json!({})));
+    let token = token.replace("Bearer ", "");
+    for (target, named) in [("/", Some("okta/00u1")), ("/open", Some(""))] {
+        let answer = world.ask(Dialect::Envoy, "keyed.example", target, &[API, ("x-okta-token", &token)]).await;
+        assert_eq!((answer.status, answer.header("remote-user")), (200, named), "{target}");
+        let remove = answer.header("x-envoy-auth-headers-to-remove");
+        assert_eq!(remove, Some("x-user-claims,x-user-jwt,authorization,x-okta-token"), "{target}");
+    }
+    world
+        .site("kept", json!({"hosts": ["kept.example"], "issuers": ["gatehouse", "okta"], "identity": {"method": "bearer"}}))
+        .await;
+    assert_eq!(ask(Dialect::Envoy, "kept.example").await.as_deref(), Some(all), "as it came");
 }

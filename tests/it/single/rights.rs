@@ -12,6 +12,8 @@ on_both_databases!(
     somebody_can_still_administer_the_tenant,
     lists_are_searched_and_paged,
     nobody_takes_the_tokens_of_another_tenant,
+    nobody_has_an_issuer_of_everybody,
+    no_tenant_has_hundreds_that_judge_one_issuer,
     nobody_gets_tokens_for_the_site_of_another_tenant,
     an_issuer_of_everybody_lets_in_whom_claims_name,
 );
@@ -162,33 +164,38 @@ async fn lists_are_searched_and_paged(db: &Db) {
 /// Whoever administers one tenant would have the callers of another refused, who name none.
 async fn nobody_takes_the_tokens_of_another_tenant(db: &Db) {
     let issuer = |name: &str, iss: &str, aud: Value| json!({"name": name, "issuer": iss, "audience": aud, "jwks_uri": "https://evil.example/jwks"});
-    let theirs = json!({"name": "other", "trusted_issuers": [issuer("ci", "https://ci.example", json!(["api", "web"]))],
+    let opaque = json!({"name": "asked", "issuer": "https://asked.example", "audience": "api", "introspection_auth": "none",
+        "introspection_endpoint": "https://asked.example/i"});
+    let theirs = json!({"name": "other", "trusted_issuers": [issuer("ci", "https://ci.example", json!(["api", "web"])), opaque],
         "connections": [{"name": "legacy", "login_enabled": false, "oidc": {"issuer": "https://sso.example", "client_id": "gh"}}]});
     apply(db, &json!({"name": "acme"})).await.unwrap();
     apply(db, &theirs).await.unwrap();
     let (sealer, root) = (sealer(), root());
     let tenant = Order { platform: false, ..order(&sealer, &root) };
     let put_theirs = async |noun: Noun, body: Value| put_as(db, &tenant, noun, None, &body, Expect::Any).await;
+    // A token may be for several audiences, so another one of the same issuer would take it as well.
     for (iss, aud) in [
         ("https://ci.example", json!("api")),
+        ("https://ci.example", json!("mine")),
         ("https://ci.example", json!(["mine", "web"])),
         ("https://ci.example", json!("any")),
         ("https://sso.example", json!("gh")),
+        ("https://asked.example", json!("mine")),
     ] {
-        assert_eq!(paths(put_theirs(Noun::TrustedIssuers, issuer("evil", iss, aud.clone())).await), ["audience"], "{iss} {aud}");
+        assert_eq!(paths(put_theirs(Noun::TrustedIssuers, issuer("evil", iss, aud.clone())).await), ["issuer"], "{iss} {aud}");
     }
     let serving = |login_enabled: bool| json!({"name": "c", "login_enabled": login_enabled, "oidc": {"issuer": "https://ci.example", "client_id": "api", "client_secret": "hush"}});
-    assert_eq!(paths(put_theirs(Noun::Connections, serving(false)).await), ["oidc.client_id"]);
+    assert_eq!(paths(put_theirs(Noun::Connections, serving(false)).await), ["oidc.issuer"]);
     put_theirs(Noun::Connections, serving(true)).await.unwrap();
-    assert_eq!(paths(put_theirs(Noun::Connections, serving(false)).await), ["oidc.client_id"], "nor by a second step");
+    assert_eq!(paths(put_theirs(Noun::Connections, serving(false)).await), ["oidc.issuer"], "nor by a second step");
     // It does not say whose they are.
     let Err(Refusal::Faults(faults)) = put_theirs(Noun::TrustedIssuers, issuer("evil", "https://ci.example", json!("api"))).await
     else {
         panic!()
     };
-    assert!(faults[0].text.starts_with("tokens of this issuer for this audience are another organisation's here:"), "{faults:?}");
+    assert!(faults[0].text.starts_with("tokens of this issuer are another organisation's here:"), "{faults:?}");
     // What is nobody's, they may; and whoever runs the deployment may all of it, and is told.
-    for (iss, aud) in [("https://ci.example", "mine"), ("https://ci.example/", "api"), ("https://new.example", "api")] {
+    for (iss, aud) in [("https://ci.example/", "api"), ("https://new.example", "api")] {
         put_theirs(Noun::TrustedIssuers, issuer("good", iss, json!(aud))).await.unwrap();
     }
     let shared = issuer("shared", "https://ci.example", json!("api"));
@@ -204,8 +211,54 @@ async fn nobody_takes_the_tokens_of_another_tenant(db: &Db) {
     put_theirs(Noun::TrustedIssuers, body).await.unwrap();
     assert_eq!(
         paths(put_theirs(Noun::TrustedIssuers, issuer("shared", "https://ci.example", json!(["api", "web"]))).await),
-        ["audience"]
+        ["issuer"]
     );
+    let mut asked = issuer("shared", "https://ci.example", json!("api"));
+    asked.as_object_mut().unwrap().remove("jwks_uri");
+    merge(&mut asked, &json!({"introspection_endpoint": "https://evil.example/i", "introspection_auth": "none"}));
+    assert_eq!(paths(put_theirs(Noun::TrustedIssuers, asked).await), ["issuer"], "nor to hear of all of them");
+}
+
+/// Of an issuer of everybody each tenant has the tokens for its own audiences, and none has them all.
+async fn nobody_has_an_issuer_of_everybody(db: &Db) {
+    let github = |name: &str, aud: &str| {
+        json!({"name": name, "issuer": "https://token.actions.githubusercontent.com", "audience": aud,
+            "jwks_uri": "https://token.actions.githubusercontent.com/.well-known/jwks",
+            "claim_values": {"repository_owner_id": "1234"}})
+    };
+    apply(db, &json!({"name": "acme"})).await.unwrap();
+    apply(db, &json!({"name": "other", "trusted_issuers": [github("ci", "https://other.example")]})).await.unwrap();
+    let (sealer, root) = (sealer(), root());
+    let tenant = Order { platform: false, ..order(&sealer, &root) };
+    let put_theirs = async |body: Value| put_as(db, &tenant, Noun::TrustedIssuers, None, &body, Expect::Any).await;
+    assert_eq!(paths(put_theirs(github("evil", "any")).await), ["audience"]);
+    assert_eq!(paths(put_theirs(github("evil", "https://other.example")).await), ["audience"]);
+    let mut asked = github("evil", "https://acme.example");
+    asked.as_object_mut().unwrap().remove("jwks_uri");
+    merge(&mut asked, &json!({"introspection_endpoint": "https://evil.example/i", "introspection_auth": "none"}));
+    assert_eq!(paths(put_theirs(asked).await), ["audience"]);
+    put_theirs(github("ours", "https://acme.example")).await.unwrap();
+    // Also where nobody else has it yet; whoever runs the deployment may.
+    apply(db, &json!({"name": "other"})).await.unwrap();
+    assert_eq!(paths(put_theirs(github("evil", "any")).await), ["audience"]);
+    put(db, Noun::TrustedIssuers, None, &github("all", "any")).await.unwrap();
+    put_theirs(github("all", "any")).await.unwrap();
+}
+
+/// Each issuer of a tenant looks at every token that names it, whoever sends it.
+async fn no_tenant_has_hundreds_that_judge_one_issuer(db: &Db) {
+    let issuer = |n: usize, iss: &str| json!({"name": format!("i{n}"), "issuer": iss, "audience": format!("a{n}"), "jwks_uri": "https://ci.example/jwks"});
+    let many = |n: usize| (0..n).map(|n| issuer(n, "https://ci.example")).collect::<Vec<_>>();
+    let refused = apply(db, &json!({"name": "acme", "trusted_issuers": many(101)})).await.unwrap_err();
+    assert!(refused.contains("101 trusted issuers of tenant acme would judge the tokens of https://ci.example"), "{refused}");
+    apply(db, &json!({"name": "acme", "trusted_issuers": many(100)})).await.unwrap();
+    let refused = put(db, Noun::TrustedIssuers, None, &issuer(100, "https://ci.example")).await;
+    assert_eq!(paths(refused), ["issuer"]);
+    // Those that there are can be changed, and others made.
+    let mut changed = issuer(7, "https://ci.example");
+    changed["required_claims"] = json!(["jti"]);
+    put(db, Noun::TrustedIssuers, None, &changed).await.unwrap();
+    put(db, Noun::TrustedIssuers, None, &issuer(100, "https://other.example")).await.unwrap();
 }
 
 /// A service that verifies our tokens by itself may look at our name and its own alone.
@@ -213,7 +266,8 @@ async fn nobody_gets_tokens_for_the_site_of_another_tenant(db: &Db) {
     apply(db, &json!({"name": "acme"})).await.unwrap();
     apply(
         db,
-        &json!({"name": "other", "sites": [{"name": "mcp", "hosts": ["mcp.example"], "audience": "https://mcp.example/mcp"}]}),
+        &json!({"name": "other", "sites": [{"name": "mcp", "hosts": ["mcp.example"], "audience": "https://mcp.example/mcp"},
+            {"name": "wiki", "hosts": ["wiki.example:8443"]}]}),
     )
     .await
     .unwrap();
@@ -223,7 +277,11 @@ async fn nobody_gets_tokens_for_the_site_of_another_tenant(db: &Db) {
     let put_theirs = async |body: Value| put_as(db, &tenant, Noun::Clients, None, &body, Expect::Any).await;
     assert_eq!(paths(put_theirs(client(json!(["https://c.example", "https://mcp.example/mcp"]))).await), ["resources"]);
     put_theirs(client(json!(["https://c.example"]))).await.unwrap();
-    assert_eq!(paths(put_theirs(client(json!(["https://mcp.example/mcp"]))).await), ["resources"], "nor later");
+    // A site without an audience is told who is there for the address it is at.
+    for theirs in ["https://mcp.example/mcp", "https://mcp.example", "https://wiki.example:8443", "http://wiki.example:8443"] {
+        assert_eq!(paths(put_theirs(client(json!([theirs]))).await), ["resources"], "nor later: {theirs}");
+    }
+    put_theirs(client(json!(["https://wiki.example", "https://mcp.example/other"]))).await.unwrap();
     // Whoever runs the deployment may give it, and it stays given.
     put(db, Noun::Clients, None, &client(json!(["https://mcp.example/mcp"]))).await.unwrap();
     let mut renamed = client(json!(["https://mcp.example/mcp"]));
