@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 
 import { launch, PICTURES } from './lib/chromium.mjs';
 import { startDemo } from './lib/demo.mjs';
-import { KATHERINE, invite, password, people, toSignIn } from './lib/walk.mjs';
+import { KATHERINE, invite, password, people, singleSignOn, toSignIn } from './lib/walk.mjs';
 
 await mkdir(PICTURES, { recursive: true });
 const [browser, demo] = await Promise.all([launch(), startDemo()]);
@@ -24,8 +24,29 @@ try {
     await picture('invite');
     await page.goto(`${demo.gatehouse}/login?tenant=demo&to=/admin/demo/connections/new%3Fpreset=okta%26protocol=oidc`);
     if (!page.url().includes('/admin/')) await password(page, cast.find((p) => p.password && /password/.test(p.note)));
+    await page.setViewportSize({ width: 1280, height: 860 });
     await page.getByRole('heading', { name: 'At Okta' }).waitFor();
     await picture('admin');
+
+    const desk = (path) => page.goto(`${demo.gatehouse}/admin/demo${path}`);
+    await desk('');
+    await page.getByRole('heading', { name: 'Demo', level: 1 }).waitFor();
+    await picture('overview');
+    await desk('/connections/dev-idp/test');
+    await page.getByRole('button', { name: /^Test/ }).click();
+    await password(page, cast.find((p) => p.password && /only to the identity provider/.test(p.note)));
+    await page.getByRole('heading', { name: /^Passed/ }).waitFor();
+    await picture('test-sign-in');
+
+    const refused = await browser.newPage();
+    await toSignIn(refused, demo);
+    await singleSignOn(refused, demo, cast.find((p) => /deactivated/i.test(p.note)));
+    const code = await refused.locator('.reference code').textContent();
+    await refused.context().close();
+    await desk(`/sign-ins?search=${code}`);
+    if (await page.locator('table.list th a').count()) await page.locator('table.list th a').first().click();
+    await page.getByRole('heading', { name: 'What happened' }).waitFor();
+    await picture('sign-in-story');
     await page.context().close();
   }
 } finally {

@@ -84,7 +84,7 @@ export class Upstream {
       jwks: { keys: this.keys },
       pkce: { required: () => true },
       scopes: ['openid', 'email', 'profile', 'groups', 'offline_access'],
-      claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'], groups: ['groups'] },
+      claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'given_name', 'family_name', 'preferred_username', 'locale', 'zoneinfo', 'updated_at'], groups: ['groups'] },
       features: { requestObjects: { enabled: true }, devInteractions: { enabled: true }, ...this.features },
       cookies: { keys: ['an upstream of a test'] },
       ttl: { Interaction: 600, Session: 600, Grant: 600, AccessToken: 600, IdToken: 600 },
