@@ -9,12 +9,18 @@ use crate::{
     app::App,
     apply::single::{self, Draft, Fault, Noun},
     body,
-    connector::check::{self, Asked},
+    connector::{
+        check::{self, Asked},
+        presets,
+    },
     error::ApiError,
     oauth::error::{Code, error},
     outbound::Probe,
-    policy::finding::{Finding, Mark},
-    store::tenants::Tenant,
+    policy::{
+        finding::{Finding, Mark},
+        identity::EmailTrust,
+    },
+    store::{StoreError, domains, tenants::Tenant},
     token,
 };
 
@@ -44,12 +50,40 @@ pub async fn look(app: &App, who: Onlooker<'_>, tenant: &Tenant, noun: Noun, thi
     let found = match draft {
         Some(Draft::Connection(protocol, settings)) => {
             let callback = callback(app, tenant, thing);
-            check::check(&settings, protocol, &Asked { probe, callback: &callback, now: app.clock.now() }).await
+            let asked = Asked { probe, callback: &callback, now: app.clock.now() };
+            let mut found = check::check(&settings, protocol, &asked).await;
+            // What the database does not say now, the page will.
+            found.extend(standing(app, tenant, thing).await.unwrap_or_default());
+            found
         }
         Some(Draft::Issuer(settings)) => token::check::check(&settings, probe).await,
         None => Vec::new(),
     };
     Ok(faulty(&faults, &found).chain(found.clone()).collect())
+}
+
+/// What of a connection's settings somebody should look at whatever the provider says: who could come in, and who could not.
+///
+/// # Errors
+/// What the database says.
+pub async fn standing(app: &App, tenant: &Tenant, thing: &Value) -> Result<Vec<Finding>, StoreError> {
+    let (Some(Draft::Connection(protocol, settings)), _) = single::draft(tenant, Noun::Connections, thing) else {
+        return Ok(Vec::new());
+    };
+    let settings = presets::filled(&settings, protocol);
+    let mut found = Vec::new();
+    if settings.email_trust() == EmailTrust::Domain && domains::of_tenant(&app.db, &tenant.id).await?.is_empty() {
+        let text = "An e-mail address from this provider counts only in a proven domain of the organisation, and there is none: \
+                    nobody new can come in by their address. Prove the domain under Domains, or choose otherwise when the e-mail \
+                    address links to a user.";
+        found.push(Finding::warning("email_trust", text));
+    }
+    let is_google = settings.preset.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("google"));
+    if is_google && settings.oidc.as_ref().is_some_and(|oidc| oidc.hosted_domains.is_empty()) {
+        let text = "No Google Workspace domains are named: everybody with a Google account may come in.";
+        found.push(Finding::warning("oidc.hosted_domains", text));
+    }
+    Ok(found)
 }
 
 /// What is wrong before anything is asked. What is not there yet is no mistake of somebody who is still typing, and of what

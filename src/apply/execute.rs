@@ -85,7 +85,7 @@ impl<'a> Work<'a> {
 
     pub fn problem(&mut self, at: At, text: impl Into<String>) {
         let origin = self.origin.to_owned();
-        self.problems.push(Problem { origin, line: at.line, column: at.column, text: text.into() });
+        self.problems.push(Problem { origin, line: at.line, column: at.column, text: text.into(), missing: None });
     }
 
     /// With `prune`, what the files no longer name is deleted.

@@ -99,7 +99,7 @@ pub async fn run(
     now: i64,
 ) -> Result<Plan, Vec<Problem>> {
     let tenants = parse(file)?;
-    let whole = |e: StoreError| vec![Problem { origin: file.origin.to_owned(), line: 1, column: 1, text: e.to_string() }];
+    let whole = |e: StoreError| vec![Problem { origin: file.origin.to_owned(), line: 1, column: 1, text: e.to_string(), missing: None }];
     let passwords::Prepared { hashed, memo } = passwords::prepare(db, sealer, hashing, &tenants).await.map_err(whole)?;
     let mut tx = db.begin().await.map_err(whole)?;
     let actor = options.actor.cloned().unwrap_or_else(|| Actor::apply(Via::File));
@@ -108,7 +108,7 @@ pub async fn run(
     let (plan, mut problems) = work.into_parts();
     if options.agreed.is_some_and(|agreed| !agreed.covers(&plan)) {
         let text = "what --prune would delete has changed meanwhile, so nothing was done; apply the file again".to_owned();
-        problems.push(Problem { origin: file.origin.to_owned(), line: 1, column: 1, text });
+        problems.push(Problem { origin: file.origin.to_owned(), line: 1, column: 1, text, missing: None });
     }
     match result {
         // What was noted before the database failed says more than its failure.

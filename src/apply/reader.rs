@@ -26,6 +26,8 @@ pub struct Problem {
     pub column: u64,
     /// What is wrong.
     pub text: String,
+    /// The key that is not there, below what stands at this place.
+    pub missing: Option<String>,
 }
 
 impl std::fmt::Display for Problem {
@@ -66,7 +68,16 @@ impl<'a> Context<'a> {
     }
 
     pub fn problem(&self, at: At, text: impl Into<String>) {
-        let problem = Problem { origin: self.origin.to_owned(), line: at.line, column: at.column, text: text.into() };
+        self.note(at, None, text.into());
+    }
+
+    /// Of what stands at `at`, the key `key` is not there.
+    pub fn missing(&self, at: At, key: &str, text: impl Into<String>) {
+        self.note(at, Some(key.to_owned()), text.into());
+    }
+
+    fn note(&self, at: At, missing: Option<String>, text: String) {
+        let problem = Problem { origin: self.origin.to_owned(), line: at.line, column: at.column, text, missing };
         self.problems.borrow_mut().push(problem);
     }
 
@@ -212,6 +223,11 @@ impl<'c, 'n> Fields<'c, 'n> {
         self.entries.iter().any(|(k, v)| k.name == name && !matches!(v.kind, Kind::Null))
     }
 
+    /// Where the value of `name` stands; the mapping itself, when it is missing.
+    pub fn place(&self, name: &str) -> At {
+        self.entries.iter().find(|(k, _)| k.name == name).map_or(self.at, |(_, v)| v.at)
+    }
+
     /// The value of `name`, when it is there and not null.
     pub fn take(&mut self, name: &'static str) -> Option<&'n Node> {
         self.known.push(name);
@@ -241,7 +257,7 @@ impl<'c, 'n> Fields<'c, 'n> {
 
     pub fn required_text(&mut self, name: &'static str) -> Option<Text> {
         let Some(node) = self.take(name) else {
-            self.context.problem(self.at, format!("{} needs {name}", self.what));
+            self.context.missing(self.at, name, format!("{} needs {name}", self.what));
             return None;
         };
         self.context.text(node, name)

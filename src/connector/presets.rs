@@ -151,7 +151,14 @@ pub const PRESETS: [Preset; 15] = [
     },
     Preset {
         name: "adfs",
-        oidc: Some(Mapping { unique_id: &["upn", "sub"], email: &["email", "upn"], groups: &["group", "groups"], ..OIDC }),
+        // Userinfo has `sub` alone, and without `allatclaims` so has the ID token: nobody could be known by an address.
+        oidc: Some(Mapping {
+            scopes: "openid profile email allatclaims",
+            unique_id: &["upn", "sub"],
+            email: &["email", "upn"],
+            groups: &["group", "groups"],
+            ..OIDC
+        }),
         saml: Some(Mapping {
             name_id_format: "emailAddress",
             unique_id: &[UPN_URI, NAME_ID],

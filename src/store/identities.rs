@@ -106,6 +106,16 @@ pub async fn subject(db: &Db, user_id: &str, connection_id: &str) -> Result<Opti
     Ok(db.optional::<(String,)>(sql, params![user_id, connection_id]).await?.map(|(subject,)| subject))
 }
 
+/// Whether anybody has signed in over the connection.
+///
+/// # Errors
+/// What the database says.
+pub async fn any_of_connection(db: &Db, connection_id: &str) -> Result<bool> {
+    let one: Option<(String,)> =
+        db.optional("SELECT user_id FROM identities WHERE connection_id = $1 LIMIT 1", params![connection_id]).await?;
+    Ok(one.is_some())
+}
+
 /// Notes what the provider said this time. Groups that it did not send are not known from now on: who has left the last
 /// one is often told by leaving the claim out, and would be in it here for ever.
 ///

@@ -10,6 +10,7 @@ mod admin_audit;
 mod admin_directories;
 mod admin_entry;
 mod admin_expiring;
+mod admin_guides;
 mod admin_invites;
 mod admin_keys;
 mod admin_page_roles;

@@ -30,6 +30,7 @@ use crate::{
         audit::Actor,
         connections,
         db::Tx,
+        identities,
         setup_links::{self, SetupLink},
         tenants::Tenant,
     },
@@ -55,12 +56,47 @@ impl Base {
         let name = &guest.link.connection;
         let stored = single::show(&app.db, &app.sealer, &guest.tenant, Noun::Connections, name).await?;
         if let Some(thing) = stored {
-            return Ok(Some(Self { thing, hidden: Vec::new(), is_stored: true }));
+            let base = Self { thing, hidden: Vec::new(), is_stored: true };
+            return Ok(Some(match beginning {
+                Some(other) if base.differs(&other.0) && base.is_free(app, guest).await? => base.chosen_anew(other),
+                _ => base,
+            }));
         }
         Ok(beginning.map(|(mut thing, hidden)| {
             thing["name"] = name.as_str().into();
             Self { thing, hidden, is_stored: false }
         }))
+    }
+
+    fn differs(&self, other: &Value) -> bool {
+        ["preset", "protocol"].iter().any(|part| self.thing[part] != other[part])
+    }
+
+    /// Whether it is a draft that nobody has signed in over, so that it can become one of another provider.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_free(&self, app: &App, guest: &Guest) -> Result<bool, PageError> {
+        if self.thing["enabled"] == true {
+            return Ok(false);
+        }
+        let found = connections::find_by_name(&app.db, &guest.tenant.id, &guest.link.connection).await?;
+        Ok(match found {
+            Some(connection) => !identities::any_of_connection(&app.db, &connection.id).await?,
+            None => true,
+        })
+    }
+
+    /// The same draft for another provider: what the operator said of people and buttons stays, and what was said of the
+    /// provider before goes.
+    fn chosen_anew(mut self, (other, hidden): Beginning) -> Self {
+        let (Value::Object(thing), Value::Object(other)) = (&mut self.thing, other) else { return self };
+        for part in ["oidc", "saml"].into_iter().chain(MAPPING) {
+            thing.remove(part);
+        }
+        let chosen = ["preset", "protocol", "oidc", "saml", "own_callback"];
+        thing.extend(other.into_iter().filter(|(name, _)| chosen.contains(&name.as_str())));
+        Self { hidden, ..self }
     }
 
     /// Whether people sign in over it: then it is the operator's to change.
@@ -69,6 +105,18 @@ impl Base {
         self.is_stored && self.thing["enabled"] == true
     }
 }
+
+/// Names that one provider has and another has not.
+const MAPPING: [&str; 8] = [
+    "email_claim",
+    "unique_id_claim",
+    "name_claim",
+    "given_name_claim",
+    "family_name_claim",
+    "groups_claim",
+    "groups_delimiter",
+    "groups_strip_slash",
+];
 
 fn in_use() -> PageError {
     let explanation = "People sign in over this connection now, so it is not changed from here any more.";

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::admin::pages::{fields, form::Field};
 
-const OPEN: [&str; 19] = [
+const OPEN: [&str; 20] = [
     "oidc.client_id",
     "oidc.client_secret",
     "oidc.issuer",
@@ -17,6 +17,7 @@ const OPEN: [&str; 19] = [
     "oidc.jwks_uri",
     "oidc.token_endpoint_auth_method",
     "oidc.sign_requests",
+    "oidc.hosted_domains",
     "saml.metadata_url",
     "saml.metadata_xml",
     "saml.idp_entity_id",
@@ -31,7 +32,10 @@ const OPEN: [&str; 19] = [
 #[must_use]
 pub fn of(connection: &Value) -> Vec<Field> {
     let all = fields::noun("connections").map(|noun| noun.fields(connection)).unwrap_or_default();
-    all.iter().copied().filter(|field| OPEN.contains(&field.path)).collect()
+    // Their own Workspace domains a guest knows best; elsewhere the claim hd means nothing.
+    let is_google = connection["preset"] == "google";
+    let open = |field: &&Field| OPEN.contains(&field.path) && (is_google || field.path != "oidc.hosted_domains");
+    all.iter().filter(open).copied().collect()
 }
 
 #[cfg(test)]
@@ -49,5 +53,8 @@ mod tests {
                 assert!(!paths.contains(&kept), "{kept}");
             }
         }
+        let google = of(&json!({"protocol": "oidc", "preset": "google"}));
+        let domains = google.iter().find(|field| field.path == "oidc.hosted_domains").unwrap();
+        assert!(domains.fold.is_empty(), "without them every Google account comes in");
     }
 }

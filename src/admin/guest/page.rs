@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{
     admin::pages::{
-        fields as nouns,
-        form::{self, Shown},
+        form::{self, Laid},
         frame,
         guide::{self, Choice, Guide},
+        known,
     },
     app::App,
     apply::single::Fault,
@@ -74,15 +74,13 @@ struct Page<'a> {
     saml: &'a [Choice],
     guide: Option<Guide>,
     hidden: &'a [(&'static str, String)],
-    shown: &'a [Shown],
+    laid: Laid,
     rest: &'a [&'a str],
-    has_advanced: bool,
-    advanced_open: bool,
     findings: Option<&'a [Finding]>,
     has_form: bool,
-    is_stored: bool,
+    is_free: bool,
     record: Option<Record>,
-    scim: String,
+    scim: Guide,
 }
 
 #[derive(Template, WebTemplate)]
@@ -106,6 +104,13 @@ pub async fn show(State(app): State<App>, guest: Guest, RawQuery(query): RawQuer
     let done = asked("done").and_then(|word| frame::said(&word));
     let beginning = guide::beginning(&asked);
     let base = Base::find(&app, &guest, beginning).await?;
+    // Another provider can be chosen for a draft that nobody has used.
+    if asked("choose").is_some()
+        && let Some(base) = &base
+        && base.is_free(&app, &guest).await?
+    {
+        return render(&app, &guest, None, Said { done, ..Said::default() }).await;
+    }
     let form = base.as_ref().map(|base| Form { base, sent: None, faults: &[], findings: None });
     page(&app, &guest, form, Said { done, ..Said::default() }).await
 }
@@ -120,6 +125,11 @@ pub async fn page(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) 
         None => Base::find(app, guest, None).await?,
     };
     let form = form.or_else(|| stored.as_ref().map(|base| Form { base, sent: None, faults: &[], findings: None }));
+    render(app, guest, form, said).await
+}
+
+/// The page with this form, or with the choice of provider.
+async fn render(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) -> Result<Response, PageError> {
     let in_use = form.is_some_and(|form| form.base.is_in_use());
     let own = form.map(|form| fields::of(&form.base.thing)).unwrap_or_default();
     let (mut shown, mut rest) = (Vec::new(), Vec::new());
@@ -127,13 +137,18 @@ pub async fn page(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) 
         let read = |name: &str| form.sent.and_then(|sent| sent.one(name));
         let posted: Option<form::Posted<'_>> = form.sent.map(|_| &read as form::Posted<'_>);
         shown = form::show(&own, posted, &form.base.thing, form.faults, form.base.is_stored);
+        known::usual(&form.base.thing).tell(&mut shown);
         rest = form::rest(&own, form.faults);
     }
     let (ticks, record) = (ticks(app, guest).await?, record(app, guest).await?);
     let failed = form.is_some_and(|form| !form.faults.is_empty()) || said.domain_error.is_some() || said.token_error.is_some();
     let [oidc, saml] = guide::choices("/setup");
-    let guide =
-        form.zip(nouns::noun("connections")).and_then(|(form, noun)| guide::of(app, &guest.tenant, noun, &form.base.thing));
+    let guide = form.map(|form| guide::of_connection(app, &guest.tenant, &form.base.thing));
+    let is_free = match form {
+        Some(form) => form.base.is_free(app, guest).await?,
+        None => false,
+    };
+    let preset = form.and_then(|form| form.base.thing["preset"].as_str());
     let page = Page {
         guest,
         csrf: &guest.csrf(app),
@@ -146,14 +161,12 @@ pub async fn page(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) 
         guide,
         hidden: form.map(|form| form.base.hidden.as_slice()).unwrap_or_default(),
         rest: &rest,
-        has_advanced: shown.iter().any(|s| s.field.advanced),
-        advanced_open: shown.iter().any(|s| s.field.advanced && s.error.is_some()),
-        shown: &shown,
+        laid: Laid::of(shown),
         findings: form.and_then(|form| form.findings),
         has_form: form.is_some(),
-        is_stored: form.is_some_and(|form| form.base.is_stored),
+        is_free,
         record,
-        scim: format!("{}/scim/v2", app.issuer()),
+        scim: guide::directories::of(app, preset),
     };
     let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let mut response = (status, page).into_response();

@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::{
     caller::{Posted, missing},
     form,
-    things::{Form, Place},
+    thing::Form,
+    things::Place,
 };
 use crate::{
     admin::inspection::{self, Onlooker},
@@ -51,7 +52,6 @@ pub async fn check(
         faults: &faults,
         hidden: &hidden,
         findings: findings.as_deref(),
-        notice: None,
     };
     form.page(&app, &posted.caller).await
 }

@@ -10,7 +10,7 @@ use axum::{
 use super::{
     caller::{Caller, Posted, missing},
     confirm::{Question, done},
-    frame::Frame,
+    frame::{Frame, address},
     once::Once,
     things::Place,
 };
@@ -22,6 +22,7 @@ use crate::{
     moment::{Moment, seconds, span},
     store::{
         audit::Actor,
+        connections,
         directories::{self, Directory},
         directory_tokens::{self, DirectoryToken},
         tenants::Tenant,
@@ -85,6 +86,30 @@ pub async fn section(app: &App, place: &Place, name: &str) -> Result<Option<Stri
     told.truncate(living + 3);
     let html = Section { path: &place.path(name), tokens: &told, has_living }.render();
     html.map(Some).map_err(|e| PageError::internal(e.to_string()))
+}
+
+/// Directories on their connection's page.
+#[derive(Debug, Template)]
+#[template(path = "admin/connection_directories.html")]
+struct OfConnection<'a> {
+    url: String,
+    list: String,
+    connection: &'a str,
+    directories: &'a [String],
+}
+
+/// The part of a connection's page that tells of its directories.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_connection(app: &App, tenant: &Tenant, connection: &str) -> Result<String, PageError> {
+    let all = directories::of_tenant(&app.db, &tenant.id).await?;
+    let found = connections::find_by_name(&app.db, &tenant.id, connection).await?;
+    let own = all.into_iter().filter(|d| d.connection_id.is_some() && d.connection_id.as_ref() == found.as_ref().map(|c| &c.id));
+    let names: Vec<String> = own.map(|directory| directory.name).collect();
+    let section =
+        OfConnection { url: base_url(app), list: address(&tenant.name, NOUN), connection, directories: &names };
+    section.render().map_err(|e| PageError::internal(e.to_string()))
 }
 
 #[derive(Debug, Template, WebTemplate)]

@@ -91,6 +91,7 @@ pub async fn new(State(app): State<App>, caller: Caller, Path(tenant): Path<Stri
 fn sheet(app: &App, caller: &Caller, tenant: &Tenant, posted: Option<&Posted>, faults: &[Fault]) -> Response {
     let path = path(tenant);
     let sheet = Sheet {
+        known: Default::default(),
         noun: &INVITES,
         back: (path.clone(), "Invites"),
         action: &path,
@@ -106,7 +107,8 @@ fn sheet(app: &App, caller: &Caller, tenant: &Tenant, posted: Option<&Posted>, f
         findings: None,
         delete: None,
         test: None,
-        notice: None,
+        notices: Vec::new(),
+        below: None,
     };
     sheet.page(&Frame::of_tenant(app, caller, tenant, SECTION, INVITES.add))
 }

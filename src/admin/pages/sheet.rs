@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     caller::Posted,
     fields::Noun,
-    form::{self, Shown},
+    form::{self, Known, Laid},
     frame::Frame,
     guide::Guide,
 };
@@ -35,6 +35,8 @@ pub struct Sheet<'a> {
     pub posted: Option<&'a Posted>,
     /// What is wrong with that.
     pub faults: &'a [Fault],
+    /// What is known of the fields besides.
+    pub known: Known,
     /// What goes along unseen.
     pub hidden: &'a [(&'static str, String)],
     /// What to do elsewhere.
@@ -52,7 +54,9 @@ pub struct Sheet<'a> {
     /// Where it can be tested.
     pub test: Option<&'a str>,
     /// What its administrator must not overlook.
-    pub notice: Option<&'a str>,
+    pub notices: Vec<String>,
+    /// What stands below the form, as its own template has written it.
+    pub below: Option<String>,
     /// What else can be done with it: where, and what the link says.
     pub also: Option<(String, &'static str)>,
 }
@@ -70,15 +74,14 @@ struct Page<'a> {
     section: Option<String>,
     action: &'a str,
     hidden: &'a [(&'static str, String)],
-    shown: &'a [Shown],
-    has_advanced: bool,
-    advanced_open: bool,
+    laid: Laid,
     save: &'a str,
     check: Option<&'a str>,
     findings: Option<&'a [Finding]>,
     delete: Option<&'a str>,
     test: Option<&'a str>,
-    notice: Option<&'a str>,
+    notices: Vec<String>,
+    below: Option<String>,
     also: Option<(String, &'static str)>,
 }
 
@@ -89,7 +92,8 @@ impl Sheet<'_> {
         let fields = self.noun.fields(self.thing);
         let read = |name: &str| self.posted.and_then(|posted| posted.one(name));
         let posted: Option<form::Posted<'_>> = self.posted.map(|_| &read as form::Posted<'_>);
-        let shown = form::show(fields, posted, self.thing, self.faults, self.is_stored);
+        let mut shown = form::show(fields, posted, self.thing, self.faults, self.is_stored);
+        self.known.tell(&mut shown);
         let failed = !self.faults.is_empty();
         let page = Page {
             frame,
@@ -102,15 +106,14 @@ impl Sheet<'_> {
             section: self.section,
             action: self.action,
             hidden: self.hidden,
-            shown: &shown,
-            has_advanced: shown.iter().any(|s| s.field.advanced),
-            advanced_open: shown.iter().any(|s| s.field.advanced && s.error.is_some()),
+            laid: Laid::of(shown),
             save: if self.is_stored { "Save" } else { "Create" },
             check: self.check.as_deref(),
             findings: self.findings,
             delete: self.delete,
             test: self.test,
-            notice: self.notice,
+            notices: self.notices,
+            below: self.below,
             also: self.also,
         };
         let mut response = (if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, page).into_response();

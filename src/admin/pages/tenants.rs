@@ -56,6 +56,7 @@ pub async fn new(State(app): State<App>, caller: Caller) -> Result<Response, Pag
 
 fn sheet(app: &App, caller: &Caller, posted: Option<&Posted>, faults: &[Fault]) -> Response {
     let sheet = Sheet {
+        known: Default::default(),
         noun: &SETTINGS,
         back: (LIST.to_owned(), TITLE),
         action: LIST,
@@ -70,7 +71,8 @@ fn sheet(app: &App, caller: &Caller, posted: Option<&Posted>, faults: &[Fault]) 
         findings: None,
         delete: None,
         test: None,
-        notice: None,
+        notices: Vec::new(),
+        below: None,
         also: None,
     };
     sheet.page(&Frame::of_platform(app, caller, LIST, SETTINGS.add))

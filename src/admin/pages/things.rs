@@ -5,22 +5,20 @@ use axum::{
     extract::{Path, RawQuery, State},
     response::{IntoResponse as _, Response},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     caller::{Caller, Posted, missing},
     confirm::{self, Question},
-    directories,
     fields::{self, Noun},
     form,
     frame::{Frame, address},
     guide,
     list::{List, PAGE, Query, Row},
-    sheet::Sheet,
-    tokens, trial,
+    thing::Form,
+    tokens,
 };
 use crate::{
-    admin::inspection,
     app::App,
     apply::{
         self, Action, Hashing, LastWayIn, Line, Plan,
@@ -28,7 +26,6 @@ use crate::{
     },
     error::PageError,
     operator::Operator,
-    policy::finding::Finding,
     store::{audit::Actor, db::Tx, tenants::Tenant, users::LastAdministrator},
 };
 
@@ -71,7 +68,8 @@ impl Place {
     }
 
     /// Where its form is sent; a user's page is no form, and of settings there are one.
-    fn form(&self, name: &str) -> String {
+    #[must_use]
+    pub fn form(&self, name: &str) -> String {
         match self.key {
             single::Noun::Tenant => self.list(),
             single::Noun::Users => format!("{}/edit", self.path(name)),
@@ -113,14 +111,16 @@ pub async fn list(
     let rows = part.items.iter().filter_map(|thing| row(&place, thing)).collect();
     let list = List::new(&query, rows, part.next.as_deref(), &place.list());
     let frame = Frame::of_tenant(&app, &caller, &place.tenant, place.noun.name, place.noun.title);
-    let columns: Vec<&str> = std::iter::once("Name").chain(place.noun.columns.iter().map(|(title, _)| *title)).collect();
+    let named = place.noun.fields(&Value::Null).first().map_or("Name", |field| field.label);
+    let columns: Vec<&str> = std::iter::once(named).chain(place.noun.columns.iter().map(|(title, _)| *title)).collect();
     let add = Some((format!("{}/new", place.list()), place.noun.add));
     let invites = (place.noun.name == "users").then(|| address(&place.tenant.name, "invites"));
     Ok(list.page(&frame, place.noun.title, &columns, add).beside(invites, "Invites").into_response())
 }
 
 fn row(place: &Place, thing: &Value) -> Option<Row> {
-    let text = |value: &Value| match value {
+    let text = |setting: &str| match &thing[setting] {
+        Value::Bool(active) if setting == "active" => if *active { "Active" } else { "Deactivated" }.to_owned(),
         Value::Null | Value::Bool(false) => String::new(),
         Value::Bool(true) => "yes".to_owned(),
         Value::String(text) => text.clone(),
@@ -131,79 +131,10 @@ fn row(place: &Place, thing: &Value) -> Option<Row> {
     Some(Row {
         // A user's page is found by id: an address can change.
         href: place.path(thing["id"].as_str().filter(|_| place.noun.name == "users").unwrap_or(&name)),
-        name: text(&thing[place.noun.key]),
-        facts: place.noun.columns.iter().map(|(_, setting)| text(&thing[*setting])).collect(),
-        off: thing["enabled"] == false || thing["active"] == false,
+        name: text(place.noun.key),
+        facts: place.noun.columns.iter().map(|(_, setting)| text(setting)).collect(),
+        off: thing["enabled"] == false,
     })
-}
-
-/// The form of a thing: of a stored one (by what it is called in addresses) or a new one, with what was typed, what is wrong
-/// with it, and what goes along unseen.
-pub struct Form<'a> {
-    pub place: &'a Place,
-    pub name: Option<&'a str>,
-    pub thing: &'a Value,
-    pub posted: Option<&'a Posted>,
-    pub faults: &'a [Fault],
-    pub hidden: &'a [(&'static str, String)],
-    pub findings: Option<&'a [Finding]>,
-    pub notice: Option<&'a str>,
-}
-
-impl<'a> Form<'a> {
-    /// With nothing typed yet.
-    fn blank(place: &'a Place, name: Option<&'a str>, thing: &'a Value, hidden: &'a [(&'static str, String)]) -> Self {
-        Self { place, name, thing, posted: None, faults: &[], hidden, findings: None, notice: None }
-    }
-
-    /// Of a draft of a connection, where a set-up link for it is made.
-    fn setup(&self) -> Option<(String, &'static str)> {
-        let name = self.name.filter(|_| self.place.key == single::Noun::Connections && self.thing["enabled"] == false)?;
-        let href = format!("{}?connection={name}", address(&self.place.tenant.name, "setup-links"));
-        Some((href, "Let the customer's own administrator fill this in …"))
-    }
-
-    /// The page; with faults 422.
-    pub async fn page(&self, app: &App, caller: &Caller) -> Result<Response, PageError> {
-        let (place, noun) = (self.place, self.place.noun);
-        let is_tenant = place.key == single::Noun::Tenant;
-        let title = match self.name {
-            Some(_) if is_tenant => noun.title.to_owned(),
-            Some(_) => self.thing[noun.key].as_str().unwrap_or_default().to_owned(),
-            None => noun.add.to_owned(),
-        };
-        let back = if is_tenant { (address(&place.tenant.name, ""), "Overview") } else { (place.list(), noun.title) };
-        let test = self.name.filter(|_| place.key == single::Noun::Connections).map(|name| format!("{}/test", place.path(name)));
-        let section = match self.name {
-            Some(name) => directories::section(app, place, name).await?,
-            None => None,
-        };
-        let delete = match self.name {
-            Some(_) if is_tenant => caller.operator.is_platform().then(|| format!("{}/delete", place.list())),
-            name => name.map(|name| format!("{}/delete", place.path(name))),
-        };
-        let renewable = self.name.filter(|_| place.key == single::Noun::ServiceTokens);
-        let also = renewable.map(|name| (format!("{}/token", place.path(name)), "Make a new token …"));
-        let sheet = Sheet {
-            noun,
-            back,
-            action: &self.name.map_or_else(|| place.list(), |name| place.form(name)),
-            thing: self.thing,
-            posted: self.posted,
-            faults: self.faults,
-            hidden: self.hidden,
-            guide: guide::of(app, &place.tenant, noun, self.thing),
-            section,
-            is_stored: self.name.is_some(),
-            check: inspection::covers(place.key).then(|| format!("{}/check", place.path(self.name.unwrap_or("new")))),
-            findings: self.findings,
-            delete: delete.as_deref(),
-            also: also.or(self.setup()),
-            test: test.as_deref(),
-            notice: self.notice,
-        };
-        Ok(sheet.page(&Frame::of_tenant(app, caller, &place.tenant, noun.name, title)))
-    }
 }
 
 /// `GET /admin/{tenant}/{noun}/new`
@@ -245,8 +176,7 @@ pub async fn edit(
 ) -> Result<Response, PageError> {
     let place = Place::find(&app, &caller, &tenant, &noun).await?;
     let thing = place.stored(&app, &name).await?;
-    let notice = trial::notice(&app, &place.tenant, place.noun, &name).await?;
-    Form { notice, ..Form::blank(&place, Some(&name), &thing, &[]) }.page(&app, &caller).await
+    Form::blank(&place, Some(&name), &thing, &[]).page(&app, &caller).await
 }
 
 /// `POST /admin/{tenant}/{noun}/{name}`
@@ -437,9 +367,14 @@ impl Noun {
     /// What the form of a new thing begins with, and what goes along unseen; `None` when something must be chosen first.
     pub fn beginning(&self, asked: &dyn Fn(&str) -> Option<String>) -> Option<(Value, Vec<(&'static str, String)>)> {
         if self.name != "connections" {
-            let has_switch = self.fields(&Value::Null).iter().any(|field| field.path == "enabled");
-            let beginning = if has_switch { json!({"enabled": true}) } else { json!({}) };
-            return Some((beginning, Vec::new()));
+            let fields = self.fields(&Value::Null);
+            let on = ["enabled", "access_cookie"].into_iter().filter(|on| fields.iter().any(|field| field.path == *on));
+            let mut thing: Map<String, Value> = on.map(|on| (on.to_owned(), true.into())).collect();
+            // A connection's page leads here.
+            if let Some(connection) = asked("connection").filter(|_| self.name == "directories") {
+                thing.extend([("name", &connection), ("connection", &connection)].map(|(k, v)| (k.to_owned(), v.as_str().into())));
+            }
+            return Some((thing.into(), Vec::new()));
         }
         guide::beginning(asked)
     }

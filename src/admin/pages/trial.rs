@@ -12,7 +12,6 @@ use axum::{
 
 use super::{
     caller::{Caller, Posted, missing},
-    fields::Noun,
     frame::{Frame, address},
 };
 use crate::{
@@ -61,8 +60,8 @@ fn path(tenant: &Tenant, connection: &Connection) -> String {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn notice(app: &App, tenant: &Tenant, noun: &Noun, name: &str) -> Result<Option<&'static str>, PageError> {
-    if !tenant.require_sso || noun.name != "connections" {
+pub async fn notice(app: &App, tenant: &Tenant, name: &str) -> Result<Option<&'static str>, PageError> {
+    if !tenant.require_sso {
         return Ok(None);
     }
     let connection = connections::find_by_name(&app.db, &tenant.id, name).await?;

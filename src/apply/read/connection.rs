@@ -1,7 +1,7 @@
 //! `connections:`: the settings as the operator wrote them. The preset's habits are added only to judge them, so that
 //! what is stored stays what was said.
 
-use super::{provider, tenant::valid_name};
+use super::{lacking, provider, spot, tenant::valid_name};
 use crate::{
     apply::{
         desired::{ClientFile, ConnectionFile},
@@ -79,9 +79,13 @@ fn judge(context: &Context<'_>, node: &Node, preset: Option<At>, settings: &Conn
         context.problem(preset.unwrap_or(node.at), why);
         return;
     }
+    let part = part(node).unwrap_or(node);
     for text in filled.problems() {
-        let field = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
-        context.problem(place(node, field).unwrap_or(node.at), text);
+        let found = spot(node, &text).or_else(|| spot(part, &text));
+        match found.unwrap_or_else(|| (part.at, lacking(&text))) {
+            (at, Some(key)) => context.missing(at, &key, text),
+            (at, None) => context.problem(at, text),
+        }
     }
 }
 
@@ -102,9 +106,15 @@ fn place(node: &Node, field: &str) -> Option<At> {
     if let Some((_, value)) = entries.iter().find(|(k, _)| k.name == field) {
         return Some(value.at);
     }
-    let part = entries.iter().find(|(k, _)| k.name == "oidc" || k.name == "saml").map(|(_, v)| v)?;
+    let part = part(node)?;
     let Kind::Map(inner) = &part.kind else { return None };
     inner.iter().find(|(k, _)| k.name == field).map(|(_, v)| v.at).or(Some(part.at))
+}
+
+/// What it says of its protocol.
+fn part(node: &Node) -> Option<&Node> {
+    let Kind::Map(entries) = &node.kind else { return None };
+    entries.iter().find(|(k, _)| k.name == "oidc" || k.name == "saml").map(|(_, v)| v)
 }
 
 fn read_oidc(context: &Context<'_>, node: &Node) -> Option<(OidcSettings, Option<String>)> {
@@ -139,7 +149,7 @@ fn read_oidc(context: &Context<'_>, node: &Node) -> Option<(OidcSettings, Option
     let unused = matches!(oidc.token_endpoint_auth_method, TokenAuth::PrivateKeyJwt | TokenAuth::None);
     match &secret {
         None if oidc.needs_secret() && !has_secret => {
-            context.problem(node.at, "client_secret is missing: token_endpoint_auth_method asks for one");
+            context.missing(node.at, "client_secret", "client_secret is missing: token_endpoint_auth_method asks for one");
         }
         Some(secret) if unused => {
             context.problem(secret.at, "client_secret is of no use with this token_endpoint_auth_method; remove one of them");

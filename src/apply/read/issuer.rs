@@ -150,7 +150,7 @@ fn pins(f: &mut Fields<'_, '_>, issuer_at: At, settings: &mut IssuerSettings) {
             }
         }
         [] if settings.pins_issuer() => {}
-        [] => context.problem(f.at, "issuer is missing: give the value of iss, byte for byte, or `any` to accept any issuer"),
+        [] => context.missing(f.at, "issuer", "issuer is missing: give the value of iss, byte for byte, or `any` to accept any issuer"),
         names if names.iter().any(|name| name == ANY) => context.problem(issuer_at, "issuer: any stands alone, or not at all"),
         names => {
             if settings.issuer.is_some() && !settings.issuers().eq(names) {
@@ -159,20 +159,22 @@ fn pins(f: &mut Fields<'_, '_>, issuer_at: At, settings: &mut IssuerSettings) {
             settings.name_issuers(names.to_vec());
         }
     }
+    let audience_at = f.place("audience");
     let audience = f.one_or_more("audience");
     match audience.as_slice() {
         [any] if any == ANY => {
             if !settings.audience.is_empty() {
-                context.problem(f.at, "audience: any contradicts jwt_validation, which names one");
+                context.problem(audience_at, "audience: any contradicts jwt_validation, which names one");
             }
         }
         [] if settings.pins_audience() => {}
-        [] => context.problem(
+        [] => context.missing(
             f.at,
+            "audience",
             "audience is missing: give the values of aud that are meant for you, or `any` to accept tokens for other services",
         ),
         names if names.iter().any(|name| name == ANY) => {
-            context.problem(f.at, "audience: any stands alone, or not at all");
+            context.problem(audience_at, "audience: any stands alone, or not at all");
         }
         names => {
             if !settings.audience.is_empty() && settings.audience != names {

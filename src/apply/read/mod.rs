@@ -97,7 +97,40 @@ pub(super) fn place(node: &Node, field: &str) -> At {
 /// Notes each problem at the setting whose name it begins with.
 pub(super) fn note(context: &Context<'_>, node: &Node, problems: Vec<String>) {
     for text in problems {
-        let field = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
-        context.problem(place(node, field), text);
+        let (at, missing) = spot(node, &text).unwrap_or((node.at, lacking(&text)));
+        match missing {
+            Some(key) => context.missing(at, &key, text),
+            None => context.problem(at, text),
+        }
     }
+}
+
+/// Where the setting stands that a problem begins with, and what is missing there: `oauth_client needs client_id`.
+pub(super) fn spot(node: &Node, text: &str) -> Option<(At, Option<String>)> {
+    let find = |node: &Node, name: &str| match &node.kind {
+        yaml::Kind::Map(entries) => entries.iter().position(|(key, _)| key.name == name),
+        _ => None,
+    };
+    let (first, rest) = word(text);
+    let (yaml::Kind::Map(entries), Some(at)) = (&node.kind, find(node, first)) else { return None };
+    let inner = &entries[at].1;
+    let yaml::Kind::Map(within) = &inner.kind else { return Some((inner.at, None)) };
+    let needs = rest.strip_prefix(" needs ");
+    let (second, _) = word(needs.or_else(|| rest.strip_prefix(": ")).unwrap_or_default());
+    match find(inner, second) {
+        Some(at) => Some((within[at].1.at, None)),
+        None => Some((inner.at, needs.map(|_| second.to_owned()))),
+    }
+}
+
+/// The setting that is not there, if that is what a problem says.
+pub(super) fn lacking(text: &str) -> Option<String> {
+    let (first, rest) = word(text);
+    let says = [" is missing", " is empty"].iter().any(|says| rest.starts_with(says));
+    says.then(|| first.to_owned())
+}
+
+/// The setting's name that a text begins with, and what follows it.
+fn word(text: &str) -> (&str, &str) {
+    text.split_at(text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len()))
 }

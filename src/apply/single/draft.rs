@@ -31,7 +31,7 @@ pub fn draft(tenant: &Tenant, noun: Noun, body: &Value) -> (Option<Draft>, Vec<F
     let file = read::one(&context, tenant, noun, &literal.node);
     let mut problems = context.into_problems();
     problems.sort_by_key(|problem| problem.line);
-    let faults = problems.into_iter().map(|problem| Fault::new(literal.path(problem.line), problem.text));
+    let faults = problems.into_iter().map(|problem| literal.fault(problem));
     let faults = literal.nul().into_iter().chain(faults).filter(|fault| !is_of_secret(fault)).collect();
     let connection = file.connections.into_iter().next().map(|c| Draft::Connection(c.protocol, Box::new(c.settings)));
     let issuer = file.trusted_issuers.into_iter().next().map(|i| Draft::Issuer(Box::new(i.settings)));

@@ -4,7 +4,10 @@
 use serde_json::{Map, Value};
 
 use super::Fault;
-use crate::apply::yaml::{At, Key, Kind, Node};
+use crate::apply::{
+    reader::Problem,
+    yaml::{At, Key, Kind, Node},
+};
 
 /// The tree, and the path of each of its lines.
 pub struct Literal {
@@ -30,6 +33,17 @@ impl Literal {
     pub fn path(&self, line: u64) -> String {
         let index = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
         index.and_then(|index| self.paths.get(index)).cloned().unwrap_or_default()
+    }
+
+    /// What a problem says, at the path that it is about: where something is missing, at that which is missing.
+    pub fn fault(&self, problem: Problem) -> Fault {
+        let path = self.path(problem.line);
+        let path = match problem.missing {
+            Some(key) if path.is_empty() => key,
+            Some(key) => format!("{path}.{key}"),
+            None => path,
+        };
+        Fault::new(path, problem.text)
     }
 
     /// Where a text holds NUL: databases do not agree on what that is.

@@ -347,7 +347,6 @@ impl Literal {
         }
         let mut problems = problems;
         problems.sort_by_key(|p| p.line);
-        let fault = |problem: Problem| Fault::new(self.path(problem.line), problem.text);
-        Err(Refusal::Faults(problems.into_iter().map(fault).collect()))
+        Err(Refusal::Faults(problems.into_iter().map(|problem| self.fault(problem)).collect()))
     }
 }

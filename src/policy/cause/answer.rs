@@ -13,17 +13,17 @@ fn token(cause: Cause) -> Option<Words> {
         Cause::IssuerSlash => (
             "The issuer differs by a slash at its end",
             "Issuers are compared byte for byte, and the provider spells its own with a slash more or less than the connection.",
-            "Put the issuer into the connection's Issuer exactly as the detail shows it (Auth0 and JumpCloud have the slash, most others do not).",
+            "Put the issuer into the connection's \"Issuer URL\" exactly as the detail shows it (Auth0 and JumpCloud have the slash, most others do not).",
         ),
         Cause::Issuer => (
             "The issuer is another one",
             "What came names another issuer than the connection: another directory, host name, capitals or http for https, or another provider altogether.",
-            "If the detail shows the provider that you mean, put its issuer into the connection's Issuer (of SAML: IdP entity ID) exactly so. If not, somebody else's answer came: leave it.",
+            "If the detail shows the provider that you mean, put its issuer into the connection's \"Issuer URL\" (of SAML: \"Entity ID of the provider\") exactly so. If not, somebody else's answer came: leave it.",
         ),
         Cause::MixUp => (
             "The answer came from another provider",
             "The authorization response does not name the provider that the person was sent to, which is how a hostile provider would steal a code.",
-            "Compare the connection's Issuer with the iss of the detail. If they should be the same, correct the Issuer; else find out who answered.",
+            "Compare the connection's \"Issuer URL\" with the iss of the detail. If they should be the same, correct it; else find out who answered.",
         ),
         Cause::AnswerUnreadable => (
             "The provider's answer cannot be read",
@@ -32,7 +32,7 @@ fn token(cause: Cause) -> Option<Words> {
         ),
         Cause::AnotherCallback => (
             "The answer came by another callback URL",
-            "Each connection has its way back: its protocol, and its own URL where Own callback URL is on.",
+            "Each connection has its way back: its protocol, and its own URL where it has one.",
             "Copy the Callback URL from the connection's page into the application at the provider.",
         ),
         Cause::NoLogin => (
@@ -43,17 +43,17 @@ fn token(cause: Cause) -> Option<Words> {
         Cause::Audience => (
             "The answer is meant for another application",
             "The token or assertion names another client or service as its audience.",
-            "OpenID Connect: compare the connection's Client ID with the application's at the provider. SAML: set the provider's Audience (Identifier, SP Entity ID) to the Entity ID of the connection's page.",
+            "OpenID Connect: compare the connection's \"Client ID\" with the application's at the provider. SAML: set the provider's Audience (Identifier, SP Entity ID) to the Entity ID of the connection's page.",
         ),
         Cause::ClockAhead => (
             "The provider's clock is ahead",
             "What came was issued, by its own word, in the future. The detail says by how many seconds.",
-            "Synchronise both clocks (NTP). If the provider's cannot be mended, raise the connection's Clock skew to a little more.",
+            "Synchronise both clocks (NTP). If the provider's cannot be mended, raise the connection's \"Clock skew\" to a little more.",
         ),
         Cause::Expired => (
             "The answer was too old when it came",
             "Its time was over before it was read: the provider's clock is behind, the person took very long, or an old answer was sent again.",
-            "Synchronise both clocks (NTP). If the provider's cannot be mended, raise the connection's Clock skew to a little more.",
+            "Synchronise both clocks (NTP). If the provider's cannot be mended, raise the connection's \"Clock skew\" to a little more.",
         ),
         Cause::UnknownKey => (
             "The token is signed with a key that the provider does not publish",
@@ -63,12 +63,12 @@ fn token(cause: Cause) -> Option<Words> {
         Cause::Signature => (
             "The signature does not hold",
             "The answer was changed after it was signed, or signed with a key that is not the provider's.",
-            "OpenID Connect: compare the connection's JWKS URI with the provider's. SAML: the provider may have changed its certificate: put its current metadata or certificate into the connection.",
+            "OpenID Connect: compare the connection's \"JWKS endpoint\" with the provider's. SAML: the provider may have changed its certificate: put its current metadata or certificate into the connection.",
         ),
         Cause::Algorithm => (
             "The algorithm is not accepted",
             "The answer is signed with an algorithm that the connection does not allow.",
-            "Choose RS256 (SAML: RSA-SHA256) at the provider, or allow the algorithm in the connection's Allowed algorithms.",
+            "Choose RS256 (SAML: RSA-SHA256) at the provider, or allow the algorithm in the connection's \"Allowed algorithms\".",
         ),
         Cause::TokenMalformed => (
             "The provider's token breaks the rules",
@@ -93,7 +93,7 @@ fn token(cause: Cause) -> Option<Words> {
         Cause::UserinfoSubject => (
             "Userinfo is about somebody else",
             "The userinfo endpoint names another sub than the ID token, or none.",
-            "Compare the connection's Userinfo endpoint with the provider's; it may belong to another of its authorization servers.",
+            "Compare the connection's \"UserInfo endpoint\" with the provider's; it may belong to another of its authorization servers.",
         ),
         _ => return None,
     })
@@ -114,12 +114,12 @@ fn assertion(cause: Cause) -> Option<Words> {
         Cause::CertificateExpired => (
             "The provider's signing certificate has expired",
             "The signature is by none of the certificates that the connection knows, and all of those are past their end: the provider has a new one.",
-            "Put the provider's current certificate or metadata into the connection, or better its Metadata URL, so that new certificates arrive by themselves.",
+            "Put the provider's current certificate or metadata into the connection, or better its \"Metadata URL\", so that new certificates arrive by themselves.",
         ),
         Cause::Sha1 => (
             "The signature uses SHA-1",
             "SHA-1 can be forged by whoever pays for it, so it counts only where a connection says so.",
-            "Set RSA-SHA256 and SHA-256 at the provider (Auth0: signatureAlgorithm and digestAlgorithm). If it cannot, switch Allow SHA-1 on in the connection.",
+            "Set RSA-SHA256 and SHA-256 at the provider (Auth0: signatureAlgorithm and digestAlgorithm). If it cannot, switch \"Accept SHA-1 signatures\" on in the connection.",
         ),
         Cause::Destination => (
             "The answer was sent to another address",
@@ -144,12 +144,12 @@ fn assertion(cause: Cause) -> Option<Words> {
         Cause::NotEncrypted => (
             "The assertion is not encrypted",
             "The connection wants encrypted assertions, and this one is plain.",
-            "Let the provider encrypt to the certificate in our SP metadata, or switch Want encrypted off in the connection.",
+            "Let the provider encrypt to the certificate in our SP metadata, or switch \"Assertions must be encrypted\" off in the connection.",
         ),
         Cause::EncryptedForAnotherKey => (
             "The assertion is encrypted for another key",
             "None of our keys opens it: the provider encrypts to a certificate that is not, or no longer, ours.",
-            "Give the provider the encryption certificate of the connection's SP metadata anew.",
+            "Give the provider the encryption certificate of our SP metadata anew.",
         ),
         Cause::EncryptionAlgorithm => (
             "The encryption is not accepted",
@@ -159,7 +159,7 @@ fn assertion(cause: Cause) -> Option<Words> {
         Cause::AuthnContext => (
             "The person signed in another way than asked for",
             "The connection asks for certain classes of authentication, and the answer names another.",
-            "Let the provider enforce that class for this application, or change the connection's Authentication context.",
+            "Let the provider enforce that class for this application, or change the connection's \"Authentication context\".",
         ),
         Cause::SamlForm => (
             "The answer is not a proper SAML response",

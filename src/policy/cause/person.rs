@@ -7,37 +7,37 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::UniqueId => (
             "The provider does not say who it is",
             "None of the claims or attributes that can identify a person for good was sent.",
-            "Set the connection's Unique id claim to one that the provider sends (the trace names those that came), or let it send the usual one.",
+            "Set the connection's \"Unique ID claim\" to one that the provider sends (the trace names those that came), or let it send the usual one.",
         ),
         Cause::TransientNameId => (
             "The NameID is another one each time",
             "A transient NameID names nobody for longer than one sign-in: each would make a new user.",
-            "Let the provider send a persistent NameID or the e-mail address, or set the connection's Unique id claim to an attribute.",
+            "Let the provider send a persistent NameID or the e-mail address, or set the connection's \"Unique ID claim\" to an attribute.",
         ),
         Cause::Directory => (
             "The person is of another Entra directory",
             "The token's directory (tid) is not one that the connection is for, or is missing.",
-            "If people of that directory shall come, add its id to the connection's Allowed tenants. If tid is missing, put profile into the Scopes.",
+            "If people of that directory shall come, add its id to the connection's \"Allowed Entra tenants\". If tid is missing, put profile into the \"Scopes\".",
         ),
         Cause::HostedDomain => (
             "The Google account is of another domain",
             "The connection lets in only accounts of certain Workspace domains, and this one is of another or a private account.",
-            "Let the person choose their work account. If the domain is yours, add it to the connection's Hosted domains.",
+            "Let the person choose their work account. If the domain is yours, add it to the connection's \"Google Workspace domains\".",
         ),
         Cause::EmailMissing => (
             "The provider sent no e-mail address",
             "A user is known here by an address, and none was among the claims.",
-            "Set the connection's E-mail claim to one that the provider sends (the trace names those that came), put email into the Scopes, or fill in the person's address at the provider.",
+            "Set the connection's \"Email claim\" to one that the provider sends (the trace names those that came), put email into the \"Scopes\", or fill in the person's address at the provider.",
         ),
         Cause::EmailUnusable => (
             "The e-mail address cannot be used",
             "It is not a plain local@domain: it has a display name, several addresses, spaces or unusual characters.",
-            "Set the connection's E-mail claim to one that holds the plain address, or correct the person's address at the provider.",
+            "Set the connection's \"Email claim\" to one that holds the plain address, or correct the person's address at the provider.",
         ),
         Cause::EmailUnproven => (
             "The e-mail address is not proven",
             "The provider does not vouch for the address (email_verified is not true), or its domain is not one that the tenant has proven.",
-            "Prove the domain under Domains and set the connection's E-mail trust to domain, or let the provider verify the address.",
+            "Prove the domain under Domains and choose that for \"When the e-mail address links to a user\" in the connection, or let the provider verify the address.",
         ),
         Cause::UserUnproven => (
             "A user with this address exists, unproven",
@@ -61,12 +61,12 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         ),
         Cause::NotInvited => (
             "The person has not been invited",
-            "The tenant takes only invited people (Provisioning is invite), and there is no open invite for this address.",
-            "Send an invite to exactly this address, or change the tenant's Provisioning.",
+            "The tenant takes only invited people, and there is no open invite for this address.",
+            "Send an invite to exactly this address, or change \"How users come to be\" in the tenant's settings.",
         ),
         Cause::NotProvisioned => (
             "The directory has not made this user",
-            "Users of this tenant come from its directory alone (Provisioning is scim), and this address is not among them.",
+            "Users of this tenant come from its directory alone, and this address is not among them.",
             "Assign the person to the application that provisions over SCIM at the provider, and see the directory's page for the last calls.",
         ),
         Cause::InviteOver => (

@@ -7,12 +7,12 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::Dns => (
             "The provider's name is not known",
             "gatehouse asked its resolver for the provider's host and got no address.",
-            "Look for a typing error in the connection's Issuer, endpoints or Metadata URL. If the name is one of your own network, let the machine that gatehouse runs on resolve it.",
+            "Look for a typing error in the connection's \"Issuer URL\", endpoints or \"Metadata URL\". If the name is one of your own network, let the machine that gatehouse runs on resolve it.",
         ),
         Cause::PrivateAddress => (
             "The provider's address may not be called from here",
             "The host is, or resolves to, an address of a private network, or is to be called over plain http. gatehouse calls no such address, since whoever fills in a connection could reach into your network with it.",
-            "If the provider really runs there, name its host or network in the setting GATEHOUSE_OUTBOUND_ALLOW. Otherwise correct the connection's Issuer, endpoints or Metadata URL.",
+            "If the provider really runs there, name its host or network in the setting GATEHOUSE_OUTBOUND_ALLOW. Otherwise correct the connection's \"Issuer URL\", endpoints or \"Metadata URL\".",
         ),
         Cause::ProviderTimeout => (
             "The provider does not answer in time",
@@ -32,22 +32,22 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::ProviderUnreachable => (
             "The provider cannot be reached",
             "There is an address, but no connection to it, or it broke off.",
-            "See whether the provider is up, whether the port in the connection's Issuer or endpoints is right, and whether gatehouse may make outgoing connections.",
+            "See whether the provider is up, whether the port in the connection's \"Issuer URL\" or endpoints is right, and whether gatehouse may make outgoing connections.",
         ),
         Cause::ProviderRedirects => (
             "The provider's address leads elsewhere",
             "The address answered with a redirect to another host, scheme or port, which is not followed: it could lead anywhere.",
-            "Put the address that it leads to into the connection (Issuer, endpoint or Metadata URL), if that is the provider's own.",
+            "Put the address that it leads to into the connection (\"Issuer URL\", endpoint or \"Metadata URL\"), if that is the provider's own.",
         ),
         Cause::ProviderStatus => (
             "The provider answers with an error status",
             "The address that gatehouse called (discovery, token, userinfo or metadata) answered with an HTTP status that means failure.",
-            "404 mostly means that the connection's Issuer or Metadata URL is not quite right: open it with /.well-known/openid-configuration behind it. 5xx is the provider's own trouble: try again later.",
+            "404 mostly means that the connection's \"Issuer URL\" or \"Metadata URL\" is not quite right: open it with /.well-known/openid-configuration behind it. 5xx is the provider's own trouble: try again later.",
         ),
         Cause::ProviderAnswer => (
             "The provider's answer is not what was asked for",
             "The address answered with something that is not the expected JSON or is too large: often a sign-in page or a proxy's error page.",
-            "Open the address that the detail names. If it shows a page for people, the connection's Issuer or endpoint is not the right one.",
+            "Open the address that the detail names. If it shows a page for people, the connection's \"Issuer URL\" or endpoint is not the right one.",
         ),
         Cause::ProviderKeys => (
             "The provider's signing keys cannot be fetched",
@@ -57,7 +57,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::NoIdToken => (
             "The provider sent no ID token",
             "The code was redeemed, but the answer says nothing of who signed in.",
-            "Put openid into the connection's Scopes, and allow the application at the provider to use OpenID Connect.",
+            "Put openid into the connection's \"Scopes\", and allow the application at the provider to use OpenID Connect.",
         ),
         Cause::OwnFault => (
             "Something of gatehouse's own failed",

@@ -22,27 +22,27 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::ClientUnknown => (
             "The provider does not know the client id",
             "There is no application of this id in the directory that was asked, or it has been deleted.",
-            "Compare the connection's Client ID with the application's at the provider, and see whether the Issuer names the right directory or organisation.",
+            "Compare the connection's \"Client ID\" with the application's at the provider, and see whether the \"Issuer URL\" names the right directory or organisation.",
         ),
         Cause::ClientSecret => (
             "The client secret is wrong",
             "The provider does not accept the client secret. It may have been deleted there, or what was copied is its id and not its value.",
-            "Make a new secret at the provider and put its value (Entra ID: Value, not Secret ID) into the connection's Client secret.",
+            "Make a new secret at the provider and put its value (Entra ID: Value, not Secret ID) into the connection's \"Client secret\".",
         ),
         Cause::ClientSecretExpired => (
             "The client secret has expired",
             "Secrets at this provider end after a time that was chosen when they were made.",
-            "Make a new secret at the provider (Entra ID: App registrations, Certificates & secrets) and put it into the connection's Client secret.",
+            "Make a new secret at the provider (Entra ID: App registrations, Certificates & secrets) and put it into the connection's \"Client secret\".",
         ),
         Cause::ClientProofWanted => (
             "The provider wants gatehouse to authenticate",
             "The connection has no client secret, but the application at the provider is one that needs it.",
-            "Put the application's secret into the connection's Client secret, or choose private_key_jwt as Client authentication and register gatehouse's keys at the provider.",
+            "Put the application's secret into the connection's \"Client secret\", or choose private_key_jwt as \"Client authentication\" and register gatehouse's keys at the provider.",
         ),
         Cause::AuthMethod => (
             "The client authentication had to be found out",
             "The first way to authenticate was refused, and the try used the code up. The way that works is known now: the next sign-in goes through.",
-            "Set the connection's Client authentication to the way that the detail names, so that it need not be found out again.",
+            "Set the connection's \"Client authentication\" to the way that the detail names, so that it need not be found out again.",
         ),
         Cause::CodeRefused => (
             "The provider does not take its code back",
@@ -52,7 +52,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::Scope => (
             "The provider does not know a scope",
             "One of the scopes that the connection asks for does not exist at the provider, or the application may not ask for it.",
-            "Remove it from the connection's Scopes, or allow it for the application at the provider.",
+            "Remove it from the connection's \"Scopes\", or allow it for the application at the provider.",
         ),
         Cause::GrantNotAllowed => (
             "The application may not use the code flow",
@@ -82,7 +82,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::NameIdPolicy => (
             "The provider cannot send the NameID that is asked for",
             "The connection asks for a format of NameID that the application at the provider does not offer.",
-            "Leave the connection's Name ID format empty, or set the same format at the provider.",
+            "Leave the connection's \"NameID format\" empty, or set the same format at the provider.",
         ),
         Cause::AuthnFailed => (
             "The person could not sign in at the provider",
@@ -92,7 +92,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::NoAuthnContext => (
             "The provider cannot sign people in the way that is asked for",
             "The connection asks for certain classes of authentication, and the provider offers none of them.",
-            "Remove them from the connection's Authentication context, or name one that the provider knows.",
+            "Remove them from the connection's \"Authentication context\", or name one that the provider knows.",
         ),
         Cause::RequestRefused => (
             "The provider does not accept our request",

@@ -12,42 +12,42 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::ClientSecretMissing => (
             "The connection has no client secret",
             "Its client authentication needs one.",
-            "Make a secret at the provider and put it into the connection's Client secret, or choose another Client authentication.",
+            "Make a secret at the provider and put it into the connection's \"Client secret\", or choose another \"Client authentication\".",
         ),
         Cause::IssuerShared => (
             "The issuer is shared by all Entra directories",
             "With common or organizations in it, people of any directory in the world could come, so none does.",
-            "Put the directory's own id into the connection's Issuer (https://login.microsoftonline.com/{id}/v2.0), or name those that may come in Allowed tenants.",
+            "Put the directory's own id into the connection's \"Issuer URL\" (https://login.microsoftonline.com/{id}/v2.0), or name those that may come in \"Allowed Entra tenants\".",
         ),
         Cause::Endpoint => (
             "An endpoint of the provider cannot be used",
             "The provider's document, or the connection, names no such endpoint or one that is not safe to call.",
-            "Correct the field that the detail names; where Discovery is on, the provider's document is wrong and the endpoints can be given by hand with Discovery off.",
+            "Correct the field that the detail names; where \"Discover endpoints\" is on, the provider's document is wrong, and the endpoints can be given by hand with it off.",
         ),
         Cause::RequestObjects => (
             "The provider takes no signed requests",
             "The connection signs its requests, and the provider's document says that it does not read them.",
-            "Switch Sign requests off in the connection.",
+            "Switch \"Sign requests\" off in the connection.",
         ),
         Cause::NoRequestAddress => (
             "The provider has no address for sign-in requests",
             "Nothing says where a person is to be sent, or not over the binding that the connection names.",
-            "Give the connection an SSO URL, or metadata with a SingleSignOnService over HTTP-Redirect or HTTP-POST; remove the Request binding if it names the other one.",
+            "Give the connection a \"Sign-in URL\", or metadata with a SingleSignOnService over HTTP-Redirect or HTTP-POST; remove the \"Binding of requests\" if it names the other one.",
         ),
         Cause::MetadataUnreadable => (
             "The provider's metadata cannot be used",
             "A document came from the Metadata URL, but it is not the metadata of this provider, or its signature does not hold.",
-            "Open the Metadata URL. Compare its entityID with the connection's IdP entity ID, and its signer with the Metadata certificates.",
+            "Open the \"Metadata URL\". Compare its entityID with the connection's \"Entity ID of the provider\", and its signer with the \"Metadata certificates\".",
         ),
         Cause::MetadataExpired => (
             "The provider's metadata is out of date",
             "The document says itself until when it may be used, and that is over.",
-            "Put the provider's current metadata into the connection, or better its Metadata URL, so that it renews itself.",
+            "Put the provider's current metadata into the connection, or better its \"Metadata URL\", so that it renews itself.",
         ),
         Cause::MetadataHeld => (
             "New metadata of the provider waits for you",
             "The document in use is out of date, and the one that came has other keys that nothing vouches for: it could be somebody else's.",
-            "Compare its fingerprints with those that the provider shows, and accept it with gatehouse connections accept.",
+            "Compare its fingerprints with those that the provider shows, and accept it on the connection's page or with gatehouse connections accept.",
         ),
         Cause::ConnectionChanged => (
             "The connection was changed meanwhile",
@@ -57,7 +57,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::ConnectionOff => (
             "The connection is switched off",
             "The person went to the provider over a connection that is not offered for sign-in any more.",
-            "Switch the connection on (Enabled, and Offered for sign-in) if people shall use it.",
+            "Switch the connection on (\"Enabled\", and \"Offered for sign-in\") if people shall use it.",
         ),
         Cause::TenantOff => (
             "The organisation or its application is switched off",
@@ -77,7 +77,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::ClientRedirectUri => (
             "The application's redirect URI is not registered",
             "The application asked for the person to be sent to an address that its client here has not registered, byte for byte.",
-            "Add the address of the detail to the client's Redirect URIs, or correct it in the application.",
+            "Add the address of the detail to the client's \"Redirect URIs\", or correct it in the application.",
         ),
         Cause::BadRequest => (
             "The application's request is not valid",
@@ -87,17 +87,17 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::UnsolicitedOff => (
             "Sign-ins that begin at the provider are off",
             "The person started at the provider (a tile on its dashboard), and its answer belongs to no sign-in that was begun here.",
-            "Switch IdP-initiated on in the connection, with the client and the address where such sign-ins land; or put a bookmark to your application in the tile's place.",
+            "Switch \"Sign-ins may begin at the provider\" on in the connection, with the application and the address where such sign-ins land; or put a bookmark to your application in the tile's place.",
         ),
         Cause::UnsolicitedUnknown => (
             "An answer to no sign-in, for no connection",
             "An answer came that belongs to no sign-in begun here, and its Audience is no single connection of ours.",
-            "Set the provider's Audience to the Entity ID of the connection's page. Where assertions are encrypted, switch the connection's Own callback URL on and give the provider that URL.",
+            "Set the provider's Audience to the Entity ID of the connection's page. Where assertions are encrypted, switch the connection's \"A callback URL of its own\" on and give the provider that URL.",
         ),
         Cause::PasswordsOff => (
             "The organisation uses no passwords",
             "Somebody sent a password to a tenant that takes none.",
-            "Switch Password sign-in on for the tenant, if its people shall have passwords.",
+            "Switch \"Passwords\" on for the tenant, if its people shall have passwords.",
         ),
         _ => return None,
     };

@@ -1,7 +1,7 @@
 //! Who calls with tokens, and what they may: applications, trusted issuers, their principals, resources and sites.
 
 use super::{Fields, Noun};
-use crate::admin::pages::form::{Field, Kind};
+use crate::admin::pages::form::{Field, Kind, Naming, Source};
 
 const ALG: Kind = Kind::Choice(&[("", "The deployment's"), ("ES256", "ES256"), ("RS256", "RS256"), ("EdDSA", "EdDSA")]);
 
@@ -34,6 +34,17 @@ pub const CLIENTS: Noun = Noun {
     ]),
 };
 
+const INTROSPECTION: &str = "Introspection";
+const OAUTH: &str = "OAuth2 client configuration";
+const INTROSPECTION_AUTH: Kind = Kind::Choice(&[
+    ("", "With the secret in the header, if there is one"),
+    ("client_secret_basic", "Secret in the header (client_secret_basic)"),
+    ("client_secret_post", "Secret in the body (client_secret_post)"),
+    ("bearer", "The secret as a bearer token"),
+    ("none", "Not at all"),
+]);
+const INTROSPECTION_BODY: Kind = Kind::Choice(&[("", "A form (RFC 7662)"), ("application/json", "JSON")]);
+
 #[rustfmt::skip]
 pub const TRUSTED_ISSUERS: Noun = Noun {
     name: "trusted_issuers",
@@ -49,10 +60,23 @@ pub const TRUSTED_ISSUERS: Noun = Noun {
         Field::new("issuer", "Issuer", Kind::Lines, "https://example.okta.com/oauth2/default"),
         Field::new("audience", "Audience", Kind::Lines, "api://default"),
         Field::new("jwks_uri", "JWKS URI", Kind::Text, "https://example.okta.com/oauth2/default/v1/keys"),
-        Field::new("introspection_endpoint", "Introspection endpoint", Kind::Text, "Instead of keys: for opaque tokens and immediate revocation.").advanced(),
-        Field::new("introspection_client_id", "Client ID at the introspection endpoint", Kind::Text, "").advanced(),
-        Field::new("introspection_client_secret", "Client secret at the introspection endpoint", Kind::Secret, "").advanced(),
-        Field::new("algorithms", "Algorithms", Kind::Lines, "").advanced(),
+        Field::new("oauth_client.client_id", "Client ID", Kind::Text, "With these a site can sign browsers in at the issuer. Register https://{host of the site}/.gatehouse/callback there.").within(OAUTH),
+        Field::new("oauth_client.client_secret", "Client secret", Kind::Secret, "Never shown again. Leave it empty to keep the one that is stored.").within(OAUTH),
+        Field::new("oauth_client.authorization_endpoint", "Authorization URL", Kind::Text, "https://example.okta.com/oauth2/default/v1/authorize").within(OAUTH),
+        Field::new("oauth_client.token_endpoint", "Token URL", Kind::Text, "https://example.okta.com/oauth2/default/v1/token").within(OAUTH),
+        Field::new("oauth_client.scopes", "Scopes", Kind::Words, "openid email").within(OAUTH),
+        Field::new("introspection_endpoint", "Introspection endpoint", Kind::Text, "Instead of keys: for opaque tokens and immediate revocation.").within(INTROSPECTION),
+        Field::new("introspection_client_id", "Client ID at the introspection endpoint", Kind::Text, "").within(INTROSPECTION),
+        Field::new("introspection_client_secret", "Client secret at the introspection endpoint", Kind::Secret, "").within(INTROSPECTION),
+        Field::new("introspection_auth", "How gatehouse authenticates there", INTROSPECTION_AUTH, "").within(INTROSPECTION),
+        Field::new("introspection_content_type", "What is sent there", INTROSPECTION_BODY, "").within(INTROSPECTION),
+        Field::new("introspection_cache_max_age", "A good answer is kept for", Kind::Text, "Like 5m; empty: each request asks anew.").within(INTROSPECTION),
+        Field::new("jwks", "JWKS", Kind::Json(r#"{"keys": [{"kty": "RSA", "kid": "1", "n": "…", "e": "AQAB"}]}"#), "The public keys themselves, instead of the JWKS URI.").advanced(),
+        Field::new("clock_tolerance", "Clock tolerance", Kind::Text, "Seconds, or like 1m, that clocks may be apart; 60 when empty.").advanced(),
+        Field::new("max_token_age", "Largest age of a token", Kind::Text, "Like 30m, counted from iat; empty: none.").advanced(),
+        Field::new("cache_max_age", "Keys are kept for", Kind::Text, "Like 24h, which it is when empty. An unknown key is fetched at once.").advanced(),
+        Field::new("header_key", "Header with the token", Kind::Text, "For sites; Authorization when empty.").advanced(),
+        Field::new("algorithms", "Algorithms", Kind::Lines, "One on each line, like RS256. Empty: RS, PS and ES256, and EdDSA; never shared secrets.").advanced(),
         Field::new("unique_id_claim", "Unique ID claim", Kind::Text, "sub").advanced(),
         Field::new("email_claim", "Email claim", Kind::Text, "email").advanced(),
         Field::new("required_claims", "Required claims", Kind::Lines, "").advanced(),
@@ -60,6 +84,8 @@ pub const TRUSTED_ISSUERS: Noun = Noun {
         Field::new("match", "When several identities match", Kind::Choice(&[("", "The one with the most matching claims"), ("all", "All of them")]), "").advanced(),
     ]),
 };
+
+const NAMED: &[Naming] = &[(Source::Issuers, "", ""), (Source::Bearers, "", "Connection ")];
 
 const CLAIMS: Field = Field::new(
     "claims",
@@ -80,7 +106,7 @@ pub const EXTERNAL_IDENTITIES: Noun = Noun {
     columns: &[],
     fields: Fields::Same(&[
         Field::new("name", "Name", Kind::Text, "Letters, digits and hyphens.").fixed(),
-        Field::new("issuer", "Identity provider", Kind::Text, "The name of a trusted issuer, or of a connection that is not offered for sign-in.").fixed(),
+        Field::new("issuer", "Identity provider", Kind::Named(NAMED, "Choose …"), "A trusted issuer, or a connection that is not offered for sign-in.").fixed(),
         CLAIMS,
     ]),
 };
@@ -97,7 +123,7 @@ pub const VIRTUAL_ACCOUNTS: Noun = Noun {
     fields: Fields::Same(&[
         Field::new("name", "Name", Kind::Text, "Letters, digits and hyphens.").fixed(),
         Field::new("enabled", "Enabled", Kind::Switch, ""),
-        Field::new("issuer", "Identity provider", Kind::Text, "The name of a trusted issuer; empty if only an application acts as it."),
+        Field::new("issuer", "Identity provider", Kind::Named(NAMED, "None: only an application acts as it"), "A trusted issuer, or a connection that is not offered for sign-in."),
         CLAIMS,
     ]),
 };
@@ -117,6 +143,17 @@ pub const RESOURCES: Noun = Noun {
     ]),
 };
 
+const ROLE: &str = "Role on a resource";
+const LOGINS: &[Naming] =
+    &[(Source::Clients, "client", "Over gatehouse, as the application "), (Source::SignInIssuers, "issuer", "At the issuer ")];
+const IDENTITY: Kind = Kind::Choice(&[
+    ("", "Remote-User, Remote-Email, Remote-Name and Remote-Groups"),
+    ("claims_header", "One header with the claims, as JSON"),
+    ("jwt_header", "One header with a signed token"),
+    ("bearer", "Authorization: the token as it came"),
+    ("none", "No header at all"),
+]);
+
 #[rustfmt::skip]
 pub const SITES: Noun = Noun {
     name: "sites",
@@ -132,9 +169,18 @@ pub const SITES: Noun = Noun {
         Field::new("hosts", "Hosts", Kind::Lines, "app.example.com"),
         Field::new("paths", "Paths", Kind::Lines, "Empty: all of the hosts."),
         Field::new("public_paths", "Public paths", Kind::Lines, "Where nobody is asked."),
-        Field::new("issuers", "Issuers", Kind::Lines, "Whose tokens count; gatehouse stands for our own."),
-        Field::new("claims", "Verify token claims", Kind::Claims, "Only tokens whose claims are like this pass: email is *@example.com.").advanced(),
-        Field::new("login", "Enable login", Kind::Json, r#"{"client": "web"}"#).advanced(),
-        Field::new("identity", "Identity headers", Kind::Json, "").advanced(),
+        Field::new("issuers", "Issuers", Kind::Lines, "Whose tokens count, one on each line; gatehouse stands for our own. Empty: ours alone."),
+        Field::new("claims", "Verify token claims", Kind::Claims, "Only tokens whose claims are like this pass: email is *@example.com."),
+        Field::new("login", "Enable login", Kind::Named(LOGINS, "Nobody: only tokens that requests bring along"), "Where browsers without a session are sent. An issuer can be chosen once it has an OAuth2 client configuration."),
+        Field::new("resource.type", "Type of the resource", Kind::Text, "model, mcp-server, agent, workspace, …").within(ROLE),
+        Field::new("resource.name", "Name of the resource", Kind::Text, "").within(ROLE),
+        Field::new("role", "Role", Kind::Choice(&[("", "None is asked for"), ("viewer", "Viewer"), ("editor", "Editor"), ("manager", "Manager")]), "At least this one must be held on the resource.").within(ROLE),
+        Field::new("audience", "Audience", Kind::Text, "What tokens of ours for this site have in aud, an https address; empty: they are for gatehouse itself.").advanced(),
+        Field::new("scopes", "Scopes", Kind::Words, "Which tokens of ours must have, with spaces between them.").advanced(),
+        Field::new("access_cookie", "Accept the control plane's cookie", Kind::Switch, "The accessToken cookie counts like a bearer token. Whoever runs a sister host can set it.").advanced(),
+        Field::new("identity.method", "Who is there is told in", IDENTITY, "").advanced(),
+        Field::new("identity.header_name", "Name of that header", Kind::Text, "Empty: X-User-Claims, or X-User-JWT.").advanced(),
+        Field::new("identity.include_claims", "Claims that are told", Kind::Lines, "One on each line, besides who it is; empty: the usual ones.").advanced(),
+        Field::new("identity.jwt_expiry_seconds", "Lifetime of the signed token", Kind::Number, "Seconds; 300 when empty.").advanced(),
     ]),
 };

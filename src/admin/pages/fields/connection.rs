@@ -1,7 +1,7 @@
 //! Connections: OpenID Connect's form and SAML's, which share what is about people.
 
 use super::{Fields, Noun};
-use crate::admin::pages::form::{Field, Kind};
+use crate::admin::pages::form::{Field, Kind, Source};
 
 pub const CONNECTIONS: Noun = Noun {
     name: "connections",
@@ -11,7 +11,7 @@ pub const CONNECTIONS: Noun = Noun {
     lead: "",
     platform: false,
     columns: &[("Protocol", "protocol"), ("Provider", "preset")],
-    fields: Fields::ByProtocol(&OIDC, &SAML),
+    fields: Fields::OfConnection { oidc: &OIDC, google: &GOOGLE, saml: &SAML },
 };
 
 const TRUST: Kind = Kind::Choice(&[
@@ -42,22 +42,27 @@ const LOGIN: Field =
 const BUTTON: Field = Field::new("button_text", "Button text", Kind::Text, "Sign in with Okta").advanced();
 const IMAGE: Field =
     Field::new("button_image_url", "Button image URL", Kind::Text, "https only; shown 20 pixels high.").advanced();
-const EMAIL: Field = Field::new(
-    "email_claim",
-    "Email claim",
-    Kind::Lines,
-    "The first that is present counts. Empty: as the provider's kind has it.",
-)
-.advanced();
+const PEOPLE: &str = "What is read of people";
+const EMAIL: Field =
+    Field::new("email_claim", "Email claim", Kind::Lines, "One on each line: the first that is present counts.").within(PEOPLE);
 const UNIQUE: Field = Field::new(
     "unique_id_claim",
     "Unique ID claim",
     Kind::Lines,
     "What never changes for a person at the provider. People who are linked already are known by it.",
 )
-.advanced();
-const GROUPS: Field = Field::new("groups_claim", "Groups claim", Kind::Lines, "").advanced();
-const TRUSTED: Field = Field::new("email_trust", "When the e-mail address links to a user", TRUST, "").advanced();
+.within(PEOPLE);
+const FULL: Field = Field::new("name_claim", "Name claim", Kind::Lines, "").within(PEOPLE);
+const GIVEN: Field = Field::new("given_name_claim", "First name claim", Kind::Lines, "").within(PEOPLE);
+const FAMILY: Field = Field::new("family_name_claim", "Last name claim", Kind::Lines, "").within(PEOPLE);
+const GROUPS: Field = Field::new("groups_claim", "Groups claim", Kind::Lines, "").within(PEOPLE);
+const DELIMITER: Field =
+    Field::new("groups_delimiter", "Groups are separated by", Kind::Text, "Where all come in one text, like ; or a comma.")
+        .within(PEOPLE);
+const SLASH: Field =
+    Field::new("groups_strip_slash", "Drop the slash before groups", Kind::Switch, "Keycloak's full paths begin with one.")
+        .within(PEOPLE);
+const TRUSTED: Field = Field::new("email_trust", "When the e-mail address links to a user", TRUST, "").within(PEOPLE);
 const OWN: Field = Field::new(
     "own_callback",
     "A callback URL of its own",
@@ -69,11 +74,15 @@ const DISCOVER: Field = Field::new(
     "oidc.discover",
     "Discover endpoints",
     Kind::Switch,
-    "From {issuer}/.well-known/openid-configuration. Off, the four endpoints below say them.",
+    "From {issuer}/.well-known/openid-configuration. Off, those under Endpoints say them.",
 );
 
+const ENDPOINTS: &str = "Endpoints, where they are not discovered";
+const HAND: &str = "The provider by hand, without metadata";
+const UNSOLICITED: &str = "Sign-ins that begin at the provider";
+
 #[rustfmt::skip]
-const OIDC: [Field; 24] = [
+const OIDC: [Field; 31] = [
     NAME,
     ENABLED,
     LOGIN,
@@ -82,37 +91,55 @@ const OIDC: [Field; 24] = [
     Field::new("oidc.client_secret_expires_on", "The secret ends on", Kind::Text, "A day like 2027-03-31, as the provider says; may be empty. You are warned before."),
     Field::new("oidc.issuer", "Issuer URL", Kind::Text, "Exactly as the provider's discovery document has it, with or without a slash at the end."),
     DISCOVER,
-    Field::new("oidc.scopes", "Scopes", Kind::Text, "Separated by spaces; openid email when empty."),
-    Field::new("oidc.authorization_endpoint", "Authorization endpoint", Kind::Text, "").advanced(),
-    Field::new("oidc.token_endpoint", "Token endpoint", Kind::Text, "").advanced(),
-    Field::new("oidc.userinfo_endpoint", "UserInfo endpoint", Kind::Text, "").advanced(),
-    Field::new("oidc.jwks_uri", "JWKS endpoint", Kind::Text, "").advanced(),
-    BUTTON, IMAGE, EMAIL, UNIQUE, GROUPS, TRUSTED,
+    Field::new("oidc.scopes", "Scopes", Kind::Words, "Separated by spaces."),
+    Field::new("oidc.hosted_domains", "Google Workspace domains", Kind::Lines, "Whose Google accounts may come in, one domain on each line: the claim hd must be one of them.").advanced(),
+    Field::new("oidc.authorization_endpoint", "Authorization endpoint", Kind::Text, "").within(ENDPOINTS),
+    Field::new("oidc.token_endpoint", "Token endpoint", Kind::Text, "").within(ENDPOINTS),
+    Field::new("oidc.userinfo_endpoint", "UserInfo endpoint", Kind::Text, "May be empty.").within(ENDPOINTS),
+    Field::new("oidc.jwks_uri", "JWKS endpoint", Kind::Text, "").within(ENDPOINTS),
+    EMAIL, UNIQUE, FULL, GIVEN, FAMILY, GROUPS, DELIMITER, SLASH, TRUSTED,
+    BUTTON, IMAGE,
     Field::new("oidc.token_endpoint_auth_method", "Client authentication", AUTH, "").advanced(),
     Field::new("oidc.sign_requests", "Sign requests", Kind::Switch, "Signed request objects (RS256).").advanced(),
-    Field::new("oidc.allowed_tenants", "Allowed Entra tenants", Kind::Lines, "For an issuer with {tenantid}: whose people may come.").advanced(),
-    Field::new("oidc.hosted_domains", "Google Workspace domains", Kind::Lines, "The claim hd must be one of them.").advanced(),
+    Field::new("oidc.allowed_algs", "Allowed algorithms", Kind::Lines, "Of ID tokens, one on each line, like RS256. Empty: RS, PS and ES256, and EdDSA; never shared secrets.").advanced(),
+    Field::new("oidc.skew", "Clock skew", Kind::Number, "Seconds that the provider's clock may be apart from ours; 60 when empty.").advanced(),
+    Field::new("oidc.allowed_tenants", "Allowed Entra tenants", Kind::Lines, "For an issuer with common or organizations in it: the ids of the directories whose people may come.").advanced(),
     OWN,
 ];
 
+/// A Google connection without its domains would let every Google account in, so they are asked for at once.
 #[rustfmt::skip]
-const SAML: [Field; 23] = [
+const GOOGLE: [Field; 31] = {
+    let mut fields = OIDC;
+    fields[9].fold = "";
+    fields
+};
+
+#[rustfmt::skip]
+const SAML: [Field; 34] = [
     NAME,
     ENABLED,
     LOGIN,
     Field::new("saml.metadata_url", "Metadata URL", Kind::Text, "The provider's metadata, fetched again each day: new certificates are taken over by themselves."),
     Field::new("saml.metadata_xml", "Metadata", Kind::Block, "Instead of the URL: the XML itself."),
-    Field::new("saml.idp_entity_id", "Entity ID of the provider", Kind::Text, "Without metadata: the Issuer of its assertions."),
-    Field::new("saml.sso_url", "Sign-in URL", Kind::Text, "Without metadata."),
-    Field::new("saml.certificates", "Certificates", Kind::Block, "Without metadata: the signing certificates, in PEM."),
-    BUTTON, IMAGE, EMAIL, UNIQUE, GROUPS, TRUSTED,
+    Field::new("saml.idp_entity_id", "Entity ID of the provider", Kind::Text, "The Issuer of its assertions. With metadata it may be empty, unless the document has several.").within(HAND),
+    Field::new("saml.sso_url", "Sign-in URL", Kind::Text, "").within(HAND),
+    Field::new("saml.slo_url", "Logout URL", Kind::Text, "").within(HAND),
+    Field::new("saml.certificates", "Certificates", Kind::Certificates, "The provider's signing certificates, in PEM, one below the other.").within(HAND),
+    EMAIL, UNIQUE, FULL, GIVEN, FAMILY, GROUPS, DELIMITER, SLASH, TRUSTED,
+    Field::new("saml.idp_initiated", "Sign-ins may begin at the provider", Kind::Switch, "Off unless you need it: such an answer belongs to no request of ours, so whoever has one can have somebody else's browser send it.").within(UNSOLICITED),
+    Field::new("saml.idp_initiated_client", "For the application", Kind::Named(&[(Source::Clients, "", "")], "None"), "").within(UNSOLICITED),
+    Field::new("saml.idp_initiated_url", "They land at", Kind::Text, "An address on the origin of one of the application's redirect URIs.").within(UNSOLICITED),
+    BUTTON, IMAGE,
     Field::new("saml.sign_requests", "Sign requests", Kind::Switch, "").advanced(),
     Field::new("saml.request_binding", "Binding of requests", BINDING, "").advanced(),
+    Field::new("saml.name_id_format", "NameID format", Kind::Text, "persistent, emailAddress, … or a URI.").advanced(),
+    Field::new("saml.authn_context", "Authentication context", Kind::Lines, "Classes to ask for, one on each line, like urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport; an answer with another is refused.").advanced(),
     Field::new("saml.want_encrypted", "Assertions must be encrypted", Kind::Switch, "").advanced(),
-    Field::new("saml.single_logout", "Single logout", Kind::Switch, "").advanced(),
-    Field::new("saml.slo_url", "Logout URL", Kind::Text, "Without metadata.").advanced(),
-    Field::new("saml.name_id_format", "NameID format", Kind::Text, "persistent, emailAddress, … or empty").advanced(),
+    Field::new("saml.offer_encryption", "Offer encryption", Kind::Switch, "Our metadata has a key for it. AD FS encrypts as soon as it sees one.").advanced(),
+    Field::new("saml.single_logout", "Single logout", Kind::Switch, "Whoever signs out here is signed out at the provider too.").advanced(),
+    Field::new("saml.metadata_certificates", "Metadata certificates", Kind::Certificates, "In PEM. The metadata must be signed by one of them; empty: it need not be signed.").advanced(),
     Field::new("saml.allow_sha1", "Accept SHA-1 signatures", Kind::Switch, "Only for a provider that cannot do better: SHA-1 can be forged.").advanced(),
-    Field::new("saml.skew", "Clock difference", Kind::Number, "Seconds that the provider's clock may be apart from ours.").advanced(),
+    Field::new("saml.skew", "Clock skew", Kind::Number, "Seconds that the provider's clock may be apart from ours; 120 when empty.").advanced(),
     OWN,
 ];

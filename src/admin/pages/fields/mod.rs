@@ -33,8 +33,8 @@ pub struct Noun {
 #[derive(Clone, Copy, Debug)]
 enum Fields {
     Same(&'static [Field]),
-    /// OpenID Connect's and SAML's.
-    ByProtocol(&'static [Field], &'static [Field]),
+    /// A connection's: OpenID Connect's, the same of Google, and SAML's.
+    OfConnection { oidc: &'static [Field], google: &'static [Field], saml: &'static [Field] },
 }
 
 impl Noun {
@@ -43,8 +43,9 @@ impl Noun {
     pub fn fields(&self, thing: &Value) -> &'static [Field] {
         match self.fields {
             Fields::Same(fields) => fields,
-            Fields::ByProtocol(_, saml) if thing["protocol"] == "saml" => saml,
-            Fields::ByProtocol(oidc, _) => oidc,
+            Fields::OfConnection { saml, .. } if thing["protocol"] == "saml" => saml,
+            Fields::OfConnection { google, .. } if thing["preset"] == "google" => google,
+            Fields::OfConnection { oidc, .. } => oidc,
         }
     }
 }
@@ -77,6 +78,28 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::policy::cause::Cause;
+
+    /// What somebody is told to change must be there to be found, by the same words.
+    #[test]
+    fn each_field_that_a_cause_names_is_on_a_form() {
+        let protocols = ["oidc", "saml"].map(|protocol| json!({ "protocol": protocol }));
+        let nouns: Vec<Noun> = NOUNS.into_iter().chain([SETTINGS]).collect();
+        let labels: BTreeSet<&str> =
+            nouns.iter().flat_map(|noun| protocols.iter().flat_map(|thing| noun.fields(thing))).map(|f| f.label).collect();
+        let mut named = 0;
+        for cause in Cause::ALL {
+            let fix = cause.text().fix;
+            for label in fix.split('"').skip(1).step_by(2) {
+                assert!(labels.contains(label), "{}: {label}", cause.word());
+                named += 1;
+            }
+            for after in fix.split("the connection's ").skip(1) {
+                assert!(!after.starts_with(char::is_uppercase), "{}: a field is named in quotes: {fix}", cause.word());
+            }
+        }
+        assert!(named > 30, "{named}");
+    }
 
     #[test]
     fn each_form_has_its_key_first_and_no_field_twice() {

@@ -1,7 +1,7 @@
 //! Users, teams, directories and service tokens.
 
 use super::{Fields, Noun};
-use crate::admin::pages::form::{Field, Kind};
+use crate::admin::pages::form::{Field, Kind, Source};
 
 #[rustfmt::skip]
 pub const USERS: Noun = Noun {
@@ -11,7 +11,7 @@ pub const USERS: Noun = Noun {
     add: "Add a user",
     lead: "Most users come to be at their first sign-in, by an invite or from a directory. One that is made here counts as vouched for by you.",
     platform: false,
-    columns: &[("Name", "name"), ("Administrator", "admin")],
+    columns: &[("Name", "name"), ("Administrator", "admin"), ("State", "active")],
     fields: Fields::Same(&[
         Field::new("email", "E-mail address", Kind::Text, "").fixed(),
         Field::new("name", "Name", Kind::Text, ""),
@@ -32,7 +32,7 @@ pub const TEAMS: Noun = Noun {
     fields: Fields::Same(&[
         Field::new("name", "Name", Kind::Text, "").fixed(),
         Field::new("members", "Members", Kind::Lines, "E-mail addresses, one on each line."),
-        Field::new("tokens", "Bearer tokens that belong to it", Kind::Json, r#"[{"issuer": "okta-api", "claims": {"department": "sre"}}]"#).advanced(),
+        Field::new("tokens", "Bearer tokens that belong to it", Kind::Json(r#"[{"issuer": "okta-api", "claims": {"department": "sre"}}]"#), r#"Tokens of an issuer with these claims, as a list in JSON: [{"issuer": "okta-api", "claims": {"department": "sre"}}]"#).advanced(),
     ]),
 };
 
@@ -48,9 +48,9 @@ pub const DIRECTORIES: Noun = Noun {
     fields: Fields::Same(&[
         Field::new("name", "Name", Kind::Text, "Letters, digits and hyphens.").fixed(),
         Field::new("enabled", "Enabled", Kind::Switch, "Off, its token is refused."),
-        Field::new("connection", "Connection", Kind::Text, "The connection whose unique id is this directory's externalId."),
+        Field::new("connection", "Connection", Kind::Named(&[(Source::Connections, "", "")], "None"), "The connection whose unique id is this directory's externalId."),
         Field::new("proven_domains_only", "Only addresses in proven domains", Kind::Switch, ""),
-        Field::new("group_rules", "Group rules", Kind::Json, r#"[{"group": "platform-*", "team": "platform"}]"#).advanced(),
+        Field::new("group_rules", "Group rules", Kind::Json(r#"[{"group": "platform-*", "team": "platform"}]"#), r#"What groups become, as a list in JSON: a team, or a role on a resource, like [{"group": "platform-*", "team": "platform"}, {"group": "ws-{workspace}-role-{role}", "resource": {"type": "workspace", "name": "{workspace}"}}]. Groups that no rule fits are teams of their own name."#).advanced(),
     ]),
 };
 

@@ -1,6 +1,7 @@
 //! Help with a new connection: first which provider and which protocol, then what to do there, in its own words and beside
 //! the form, with the values to copy.
 
+pub mod directories;
 mod providers;
 
 use askama::Template;
@@ -8,7 +9,11 @@ use askama_web::WebTemplate;
 use serde_json::{Value, json};
 
 use super::{caller::Caller, fields::Noun, frame::Frame, things::Place};
-use crate::{app::App, store::tenants::Tenant};
+use crate::{
+    admin::inspection,
+    app::App,
+    store::{StoreError, connections, tenants::Tenant},
+};
 use providers::{PROVIDERS, Provider};
 
 /// What to do elsewhere, beside a form.
@@ -17,47 +22,56 @@ pub struct Guide {
     /// `At Okta`.
     pub title: String,
     /// In order; may be empty.
-    pub steps: Vec<&'static str>,
-    /// Values to copy: their names there, and what they are.
-    pub copies: Vec<(&'static str, String)>,
+    pub steps: &'static [&'static str],
+    /// Values to copy.
+    pub copies: Vec<Copied>,
+}
+
+/// A value to copy.
+#[derive(Clone, Debug)]
+pub struct Copied {
+    /// What it is called here.
+    pub name: &'static str,
+    /// What it is called there, where that is something else.
+    pub there: &'static str,
+    /// What is copied.
+    pub value: String,
 }
 
 /// The guide beside this thing's form, if there is one.
-#[must_use]
-pub fn of(app: &App, tenant: &Tenant, noun: &Noun, thing: &Value) -> Option<Guide> {
+///
+/// # Errors
+/// What the database says.
+pub async fn of(app: &App, tenant: &Tenant, noun: &Noun, thing: &Value) -> Result<Option<Guide>, StoreError> {
     match noun.name {
-        "connections" => Some(of_connection(app, tenant, thing)),
-        "directories" => Some(Guide {
-            title: "At the directory".to_owned(),
-            steps: vec![
-                "Enter the SCIM URL (base URL, tenant URL) and a token of this directory.",
-                "Assign users and groups there: they appear here within minutes.",
-            ],
-            copies: vec![("SCIM URL", format!("{}/scim/v2", app.issuer()))],
-        }),
-        _ => None,
+        "connections" => Ok(Some(of_connection(app, tenant, thing))),
+        "directories" => {
+            let connection = match thing["connection"].as_str().filter(|name| !name.contains('\0')) {
+                Some(name) => connections::find_by_name(&app.db, &tenant.id, name).await?,
+                None => None,
+            };
+            Ok(Some(directories::of(app, connection.and_then(|c| c.settings.preset).as_deref())))
+        }
+        _ => Ok(None),
     }
 }
 
-fn of_connection(app: &App, tenant: &Tenant, thing: &Value) -> Guide {
+/// Of a connection.
+#[must_use]
+pub fn of_connection(app: &App, tenant: &Tenant, thing: &Value) -> Guide {
     let is_saml = thing["protocol"] == "saml";
     let provider = thing["preset"].as_str().and_then(named);
     let words = provider.and_then(|p| if is_saml { p.saml.as_ref() } else { p.oidc.as_ref() });
-    let name = thing["name"].as_str().unwrap_or("{name}");
-    let own = if thing["own_callback"] == true { format!("/{}/{name}", tenant.name) } else { String::new() };
-    let callback = format!("{}/oauth2/callback{own}", app.issuer());
-    let at = |what: &str| format!("{}/saml/{}/{name}/{what}", app.issuer(), tenant.name);
-    let copies = match (is_saml, words) {
-        (false, words) => vec![(words.map_or("Callback URL (redirect URI)", |w| w.callback), callback)],
-        (true, words) => vec![
-            (words.map_or("Callback URL (ACS URL)", |w| w.callback), callback),
-            (words.map_or("Issuer (SP entity ID)", |w| w.entity_id), at("metadata")),
-            ("Metadata of gatehouse", at("metadata")),
-            ("Single logout URL", at("slo")),
-        ],
-    };
+    let at = |what: &str| format!("{}/saml/{}/{}/{what}", app.issuer(), tenant.name, thing["name"].as_str().unwrap_or("{name}"));
+    let copied = |name, there, value| Copied { name, there, value };
+    let mut copies = vec![copied("Callback URL", words.map_or("", |w| w.callback), inspection::callback(app, tenant, thing))];
+    if is_saml {
+        copies.push(copied("Entity ID", words.map_or("", |w| w.entity_id), at("metadata")));
+        copies.push(copied("Metadata of gatehouse", "", at("metadata")));
+        copies.push(copied("Single logout URL", "", at("slo")));
+    }
     let title = format!("At {}", provider.map_or("the provider", |p| p.title));
-    Guide { title, steps: words.map(|w| w.steps.to_vec()).unwrap_or_default(), copies }
+    Guide { title, steps: words.map_or(&[], |w| w.steps), copies }
 }
 
 fn named(preset: &str) -> Option<&'static Provider> {
@@ -82,7 +96,7 @@ pub fn beginning(asked: &dyn Fn(&str) -> Option<String>) -> Option<(Value, Vec<(
     if protocol == "oidc" {
         thing["oidc"] = json!({"discover": true});
     } else {
-        thing["saml"] = json!({"sign_requests": true, "single_logout": true});
+        thing["saml"] = json!({"sign_requests": true, "single_logout": true, "offer_encryption": true});
     }
     let hidden = vec![("preset", provider.preset.to_owned()), ("protocol", protocol.to_owned())];
     Some((thing, hidden))

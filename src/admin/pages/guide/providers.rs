@@ -62,7 +62,7 @@ pub const PROVIDERS: [Provider; 14] = [
         ]),
         saml: saml("Single sign-on URL", "Audience URI (SP Entity ID)", &[
             "In the Okta admin console open Applications, Create App Integration: SAML 2.0.",
-            "Enter Single sign-on URL and Audience URI as below; choose the Name ID format Persistent.",
+            "Enter Single sign-on URL and Audience URI as below; choose the Name ID format EmailAddress, which is what is asked for here unless the advanced field NameID format says otherwise.",
             "Add attribute statements: id = user.id, email = user.email, firstName = user.firstName, lastName = user.lastName, and a group attribute statement groups.",
             "On the Sign On tab copy the Metadata URL into the form, and assign people.",
         ]),
@@ -72,13 +72,13 @@ pub const PROVIDERS: [Provider; 14] = [
         oidc: oidc("Authorized redirect URI", &[
             "In the Google Cloud console open APIs & Services, Credentials, Create credentials, OAuth client ID: Web application.",
             "Enter the authorized redirect URI below, and copy Client ID and Client secret.",
-            "The issuer is https://accounts.google.com. Name your Workspace domains among the advanced fields, so that nobody else's Google account comes in.",
+            "The issuer is https://accounts.google.com. Fill in Google Workspace domains below, one on each line: without them everybody with a Google account may come in. Google sends no groups.",
         ]),
         saml: saml("ACS URL", "Entity ID", &[
             "In the Google Admin console open Apps, Web and mobile apps, Add app, Add custom SAML app.",
             "Download the metadata, and paste the file's text into the form: Google has no metadata URL.",
             "Enter ACS URL and Entity ID as below; Name ID format EMAIL, Name ID Basic Information > Primary email.",
-            "Map Primary email to email, First name to firstName, Last name to lastName; groups have to be listed one by one. Switch the app on for your organizational units.",
+            "Map Primary email to email, First name to firstName, Last name to lastName. Under Group membership choose the groups, 75 at most, and write groups as the name of their app attribute. Switch the app on for your organizational units.",
         ]),
     },
     Provider {
@@ -115,6 +115,7 @@ pub const PROVIDERS: [Provider; 14] = [
             "In the Auth0 dashboard open Applications, Create Application, Regular Web Application.",
             "Enter the allowed callback URL below, and copy Client ID and Client Secret.",
             "The issuer is https://{tenant}.{region}.auth0.com/ or your custom domain, with the slash at its end.",
+            "Auth0 sends no groups by itself. For groups add an Action of the Login flow that sets a namespaced claim of the ID token, such as https://example.com/groups, and write that name into the advanced field Groups claim.",
         ]),
         saml: saml("Application Callback URL", "audience, in the settings", &[
             "In the Auth0 dashboard open the application's Addons tab and switch on SAML2 Web App.",
@@ -128,12 +129,13 @@ pub const PROVIDERS: [Provider; 14] = [
             "In the admin console of the realm open Clients, Create client, OpenID Connect; switch Client authentication on.",
             "Enter the valid redirect URI below, and copy the client secret of the Credentials tab.",
             "The issuer is https://{host}/realms/{realm}.",
-            "For groups add a Group Membership mapper named groups to the client's dedicated scope.",
+            "For groups add a Group Membership mapper to the client's dedicated scope: Token Claim Name groups, Full group path off (or switch Drop the slash before groups on among the advanced fields).",
         ]),
-        saml: saml("Master SAML Processing URL", "Client ID", &[
-            "In the admin console of the realm open Clients, Create client, SAML, with the Client ID below.",
-            "Enter the Master SAML Processing URL, switch Sign assertions on, and add mappers for email, firstName, lastName and groups.",
-            "The metadata URL is https://{host}/realms/{realm}/protocol/saml/descriptor.",
+        saml: saml("Valid redirect URIs, and Assertion Consumer Service POST Binding URL", "Client ID", &[
+            "Fill in the form first: the metadata URL is https://{host}/realms/{realm}/protocol/saml/descriptor. Once it is saved, open the metadata of gatehouse below and save the document as a file.",
+            "In the admin console of the realm open Clients, Import client, and choose that file: Client ID, redirect URIs, logout addresses and our signing certificate come with it. Without the certificate Keycloak refuses our signed requests.",
+            "By hand instead: Create client, SAML, with the Client ID below; the callback URL as one of the Valid redirect URIs and (under Advanced) as Assertion Consumer Service POST Binding URL; the single logout URL as Logout Service POST and Redirect Binding URL, and no Master SAML Processing URL, which would take the logout too. Under Keys import our certificate from the metadata, or switch Client signature required off there and Sign requests off in the form.",
+            "Under Settings switch Sign assertions on, with RSA_SHA256. In the client's dedicated scope add mappers for email, firstName, lastName and groups.",
         ]),
     },
     Provider {
@@ -141,12 +143,17 @@ pub const PROVIDERS: [Provider; 14] = [
         oidc: oidc("Redirect URI", &[
             "In AD FS Management open Application Groups, Add Application Group, Server application accessing a web API.",
             "Enter the redirect URI below, copy the Client Identifier, and generate a shared secret.",
-            "The issuer is https://{host}/adfs. Issue email and upn by transform rules, and permit the scopes openid, email and profile.",
+            "Under Configure Web API give the Client Identifier itself as the identifier of the web API: only then do its rules count for the ID token.",
+            "Permit the scopes openid, email, profile and allatclaims. Without allatclaims the ID token has no e-mail address, and the sign-in is refused because the scope is asked for.",
+            "On the web API's Issuance Transform Rules send E-Mail-Addresses as email, User-Principal-Name as upn, Given-Name as given_name, Surname as family_name, and Token-Groups as group, each typed as it stands here.",
+            "The issuer is https://{host}/adfs.",
         ]),
         saml: saml("SAML Assertion Consumer endpoint", "Relying party trust identifier", &[
-            "In AD FS Management open Relying Party Trusts, Add Relying Party Trust, and import the metadata of gatehouse by its URL, or enter endpoint and identifier as below.",
+            "Fill in the form first: the metadata URL is https://{host}/FederationMetadata/2007-06/FederationMetadata.xml. Once it is saved, the metadata of gatehouse below can be read.",
+            "In AD FS Management open Relying Party Trusts, Add Relying Party Trust, Claims aware, and import the metadata of gatehouse by its URL, or from a file where AD FS does not reach it. Our signing certificate comes with it, without which AD FS refuses our signed requests.",
+            "By hand instead: enter endpoint and identifier as below, and add the certificate from the metadata on the Signature tab of the trust, or switch Sign requests off in the form.",
+            "AD FS encrypts as soon as it knows our metadata, in a mode that counts only within a signed response: run Set-AdfsRelyingPartyTrust -TargetName … -SamlResponseSignature MessageAndAssertion, or switch Offer encryption off in the form before the import.",
             "Add a rule that sends LDAP attributes: E-Mail-Addresses as E-Mail Address, Given-Name, Surname, User-Principal-Name as UPN, Token-Groups as Group; and a rule that transforms E-Mail Address to Name ID with the format Email.",
-            "The metadata URL is https://{host}/FederationMetadata/2007-06/FederationMetadata.xml.",
         ]),
     },
     Provider {

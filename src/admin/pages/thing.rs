@@ -1,0 +1,123 @@
+//! The page of one thing: its form, and what belongs beside it.
+
+use axum::response::Response;
+use serde_json::Value;
+
+use super::{
+    caller::{Caller, Posted},
+    directories,
+    frame::{Frame, address},
+    guide, known,
+    sheet::Sheet,
+    things::Place,
+    trial,
+};
+use crate::{
+    admin::inspection,
+    app::App,
+    apply::single::{self, Fault},
+    error::PageError,
+    policy::finding::Finding,
+};
+
+/// The form of a thing: of a stored one (by what it is called in addresses) or a new one, with what was typed, what is wrong
+/// with it, and what goes along unseen.
+pub struct Form<'a> {
+    pub place: &'a Place,
+    pub name: Option<&'a str>,
+    pub thing: &'a Value,
+    pub posted: Option<&'a Posted>,
+    pub faults: &'a [Fault],
+    pub hidden: &'a [(&'static str, String)],
+    pub findings: Option<&'a [Finding]>,
+}
+
+impl<'a> Form<'a> {
+    /// With nothing typed yet.
+    #[must_use]
+    pub fn blank(place: &'a Place, name: Option<&'a str>, thing: &'a Value, hidden: &'a [(&'static str, String)]) -> Self {
+        Self { place, name, thing, posted: None, faults: &[], hidden, findings: None }
+    }
+
+    fn is_of_connection(&self) -> bool {
+        self.place.key == single::Noun::Connections
+    }
+
+    /// Of a draft of a connection, where a set-up link for it is made.
+    fn setup(&self) -> Option<(String, &'static str)> {
+        let name = self.name.filter(|_| self.is_of_connection() && self.thing["enabled"] == false)?;
+        let href = format!("{}?connection={name}", address(&self.place.tenant.name, "setup-links"));
+        Some((href, "Let the customer's own administrator fill this in …"))
+    }
+
+    /// What else can be done with it, or where it leads.
+    fn also(&self) -> Option<(String, &'static str)> {
+        let name = self.name?;
+        match self.place.key {
+            single::Noun::ServiceTokens => Some((format!("{}/token", self.place.path(name)), "Make a new token …")),
+            single::Noun::Directories => {
+                let connection = self.thing["connection"].as_str()?;
+                Some((format!("{}/{connection}", address(&self.place.tenant.name, "connections")), "Its connection …"))
+            }
+            _ => self.setup(),
+        }
+    }
+
+    /// What its administrator must not overlook.
+    async fn notices(&self, app: &App) -> Result<Vec<String>, PageError> {
+        let Some(name) = self.name.filter(|_| self.is_of_connection()) else { return Ok(Vec::new()) };
+        let tenant = &self.place.tenant;
+        let untested = trial::notice(app, tenant, name).await?.map(str::to_owned);
+        let standing = inspection::standing(app, tenant, self.thing).await?.into_iter().map(|finding| finding.text);
+        Ok(untested.into_iter().chain(standing).collect())
+    }
+
+    /// The page; with faults 422.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn page(&self, app: &App, caller: &Caller) -> Result<Response, PageError> {
+        let (place, noun) = (self.place, self.place.noun);
+        let is_tenant = place.key == single::Noun::Tenant;
+        let title = match self.name {
+            Some(_) if is_tenant => noun.title.to_owned(),
+            Some(_) => self.thing[noun.key].as_str().unwrap_or_default().to_owned(),
+            None => noun.add.to_owned(),
+        };
+        let back = if is_tenant { (address(&place.tenant.name, ""), "Overview") } else { (place.list(), noun.title) };
+        let test = self.name.filter(|_| self.is_of_connection()).map(|name| format!("{}/test", place.path(name)));
+        let section = match self.name {
+            Some(name) => directories::section(app, place, name).await?,
+            None => None,
+        };
+        let delete = match self.name {
+            Some(_) if is_tenant => caller.operator.is_platform().then(|| format!("{}/delete", place.list())),
+            name => name.map(|name| format!("{}/delete", place.path(name))),
+        };
+        let below = match self.name.filter(|_| self.is_of_connection()) {
+            Some(name) => Some(directories::of_connection(app, &place.tenant, name).await?),
+            None => None,
+        };
+        let sheet = Sheet {
+            noun,
+            back,
+            action: &self.name.map_or_else(|| place.list(), |name| place.form(name)),
+            thing: self.thing,
+            posted: self.posted,
+            faults: self.faults,
+            hidden: self.hidden,
+            guide: guide::of(app, &place.tenant, noun, self.thing).await?,
+            known: known::known(app, &place.tenant, noun, self.thing).await?,
+            below,
+            section,
+            is_stored: self.name.is_some(),
+            check: inspection::covers(place.key).then(|| format!("{}/check", place.path(self.name.unwrap_or("new")))),
+            findings: self.findings,
+            delete: delete.as_deref(),
+            also: self.also(),
+            test: test.as_deref(),
+            notices: self.notices(app).await?,
+        };
+        Ok(sheet.page(&Frame::of_tenant(app, caller, &place.tenant, noun.name, title)))
+    }
+}

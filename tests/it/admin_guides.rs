@@ -1,0 +1,187 @@
+//! Forms that can say everything a promise names, mark what is missing, and know the provider that they are for.
+
+use gatehouse::{apply::single::Noun, store::users};
+use serde_json::json;
+
+use crate::{
+    admin_pages::{Desk, STATE},
+    browser::Answer,
+    on_both,
+    world::Backend,
+};
+
+on_both!(
+    what_is_missing_is_said_beside_its_field,
+    an_issuer_can_sign_browsers_in_to_a_site,
+    what_empty_fields_mean_is_said,
+    who_could_come_in_is_said_beforehand,
+    a_directory_is_guided_by_its_connections_provider,
+);
+
+fn marked(answer: &Answer, field: &str) -> bool {
+    answer.body.contains(&format!("id=\"{field}-error\""))
+}
+
+fn is_open(answer: &Answer, fold: &str) -> bool {
+    answer.body.contains(&format!("<details open>\n<summary>{fold}</summary>"))
+}
+
+async fn what_is_missing_is_said_beside_its_field(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = desk.ada().await;
+    let new = "/admin/acme/connections/new?preset=custom_oidc&protocol=oidc";
+    let chosen = [("preset", "custom_oidc"), ("protocol", "oidc")];
+    let answer = desk.fill(&mut ada, new, "/admin/acme/connections", &chosen).await;
+    assert_eq!(answer.status, 422, "{}", answer.body);
+    let endpoints = ["oidc-authorization_endpoint", "oidc-token_endpoint", "oidc-jwks_uri"];
+    for field in ["name", "oidc-issuer", "oidc-client_id"].into_iter().chain(endpoints) {
+        assert!(marked(&answer, field), "{field}: {}", answer.body);
+    }
+    assert!(answer.body.contains("See the fields that are marked."), "nothing is said elsewhere: {}", answer.body);
+    assert!(is_open(&answer, "Endpoints, where they are not discovered"), "{}", answer.body);
+    assert!(!is_open(&answer, "Advanced fields"));
+    let discovered: Vec<_> = chosen.into_iter().chain([("oidc.discover", "on")]).collect();
+    let answer = desk.fill(&mut ada, new, "/admin/acme/connections", &discovered).await;
+    assert!(marked(&answer, "oidc-issuer") && !endpoints.iter().any(|field| marked(&answer, field)), "{}", answer.body);
+
+    let saml = [("preset", "okta"), ("protocol", "saml"), ("name", "s")];
+    let answer = desk.fill(&mut ada, "/admin/acme/connections/new?preset=okta&protocol=saml", "/admin/acme/connections", &saml).await;
+    assert!(answer.status == 422 && marked(&answer, "saml-metadata_url"), "{}", answer.body);
+
+    let (new, issuers) = ("/admin/acme/trusted_issuers/new", "/admin/acme/trusted_issuers");
+    let answer = desk.fill(&mut ada, new, issuers, &[("oauth_client.client_id", "x")]).await;
+    for field in ["name", "issuer", "audience", "jwks_uri", "oauth_client-authorization_endpoint", "oauth_client-token_endpoint"] {
+        assert!(marked(&answer, field), "{field}: {}", answer.body);
+    }
+    assert!(is_open(&answer, "OAuth2 client configuration"), "{}", answer.body);
+}
+
+async fn an_issuer_can_sign_browsers_in_to_a_site(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    users::set_platform(&desk.app.db, &desk.user_id("ada@acme.example").await, true, desk.clock.now()).await.unwrap();
+    let mut ada = desk.ada().await;
+    let path = "/admin/acme/trusted_issuers/idp";
+    let fields = [
+        ("enabled", "on"),
+        ("issuer", "https://idp.example"),
+        ("audience", "api"),
+        ("jwks_uri", "https://idp.example/keys"),
+        ("oauth_client.client_id", "site"),
+        ("oauth_client.client_secret", "site-secret"),
+        ("oauth_client.authorization_endpoint", "https://idp.example/authorize"),
+        ("oauth_client.token_endpoint", "https://idp.example/token"),
+        ("oauth_client.scopes", "openid email"),
+        ("clock_tolerance", "1m"),
+        ("max_token_age", "30m"),
+    ];
+    let answer = desk.fill(&mut ada, path, path, &fields).await;
+    assert_eq!(answer.location(), Some(format!("{path}?done=saved").as_str()), "{}", answer.body);
+    let stored = desk.stored(Noun::TrustedIssuers, "idp").await.unwrap();
+    assert_eq!(stored["oauth_client"]["scopes"], json!(["openid", "email"]));
+    assert_eq!((&stored["secrets"], &stored["max_token_age"]), (&json!(["oauth_client.client_secret"]), &json!(1800)));
+    let page = ada.get(&desk.at(path)).await;
+    assert!(page.body.contains("value=\"openid email\"") && !page.body.contains("site-secret"), "{}", page.body);
+    assert!(is_open(&page, "OAuth2 client configuration"), "{}", page.body);
+
+    let site = ada.get(&desk.at("/admin/acme/sites/wiki")).await;
+    for option in ["<option value=\"client:web\">Over gatehouse, as the application web", "<option value=\"issuer:idp\">At the issuer idp"] {
+        assert!(site.body.contains(option), "{option}: {}", site.body);
+    }
+    let fields = [
+        ("enabled", "on"),
+        ("hosts", "wiki.example"),
+        ("issuers", "idp"),
+        ("login", "issuer:idp"),
+        ("resource.type", "model"),
+        ("resource.name", "gpt"),
+        ("role", "viewer"),
+        ("scopes", "wiki:read"),
+        ("identity.method", "jwt_header"),
+        ("claims.0.name", "email"),
+        ("claims.0.values", "*@acme.example"),
+    ];
+    let path = "/admin/acme/sites/wiki";
+    let answer = desk.fill(&mut ada, path, path, &fields).await;
+    assert_eq!(answer.location(), Some(format!("{path}?done=saved").as_str()), "{}", answer.body);
+    let stored = desk.stored(Noun::Sites, "wiki").await.unwrap();
+    assert_eq!((&stored["login"], &stored["role"]), (&json!({"issuer": "idp"}), &json!("viewer")));
+    assert_eq!((&stored["resource"], &stored["access_cookie"]), (&json!({"type": "model", "name": "gpt"}), &json!(false)));
+    assert_eq!((&stored["identity"]["method"], &stored["scopes"]), (&json!("jwt_header"), &json!(["wiki:read"])));
+    let shown = ada.get(&desk.at(path)).await;
+    assert!(shown.body.contains("<option value=\"issuer:idp\" selected>"), "{}", shown.body);
+
+    // Whose identity provider is chosen, not typed.
+    let form = ada.get(&desk.at("/admin/acme/external_identities/new")).await;
+    assert!(form.body.contains("<select id=\"issuer\"") && form.body.contains("<option value=\"idp\">idp"), "{}", form.body);
+    let list = ada.get(&desk.at("/admin/acme/users")).await;
+    assert!(list.body.contains("<th scope=\"col\">E-mail address</th><th scope=\"col\">Name</th>"), "{}", list.body);
+    assert!(list.body.contains("<td><bdi>Active</bdi></td>"), "{}", list.body);
+}
+
+async fn what_empty_fields_mean_is_said(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = desk.ada().await;
+    let form = ada.get(&desk.at("/admin/acme/connections/new?preset=entra&protocol=oidc")).await;
+    for says in ["Empty: email, else preferred_username.", "Empty: oid.", "Empty: openid profile email."] {
+        assert!(form.body.contains(says), "{says}: {}", form.body);
+    }
+    let wrong = [("name", "x"), ("tokens", "okta")];
+    let answer = desk.fill(&mut ada, "/admin/acme/teams/new", "/admin/acme/teams", &wrong).await;
+    assert!(answer.status == 422 && answer.body.contains("this cannot be read as JSON (at line 1, column 1); write it like"), "{}", answer.body);
+}
+
+async fn who_could_come_in_is_said_beforehand(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = desk.ada().await;
+    let (path, nobody) = ("/admin/acme/connections/okta", "nobody new can come in");
+    assert!(!ada.get(&desk.at(path)).await.body.contains(nobody), "its domain is proven");
+    desk.apply(&STATE.replace("  domains: [acme.example]\n", "  domains: []\n")).await;
+    let page = ada.get(&desk.at(path)).await;
+    assert!(page.body.contains(nobody), "{}", page.body);
+    let typed = [("enabled", "on"), ("oidc.client_id", "gatehouse"), ("email_trust", "domain")];
+    let checked = desk.fill(&mut ada, path, &format!("{path}/check"), &typed).await;
+    assert!(checked.body.contains(&format!("and there is none: {nobody}")), "{}", checked.body);
+    let otherwise = [("enabled", "on"), ("oidc.client_id", "gatehouse"), ("email_trust", "verified")];
+    let checked = desk.fill(&mut ada, path, &format!("{path}/check"), &otherwise).await;
+    let (_, findings) = checked.body.split_once("id=\"findings\"").unwrap();
+    assert!(!findings.contains(nobody), "{}", checked.body);
+
+    // Google lets everybody in unless its domains are named.
+    let google = |domains: &'static str| {
+        [
+            ("preset", "google"),
+            ("protocol", "oidc"),
+            ("name", "google"),
+            ("enabled", "on"),
+            ("oidc.client_id", "g"),
+            ("oidc.issuer", "https://accounts.google.com"),
+            ("oidc.discover", "on"),
+            ("oidc.hosted_domains", domains),
+        ]
+    };
+    let new = "/admin/acme/connections/new?preset=google&protocol=oidc";
+    let answer = desk.fill(&mut ada, new, "/admin/acme/connections", &google("")).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let (path, everybody) = ("/admin/acme/connections/google", "everybody with a Google account may come in.");
+    assert!(ada.get(&desk.at(path)).await.body.contains(&format!("named: {everybody}")));
+    let answer = desk.fill(&mut ada, path, path, &google("acme.example")).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    assert!(!ada.get(&desk.at(path)).await.body.contains(&format!("named: {everybody}")));
+}
+
+async fn a_directory_is_guided_by_its_connections_provider(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = desk.ada().await;
+    let page = ada.get(&desk.at("/admin/acme/directories/people")).await;
+    for says in ["At Okta, for users and groups", "SCIM connector base URL", "href=\"/admin/acme/connections/okta\""] {
+        assert!(page.body.contains(says), "{says}: {}", page.body);
+    }
+    let page = ada.get(&desk.at("/admin/acme/connections/okta")).await;
+    assert!(page.body.contains("href=\"/admin/acme/directories/people/token\"") && page.body.contains("/scim/v2"), "{}", page.body);
+    desk.apply(&STATE.replace("{name: people, connection: okta}", "{name: people}")).await;
+    let page = ada.get(&desk.at("/admin/acme/connections/okta")).await;
+    assert!(page.body.contains("href=\"/admin/acme/directories/new?connection=okta\""), "{}", page.body);
+    let form = ada.get(&desk.at("/admin/acme/directories/new?connection=okta")).await;
+    assert!(form.body.contains("<option value=\"okta\" selected>"), "{}", form.body);
+    assert!(ada.get(&desk.at("/admin/acme/directories/people")).await.body.contains("At the directory"));
+}
