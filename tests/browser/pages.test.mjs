@@ -107,7 +107,7 @@ async function routes() {
   const files = await readdir(new URL(`../../src/${fields}`, import.meta.url));
   const nouns = (await Promise.all(files.filter((file) => file !== 'mod.rs').map((file) => source(`${fields}/${file}`))))
     .flatMap((text) => [...text.matchAll(/\bname: "(\w+)",\s+key:/g)].map(([, name]) => name)).filter((name) => name !== 'settings' && name !== 'invites');
-  const all = [...(await source('admin/pages/mod.rs')).matchAll(/"(\/admin[^"\s]*)"[^"]*?\bget\(/g)].map(([, route]) => route);
+  const all = [...(await source('admin/pages/mod.rs')).matchAll(/"(\/admin[^"\s]*)",\s*(?:\|r\|\s*r\.)?get\(/g)].map(([, route]) => route);
   assert.ok(nouns.length > 10 && all.length > 40, `${nouns} ${all}`);
   const shape = (route) => route.replaceAll(/\{\w+\}/g, '{}');
   const own = new Set(all.map(shape));

@@ -44,7 +44,7 @@ pub const DIRECTORIES: Noun = Noun {
     add: "Add a directory",
     lead: "A directory pushes users and groups over SCIM 2.0.",
     platform: false,
-    columns: &[("Connection", "connection")],
+    columns: &[],
     fields: Fields::Same(&[
         Field::new("name", "Name", Kind::Text, "Letters, digits and hyphens.").fixed(),
         Field::new("enabled", "Enabled", Kind::Switch, "Off, its token is refused."),
