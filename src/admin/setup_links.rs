@@ -98,7 +98,7 @@ pub async fn issue(
     // What is in use is not a guest's: a new token of theirs would end the one that a live directory pushes with.
     if wish.directory && there.as_ref().is_some_and(|connection| connection.enabled) {
         let why = "people sign in over this connection: switch it off first, or make the directory's token on its own page";
-        return Ok(Err(("directory", why.to_owned())));
+        return Ok(Err(("connection", why.to_owned())));
     }
     if setup_links::count_open(&mut tx, &tenant.id, now).await? >= setup_links::MOST_OPEN {
         let why = format!("{} links are open: revoke those that are not needed", setup_links::MOST_OPEN);
