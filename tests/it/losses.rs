@@ -141,7 +141,7 @@ async fn an_application_and_an_organisation(backend: Backend) {
     );
     let gpt = api.ask("DELETE", "tenants/acme/resources/model:gpt", None).await;
     assert_eq!((gpt.status, &gpt.json()["lost"]), (409, &json!(["the role manager of external identity svc"])));
-    let acme = api.ask("DELETE", "tenants/acme", None).await;
+    let acme = api.ask("DELETE", "tenants/acme?force=true", None).await;
     let lost = acme.json()["lost"].clone();
     for line in
         ["2 users", "2 connections", "1 client", "1 team", "2 trusted issuers", "2 external identities", "1 resource", "1 site"]
