@@ -30,7 +30,8 @@ use crate::{
 use super::desired::TenantFile;
 
 /// What an administrator of a tenant is told, and nothing of whose it is.
-const TAKEN: &str = "tokens of this issuer are another organisation's here: ask whoever runs this deployment to trust it for yours";
+const TAKEN: &str =
+    "tokens of this issuer are another organisation's here: ask whoever runs this deployment to trust it for yours";
 
 /// The same of an issuer that serves everybody.
 const SHARED: &str = "tokens of this issuer for this audience are another organisation's here: choose an audience of your own, or \

@@ -170,7 +170,9 @@ async fn verify_assertion(app: &App, client: &Client, jwt: &str) -> Result<Resul
     let claims = match verify(jwt, keys.as_ref(), &rules, now).await {
         Ok(claims) => claims,
         // That says nothing of the client, and is none of its failures.
-        Err(e) if e.is_unasked() => return Err(ApiError::of_others(e.to_string(), format!("client {:?}: {}", client.id, e.detail()))),
+        Err(e) if e.is_unasked() => {
+            return Err(ApiError::of_others(e.to_string(), format!("client {:?}: {}", client.id, e.detail())));
+        }
         Err(e) => return Ok(Err(e.detail())),
     };
     if claims.text("sub") != Some(client.id.as_str()) {

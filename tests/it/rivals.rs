@@ -86,10 +86,11 @@ async fn an_answer_is_no_guess_cold_or_warm(backend: Backend) {
     world.identity("ours", json!({})).await;
     let copied = async |keys: usize, audience: &str| {
         let (jwks, audience) = (json!({"keys": key(keys).public()}), audience.to_owned());
-        world.trust("other", &audience.replace("https://", ""), |s| {
-            (s.jwks_uri, s.jwks, s.audience) = (None, Some(jwks), vec![audience.clone()]);
-        })
-        .await
+        world
+            .trust("other", &audience.replace("https://", ""), |s| {
+                (s.jwks_uri, s.jwks, s.audience) = (None, Some(jwks), vec![audience.clone()]);
+            })
+            .await
     };
     let theirs = copied(0, API).await;
     let (token, resource) = (world.token(json!({})), json!({"type": "model", "name": "gpt"}));

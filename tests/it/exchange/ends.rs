@@ -33,10 +33,13 @@ async fn it_stands_on_what_it_was_judged_by(backend: Backend) {
     let world = world(backend).await;
     let (asked, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (seen, may) = (Arc::clone(&asked), Arc::clone(&go));
-    let slow = axum::Router::new().fallback(move || async move {
-        seen.notify_one();
-        may.notified().await;
-        axum::Json(json!({"keys": key(0).public()}))
+    let slow = axum::Router::new().fallback(move || {
+        let (seen, may) = (Arc::clone(&seen), Arc::clone(&may));
+        async move {
+            seen.notify_one();
+            may.notified().await;
+            axum::Json(json!({"keys": key(0).public()}))
+        }
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let jwks_uri = Some(format!("http://{}/jwks", listener.local_addr().unwrap()));

@@ -80,9 +80,7 @@ async fn envoy_is_told_what_to_remove(backend: Backend) {
     assert_eq!(ask(Dialect::Forward, "app.example").await, None);
     // A token that comes in a header of its own goes no further either, also where anybody may pass.
     world.okta(json!({"header_key": "X-Okta-Token"})).await;
-    world
-        .site("keyed", json!({"hosts": ["keyed.example"], "issuers": ["gatehouse", "okta"], "public_paths": ["/open"]}))
-        .await;
+    world.site("keyed", json!({"hosts": ["keyed.example"], "issuers": ["gatehouse", "okta"], "public_paths": ["/open"]})).await;
     let (_, token) = bearer(&super::foreign(json!({})));
     let token = token.replace("Bearer ", "");
     for (target, named) in [("/", Some("okta/00u1")), ("/open", Some(""))] {
