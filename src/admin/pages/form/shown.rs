@@ -222,4 +222,3 @@ fn text_of(field: &Field, stored: &Value) -> String {
         (_, Some(value)) => line(value),
     }
 }
-
