@@ -99,7 +99,8 @@ pub async fn run(
     now: i64,
 ) -> Result<Plan, Vec<Problem>> {
     let tenants = parse(file)?;
-    let whole = |e: StoreError| vec![Problem { origin: file.origin.to_owned(), line: 1, column: 1, text: e.to_string(), missing: None }];
+    let whole =
+        |e: StoreError| vec![Problem { origin: file.origin.to_owned(), line: 1, column: 1, text: e.to_string(), missing: None }];
     let passwords::Prepared { hashed, memo } = passwords::prepare(db, sealer, hashing, &tenants).await.map_err(whole)?;
     let mut tx = db.begin().await.map_err(whole)?;
     let actor = options.actor.cloned().unwrap_or_else(|| Actor::apply(Via::File));

@@ -45,12 +45,14 @@ async fn what_is_missing_is_said_beside_its_field(backend: Backend) {
     assert!(marked(&answer, "oidc-issuer") && !endpoints.iter().any(|field| marked(&answer, field)), "{}", answer.body);
 
     let saml = [("preset", "okta"), ("protocol", "saml"), ("name", "s")];
-    let answer = desk.fill(&mut ada, "/admin/acme/connections/new?preset=okta&protocol=saml", "/admin/acme/connections", &saml).await;
+    let answer =
+        desk.fill(&mut ada, "/admin/acme/connections/new?preset=okta&protocol=saml", "/admin/acme/connections", &saml).await;
     assert!(answer.status == 422 && marked(&answer, "saml-metadata_url"), "{}", answer.body);
 
     let (new, issuers) = ("/admin/acme/trusted_issuers/new", "/admin/acme/trusted_issuers");
     let answer = desk.fill(&mut ada, new, issuers, &[("oauth_client.client_id", "x")]).await;
-    for field in ["name", "issuer", "audience", "jwks_uri", "oauth_client-authorization_endpoint", "oauth_client-token_endpoint"] {
+    for field in ["name", "issuer", "audience", "jwks_uri", "oauth_client-authorization_endpoint", "oauth_client-token_endpoint"]
+    {
         assert!(marked(&answer, field), "{field}: {}", answer.body);
     }
     assert!(is_open(&answer, "OAuth2 client configuration"), "{}", answer.body);
@@ -84,7 +86,9 @@ async fn an_issuer_can_sign_browsers_in_to_a_site(backend: Backend) {
     assert!(is_open(&page, "OAuth2 client configuration"), "{}", page.body);
 
     let site = ada.get(&desk.at("/admin/acme/sites/wiki")).await;
-    for option in ["<option value=\"client:web\">Over gatehouse, as the application web", "<option value=\"issuer:idp\">At the issuer idp"] {
+    for option in
+        ["<option value=\"client:web\">Over gatehouse, as the application web", "<option value=\"issuer:idp\">At the issuer idp"]
+    {
         assert!(site.body.contains(option), "{option}: {}", site.body);
     }
     let fields = [
@@ -127,7 +131,11 @@ async fn what_empty_fields_mean_is_said(backend: Backend) {
     }
     let wrong = [("name", "x"), ("tokens", "okta")];
     let answer = desk.fill(&mut ada, "/admin/acme/teams/new", "/admin/acme/teams", &wrong).await;
-    assert!(answer.status == 422 && answer.body.contains("this cannot be read as JSON (at line 1, column 1); write it like"), "{}", answer.body);
+    assert!(
+        answer.status == 422 && answer.body.contains("this cannot be read as JSON (at line 1, column 1); write it like"),
+        "{}",
+        answer.body
+    );
 }
 
 async fn who_could_come_in_is_said_beforehand(backend: Backend) {
@@ -177,7 +185,11 @@ async fn a_directory_is_guided_by_its_connections_provider(backend: Backend) {
         assert!(page.body.contains(says), "{says}: {}", page.body);
     }
     let page = ada.get(&desk.at("/admin/acme/connections/okta")).await;
-    assert!(page.body.contains("href=\"/admin/acme/directories/people/token\"") && page.body.contains("/scim/v2"), "{}", page.body);
+    assert!(
+        page.body.contains("href=\"/admin/acme/directories/people/token\"") && page.body.contains("/scim/v2"),
+        "{}",
+        page.body
+    );
     desk.apply(&STATE.replace("{name: people, connection: okta}", "{name: people}")).await;
     let page = ada.get(&desk.at("/admin/acme/connections/okta")).await;
     assert!(page.body.contains("href=\"/admin/acme/directories/new?connection=okta\""), "{}", page.body);

@@ -107,8 +107,7 @@ pub async fn of_connection(app: &App, tenant: &Tenant, connection: &str) -> Resu
     let found = connections::find_by_name(&app.db, &tenant.id, connection).await?;
     let own = all.into_iter().filter(|d| d.connection_id.is_some() && d.connection_id.as_ref() == found.as_ref().map(|c| &c.id));
     let names: Vec<String> = own.map(|directory| directory.name).collect();
-    let section =
-        OfConnection { url: base_url(app), list: address(&tenant.name, NOUN), connection, directories: &names };
+    let section = OfConnection { url: base_url(app), list: address(&tenant.name, NOUN), connection, directories: &names };
     section.render().map_err(|e| PageError::internal(e.to_string()))
 }
 

@@ -120,7 +120,12 @@ mod tests {
         for (preset, protocol, path, says) in [
             ("entra", "oidc", "unique_id_claim", "Empty: oid."),
             ("entra", "oidc", "email_claim", "Empty: email, else preferred_username."),
-            ("entra", "oidc", "email_trust", "As the provider's kind suggests: it counts in a proven domain of the organisation alone."),
+            (
+                "entra",
+                "oidc",
+                "email_trust",
+                "As the provider's kind suggests: it counts in a proven domain of the organisation alone.",
+            ),
             ("okta", "oidc", "oidc.scopes", "Empty: openid profile email groups."),
             ("okta", "saml", "saml.name_id_format", "Empty: emailAddress."),
             ("custom_saml", "saml", "saml.name_id_format", "Empty: none is asked for."),

@@ -372,7 +372,8 @@ impl Noun {
             let mut thing: Map<String, Value> = on.map(|on| (on.to_owned(), true.into())).collect();
             // A connection's page leads here.
             if let Some(connection) = asked("connection").filter(|_| self.name == "directories") {
-                thing.extend([("name", &connection), ("connection", &connection)].map(|(k, v)| (k.to_owned(), v.as_str().into())));
+                thing
+                    .extend([("name", &connection), ("connection", &connection)].map(|(k, v)| (k.to_owned(), v.as_str().into())));
             }
             return Some((thing.into(), Vec::new()));
         }

@@ -150,7 +150,11 @@ fn pins(f: &mut Fields<'_, '_>, issuer_at: At, settings: &mut IssuerSettings) {
             }
         }
         [] if settings.pins_issuer() => {}
-        [] => context.missing(f.at, "issuer", "issuer is missing: give the value of iss, byte for byte, or `any` to accept any issuer"),
+        [] => context.missing(
+            f.at,
+            "issuer",
+            "issuer is missing: give the value of iss, byte for byte, or `any` to accept any issuer",
+        ),
         names if names.iter().any(|name| name == ANY) => context.problem(issuer_at, "issuer: any stands alone, or not at all"),
         names => {
             if settings.issuer.is_some() && !settings.issuers().eq(names) {

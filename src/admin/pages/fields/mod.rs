@@ -34,7 +34,11 @@ pub struct Noun {
 enum Fields {
     Same(&'static [Field]),
     /// A connection's: OpenID Connect's, the same of Google, and SAML's.
-    OfConnection { oidc: &'static [Field], google: &'static [Field], saml: &'static [Field] },
+    OfConnection {
+        oidc: &'static [Field],
+        google: &'static [Field],
+        saml: &'static [Field],
+    },
 }
 
 impl Noun {

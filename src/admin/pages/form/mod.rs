@@ -212,4 +212,3 @@ fn named(namings: &[Naming], text: &str) -> Value {
         _ => Value::String(text.to_owned()),
     }
 }
-

@@ -231,4 +231,3 @@ fn text_of(field: &Field, stored: &Value) -> String {
         (_, Some(value)) => line(value),
     }
 }
-
