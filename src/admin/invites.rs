@@ -162,11 +162,9 @@ fn refused(e: InviteError) -> ApiError {
             retry_after = Some(*seconds);
             Code::SlowDown
         }
-        InviteError::Email(_)
-        | InviteError::Name
-        | InviteError::Team(..)
-        | InviteError::Group(_)
-        | InviteError::Lifetime => Code::InvalidRequest,
+        InviteError::Email(_) | InviteError::Name | InviteError::Team(..) | InviteError::Group(_) | InviteError::Lifetime => {
+            Code::InvalidRequest
+        }
     };
     ApiError { retry_after, ..ApiError::from(error(code, e.to_string())) }
 }

@@ -344,7 +344,7 @@ fn what_trust_rests_on_is_judged_at_its_place() {
     let expected = [
         "4:5: issuer is missing: give the value of iss, byte for byte, or `any`",
         "4:5: audience is missing: give the values of aud",
-        "5:5: audience: any stands alone",
+        "5:38: audience: any stands alone",
         "6:12: gatehouse stands for our own tokens; choose another name",
         "6:77: algorithms names \"HS256\": with a shared secret",
         "6:77: algorithms names none: tokens without a signature",

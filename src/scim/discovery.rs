@@ -17,12 +17,12 @@ use crate::app::App;
 
 /// `GET /ServiceProviderConfig`.
 pub async fn service_provider_config(State(app): State<App>) -> Response {
-    reply(StatusCode::OK, &schema::service_provider_config(&base(&app)))
+    reply(StatusCode::OK, schema::service_provider_config(&base(&app)))
 }
 
 /// `GET /ResourceTypes`.
 pub async fn resource_types(State(app): State<App>) -> Response {
-    reply(StatusCode::OK, &schema::resource_types(&base(&app)))
+    reply(StatusCode::OK, schema::resource_types(&base(&app)))
 }
 
 /// `GET /ResourceTypes/{name}`.
@@ -33,7 +33,7 @@ pub async fn resource_type(State(app): State<App>, Path(name): Path<String>) -> 
 
 /// `GET /Schemas`.
 pub async fn schemas(State(app): State<App>) -> Response {
-    reply(StatusCode::OK, &schema::schemas(&base(&app)))
+    reply(StatusCode::OK, schema::schemas(&base(&app)))
 }
 
 /// `GET /Schemas/{id}`.

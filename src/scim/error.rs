@@ -88,7 +88,7 @@ impl IntoResponse for ScimError {
         let (challenge, retry_after) = (self.challenge, self.retry_after);
         let fault = self.told();
         let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = reply(status, &fault.body());
+        let mut response = reply(status, fault.body());
         if challenge {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -120,7 +120,7 @@ pub async fn dress(response: Response) -> Response {
         status if status.is_server_error() => "something went wrong on our side; look at what there is before you try again",
         _ => "the request cannot be understood",
     };
-    let mut answer = reply(status, &Fault::new(status.as_u16(), detail).body());
+    let mut answer = reply(status, Fault::new(status.as_u16(), detail).body());
     let allowed = response.headers().get(header::ALLOW).cloned();
     answer.headers_mut().extend(allowed.map(|methods| (header::ALLOW, methods)));
     answer

@@ -124,7 +124,8 @@ pub async fn offered(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Conne
 /// What the database says.
 pub async fn serving(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<std::result::Result<Connection, Damaged>>> {
     let all = "SELECT * FROM connections WHERE protocol = 'oidc' AND NOT login_enabled ORDER BY created_at, id";
-    let of_one = "SELECT * FROM connections WHERE tenant_id = $1 AND protocol = 'oidc' AND NOT login_enabled ORDER BY created_at, id";
+    let of_one =
+        "SELECT * FROM connections WHERE tenant_id = $1 AND protocol = 'oidc' AND NOT login_enabled ORDER BY created_at, id";
     let read = |row: Stored| {
         let damaged = Damaged::new(&row.id, &row.tenant_id, &row.name, row.enabled);
         Connection::try_from(row).map_err(|e| damaged.because(&e))

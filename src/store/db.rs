@@ -19,11 +19,7 @@ use sqlx::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::{
-    audit::Ledger,
-    revisions::News,
-    statement::Statement,
-};
+use super::{audit::Ledger, revisions::News, statement::Statement};
 
 /// What can go wrong in the store.
 #[derive(Debug, thiserror::Error)]

@@ -101,10 +101,7 @@ pub async fn of_team(on: impl Into<On<'_>>, team_id: &str) -> Result<Vec<Mapping
 ///
 /// # Errors
 /// What the database says.
-pub async fn all(
-    on: impl Into<On<'_>>,
-    tenant_id: Option<&str>,
-) -> Result<Vec<std::result::Result<Mapping, (Source, String)>>> {
+pub async fn all(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<std::result::Result<Mapping, (Source, String)>>> {
     let all = "SELECT * FROM mappings ORDER BY created_at, id";
     let of_one = "SELECT * FROM mappings WHERE tenant_id = $1 ORDER BY created_at, id";
     let rows = on.into().all_of::<Stored>(tenant_id, of_one, all).await?.into_iter().filter_map(Stored::read);

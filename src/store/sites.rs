@@ -139,7 +139,12 @@ pub async fn at_name(on: impl Into<On<'_>>, name: &str) -> Result<Vec<Place>> {
 /// # Errors
 /// What the database says.
 pub async fn give_up(on: impl Into<On<'_>>, id: &str) -> Result<()> {
-    on.into().publish("DELETE FROM site_places WHERE site_id = $1 RETURNING (SELECT tenant_id FROM sites WHERE id = site_id)", params![id]).await?;
+    on.into()
+        .publish(
+            "DELETE FROM site_places WHERE site_id = $1 RETURNING (SELECT tenant_id FROM sites WHERE id = site_id)",
+            params![id],
+        )
+        .await?;
     Ok(())
 }
 

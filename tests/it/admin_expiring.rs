@@ -104,8 +104,8 @@ async fn tokens_of_the_api_end_too(backend: Backend) {
     );
     desk.sql(sql.leak()).await;
     let sql = format!(
-        "INSERT INTO setup_links (id, link_hash, tenant_id, connection, with_directory, with_domain, made_by, created_at, expires_at) \
-         VALUES ('l', 'h', '{tenant}', 'wanted', FALSE, FALSE, 'ada', {now}, {})",
+        "INSERT INTO setup_links (id, link_hash, tenant_id, connection, with_directory, with_domain, made_by, maker_id, created_at, expires_at) \
+         VALUES ('l', 'h', '{tenant}', 'wanted', FALSE, FALSE, 'ada', '{id}', {now}, {})",
         now + 3 * 86_400 + 5
     );
     desk.sql(sql.leak()).await;

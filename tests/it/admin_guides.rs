@@ -99,7 +99,6 @@ async fn an_issuer_can_sign_browsers_in_to_a_site(backend: Backend) {
         ("resource.type", "model"),
         ("resource.name", "gpt"),
         ("role", "viewer"),
-        ("scopes", "wiki:read"),
         ("identity.method", "jwt_header"),
         ("claims.0.name", "email"),
         ("claims.0.values", "*@acme.example"),
@@ -110,7 +109,7 @@ async fn an_issuer_can_sign_browsers_in_to_a_site(backend: Backend) {
     let stored = desk.stored(Noun::Sites, "wiki").await.unwrap();
     assert_eq!((&stored["login"], &stored["role"]), (&json!({"issuer": "idp"}), &json!("viewer")));
     assert_eq!((&stored["resource"], &stored["access_cookie"]), (&json!({"type": "model", "name": "gpt"}), &json!(false)));
-    assert_eq!((&stored["identity"]["method"], &stored["scopes"]), (&json!("jwt_header"), &json!(["wiki:read"])));
+    assert_eq!(stored["identity"]["method"], "jwt_header");
     let shown = ada.get(&desk.at(path)).await;
     assert!(shown.body.contains("<option value=\"issuer:idp\" selected>"), "{}", shown.body);
 

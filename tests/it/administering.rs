@@ -188,7 +188,7 @@ async fn what_administers_is_the_platforms_to_change(backend: Backend) {
     assert_eq!(ask(&world, HOME, "PUT", path, with(less)).await.status, 200);
     assert_eq!(ask(&world, &root, "GET", "keys", None).await.status, 403, "which ends at once what its tokens could");
     assert_eq!(paths(&ask(&world, HOME, "PUT", path, with(json!({}))).await), ["admin_api"], "and does not come back");
-    assert_eq!(ask(&world, HOME, "DELETE", path, None).await.status, 200);
+    assert_eq!(ask(&world, HOME, "DELETE", &format!("{path}?confirm=other-web"), None).await.status, 200);
 }
 
 async fn a_limited_token_touches_no_client_that_administers(backend: Backend) {

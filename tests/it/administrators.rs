@@ -213,6 +213,8 @@ async fn a_link_is_worth_what_its_administrator_is(backend: Backend) {
     assert!(world.shut_out(&ada.id).await.is_some());
     assert_eq!((look(&world, &token).await, take(&world, &token).await), (None, None), "shut out");
     world.open_again(&ada.id).await;
+    assert_eq!((look(&world, &token).await, take(&world, &token).await), (None, None), "who is let in again did not ask for it");
+    let token = make(&world, Some(&ada)).await;
     assert_eq!(look(&world, &token).await, Some(Kind::BreakGlass));
     world.remove(&ada.id).await.unwrap();
     assert_eq!(take(&world, &token).await, None, "gone");

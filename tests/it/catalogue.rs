@@ -57,7 +57,11 @@ async fn known(app: &App) -> BTreeMap<String, String> {
     for issuer in catalogue.issuers() {
         let settings = serde_json::to_string(&issuer.settings).unwrap();
         let by_name = catalogue.issuer_by_name(&issuer.tenant_id, &issuer.name).map(|i| i.id.clone());
-        let text = format!("{} {:?} {:?} {settings} {:?} {by_name:?}", issuer.name, issuer.off, issuer.problem, issuer.mapper);
+        let whom = ["x", "y", "z"].map(|azp| {
+            let claims = [("azp".to_owned(), azp.into())].into_iter().collect();
+            format!("{:?}", issuer.mapper.matches(&claims))
+        });
+        let text = format!("{} {:?} {:?} {settings} {whom:?} {by_name:?}", issuer.name, issuer.off, issuer.problem);
         known.insert(format!("issuer {}", issuer.id), text);
     }
     for principal in principals::all(&app.db, None).await.unwrap() {
@@ -116,7 +120,13 @@ async fn reading_what_has_changed_is_reading_everything(backend: Backend) {
             7 => principal(app, "robot", &acme, false).await,
             8 => trusted_issuers::save(&app.db, &issuer("ci", &acme, false, "b")).await.unwrap(),
             9 => {
-                let team = teams::Team { id: "t".into(), tenant_id: beta.clone(), name: "sre".into(), created_at: START, group_id: None };
+                let team = teams::Team {
+                    id: "t".into(),
+                    tenant_id: beta.clone(),
+                    name: "sre".into(),
+                    created_at: START,
+                    group_id: None,
+                };
                 teams::save(&app.db, &team).await.unwrap();
                 mapping(app, "m3", &beta, "other", Target::Team("t".to_owned()), "z").await;
             }

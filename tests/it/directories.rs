@@ -109,12 +109,12 @@ async fn a_second_run_changes_nothing(db: &Db) {
     let changed =
         ruled(r#"{group: "*", team: all}"#).replace("connection: okta, ", "proven_domains_only: true, enabled: false, ");
     let plan = apply(db, &changed).await.unwrap();
-    let fields = "connection, enabled, proven_domains_only, group_rules";
+    let fields = "connection, enabled, group_rules, proven_domains_only";
     assert_eq!(plan, format!("~ directory acme/okta ({fields})\n0 created, 1 updated, 0 deleted"));
     assert_eq!(apply(db, &changed).await.unwrap(), "no changes");
     // Left out, the switch stays; the rest has its default.
     let plan = apply(db, &FILE.replace("group_rules: []", "")).await.unwrap();
-    assert!(plan.starts_with("~ directory acme/okta (connection, proven_domains_only, group_rules)\n"), "{plan}");
+    assert!(plan.starts_with("~ directory acme/okta (connection, group_rules, proven_domains_only)\n"), "{plan}");
     assert!(!directory(db).await.enabled);
     let stray = apply(db, &FILE.replace("connection: okta", "connection: octa")).await.unwrap_err();
     assert_eq!(stray, "acme.yaml:7:30: octa is no connection of tenant acme (did you mean okta?); add it under connections");

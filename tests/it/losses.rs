@@ -20,7 +20,7 @@ tenants:
   - {name: okta, enabled: true, oidc: {issuer: "https://acme.okta.com", client_id: gatehouse, client_secret: "upstream-secret"}}
   - {name: api, enabled: true, login_enabled: false, oidc: {issuer: "https://api.okta.com", client_id: gatehouse}}
   clients:
-  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb", "https://wiki.example/.gatehouse/callback"], trusted: true}
+  - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb", "https://wiki.example/.gatehouse/callback"], trusted: true, admin_api: true}
   - {client_id: idle, secret: idle-secret, redirect_uris: ["https://idle.example/cb"]}
   users:
   - {email: ada@acme.example, password: "correct horse battery", admin: true}

@@ -117,20 +117,20 @@ async fn whom_an_issuer_must_be_asked_for_is_nobody_elses(backend: Backend) {
         let jwks = Some(json!({"keys": key(0).public()}));
         *s = IssuerSettings { issuer: Some(iss.to_owned()), jwks_uri: None, jwks, ..s.clone() };
     };
-    world.trust("other", "keyed", keyed).await;
+    let ours = Source::Issuer(world.trust("acme", "keyed", keyed).await.id);
+    world.principal(Kind::ExternalIdentity, "ours", Some((ours, json!({})))).await;
     let token = world.token(json!({"iss": iss}));
-    let alone = world.whoami(&token).await;
-    assert_eq!((alone.status, &alone.json()["tenant"]), (200, &json!("other")), "{}", alone.body);
+    assert_eq!(named(&world.whoami(&token).await), "ours", "alone");
     let endpoint = format!("{}/introspect", world.idp.issuer());
     let introspection = Introspection { endpoint, auth: IntrospectionAuth::None, ..Introspection::default() };
     world
-        .trust("acme", "asked", |s| {
+        .trust("other", "asked", |s| {
             keyed(s);
             (s.jwks, s.introspection) = (None, Some(introspection));
         })
         .await;
     assert_eq!(named(&world.whoami(&token).await), NAME_IT);
-    assert_eq!(world.get("/api/v1/whoami?tenant=other", &token).await.status, 200);
+    assert_eq!(named(&world.get("/api/v1/whoami?tenant=acme", &token).await), "ours");
     assert_eq!(world.idp.seen("/introspect").len(), 0, "nobody is asked for a tenant that is not named");
 }
 

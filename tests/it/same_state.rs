@@ -134,6 +134,7 @@ fn forms() -> Vec<Form> {
                 ("login_enabled", "on"),
                 ("saml.metadata_url", "https://idp.example/metadata"),
                 ("saml.sign_requests", "on"),
+                ("saml.offer_encryption", "on"),
                 ("saml.single_logout", "on"),
             ],
         ),

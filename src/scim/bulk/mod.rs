@@ -53,7 +53,7 @@ pub async fn bulk(State(app): State<App>, caller: Caller, headers: HeaderMap, bo
     }
     let answers: Vec<Value> = answers.into_iter().flatten().collect();
     let schemas = ["urn:ietf:params:scim:api:messages:2.0:BulkResponse"];
-    Ok(reply(StatusCode::OK, &json!({"schemas": schemas, "Operations": answers})))
+    Ok(reply(StatusCode::OK, json!({"schemas": schemas, "Operations": answers})))
 }
 
 struct Run<'r> {

@@ -390,9 +390,11 @@ async fn an_issuer_that_is_asked_is_not_judged_by_keys_beside() {
     assert_eq!((unnamed.to_string().as_str(), script.calls()), ("Invalid issuer", 1));
     script.says(&active());
     assert_eq!(ask(&both, &token, NOW + 10).await.unwrap().source.as_deref(), Some("asked"));
-    // Another tenant's endpoint does not take the token from one that has keys for it, nor see it.
+    // Another tenant's endpoint does not see the token. What it would say nobody knows: with no tenant named it is nobody's.
     let apart = validator([source("asked", "beta", &settings(0), &script), by_keys("keys", "acme")]);
     let calls = script.calls();
-    assert_eq!(apart.validate(&token, &Scope::default(), NOW).await.unwrap().source.as_deref(), Some("keys"));
+    assert!(matches!(apart.validate(&token, &Scope::default(), NOW).await, Err(Invalid::Ambiguous)));
+    let named = Scope { tenant: Some("acme"), ..Scope::default() };
+    assert_eq!(apart.validate(&token, &named, NOW).await.unwrap().source.as_deref(), Some("keys"));
     assert_eq!(script.calls(), calls);
 }
