@@ -161,6 +161,7 @@ async fn an_application_and_an_organisation(backend: Backend) {
                   VALUES ('t2', 'home', 'Home', 'jit', TRUE, TRUE, 1)";
     desk.sql(second).await;
     desk.sql("UPDATE users SET tenant_id = 't2' WHERE email = 'ada@acme.example'").await;
+    let mut ada = desk.browser("home", "ada@acme.example").await;
     let asked = ada.get(&desk.at(page)).await;
     assert!(asked.body.contains("<li>loses 1 user</li>"), "{}", asked.body);
     let gone = desk.fill(&mut ada, page, page, &[]).await;
