@@ -85,7 +85,7 @@ test('a trusted issuer, its external identity, and a role for it', async () => {
   await look('trusted-issuer');
   await open('/external_identities/new');
   await page.getByLabel('Name').fill('runner');
-  await page.getByLabel('Identity provider').fill('ci');
+  await page.getByLabel('Identity provider').selectOption('ci');
   const claim = (n) => page.getByRole('group', { name: `Claim ${n}`, exact: true });
   await claim(1).getByLabel('Claim').fill('repository_id');
   await claim(1).getByLabel('Values, one on each line').fill('456789\n456790');

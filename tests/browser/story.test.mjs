@@ -208,7 +208,7 @@ test('a workload holds a role on a model', async () => {
   await page.getByText('It was created.').waitFor();
   await open('/external_identities/new');
   await page.getByLabel('Name', { exact: true }).fill('release-runner');
-  await page.getByLabel('Identity provider').fill('ci');
+  await page.getByLabel('Identity provider').selectOption('ci');
   const claim = page.getByRole('group', { name: 'Claim 1', exact: true });
   await claim.getByLabel('Claim').fill('repository_id');
   await claim.getByLabel('Values, one on each line').fill('456789');

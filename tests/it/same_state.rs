@@ -200,7 +200,17 @@ fn forms() -> Vec<Form> {
             vec![("name", "ci"), ("enabled", "on"), ("scopes", "admin:read\r\nusers:write"), ("expires_at", "2030-01-31")],
         ),
         ("resources", "", vec![("type", "model"), ("name", "gpt")]),
-        ("sites", "", vec![("name", "wiki"), ("enabled", "on"), ("hosts", "wiki.example"), ("public_paths", "/health"), ("access_cookie", "on")]),
+        (
+            "sites",
+            "",
+            vec![
+                ("name", "wiki"),
+                ("enabled", "on"),
+                ("hosts", "wiki.example"),
+                ("public_paths", "/health"),
+                ("access_cookie", "on"),
+            ],
+        ),
     ]
 }
 
