@@ -60,7 +60,7 @@ test('a directory gets its token, which is shown once', async () => {
   await page.goBack();
   await open('/demo/directories/people');
   assert.ok(!(await page.content()).includes(token));
-  assert.equal(await page.getByText('Made here', { exact: true }).count(), 1);
+  assert.equal(await page.getByRole('rowheader', { name: /^Made here/ }).count(), 1);
   await look('directory');
   await page.getByRole('link', { name: 'Revoke …' }).click();
   await look('token-revoke');

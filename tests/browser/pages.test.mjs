@@ -133,7 +133,9 @@ test('every page', async () => {
   const names = new Set();
   for (const route of await routes()) {
     const answer = await open(address(route));
-    if (answer.status() !== 200) problems.push(`${route}: ${answer.status()}`);
+    // The deployment's last administrator is of this organisation: its page says so.
+    const expected = route === '/admin/{tenant}/settings/delete' ? 409 : 200;
+    if (answer.status() !== expected) problems.push(`${route}: ${answer.status()}`);
     const name = route.replace(/^\/admin\/?/, '').replaceAll(/[{}]/g, '').replaceAll('/', '-').replace(/^_/, 'deployment').replace(/^tenant-/, '') || 'start';
     assert.ok(!names.has(name), `two pages are ${name}`);
     names.add(name);
@@ -143,17 +145,23 @@ test('every page', async () => {
   assert.deepEqual(problems.splice(0), []);
 });
 
+/** Opens what a form has folded away. */
+async function unfold() {
+  const folded = page.locator('form details:not([open]) > summary');
+  while (await folded.count() > 0) await folded.first().click();
+}
+
 test('forms of every provider, over both protocols', async () => {
   await open('/admin/acme/connections/new');
   const links = await page.locator('.choices a').evaluateAll((all) => all.map((a) => a.getAttribute('href')));
   assert.ok(links.length > 20);
   for (const link of links) {
     await open(link);
-    for (const summary of await page.locator('form details:not([open]) > summary').all()) await summary.click();
+    await unfold();
     await look(`connection-${link.split('?')[1].replaceAll(/(preset|protocol)=/g, '').replace('&', '-')}`);
   }
   await open('/admin/acme/connections/entra');
-  for (const summary of await page.locator('form details:not([open]) > summary').all()) await summary.click();
+  await unfold();
   await look('connection-saml');
   assert.deepEqual(problems.splice(0), []);
 });

@@ -247,7 +247,7 @@ test('a directory\'s token is shown once', async () => {
   assert.ok(!(await page.content()).includes(token), 'not on a reload');
   await open('/directories/okta-scim');
   assert.ok(!(await page.content()).includes(token), 'nor on the directory\'s page');
-  await page.getByText('Made here').waitFor();
+  await page.getByRole('rowheader', { name: /^Made here/ }).waitFor();
   assert.deepEqual(problems.splice(0), []);
 });
 
