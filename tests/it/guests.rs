@@ -198,7 +198,8 @@ async fn guests_of_a_tenant_are_counted_together(backend: Backend) {
             looks += 1;
         }
     }
-    assert!((30..=33).contains(&looks), "{looks} looks by four links of one tenant");
+    // Each by itself would have had thirty; real time gives one back every two seconds.
+    assert!((30..48).contains(&looks), "{looks} looks by four links of one tenant");
     // Open links are bounded; what is revoked makes room.
     let link = async |n: usize| api(&bench, BOT, Method::POST, "setup-links", Some(json!({"connection": format!("d{n}")}))).await;
     let mut made = 0;
