@@ -117,7 +117,7 @@ async fn private_providers_are_not_called_unless_allowed() {
     let mut world = World::new().await;
     world.deps.outbound = Outbound::new(gatehouse::outbound::Allow::default()).unwrap();
     let error = world.open().depart(world.wish("s")).await.unwrap_err();
-    assert!(matches!(&error, Error::Unreachable(cause) if cause.contains("use https")), "{error}");
+    assert!(matches!(&error, Error::Unreachable(cause) if cause.contains("leads to no public address")), "{error}");
     assert!(world.idp.seen("/.well-known/openid-configuration").is_empty());
 }
 
