@@ -98,10 +98,50 @@ const FACTS: [(&str, &str); 25] = [
 fn step(hop: &Map<String, Value>) -> Step {
     let name = text(hop, "hop").unwrap_or_default();
     let says = SAYINGS.iter().find(|(known, _)| *known == name).unwrap_or(&SAYINGS[SAYINGS.len() - 1]).1;
-    let fact = |(name, label): &(&str, &'static str)| Some((*label, text(hop, name)?.to_owned()));
+    let fact = |(name, label): &(&str, &'static str)| Some((*label, said(name, text(hop, name)?)));
     Step { at: Moment(hop.get("at").and_then(Value::as_i64).unwrap_or(0)), says, facts: FACTS.iter().filter_map(fact).collect() }
+}
+
+/// What facts of a few words mean.
+const MEANINGS: [(&str, &str, &str); 10] = [
+    ("decision", "sign_in", "It is a user's who is here"),
+    ("decision", "link", "It now belongs to a user who was here before"),
+    ("decision", "create", "A new user was made"),
+    ("decision", "refuse", "Refused"),
+    ("protocol", "oidc", "OpenID Connect"),
+    ("protocol", "saml", "SAML"),
+    ("email_verified", "true", "Yes"),
+    ("email_verified", "false", "No"),
+    ("prompt", "login", "The application wants a new sign-in"),
+    ("invite", "yes", "Yes"),
+];
+
+/// A fact for people; what is no word of ours is as it came.
+fn said(name: &str, value: &str) -> String {
+    let meant = || MEANINGS.iter().find(|(fact, word, _)| *fact == name && *word == value).map(|(_, _, means)| *means);
+    let cause = || Cause::of_word(value).filter(|_| name == "cause").map(|cause| cause.text().title);
+    meant().or_else(cause).unwrap_or(value).to_owned()
 }
 
 fn text<'a>(hop: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     hop.get(name).and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_ours_are_told_in_plain_ones() {
+        for (name, value, told) in [
+            ("decision", "create", "A new user was made"),
+            ("cause", "password_wrong", Cause::PasswordWrong.text().title),
+            ("email_verified", "false", "No"),
+            ("subject", "create", "create"),
+            ("client", "password_wrong", "password_wrong"),
+            ("cause", "never heard of", "never heard of"),
+        ] {
+            assert_eq!(said(name, value), told);
+        }
+    }
 }
