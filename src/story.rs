@@ -126,16 +126,51 @@ fn step(hop: &Map<String, Value>) -> Step {
     Step { at: Moment(hop.get("at").and_then(Value::as_i64).unwrap_or(0)), says, facts: FACTS.iter().filter_map(fact).collect() }
 }
 
-/// What a fact's value says, where the one that is kept is a word for machines.
+/// What facts of a few words mean.
+const MEANINGS: [(&str, &str, &str); 10] = [
+    ("decision", "sign_in", "It is a user's who is here"),
+    ("decision", "link", "It now belongs to a user who was here before"),
+    ("decision", "create", "A new user was made"),
+    ("decision", "refuse", "Refused"),
+    ("protocol", "oidc", "OpenID Connect"),
+    ("protocol", "saml", "SAML"),
+    ("email_verified", "true", "Yes"),
+    ("email_verified", "false", "No"),
+    ("prompt", "login", "The application wants a new sign-in"),
+    ("invite", "yes", "Yes"),
+];
+
+/// A fact for people; what is no word of ours is as it came.
 fn plain(name: &str, value: &str) -> String {
     let said = match name {
         "call" => CALLS.iter().find(|(known, _)| *known == value),
         "failure" => FAILURES.iter().find(|(known, _)| *known == value),
         _ => None,
     };
-    said.map_or(value, |(_, says)| says).to_owned()
+    let meant = || MEANINGS.iter().find(|(fact, word, _)| *fact == name && *word == value).map(|(_, _, means)| *means);
+    let cause = || Cause::of_word(value).filter(|_| name == "cause").map(|cause| cause.text().title);
+    said.map(|(_, says)| *says).or_else(meant).or_else(cause).unwrap_or(value).to_owned()
 }
 
 fn text<'a>(hop: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     hop.get(name).and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_ours_are_told_in_plain_ones() {
+        for (name, value, told) in [
+            ("decision", "create", "A new user was made"),
+            ("cause", "password_wrong", Cause::PasswordWrong.text().title),
+            ("email_verified", "false", "No"),
+            ("subject", "create", "create"),
+            ("client", "password_wrong", "password_wrong"),
+            ("cause", "never heard of", "never heard of"),
+        ] {
+            assert_eq!(plain(name, value), told);
+        }
+    }
 }

@@ -183,6 +183,13 @@ pub async fn show_any(State(app): State<App>, caller: Caller, Path(code): Path<S
     story(&app, &frame, Whose::Everybody, None, &code).await
 }
 
+/// What people call it: by the code that they saw, which the address may name; without one by when it was. Its id means nothing
+/// to anybody.
+fn known_by(trace: &Trace, codes: &[String], asked: &str) -> String {
+    let seen = codes.iter().find(|code| code.eq_ignore_ascii_case(asked)).or(codes.last());
+    seen.map_or_else(|| Moment(trace.at).to_string(), Clone::clone)
+}
+
 async fn story(app: &App, frame: &Frame, whose: Whose<'_>, tenant: Option<&Tenant>, code: &str) -> Result<Response, PageError> {
     let found = if code.contains('\0') { None } else { traces::by_code(&app.db, whose, code).await? };
     let trace = found.ok_or_else(|| missing("sign-in"))?;
@@ -196,8 +203,9 @@ async fn story(app: &App, frame: &Frame, whose: Whose<'_>, tenant: Option<&Tenan
     let connection =
         connection.map(|(tenant, connection)| (address(&tenant.name, "connections") + "/" + connection, connection.clone()));
     let list = tenant.map_or_else(|| ALL.to_owned(), |tenant| address(&tenant.name, "sign-ins"));
-    let codes = traces::codes(&app.db, &trace.id).await?.join(", ");
-    let (outcome, steps) = (story::outcome(&trace), story::steps(&trace));
-    let page = Story { frame, failed: false, list: &list, code, outcome, cause, connection, steps, codes };
+    let codes = traces::codes(&app.db, &trace.id).await?;
+    let code = known_by(&trace, &codes, code);
+    let (outcome, steps, codes) = (story::outcome(&trace), story::steps(&trace), codes.join(", "));
+    let page = Story { frame, failed: false, list: &list, code: &code, outcome, cause, connection, steps, codes };
     Ok(page.into_response())
 }

@@ -10,7 +10,7 @@ use super::{
     caller::{Caller, Posted},
     confirm::{Question, done},
     fields::SETTINGS,
-    form,
+    form::{self, Kind},
     frame::{Frame, address},
     list::{List, PAGE, Query, Row},
     sheet::Sheet,
@@ -38,14 +38,22 @@ pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQu
     let rows = part.items.iter().map(|tenant| Row {
         href: address(&text(tenant, "name"), ""),
         name: text(tenant, "display_name"),
-        facts: vec![text(tenant, "name"), text(tenant, "provisioning")],
+        facts: vec![text(tenant, "name"), comes_to_be(&text(tenant, "provisioning"))],
         off: tenant["enabled"] == false,
     });
     let list = List::new(&query, rows.collect(), part.next.as_deref(), LIST);
     let frame = Frame::of_platform(&app, &caller, LIST, TITLE);
     Ok(list
-        .page(&frame, TITLE, &["Name", "Short name", "Provisioning"], Some(("/admin/_/tenants/new".to_owned(), SETTINGS.add)))
+        .page(&frame, TITLE, &["Name", "Short name", "How users come to be"], Some(("/admin/_/tenants/new".to_owned(), SETTINGS.add)))
         .into_response())
+}
+
+/// How users come to be, as the settings' form has it, in short.
+fn comes_to_be(word: &str) -> String {
+    let field = SETTINGS.fields(&Value::Null).iter().find(|field| field.path == "provisioning");
+    let Some(Kind::Choice(choices)) = field.map(|field| field.kind) else { return word.to_owned() };
+    let label = choices.iter().find(|(value, _)| *value == word).map_or(word, |(_, label)| *label);
+    label.split_once(':').map_or(label, |(short, _)| short).to_owned()
 }
 
 /// `GET /admin/_/tenants/new`

@@ -308,10 +308,16 @@ pub async fn ask(
     let mut tx = app.db.begin().await?;
     let plan = remove(&app, &mut tx, &caller, &place, &name).await;
     drop(tx);
-    question(&app, &caller, &place, &name, plan)
+    question(&app, &caller, &place, &name, plan).await
 }
 
-fn question(app: &App, caller: &Caller, place: &Place, name: &str, plan: Result<Plan, Refusal>) -> Result<Response, PageError> {
+async fn question(
+    app: &App,
+    caller: &Caller,
+    place: &Place,
+    name: &str,
+    plan: Result<Plan, Refusal>,
+) -> Result<Response, PageError> {
     let (plan, error) = match plan {
         Ok(plan) => (plan, None),
         Err(Refusal::Missing) => return Err(missing(place.key.word())),
@@ -322,7 +328,9 @@ fn question(app: &App, caller: &Caller, place: &Place, name: &str, plan: Result<
         Err(other) => return Err(PageError::internal(format!("{other:?}"))),
     };
     let lost: Vec<String> = plan.deletions().flat_map(Line::lost).map(|what| format!("loses {what}")).collect();
-    let title = format!("Delete the {} {name}?", place.key.word());
+    // What it is called in addresses can be an id.
+    let thing = place.stored(app, name).await?;
+    let title = format!("Delete the {} {}?", place.key.word(), thing[place.noun.key].as_str().unwrap_or(name));
     let frame = Frame::of_tenant(app, caller, &place.tenant, place.noun.name, title);
     let path = place.path(name);
     let question = Question {
@@ -352,7 +360,7 @@ pub async fn delete(
         }
         Err(refusal) => {
             drop(tx);
-            question(&app, &posted.caller, &place, &name, Err(refusal))
+            question(&app, &posted.caller, &place, &name, Err(refusal)).await
         }
     }
 }
