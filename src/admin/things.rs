@@ -129,10 +129,7 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
     };
     let lost: Vec<&String> = plan.deletions().flat_map(Line::lost).collect();
     let asks = !lost.is_empty() || noun == Noun::Tenant;
-    // A user is found by id, and called by their address.
-    let called = plan.deletions().next().and_then(|line| line.name.split_once('/')).map_or(name, |(_, called)| called);
-    let confirms = |word: &str| word == name || noun == Noun::Users && word == called;
-    if asks && !asked.confirm.as_deref().is_some_and(confirms) {
+    if asks && asked.confirm.as_deref() != Some(name) {
         let description = "more is lost with it: repeat the name as confirm to delete it nevertheless";
         let body = json!({ "error": Code::Conflict.as_str(), "error_description": description, "lost": lost });
         return Ok(body::answer(StatusCode::CONFLICT, &body));
