@@ -165,15 +165,16 @@ impl Invalid {
         match self {
             Self::Malformed(_) => 0,
             Self::Algorithm { .. } | Self::Type { .. } => 1,
-            Self::Issuer { .. } => 2,
-            Self::Audience { .. } | Self::Party { .. } => 3,
-            Self::Missing(_) => 4,
-            Self::Expired { .. } | Self::TooOld { .. } | Self::NotYet { .. } => 5,
-            Self::Claim { .. } => 6,
-            Self::UnknownKey(_) | Self::Keys(_) | Self::Introspection(_) | Self::Unusable(_) => 7,
-            Self::Signature | Self::NotActive(_) => 8,
-            Self::Value { .. } => 9,
-            Self::Ambiguous => 10,
+            Self::Expired { .. } => 2,
+            Self::UnknownKey(_) | Self::Keys(_) | Self::Introspection(_) | Self::Unusable(_) => 3,
+            Self::Signature | Self::NotActive(_) => 4,
+            Self::Issuer { .. } => 5,
+            Self::Audience { .. } | Self::Party { .. } => 6,
+            Self::Missing(_) => 7,
+            Self::TooOld { .. } | Self::NotYet { .. } => 8,
+            Self::Claim { .. } => 9,
+            Self::Value { .. } => 10,
+            Self::Ambiguous => 11,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex as SyncMutex, PoisonError, Weak,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -152,6 +152,8 @@ struct Shared {
     tried_at: AtomicI64,
     /// When the keys are due for those who have asked for them since they were fetched; `MAX`: nobody has.
     due_at: AtomicI64,
+    /// Whether the last fetch was one of a set that was due, and a good one: it was no token's doing.
+    spare: AtomicBool,
     gate: Arc<Mutex<()>>,
 }
 
@@ -159,24 +161,23 @@ struct Shared {
 ///
 /// A known key of a fresh set costs no call. Anything else (an unknown `kid`, a signature that does not verify, a set
 /// that is no longer fresh) causes one fetch for all who ask, and then none for the floor, whether it succeeded or not:
-/// tokens with made-up key ids cannot turn gatehouse against the provider. Only the fetch of a set that was due, and that
-/// held the wanted key, leaves the next one free: a provider which rotates right after it is followed at once. A failed
-/// fetch, garbage or an empty set
-/// leaves the last good keys in place.
+/// tokens with made-up key ids cannot turn gatehouse against the provider. A failed fetch, garbage or an empty set leaves
+/// the last good keys in place. Only who [`follows`](RemoteKeys::following) the provider has one more, after the fetch of
+/// a set that was due and held the wanted key.
 #[derive(Clone)]
 pub struct RemoteKeys {
     shared: Arc<Shared>,
     max_age: i64,
+    follows: bool,
 }
 
 impl RemoteKeys {
     /// Keys behind `url`, fetched by `fetch` at most once per `floor` seconds ([`FLOOR`]).
     #[must_use]
     pub fn new(url: Url, fetch: Arc<dyn FetchKeys>, floor: i64) -> Self {
-        let (tried_at, due_at) = (AtomicI64::new(i64::MIN), AtomicI64::new(i64::MAX));
-        let shared =
-            Shared { url, fetch, floor: floor.max(1), known: ArcSwap::default(), tried_at, due_at, gate: Arc::default() };
-        Self { shared: Arc::new(shared), max_age: FRESH }
+        let (tried_at, due_at, spare) = (AtomicI64::new(i64::MIN), AtomicI64::new(i64::MAX), AtomicBool::new(false));
+        let (known, gate) = (ArcSwap::default(), Arc::default());
+        Self::of(Arc::new(Shared { url, fetch, floor: floor.max(1), known, tried_at, due_at, spare, gate }))
     }
 
     /// The same keys, but none that were fetched more than `max_age` seconds ago (at least the floor, at most
@@ -184,6 +185,17 @@ impl RemoteKeys {
     #[must_use]
     pub fn within(self, max_age: i64) -> Self {
         Self { max_age, ..self }
+    }
+
+    fn of(shared: Arc<Shared>) -> Self {
+        Self { shared, max_age: FRESH, follows: false }
+    }
+
+    /// The same keys for tokens that come from the provider itself, never from whoever calls: one that rotates right after a
+    /// set that was due had been fetched is followed at once, and not when the floor has passed.
+    #[must_use]
+    pub fn following(self) -> Self {
+        Self { follows: true, ..self }
     }
 
     /// Until when `known` is fresh: as long as its sender says and this holder allows.
@@ -199,7 +211,7 @@ impl RemoteKeys {
         }
         let seen = self.shared.known.load_full();
         if self.refresh(now, false, &seen).await && self.shared.known.load().failure.is_none() {
-            self.free();
+            self.shared.spare.store(true, Ordering::SeqCst);
         }
     }
 
@@ -210,11 +222,6 @@ impl RemoteKeys {
         }
     }
 
-    /// Lets the next fetch happen within the floor.
-    fn free(&self) {
-        self.shared.tried_at.store(i64::MIN, Ordering::SeqCst);
-    }
-
     fn usable(&self, now: i64) -> Option<Arc<Known>> {
         let known = self.shared.known.load_full();
         (!known.keys.is_empty() && now < known.fetched_at.saturating_add(LAST_GOOD)).then_some(known)
@@ -222,7 +229,7 @@ impl RemoteKeys {
 
     fn cooling(&self, now: i64) -> bool {
         let since = now.saturating_sub(self.shared.tried_at.load(Ordering::SeqCst));
-        since.saturating_abs() < self.shared.floor
+        since.saturating_abs() < self.shared.floor && !(self.follows && self.shared.spare.load(Ordering::SeqCst))
     }
 
     /// Fetches unless that was tried within the floor, or by somebody else since `seen` was known; whether it did. Who can
@@ -244,6 +251,7 @@ impl RemoteKeys {
             return false;
         }
         self.shared.tried_at.store(now, Ordering::SeqCst);
+        self.shared.spare.store(false, Ordering::SeqCst);
         let shared = Arc::clone(&self.shared);
         // Of its own, so that a caller who hangs up does not take the fetch along and leave only the floor.
         let task = tokio::spawn(outbound::along(async move {
@@ -290,7 +298,7 @@ impl KeySource for RemoteKeys {
             Some(known) => {
                 let chosen = choose(&known.keys, wanted);
                 if fetched && !fresh && !chosen.is_empty() && now < self.fresh_until(&known) {
-                    self.free();
+                    self.shared.spare.store(true, Ordering::SeqCst);
                 }
                 Ok(chosen)
             }
@@ -374,13 +382,13 @@ impl KeySets {
 
     fn all(&self) -> Vec<RemoteKeys> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.values().filter_map(Weak::upgrade).map(|shared| RemoteKeys { shared, max_age: FRESH }).collect()
+        held.values().filter_map(Weak::upgrade).map(RemoteKeys::of).collect()
     }
 
     fn find_or_make(&self, url: &Url) -> RemoteKeys {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(shared) = held.get(url).and_then(Weak::upgrade) {
-            return RemoteKeys { shared, max_age: FRESH };
+            return RemoteKeys::of(shared);
         }
         let keys = RemoteKeys::new(url.clone(), Arc::clone(&self.fetch), self.floor);
         held.retain(|_, shared| shared.strong_count() > 0);

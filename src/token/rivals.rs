@@ -38,6 +38,13 @@ pub(super) struct Question<'a> {
     pub(super) now: i64,
 }
 
+impl<'a> Question<'a> {
+    /// As it is put to a source.
+    fn of(&self, source: &'a Source) -> Demand<'a> {
+        Demand { rules: &source.rules, audience: self.audience.unwrap_or(&source.rules.audience), now: self.now }
+    }
+}
+
 /// Judges a token by the sources of one tenant or several. `elsewhere`: there is one more tenant that may accept it, whose
 /// issuer is not asked.
 pub(super) async fn judge<'s>(
@@ -49,7 +56,7 @@ pub(super) async fn judge<'s>(
     let mut poll = Poll { open: elsewhere, ..Poll::default() };
     // Who asks why is told what each of them says.
     if !trail.is_told() && are_several(&sources) {
-        sources = meant(question.token.jwt().map_err(Clone::clone)?, sources);
+        sources = meant(question, question.token.jwt().map_err(Clone::clone)?, sources);
     }
     if !are_several(&sources) {
         // Of one tenant alone the refusal that tells most is its answer.
@@ -72,12 +79,20 @@ fn are_several(sources: &[&Source]) -> bool {
     sources.iter().any(|source| source.tenant != sources[0].tenant)
 }
 
-/// Those for whose audience the token is; if it is for none, one of them, to say why: there may be thousands.
-fn meant<'s>(token: &Unverified<'_>, mut sources: Vec<&'s Source>) -> Vec<&'s Source> {
+/// Those for whose audience the token is and that would not refuse its claims whoever had signed them; if it is for none, one
+/// of them, to say why: there may be thousands.
+fn meant<'s>(question: &Question<'_>, token: &Unverified<'_>, mut sources: Vec<&'s Source>) -> Vec<&'s Source> {
     let names = AudienceRule::names(&token.claims).unwrap_or_default();
-    let first = sources.first().copied();
-    sources.retain(|source| source.rules.audience.meets(&names));
-    if sources.is_empty() { first.into_iter().collect() } else { sources }
+    let mut first = sources.first().copied();
+    for judge in [
+        &(|source: &Source| source.rules.audience.meets(&names)) as &dyn Fn(&Source) -> bool,
+        &|source| !source.would_refuse(question.token, &question.of(source)),
+    ] {
+        sources.retain(|source| judge(source));
+        let Some(next) = sources.first() else { return first.into_iter().collect() };
+        first = Some(next);
+    }
+    sources
 }
 
 /// The sources of each tenant, in their order.
@@ -113,14 +128,14 @@ async fn of_tenant<'s>(
     let mut said = Said { won: None, unasked: None, refused: None };
     for source in sources {
         trail.begin(&source.id);
-        let audience = question.audience.unwrap_or(&source.rules.audience);
-        let demand = Demand { rules: &source.rules, audience, now: question.now };
+        let demand = question.of(source);
         let judged = source.judge(question.token, &demand, trail).await;
         let invalid = match trail.conclude(judged) {
             Ok(proven) => return Said { won: Some((source, proven)), unasked: None, ..said },
             Err(invalid) => invalid,
         };
-        if invalid.is_unasked() {
+        // Whatever its keys are, it would not accept the token.
+        if invalid.is_unasked() && !source.would_refuse(question.token, &demand) {
             said.unasked.get_or_insert_with(|| invalid.clone());
         }
         if is_further(&invalid, furthest.as_ref()) {

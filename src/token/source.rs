@@ -97,9 +97,13 @@ impl Source {
                 if let Ok(jwt) = jwt {
                     trail.read(&jwt.claims, false);
                     trail.check("size", jwt.refuse_larger(demand.rules.limit), |()| String::new())?;
-                    trail.pass("times", verify::judge_times(&jwt.claims, demand.rules, demand.now), |()| "fit".to_owned())?;
+                    trail.pass("expiry", verify::judge_expiry(&jwt.claims, demand.rules, demand.now), |()| "lies ahead".to_owned())?;
                 }
                 let told = endpoint.judge(token.text(), demand, trail).await?;
+                if let Ok(jwt) = jwt {
+                    let times = verify::judge_times(&jwt.claims, demand.rules, demand.now);
+                    trail.pass("times of the token", times, |()| "fit".to_owned())?;
+                }
                 // What stands on the token, as one exchanged for it, ends when the first of both does.
                 Ok(Proven::Told(match jwt {
                     Ok(jwt) => told.within(&jwt.claims),
@@ -107,6 +111,11 @@ impl Source {
                 }))
             }
         }
+    }
+
+    /// Whether it would refuse the claims of a token whose signature it can judge, whoever had signed them.
+    pub(super) fn would_refuse(&self, token: &Presented<'_>, demand: &Demand<'_>) -> bool {
+        matches!((&self.proof, token.jwt()), (Proof::Keys(_), Ok(jwt)) if verify::would_refuse(&jwt.claims, demand))
     }
 
     /// Whether it knows keys of its issuer.

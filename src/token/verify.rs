@@ -1,5 +1,7 @@
-//! The core that judges every JWT. What costs nothing is checked first, and the issuer is asked for keys only by a token
-//! that is right in everything but its signature: a flood of foreign or expired tokens causes no call.
+//! The core that judges every JWT. What costs nothing and tells nothing is checked first: its shape, its header and that it
+//! has not expired. Then comes the signature, and what is wrong with the claims is said of nothing that its issuer has not
+//! signed: else anybody could write claims until they find out what is asked for. That an unsigned token may ask for keys
+//! costs the issuer no more than one fetch per floor (`jwks`).
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -61,28 +63,38 @@ pub(super) async fn judge(
     trail.pass("size", token.refuse_larger(rules.limit), |()| format!("at most {} bytes", rules.limit))?;
     let alg = trail.pass("algorithm and type", judge_header(token, rules), |alg| format!("alg is {alg}"))?;
     let kid = trail.pass("kid", token.kid(), |kid| kid.map_or("the token names no key".to_owned(), shown))?;
-    judge_claims(&token.claims, demand, trail)?;
+    if let Err(expired) = judge_expiry(&token.claims, rules, demand.now) {
+        // Who asks why sees it among the times.
+        trail.go_on(expired)?;
+    }
     let (Some(alg), Some(kid)) = (alg, kid) else {
         trail.step("signature", false, || "not judged: the header is refused".to_owned());
-        return unproven(token, rules, trail);
+        return unproven(token, demand, trail);
     };
     let key = trail.pass("signature", prove(token, &Wanted { kid, alg }, keys, demand).await, |key| {
         format!("verifies with {}", key.kid().map_or("a key without kid".to_owned(), |kid| format!("key {}", shown(kid))))
     })?;
-    let Some(key) = key else { return unproven(token, rules, trail) };
+    let Some(key) = key else { return unproven(token, demand, trail) };
     trail.read(&token.claims, true);
     if rules.key_issuer {
         trail.pass("issuer of the key", judge_key_issuer(&key, &token.claims), |()| "fits".to_owned())?;
     }
+    judge_claims(&token.claims, demand, trail)?;
     judge_values(&token.claims, &rules.values, trail)?;
     Ok(alg)
 }
 
 /// Nothing shows that the issuer says what the token says. Who asks why is shown what would come of it; let in it is nobody's.
-fn unproven<T>(token: &Unverified<'_>, rules: &Rules, trail: &mut Trail) -> Result<T, Invalid> {
+fn unproven<T>(token: &Unverified<'_>, demand: &Demand<'_>, trail: &mut Trail) -> Result<T, Invalid> {
     trail.read(&token.claims, false);
-    judge_values(&token.claims, &rules.values, trail)?;
+    judge_claims(&token.claims, demand, trail)?;
+    judge_values(&token.claims, &demand.rules.values, trail)?;
     Err(Invalid::Signature)
+}
+
+/// Whether the claims would be refused whoever had signed them. For ourselves: who has proven nothing is not told.
+pub(super) fn would_refuse(claims: &Map<String, Value>, demand: &Demand<'_>) -> bool {
+    judge_claims(claims, demand, &mut Trail::default()).is_err()
 }
 
 /// The key that signed.
@@ -258,13 +270,20 @@ fn judge_audience(claims: &Map<String, Value>, rule: &AudienceRule) -> Result<()
     }
 }
 
+/// Whether `exp`, where it is a time at all, has passed: what whoever wrote the token can see for themselves.
+pub(super) fn judge_expiry(claims: &Map<String, Value>, rules: &Rules, now: i64) -> Result<(), Invalid> {
+    let leeway = rules.leeway.max(0);
+    let enforced = rules.expiry != Expiry::MayHavePassed;
+    match instant(claims, "exp") {
+        Ok(Some(exp)) if enforced && now >= exp.saturating_add(leeway) => Err(Invalid::Expired { ago: now - exp, leeway }),
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn judge_times(claims: &Map<String, Value>, rules: &Rules, now: i64) -> Result<(), Invalid> {
     let (exp, nbf, iat) = (instant(claims, "exp")?, instant(claims, "nbf")?, instant(claims, "iat")?);
     let leeway = rules.leeway.max(0);
-    let enforced = rules.expiry != Expiry::MayHavePassed;
-    if let Some(exp) = exp.filter(|exp| enforced && now >= exp.saturating_add(leeway)) {
-        return Err(Invalid::Expired { ago: now - exp, leeway });
-    }
+    judge_expiry(claims, rules, now)?;
     if let (Some(longest), Some(exp)) = (rules.longest, exp)
         && exp - now > longest.saturating_add(leeway)
     {

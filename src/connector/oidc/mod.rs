@@ -168,7 +168,7 @@ impl Connector for Oidc {
             now,
         };
         let Tokens { id_token, access_token } = self.exchange.redeem(&redemption).await?;
-        let keys = self.deps.key_sets.keys(&provider.jwks_uri);
+        let keys = self.deps.key_sets.keys(&provider.jwks_uri).following();
         let expected = Expected {
             oidc: &self.oidc,
             kind: self.kind,
