@@ -24,8 +24,10 @@ use crate::{
 
 /// Invites and set-up links that are looked at: those that end first.
 const INVITES: i64 = 100;
-/// The same of tokens of the admin API.
-const TOKENS: i64 = 1_000;
+/// The same of tokens of the admin API, of each tenant: none fills the list alone.
+const TOKENS: i64 = 100;
+/// Seconds for which a token that has ended is told of.
+const PAST: i64 = 30 * 86_400;
 
 /// What ends of a tenant, or of the whole deployment, its own things too; the soonest first.
 ///
@@ -47,10 +49,10 @@ pub async fn collect(app: &Inner, tenant: Option<&Tenant>) -> Result<Vec<Ending>
     for token in directory_tokens::ending(&app.db, id).await? {
         found.add(Kind::DirectoryToken, &token.tenant_id, token.name, token.expires_at);
     }
-    for (tenant_id, name, at) in tenant_tokens::ending(&app.db, id, TOKENS).await? {
+    for (tenant_id, name, at) in tenant_tokens::ending(&app.db, id, now - PAST, TOKENS).await? {
         found.add(Kind::ServiceToken, &tenant_id, name, at);
     }
-    for (tenant_id, email, name, at) in personal_tokens::ending(&app.db, id, TOKENS).await? {
+    for (tenant_id, email, name, at) in personal_tokens::ending(&app.db, id, now - PAST, TOKENS).await? {
         found.add(Kind::PersonalToken, &tenant_id, format!("{name} of {email}"), at);
     }
     for (tenant_id, connection, at) in setup_links::ending(&app.db, id, now, INVITES).await? {

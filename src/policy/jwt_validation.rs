@@ -11,6 +11,8 @@ use crate::moment::seconds;
 
 /// Seconds that clocks may be apart when `clockTolerance` is left out.
 const CLOCK_TOLERANCE: i64 = 5;
+/// The algorithm that tokens must have when `algorithms` is left out.
+const ALGORITHM: &str = "RS256";
 
 /// Converts without loss. `issuer` and `audience` stand beside the other keys, or among `claimValues` as `iss` and `aud`;
 /// without either nobody is named, which is for the caller to refuse.
@@ -19,7 +21,8 @@ const CLOCK_TOLERANCE: i64 = 5;
 /// In words, beginning with the key.
 pub fn convert(value: &Value) -> Result<IssuerSettings, String> {
     let Value::Object(keys) = value else { return Err("jwt_validation must be a mapping".to_owned()) };
-    let mut settings = IssuerSettings { clock_tolerance: CLOCK_TOLERANCE, ..IssuerSettings::default() };
+    let algorithms = vec![ALGORITHM.to_owned()];
+    let mut settings = IssuerSettings { clock_tolerance: CLOCK_TOLERANCE, algorithms, ..IssuerSettings::default() };
     for (key, value) in keys.iter().filter(|(_, value)| !value.is_null()) {
         match key.as_str() {
             "jwksUri" => settings.jwks_uri = Some(text(key, value)?),
@@ -76,9 +79,10 @@ fn names_audience(rule: &ClaimRule) -> bool {
     rule.claim == "aud" && any && !rule.values.is_empty() && rule.values.iter().all(Value::is_string)
 }
 
-/// The reference shape has no credentials for the endpoint; they stand beside it.
+/// The reference shape has no credentials for the endpoint; they stand beside it. It asks in JSON unless it says otherwise.
 fn asked(settings: &mut IssuerSettings) -> &mut Introspection {
-    let anonymous = || Introspection { auth: IntrospectionAuth::None, ..Introspection::default() };
+    let json = IntrospectionContent::Json;
+    let anonymous = || Introspection { auth: IntrospectionAuth::None, content: json, ..Introspection::default() };
     settings.introspection.get_or_insert_with(anonymous)
 }
 
@@ -128,10 +132,12 @@ mod tests {
 
     #[test]
     fn every_key_has_its_place() {
-        let base = || IssuerSettings { clock_tolerance: CLOCK_TOLERANCE, ..IssuerSettings::default() };
+        let algorithms = || vec!["RS256".to_owned()];
+        let base = || IssuerSettings { clock_tolerance: 5, algorithms: algorithms(), ..IssuerSettings::default() };
         let asked = |change: fn(&mut Introspection)| {
             let mut asked =
                 Introspection { endpoint: "https://i/".into(), auth: IntrospectionAuth::None, ..Introspection::default() };
+            asked.content = IntrospectionContent::Json;
             change(&mut asked);
             IssuerSettings { introspection: Some(asked), ..base() }
         };
@@ -153,7 +159,10 @@ mod tests {
                 json!({"introspectEndpoint": "https://i/", "introspectContentType": "application/x-www-form-urlencoded"}),
                 asked(|i| i.content = IntrospectionContent::Form),
             ),
-            (json!({"algorithms": ["RS256"]}), IssuerSettings { algorithms: vec!["RS256".into()], ..base() }),
+            (
+                json!({"algorithms": ["ES256", "RS256"]}),
+                IssuerSettings { algorithms: vec!["ES256".into(), "RS256".into()], ..base() },
+            ),
             (
                 json!({"requiredClaims": ["sub", "email", "groups"]}),
                 IssuerSettings { required_claims: ["sub", "email", "groups"].map(str::to_owned).into(), ..base() },

@@ -39,6 +39,22 @@ pub async fn send(app: &App, caller: &Caller, status: StatusCode, body: &Value) 
     dispatch(app, caller, status, text, TIME).await
 }
 
+/// The answer to what is done already: whole, or without the members while other large ones of the tenant are not read. Told to
+/// come again, the directory would do twice what is done, and never learn the id of what it made.
+pub async fn send_done(app: &App, caller: &Caller, status: StatusCode, mut body: Value) -> Response {
+    let text = body.to_string();
+    if text.len() <= LARGE {
+        return reply(status, text);
+    }
+    if let Some(turn) = app.limits.answers.take(&caller.directory.tenant_id, Duration::ZERO).await {
+        return sending(status, text, turn, TIME);
+    }
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("members");
+    }
+    reply(status, body.to_string())
+}
+
 /// The same of a list, which is paid for here by its size.
 ///
 /// # Errors
@@ -55,10 +71,14 @@ async fn dispatch(app: &App, caller: &Caller, status: StatusCode, text: String, 
         return Ok(reply(status, text));
     }
     let turn = caller.turn(app, &app.limits.answers, "does not read its large answers").await?;
+    Ok(sending(status, text, turn, time))
+}
+
+fn sending(status: StatusCode, text: String, turn: Turn, time: Duration) -> Response {
     let length = HeaderValue::from(text.len());
     let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE)), (header::CONTENT_LENGTH, length)];
     let headers = (headers, [(header::CACHE_CONTROL, "no-store")]);
-    Ok((status, headers, Sending::begin(text.into(), turn, time).into_body()).into_response())
+    (status, headers, Sending::begin(text.into(), turn, time).into_body()).into_response()
 }
 
 /// What is on its way.

@@ -49,7 +49,7 @@ pub async fn create<K: Kind>(
     let made = verb::create(&app, &caller, K::TYPE, &body).await?;
     let (place, tag) = (location(&app, K::TYPE, made.id()), etag(made.version()));
     let body = made.shown(&app, true, &projection).await?;
-    let answer = answer::send(&app, &caller, StatusCode::CREATED, &body).await?;
+    let answer = answer::send_done(&app, &caller, StatusCode::CREATED, body).await;
     Ok(([(header::ETAG, tag), (header::LOCATION, place)], answer).into_response())
 }
 
@@ -125,7 +125,7 @@ pub async fn delete<K: Kind>(
 async fn shown(app: &App, caller: &Caller, resource: Resource, projection: &Projection) -> Result<Response, ScimError> {
     let tag = etag(resource.version());
     let body = resource.shown(app, false, projection).await?;
-    Ok(([(header::ETAG, tag)], answer::send(app, caller, StatusCode::OK, &body).await?).into_response())
+    Ok(([(header::ETAG, tag)], answer::send_done(app, caller, StatusCode::OK, body).await).into_response())
 }
 
 fn versions(headers: &HeaderMap, name: &HeaderName) -> Option<Versions> {

@@ -88,19 +88,26 @@ pub async fn of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Persona
     on.into().all::<Stored>(sql, params![user_id]).await?.into_iter().map(PersonalToken::try_from).collect()
 }
 
-/// Of active users of a tenant, or of all, the soonest to end first: the tenant, whose it is, what they call it, and its end
-/// (unix seconds).
+/// Of active users of a tenant, or of all, those that end after `since` (unix seconds), the soonest first and of each tenant at
+/// most `most`: the tenant, whose it is, what they call it, and its end (unix seconds).
 ///
 /// # Errors
 /// What the database says.
-pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>, limit: i64) -> Result<Vec<(String, String, String, i64)>> {
+pub async fn ending(
+    on: impl Into<On<'_>>,
+    tenant_id: Option<&str>,
+    since: i64,
+    most: i64,
+) -> Result<Vec<(String, String, String, i64)>> {
     let of_one = "SELECT u.tenant_id, u.email, k.name, k.expires_at FROM personal_tokens k JOIN users u ON u.id = k.user_id \
-                  WHERE u.tenant_id = $1 AND u.active ORDER BY k.expires_at LIMIT $2";
-    let of_all = "SELECT u.tenant_id, u.email, k.name, k.expires_at FROM personal_tokens k JOIN users u ON u.id = k.user_id \
-                  WHERE u.active ORDER BY k.expires_at LIMIT $1";
+                  WHERE u.tenant_id = $1 AND u.active AND k.expires_at > $2 ORDER BY k.expires_at LIMIT $3";
+    let of_all = "SELECT tenant_id, email, name, expires_at FROM (SELECT u.tenant_id, u.email, k.name, k.expires_at, \
+                    ROW_NUMBER() OVER (PARTITION BY u.tenant_id ORDER BY k.expires_at) AS place \
+                    FROM personal_tokens k JOIN users u ON u.id = k.user_id WHERE u.active AND k.expires_at > $1) AS ranked \
+                  WHERE place <= $2 ORDER BY expires_at";
     match tenant_id {
-        Some(id) => on.into().all(of_one, params![id, limit]).await,
-        None => on.into().all(of_all, params![limit]).await,
+        Some(id) => on.into().all(of_one, params![id, since, most]).await,
+        None => on.into().all(of_all, params![since, most]).await,
     }
 }
 

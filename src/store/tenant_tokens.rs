@@ -140,18 +140,21 @@ pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Se
     rows.into_iter().map(ServiceToken::try_from).collect()
 }
 
-/// Of a tenant, or of all, those that open something and end, the soonest first: tenant, name and end (unix seconds).
+/// Of a tenant, or of all, those that open something and end after `since` (unix seconds), the soonest first and of each tenant
+/// at most `most`: tenant, name and end (unix seconds).
 ///
 /// # Errors
 /// What the database says.
-pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>, limit: i64) -> Result<Vec<(String, String, i64)>> {
+pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>, since: i64, most: i64) -> Result<Vec<(String, String, i64)>> {
     let of_one = "SELECT tenant_id, name, expires_at FROM service_tokens WHERE tenant_id = $1 AND enabled \
-                  AND fingerprint IS NOT NULL AND expires_at IS NOT NULL ORDER BY expires_at LIMIT $2";
-    let of_all = "SELECT tenant_id, name, expires_at FROM service_tokens WHERE enabled \
-                  AND fingerprint IS NOT NULL AND expires_at IS NOT NULL ORDER BY expires_at LIMIT $1";
+                  AND fingerprint IS NOT NULL AND expires_at > $2 ORDER BY expires_at LIMIT $3";
+    let of_all = "SELECT tenant_id, name, expires_at FROM (SELECT tenant_id, name, expires_at, \
+                    ROW_NUMBER() OVER (PARTITION BY tenant_id ORDER BY expires_at) AS place FROM service_tokens \
+                    WHERE enabled AND fingerprint IS NOT NULL AND expires_at > $1) AS ranked \
+                  WHERE place <= $2 ORDER BY expires_at";
     match tenant_id {
-        Some(id) => on.into().all(of_one, params![id, limit]).await,
-        None => on.into().all(of_all, params![limit]).await,
+        Some(id) => on.into().all(of_one, params![id, since, most]).await,
+        None => on.into().all(of_all, params![since, most]).await,
     }
 }
 

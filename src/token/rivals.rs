@@ -84,10 +84,9 @@ fn are_several(sources: &[&Source]) -> bool {
 fn meant<'s>(question: &Question<'_>, token: &Unverified<'_>, mut sources: Vec<&'s Source>) -> Vec<&'s Source> {
     let names = AudienceRule::names(&token.claims).unwrap_or_default();
     let mut first = sources.first().copied();
-    for judge in [
-        &(|source: &Source| source.rules.audience.meets(&names)) as &dyn Fn(&Source) -> bool,
-        &|source| !source.would_refuse(question.token, &question.of(source)),
-    ] {
+    for judge in [&(|source: &Source| source.rules.audience.meets(&names)) as &dyn Fn(&Source) -> bool, &|source| {
+        !source.would_refuse(question.token, &question.of(source))
+    }] {
         sources.retain(|source| judge(source));
         let Some(next) = sources.first() else { return first.into_iter().collect() };
         first = Some(next);

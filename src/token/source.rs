@@ -97,7 +97,9 @@ impl Source {
                 if let Ok(jwt) = jwt {
                     trail.read(&jwt.claims, false);
                     trail.check("size", jwt.refuse_larger(demand.rules.limit), |()| String::new())?;
-                    trail.pass("expiry", verify::judge_expiry(&jwt.claims, demand.rules, demand.now), |()| "lies ahead".to_owned())?;
+                    trail.pass("expiry", verify::judge_expiry(&jwt.claims, demand.rules, demand.now), |()| {
+                        "lies ahead".to_owned()
+                    })?;
                 }
                 let told = endpoint.judge(token.text(), demand, trail).await?;
                 if let Ok(jwt) = jwt {

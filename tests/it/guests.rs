@@ -164,6 +164,8 @@ async fn a_link_ends_with_the_service_that_made_it(backend: Backend) {
     let made = made.json();
     let url = text(&made, "url");
     let mut guest = bench.follow(url).await;
+    bench.save(&mut guest).await;
+    let pushed = token(&bench, &mut guest).await;
     for (what, changed) in [
         ("disabled", ServiceToken { enabled: false, ..row.clone() }),
         ("ended", ServiceToken { expires_at: Some(now), ..row.clone() }),
@@ -176,6 +178,9 @@ async fn a_link_ends_with_the_service_that_made_it(backend: Backend) {
     }
     assert!(store::tenant_tokens::delete(db, &row.id).await.unwrap());
     assert!(!opens(&bench, url, &mut guest).await, "deleted");
+    assert!(pushes(&bench, &pushed).await, "the honest twin: within the service's day");
+    bench.clock.advance(86_400);
+    assert!(!pushes(&bench, &pushed).await, "what a token has made is good no longer than it");
 }
 
 /// Each look calls addresses that the guest has typed; whoever makes links makes many.

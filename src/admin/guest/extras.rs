@@ -23,7 +23,7 @@ use crate::{
         audit::{self, Action, Changes, Event},
         connections, directories,
         directory_tokens::{self, DirectoryToken, PREFIX},
-        setup_links,
+        setup_links, tenant_tokens,
     },
 };
 
@@ -127,7 +127,8 @@ pub async fn token(State(app): State<App>, sent: Sent) -> Result<Response, PageE
         fingerprint: directory_tokens::fingerprint(&app.sealer, &token),
         declared: false,
         created_at: now,
-        expires_at: None,
+        // What a token has made ends with it, also by way of a link.
+        expires_at: tenant_tokens::find(&mut tx, &guest.link.maker_id).await?.and_then(|maker| maker.expires_at),
         last_used_at: None,
     };
     directory_tokens::insert(&mut tx, &row).await?;

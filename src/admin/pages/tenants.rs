@@ -44,7 +44,12 @@ pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQu
     let list = List::new(&query, rows.collect(), part.next.as_deref(), LIST);
     let frame = Frame::of_platform(&app, &caller, LIST, TITLE);
     Ok(list
-        .page(&frame, TITLE, &["Name", "Short name", "How users come to be"], Some(("/admin/_/tenants/new".to_owned(), SETTINGS.add)))
+        .page(
+            &frame,
+            TITLE,
+            &["Name", "Short name", "How users come to be"],
+            Some(("/admin/_/tenants/new".to_owned(), SETTINGS.add)),
+        )
         .into_response())
 }
 

@@ -274,7 +274,8 @@ async fn explains_by_the_lines_that_judge() {
     let rule = ClaimRule { claim: "hd".to_owned(), values: vec![json!("acme.test")], match_type: MatchType::Exact };
     let validator = table([trusted("s", "acme", &[&forge], |s| s.claim_values = vec![rule])]);
     let all = ["source", "size", "algorithm and type", "kid", "signature", "issuer of the key"];
-    let all = all.into_iter().chain(["issuer", "audience", "required claims", "times", "subject", "claim hd"]).collect::<Vec<_>>();
+    let all =
+        all.into_iter().chain(["issuer", "audience", "required claims", "times", "subject", "claim hd"]).collect::<Vec<_>>();
     let mut several = but("hd", json!("evil"));
     (several["aud"], several["exp"]) = (json!(["them", "others"]), json!(NOW - 61));
     for (name, claims, failed) in [

@@ -413,7 +413,10 @@ async fn claims_are_judged_of_no_one_who_has_not_signed() {
     }
     // That it has expired its writer knows.
     let old = but(&but(&full, "aud", json!("them")), "exp", json!(NOW - 60));
-    assert_eq!(verify(&evil.sign(&header, &old.to_string()), &idp.keys, &rules, NOW).await.unwrap_err().to_string(), "Token is expired");
+    assert_eq!(
+        verify(&evil.sign(&header, &old.to_string()), &idp.keys, &rules, NOW).await.unwrap_err().to_string(),
+        "Token is expired"
+    );
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ on_both!(
     many_members_take_turns,
     reading_members_costs_their_share,
     large_answers_take_turns,
+    what_is_done_is_told_whoever_reads_nothing,
     a_page_of_groups_has_so_many_members,
 );
 
@@ -308,6 +309,24 @@ async fn large_answers_take_turns(backend: Backend) {
         assert_eq!(answer.json()["members"].as_array().unwrap().len(), 4_500);
         assert!(turns.take(&scim.row.tenant_id, Duration::from_secs(5)).await.is_some(), "and its turn has ended");
     }
+}
+
+/// A directory that is told to come again makes twice what was made.
+async fn what_is_done_is_told_whoever_reads_nothing(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    crowd(&scim, 4_500).await;
+    let members: Vec<Value> = (1..=4_500).map(|n| json!({"value": format!("u-{n}")})).collect();
+    let body = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "all", "members": members});
+    let turn = scim.world.app.limits.answers.take(&scim.row.tenant_id, Duration::ZERO).await.expect("nobody is at it");
+    let made = scim.send(Method::POST, "/Groups", &[], Some(body.to_string())).await;
+    assert_eq!((made.status, made.json().get("members")), (201, None), "{}", made.body);
+    let path = format!("/Groups/{}", made.json()["id"].as_str().unwrap());
+    let replaced = scim.send(Method::PUT, &path, &[], Some(body.to_string())).await;
+    assert_eq!((replaced.status, replaced.json().get("members")), (200, None), "{}", replaced.body);
+    drop(turn);
+    assert_eq!(scim.get(&path).await.json()["members"].as_array().unwrap().len(), 4_500);
+    let replaced = scim.send(Method::PUT, &path, &[], Some(body.to_string())).await;
+    assert_eq!(replaced.json()["members"].as_array().unwrap().len(), 4_500);
 }
 
 /// Two hundred of five hundred each were a hundred thousand, in one request.

@@ -143,9 +143,8 @@ mod tests {
         let told = |changes: Value| -> Vec<(String, Option<String>, Option<String>)> {
             fields(&changes).into_iter().map(|field| (field.name, field.was, field.is)).collect()
         };
-        let one = |name: &str, was: Option<&str>, is: Option<&str>| {
-            (name.to_owned(), was.map(str::to_owned), is.map(str::to_owned))
-        };
+        let one =
+            |name: &str, was: Option<&str>, is: Option<&str>| (name.to_owned(), was.map(str::to_owned), is.map(str::to_owned));
         let same = json!({"client_id": "a", "jwks": {"keys": []}});
         assert_eq!(
             told(json!({
