@@ -162,7 +162,13 @@ pub fn mappings(settings: &ConnectionSettings, identity: &Identity, rules: &Rule
     vec![
         row("unique_id_claim", "Unique id", settings.unique_id_claims(), Some(vec![identity.subject.clone()]), String::new()),
         row("email_claim", "E-mail address", settings.email_claims(), one(&identity.email), email_note),
-        row("email_trust", "E-mail trust", Vec::new(), Some(vec![rules.email_trust.as_str().to_owned()]), trust(identity, rules, reader)),
+        row(
+            "email_trust",
+            "E-mail trust",
+            Vec::new(),
+            Some(vec![rules.email_trust.as_str().to_owned()]),
+            trust(identity, rules, reader),
+        ),
         row("name_claim", "Name", name_parts, one(&identity.name), String::new()),
         row("groups_claim", "Groups", settings.groups_claims(), groups, groups_note),
     ]
