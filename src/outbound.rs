@@ -3,13 +3,14 @@
 //! may aim (SSRF): https only, no private address at connect time, no redirect to another origin, bounded time and size.
 //!
 //! `allow` is the operator's list of exceptions, `address` knows the private ranges, `probe` tells those who typed an address
-//! what came of calling it.
+//! what came of calling it, and `witness` tells a sign-in's trace of the calls that were made for it.
 
 mod address;
 mod allow;
 mod probe;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::{
     net::IpAddr,
@@ -20,11 +21,13 @@ use std::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use url::{Host, Url};
 
 pub use address::is_public;
 pub use allow::{Allow, AllowError};
 pub use probe::Probe;
+pub use witness::{Call, Witness, along, witnessed};
 
 /// Largest body that is read, in bytes.
 pub const BODY_LIMIT: usize = 1024 * 1024;
@@ -119,6 +122,38 @@ impl OutboundError {
     #[must_use]
     pub fn is_away(&self) -> bool {
         matches!(self, Self::TimedOut { .. } | Self::Unresolved { .. } | Self::Tls { .. } | Self::Failed { .. })
+    }
+
+    /// The same for whoever may not learn of private networks, as administrators of tenants: a name that leads to a private
+    /// address and one that leads nowhere read alike, else names could be tried out.
+    #[must_use]
+    pub fn discreet(&self) -> String {
+        let nowhere = |host: &str| format!("{host} cannot be called from here: its name leads to no public address");
+        match self {
+            Self::Private { host, .. } => nowhere(host),
+            Self::Plain(host) => format!("{host} is to be called over plain http; use https"),
+            Self::Unresolved { host, .. } => nowhere(host),
+            Self::Tls { host, cause, .. } => match cause.split_once("certificate") {
+                Some((_, why)) => format!("{host} shows a certificate that is not accepted{why}"),
+                None => format!("{host} does not speak TLS as it must"),
+            },
+            Self::Failed { host, .. } => format!("{host} cannot be reached"),
+            e => e.to_string(),
+        }
+    }
+
+    /// What happened, in a word.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Unusable(_) | Self::UserInfo(_) | Self::Plain(_) => "refused",
+            // What is private and what is unknown read alike: else whoever fills in a connection could try names out.
+            Self::Private { .. } | Self::Unresolved { .. } => "no_address",
+            Self::Redirect { .. } | Self::RedirectLoop(_) => "redirect",
+            Self::TooLarge(_) | Self::NotJson { .. } => "unusable",
+            Self::TimedOut { .. } => "timeout",
+            Self::Tls { .. } => "tls",
+            Self::Failed { .. } | Self::Build(_) => "unreachable",
+        }
     }
 
     /// The outcome as a metric label.
@@ -282,11 +317,13 @@ impl Outbound {
         body: Vec<u8>,
     ) -> Result<Fetched, OutboundError> {
         let host = url.host_str().unwrap_or_default().to_owned();
+        let began = Instant::now();
         // The client's own limit starts anew with each redirect.
         let result = match tokio::time::timeout(self.limits.total, self.follow(method, url, headers, body)).await {
             Ok(result) => result,
-            Err(_) => Err(OutboundError::TimedOut { host, seconds: self.limits.total.as_secs() }),
+            Err(_) => Err(OutboundError::TimedOut { host: host.clone(), seconds: self.limits.total.as_secs() }),
         };
+        witness::tell(purpose, &host, &result, began.elapsed());
         let outcome = match &result {
             Ok(fetched) if fetched.is_success() => "ok",
             Ok(_) => "status",

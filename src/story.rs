@@ -52,12 +52,13 @@ pub fn steps(trace: &Trace) -> Vec<Step> {
 }
 
 /// What hops say, and how their facts are called.
-const SAYINGS: [(&str, &str); 13] = [
+const SAYINGS: [(&str, &str); 14] = [
     ("asked", "An application asked for a sign-in"),
     ("offered", "The person was shown the ways to sign in"),
     ("left", "The browser left for the provider"),
     ("came_back", "The browser came back from the provider"),
     ("came_unasked", "An answer came to no sign-in that was begun here"),
+    ("called", "gatehouse called the provider"),
     ("identity", "The provider's answer held: it says who it is"),
     ("decided", "It was decided whom this identity belongs to"),
     ("user", "The person is a user here"),
@@ -67,7 +68,7 @@ const SAYINGS: [(&str, &str); 13] = [
     ("failed", "It failed"),
     ("", "Something was done"),
 ];
-const FACTS: [(&str, &str); 25] = [
+const FACTS: [(&str, &str); 30] = [
     ("client", "Application"),
     ("to", "Where to"),
     ("invite", "By an invite"),
@@ -81,6 +82,11 @@ const FACTS: [(&str, &str); 25] = [
     ("protocol", "Protocol"),
     ("callback", "Back to"),
     ("parameters", "Parameters that came"),
+    ("call", "For"),
+    ("host", "Host"),
+    ("status", "HTTP status"),
+    ("failure", "No answer"),
+    ("ms", "Milliseconds"),
     ("issuer", "Issuer"),
     ("subject", "Unique id"),
     ("email", "E-mail"),
@@ -95,11 +101,39 @@ const FACTS: [(&str, &str); 25] = [
     ("code", "Code shown"),
 ];
 
+/// What the provider was called for, and why no answer came.
+const CALLS: [(&str, &str); 5] = [
+    ("discovery", "its discovery document"),
+    ("jwks", "its signing keys (JWKS)"),
+    ("token", "the token endpoint, to redeem the code"),
+    ("userinfo", "the userinfo endpoint"),
+    ("metadata", "its SAML metadata"),
+];
+const FAILURES: [(&str, &str); 7] = [
+    ("refused", "not called: the address is none that may be called"),
+    ("no_address", "not called: the name leads to no public address"),
+    ("redirect", "a redirect that is not followed"),
+    ("unusable", "one that is larger than what is read"),
+    ("timeout", "not within ten seconds"),
+    ("tls", "no encrypted connection (TLS)"),
+    ("unreachable", "no connection, or it broke off"),
+];
+
 fn step(hop: &Map<String, Value>) -> Step {
     let name = text(hop, "hop").unwrap_or_default();
     let says = SAYINGS.iter().find(|(known, _)| *known == name).unwrap_or(&SAYINGS[SAYINGS.len() - 1]).1;
-    let fact = |(name, label): &(&str, &'static str)| Some((*label, text(hop, name)?.to_owned()));
+    let fact = |(name, label): &(&str, &'static str)| Some((*label, plain(name, text(hop, name)?)));
     Step { at: Moment(hop.get("at").and_then(Value::as_i64).unwrap_or(0)), says, facts: FACTS.iter().filter_map(fact).collect() }
+}
+
+/// What a fact's value says, where the one that is kept is a word for machines.
+fn plain(name: &str, value: &str) -> String {
+    let said = match name {
+        "call" => CALLS.iter().find(|(known, _)| *known == value),
+        "failure" => FAILURES.iter().find(|(known, _)| *known == value),
+        _ => None,
+    };
+    said.map_or(value, |(_, says)| says).to_owned()
 }
 
 fn text<'a>(hop: &'a Map<String, Value>, name: &str) -> Option<&'a str> {

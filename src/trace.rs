@@ -1,6 +1,6 @@
 //! The trace that a sign-in leaves: each request's hops are gathered as it goes ([`Trace`], which comes with the visit) and
-//! written once, when it is answered. What failed is taken from the page that was shown. A trace that cannot be written
-//! breaks no sign-in.
+//! written once, when it is answered. What failed is taken from the page that was shown. The calls that were made for it
+//! tell themselves ([`Witness`]). A trace that cannot be written breaks no sign-in.
 //!
 //! Of what passes by, only what is named here is kept: who, over what, where to, which parameters and claims were there. No
 //! value of a code, token, state, password or assertion ever becomes a fact.
@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 use crate::{
     app::App,
     error::Shown,
+    outbound::{Call, Witness, witnessed},
     policy::{cause::Cause, identity::Identity},
     secret,
     store::{
@@ -30,6 +31,8 @@ use crate::{
 
 /// Most hops of one request, facts of one hop, and characters of one fact.
 const MOST: (usize, usize, usize) = (16, 16, 400);
+/// The hop of a call, and most of them in one request, so that they take nobody else's place.
+const CALL: (&str, usize) = ("called", 8);
 /// How long an answer waits for its trace.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -135,13 +138,27 @@ impl Trace {
     /// What is to be written, if there is anything.
     fn row(&self, now: i64) -> Option<Addition> {
         let gathered = self.gathered();
-        if gathered.hops.is_empty() {
+        // A call alone is no sign-in: a test of one makes them too.
+        if gathered.hops.iter().all(|(name, _)| *name == CALL.0) {
             return None;
         }
         let mut row = gathered.row.clone();
         row.at = now;
         row.hops = gathered.hops.iter().map(|hop| line(hop, now)).collect();
         Some(row)
+    }
+}
+
+impl Witness for Trace {
+    /// Which, whom, what came of it and how long it took: no address beyond the host, and nothing that was sent or answered.
+    fn called(&self, call: &Call<'_>) {
+        if self.gathered().hops.iter().filter(|(name, _)| *name == CALL.0).count() >= CALL.1 {
+            return;
+        }
+        let status = call.outcome.map(|status| status.to_string());
+        let (status, failure) = (status.as_deref().unwrap_or_default(), call.outcome.err().unwrap_or_default());
+        let took = call.took.as_millis().to_string();
+        self.hop(CALL.0, &[("call", call.purpose), ("host", call.host), ("status", status), ("failure", failure), ("ms", &took)]);
     }
 }
 
@@ -172,7 +189,7 @@ pub async fn keep(State(app): State<App>, mut request: Request, next: Next) -> R
     }
     let trace = Trace::default();
     request.extensions_mut().insert(trace.clone());
-    let response = next.run(request).await;
+    let response = witnessed(Arc::new(trace.clone()), next.run(request)).await;
     match response.extensions().get::<Shown>() {
         // One of a flood leaves nothing: the log has a line for all of them.
         Some(shown) if shown.muted => return response,
@@ -215,5 +232,22 @@ mod tests {
         assert_eq!((row.hops.lines().count(), &first["from"], first.get("none")), (MOST.0, &Value::from("ab"), None));
         assert!(row.hops.len() < 16_000, "{}", row.hops.len());
         assert_eq!((row.outcome, first["at"].as_i64()), (Outcome::UnderWay, Some(7)));
+    }
+
+    #[test]
+    fn calls_make_no_trace_and_take_no_place() {
+        let trace = Trace::default();
+        let took = Duration::from_millis(12);
+        for outcome in [Ok(200), Err("timeout")].into_iter().cycle().take(40) {
+            trace.called(&Call { purpose: "token", host: "idp.example", outcome, took });
+        }
+        assert!(trace.row(7).is_none(), "calls alone are no sign-in");
+        trace.failed(Cause::ProviderTimeout, "token endpoint");
+        let row = trace.row(7).unwrap();
+        let hops: Vec<Value> = row.hops.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!((hops.len(), &hops[CALL.1]["hop"]), (CALL.1 + 1, &Value::from("failed")));
+        let first =
+            serde_json::json!({"at": 7, "hop": "called", "call": "token", "host": "idp.example", "status": "200", "ms": "12"});
+        assert_eq!((&hops[0], &hops[1]["failure"], hops[1].get("status")), (&first, &Value::from("timeout"), None));
     }
 }

@@ -14,7 +14,7 @@ pub mod presets;
 pub mod registry;
 pub mod saml;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -250,10 +250,15 @@ impl Error {
         }
     }
 
-    /// A call that `purpose` asked for was not made, or gave nothing usable.
+    /// A call that `purpose` asked for was not made, or gave nothing usable. Tenants' administrators read what is said of it,
+    /// in traces and tests; the exact reason, with addresses of networks that are none of theirs, is for the log.
     #[must_use]
     pub fn unreachable(purpose: &str, e: &OutboundError) -> Self {
-        Self::Unreachable(of_call(e).with(format!("{purpose}: {e}")))
+        let said = e.discreet();
+        if said != e.to_string() {
+            tracing::warn!(purpose, cause = %e, "a call to a provider was not made or went wrong");
+        }
+        Self::Unreachable(of_call(e).with(format!("{purpose}: {said}")))
     }
 }
 
@@ -262,6 +267,8 @@ fn of_call(e: &OutboundError) -> Cause {
         Build, Failed, NotJson, Plain, Private, Redirect, RedirectLoop, TimedOut, Tls, TooLarge, Unresolved, Unusable, UserInfo,
     };
     match e {
+        // As with what is said: a name that leads to a private address is not told from one that leads nowhere.
+        Private { host, .. } if host.trim_matches(['[', ']']).parse::<IpAddr>().is_err() => Cause::Dns,
         Unusable(_) | UserInfo(_) | Plain(_) | Private { .. } => Cause::PrivateAddress,
         Redirect { .. } | RedirectLoop(_) => Cause::ProviderRedirects,
         TooLarge(_) | NotJson { .. } => Cause::ProviderAnswer,

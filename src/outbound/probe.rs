@@ -69,23 +69,7 @@ impl<'a> Probe<'a> {
     }
 
     fn tell(&self, e: &OutboundError) -> String {
-        if self.whole { e.to_string() } else { discreet(e) }
-    }
-}
-
-/// A name that leads to a private address and one that leads nowhere read alike: else names could be tried out.
-fn discreet(e: &OutboundError) -> String {
-    let nowhere = |host: &str| format!("{host} cannot be called from here: its name leads to no public address");
-    match e {
-        OutboundError::Private { host, .. } => nowhere(host),
-        OutboundError::Plain(host) => format!("{host} is to be called over plain http; use https"),
-        OutboundError::Unresolved { host, .. } => nowhere(host),
-        OutboundError::Tls { host, cause, .. } => match cause.split_once("certificate") {
-            Some((_, why)) => format!("{host} shows a certificate that is not accepted{why}"),
-            None => format!("{host} does not speak TLS as it must"),
-        },
-        OutboundError::Failed { host, .. } => format!("{host} cannot be reached"),
-        e => e.to_string(),
+        if self.whole { e.to_string() } else { e.discreet() }
     }
 }
 
@@ -98,12 +82,12 @@ mod tests {
         let private = OutboundError::Private { host: "db.corp".into(), ip: [10, 1, 2, 3].into() };
         let cause = "failed to lookup address information".into();
         let unknown = OutboundError::Unresolved { host: "db.corp".into(), cause };
-        assert_eq!(discreet(&private), discreet(&unknown));
+        assert_eq!(private.discreet(), unknown.discreet());
         let refused = OutboundError::Failed { host: "idp.corp".into(), cause: "tcp connect error: 10.1.2.3:443".into() };
-        assert!(!discreet(&refused).contains("10.1"));
+        assert!(!refused.discreet().contains("10.1"));
         let cause = "invalid peer certificate: Expired".into();
         let expired = OutboundError::Tls { host: "idp".into(), cause, expired: true };
-        assert_eq!(discreet(&expired), "idp shows a certificate that is not accepted: Expired");
-        assert!(!discreet(&OutboundError::Plain("a".into())).contains("GATEHOUSE"));
+        assert_eq!(expired.discreet(), "idp shows a certificate that is not accepted: Expired");
+        assert!(!OutboundError::Plain("a".into()).discreet().contains("GATEHOUSE"));
     }
 }

@@ -20,7 +20,7 @@ use super::{
     discovered::{self, DiscoveredKeys},
     jwk::{KeySource, PublicKey, Wanted, choose},
 };
-use crate::outbound::{Fetched, Outbound};
+use crate::outbound::{self, Fetched, Outbound};
 
 /// At most this many keys of a set are kept.
 pub const KEY_LIMIT: usize = 100;
@@ -100,7 +100,10 @@ pub trait FetchKeys: Send + Sync {
 #[async_trait]
 impl FetchKeys for Outbound {
     async fn fetch(&self, purpose: &'static str, url: &Url) -> Result<Document, String> {
-        let answer = self.get(purpose, url, "application/jwk-set+json, application/json").await.map_err(|e| e.to_string())?;
+        let answer = self.get(purpose, url, "application/jwk-set+json, application/json").await.map_err(|e| {
+            tracing::info!(%url, cause = %e, "a key set was not fetched");
+            e.discreet()
+        })?;
         if !answer.is_success() {
             return Err(format!("{} answered {}", answer.host, answer.status));
         }
@@ -243,7 +246,7 @@ impl RemoteKeys {
         self.shared.tried_at.store(now, Ordering::SeqCst);
         let shared = Arc::clone(&self.shared);
         // Of its own, so that a caller who hangs up does not take the fetch along and leave only the floor.
-        let task = tokio::spawn(async move {
+        let task = tokio::spawn(outbound::along(async move {
             let answer = match shared.fetch.fetch("jwks", &shared.url).await {
                 Ok(document) => read_keys(&document.body).map(|keys| (keys, document.max_age)),
                 Err(why) => Err(why),
@@ -262,7 +265,7 @@ impl RemoteKeys {
             };
             shared.known.store(Arc::new(known));
             drop(guard);
-        });
+        }));
         if task.await.is_err() {
             tracing::error!(url = %self.shared.url, "fetching a key set was broken off");
         }

@@ -370,7 +370,7 @@ async fn private_addresses_are_refused(backend: Backend) {
     for url in ["https://10.0.0.1/metadata", "https://169.254.169.254/latest", "https://[::1]/metadata"] {
         saml.world.apply(&state(&format!("metadata_url: \"{url}\""), "")).await;
         saml.refused(StatusCode::BAD_GATEWAY).await;
-        assert!(saml.row().await.failure.unwrap().contains("private address"), "{url}");
+        assert!(saml.row().await.failure.unwrap().contains("leads to no public address"), "{url}");
     }
     assert_eq!(saml.publisher.seen(), 0);
 }

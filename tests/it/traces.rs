@@ -19,6 +19,7 @@ use crate::{
 on_both!(
     each_known_cause_is_found_by_the_code_on_the_page,
     an_honest_sign_in_leaves_its_story_and_no_secret,
+    calls_to_the_provider_are_among_the_hops,
     the_command_line_tells_the_same_story,
     traces_are_their_tenants_alone,
     nothing_is_kept_for_ever_or_without_end,
@@ -176,6 +177,55 @@ async fn an_honest_sign_in_leaves_its_story_and_no_secret(backend: Backend) {
     }
 }
 
+/// The calls of the newest sign-in: what for, whom, and what came of it.
+async fn calls(sso: &Sso) -> Vec<(String, String, String)> {
+    let hops = all(sso, EVERYBODY).await.remove(0).hops();
+    let calls = hops.iter().filter(|hop| hop["hop"] == "called").map(|hop| {
+        let word = |name: &str| hop.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        assert!(word("ms").parse::<u64>().is_ok_and(|ms| ms < 60_000), "{hop:?}");
+        assert!(
+            hop.keys().all(|name| ["at", "hop", "call", "host", "status", "failure", "ms"].contains(&name.as_str())),
+            "{hop:?}"
+        );
+        (word("call"), word("host"), word("status") + &word("failure"))
+    });
+    calls.collect()
+}
+
+async fn calls_to_the_provider_are_among_the_hops(backend: Backend) {
+    let sso = Sso::new(backend).await;
+    let told = async |sso: &Sso| calls(sso).await.into_iter().map(|(call, _, came)| format!("{call} {came}")).collect::<Vec<_>>();
+    sso.fresh().await;
+    assert_eq!(told(&sso).await, ["discovery 200", "token 200", "jwks 200"]);
+    let [trace] = &all(&sso, EVERYBODY).await[..] else { panic!("one sign-in, one trace") };
+    let hops: Vec<String> = trace.hops().iter().map(|hop| hop["hop"].as_str().unwrap().to_owned()).collect();
+    let at = |name: &str| hops.iter().position(|hop| hop == name).unwrap();
+    assert!(
+        at("called") < at("left") && hops[at("came_back") + 1] == "called" && hops[at("identity") - 1] == "called",
+        "{hops:?}"
+    );
+    // What is known is not asked for again.
+    sso.clock.advance(1);
+    sso.fresh().await;
+    assert_eq!(told(&sso).await, ["token 200"]);
+    sso.clock.advance(1);
+    sso.idp.turn(|k| k.only_userinfo = vec!["email", "email_verified"]);
+    sso.fresh().await;
+    assert_eq!(told(&sso).await, ["token 200", "userinfo 200"]);
+    for (broken, came) in [(Broken::Status(503), "503"), (Broken::Huge, "unusable"), (Broken::RedirectsAway, "redirect")] {
+        sso.clock.advance(1);
+        let (_, trace) = cause(&sso, |k| k.broken = [("/token", broken)].into()).await;
+        assert_eq!(told(&sso).await, [format!("token {came}")]);
+        assert!(!format!("{trace:?}").contains("/token"), "no more of the address than the host: {trace:?}");
+    }
+    // What a test of a sign-in calls makes no trace, and what goes on in the background is nobody's.
+    sso.clock.advance(4_000);
+    let before = all(&sso, EVERYBODY).await.len();
+    sso.fresh().await;
+    assert_eq!(told(&sso).await, ["token 200"]);
+    assert_eq!(all(&sso, EVERYBODY).await.len(), before + 1);
+}
+
 async fn the_command_line_tells_the_same_story(backend: Backend) {
     let sso = Sso::new(backend).await;
     sso.fresh().await;
@@ -185,7 +235,9 @@ async fn the_command_line_tells_the_same_story(backend: Backend) {
     for name in [code.to_lowercase(), trace.id.clone()] {
         let (done, told) = sso.command(&["sign-ins", "show", &name]).await;
         assert_eq!(done, 0, "{told}");
-        for part in ["tenant          acme", "outcome         Failed", "issuer_slash", "mend it", &code, "Application: web"] {
+        let call = "For: the token endpoint, to redeem the code\n    Host: 127.0.0.1\n    HTTP status: 200\n    Milliseconds: ";
+        for part in ["tenant          acme", "outcome         Failed", "issuer_slash", "mend it", &code, "Application: web", call]
+        {
             assert!(told.contains(part), "{part} in {told}");
         }
     }

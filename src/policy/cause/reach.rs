@@ -5,14 +5,14 @@ use super::{Cause, Text};
 pub(super) fn text(cause: Cause) -> Option<Text> {
     let (title, means, fix) = match cause {
         Cause::Dns => (
-            "The provider's name is not known",
-            "gatehouse asked its resolver for the provider's host and got no address.",
-            "Look for a typing error in the connection's \"Issuer URL\", endpoints or \"Metadata URL\". If the name is one of your own network, let the machine that gatehouse runs on resolve it.",
+            "The provider's name leads nowhere",
+            "gatehouse asked its resolver for the provider's host and got no address, or one of a private network, which it does not call.",
+            "Look for a typing error in the connection's \"Issuer URL\", endpoints or \"Metadata URL\". If the provider runs in your own network, whoever runs gatehouse sees in its log which of the two it is: the name has to be resolved by that machine, and the host be named in the setting GATEHOUSE_OUTBOUND_ALLOW.",
         ),
         Cause::PrivateAddress => (
             "The provider's address may not be called from here",
-            "The host is, or resolves to, an address of a private network, or is to be called over plain http. gatehouse calls no such address, since whoever fills in a connection could reach into your network with it.",
-            "If the provider really runs there, name its host or network in the setting GATEHOUSE_OUTBOUND_ALLOW. Otherwise correct the connection's \"Issuer URL\", endpoints or \"Metadata URL\".",
+            "It is an address of a private network, plain http, or a URL with a user name or of another scheme. gatehouse calls no such address, since whoever fills in a connection could reach into your network with it.",
+            "Correct the connection's \"Issuer URL\", endpoints or \"Metadata URL\" to an https address without a user name. If the provider really runs there, whoever runs gatehouse names its host or network in the setting GATEHOUSE_OUTBOUND_ALLOW.",
         ),
         Cause::ProviderTimeout => (
             "The provider does not answer in time",
