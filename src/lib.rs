@@ -26,6 +26,7 @@ pub mod endpoint;
 pub mod error;
 pub mod expiry;
 pub mod grant;
+pub mod guest;
 pub mod invitation;
 pub mod journal;
 pub mod key_list;

@@ -24,7 +24,7 @@ pub async fn show(desk: Desk) -> Result<Response, ApiError> {
         json!({
             "passed": told.trial.passed,
             "at": Moment(told.trial.at).machine(),
-            "by": told.trial.email,
+            "by": told.trial.tester,
             "settings_unchanged": told.is_current,
             "decision": told.report.verdict,
             "mappings": told.report.mappings,

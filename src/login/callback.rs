@@ -4,7 +4,7 @@
 
 use axum::{
     extract::{OriginalUri, Path, RawForm, RawQuery, State, rejection::RawFormRejection},
-    http::{StatusCode, Uri},
+    http::{HeaderMap, StatusCode, Uri},
     response::Response,
 };
 
@@ -26,15 +26,24 @@ use crate::{
 };
 
 /// `GET`: the answer of an OpenID provider.
-pub async fn answered(State(app): State<App>, visit: Visit, own: Own, RawQuery(query): RawQuery) -> Result<Response, PageError> {
+pub async fn answered(
+    State(app): State<App>,
+    visit: Visit,
+    own: Own,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
     let answer = Answer::read(Protocol::Oidc, query.unwrap_or_default().as_bytes(), own)?;
     let state = answer.params.one("state").ok().flatten().ok_or_else(|| bad("state is missing"))?;
     let state_hash = secret::digest(state);
     if let Some(departure) = visit.departure(&app, &state_hash).await? {
         return arrive(&app, &visit, answer, &state_hash, departure).await;
     }
-    match visit.trial(&app, &state_hash).await? {
-        Some(departure) => trial::arrive(&app, &visit, answer, &state_hash, departure).await,
+    if let Some(departure) = visit.trial(&app, &state_hash).await? {
+        return trial::arrive(&app, &visit, answer, &state_hash, departure).await;
+    }
+    match trial::of_guest(&app, &visit, &headers, &state_hash).await? {
+        Some(guests) => trial::arrive_at_guest(&app, &visit, answer, &state_hash, guests).await,
         None => Err(PageError::no_login()),
     }
 }
@@ -44,6 +53,7 @@ pub async fn posted(
     State(app): State<App>,
     mut visit: Visit,
     own: Own,
+    headers: HeaderMap,
     OriginalUri(uri): OriginalUri,
     form: Result<RawForm, RawFormRejection>,
 ) -> Result<Response, PageError> {
@@ -56,6 +66,9 @@ pub async fn posted(
         }
         if let Some(departure) = visit.trial(&app, state_hash).await? {
             return trial::arrive(&app, &visit, answer, state_hash, departure).await;
+        }
+        if let Some(guests) = trial::of_guest(&app, &visit, &headers, state_hash).await? {
+            return trial::arrive_at_guest(&app, &visit, answer, state_hash, guests).await;
         }
     }
     stray(&app, &mut visit, &uri, answer, name.as_deref()).await

@@ -29,6 +29,7 @@ pub mod dossiers;
 pub mod families;
 pub mod farewells;
 pub mod group_rules;
+pub mod guest_trials;
 pub mod identities;
 pub mod invites;
 pub mod keys;

@@ -47,6 +47,10 @@ pub struct SetupLink {
     pub opened_at: Option<i64>,
     /// When the settings were last seen to lead somewhere.
     pub usable_at: Option<i64>,
+    /// The fingerprint of the settings under which a guest's test sign-in has passed last.
+    pub tested: Option<String>,
+    /// When that was.
+    pub tested_at: Option<i64>,
     /// When somebody ended it.
     pub ended_at: Option<i64>,
     /// Who, in words.
@@ -135,6 +139,8 @@ pub async fn make(tx: &mut Tx, sealer: &Sealer, actor: &Actor, new: &New<'_>, no
         expires_at: now + new.lifetime,
         opened_at: None,
         usable_at: None,
+        tested: None,
+        tested_at: None,
         ended_at: None,
         ended_by: None,
     };
@@ -267,6 +273,15 @@ pub async fn bind(on: impl Into<On<'_>>, id: &str, connection_id: &str) -> Resul
 /// What the database says.
 pub async fn note_usable(on: impl Into<On<'_>>, id: &str, at: Option<i64>) -> Result<()> {
     on.into().execute("UPDATE setup_links SET usable_at = $2 WHERE id = $1", params![id, at]).await.map(|_| ())
+}
+
+/// Notes under which settings a guest's test sign-in has passed.
+///
+/// # Errors
+/// What the database says.
+pub async fn note_tested(on: impl Into<On<'_>>, id: &str, fingerprint: &str, at: i64) -> Result<()> {
+    let sql = "UPDATE setup_links SET tested = $2, tested_at = $3 WHERE id = $1";
+    on.into().execute(sql, params![id, fingerprint, at]).await.map(|_| ())
 }
 
 /// Notes which domain was asked for.

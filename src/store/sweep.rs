@@ -28,6 +28,8 @@ pub async fn sweep(db: &Db, sealer: &Sealer, retention: i64, now: i64) -> Result
         ("DELETE FROM logins WHERE expires_at <= $1", now),
         ("DELETE FROM trial_departures WHERE expires_at <= $1", now),
         ("DELETE FROM trials WHERE expires_at <= $1", now),
+        ("DELETE FROM guest_departures WHERE expires_at <= $1", now),
+        ("DELETE FROM guest_trials WHERE expires_at <= $1", now),
         ("DELETE FROM codes WHERE expires_at <= $1", past),
         ("DELETE FROM families WHERE expires_at <= $1", past),
         ("DELETE FROM sessions WHERE expires_at <= $1", now),

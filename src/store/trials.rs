@@ -64,22 +64,23 @@ pub async fn take(db: &Db, state_hash: &str, browser_hash: &str, now: i64) -> Re
     .await
 }
 
-/// Whether anybody has left under this name, whichever browser it was.
+/// Whether anybody has left for a test under this name, operator or guest, whichever browser it was.
 ///
 /// # Errors
 /// What the database says.
 pub async fn is_away(db: &Db, state_hash: &str, now: i64) -> Result<bool> {
-    let sql = "SELECT state_hash FROM trial_departures WHERE state_hash = $1 AND expires_at > $2";
+    let sql = "SELECT state_hash FROM trial_departures WHERE state_hash = $1 AND expires_at > $2
+               UNION ALL SELECT state_hash FROM guest_departures WHERE state_hash = $1 AND expires_at > $2";
     Ok(db.optional::<(String,)>(sql, params![state_hash, now]).await?.is_some())
 }
 
 /// What came of a test.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Trial {
-    /// The operator who tested.
-    pub user_id: String,
-    /// Their address.
-    pub email: String,
+    /// Who tested: the row of an operator, or of the set-up link by which a guest did.
+    pub tester_id: String,
+    /// Who it was, in words.
+    pub tester: String,
     /// Whether whoever came would be let in.
     pub passed: bool,
     /// [`fingerprint`] of the settings that were tested.
@@ -108,7 +109,7 @@ pub async fn record(db: &Db, connection_id: &str, trial: &Trial) -> Result<()> {
          VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (connection_id, user_id) DO UPDATE SET passed = excluded.passed, fingerprint = excluded.fingerprint,
            report_sealed = excluded.report_sealed, at = excluded.at, expires_at = excluded.expires_at",
-        params![connection_id, &t.user_id, t.passed, &t.fingerprint, &t.report_sealed, t.at, t.at + KEPT],
+        params![connection_id, &t.tester_id, t.passed, &t.fingerprint, &t.report_sealed, t.at, t.at + KEPT],
     )
     .await?;
     if t.passed {
@@ -128,7 +129,7 @@ pub async fn record(db: &Db, connection_id: &str, trial: &Trial) -> Result<()> {
 /// What the database says.
 pub async fn newest(db: &Db, connection_id: &str, user_id: &str, now: i64) -> Result<Option<Trial>> {
     db.optional(
-        "SELECT t.user_id, u.email, t.passed, t.fingerprint, t.report_sealed, t.at
+        "SELECT t.user_id AS tester_id, u.email AS tester, t.passed, t.fingerprint, t.report_sealed, t.at
          FROM trials t JOIN users u ON u.id = t.user_id
          WHERE t.connection_id = $1 AND t.expires_at > $3
          ORDER BY CASE WHEN t.user_id = $2 THEN 0 ELSE 1 END, t.at DESC, t.user_id LIMIT 1",
@@ -142,11 +143,19 @@ pub async fn newest(db: &Db, connection_id: &str, user_id: &str, now: i64) -> Re
 /// # Errors
 /// What the database says.
 pub async fn is_proven(on: impl Into<On<'_>>, sealer: &Sealer, connection: &Connection) -> Result<bool> {
-    let sql = "SELECT fingerprint FROM trial_proofs WHERE connection_id = $1";
-    let proof: Option<(String,)> = on.into().optional(sql, params![&connection.id]).await?;
+    Ok(proven_at(on, sealer, connection).await?.is_some())
+}
+
+/// When that was, if one has (unix seconds).
+///
+/// # Errors
+/// What the database says.
+pub async fn proven_at(on: impl Into<On<'_>>, sealer: &Sealer, connection: &Connection) -> Result<Option<i64>> {
+    let sql = "SELECT fingerprint, at FROM trial_proofs WHERE connection_id = $1";
+    let proof: Option<(String, i64)> = on.into().optional(sql, params![&connection.id]).await?;
     match proof {
-        Some((proof,)) => Ok(proof == fingerprint(sealer, connection)?),
-        None => Ok(false),
+        Some((proof, at)) if proof == fingerprint(sealer, connection)? => Ok(Some(at)),
+        _ => Ok(None),
     }
 }
 

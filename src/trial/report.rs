@@ -34,6 +34,8 @@ pub enum Outcome {
     Link,
     /// They would become a user.
     Create,
+    /// The provider vouches for them; who they are here is not told (a guest's test).
+    Vouched,
     /// The provider vouches for them, and they would be refused.
     Refuse,
     /// It came to nothing before anybody was known.
@@ -125,9 +127,18 @@ impl Claim {
 /// Most groups that are listed.
 const GROUPS: usize = 100;
 
+/// Who reads a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Whoever administers the tenant.
+    Operator,
+    /// The guest of a set-up link, who is told nothing of the tenant but what their own settings show.
+    Guest,
+}
+
 /// What each mapping of the settings, filled from their preset, gave.
 #[must_use]
-pub fn mappings(settings: &ConnectionSettings, identity: &Identity, rules: &Rules<'_>) -> Vec<Mapping> {
+pub fn mappings(settings: &ConnectionSettings, identity: &Identity, rules: &Rules<'_>, reader: Reader) -> Vec<Mapping> {
     let row = |setting: &str, title: &str, names: Vec<&str>, gave: Option<Vec<String>>, note: String| Mapping {
         setting: setting.to_owned(),
         title: title.to_owned(),
@@ -151,14 +162,20 @@ pub fn mappings(settings: &ConnectionSettings, identity: &Identity, rules: &Rule
     vec![
         row("unique_id_claim", "Unique id", settings.unique_id_claims(), Some(vec![identity.subject.clone()]), String::new()),
         row("email_claim", "E-mail address", settings.email_claims(), one(&identity.email), email_note),
-        row("email_trust", "E-mail trust", Vec::new(), Some(vec![rules.email_trust.as_str().to_owned()]), trust(identity, rules)),
+        row(
+            "email_trust",
+            "E-mail trust",
+            Vec::new(),
+            Some(vec![rules.email_trust.as_str().to_owned()]),
+            trust(identity, rules, reader),
+        ),
         row("name_claim", "Name", name_parts, one(&identity.name), String::new()),
         row("groups_claim", "Groups", settings.groups_claims(), groups, groups_note),
     ]
 }
 
 /// Whether the address is believed, and why.
-fn trust(identity: &Identity, rules: &Rules<'_>) -> String {
+fn trust(identity: &Identity, rules: &Rules<'_>, reader: Reader) -> String {
     let Some(email) = identity.email.as_deref().and_then(Email::parse) else {
         return "There is no address to believe.".to_owned();
     };
@@ -169,6 +186,9 @@ fn trust(identity: &Identity, rules: &Rules<'_>) -> String {
              it (JSON true; Entra: xms_edov; Google: for addresses that it hosts)."
             .to_owned(),
         (EmailTrust::Domain, true) => format!("The address is believed: {domain} is a proven domain of the organisation."),
+        (EmailTrust::Domain, false) if reader == Reader::Guest => {
+            format!("The address does not count yet: {domain} is no proven domain of the organisation.")
+        }
         (EmailTrust::Domain, false) => {
             let proven = if rules.domains.is_empty() { "there is none".to_owned() } else { rules.domains.join(", ") };
             format!("The address is not believed: {domain} is no proven domain of the organisation ({proven}).")
@@ -207,9 +227,14 @@ mod tests {
             (EmailTrust::Verified, true, "no address", "no address to believe"),
         ] {
             let rules = Rules { email_trust: trust_setting, domains: &domains, provisioning: Provisioning::Jit };
-            let rows = mappings(&ConnectionSettings::default(), &identity(email, verified), &rules);
-            let note = &rows.iter().find(|row| row.setting == "email_trust").unwrap().note;
-            assert!(note.contains(words), "{note}");
+            let note = |reader| {
+                let rows = mappings(&ConnectionSettings::default(), &identity(email, verified), &rules, reader);
+                rows.into_iter().find(|row| row.setting == "email_trust").unwrap().note
+            };
+            assert!(note(Reader::Operator).contains(words), "{}", note(Reader::Operator));
+            // A guest is not told what other domains there are.
+            let told = note(Reader::Guest);
+            assert!(!told.contains("acme.example") || email.ends_with("acme.example"), "{told}");
         }
     }
 }

@@ -46,7 +46,8 @@ fn of(outcome: Outcome, cause: Cause, found: &str) -> Verdict {
 }
 
 /// Beginning with a capital and ending with a full stop.
-fn sentence(text: &str) -> String {
+#[must_use]
+pub fn sentence(text: &str) -> String {
     let stop = if text.ends_with(['.', '…']) { "" } else { "." };
     let mut letters = text.chars();
     let first: String = letters.next().map(|c| c.to_uppercase().collect()).unwrap_or_default();

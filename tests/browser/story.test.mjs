@@ -271,6 +271,18 @@ test('a customer fills in a connection by a link, in another browser, and sees t
   await guest.getByText('The changes were saved.').waitFor();
   await tick('The connection is filled in', 'Done').waitFor();
   await tick('metadata was read', 'Done').waitFor();
+  // The customer tests it too, in the browser that followed the link.
+  await tick('A test sign-in has passed', 'Open').waitFor();
+  await guest.getByRole('link', { name: 'Test sign-in …' }).click();
+  await look('customer-test', guest);
+  await guest.getByRole('button', { name: 'Test sign-in' }).click();
+  await atOkta(guest);
+  await guest.waitForURL(`${gatehouse.url}/setup/test`);
+  await guest.getByRole('heading', { name: /^Passed/ }).waitFor();
+  await guest.getByText(GRACE).first().waitFor();
+  await look('customer-tested', guest);
+  await guest.getByRole('link', { name: 'Back' }).click();
+  await tick('A test sign-in has passed', 'Done').waitFor();
   await guest.getByRole('button', { name: 'Make a token' }).click();
   const token = await guest.locator('code.copy', { hasText: /^ghs_/ }).textContent();
   await tick('The directory has called', 'Open').waitFor();

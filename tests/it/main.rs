@@ -50,6 +50,7 @@ mod domains;
 mod exchange;
 mod failures;
 mod forward;
+mod guest_trials;
 mod guests;
 mod hops;
 mod idp;

@@ -79,7 +79,7 @@ impl Bench {
         browser.post(&self.at(to), &all).await
     }
 
-    fn typed(&self) -> Vec<(&str, &str)> {
+    pub fn typed(&self) -> Vec<(&str, &str)> {
         vec![
             ("preset", "custom_oidc"),
             ("protocol", "oidc"),
@@ -96,7 +96,7 @@ impl Bench {
         assert_eq!(answer.location(), Some("/setup?done=saved"), "{}", answer.body);
     }
 
-    async fn ticked(&self, browser: &mut Browser, text: &str) -> bool {
+    pub async fn ticked(&self, browser: &mut Browser, text: &str) -> bool {
         let page = browser.get(&self.at("/setup")).await;
         assert!(page.body.contains(text), "{text}: {}", page.body);
         page.body.contains(&format!("<li class=\"done\"><strong>Done</strong> {text}</li>"))

@@ -6,6 +6,7 @@
 //! GET  /setup             page         the provider's steps, the form, what was found, the record, the token, the ticks
 //! POST /setup             connection   what may be typed is written by apply::single, in the link's name
 //! POST /setup/check, …    connection, extras
+//! GET, POST /setup/test   trial        a sign-in over the connection of which nothing comes, and what the provider said
 //! POST /setup/finish      enter        the link ends
 //! ```
 //! `caller` stands before each: the link's state and its tenant's are asked anew at every request. `fields` says what a guest may
@@ -17,6 +18,7 @@ mod enter;
 mod extras;
 mod fields;
 mod page;
+mod trial;
 
 use axum::{Router, http::Method, routing::MethodRouter};
 
@@ -34,6 +36,8 @@ fn all() -> Vec<(Method, &'static str, Serve)> {
         (Method::GET, "/setup", |r| r.get(page::show)),
         (Method::POST, "/setup", |r| r.post(connection::save)),
         (Method::POST, "/setup/check", |r| r.post(connection::check)),
+        (Method::GET, "/setup/test", |r| r.get(trial::show)),
+        (Method::POST, "/setup/test", |r| r.post(trial::begin)),
         (Method::POST, "/setup/domain", |r| r.post(extras::domain)),
         (Method::POST, "/setup/domain/check", |r| r.post(extras::look)),
         (Method::POST, "/setup/token", |r| r.post(extras::token)),

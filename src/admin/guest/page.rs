@@ -11,7 +11,7 @@ use axum::{
 use super::{
     caller::{Guest, Sent},
     connection::Base,
-    fields,
+    fields, trial,
 };
 use crate::{
     admin::pages::{
@@ -26,7 +26,7 @@ use crate::{
     moment::Moment,
     page::{scripted_policy, set_policy},
     policy::{finding::Finding, own_domain},
-    store::{connections, directories, directory_tokens, domain_proofs, domains},
+    store::{directories, directory_tokens, domain_proofs, domains},
 };
 
 /// The connection's form as it is to be shown.
@@ -78,6 +78,7 @@ struct Page<'a> {
     rest: &'a [&'a str],
     findings: Option<&'a [Finding]>,
     has_form: bool,
+    is_stored: bool,
     is_free: bool,
     record: Option<Record>,
     scim: Guide,
@@ -164,6 +165,7 @@ async fn render(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) ->
         laid: Laid::of(shown),
         findings: form.and_then(|form| form.findings),
         has_form: form.is_some(),
+        is_stored: form.is_some_and(|form| form.base.is_stored),
         is_free,
         record,
         scim: guide::directories::of(app, preset),
@@ -177,12 +179,17 @@ async fn render(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) ->
 /// What is done, and what is left.
 async fn ticks(app: &App, guest: &Guest) -> Result<Vec<Tick>, PageError> {
     let (link, tenant) = (&guest.link, &guest.tenant);
-    let connection = connections::find_by_name(&app.db, &tenant.id, &link.connection).await?;
+    let connection = guest.connection(app).await?;
     // The link may have been noted since this guest was found.
     let mut ticks = vec![
         Tick { text: "The connection is filled in", at: connection.as_ref().map(|c| c.created_at) },
         Tick { text: "The provider's metadata was read, and can be used", at: link.usable_at },
     ];
+    let tested = match &connection {
+        Some(connection) => trial::passed_at(app, guest, connection).await?,
+        None => None,
+    };
+    ticks.push(Tick { text: "A test sign-in has passed, with the settings as they are", at: tested });
     if link.with_domain {
         let proof = match &link.wanted_domain {
             Some(domain) => domain_proofs::find(&app.db, &tenant.id, domain).await?,

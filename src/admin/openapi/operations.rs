@@ -294,7 +294,7 @@ fn test() -> Operation {
         "type": "object",
         "properties": {
             "connection": {"type": "string"},
-            "proven": {"type": "boolean", "description": "Whether a test has passed under its present settings."},
+            "proven": {"type": "boolean", "description": "Whether an operator's test has passed under its present settings; that of a set-up link's guest does not count."},
             "begin": {"type": "string"},
             "test": {"type": ["object", "null"], "description": "Decision, mappings and claims; nothing when none is kept."},
         },

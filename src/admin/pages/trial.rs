@@ -25,7 +25,7 @@ use crate::{
         tenants::Tenant,
         trials,
     },
-    trial::{self, Told},
+    trial::{self, Tester, Told},
 };
 
 #[derive(Debug, Template, WebTemplate)]
@@ -41,6 +41,8 @@ struct Page<'a> {
     told: Option<&'a Told>,
     /// Whether somebody else tested last.
     is_others: bool,
+    /// Whether it was a guest, whose test proves nothing here.
+    is_only_guests: bool,
     /// A provider that only lets sign-ins begin on its side cannot be tested from here.
     is_saml: bool,
 }
@@ -83,14 +85,16 @@ pub async fn show(
     let told = trial::newest(&app, &connection, &caller.operator.user.id).await?;
     let action = path(&tenant, &connection);
     let frame = Frame::of_tenant(&app, &caller, &tenant, "connections", format!("Test sign-in over {}", connection.name));
+    let is_proven = trials::is_proven(&app.db, &app.sealer, &connection).await?;
     let page = Page {
         frame: &frame,
         failed: false,
         back: action.trim_end_matches("/test"),
         action: &action,
         users: &address(&tenant.name, "users"),
-        is_proven: trials::is_proven(&app.db, &app.sealer, &connection).await?,
-        is_others: told.as_ref().is_some_and(|told| told.trial.user_id != caller.operator.user.id),
+        is_proven,
+        is_only_guests: !is_proven && told.as_ref().is_some_and(|told| told.is_guests && told.trial.passed),
+        is_others: told.as_ref().is_some_and(|told| told.trial.tester_id != caller.operator.user.id),
         told: told.as_ref(),
         is_saml: connection.protocol == Protocol::Saml,
         connection: &connection,
@@ -112,7 +116,7 @@ pub async fn begin(
     // The same sign-in that has just shown itself to be an operator's.
     let who = caller.visit.signed_in(&app, None).await?.filter(|who| who.user_id == caller.operator.user.id);
     let who = who.ok_or_else(PageError::no_login)?;
-    match trial::begin(&app, &caller.visit, &who, &tenant, &connection).await? {
+    match trial::begin(&app, Tester::Operator(&caller.visit, &who), &tenant, &connection).await? {
         Some(go) => Ok(leave(StatusCode::SEE_OTHER, go)),
         None => Ok((StatusCode::SEE_OTHER, [(header::LOCATION, path(&tenant, &connection))]).into_response()),
     }

@@ -182,11 +182,13 @@ pub enum Action {
     Enter,
     /// An administrator's sign-in was refused.
     SignInRefused,
+    /// A guest of a set-up link tried the link's connection.
+    Test,
 }
 
 impl Action {
     /// All there are.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Create,
         Self::Update,
         Self::Delete,
@@ -206,6 +208,7 @@ impl Action {
         Self::BreakGlass,
         Self::Enter,
         Self::SignInRefused,
+        Self::Test,
     ];
 
     /// As it is stored.
@@ -231,6 +234,7 @@ impl Action {
             Self::BreakGlass => "break-glass",
             Self::Enter => "enter",
             Self::SignInRefused => "sign-in-refused",
+            Self::Test => "test",
         }
     }
 
