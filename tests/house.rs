@@ -115,7 +115,7 @@ const OWNED: &[(&[&str], &[&str])] = &[
         &["axum", "axum_extra", "axum_server", "tower", "tower_http", "tower_sessions", "askama_web"],
         &[
             "login", "endpoint", "admin", "scim", "demo", "main", "cli", "app", "router", "journal", "session", "bearer", "body",
-            "error", "page", "assets", "serve", "metrics", "operator", "trace",
+            "error", "page", "assets", "serve", "metrics", "operator", "trace", "guest",
         ],
     ),
 ];
@@ -230,11 +230,8 @@ fn imports(module: &str, code: &str) -> Vec<String> {
         }
     }
     let known = |name: &String| {
-        let name = name.as_str();
-        LEAVES.contains(&name)
-            || FRONT.contains(&name)
-            || DOORS.contains(&name)
-            || ROOMS.iter().any(|(room, _)| first(room) == name)
+        let rooms = ROOMS.iter().map(|(room, _)| first(room));
+        rooms.chain([LEAVES, FRONT, DOORS].concat()).any(|known| known == name.as_str())
     };
     found.retain(known);
     found
