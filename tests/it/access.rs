@@ -217,7 +217,7 @@ async fn what_is_refused_is_shown_to_its_end(backend: Backend) {
         (failed.join(", "), report)
     };
     for (token, failed, error, proven) in
-        [(&expired, "audience, times", "Invalid audience", true), (&forged, "signature", "JWT validation failed", false)]
+        [(&expired, "audience, times", "Token is expired", true), (&forged, "signature", "JWT validation failed", false)]
     {
         let (wrong, report) = report(token).await;
         assert_eq!((wrong.as_str(), text(&report, "error")), (failed, error), "{report:#}");
@@ -227,7 +227,7 @@ async fn what_is_refused_is_shown_to_its_end(backend: Backend) {
         assert_eq!((&mapping["name"], &mapping["matched"], &mapping["chosen"]), (&json!("close"), &json!(true), &json!(false)));
         assert_eq!(mapping["rules"][0]["why"], r#"the token has "batch"; wanted: is "batch""#);
         assert!(text(mapping, "note").starts_with("if the token held: "), "{mapping}");
-        assert_eq!(world.name(token).await, format!("401 {error}"), "the first step that fails decides");
+        assert_eq!(world.name(token).await, format!("401 {error}"), "the same decides");
     }
     // The honest twin.
     let (failed, told) = report(&good).await;

@@ -193,7 +193,7 @@ async fn an_issuer_that_may_be_anyone_is_asked_only_by_its_tenant() {
 #[tokio::test]
 async fn an_issuer_may_go_by_several_names() {
     let forge = key();
-    let shape = json!({"jwks": {"keys": [forge.jwk]}, "audience": "api", "claimValues": {"iss": {"values": ["https://a.test", "https://b.test/"]}}});
+    let shape = json!({"jwks": {"keys": [forge.jwk]}, "algorithms": ["ES256"], "audience": "api", "claimValues": {"iss": {"values": ["https://a.test", "https://b.test/"]}}});
     let settings = crate::policy::jwt_validation::convert(&shape).unwrap();
     let validator = table([trusted("s", "acme", &[&forge], |s| *s = settings)]);
     for (iss, good) in [

@@ -211,7 +211,8 @@ fn whose(party: &Party, add: &mut Add<'_>) {
         "our key under the other's name",
         stolen,
         draft(),
-        if party.own { "Missing required claims: email, realm.roles" } else { FAILED },
+        // Whoever cannot sign is told nothing of the claims that are asked for.
+        FAILED,
     );
     let issuer = if party.own { US } else { THEM };
     for iss in [
