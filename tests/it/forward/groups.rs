@@ -66,8 +66,7 @@ async fn a_group_opens_what_its_role_says(backend: Backend) {
         .await;
     let (okta, ada) = directory(&world).await;
     let own = world.own().await;
-    let by_hand = teams(&["on, call", "sre"]);
-    assert_eq!(seen(&world, &own).await, (403, by_hand.clone()));
+    assert_eq!(seen(&world, &own).await, (403, teams(&["on, call", "sre"])));
     // Of the group, and of what its rule gives: no more than that.
     let viewers = okta.group("gpt-viewer", &[&ada]).await;
     assert_eq!(seen(&world, &own).await, (403, teams(&["gpt-viewer", "on, call", "sre"])), "a weaker role");
@@ -90,9 +89,13 @@ async fn a_group_opens_what_its_role_says(backend: Backend) {
         assert_eq!(okta.patch(&at(&editors), back).await.status, 204);
         assert_eq!(seen(&world, &own).await.0, 200, "{out}: and back");
     }
-    assert_eq!(okta.delete(&at(&editors)).await.status, 204);
     assert_eq!(okta.delete(&at(&viewers)).await.status, 204);
-    assert_eq!(seen(&world, &own).await, (403, by_hand));
+    // Also for somebody who is in no team by hand.
+    assert_eq!(world.world.sql("DELETE FROM team_members").await, 2);
+    world.app.db.changed();
+    assert_eq!(seen(&world, &own).await, (200, teams(&["gpt-editor"])));
+    assert_eq!(okta.delete(&at(&editors)).await.status, 204);
+    assert_eq!(seen(&world, &own).await, (403, Vec::new()));
 }
 
 async fn groups_and_hands_are_told_together(backend: Backend) {
