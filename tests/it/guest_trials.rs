@@ -68,7 +68,7 @@ async fn a_guest_tests_and_sees_the_tick(backend: Backend) {
     assert!(page.header("content-security-policy").unwrap().contains("form-action 'self' http: https:"));
     assert!(bench.ticked(&mut guest, TICK).await);
     assert_eq!(bench.app.db.all::<(i64,)>("SELECT COUNT(*) FROM users", &[]).await.unwrap(), users, "nobody came to be");
-    assert!(guest.cookies["localhost"].get("__Host-gatehouse").is_none(), "nobody is signed in");
+    assert!(!guest.cookies["localhost"].contains_key("__Host-gatehouse"), "nobody is signed in");
     let log = audit::page(&bench.app.db, &audit::Filter::default(), None, 2).await.unwrap();
     for (entry, result) in log.iter().zip(["passed", "begun"]) {
         assert_eq!((entry.action.as_str(), entry.subject.as_str()), ("test", "connection acme/corp"));
