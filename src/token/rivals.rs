@@ -65,12 +65,12 @@ pub(super) async fn judge<'s>(
     }
     let tenants = by_tenant(sources);
     if !trail.is_told() {
-        at_once(question, &tenants, &mut poll).await;
+        Box::pin(at_once(question, &tenants, &mut poll)).await;
         return poll.close();
     }
     let mut furthest = None;
     for sources in &tenants {
-        poll.hear(of_tenant(question, sources, &mut furthest, trail).await);
+        poll.hear(Box::pin(of_tenant(question, sources, &mut furthest, trail)).await);
     }
     poll.close()
 }

@@ -31,8 +31,8 @@ pub struct Scope<'a> {
     /// caller names it. Without it only those sources are asked that are named by `iss` and need nobody's word: a token
     /// is never shown to an endpoint of a tenant that it may not be meant for.
     pub tenant: Option<&'a str>,
-    /// Only these foreign sources, by id, in order: there may be thousands.
-    pub sources: Option<&'a [String]>,
+    /// Only these foreign sources, by id.
+    pub sources: Option<&'a HashSet<String>>,
     /// Whom our own tokens must be for, instead of us.
     pub audience: Option<&'a str>,
 }
@@ -226,7 +226,7 @@ impl Validator {
 impl Scope<'_> {
     fn holds(&self, source: &Source) -> bool {
         self.tenant.is_none_or(|tenant| source.tenant == tenant)
-            && self.sources.is_none_or(|ids| ids.binary_search(&source.id).is_ok())
+            && self.sources.is_none_or(|ids| ids.contains(&source.id))
     }
 
     fn pick<'s>(&self, sources: Option<&'s Vec<Source>>) -> Vec<&'s Source> {

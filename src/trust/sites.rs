@@ -1,9 +1,11 @@
 //! The sites (services behind forward auth) as they are kept in memory: found by host and path, their rules compiled.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, OnceLock},
 };
+
+use axum::http::HeaderName;
 
 use crate::{
     policy::{
@@ -31,8 +33,8 @@ pub struct Site {
     pub settings: SiteSettings,
     /// What the claims must be.
     pub rules: ClaimRules,
-    /// The headers that tell it who is there, in lower case.
-    pub headers: Vec<String>,
+    /// The headers that tell it who is there.
+    pub headers: Vec<HeaderName>,
     /// The name of its session cookie: two sites may share a host, and neither is to end the other's sessions.
     pub cookie: String,
     /// Why its settings cannot work: then nobody passes.
@@ -45,10 +47,10 @@ pub struct Site {
 pub struct Accepts {
     /// Whether our own.
     pub own: bool,
-    /// Those whose tokens come in `Authorization`; sorted, as all of these are.
-    pub bearer: Vec<String>,
+    /// Those whose tokens come in `Authorization`.
+    pub bearer: HashSet<String>,
     /// Those whose tokens come in a header of their own (in lower case).
-    pub headers: Vec<(String, Vec<String>)>,
+    pub headers: Vec<(String, HashSet<String>)>,
 }
 
 impl Accepts {
@@ -64,31 +66,29 @@ impl Accepts {
                 continue;
             };
             let Some(key) = issuer.settings.header_key.as_ref().map(|key| key.to_ascii_lowercase()) else {
-                accepts.bearer.push(issuer.id.clone());
+                accepts.bearer.insert(issuer.id.clone());
                 continue;
             };
             match accepts.headers.iter_mut().find(|(name, _)| *name == key) {
-                _ if key == "authorization" => accepts.bearer.push(issuer.id.clone()),
-                Some((_, ids)) => ids.push(issuer.id.clone()),
-                None => accepts.headers.push((key, vec![issuer.id.clone()])),
+                _ if key == "authorization" => drop(accepts.bearer.insert(issuer.id.clone())),
+                Some((_, ids)) => drop(ids.insert(issuer.id.clone())),
+                None => accepts.headers.push((key, HashSet::from([issuer.id.clone()]))),
             }
         }
-        accepts.bearer.sort_unstable();
-        accepts.headers.iter_mut().for_each(|(_, ids)| ids.sort_unstable());
         accepts
     }
 
     /// Whether tokens of a source are accepted, wherever they come in.
     #[must_use]
-    pub fn holds(&self, source: &String) -> bool {
-        let lists = self.headers.iter().map(|(_, ids)| ids).chain([&self.bearer]);
-        lists.into_iter().any(|ids| ids.binary_search(source).is_ok())
+    pub fn holds(&self, source: &str) -> bool {
+        let mut places = self.headers.iter().map(|(_, ids)| ids).chain([&self.bearer]);
+        places.any(|ids| ids.contains(source))
     }
 
     /// The sources of a header.
     #[must_use]
-    pub fn from_header(&self, name: &str) -> &[String] {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, ids)| ids.as_slice()).unwrap_or_default()
+    pub fn from_header(&self, name: &str) -> Option<&HashSet<String>> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, ids)| ids)
     }
 }
 
@@ -96,9 +96,10 @@ impl Site {
     fn new(site: store::sites::Site) -> Self {
         let store::sites::Site { id, tenant_id, name, enabled, settings, .. } = site;
         let rules = ClaimRules::compile(&settings.claims);
-        let headers = identity_header::names(&settings.identity);
-        let bad =
-            headers.iter().find_map(|name| identity_header::check(name).err().map(|why| format!("the header {name} {why}")));
+        let names = identity_header::names(&settings.identity);
+        let bad = names.iter().find_map(|name| identity_header::check(name).err().map(|why| format!("the header {name} {why}")));
+        // Of one that is no header name nothing is sent, and nobody passes.
+        let headers = names.iter().filter_map(|name| HeaderName::try_from(name).ok()).collect();
         let broken = rules.as_ref().err().cloned().or(bad);
         let digest: String = secret::digest(&id).chars().filter(char::is_ascii_alphanumeric).take(8).collect();
         let cookie = format!("__Host-gatehouse-site-{digest}");

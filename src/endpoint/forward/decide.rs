@@ -3,7 +3,7 @@
 //! Which site → is it switched on → does the request forge an identity → is the path public → what does the request prove
 //! itself with → does that hold (`trust`) → may its bearer come here.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use serde_json::Value;
 
@@ -97,7 +97,8 @@ pub async fn decide(app: &App, question: &Question) -> Verdict {
         let token = token_of(&site, &credential);
         return Verdict::Pass { site, accepts, told, token };
     }
-    match judge(app, question, &site, &accepts, &credential).await {
+    // Boxed: what is kept is answered without making room for what a judgement may have to wait for.
+    match Box::pin(judge(app, question, &site, &accepts, &credential)).await {
         Ok((headers, until)) => {
             let told = Arc::new(Kept { headers, until, revision, version: catalogue.version });
             app.decisions.keep(key, Arc::clone(&told));
@@ -170,13 +171,15 @@ async fn judge(
     let (bearer, mut until) = match credential {
         Credential::Bearer(token) => (trust::judge_lately(app, token, &scope(&accepts.bearer)).await?, i64::MAX),
         Credential::Header { name, token } => {
-            let bearer = trust::judge_lately(app, token, &scope(accepts.from_header(name))).await?;
+            let nobodys = HashSet::new();
+            let sources = accepts.from_header(name).unwrap_or(&nobodys);
+            let bearer = trust::judge_lately(app, token, &scope(sources)).await?;
             if is_ours(&bearer) {
                 return Err(Denied::NotActive("a token of ours in the header of another issuer".to_owned()).into());
             }
             (bearer, i64::MAX)
         }
-        Credential::Cookie(token) => (trust::judge_lately(app, token, &scope(&[])).await?, i64::MAX),
+        Credential::Cookie(token) => (trust::judge_lately(app, token, &scope(&HashSet::new())).await?, i64::MAX),
         Credential::Session(cookie) => session(app, site, cookie).await?,
     };
     let is_session = matches!(credential, Credential::Session(_));
@@ -184,7 +187,7 @@ async fn judge(
         Err(Refusal::Scope) if is_session => return Err(narrow(app, site).await?),
         other => other?,
     }
-    let headers = identity::headers(app, site, &bearer, &question.beside("")).await.map_err(Refusal::Forbidden)?;
+    let headers = identity::headers(app, site, &bearer, question).await.map_err(Refusal::Forbidden)?;
     // Roles and teams are read anew as often as everything else that another node may change.
     until = until.min(bearer.fresh_until).min(now + STALE).min(bearer.expires_at.unwrap_or(i64::MAX));
     Ok((headers, until.min(now + identity::lifetime(site) / 2)))

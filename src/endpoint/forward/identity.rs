@@ -6,6 +6,7 @@
 use axum::http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
+use super::question::Question;
 use crate::{
     app::App,
     oauth::client::SigningAlg,
@@ -26,14 +27,14 @@ pub type Headers = Vec<(HeaderName, HeaderValue)>;
 /// The headers of a request that nobody stands behind: all there, all empty, so that no copy of the client's survives.
 #[must_use]
 pub fn nobody(site: &Site) -> Headers {
-    site.headers.iter().filter_map(|name| Some((HeaderName::try_from(name).ok()?, HeaderValue::from_static("")))).collect()
+    site.headers.iter().map(|name| (name.clone(), HeaderValue::from_static(""))).collect()
 }
 
-/// The headers that tell who the bearer is; `host` is the one that was asked for.
+/// The headers that tell who the bearer is that asks this `question`.
 ///
 /// # Errors
 /// In words for the log: when it does not fit into a header, or cannot be signed.
-pub async fn headers(app: &App, site: &Site, bearer: &Bearer, at: &str) -> Result<Headers, String> {
+pub async fn headers(app: &App, site: &Site, bearer: &Bearer, question: &Question) -> Result<Headers, String> {
     let forwarding = &site.settings.identity;
     let values = match forwarding.method {
         ForwardMethod::Headers => separate(app, bearer).await?,
@@ -42,7 +43,7 @@ pub async fn headers(app: &App, site: &Site, bearer: &Bearer, at: &str) -> Resul
             claims.insert("iss".to_owned(), bearer.issuer.clone().into());
             vec![ascii(&Value::Object(claims))]
         }
-        ForwardMethod::JwtHeader => vec![signed(app, site, told(site, bearer), bearer, at).await?],
+        ForwardMethod::JwtHeader => vec![signed(app, site, told(site, bearer), bearer, &question.beside("")).await?],
         ForwardMethod::Bearer | ForwardMethod::None => Vec::new(),
     };
     let named = site.headers.iter().zip(values);
@@ -54,11 +55,8 @@ pub async fn headers(app: &App, site: &Site, bearer: &Bearer, at: &str) -> Resul
                     value.len()
                 ));
             }
-            let unfit = |_| format!("{name} cannot be sent");
-            Ok((
-                HeaderName::try_from(name).map_err(|_| format!("{name} is no header"))?,
-                HeaderValue::try_from(value).map_err(unfit)?,
-            ))
+            let value = HeaderValue::try_from(value).map_err(|_| format!("{name} cannot be sent"))?;
+            Ok((name.clone(), value))
         })
         .collect()
 }

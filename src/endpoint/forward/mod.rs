@@ -86,7 +86,8 @@ async fn ask(app: &App, dialect: Dialect, question: Result<Question, BadQuestion
     let mut response = match &question {
         Err(problem) => span().in_scope(|| bad_question(problem)),
         Ok(question) if is_visit(dialect, question) => {
-            let visit = timeout(router::TIME_LIMIT, sign_in::visit(app, question));
+            // Boxed: a visit needs much more room than a decision, and there are few.
+            let visit = Box::pin(timeout(router::TIME_LIMIT, sign_in::visit(app, question)));
             visit.instrument(span()).await.unwrap_or_else(|_| too_late())
         }
         Ok(question) => {

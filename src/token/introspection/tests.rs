@@ -364,7 +364,7 @@ async fn a_token_is_shown_to_nobody_whom_it_is_not_meant_for() {
     for token in [honest.as_str(), OPAQUE] {
         validator.validate(token, &Scope::default(), NOW).await.unwrap_err();
         validator.validate(token, &Scope { tenant: Some("beta"), ..Scope::default() }, NOW).await.unwrap_err();
-        let other = ["other".to_owned()];
+        let other = std::collections::HashSet::from(["other".to_owned()]);
         let scope = Scope { tenant: Some("acme"), sources: Some(&other), ..Scope::default() };
         validator.validate(token, &scope, NOW).await.unwrap_err();
     }

@@ -155,10 +155,10 @@ async fn several_tenants_that_accept_a_token_are_no_guess() {
     for (tenant, text) in [("gamma", "JWT validation failed"), ("delta", "Invalid issuer")] {
         assert_eq!(source(validator.validate(&both, &of(tenant), NOW).await).unwrap_err(), text, "{tenant}");
     }
-    let second = ["a2".to_owned(), "b1".to_owned()];
+    let second = HashSet::from(["a2".to_owned(), "b1".to_owned()]);
     let narrowed = Scope { sources: Some(&second), ..of("acme") };
     assert_eq!(source(validator.validate(&both, &narrowed, NOW).await).unwrap(), "a2");
-    let none = Scope { sources: Some(&[]), ..Scope::default() };
+    let none = Scope { sources: Some(&HashSet::new()), ..Scope::default() };
     assert_eq!(source(validator.validate(&both, &none, NOW).await).unwrap_err(), "Invalid issuer");
     // What looks alike is named, but not to strangers.
     let near = sign(&shared, &but("iss", json!("https://IDP.test/")));

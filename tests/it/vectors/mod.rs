@@ -107,7 +107,7 @@ async fn one_token_under_two_rules_gets_two_decisions() {
     let validator = trusting([forge::source("lenient", &lenient, &court.calls), forge::source("strict", &strict, &court.calls)]);
     for _ in 0..3 {
         for (name, good) in [("lenient", true), ("strict", false)] {
-            let only = [name.to_owned()];
+            let only = std::collections::HashSet::from([name.to_owned()]);
             let scope = Scope { sources: Some(&only), ..Scope::default() };
             assert_eq!(validator.validate(&token, &scope, NOW).await.is_ok(), good, "{name}");
         }

@@ -1,7 +1,7 @@
 //! `GET /.gatehouse/callback`: the browser comes back with a code. Only the one that began, to the site it began at; the
 //! code is redeemed by us, and the browser is given an opaque cookie of this site alone.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use axum::{
     http::{StatusCode, header},
@@ -161,7 +161,7 @@ async fn redeem_foreign(
     };
     let received = exchange_code(&app.outbound, &app.ring, &exchange, app.clock.now()).await;
     let received = received.map_err(|e| refused(format!("{}: {e}", issuer.name)))?;
-    let sources = [issuer.id.clone()];
+    let sources = HashSet::from([issuer.id.clone()]);
     let scope = Scope { tenant: Some(&site.tenant_id), sources: Some(&sources), audience: None };
     let mut why = format!("{} gave no token", issuer.name);
     if let Some(token) = &received.id_token {
