@@ -53,6 +53,7 @@ mod forward;
 mod guest_trials;
 mod guests;
 mod hops;
+mod held_metadata;
 mod idp;
 mod imported_keys;
 mod invite_limits;

@@ -8,6 +8,7 @@
 //! POST …/{name}/check                      check    the form again, with what was found where it leads
 //! GET, POST …/{name}/delete                removal  what would be lost, then the deletion
 //! GET, POST …/connections/{name}/test      trial    a sign-in of which nothing comes, to see what would
+//! GET  …/connections/{name}/metadata       metadata what is in force and what is held; POST …/accept, …/fetch
 //! ```
 //! `caller` stands before every page: who asks, and whether a form is really theirs. `fields` says which settings each noun's
 //! form has, in the spelling of the declarative file, so that pages, API and file cannot disagree.
@@ -29,6 +30,7 @@ mod keys;
 pub mod known;
 mod list;
 mod once;
+mod metadata;
 mod overview;
 mod resources;
 mod setup_links;
@@ -113,6 +115,9 @@ fn all() -> Vec<Page> {
         post("/admin/{tenant}/directories/{name}/token", |r| r.post(directories::make)),
         get("/admin/{tenant}/directories/{name}/tokens/{id}/revoke", |r| r.get(directories::confirm)),
         post("/admin/{tenant}/directories/{name}/tokens/{id}/revoke", |r| r.post(directories::revoke)),
+        get("/admin/{tenant}/connections/{name}/metadata", |r| r.get(metadata::show)),
+        post("/admin/{tenant}/connections/{name}/metadata/accept", |r| r.post(metadata::accept)),
+        post("/admin/{tenant}/connections/{name}/metadata/fetch", |r| r.post(metadata::fetch)),
         get("/admin/{tenant}/invites", |r| r.get(invites::list)),
         post("/admin/{tenant}/invites", |r| r.post(invites::create)),
         get("/admin/{tenant}/invites/new", |r| r.get(invites::new)),

@@ -47,7 +47,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::MetadataHeld => (
             "New metadata of the provider waits for you",
             "The document in use is out of date, and the one that came has other keys that nothing vouches for: it could be somebody else's.",
-            "Compare its fingerprints with those that the provider shows. Whoever runs gatehouse then accepts it on the server: gatehouse connections show prints them, gatehouse connections accept takes it.",
+            "Open the connection's page and from there its provider's metadata, compare each fingerprint with those that the provider shows, and accept it there (or on the server: gatehouse connections show, then gatehouse connections accept).",
         ),
         Cause::ConnectionChanged => (
             "The connection was changed meanwhile",
