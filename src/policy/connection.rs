@@ -115,7 +115,7 @@ pub struct OidcSettings {
     pub client_id: String,
     /// Whether the endpoints come from the discovery document; if not, the four below say them, else those are ignored.
     pub discover: bool,
-    /// What to ask for, separated by spaces; `openid email` when empty.
+    /// What to ask for besides `openid email`, separated by spaces.
     pub scopes: String,
     /// Where the browser goes.
     pub authorization_endpoint: Option<String>,
@@ -254,11 +254,18 @@ impl ConnectionSettings {
 }
 
 impl OidcSettings {
-    /// What to ask for.
+    /// What to ask for: `openid` and `email` always, and whatever the settings add, in their order and each once.
     #[must_use]
     pub fn scopes(&self) -> Vec<&str> {
-        let scopes: Vec<_> = self.scopes.split_ascii_whitespace().collect();
-        if scopes.is_empty() { vec!["openid", "email"] } else { scopes }
+        let said = || self.scopes.split_ascii_whitespace();
+        let email = (!said().any(|scope| scope == "email")).then_some("email");
+        let mut scopes: Vec<&str> = Vec::new();
+        for scope in ["openid"].into_iter().chain(email).chain(said()) {
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        scopes
     }
 
     /// How many seconds the provider's clock may be apart from ours.
@@ -302,8 +309,6 @@ impl OidcSettings {
         let token = |b: u8| b == 0x21 || (0x23..=0x5b).contains(&b) || (0x5d..=0x7e).contains(&b);
         if !self.scopes().iter().all(|s| s.bytes().all(token)) {
             found.push("scopes must be separated by spaces and must not hold quotes, backslashes or non-ASCII".to_owned());
-        } else if !self.scopes().contains(&"openid") {
-            found.push("scopes must contain openid: without it the provider sends no ID token".to_owned());
         }
         if !self.discover {
             found.extend(self.endpoint_problems());

@@ -42,7 +42,7 @@ fn oidc() -> Value {
         ("client_id", text("Our client there.")),
         ("client_secret", secret("Its secret.")),
         ("discover", flag("Whether the rest is read from the provider.")),
-        ("scopes", one_or_more("What is asked for.")),
+        ("scopes", one_or_more("What is asked for besides openid and email.")),
         ("authorization_endpoint", text("Instead of the discovered one.")),
         ("token_endpoint", text("Instead of the discovered one.")),
         ("userinfo_endpoint", text("Instead of the discovered one.")),

@@ -91,7 +91,7 @@ const OIDC: [Field; 31] = [
     Field::new("oidc.client_secret_expires_on", "The secret ends on", Kind::Text, "A day like 2027-03-31, as the provider says; may be empty. You are warned before."),
     Field::new("oidc.issuer", "Issuer URL", Kind::Text, "Exactly as the provider's discovery document has it, with or without a slash at the end."),
     DISCOVER,
-    Field::new("oidc.scopes", "Scopes", Kind::Words, "Separated by spaces."),
+    Field::new("oidc.scopes", "Scopes", Kind::Words, "Besides openid and email, which are always asked for; separated by spaces."),
     Field::new("oidc.hosted_domains", "Google Workspace domains", Kind::Lines, "Whose Google accounts may come in, one domain on each line: the claim hd must be one of them.").advanced(),
     Field::new("oidc.authorization_endpoint", "Authorization endpoint", Kind::Text, "").within(ENDPOINTS),
     Field::new("oidc.token_endpoint", "Token endpoint", Kind::Text, "").within(ENDPOINTS),
