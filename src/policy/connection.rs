@@ -5,7 +5,11 @@
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use super::{identity::EmailTrust, saml::SamlSettings};
+use super::{
+    allowed_domains::{self, AllowedDomains},
+    identity::EmailTrust,
+    saml::SamlSettings,
+};
 use crate::moment::instant;
 
 /// The signature algorithms that an ID token may use when the settings name none. Symmetric ones and `none` are never
@@ -94,6 +98,12 @@ pub struct ConnectionSettings {
     pub groups_strip_slash: bool,
     /// When the e-mail address may link to a user; [`Self::email_trust`] says what leaving it out means.
     pub email_trust: Option<EmailTrust>,
+    /// The domains whose addresses may come in over it; empty: whichever the other rules let in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed_domains: Vec<String>,
+    /// Whether names below those domains count too; only where each of them is one that somebody registers.
+    #[serde(skip_serializing_if = "is_off")]
+    pub allow_subdomains: bool,
     /// A callback URL of its own, `/oauth2/callback/{tenant}/{connection}`, instead of the one that all share. Needed
     /// against mix-up (RFC 9700 §4.4) wherever tenants do not trust one another's identity providers and this provider does
     /// not name itself in its answers (`iss`, RFC 9207): with one shared URL, an evil provider could have this one's code
@@ -183,6 +193,12 @@ impl ConnectionSettings {
         self.email_trust.unwrap_or(EmailTrust::Verified)
     }
 
+    /// Whose addresses may come in.
+    #[must_use]
+    pub fn allowed(&self) -> AllowedDomains {
+        AllowedDomains::new(&self.allowed_domains, self.allow_subdomains)
+    }
+
     /// Where the e-mail address is.
     #[must_use]
     pub fn email_claims(&self) -> Vec<&str> {
@@ -230,6 +246,7 @@ impl ConnectionSettings {
             (Some(oidc), None) => found.extend(oidc.problems()),
             (None, Some(saml)) => found.extend(saml.problems()),
         }
+        found.extend(allowed_domains::problems(&self.allowed_domains, self.allow_subdomains));
         if let Some(url) = self.button_image_url.as_deref().filter(|u| !u.is_empty()) {
             found.extend(url_problem("button_image_url", url));
         }
@@ -342,6 +359,12 @@ impl OidcSettings {
         };
         endpoints.into_iter().filter_map(judge).collect()
     }
+}
+
+/// Left out where it says nothing: what was stored before there was such a setting stays the same text.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_off(switch: &bool) -> bool {
+    !switch
 }
 
 fn or_default<'a>(names: &'a [String], default: &'a str) -> Vec<&'a str> {

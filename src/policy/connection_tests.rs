@@ -47,6 +47,19 @@ fn scopes_are_added_to_the_two_that_are_always_asked_for() {
 }
 
 #[test]
+fn who_names_no_domains_is_stored_as_before() {
+    let text = serde_json::to_string(&ConnectionSettings::default()).unwrap();
+    assert!(!text.contains("allow"), "{text}");
+    let named = ConnectionSettings {
+        allowed_domains: vec!["corp.test".into(), "co.uk".into()],
+        oidc: Some(good()),
+        ..ConnectionSettings::default()
+    };
+    assert!(named.problems().len() == 1 && named.problems()[0].starts_with("allowed_domains holds co.uk"));
+    assert_eq!(serde_json::from_str::<ConnectionSettings>(&serde_json::to_string(&named).unwrap()).unwrap(), named);
+}
+
+#[test]
 fn settings_survive_storage() {
     let kept = ConnectionSettings {
         preset: Some("okta".into()),

@@ -22,6 +22,7 @@ mod admin_token_pages;
 mod admin_tokens;
 mod administering;
 mod administrators;
+mod allowed_domains;
 mod apply;
 mod apply_trust;
 mod assertions;

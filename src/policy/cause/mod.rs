@@ -143,6 +143,7 @@ causes! {
     HostedDomain "hosted_domain"
     EmailMissing "email_missing"
     EmailUnusable "email_unusable"
+    EmailDomain "email_domain"
     EmailUnproven "email_unproven"
     UserUnproven "user_unproven"
     AlreadyLinked "already_linked"

@@ -34,6 +34,11 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
             "It is not a plain local@domain: it has a display name, several addresses, spaces or unusual characters.",
             "Set the connection's \"Email claim\" to one that holds the plain address, or correct the person's address at the provider.",
         ),
+        Cause::EmailDomain => (
+            "The e-mail address is in no allowed domain",
+            "The connection lets in only addresses of certain domains, and this person's is in none of them.",
+            "If people of that domain shall come, add it to the connection's \"Allowed domains\" (a subdomain counts only where \"Subdomains too\" is on). If not, the person used the wrong account.",
+        ),
         Cause::EmailUnproven => (
             "The e-mail address is not proven",
             "The provider does not vouch for the address (email_verified is not true), or its domain is not one that the tenant has proven.",

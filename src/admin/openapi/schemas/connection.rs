@@ -28,6 +28,8 @@ pub fn connection() -> Value {
         ("groups_delimiter", text("What parts several groups in one text.")),
         ("groups_strip_slash", flag("Whether groups lose a slash at their beginning.")),
         ("email_trust", choice(&["verified", "domain", "never"], "When an address counts as proven.")),
+        ("allowed_domains", one_or_more("The domains whose addresses may come in; none: whichever the other rules let in.")),
+        ("allow_subdomains", flag("Whether names below those domains count too: only of names that somebody registers.")),
         ("own_callback", flag("Whether it has a callback URL of its own.")),
         ("oidc", oidc()),
         ("saml", saml()),

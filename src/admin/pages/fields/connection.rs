@@ -63,6 +63,21 @@ const SLASH: Field =
     Field::new("groups_strip_slash", "Drop the slash before groups", Kind::Switch, "Keycloak's full paths begin with one.")
         .within(PEOPLE);
 const TRUSTED: Field = Field::new("email_trust", "When the e-mail address links to a user", TRUST, "").within(PEOPLE);
+const WHO: &str = "Whose addresses may come in";
+const ALLOWED: Field = Field::new(
+    "allowed_domains",
+    "Allowed domains",
+    Kind::Lines,
+    "One on each line: whoever signs in over this connection must have an address in one of them. Empty: whichever the other rules let in.",
+)
+.within(WHO);
+const BELOW: Field = Field::new(
+    "allow_subdomains",
+    "Subdomains too",
+    Kind::Switch,
+    "Names below the allowed domains count as well. Only for names that somebody registers, like acme.example and not eng.acme.example.",
+)
+.within(WHO);
 const OWN: Field = Field::new(
     "own_callback",
     "A callback URL of its own",
@@ -82,7 +97,7 @@ const HAND: &str = "The provider by hand, without metadata";
 const UNSOLICITED: &str = "Sign-ins that begin at the provider";
 
 #[rustfmt::skip]
-const OIDC: [Field; 31] = [
+const OIDC: [Field; 33] = [
     NAME,
     ENABLED,
     LOGIN,
@@ -98,6 +113,7 @@ const OIDC: [Field; 31] = [
     Field::new("oidc.userinfo_endpoint", "UserInfo endpoint", Kind::Text, "May be empty.").within(ENDPOINTS),
     Field::new("oidc.jwks_uri", "JWKS endpoint", Kind::Text, "").within(ENDPOINTS),
     EMAIL, UNIQUE, FULL, GIVEN, FAMILY, GROUPS, DELIMITER, SLASH, TRUSTED,
+    ALLOWED, BELOW,
     BUTTON, IMAGE,
     Field::new("oidc.token_endpoint_auth_method", "Client authentication", AUTH, "").advanced(),
     Field::new("oidc.sign_requests", "Sign requests", Kind::Switch, "Signed request objects (RS256).").advanced(),
@@ -109,14 +125,14 @@ const OIDC: [Field; 31] = [
 
 /// A Google connection without its domains would let every Google account in, so they are asked for at once.
 #[rustfmt::skip]
-const GOOGLE: [Field; 31] = {
+const GOOGLE: [Field; 33] = {
     let mut fields = OIDC;
     fields[9].fold = "";
     fields
 };
 
 #[rustfmt::skip]
-const SAML: [Field; 34] = [
+const SAML: [Field; 36] = [
     NAME,
     ENABLED,
     LOGIN,
@@ -127,6 +143,7 @@ const SAML: [Field; 34] = [
     Field::new("saml.slo_url", "Logout URL", Kind::Text, "").within(HAND),
     Field::new("saml.certificates", "Certificates", Kind::Certificates, "The provider's signing certificates, in PEM, one below the other.").within(HAND),
     EMAIL, UNIQUE, FULL, GIVEN, FAMILY, GROUPS, DELIMITER, SLASH, TRUSTED,
+    ALLOWED, BELOW,
     Field::new("saml.idp_initiated", "Sign-ins may begin at the provider", Kind::Switch, "Off unless you need it: such an answer belongs to no request of ours, so whoever has one can have somebody else's browser send it.").within(UNSOLICITED),
     Field::new("saml.idp_initiated_client", "For the application", Kind::Named(&[(Source::Clients, "", "")], "None"), "").within(UNSOLICITED),
     Field::new("saml.idp_initiated_url", "They land at", Kind::Text, "An address on the origin of one of the application's redirect URIs.").within(UNSOLICITED),
