@@ -34,6 +34,7 @@ mod metadata;
 mod overview;
 mod resources;
 mod setup_links;
+pub mod rows;
 mod sheet;
 mod sign_ins;
 mod tenants;
