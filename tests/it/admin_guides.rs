@@ -16,6 +16,7 @@ on_both!(
     what_empty_fields_mean_is_said,
     who_could_come_in_is_said_beforehand,
     a_directory_is_guided_by_its_connections_provider,
+    a_connections_row_unfolds_to_what_is_copied,
     lists_of_things_are_rows,
 );
 
@@ -196,6 +197,41 @@ async fn a_directory_is_guided_by_its_connections_provider(backend: Backend) {
     let form = ada.get(&desk.at("/admin/acme/directories/new?connection=okta")).await;
     assert!(form.body.contains("<option value=\"okta\" selected>"), "{}", form.body);
     assert!(ada.get(&desk.at("/admin/acme/directories/people")).await.body.contains("At the directory"));
+}
+
+async fn a_connections_row_unfolds_to_what_is_copied(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    desk.apply(&STATE.replace("{name: people, connection: okta}", "{name: people, connection: okta}\n  - {name: others}")).await;
+    let mut ada = desk.ada().await;
+    let page = ada.get(&desk.at("/admin/acme/connections")).await;
+    let rows: Vec<&str> = page.body.split("<p class=\"thing\">").skip(1).collect();
+    let [okta, read] = rows.as_slice() else { panic!("two rows: {}", page.body) };
+    let issuer = desk.app.issuer();
+    let copied = |row: &str, what: &str, value: &str| {
+        let said = format!("<dt>{what}</dt><dd><code class=\"copy\">{value}</code>");
+        assert!(row.contains(&said), "{said} in {row}");
+    };
+    assert!(okta.contains("href=\"/admin/acme/connections/okta\"") && okta.contains("OpenID Connect \u{b7} Okta"), "{okta}");
+    copied(okta, "Callback URL", &format!("{issuer}/oauth2/callback"));
+    copied(okta, "Issuer of the provider", "https://acme.okta.com");
+    copied(okta, "SCIM URL", &format!("{issuer}/scim/v2"));
+    assert!(okta.contains("href=\"/admin/acme/directories/people/token\"") && !okta.contains("others"), "{okta}");
+    assert!(read.contains("SAML 2.0") && read.contains("<span class=\"off\">off</span>"), "{read}");
+    copied(read, "Callback URL", &format!("{issuer}/oauth2/callback"));
+    copied(read, "Issuer (our Entity ID)", &format!("{issuer}/saml/acme/read/metadata"));
+    assert!(read.contains("href=\"/admin/acme/directories/new?connection=read\""), "{read}");
+    let found = ada.get(&desk.at("/admin/acme/connections?search=KT")).await;
+    assert!(found.body.contains("connections/okta") && !found.body.contains("connections/read"), "{}", found.body);
+    let none = ada.get(&desk.at("/admin/acme/connections?search=none")).await;
+    assert!(none.body.contains("Nothing is called like"), "{}", none.body);
+    // Beside the form all that is copied stands together.
+    let form = ada.get(&desk.at("/admin/acme/connections/okta")).await;
+    let (_, guide) = form.body.split_once("<section class=\"guide\"").unwrap();
+    let (guide, _) = guide.split_once("</section>").unwrap();
+    for value in [format!("{issuer}/oauth2/callback"), format!("{issuer}/scim/v2")] {
+        assert!(guide.contains(&format!("<code class=\"copy\">{value}</code>")), "{value}: {guide}");
+    }
+    assert!(form.body.contains(&format!("it is the one that all share: {issuer}/oauth2/callback")), "{}", form.body);
 }
 
 async fn lists_of_things_are_rows(backend: Backend) {

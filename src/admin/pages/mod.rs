@@ -18,6 +18,7 @@ pub mod caller;
 mod check;
 pub mod claims;
 mod confirm;
+mod connections;
 mod directories;
 pub mod domains;
 mod expiring;
@@ -29,12 +30,12 @@ mod invites;
 mod keys;
 pub mod known;
 mod list;
-mod once;
 mod metadata;
+mod once;
 mod overview;
 mod resources;
-mod setup_links;
 pub mod rows;
+mod setup_links;
 mod sheet;
 mod sign_ins;
 mod tenants;
@@ -110,15 +111,17 @@ fn all() -> Vec<Page> {
         post("/admin/{tenant}/users/{id}/edit", |r| r.post(users::save)),
         get("/admin/{tenant}/users/{id}/delete", |r| r.get(users::ask)),
         post("/admin/{tenant}/users/{id}/delete", |r| r.post(users::delete)),
+        get("/admin/{tenant}/connections", |r| r.get(connections::list)),
+        post("/admin/{tenant}/connections", |r| r.post(connections::create)),
         get("/admin/{tenant}/connections/{name}/test", |r| r.get(trial::show)),
         post("/admin/{tenant}/connections/{name}/test", |r| r.post(trial::begin)),
+        get("/admin/{tenant}/connections/{name}/metadata", |r| r.get(metadata::show)),
+        post("/admin/{tenant}/connections/{name}/metadata/accept", |r| r.post(metadata::accept)),
+        post("/admin/{tenant}/connections/{name}/metadata/fetch", |r| r.post(metadata::fetch)),
         get("/admin/{tenant}/directories/{name}/token", |r| r.get(directories::ask)),
         post("/admin/{tenant}/directories/{name}/token", |r| r.post(directories::make)),
         get("/admin/{tenant}/directories/{name}/tokens/{id}/revoke", |r| r.get(directories::confirm)),
         post("/admin/{tenant}/directories/{name}/tokens/{id}/revoke", |r| r.post(directories::revoke)),
-        get("/admin/{tenant}/connections/{name}/metadata", |r| r.get(metadata::show)),
-        post("/admin/{tenant}/connections/{name}/metadata/accept", |r| r.post(metadata::accept)),
-        post("/admin/{tenant}/connections/{name}/metadata/fetch", |r| r.post(metadata::fetch)),
         get("/admin/{tenant}/invites", |r| r.get(invites::list)),
         post("/admin/{tenant}/invites", |r| r.post(invites::create)),
         get("/admin/{tenant}/invites/new", |r| r.get(invites::new)),

@@ -10,7 +10,7 @@ pub const CONNECTIONS: Noun = Noun {
     add: "Add a connection",
     lead: "",
     platform: false,
-    columns: &[("Protocol", "protocol"), ("Provider", "preset")],
+    columns: &[],
     fields: Fields::OfConnection { oidc: &OIDC, google: &GOOGLE, saml: &SAML },
 };
 
@@ -82,7 +82,7 @@ const OWN: Field = Field::new(
     "own_callback",
     "A callback URL of its own",
     Kind::Switch,
-    "Needed where organisations do not trust one another's providers and this one does not name itself in its answers.",
+    "On for a new connection over OpenID Connect: with the URL that all share, somebody who sets up a provider for another organisation could have this one's answers delivered as theirs (mix-up), unless it names itself in them (iss, which Check tells). Off is right where all who set up connections trust one another.",
 )
 .advanced();
 const DISCOVER: Field = Field::new(
