@@ -27,6 +27,8 @@ pub struct Cell {
     pub example: &'static str,
     /// How it is typed.
     pub shape: Shape,
+    /// Whether it takes the row's whole width.
+    pub wide: bool,
 }
 
 /// How a part is typed.
@@ -48,7 +50,14 @@ impl Cell {
     /// A part of a thing.
     #[must_use]
     pub const fn new(path: &'static str, label: &'static str, shape: Shape, example: &'static str) -> Self {
-        Self { path, label, example, shape }
+        Self { path, label, example, shape, wide: matches!(shape, Shape::Meanings | Shape::Claims) }
+    }
+
+    /// Over the row's whole width.
+    #[must_use]
+    pub const fn wide(mut self) -> Self {
+        self.wide = true;
+        self
     }
 }
 

@@ -7,17 +7,19 @@ use crate::admin::pages::{
 };
 
 /// Whose tokens belong to a team.
-const TOKENS: &[Cell] =
-    &[Cell::new("issuer", "Issuer", Shape::Named(Source::Issuers), "okta-api"), Cell::new("claims", "Claims", Shape::Claims, "")];
+const TOKENS: &[Cell] = &[
+    Cell::new("issuer", "Issuer", Shape::Named(Source::Issuers), "okta-api").wide(),
+    Cell::new("claims", "Claims", Shape::Claims, ""),
+];
 const ROLE: &[(&str, &str)] =
     &[("", "None, or what {role} captures"), ("viewer", "Viewer"), ("editor", "Editor"), ("manager", "Manager")];
 /// What groups become.
 const RULES: &[Cell] = &[
-    Cell::new("group", "Groups called", Shape::Text, "platform-* or ws-{workspace}-role-{role}"),
-    Cell::new("team", "Team", Shape::Text, "platform"),
+    Cell::new("group", "Groups called", Shape::Text, "platform-* or ws-{workspace}-role-{role}").wide(),
+    Cell::new("team", "Team", Shape::Text, "platform").wide(),
     Cell::new("resource.type", "Resource type", Shape::Text, "workspace"),
     Cell::new("resource.name", "Resource name", Shape::Text, "{workspace}"),
-    Cell::new("role", "Role on it", Shape::Choice(ROLE), ""),
+    Cell::new("role", "Role on it", Shape::Choice(ROLE), "").wide(),
     Cell::new("roles", "What {role} may say, one on each line", Shape::Meanings, "admin = manager"),
 ];
 
