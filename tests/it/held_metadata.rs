@@ -84,6 +84,13 @@ tenants:
         self.world.app.providers.refresh_due().await;
     }
 
+    /// The same at once, by somebody's asking.
+    async fn publish_now(&self, document: &Document) {
+        self.publisher.publish(document);
+        let answer = self.api(TOKEN, "POST", "corp/metadata/fetch", None).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
     /// Somebody signs in over the provider with the key `n`, or is refused.
     async fn sign_in(&self, n: usize, passes: bool) {
         let world = &self.world;
@@ -198,7 +205,7 @@ async fn a_page_shows_and_accepts_what_is_held(backend: Backend) {
     let mut root = signed_in(world, "acme", "root@acme.example").await;
     let nothing = root.get(&page).await;
     assert!(nothing.status == 200 && !nothing.body.contains("New metadata waits"), "{}", nothing.body);
-    scene.publish(&document(&[1])).await;
+    scene.publish_now(&document(&[1])).await;
     let shown = scene.shown().await;
     let form = root.get(&page).await;
     for of in ["held", "in_force"] {
@@ -216,7 +223,7 @@ async fn a_page_shows_and_accepts_what_is_held(backend: Backend) {
     let (csrf, digest) = (field("csrf"), field("digest"));
     let accept = format!("{page}/accept");
     // Another document comes while somebody compares.
-    scene.publish(&document(&[2])).await;
+    scene.publish_now(&document(&[2])).await;
     let late = root.post(&accept, &[("csrf", &csrf), ("digest", &digest)]).await;
     assert!(late.status == 409 && late.body.contains("Compare it anew"), "{}", late.body);
     assert_eq!(root.post(&accept, &[("csrf", "x"), ("digest", &digest)]).await.status, 403, "a form of ours alone");

@@ -94,7 +94,8 @@ struct Waiting {
     digest: String,
     why: String,
     since: Moment,
-    ago: String,
+    /// How long that is, once it is worth saying.
+    ago: Option<String>,
     usable: bool,
 }
 
@@ -198,7 +199,7 @@ async fn page(
         digest: held.digest.clone(),
         why: held.why.clone(),
         since: Moment(held.since),
-        ago: span((now - held.since).max(0)),
+        ago: Some(now - held.since).filter(|waited| *waited >= 3_600).map(span),
         usable: held.provider.is_valid(now),
     });
     let title = format!("Metadata of {}", connection.name);
