@@ -177,6 +177,8 @@ pub(crate) fn difference(what: &str, expected: &str, found: &str) -> Fault {
         "is written with other capitals than the configured one"
     } else if found.strip_prefix("http:").is_some_and(|rest| Some(rest) == expected.strip_prefix("https:")) {
         "begins with http: and the configured one with https:"
+    } else if found.strip_prefix("https:").is_some_and(|rest| Some(rest) == expected.strip_prefix("http:")) {
+        "begins with https: and the configured one with http:"
     } else {
         "is another than the configured one"
     };
