@@ -54,6 +54,11 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
             "Who followed the invite signed in with another account.",
             "Let them sign in with the invited address, or send an invite to the address that they use.",
         ),
+        Cause::AnotherPerson => (
+            "Another person signed in than the application expected",
+            "The application named whom it wants (id_token_hint), and somebody else signed in.",
+            "Let the person sign out at the application and at the provider, and sign in as the one whom the application knows. If it is nobody's fault, the application should send no id_token_hint.",
+        ),
         Cause::AddressTaken => (
             "The invited address has a user meanwhile",
             "Somebody accepted an invite with a password, and a user with this address is there already.",

@@ -62,7 +62,12 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::TenantOff => (
             "The organisation or its application is switched off",
             "The tenant or the client was disabled or deleted.",
-            "Switch the tenant or the client on again, if people shall sign in.",
+            "The detail says which of the two. Switch \"Enabled\" on again, in the organisation's settings or on the application's page, if people shall sign in.",
+        ),
+        Cause::NoWayIn => (
+            "The organisation offers no way to sign in",
+            "None of its connections is switched on and offered for sign-in, and it uses no passwords.",
+            "Switch a connection on (\"Enabled\", and \"Offered for sign-in\"), or \"Passwords\" in the organisation's settings.",
         ),
         Cause::NotOffered => (
             "The way of signing in is not offered",
