@@ -12,7 +12,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::TransientNameId => (
             "The NameID is another one each time",
             "A transient NameID names nobody for longer than one sign-in: each would make a new user.",
-            "Let the provider send a persistent NameID or the e-mail address, or set the connection's \"Unique ID claim\" to an attribute.",
+            "Set the connection's \"NameID format\" to persistent and let the provider send that, or set \"Unique ID claim\" to an attribute that stays the same.",
         ),
         Cause::Directory => (
             "The person is of another Entra directory",
@@ -107,7 +107,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::ConsentRefused => (
             "The person did not consent",
             "They were asked whether the application may know who they are, and said no.",
-            "Nothing needs mending. For an application of your own, mark its client as trusted, and nobody is asked.",
+            "Nothing needs mending. For an application of your own, switch \"Trusted\" on at its page, and nobody is asked.",
         ),
         _ => return None,
     };
