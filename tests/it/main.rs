@@ -34,6 +34,7 @@ mod authorize;
 mod backchannel;
 mod browser;
 mod catalogue;
+mod causes;
 mod checks;
 mod cli;
 mod cli_directories;
