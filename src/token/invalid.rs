@@ -215,6 +215,10 @@ mod tests {
         let issuer = Invalid::Issuer { found: "https://a/".into(), expected: "https://a".into() };
         assert_eq!(issuer.to_string(), "Invalid issuer");
         assert_eq!(issuer.detail(), r#"issuer is "https://a/", expected "https://a" (differs by a trailing slash)"#);
+        for (found, expected) in [("http://a", "https://a"), ("https://a", "http://a"), ("a", "https://a")] {
+            let issuer = Invalid::Issuer { found: found.into(), expected: expected.into() };
+            assert!(issuer.detail().ends_with("(differs by the scheme)"), "{found} {expected}");
+        }
         let expired = Invalid::Expired { ago: 94, leeway: 60 };
         assert_eq!(expired.to_string(), "Token is expired");
         assert_eq!(expired.detail(), "token expired 94 s ago; clock skew allowance is 60 s");

@@ -219,6 +219,7 @@ mod tests {
             ("https://idp.example/", "https://idp.example", "lacks the slash"),
             ("https://idp.example", "https://IDP.example", "capitals"),
             ("https://idp.example", "http://idp.example", "begins with http and"),
+            ("http://idp.example", "https://idp.example", "begins with https and"),
             ("https://idp.example", "https://evil.example", "is another"),
             ("https://idp.example", "", "is another"),
         ] {
