@@ -100,13 +100,15 @@ pub struct Ending {
     pub name: String,
     /// When it ends, or has ended (unix seconds).
     pub at: i64,
+    /// Whether it belongs to a connection that nobody signs in over: it is shown, and nobody is alarmed.
+    pub draft: bool,
 }
 
 impl Ending {
     /// Whether somebody should look at it at `now`.
     #[must_use]
     pub fn is_near(&self, now: i64) -> bool {
-        !self.kind.is_automatic() && self.at - now <= SOON
+        !self.draft && !self.kind.is_automatic() && self.at - now <= SOON
     }
 
     /// Whole days that are left at `now`; below zero, it is over.
@@ -133,7 +135,8 @@ impl Endings {
     pub fn exposition(&self, now: i64) -> String {
         let all = self.0.load();
         // The deployment's own first: no tenant's many things stand before them.
-        let (own, tenants): (Vec<_>, Vec<_>) = all.iter().filter(|e| e.kind.is_counted()).partition(|e| e.tenant.is_none());
+        let (own, tenants): (Vec<_>, Vec<_>) =
+            all.iter().filter(|e| e.kind.is_counted() && !e.draft).partition(|e| e.tenant.is_none());
         let mut shares: HashMap<&str, usize> = HashMap::new();
         let mut shown: Vec<&Ending> = own;
         for ending in tenants {
@@ -172,7 +175,7 @@ pub async fn warn(app: &Inner) -> Result<(), StoreError> {
     if last.is_some_and(|at| now - at < DAY) || !meta::replace(&app.db, WARNED, noted.as_deref(), &now.to_string()).await? {
         return Ok(());
     }
-    for ending in app.endings.0.load().iter().filter(|ending| !ending.kind.is_automatic()) {
+    for ending in app.endings.0.load().iter().filter(|ending| !ending.draft && !ending.kind.is_automatic()) {
         let Some(step) = step(ending.at, last, now) else { continue };
         let (kind, tenant, name) = (ending.kind.as_str(), ending.tenant.as_deref().unwrap_or("-"), ending.name.as_str());
         let ends = Moment(ending.at).machine();
@@ -217,18 +220,21 @@ mod tests {
 
     #[test]
     fn what_follows_by_itself_needs_nobody() {
-        let ending = |kind, at| Ending { kind, tenant: None, name: "x".to_owned(), at };
+        let ending = |kind, at| Ending { kind, tenant: None, name: "x".to_owned(), at, draft: false };
         let endings = Endings::default();
         endings.0.store(Arc::new(vec![
             ending(Kind::TlsCertificate, SOON),
             ending(Kind::SigningKey, 5),
             ending(Kind::ClientSecret, SOON + 1),
             ending(Kind::Invite, 5),
+            Ending { draft: true, ..ending(Kind::ProviderCertificate, 5) },
         ]));
         assert_eq!((endings.near(None, 0), endings.near(Some("acme"), 0), endings.near(None, 1)), (1, 0, 2));
         let text = endings.exposition(0);
         assert!(
-            text.contains("{kind=\"tls_certificate\",tenant=\"\",name=\"x\"} 2592000\n") && !text.contains("invite"),
+            text.contains("{kind=\"tls_certificate\",tenant=\"\",name=\"x\"} 2592000\n")
+                && !text.contains("invite")
+                && !text.contains("provider_certificate"),
             "{text}"
         );
         let of = |tenant: &str, at| Ending { tenant: Some(tenant.to_owned()), ..ending(Kind::ServiceToken, at) };

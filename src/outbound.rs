@@ -133,6 +133,10 @@ impl OutboundError {
             Self::Private { host, .. } => nowhere(host),
             Self::Plain(host) => format!("{host} is to be called over plain http; use https"),
             Self::Unresolved { host, .. } => nowhere(host),
+            Self::Tls { host, cause, expired: true } => match cause.strip_prefix("its certificate ") {
+                Some(how) => format!("{host} shows a certificate that {how}"),
+                None => format!("{host} shows a certificate that has expired"),
+            },
             Self::Tls { host, cause, .. } => match cause.split_once("certificate") {
                 Some((_, why)) => format!("{host} shows a certificate that is not accepted{why}"),
                 None => format!("{host} does not speak TLS as it must"),

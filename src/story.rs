@@ -45,6 +45,15 @@ pub fn cause(trace: &Trace, code: &str) -> Option<String> {
     asked.map(str::to_owned).or_else(|| trace.cause.clone())
 }
 
+/// What exactly was found then, if anything is kept of it.
+#[must_use]
+pub fn detail(trace: &Trace, code: &str) -> Option<String> {
+    let hops = trace.hops();
+    let asked = hops.iter().find(|hop| text(hop, "code") == Some(code));
+    let failure = asked.or_else(|| hops.iter().rfind(|hop| text(hop, "hop") == Some("failed")));
+    failure.and_then(|hop| text(hop, "detail")).map(str::to_owned)
+}
+
 /// What happened, the oldest first.
 #[must_use]
 pub fn steps(trace: &Trace) -> Vec<Step> {
@@ -97,7 +106,7 @@ const FACTS: [(&str, &str); 30] = [
     ("why", "Why"),
     ("user", "User"),
     ("cause", "Cause"),
-    ("detail", "What exactly"),
+    ("detail", "Detail"),
     ("code", "Code shown"),
 ];
 

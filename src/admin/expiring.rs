@@ -42,5 +42,6 @@ fn told(ending: &Ending, now: i64) -> Value {
         "ends_at": Moment(ending.at).machine(),
         "days_left": ending.days(now),
         "automatic": ending.kind.is_automatic(),
+        "draft": ending.draft,
     })
 }

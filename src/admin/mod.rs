@@ -15,6 +15,7 @@ pub mod guest;
 mod inspection;
 mod invites;
 mod keys;
+mod metadata;
 mod openapi;
 pub mod pages;
 mod setup_links;
@@ -54,6 +55,9 @@ fn all() -> Vec<Route> {
     let route = |method, path, area, serve| Route { method, path, area, serve };
     let (tenants, tenant) = ("/api/v1/tenants", "/api/v1/tenants/{tenant}");
     let test = "/api/v1/tenants/{tenant}/connections/{name}/test";
+    let published = "/api/v1/tenants/{tenant}/connections/{name}/metadata";
+    let accepted = "/api/v1/tenants/{tenant}/connections/{name}/metadata/accept";
+    let fetched = "/api/v1/tenants/{tenant}/connections/{name}/metadata/fetch";
     let (many, one) = ("/api/v1/tenants/{tenant}/{noun}", "/api/v1/tenants/{tenant}/{noun}/{name}");
     let renewal = "/api/v1/tenants/{tenant}/service_tokens/{name}/token";
     let (directory_tokens, directory_token) =
@@ -117,6 +121,9 @@ fn all() -> Vec<Route> {
         route(Method::DELETE, one, None, |r| r.delete(things::remove)),
         route(Method::POST, "/api/v1/tenants/{tenant}/{noun}/{name}/check", None, |r| r.post(inspection::check)),
         route(Method::GET, test, Some("connections"), |r| r.get(trial::show)),
+        route(Method::GET, published, Some("connections"), |r| r.get(metadata::show)),
+        route(Method::POST, accepted, Some("connections"), |r| r.post(metadata::accept)),
+        route(Method::POST, fetched, Some("connections"), |r| r.post(metadata::fetch)),
     ]
 }
 

@@ -18,6 +18,7 @@ use crate::{
     },
     policy::cause::Cause,
     store::traces::{self, Filter, Outcome, Trace, Whose},
+    story,
 };
 
 /// Most traces of one answer.
@@ -57,7 +58,7 @@ async fn page(desk: &Desk, whose: Whose<'_>, query: Option<&str>) -> Result<Resp
     let more = i64::try_from(found.len()).unwrap_or(i64::MAX) > PAGE;
     found.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
     let next = found.last().filter(|_| more).map(|last| format!("{}/{}", last.at, last.id));
-    let items: Vec<Value> = found.iter().map(|trace| shown(trace, None)).collect();
+    let items: Vec<Value> = found.iter().map(|trace| shown(trace, trace.cause.as_deref())).collect();
     Ok(answer(json!({ "items": items, "next": next })))
 }
 
@@ -77,17 +78,24 @@ async fn one(desk: &Desk, whose: Whose<'_>) -> Result<Response, ApiError> {
     let found = if code.contains('\0') { None } else { traces::by_code(&desk.app.db, whose, code).await? };
     let trace = found.ok_or(error(Code::NotFound, "there is no such sign-in"))?;
     let codes = traces::codes(&desk.app.db, &trace.id).await?;
-    Ok(answer(shown(&trace, Some(&codes))))
+    // One sign-in can fail several times: each code has its own cause.
+    let cause = story::cause(&trace, &code.to_uppercase());
+    let text = cause.as_deref().and_then(Cause::of_word).map(Cause::text);
+    let mut shown = shown(&trace, cause.as_deref());
+    shown["codes"] = json!(codes);
+    shown["hops"] = json!(trace.hops());
+    shown["title"] = json!(text.map(|t| t.title));
+    shown["means"] = json!(text.map(|t| t.means));
+    shown["fix"] = json!(text.map(|t| t.fix));
+    Ok(answer(shown))
 }
 
 fn answer(body: Value) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-fn shown(trace: &Trace, codes: Option<&[String]>) -> Value {
-    let cause = trace.cause.as_deref();
-    let text = cause.and_then(Cause::of_word).map(Cause::text);
-    let mut shown = json!({
+fn shown(trace: &Trace, cause: Option<&str>) -> Value {
+    json!({
         "id": trace.id,
         "at": Moment(trace.at).machine(),
         "outcome": trace.outcome,
@@ -96,13 +104,5 @@ fn shown(trace: &Trace, codes: Option<&[String]>) -> Value {
         "email": trace.email,
         "user_id": trace.user_id,
         "address": trace.address,
-    });
-    if let Some(codes) = codes {
-        shown["codes"] = json!(codes);
-        shown["hops"] = json!(trace.hops());
-        shown["title"] = json!(text.map(|t| t.title));
-        shown["means"] = json!(text.map(|t| t.means));
-        shown["fix"] = json!(text.map(|t| t.fix));
-    }
-    shown
+    })
 }

@@ -11,10 +11,10 @@ use crate::{
     moment::{Moment, span},
     outbound::Outbound,
     policy::{connection::Protocol, saml::SamlSettings},
-    provider_metadata::{Acceptance, Outcome, Providers, belongs},
+    provider_metadata::{Acceptance, Desk, Outcome, Providers, Word, belongs},
     store::{
         self, Db,
-        audit::{self, Action, Actor, Changes, Event},
+        audit::Actor,
         connections::Connection,
         provider_metadata::{self as rows, Row},
         tenants::Tenant,
@@ -66,15 +66,9 @@ pub async fn refresh(settings: &Settings, tenant: &str, connection: &str) -> Res
 pub async fn accept(settings: &Settings, tenant: &str, connection: &str, fingerprints: &[String]) -> Result<(), Problems> {
     let (db, sealer) = app::open_store(settings).await.map_err(one)?;
     let (tenant, connection) = find(&db, tenant, connection).await?;
-    let change = providers(settings, &db)?.accept(&tenant.name, &connection, fingerprints).await.map_err(one)?;
-    if matches!(change, Acceptance::Done(_)) {
-        let mut tx = db.begin().await.map_err(one)?;
-        let subject = format!("connection {}/{}", tenant.name, connection.name);
-        let changes = Changes::default().is("metadata", "accepted").is("certificates", fingerprints);
-        let event = Event::new(tenant.id.as_str(), Action::Update, subject).with(changes);
-        audit::append(&mut tx, &sealer, &Actor::command_line(), event, Clock::system().now());
-        tx.commit().await.map_err(one)?;
-    }
+    let (actor, now) = (Actor::command_line(), Clock::system().now());
+    let desk = Desk { db: &db, sealer: &sealer, actor: &actor, now };
+    let change = desk.accept(&tenant, &connection, Word::Fingerprints(fingerprints)).await.map_err(one)?;
     db.close().await;
     match change {
         Acceptance::Other(held) => Err(one(format!(
@@ -85,6 +79,9 @@ pub async fn accept(settings: &Settings, tenant: &str, connection: &str, fingerp
         ))),
         Acceptance::Nothing => {
             Err(one(format!("nothing is held for {}/{}: no metadata waits for a word", tenant.name, connection.name)))
+        }
+        Acceptance::Expired => {
+            Err(one(format!("what is held for {}/{} is past its own validUntil: fetch it again", tenant.name, connection.name)))
         }
         Acceptance::Done(change) => {
             say(told(&Outcome::Changed(change), &tenant.name, &connection.name));
@@ -234,7 +231,8 @@ impl Shown<'_> {
             out.line("last failure", format!("{}: {failure}", utc(row.tried_at)));
         }
         if let Some(held) = row.held.as_deref().and_then(read) {
-            out.head("HELD: newer metadata that shares no key with the one in use, or names another entity id");
+            let since = row.held_since.map_or_else(String::new, |at| format!(", since {}", utc(at)));
+            out.head(&format!("HELD{since}: newer metadata that shares no key with the one in use, or names another entity id"));
             self.provider(out, &held);
             out.line(
                 "compare and accept",

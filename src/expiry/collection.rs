@@ -16,7 +16,9 @@ use crate::{
     policy::saml::SamlSettings,
     provider_metadata::belongs,
     store::{
-        self, StoreError, connections, directory_tokens, invites, personal_tokens, provider_metadata, setup_links, tenant_tokens,
+        self, StoreError,
+        connections::{self, Connection},
+        directory_tokens, invites, personal_tokens, provider_metadata, setup_links, tenant_tokens,
         tenants::Tenant,
     },
     tls::Certificate,
@@ -77,22 +79,29 @@ struct Found {
 impl Found {
     fn add(&mut self, kind: Kind, tenant_id: &str, name: String, at: i64) {
         let Some(tenant) = self.tenants.get(tenant_id) else { return };
-        self.all.push(Ending { kind, tenant: Some(tenant.clone()), name, at });
+        self.all.push(Ending { kind, tenant: Some(tenant.clone()), name, at, draft: false });
+    }
+
+    /// Of a connection.
+    fn add_of(&mut self, kind: Kind, connection: &Connection, at: i64) {
+        let Some(tenant) = self.tenants.get(&connection.tenant_id) else { return };
+        let (tenant, name) = (Some(tenant.clone()), connection.name.clone());
+        self.all.push(Ending { kind, tenant, name, at, draft: !connection.enabled });
     }
 
     async fn connections(&mut self, app: &Inner, tenant_id: Option<&str>) -> Result<(), StoreError> {
         let published = provider_metadata::of(&app.db, tenant_id).await?;
         let published: HashMap<_, _> = published.into_iter().map(|row| (row.connection_id.clone(), row)).collect();
         // One whose settings cannot be read fails where it is used.
-        for connection in connections::enabled(&app.db, tenant_id).await?.into_iter().flatten() {
+        for connection in connections::all(&app.db, tenant_id).await?.into_iter().flatten() {
             if let Some(at) = connection.settings.oidc.as_ref().and_then(|oidc| oidc.secret_ends_at()) {
-                self.add(Kind::ClientSecret, &connection.tenant_id, connection.name.clone(), at);
+                self.add_of(Kind::ClientSecret, &connection, at);
             }
             let Some(saml) = &connection.settings.saml else { continue };
             let provider = published.get(&connection.id).filter(|row| belongs(row, &connection));
             let provider = provider.and_then(|row| serde_json::from_str::<Provider>(row.provider.as_deref()?).ok());
             if let Some(at) = last_certificate(saml, provider) {
-                self.add(Kind::ProviderCertificate, &connection.tenant_id, connection.name, at);
+                self.add_of(Kind::ProviderCertificate, &connection, at);
             }
         }
         Ok(())
@@ -103,10 +112,10 @@ impl Found {
         for key in key_list::all(&app.db, &app.settings, now).await? {
             let Some(at) = key.followed_at.filter(|_| key.state == State::Current) else { continue };
             let kind = if matches!(key.row, Row::Saml(_)) { Kind::SamlKey } else { Kind::SigningKey };
-            self.all.push(Ending { kind, tenant: None, name: key.row.name(), at });
+            self.all.push(Ending { kind, tenant: None, name: key.row.name(), at, draft: false });
         }
         if let Some(at) = served(app.settings.tls.as_ref()).await {
-            self.all.push(Ending { kind: Kind::TlsCertificate, tenant: None, name: "tls".to_owned(), at });
+            self.all.push(Ending { kind: Kind::TlsCertificate, tenant: None, name: "tls".to_owned(), at, draft: false });
         }
         Ok(())
     }

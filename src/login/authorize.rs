@@ -27,6 +27,9 @@ use axum::{
     response::IntoResponse as _,
 };
 
+/// Most characters of an address that an application asked for and the operator is shown.
+const LONGEST_SHOWN: usize = 300;
+
 /// Handles both methods: [`RawForm`] reads the query of a GET and the body of a POST.
 pub async fn authorize(State(app): State<App>, mut visit: Visit, RawForm(form): RawForm) -> Result<Response, PageError> {
     let encoded = std::str::from_utf8(&form).map_err(|_| bad_request("the request is not UTF-8"))?;
@@ -45,7 +48,7 @@ pub async fn authorize(State(app): State<App>, mut visit: Visit, RawForm(form): 
     }
     let client = find_client(&app, &params).await?;
     visit.trace.of_tenant(&client.tenant_id);
-    let target = Target::find(&client, &params).map_err(|e| refused(e).known(Cause::ClientRedirectUri))?;
+    let target = Target::find(&client, &params).map_err(|e| not_registered(&client, &params, e))?;
     let request = match AuthorizeRequest::parse(&client, target.clone(), &params) {
         Ok(request) => request,
         Err(error) => {
@@ -171,6 +174,13 @@ fn unknown_client(cause: String) -> PageError {
     PageError::new(StatusCode::BAD_REQUEST, "unknown_client", "Unknown application", explanation, cause)
         .advise("Check the address that you started from.")
         .known(Cause::UnknownClient)
+}
+
+/// The person reads that it is so; the operator also which address was asked for.
+fn not_registered(client: &Client, params: &Params, error: OAuthError) -> PageError {
+    let asked: String = params.one("redirect_uri").ok().flatten().unwrap_or_default().chars().take(LONGEST_SHOWN).collect();
+    let cause = format!("client {}: {}: {asked:?}", client.id, error.description);
+    refused(error).known(Cause::ClientRedirectUri).caused(cause)
 }
 
 fn refused(error: OAuthError) -> PageError {

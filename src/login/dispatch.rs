@@ -117,8 +117,26 @@ pub async fn proceed(app: &App, visit: &Visit, login: Login) -> Result<Response,
                 .hop("offered", &[("connections", &offered.join(", ")), ("password", word(pending.tenant.password_login))]);
             Ok(super::choose::redirect(visit, &pending))
         }
-        Step::Deny(_, description) if pending.login.client_id().is_none() => Err(switched_off(description.to_owned())),
-        Step::Deny(code, description) => respond::deny(app, visit, &pending, &error(code, description)).await,
+        Step::Deny(code, description) => {
+            let cause = failure(code, pending.login.request.prompt.none);
+            if pending.login.client_id().is_none() {
+                return Err(switched_off(description.to_owned()).known(cause.unwrap_or(Cause::TenantOff)));
+            }
+            if let Some(cause) = cause {
+                visit.trace.failed(cause, description);
+            }
+            respond::deny(app, visit, &pending, &error(code, description)).await
+        }
+    }
+}
+
+/// The cause of a denial; none where the application only asked, without the person (`prompt=none`), whether they are here.
+fn failure(code: Code, silent: bool) -> Option<Cause> {
+    match code {
+        Code::AccessDenied => Some(Cause::NoWayIn),
+        Code::InvalidRequest => Some(Cause::BadRequest),
+        Code::LoginRequired if !silent => Some(Cause::AnotherPerson),
+        _ => None,
     }
 }
 

@@ -29,6 +29,7 @@ use crate::{
     page::{PageForm, content_security_policy, set_policy},
     password::PasswordError,
     policy::{
+        allowed_domains::AllowedDomains,
         cause::Cause,
         chosen_password::{self, Weakness},
         email::Email,
@@ -168,7 +169,9 @@ impl Followed {
     async fn make(&self, app: &App, password_hash: String, name: &str, address: &str) -> Result<User, PageError> {
         let (db, now) = (&app.db, app.clock.now());
         let domains = store::domains::of_tenant(db, &self.tenant.id).await?;
-        let rules = Rules { email_trust: EmailTrust::Never, domains: &domains, provisioning: self.tenant.provisioning };
+        // They come over no connection.
+        let (provisioning, allowed) = (self.tenant.provisioning, AllowedDomains::default());
+        let rules = Rules { email_trust: EmailTrust::Never, domains: &domains, provisioning, allowed: &allowed };
         let same_email = store::identities::with_email(db, &self.tenant.id, &self.invite.email, "").await?;
         match linking::decide_password(&known(&self.invite, true), same_email.as_ref(), &rules) {
             Decision::Create { email, email_proven, invite, .. } => {

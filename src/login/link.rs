@@ -282,6 +282,11 @@ pub fn page(refusal: Refusal, cause: String) -> PageError {
             "Your e-mail address is missing",
             "Your organisation's sign-in did not tell us a usable e-mail address, and we need one to know your account.",
         ),
+        Refusal::DomainNotAllowed => (
+            "domain_not_allowed",
+            "This account is not let in",
+            "Your organisation's sign-in told us an e-mail address of a domain that may not come in this way. You may have used another account than you meant to.",
+        ),
         Refusal::EmailUntrusted => (
             "email_untrusted",
             "Your e-mail address is not confirmed",

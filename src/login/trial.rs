@@ -162,7 +162,8 @@ impl Tested<'_> {
         let settings = presets::filled(&connection.settings, connection.protocol);
         if reader == Reader::Guest {
             let domains = store::domains::of_tenant(&app.db, &tenant.id).await?;
-            let rules = Rules { email_trust: settings.email_trust(), domains: &domains, provisioning: Provisioning::Jit };
+            let (email_trust, allowed) = (settings.email_trust(), settings.allowed());
+            let rules = Rules { email_trust, domains: &domains, provisioning: Provisioning::Jit, allowed: &allowed };
             let mappings = mappings(&settings, &identity, &rules, reader);
             return Ok(Report { verdict: stranger(&identity, &rules), mappings, documents, notes: Vec::new() });
         }

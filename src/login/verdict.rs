@@ -7,6 +7,7 @@ use crate::{
     connector::presets,
     error::PageError,
     policy::{
+        allowed_domains::AllowedDomains,
         email::Email,
         identity::{EmailTrust, Identity, Provisioning},
         linking::{self, Candidate, Decision, Invite, Known, Record, Rules},
@@ -56,13 +57,16 @@ pub struct Verdict {
     pub domains: Vec<String>,
     /// How the tenant's users come to be.
     pub provisioning: Provisioning,
+    /// The domains that the connection lets in.
+    pub allowed: AllowedDomains,
 }
 
 impl Verdict {
     /// The rules that it was judged by.
     #[must_use]
     pub fn rules(&self) -> Rules<'_> {
-        Rules { email_trust: self.email_trust, domains: &self.domains, provisioning: self.provisioning }
+        let Self { email_trust, domains, provisioning, allowed, .. } = self;
+        Rules { email_trust: *email_trust, domains, provisioning: *provisioning, allowed }
     }
 
     /// The decision in a word.
@@ -129,7 +133,8 @@ impl<'a> Arrival<'a> {
     pub async fn judge(&self) -> Result<Option<Verdict>, PageError> {
         let found = self.find().await?;
         let domains = store::domains::of_tenant(&self.app.db, &self.tenant.id).await?;
-        let email_trust = presets::filled(&self.connection.settings, self.connection.protocol).email_trust();
+        let settings = presets::filled(&self.connection.settings, self.connection.protocol);
+        let (email_trust, allowed) = (settings.email_trust(), settings.allowed());
         let provisioning = self.tenant.provisioning;
         let known = Known {
             owner: found.owner.as_ref(),
@@ -137,13 +142,14 @@ impl<'a> Arrival<'a> {
             same_email: found.same_email.as_ref(),
             invite: found.invite.as_ref(),
         };
-        let decision = linking::decide(self.identity, &known, &Rules { email_trust, domains: &domains, provisioning });
+        let rules = Rules { email_trust, domains: &domains, provisioning, allowed: &allowed };
+        let decision = linking::decide(self.identity, &known, &rules);
         // Refused is only who is refused by a second look too: somebody whose identity came to be between the reads of the
         // first would be told that another holds their address.
         if matches!(decision, Decision::Refuse(_)) && self.find().await? != found {
             return Ok(None);
         }
-        Ok(Some(Verdict { decision, found, email_trust, domains, provisioning }))
+        Ok(Some(Verdict { decision, found, email_trust, domains, provisioning, allowed }))
     }
 
     async fn find(&self) -> Result<Found, PageError> {

@@ -9,6 +9,13 @@ use super::{
 #[derive(Clone, Debug, Default)]
 pub struct Params(Vec<(String, String)>);
 
+/// That a parameter came twice: by name, where that could be one.
+fn repeated(name: &str) -> OAuthError {
+    let plain = (1..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let which = if plain { format!(": {name}") } else { String::new() };
+    error(Code::InvalidRequest, format!("a parameter is repeated{which}"))
+}
+
 impl Params {
     /// Reads `application/x-www-form-urlencoded` text. More than 100 pairs are an error: no honest request has them.
     ///
@@ -30,7 +37,7 @@ impl Params {
         let mut values = self.0.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str());
         let first = values.next();
         if values.next().is_some() {
-            return Err(error(Code::InvalidRequest, "a parameter is repeated"));
+            return Err(repeated(name));
         }
         Ok(first)
     }
@@ -60,7 +67,7 @@ impl Params {
         let mut seen = std::collections::HashSet::new();
         for (name, _) in &self.0 {
             if !several(name) && !seen.insert(name) {
-                return Err(error(Code::InvalidRequest, "a parameter is repeated"));
+                return Err(repeated(name));
             }
         }
         Ok(())

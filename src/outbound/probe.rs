@@ -85,9 +85,17 @@ mod tests {
         assert_eq!(private.discreet(), unknown.discreet());
         let refused = OutboundError::Failed { host: "idp.corp".into(), cause: "tcp connect error: 10.1.2.3:443".into() };
         assert!(!refused.discreet().contains("10.1"));
-        let cause = "invalid peer certificate: Expired".into();
-        let expired = OutboundError::Tls { host: "idp".into(), cause, expired: true };
-        assert_eq!(expired.discreet(), "idp shows a certificate that is not accepted: Expired");
+        let tls = |cause: &str, expired| OutboundError::Tls { host: "idp".into(), cause: cause.into(), expired };
+        for (e, says) in [
+            (tls("its certificate expired 12 days ago", true), "idp shows a certificate that expired 12 days ago"),
+            (tls("its certificate has expired", true), "idp shows a certificate that has expired"),
+            (
+                tls("invalid peer certificate: UnknownIssuer", false),
+                "idp shows a certificate that is not accepted: UnknownIssuer",
+            ),
+        ] {
+            assert_eq!(e.discreet(), says);
+        }
         assert!(!OutboundError::Plain("a".into()).discreet().contains("GATEHOUSE"));
     }
 }

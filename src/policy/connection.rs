@@ -5,7 +5,11 @@
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use super::{identity::EmailTrust, saml::SamlSettings};
+use super::{
+    allowed_domains::{self, AllowedDomains},
+    identity::EmailTrust,
+    saml::SamlSettings,
+};
 use crate::moment::instant;
 
 /// The signature algorithms that an ID token may use when the settings name none. Symmetric ones and `none` are never
@@ -94,6 +98,12 @@ pub struct ConnectionSettings {
     pub groups_strip_slash: bool,
     /// When the e-mail address may link to a user; [`Self::email_trust`] says what leaving it out means.
     pub email_trust: Option<EmailTrust>,
+    /// The domains whose addresses may come in over it; empty: whichever the other rules let in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed_domains: Vec<String>,
+    /// Whether names below those domains count too; only where each of them is one that somebody registers.
+    #[serde(skip_serializing_if = "is_off")]
+    pub allow_subdomains: bool,
     /// A callback URL of its own, `/oauth2/callback/{tenant}/{connection}`, instead of the one that all share. Needed
     /// against mix-up (RFC 9700 §4.4) wherever tenants do not trust one another's identity providers and this provider does
     /// not name itself in its answers (`iss`, RFC 9207): with one shared URL, an evil provider could have this one's code
@@ -115,7 +125,7 @@ pub struct OidcSettings {
     pub client_id: String,
     /// Whether the endpoints come from the discovery document; if not, the four below say them, else those are ignored.
     pub discover: bool,
-    /// What to ask for, separated by spaces; `openid email` when empty.
+    /// What to ask for besides `openid email`, separated by spaces.
     pub scopes: String,
     /// Where the browser goes.
     pub authorization_endpoint: Option<String>,
@@ -183,6 +193,12 @@ impl ConnectionSettings {
         self.email_trust.unwrap_or(EmailTrust::Verified)
     }
 
+    /// Whose addresses may come in.
+    #[must_use]
+    pub fn allowed(&self) -> AllowedDomains {
+        AllowedDomains::new(&self.allowed_domains, self.allow_subdomains)
+    }
+
     /// Where the e-mail address is.
     #[must_use]
     pub fn email_claims(&self) -> Vec<&str> {
@@ -230,6 +246,7 @@ impl ConnectionSettings {
             (Some(oidc), None) => found.extend(oidc.problems()),
             (None, Some(saml)) => found.extend(saml.problems()),
         }
+        found.extend(allowed_domains::problems(&self.allowed_domains, self.allow_subdomains));
         if let Some(url) = self.button_image_url.as_deref().filter(|u| !u.is_empty()) {
             found.extend(url_problem("button_image_url", url));
         }
@@ -254,11 +271,18 @@ impl ConnectionSettings {
 }
 
 impl OidcSettings {
-    /// What to ask for.
+    /// What to ask for: `openid` and `email` always, and whatever the settings add, in their order and each once.
     #[must_use]
     pub fn scopes(&self) -> Vec<&str> {
-        let scopes: Vec<_> = self.scopes.split_ascii_whitespace().collect();
-        if scopes.is_empty() { vec!["openid", "email"] } else { scopes }
+        let said = || self.scopes.split_ascii_whitespace();
+        let email = (!said().any(|scope| scope == "email")).then_some("email");
+        let mut scopes: Vec<&str> = Vec::new();
+        for scope in ["openid"].into_iter().chain(email).chain(said()) {
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        scopes
     }
 
     /// How many seconds the provider's clock may be apart from ours.
@@ -302,8 +326,6 @@ impl OidcSettings {
         let token = |b: u8| b == 0x21 || (0x23..=0x5b).contains(&b) || (0x5d..=0x7e).contains(&b);
         if !self.scopes().iter().all(|s| s.bytes().all(token)) {
             found.push("scopes must be separated by spaces and must not hold quotes, backslashes or non-ASCII".to_owned());
-        } else if !self.scopes().contains(&"openid") {
-            found.push("scopes must contain openid: without it the provider sends no ID token".to_owned());
         }
         if !self.discover {
             found.extend(self.endpoint_problems());
@@ -337,6 +359,12 @@ impl OidcSettings {
         };
         endpoints.into_iter().filter_map(judge).collect()
     }
+}
+
+/// Left out where it says nothing: what was stored before there was such a setting stays the same text.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_off(switch: &bool) -> bool {
+    !switch
 }
 
 fn or_default<'a>(names: &'a [String], default: &'a str) -> Vec<&'a str> {

@@ -31,6 +31,35 @@ fn what_is_left_out_has_the_promised_default() {
 }
 
 #[test]
+fn scopes_are_added_to_the_two_that_are_always_asked_for() {
+    for (said, asked) in [
+        ("", "openid email"),
+        ("groups", "openid email groups"),
+        ("openid groups", "openid email groups"),
+        ("openid groups email", "openid groups email"),
+        ("email profile", "openid email profile"),
+        ("profile openid email profile", "openid profile email"),
+        ("openid email", "openid email"),
+    ] {
+        let oidc = OidcSettings { scopes: said.into(), ..good() };
+        assert_eq!(oidc.scopes().join(" "), asked, "{said:?}");
+    }
+}
+
+#[test]
+fn who_names_no_domains_is_stored_as_before() {
+    let text = serde_json::to_string(&ConnectionSettings::default()).unwrap();
+    assert!(!text.contains("allow"), "{text}");
+    let named = ConnectionSettings {
+        allowed_domains: vec!["corp.test".into(), "co.uk".into()],
+        oidc: Some(good()),
+        ..ConnectionSettings::default()
+    };
+    assert!(named.problems().len() == 1 && named.problems()[0].starts_with("allowed_domains holds co.uk"));
+    assert_eq!(serde_json::from_str::<ConnectionSettings>(&serde_json::to_string(&named).unwrap()).unwrap(), named);
+}
+
+#[test]
 fn settings_survive_storage() {
     let kept = ConnectionSettings {
         preset: Some("okta".into()),
@@ -60,7 +89,6 @@ fn each_problem_is_named() {
         (OidcSettings { client_id: String::new(), ..good() }, "client_id is missing"),
         (OidcSettings { client_id: "a\n".into(), ..good() }, "client_id must be printable"),
         (OidcSettings { client_id: "a ".into(), ..good() }, "client_id begins or ends"),
-        (OidcSettings { scopes: "email".into(), ..good() }, "must contain openid"),
         (OidcSettings { scopes: "openid \"email\"".into(), ..good() }, "separated by spaces"),
         (OidcSettings { authorization_endpoint: None, ..manual() }, "authorization_endpoint is missing"),
         (OidcSettings { token_endpoint: Some("http://idp.example/t".into()), ..manual() }, "token_endpoint must begin"),

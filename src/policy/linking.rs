@@ -5,6 +5,7 @@
 //! proven address, and only then whether a new user may be made.
 
 use super::{
+    allowed_domains::AllowedDomains,
     cause::Cause,
     identity::{EmailTrust, Identity, Provisioning},
 };
@@ -74,6 +75,8 @@ pub struct Rules<'a> {
     pub domains: &'a [String],
     /// How users come to be.
     pub provisioning: Provisioning,
+    /// The domains that the connection lets in.
+    pub allowed: &'a AllowedDomains,
 }
 
 /// What to do. `record` is the directory's record that stands for the user from now on, `invite` the one that is
@@ -103,6 +106,9 @@ pub enum Refusal {
     /// It is not one that can be compared safely.
     #[error("the e-mail address is not a plain local@domain")]
     BadEmail,
+    /// The connection lets in other domains.
+    #[error("the e-mail address is in none of the domains that the connection lets in (allowed_domains)")]
+    DomainNotAllowed,
     /// The connection's e-mail is not proof.
     #[error(
         "the connection's e-mail address is not proven: email_verified was not true, or its domain is not one of the tenant's (email_trust)"
@@ -138,6 +144,7 @@ impl Refusal {
             Self::Deactivated => Cause::Deactivated,
             Self::NoEmail => Cause::EmailMissing,
             Self::BadEmail => Cause::EmailUnusable,
+            Self::DomainNotAllowed => Cause::EmailDomain,
             Self::EmailUntrusted => Cause::EmailUnproven,
             Self::LocalEmailUnproven => Cause::UserUnproven,
             Self::AlreadyLinked => Cause::AlreadyLinked,
@@ -166,6 +173,17 @@ impl Rules<'_> {
     }
 }
 
+/// Why the connection lets nobody in with this identity, whoever they are here: known or not, by whatever proof. Where it
+/// names domains, an identity without an address of theirs is not let in.
+fn kept_out(identity: &Identity, rules: &Rules<'_>) -> Option<Refusal> {
+    if !rules.allowed.restrict() {
+        return None;
+    }
+    let Some(text) = identity.email.as_deref() else { return Some(Refusal::NoEmail) };
+    let Some(email) = Email::parse(text) else { return Some(Refusal::BadEmail) };
+    (!rules.allowed.admit(&email)).then_some(Refusal::DomainNotAllowed)
+}
+
 /// Whether a new user's address counts as proven without a provider's word for it: whoever was shown a link may not be
 /// whose address it names, in a domain of the tenant or not.
 fn vouched(invite: Option<&Invite>) -> bool {
@@ -176,6 +194,9 @@ fn vouched(invite: Option<&Invite>) -> bool {
 #[must_use]
 pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Decision {
     use Decision::{Create, Link, Refuse, SignIn};
+    if let Some(refusal) = kept_out(identity, rules) {
+        return Refuse(refusal);
+    }
     // A record without a user is the person's own, known by the stable id: what the directory says of it counts.
     let unclaimed = known.record.filter(|record| record.user.is_none());
     let record = unclaimed.map(|record| record.id.clone());

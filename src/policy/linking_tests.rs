@@ -139,7 +139,7 @@ fn the_table() {
     for (row, (email, verified, email_trust, provisioning, owner, record, same, invite, expected)) in
         table.into_iter().enumerate()
     {
-        let rules = Rules { email_trust, domains: &domains, provisioning };
+        let rules = Rules { email_trust, domains: &domains, provisioning, allowed: &AllowedDomains::default() };
         let known = Known { owner: owner.as_ref(), record: record.as_ref(), same_email: same.as_ref(), invite: invite.as_ref() };
         assert_eq!(decide(&identity(email, verified), &known, &rules), expected, "row {row}");
     }
@@ -173,7 +173,9 @@ fn a_record_says_nothing_of_somebody_else() {
     ];
     let domains = ["acme.example".to_owned()];
     for (row, (owner, record, same, expected)) in table.into_iter().enumerate() {
-        let rules = Rules { email_trust: EmailTrust::Verified, domains: &domains, provisioning: Provisioning::Jit };
+        let allowed = AllowedDomains::default();
+        let rules =
+            Rules { email_trust: EmailTrust::Verified, domains: &domains, provisioning: Provisioning::Jit, allowed: &allowed };
         let known = Known { owner: owner.as_ref(), record: record.as_ref(), same_email: same.as_ref(), invite: None };
         assert_eq!(decide(&identity(Some(HERE), true), &known, &rules), expected, "row {row}");
     }
@@ -194,8 +196,48 @@ fn a_password_is_chosen_by_the_invited_alone() {
     ];
     let domains = ["acme.example".to_owned()];
     for (row, (to, mailed, same, provisioning, expected)) in table.into_iter().enumerate() {
-        let rules = Rules { email_trust: EmailTrust::Never, domains: &domains, provisioning };
+        let allowed = AllowedDomains::default();
+        let rules = Rules { email_trust: EmailTrust::Never, domains: &domains, provisioning, allowed: &allowed };
         let invite = invite(to, true, mailed).unwrap();
         assert_eq!(decide_password(&invite, same.as_ref(), &rules), expected, "row {row}");
+    }
+}
+
+#[test]
+fn a_connection_lets_in_the_domains_that_it_names_alone() {
+    use Decision::Refuse;
+    use Provisioning::{Invite as Invited, Jit, Scim};
+    let ours = AllowedDomains::new(&["acme.example".to_owned()], false);
+    let below = AllowedDomains::new(&["acme.example".to_owned()], true);
+    let nobodys = AllowedDomains::new(&["no name".to_owned()], false);
+    let out = || Refuse(Refusal::DomainNotAllowed);
+    #[rustfmt::skip]
+    let table = [
+        // e-mail, who is let in, provisioning, owner, record, same e-mail, invite → decision
+        (Some(THERE), &ours, Jit, None, None, None, None, out()),
+        (Some(THERE), &ours, Invited, None, None, None, invite(THERE, true, true), out()),
+        (Some(THERE), &ours, Jit, None, None, good(), None, out()),
+        (Some(THERE), &ours, Jit, good(), None, None, None, out()),
+        (Some(THERE), &ours, Scim, None, record(true, good()), None, None, out()),
+        (Some(SUB), &ours, Jit, good(), None, None, None, out()),
+        (Some("ada@acme.example.evil.example"), &below, Jit, good(), None, None, None, out()),
+        (Some("ada@evilacme.example"), &below, Jit, good(), None, None, None, out()),
+        (Some("ada@evil.example@acme.example"), &below, Jit, good(), None, None, None, Refuse(Refusal::BadEmail)),
+        (None, &ours, Jit, good(), None, None, None, Refuse(Refusal::NoEmail)),
+        (Some(HERE), &nobodys, Jit, good(), None, good(), None, out()),
+        // honestly
+        (Some(HERE), &ours, Jit, None, None, None, None, made(true, None, None)),
+        (Some(HERE), &ours, Jit, None, None, good(), None, link(None, None)),
+        (Some(HERE), &ours, Jit, good(), None, None, None, sign_in(None, None)),
+        (Some(HERE), &ours, Scim, None, record(true, good()), None, None, link(None, None)),
+        (Some(SUB), &below, Jit, good(), None, None, None, sign_in(None, None)),
+        // they open nothing that another rule shuts
+        (Some(HERE), &ours, Invited, None, None, None, None, Refuse(Refusal::NotInvited)),
+        (Some(HERE), &ours, Jit, Some(user(false, true, false)), None, None, None, Refuse(Refusal::Deactivated)),
+    ];
+    for (row, (email, allowed, provisioning, owner, record, same, invite, expected)) in table.into_iter().enumerate() {
+        let rules = Rules { email_trust: EmailTrust::Verified, domains: &[], provisioning, allowed };
+        let known = Known { owner: owner.as_ref(), record: record.as_ref(), same_email: same.as_ref(), invite: invite.as_ref() };
+        assert_eq!(decide(&identity(email, true), &known, &rules), expected, "row {row}");
     }
 }

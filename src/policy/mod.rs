@@ -9,6 +9,7 @@
 //! Which domains an organisation may prove: `own_domain`.
 
 pub mod access;
+pub mod allowed_domains;
 pub mod api_scope;
 pub mod cause;
 pub mod chosen_password;

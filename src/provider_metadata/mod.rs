@@ -7,7 +7,9 @@
 //! keys; one that shares none is held until an operator accepts it, whatever else it says. A document past its `validUntil`
 //! is no longer used: then sign-ins wait for a new one, and fail while there is none.
 
+pub mod acceptance;
 mod settle;
+pub mod standing;
 
 use std::sync::Arc;
 
@@ -16,7 +18,10 @@ use moka::future::Cache;
 use tokio::sync::Mutex;
 use url::Url;
 
-pub use self::settle::{Acceptance, Outcome};
+pub use self::{
+    acceptance::Desk,
+    settle::{Acceptance, Outcome, Word},
+};
 use crate::{
     clock::Clock,
     connector::{
@@ -114,7 +119,7 @@ impl Providers {
         let error = match self.renew(tenant, connection, &source).await {
             Ok(Outcome::Held(why, _)) => Error::Misconfigured(Cause::MetadataHeld.with(format!(
                 "the provider's metadata in use is past its validUntil, and the one that came is held, because {why}; compare \
-                 its fingerprints with the provider's, then: gatehouse connections accept {tenant} {} FINGERPRINT",
+                 its fingerprints with the provider's and accept it on the connection's page, or by: gatehouse connections accept {tenant} {} FINGERPRINT",
                 connection.name
             ))),
             Ok(_) => match self.known(connection, &source).await? {
@@ -185,7 +190,8 @@ impl Providers {
             Some(source) => drop(self.renew(&tenant.name, &connection, &source).await),
             // Its provider is described by other means now. The row keeps its version, which must never count anew.
             None => {
-                let retired = Row { source: String::new(), held: None, failure: None, due_at: i64::MAX, ..row.clone() };
+                let retired =
+                    Row { source: String::new(), held: None, held_since: None, failure: None, due_at: i64::MAX, ..row.clone() };
                 rows::save(&self.0.db, Some(row), &retired).await?;
             }
         }
@@ -244,22 +250,6 @@ impl Providers {
         let read = read.map_err(|e| Error::Unreachable(Cause::OwnFault.with(format!("metadata: {e}"))))?;
         read.map_err(|why| Error::Untrusted(Cause::MetadataUnreadable.with(format!("the metadata at {url}: {why}"))))
     }
-
-    /// Puts the held document in force; what changed by it, or nothing when none is held.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn accept(&self, tenant: &str, connection: &Connection, fingerprints: &[String]) -> Result<Acceptance, StoreError> {
-        let Some(seen) = rows::find(&self.0.db, &connection.id).await? else { return Ok(Acceptance::Nothing) };
-        let (row, acceptance) = settle::accept(&seen, fingerprints, self.0.clock.now())?;
-        if let (Some(row), Acceptance::Done(change)) = (row, &acceptance) {
-            if !rows::save(&self.0.db, Some(&seen), &row).await? {
-                return Ok(Acceptance::Nothing);
-            }
-            tell(tenant, &connection.name, &Outcome::Changed(change.clone()));
-        }
-        Ok(acceptance)
-    }
 }
 
 fn unreadable(e: impl std::fmt::Display) -> Error {
@@ -287,7 +277,7 @@ fn tell(tenant: &str, connection: &str, outcome: &Outcome) {
                 cause = %why,
                 certificates,
                 "a provider's new metadata is held and the last one stays in use; compare its fingerprints with the provider's, \
-                 then run: gatehouse connections accept TENANT CONNECTION FINGERPRINT"
+                 then accept it on the connection's page, or run: gatehouse connections accept TENANT CONNECTION FINGERPRINT"
             );
         }
     }

@@ -10,6 +10,7 @@ use crate::{
             change::{self, Change, Stranger},
         },
     },
+    secret,
     store::{self, StoreError, provider_metadata::Row},
 };
 
@@ -59,6 +60,7 @@ pub fn settle(
             version: other.map_or(0, |row| row.version),
             provider: None,
             held: None,
+            held_since: None,
             failure: None,
             tried_at: now,
             fetched_at: None,
@@ -82,6 +84,9 @@ pub fn settle(
     let accepted = row.provider.as_deref().map(provider).transpose()?;
     let outcome = match accepted.as_ref().map(|accepted| change::compare(accepted, &later)) {
         Some(Err(why)) => {
+            let before = row.held.as_deref().map(provider).transpose()?;
+            let is_same = before.is_some_and(|before| before.substance() == later.substance());
+            row.held_since = row.held_since.filter(|_| is_same).or(Some(now));
             row.held = Some(written(&later)?);
             return Ok(Settled { row, result: Ok(Outcome::Held(why, later)) });
         }
@@ -89,7 +94,7 @@ pub fn settle(
         Some(Ok(change)) => Outcome::Changed(change),
         None => Outcome::First(later.clone()),
     };
-    row.held = None;
+    (row.held, row.held_since) = (None, None);
     if accepted.as_ref() != Some(&later) {
         row.version += 1;
         row.provider = Some(written(&later)?);
@@ -100,29 +105,64 @@ pub fn settle(
     Ok(Settled { row, result: Ok(outcome) })
 }
 
+/// How an operator names what they have looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum Word<'a> {
+    /// Its certificates, all of them, by fingerprint.
+    Fingerprints(&'a [String]),
+    /// What [`digest`] gave.
+    Digest(&'a str),
+}
+
 /// What came of an operator's word for what is held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acceptance {
     /// Nothing is held.
     Nothing,
-    /// Other certificates are held than those that the operator compared: these, by fingerprint.
+    /// Something else is held than what the operator compared: these certificates, by fingerprint.
     Other(Vec<String>),
+    /// What is held may be used no more, by its own word.
+    Expired,
     /// It is in force, and this is what changed.
     Done(Change),
 }
 
-/// The row with the held document in force, when its certificates are those of `fingerprints` and no others: the document
-/// may have been exchanged since the operator looked at it.
-pub fn accept(seen: &Row, fingerprints: &[String], now: i64) -> Result<(Option<Row>, Acceptance), StoreError> {
+/// What names all that somebody compares: what is held, what it would take the place of, and the settings that both were
+/// fetched by. How long they may be kept does not count, which providers say anew each time.
+///
+/// # Errors
+/// What is stored cannot be read.
+pub fn digest(row: &Row) -> Result<Option<String>, StoreError> {
+    let Some(held) = &row.held else { return Ok(None) };
+    let held = provider(held)?.substance();
+    Ok(Some(secret::hex_digest(&serde_json::json!([row.connection_id, row.source, row.version, held]).to_string())))
+}
+
+/// The row with the held document in force, when it is what the operator's word names and nothing else: the document may have
+/// been exchanged since they looked at it.
+pub fn accept(seen: &Row, word: Word<'_>, now: i64) -> Result<(Option<Row>, Acceptance), StoreError> {
     let (Some(held), Some(accepted)) = (&seen.held, &seen.provider) else { return Ok((None, Acceptance::Nothing)) };
     let next = provider(held)?;
     let there: BTreeSet<String> = next.signers().into_iter().map(|c| c.fingerprint).collect();
-    let plain = |text: &String| text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_uppercase();
-    if there.iter().map(plain).collect::<BTreeSet<_>>() != fingerprints.iter().map(plain).collect() {
-        return Ok((None, Acceptance::Other(there.into_iter().collect())));
+    match word {
+        Word::Fingerprints(fingerprints) => {
+            let plain = |text: &String| text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_uppercase();
+            if there.iter().map(plain).collect::<BTreeSet<_>>() != fingerprints.iter().map(plain).collect() {
+                return Ok((None, Acceptance::Other(there.into_iter().collect())));
+            }
+        }
+        Word::Digest(seen_then) => {
+            if digest(seen)?.as_deref() != Some(seen_then) {
+                return Ok((None, Acceptance::Other(there.into_iter().collect())));
+            }
+        }
+    }
+    if !next.is_valid(now) {
+        return Ok((None, Acceptance::Expired));
     }
     let change = change::difference(&provider(accepted)?, &next);
-    let row = Row { version: seen.version + 1, provider: Some(held.clone()), held: None, changed_at: Some(now), ..seen.clone() };
+    let (version, provider) = (seen.version + 1, Some(held.clone()));
+    let row = Row { version, provider, held: None, held_since: None, changed_at: Some(now), ..seen.clone() };
     Ok((Some(row), Acceptance::Done(change)))
 }
 
@@ -195,15 +235,43 @@ mod tests {
     fn what_no_key_vouches_for_is_held_and_counts_when_accepted() {
         // The certificate cannot be read, so no key is common even to the same document.
         let first = settled(None, "s", Ok(document("x", None, None))).row;
-        let held = settled(Some(&first), "s", Ok(document("x", Some(NOW + 1), None)));
+        let held = settled(Some(&first), "s", Ok(document("x", Some(NOW + 100), None)));
         assert!(matches!(held.result, Ok(Outcome::Held(Stranger::Keys, _))));
-        assert_eq!((held.row.version, &held.row.provider), (1, &first.provider));
-        let (none, other) = accept(&held.row, &["AA:BB".into()], NOW + 2).unwrap();
-        assert_eq!((none, other), (None, Acceptance::Other(vec![])));
-        let (accepted, _) = accept(&held.row, &[], NOW + 2).unwrap();
+        assert_eq!((held.row.version, &held.row.provider, held.row.held_since), (1, &first.provider, Some(NOW)));
+        let none = Word::Fingerprints(&[]);
+        let (row, other) = accept(&held.row, Word::Fingerprints(&["AA:BB".into()]), NOW + 2).unwrap();
+        assert_eq!((row, other), (None, Acceptance::Other(vec![])));
+        assert_eq!(accept(&held.row, none, NOW + 100).unwrap(), (None, Acceptance::Expired), "nobody could sign in with it");
+        let (accepted, _) = accept(&held.row, none, NOW + 2).unwrap();
         let accepted = accepted.unwrap();
-        assert_eq!((accepted.version, accepted.provider, accepted.held), (2, held.row.held, None));
-        assert_eq!(accepted.changed_at, Some(NOW + 2));
-        assert_eq!(accept(&first, &[], NOW).unwrap(), (None, Acceptance::Nothing));
+        assert_eq!((accepted.version, accepted.provider, accepted.held), (2, held.row.held.clone(), None));
+        assert_eq!((accepted.changed_at, accepted.held_since), (Some(NOW + 2), None));
+        assert_eq!(accept(&first, none, NOW).unwrap(), (None, Acceptance::Nothing));
+    }
+
+    #[test]
+    fn what_was_compared_is_named_by_a_digest() {
+        let first = settled(None, "s", Ok(document("x", None, None))).row;
+        assert_eq!(digest(&first).unwrap(), None);
+        let held = |seen: &Row, document| settle(Some(seen), "c", "s", Ok(document), NOW + 60).unwrap().row;
+        let one = settled(Some(&first), "s", Ok(document("x", None, None))).row;
+        let seen = digest(&one).unwrap().unwrap();
+        // The same again, to be kept longer: it waits as before.
+        let later = held(&one, document("x", Some(NOW + 9_999), Some(60)));
+        assert_eq!((digest(&later).unwrap().as_ref(), later.held_since), (Some(&seen), Some(NOW)));
+        assert!(matches!(accept(&later, Word::Digest(&seen), NOW).unwrap(), (Some(_), Acceptance::Done(_))));
+        // Anything else is another one, held since it came.
+        let renamed = held(&one, document("y", None, None));
+        let moved = held(&one, Provider { wants_signed_requests: true, ..document("x", None, None) });
+        let taken = Row { version: 2, ..one.clone() };
+        let elsewhere = Row { source: "t".into(), ..one.clone() };
+        let connection = Row { connection_id: "d".into(), ..one.clone() };
+        for other in [&renamed, &moved, &taken, &elsewhere, &connection] {
+            assert_eq!(accept(other, Word::Digest(&seen), NOW).unwrap(), (None, Acceptance::Other(vec![])), "{other:?}");
+        }
+        assert_eq!((renamed.held_since, moved.held_since), (Some(NOW + 60), Some(NOW + 60)));
+        for wrong in ["", "x"] {
+            assert_eq!(accept(&one, Word::Digest(wrong), NOW).unwrap().0, None);
+        }
     }
 }

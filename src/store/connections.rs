@@ -133,18 +133,18 @@ pub async fn serving(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<V
     Ok(on.into().all_of::<Stored>(tenant_id, of_one, all).await?.into_iter().map(read).collect())
 }
 
-/// Those that are enabled, of a tenant or of all; one whose settings cannot be read as what is known of it.
+/// Of a tenant or of all, enabled or not; one whose settings cannot be read as what is known of it.
 ///
 /// # Errors
 /// What the database says.
-pub async fn enabled(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<std::result::Result<Connection, Damaged>>> {
+pub async fn all(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<std::result::Result<Connection, Damaged>>> {
     let read = |row: Stored| {
         let damaged = Damaged::new(&row.id, &row.tenant_id, &row.name, row.enabled);
         Connection::try_from(row).map_err(|e| damaged.because(&e))
     };
     let rows = match tenant_id {
-        Some(id) => on.into().all::<Stored>("SELECT * FROM connections WHERE tenant_id = $1 AND enabled", params![id]).await?,
-        None => on.into().all::<Stored>("SELECT * FROM connections WHERE enabled", params![]).await?,
+        Some(id) => on.into().all::<Stored>("SELECT * FROM connections WHERE tenant_id = $1", params![id]).await?,
+        None => on.into().all::<Stored>("SELECT * FROM connections", params![]).await?,
     };
     Ok(rows.into_iter().map(read).collect())
 }

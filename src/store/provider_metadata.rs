@@ -20,6 +20,8 @@ pub struct Row {
     pub provider: Option<String>,
     /// The same of a later one that shares no key with it; it has no effect before an operator accepts it.
     pub held: Option<String>,
+    /// Since when it is held, or another one that says the same (unix seconds).
+    pub held_since: Option<i64>,
     /// Why the last fetch brought nothing, if it did not.
     pub failure: Option<String>,
     /// When it was last fetched, or was tried to be (unix seconds).
@@ -39,7 +41,7 @@ pub struct Row {
 pub async fn find(on: impl Into<On<'_>>, connection_id: &str) -> Result<Option<Row>> {
     on.into()
         .optional(
-            "SELECT connection_id, source, version, provider, held, failure, tried_at, fetched_at, changed_at, due_at
+            "SELECT connection_id, source, version, provider, held, held_since, failure, tried_at, fetched_at, changed_at, due_at
              FROM provider_metadata WHERE connection_id = $1",
             params![connection_id],
         )
@@ -51,9 +53,23 @@ pub async fn find(on: impl Into<On<'_>>, connection_id: &str) -> Result<Option<R
 /// # Errors
 /// What the database says.
 pub async fn of(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<Row>> {
-    let sql = "SELECT m.connection_id, m.source, m.version, m.provider, m.held, m.failure, m.tried_at, m.fetched_at,
+    let sql =
+        "SELECT m.connection_id, m.source, m.version, m.provider, m.held, m.held_since, m.failure, m.tried_at, m.fetched_at,
                  m.changed_at, m.due_at
                FROM provider_metadata m JOIN connections c ON c.id = m.connection_id WHERE $1 IS NULL OR c.tenant_id = $1";
+    on.into().all(sql, params![tenant_id]).await
+}
+
+/// Those of a tenant of which something is held.
+///
+/// # Errors
+/// What the database says.
+pub async fn held(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Row>> {
+    let sql =
+        "SELECT m.connection_id, m.source, m.version, m.provider, m.held, m.held_since, m.failure, m.tried_at, m.fetched_at,
+                 m.changed_at, m.due_at
+               FROM provider_metadata m JOIN connections c ON c.id = m.connection_id
+               WHERE c.tenant_id = $1 AND m.held IS NOT NULL ORDER BY m.held_since, m.connection_id";
     on.into().all(sql, params![tenant_id]).await
 }
 
@@ -63,7 +79,7 @@ pub async fn of(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<Ro
 /// What the database says.
 pub async fn due(db: &Db, now: i64, limit: i64) -> Result<Vec<Row>> {
     db.all(
-        "SELECT connection_id, source, version, provider, held, failure, tried_at, fetched_at, changed_at, due_at
+        "SELECT connection_id, source, version, provider, held, held_since, failure, tried_at, fetched_at, changed_at, due_at
          FROM provider_metadata WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
         params![now, limit],
     )
@@ -104,19 +120,21 @@ pub async fn claim(db: &Db, connection_id: &str, due_at: i64, next: i64) -> Resu
 ///
 /// # Errors
 /// What the database says.
-pub async fn save(db: &Db, seen: Option<&Row>, r: &Row) -> Result<bool> {
-    let Some(seen) = seen else { return insert(db, r).await };
-    let n = db
+pub async fn save(on: impl Into<On<'_>>, seen: Option<&Row>, r: &Row) -> Result<bool> {
+    let mut on = on.into();
+    let Some(seen) = seen else { return insert(on, r).await };
+    let n = on
         .execute(
-            "UPDATE provider_metadata SET source = $2, version = $3, provider = $4, held = $5, failure = $6, tried_at = $7,
-               fetched_at = $8, changed_at = $9, due_at = $10
-             WHERE connection_id = $1 AND version = $11 AND source = $12 AND held IS NOT DISTINCT FROM $13",
+            "UPDATE provider_metadata SET source = $2, version = $3, provider = $4, held = $5, held_since = $6, failure = $7,
+               tried_at = $8, fetched_at = $9, changed_at = $10, due_at = $11
+             WHERE connection_id = $1 AND version = $12 AND source = $13 AND held IS NOT DISTINCT FROM $14",
             params![
                 &r.connection_id,
                 &r.source,
                 r.version,
                 &r.provider,
                 &r.held,
+                r.held_since,
                 &r.failure,
                 r.tried_at,
                 r.fetched_at,
@@ -131,18 +149,19 @@ pub async fn save(db: &Db, seen: Option<&Row>, r: &Row) -> Result<bool> {
     Ok(n == 1)
 }
 
-async fn insert(db: &Db, r: &Row) -> Result<bool> {
-    let n = db
+async fn insert(mut on: On<'_>, r: &Row) -> Result<bool> {
+    let n = on
         .execute(
-            "INSERT INTO provider_metadata (connection_id, source, version, provider, held, failure, tried_at, fetched_at,
+            "INSERT INTO provider_metadata (connection_id, source, version, provider, held, held_since, failure, tried_at, fetched_at,
                changed_at, due_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (connection_id) DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (connection_id) DO NOTHING",
             params![
                 &r.connection_id,
                 &r.source,
                 r.version,
                 &r.provider,
                 &r.held,
+                r.held_since,
                 &r.failure,
                 r.tried_at,
                 r.fetched_at,

@@ -186,6 +186,11 @@ pub(super) fn shown(value: &str) -> String {
     format!("{short:?}{more}")
 }
 
+/// An issuer without its scheme; Google's older tokens have none.
+fn without_scheme(issuer: &str) -> &str {
+    issuer.strip_prefix("https://").or_else(|| issuer.strip_prefix("http://")).unwrap_or(issuer)
+}
+
 /// What usually is behind two issuers that look alike.
 fn difference(found: &str, expected: &str) -> &'static str {
     if found.is_empty() {
@@ -194,7 +199,7 @@ fn difference(found: &str, expected: &str) -> &'static str {
         " (differs by a trailing slash)"
     } else if found.eq_ignore_ascii_case(expected) {
         " (differs in letter case)"
-    } else if found.trim_start_matches("https://") == expected.trim_start_matches("https://") {
+    } else if without_scheme(found) == without_scheme(expected) {
         " (differs by the scheme)"
     } else {
         ""
@@ -210,6 +215,10 @@ mod tests {
         let issuer = Invalid::Issuer { found: "https://a/".into(), expected: "https://a".into() };
         assert_eq!(issuer.to_string(), "Invalid issuer");
         assert_eq!(issuer.detail(), r#"issuer is "https://a/", expected "https://a" (differs by a trailing slash)"#);
+        for (found, expected) in [("http://a", "https://a"), ("https://a", "http://a"), ("a", "https://a")] {
+            let issuer = Invalid::Issuer { found: found.into(), expected: expected.into() };
+            assert!(issuer.detail().ends_with("(differs by the scheme)"), "{found} {expected}");
+        }
         let expired = Invalid::Expired { ago: 94, leeway: 60 };
         assert_eq!(expired.to_string(), "Token is expired");
         assert_eq!(expired.detail(), "token expired 94 s ago; clock skew allowance is 60 s");

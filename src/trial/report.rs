@@ -159,7 +159,7 @@ pub fn mappings(settings: &ConnectionSettings, identity: &Identity, rules: &Rule
         Some(None) => "It is not a plain local@domain address.".to_owned(),
         _ => String::new(),
     };
-    vec![
+    let mut rows = vec![
         row("unique_id_claim", "Unique id", settings.unique_id_claims(), Some(vec![identity.subject.clone()]), String::new()),
         row("email_claim", "E-mail address", settings.email_claims(), one(&identity.email), email_note),
         row(
@@ -171,7 +171,30 @@ pub fn mappings(settings: &ConnectionSettings, identity: &Identity, rules: &Rule
         ),
         row("name_claim", "Name", name_parts, one(&identity.name), String::new()),
         row("groups_claim", "Groups", settings.groups_claims(), groups, groups_note),
-    ]
+    ];
+    if let Some((domain, note)) = allowed(identity, rules, reader) {
+        rows.insert(3, row("allowed_domains", "Allowed domains", Vec::new(), domain.map(|domain| vec![domain]), note));
+    }
+    rows
+}
+
+/// The address's domain, and whether the connection lets it in; nothing where it keeps nobody out.
+fn allowed(identity: &Identity, rules: &Rules<'_>, reader: Reader) -> Option<(Option<String>, String)> {
+    if !rules.allowed.restrict() {
+        return None;
+    }
+    let Some(email) = identity.email.as_deref().and_then(Email::parse) else {
+        return Some((
+            None,
+            "Without an address nobody is let in: the connection names the domains of those who are.".to_owned(),
+        ));
+    };
+    let note = match (rules.allowed.admit(&email), reader) {
+        (true, _) => "The connection lets it in.".to_owned(),
+        (false, Reader::Guest) => "The connection does not let it in.".to_owned(),
+        (false, Reader::Operator) => format!("The connection lets in {} alone.", rules.allowed.names().join(", ")),
+    };
+    Some((Some(email.domain().to_owned()), note))
 }
 
 /// Whether the address is believed, and why.
@@ -200,7 +223,7 @@ fn trust(identity: &Identity, rules: &Rules<'_>, reader: Reader) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::identity::Provisioning;
+    use crate::policy::{allowed_domains::AllowedDomains, identity::Provisioning};
 
     fn identity(email: &str, verified: bool) -> Identity {
         Identity {
@@ -226,7 +249,12 @@ mod tests {
             (EmailTrust::Never, true, "ada@acme.example", "never believed"),
             (EmailTrust::Verified, true, "no address", "no address to believe"),
         ] {
-            let rules = Rules { email_trust: trust_setting, domains: &domains, provisioning: Provisioning::Jit };
+            let rules = Rules {
+                email_trust: trust_setting,
+                domains: &domains,
+                provisioning: Provisioning::Jit,
+                allowed: &AllowedDomains::default(),
+            };
             let note = |reader| {
                 let rows = mappings(&ConnectionSettings::default(), &identity(email, verified), &rules, reader);
                 rows.into_iter().find(|row| row.setting == "email_trust").unwrap().note

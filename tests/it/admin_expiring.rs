@@ -22,6 +22,10 @@ async fn desk(backend: Backend) -> Desk {
     let mut params = rcgen::CertificateParams::default();
     params.not_after = rcgen::date_time_ymd(2100, 1, 1);
     let pem = params.self_signed(&key).unwrap().pem().replace('\n', "\\n");
+    // A draft's has ended long ago.
+    params.not_before = rcgen::date_time_ymd(2019, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let soon = params.self_signed(&key).unwrap().pem().replace('\n', "\\n");
     let day = gatehouse::moment::Moment(desk.clock.now() + 20 * 86_400).machine();
     let file = format!(
         r#"
@@ -30,6 +34,7 @@ tenants:
   connections:
   - {{name: entra, preset: entra, enabled: true, oidc: {{issuer: "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0", client_id: x, client_secret: y, client_secret_expires_on: "{}"}}}}
   - {{name: adfs, preset: adfs, enabled: true, saml: {{idp_entity_id: "https://adfs.example", sso_url: "https://adfs.example/sso", certificates: ["{pem}"]}}}}
+  - {{name: begun, preset: adfs, enabled: false, saml: {{idp_entity_id: "https://adfs.example", sso_url: "https://adfs.example/sso", certificates: ["{soon}"]}}}}
 "#,
         &day[..10]
     );
@@ -48,9 +53,14 @@ async fn what_ends_is_shown_and_measured(backend: Backend) {
         place("/connections/entra") < place("/directories/people") && place("/directories/people") < place("/connections/adfs")
     );
     assert!(place("in 19 days") < place("in 90 days") && page.body.contains("class=\"near\""), "{}", page.body);
+    // A draft alarms nobody, and its certificate is there to be seen.
+    let draft = "/connections/begun\"><bdi>begun</bdi></a> <span class=\"off\">draft</span>";
+    assert!(place(draft) < place("/connections/entra"), "{}", page.body);
+    assert!(!page.body.contains("class=\"over\""), "{}", page.body);
     assert!(!page.body.contains("Key that signs"), "the deployment's own is not theirs");
     let overview = ada.get(&desk.at("/admin/acme")).await;
     assert!(overview.body.contains("Expiring soon") && !overview.body.contains("/connections/adfs"), "{}", overview.body);
+    assert!(!overview.body.contains("/connections/begun"), "{}", overview.body);
     let mut eve = desk.browser("other", "eve@other.example").await;
     let other = eve.get(&desk.at("/admin/other/expiring")).await;
     assert!(other.body.contains("Nothing here ends"), "{}", other.body);
@@ -63,7 +73,8 @@ async fn what_ends_is_shown_and_measured(backend: Backend) {
     let header = format!("Bearer {}", text(&access, "access_token"));
     let url = desk.at("/api/v1/tenants/acme/expiring");
     let api = Browser::new().send(axum::http::Method::GET, &url, &[("authorization", &header)], None).await.json();
-    let first = &api["expiring"][0];
+    let (draft, first) = (&api["expiring"][0], &api["expiring"][1]);
+    assert_eq!((text(draft, "name"), &draft["draft"], &first["draft"]), ("begun", &true.into(), &false.into()));
     assert_eq!((text(first, "kind"), text(first, "name"), first["days_left"].as_i64()), ("client_secret", "entra", Some(19)));
 
     // What a node has found last is what it measures and counts, without asking the database.
@@ -78,6 +89,7 @@ async fn what_ends_is_shown_and_measured(backend: Backend) {
     let before = line(&metrics().await).unwrap();
     desk.clock.advance(100);
     assert_eq!(line(&metrics().await), Some(before - 100));
+    assert!(!metrics().await.contains("name=\"begun\""));
     assert!(metrics().await.contains("kind=\"directory_token\",tenant=\"acme\",name=\"people\""));
     assert!(ada.get(&desk.at("/admin/acme")).await.body.contains("class=\"count\">1<"));
 }

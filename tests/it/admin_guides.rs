@@ -16,6 +16,8 @@ on_both!(
     what_empty_fields_mean_is_said,
     who_could_come_in_is_said_beforehand,
     a_directory_is_guided_by_its_connections_provider,
+    a_connections_row_unfolds_to_what_is_copied,
+    lists_of_things_are_rows,
 );
 
 fn marked(answer: &Answer, field: &str) -> bool {
@@ -128,8 +130,8 @@ async fn what_empty_fields_mean_is_said(backend: Backend) {
     for says in ["Empty: email, else preferred_username.", "Empty: oid.", "Empty: openid profile email."] {
         assert!(form.body.contains(says), "{says}: {}", form.body);
     }
-    let wrong = [("name", "x"), ("tokens", "okta")];
-    let answer = desk.fill(&mut ada, "/admin/acme/teams/new", "/admin/acme/teams", &wrong).await;
+    let wrong = [("name", "x"), ("jwks", "okta")];
+    let answer = desk.fill(&mut ada, "/admin/acme/trusted_issuers/new", "/admin/acme/trusted_issuers", &wrong).await;
     assert!(
         answer.status == 422 && answer.body.contains("this cannot be read as JSON (at line 1, column 1); write it like"),
         "{}",
@@ -195,4 +197,126 @@ async fn a_directory_is_guided_by_its_connections_provider(backend: Backend) {
     let form = ada.get(&desk.at("/admin/acme/directories/new?connection=okta")).await;
     assert!(form.body.contains("<option value=\"okta\" selected>"), "{}", form.body);
     assert!(ada.get(&desk.at("/admin/acme/directories/people")).await.body.contains("At the directory"));
+}
+
+async fn a_connections_row_unfolds_to_what_is_copied(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    desk.apply(&STATE.replace("{name: people, connection: okta}", "{name: people, connection: okta}\n  - {name: others}")).await;
+    let mut ada = desk.ada().await;
+    let page = ada.get(&desk.at("/admin/acme/connections")).await;
+    let rows: Vec<&str> = page.body.split("<p class=\"thing\">").skip(1).collect();
+    let [okta, read] = rows.as_slice() else { panic!("two rows: {}", page.body) };
+    let issuer = desk.app.issuer();
+    let copied = |row: &str, what: &str, value: &str| {
+        let said = format!("<dt>{what}</dt><dd><code class=\"copy\">{value}</code>");
+        assert!(row.contains(&said), "{said} in {row}");
+    };
+    assert!(okta.contains("href=\"/admin/acme/connections/okta\"") && okta.contains("OpenID Connect \u{b7} Okta"), "{okta}");
+    copied(okta, "Callback URL", &format!("{issuer}/oauth2/callback"));
+    copied(okta, "Issuer of the provider", "https://acme.okta.com");
+    copied(okta, "SCIM URL", &format!("{issuer}/scim/v2"));
+    assert!(okta.contains("href=\"/admin/acme/directories/people/token\"") && !okta.contains("others"), "{okta}");
+    assert!(read.contains("SAML 2.0") && read.contains("<span class=\"off\">off</span>"), "{read}");
+    copied(read, "Callback URL", &format!("{issuer}/oauth2/callback"));
+    copied(read, "Issuer (our Entity ID)", &format!("{issuer}/saml/acme/read/metadata"));
+    assert!(read.contains("href=\"/admin/acme/directories/new?connection=read\""), "{read}");
+    let found = ada.get(&desk.at("/admin/acme/connections?search=KT")).await;
+    assert!(found.body.contains("connections/okta") && !found.body.contains("connections/read"), "{}", found.body);
+    let none = ada.get(&desk.at("/admin/acme/connections?search=none")).await;
+    assert!(none.body.contains("Nothing is called like"), "{}", none.body);
+    // Beside the form all that is copied stands together.
+    let form = ada.get(&desk.at("/admin/acme/connections/okta")).await;
+    let (_, guide) = form.body.split_once("<section class=\"guide\"").unwrap();
+    let (guide, _) = guide.split_once("</section>").unwrap();
+    for value in [format!("{issuer}/oauth2/callback"), format!("{issuer}/scim/v2")] {
+        assert!(guide.contains(&format!("<code class=\"copy\">{value}</code>")), "{value}: {guide}");
+    }
+    assert!(form.body.contains(&format!("it is the one that all share: {issuer}/oauth2/callback")), "{}", form.body);
+}
+
+async fn lists_of_things_are_rows(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = desk.ada().await;
+    let path = "/admin/acme/directories/people";
+    let form = ada.get(&desk.at(path)).await;
+    assert!(form.body.contains("name=\"group_rules.0.group\"") && !form.body.contains("name=\"group_rules\""), "{}", form.body);
+    let rules = [
+        ("enabled", "on"),
+        ("connection", "okta"),
+        ("group_rules.0.group", "platform-*"),
+        ("group_rules.0.team", "platform"),
+        // Somebody has emptied a row between others.
+        ("group_rules.1.group", ""),
+        ("group_rules.2.group", "ws-{workspace}-role-{role}"),
+        ("group_rules.2.resource.type", "workspace"),
+        ("group_rules.2.resource.name", "{workspace}"),
+        ("group_rules.2.roles", "admin = manager\r\nmember = viewer"),
+    ];
+    let answer = desk.fill(&mut ada, path, path, &rules).await;
+    assert_eq!(answer.location(), Some(format!("{path}?done=saved").as_str()), "{}", answer.body);
+    let stored = desk.stored(Noun::Directories, "people").await.unwrap();
+    let expected = json!([
+        {"group": "platform-*", "team": "platform"},
+        {"group": "ws-{workspace}-role-{role}", "resource": {"type": "workspace", "name": "{workspace}"}, "roles": {"admin": "manager", "member": "viewer"}},
+    ]);
+    assert_eq!(stored["group_rules"], expected);
+    let form = ada.get(&desk.at(path)).await;
+    for value in ["value=\"platform-*\"", "value=\"{workspace}\"", "\nadmin = manager\nmember = viewer</textarea>"] {
+        assert!(form.body.contains(value), "{value}: {}", form.body);
+    }
+    // What is wrong stands at its row and cell, unfolded, and what was typed stays.
+    let wrong = [
+        ("group_rules.0.group", "platform-*"),
+        ("group_rules.0.team", "platform"),
+        ("group_rules.1.group", "x"),
+        ("group_rules.1.role", "viewer"),
+        ("group_rules.2.group", "y-{role}"),
+        ("group_rules.2.resource.type", "workspace"),
+        ("group_rules.2.resource.name", "w"),
+        ("group_rules.2.roles", "admin"),
+    ];
+    let answer = desk.fill(&mut ada, path, path, &wrong).await;
+    assert!(answer.status == 422 && is_open(&answer, "Advanced fields"), "{}", answer.body);
+    assert!(marked(&answer, "group_rules-2-roles") && answer.body.contains("value=\"y-{role}\""), "{}", answer.body);
+    let without: Vec<_> = wrong.into_iter().take(4).collect();
+    let answer = desk.fill(&mut ada, path, path, &without).await;
+    let row = answer.body.split("aria-label=\"Group rules, row 2\"").nth(1).unwrap_or_default();
+    assert!(answer.status == 422 && row.contains("<p class=\"error wide\">"), "{}", answer.body);
+    let half = [("group_rules.0.group", "x"), ("group_rules.0.resource.type", "workspace"), ("group_rules.0.role", "viewer")];
+    let answer = desk.fill(&mut ada, path, path, &half).await;
+    assert!(answer.status == 422 && marked(&answer, "group_rules-0-resource-name"), "{}", answer.body);
+
+    let path = "/admin/acme/teams/sre";
+    let tokens = [
+        ("members", "bob@acme.example"),
+        ("tokens.0.issuer", "idp"),
+        ("tokens.0.claims.0.name", "department"),
+        ("tokens.0.claims.0.values", "sre\r\nops"),
+        ("tokens.0.claims.1.name", "level"),
+        ("tokens.0.claims.1.values", "3"),
+        ("tokens.0.claims.1.shape", "json"),
+    ];
+    let form = ada.get(&desk.at(path)).await;
+    assert!(
+        form.body.contains("<select id=\"tokens-0-issuer\"") && form.body.contains("<option value=\"idp\">idp"),
+        "{}",
+        form.body
+    );
+    let answer = desk.fill(&mut ada, path, path, &tokens).await;
+    assert_eq!(answer.location(), Some(format!("{path}?done=saved").as_str()), "{}", answer.body);
+    let stored = desk.stored(Noun::Teams, "sre").await.unwrap();
+    assert_eq!(stored["tokens"], json!([{"issuer": "idp", "claims": {"department": ["sre", "ops"], "level": 3}}]));
+    let form = ada.get(&desk.at(path)).await;
+    assert!(
+        form.body.contains("<option value=\"idp\" selected>") && form.body.contains("\nsre\nops</textarea>"),
+        "{}",
+        form.body
+    );
+    let nameless = [("tokens.0.issuer", "idp"), ("tokens.0.claims.0.values", "x")];
+    let answer = desk.fill(&mut ada, path, path, &nameless).await;
+    assert!(answer.status == 422 && marked(&answer, "tokens-0-claims"), "{}", answer.body);
+    let more = [("tokens.0.issuer", "idp"), ("more", "tokens")];
+    let answer = desk.fill(&mut ada, path, path, &more).await;
+    assert!(answer.body.contains("name=\"tokens.5.issuer\""), "{}", answer.body);
+    assert_eq!(desk.stored(Noun::Teams, "sre").await.unwrap()["tokens"], stored["tokens"], "nothing was saved");
 }

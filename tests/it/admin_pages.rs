@@ -28,6 +28,7 @@ tenants:
   domains: [acme.example]
   connections:
   - {name: okta, preset: okta, oidc: {issuer: "https://acme.okta.com", client_id: gatehouse, client_secret: "upstream-secret"}}
+  - {name: read, protocol: saml, enabled: false, saml: {metadata_url: "https://idp.example/metadata"}}
   clients:
   - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true, admin_api: true}
   users:

@@ -24,6 +24,7 @@ tenants:
 - name: acme
   connections:
   - {name: tested, oidc: {issuer: "https://acme.okta.com", client_id: gatehouse}}
+  - {name: read, saml: {metadata_url: "https://10.0.0.1/metadata"}}
   clients:
   - {client_id: web, secret: web-secret, redirect_uris: ["https://app.example/cb"], trusted: true, admin_api: true}
   - {client_id: foreign, secret: foreign-secret, redirect_uris: ["https://foreign.example/cb"], trusted: true}
@@ -107,7 +108,7 @@ pub fn area(path: &str) -> &'static str {
         ["tenants", _, "directories", ..] => "directories",
         ["tenants"] | ["tenants", _] => "tenants",
         ["tenants", _, "domains", ..] => "domains",
-        ["tenants", _, "setup-links", ..] | ["tenants", _, "connections", _, "test"] => "connections",
+        ["tenants", _, "setup-links", ..] | ["tenants", _, "connections", _, "test" | "metadata", ..] => "connections",
         ["tenants", _, "service_tokens", ..] => "service_tokens",
         ["tenants", _, "{noun}", _, "check"] => "connections",
         // What is asked of any noun is asked of teams.
@@ -205,6 +206,16 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
         }
         ("POST", "/api/v1/tenants/{tenant}/{noun}/{name}/check") => {
             ("tenants/acme/connections/none/check", Some(json!({"saml": {}})), [404, 200, 200])
+        }
+        ("GET", "/api/v1/tenants/{tenant}/connections/{name}/metadata") => {
+            ("tenants/acme/connections/read/metadata", None, [404, 200, 200])
+        }
+        // Nothing is held.
+        ("POST", "/api/v1/tenants/{tenant}/connections/{name}/metadata/accept") => {
+            ("tenants/acme/connections/read/metadata/accept", Some(json!({"digest": "x"})), [404, 409, 409])
+        }
+        ("POST", "/api/v1/tenants/{tenant}/connections/{name}/metadata/fetch") => {
+            ("tenants/acme/connections/read/metadata/fetch", None, [404, 200, 200])
         }
         ("DELETE", path) if path == one => ("tenants/acme/teams/gone-WHO", None, [404, 200, 200]),
         _ => return None,

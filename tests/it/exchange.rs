@@ -306,8 +306,8 @@ async fn the_request_must_be_one_we_understand(backend: Backend) {
             vec![("requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token")],
             "requested_token_type must be urn:ietf:params:oauth:token-type:access_token or ...:jwt",
         ),
-        (vec![("scope", "a"), ("scope", "b")], "a parameter is repeated"),
-        (vec![("subject_token", &token), ("subject_token", &token)], "a parameter is repeated"),
+        (vec![("scope", "a"), ("scope", "b")], "a parameter is repeated: scope"),
+        (vec![("subject_token", &token), ("subject_token", &token)], "a parameter is repeated: subject_token"),
     ] {
         let answer = world.exchange("ci", &token, &more).await;
         assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_request")), "{more:?}");

@@ -191,7 +191,8 @@ fn forms() -> Vec<Form> {
                 ("enabled", "on"),
                 ("connection", "okta"),
                 ("proven_domains_only", "on"),
-                ("group_rules", r#"[{"group": "sre-*", "team": "sre"}]"#),
+                ("group_rules.0.group", "sre-*"),
+                ("group_rules.0.team", "sre"),
             ],
         ),
         (

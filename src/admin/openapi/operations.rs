@@ -1,6 +1,7 @@
 //! What each route takes and answers.
 
 mod deeds;
+mod metadata;
 
 use axum::http::Method;
 use serde_json::{Map, Value, json};
@@ -196,7 +197,9 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
             ("/{noun}/{name}", Some(noun)) => one(method, noun),
             ("/{noun}/{name}/check", Some(noun)) if *method == Method::POST => Some(check(noun)),
             (rest, _) if rest.starts_with("/users/") || rest.starts_with("/invites") => people_of(method, rest),
-            (rest, _) => onboarding::of(method, rest).or_else(|| deeds::of_tenant(method, rest)),
+            (rest, _) => {
+                onboarding::of(method, rest).or_else(|| metadata::of(method, rest)).or_else(|| deeds::of_tenant(method, rest))
+            }
         };
     }
     match path {

@@ -132,8 +132,8 @@ pub struct Posted {
     fields: Vec<(String, String)>,
 }
 
-/// Most fields of a form.
-const FIELDS: usize = 500;
+/// Most fields of a form: rows have several each.
+const FIELDS: usize = 2_000;
 
 impl FromRequest<App> for Posted {
     type Rejection = Refused;

@@ -40,7 +40,9 @@ pub struct Row {
 }
 
 impl Row {
-    fn is_empty(&self) -> bool {
+    /// Whether nothing was typed in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.name.trim().is_empty() && self.values.trim().is_empty()
     }
 

@@ -33,6 +33,8 @@ pub struct Told {
     /// `over`, `urgent`, `near` or `far`: also what the page's colours go by.
     pub grade: &'static str,
     pub advice: &'static str,
+    /// Of a connection that nobody signs in over.
+    pub draft: bool,
 }
 
 impl Told {
@@ -47,13 +49,14 @@ impl Told {
             left: if left > 0 { format!("in {}", days(left)) } else { format!("{} ago", days(-left)) },
             at: Moment(ending.at),
             grade: match ending.days(now) {
-                _ if ending.kind.is_automatic() => "far",
+                _ if ending.draft || ending.kind.is_automatic() => "far",
                 ..0 => "over",
                 0..=7 => "urgent",
                 8..=30 => "near",
                 _ => "far",
             },
             advice: advice(ending.kind),
+            draft: ending.draft,
         }
     }
 }

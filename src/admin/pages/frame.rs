@@ -66,7 +66,7 @@ const OF_PLATFORM: [(&str, &str); 5] = [
 ];
 
 /// What a page may say that was done, by the word that its address carries: nothing of the address itself is ever shown.
-const DONE: [(&str, &str); 17] = [
+const DONE: [(&str, &str); 22] = [
     ("created", "It was created."),
     ("saved", "The changes were saved."),
     ("unchanged", "Nothing had changed."),
@@ -76,6 +76,11 @@ const DONE: [(&str, &str); 17] = [
     ("proven", "The record is there: the domain is proven."),
     ("not-there", "The record is not there yet, or says something else. Name servers may take a while to pass it on."),
     ("taken", "The record is there, but another organisation has proven this domain before. Ask whoever runs gatehouse."),
+    ("in-force", "The new metadata is in force."),
+    ("fetched", "It was fetched, and says what it said before."),
+    ("fetched-anew", "It was fetched, and what it says is in force."),
+    ("held", "It was fetched, and is held: compare it with what is in force."),
+    ("not-fetched", "Nothing usable came: the last failure says why."),
     ("removed", "The role was taken."),
     ("added", "The roles were given."),
     ("invited", "The invite is on its way."),

@@ -103,7 +103,7 @@ fn sheet(app: &App, caller: &Caller, tenant: &Tenant, posted: Option<&Posted>, f
         section: None,
         is_stored: false,
         check: None,
-        also: None,
+        also: Vec::new(),
         findings: None,
         delete: None,
         test: None,

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{
     fields::Noun,
     form::{Kind, Known, Source},
+    rows::Shape,
 };
 use crate::{
     app::App,
@@ -27,8 +28,20 @@ const MOST: usize = 100;
 /// # Errors
 /// What the database says.
 pub async fn known(app: &App, tenant: &Tenant, noun: &Noun, thing: &Value) -> Result<Known, StoreError> {
-    let mut known = if noun.name == "connections" { usual(thing) } else { Known::default() };
+    let mut known = Known::default();
+    if noun.name == "connections" {
+        known = usual(thing);
+        known.usual.push(("own_callback", format!("Off, it is the one that all share: {}/oauth2/callback", app.issuer())));
+    }
     for field in noun.fields(thing) {
+        if let Kind::Rows(cells) = field.kind {
+            for cell in cells {
+                let Shape::Named(source) = cell.shape else { continue };
+                let named = names(app, tenant, source).await?;
+                let options = named.map(|names| names.into_iter().map(|name| option("", "", name)).collect());
+                known.cells.extend(options.map(|options| (field.path, cell.path, options)));
+            }
+        }
         let Kind::Named(namings, _) = field.kind else { continue };
         let mut options = Some(Vec::new());
         for (source, key, before) in namings {
@@ -101,7 +114,7 @@ pub fn usual(connection: &Value) -> Known {
         let format = saml.name_id_format.as_deref().unwrap_or("none is asked for");
         usual.push(("saml.name_id_format", format!("Empty: {format}.")));
     }
-    Known { usual, options: Vec::new() }
+    Known { usual, ..Known::default() }
 }
 
 #[cfg(test)]

@@ -74,6 +74,24 @@ impl List {
         Self { rows, search: query.search.clone(), is_later: !query.after.is_empty(), next, path: path.to_owned() }
     }
 
+    /// What was searched for.
+    #[must_use]
+    pub fn search(&self) -> &str {
+        &self.search
+    }
+
+    /// Whether there is a page before it.
+    #[must_use]
+    pub fn is_later(&self) -> bool {
+        self.is_later
+    }
+
+    /// Where the next page is.
+    #[must_use]
+    pub fn next(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
     /// The whole page. `columns` names the row's name and facts; `add` leads to the form of a new one.
     #[must_use]
     pub fn page<'a>(

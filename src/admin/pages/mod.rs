@@ -8,6 +8,7 @@
 //! POST …/{name}/check                      check    the form again, with what was found where it leads
 //! GET, POST …/{name}/delete                removal  what would be lost, then the deletion
 //! GET, POST …/connections/{name}/test      trial    a sign-in of which nothing comes, to see what would
+//! GET  …/connections/{name}/metadata       metadata what is in force and what is held; POST …/accept, …/fetch
 //! ```
 //! `caller` stands before every page: who asks, and whether a form is really theirs. `fields` says which settings each noun's
 //! form has, in the spelling of the declarative file, so that pages, API and file cannot disagree.
@@ -17,6 +18,7 @@ pub mod caller;
 mod check;
 pub mod claims;
 mod confirm;
+mod connections;
 mod directories;
 pub mod domains;
 mod expiring;
@@ -28,9 +30,11 @@ mod invites;
 mod keys;
 pub mod known;
 mod list;
+mod metadata;
 mod once;
 mod overview;
 mod resources;
+pub mod rows;
 mod setup_links;
 mod sheet;
 mod sign_ins;
@@ -107,8 +111,13 @@ fn all() -> Vec<Page> {
         post("/admin/{tenant}/users/{id}/edit", |r| r.post(users::save)),
         get("/admin/{tenant}/users/{id}/delete", |r| r.get(users::ask)),
         post("/admin/{tenant}/users/{id}/delete", |r| r.post(users::delete)),
+        get("/admin/{tenant}/connections", |r| r.get(connections::list)),
+        post("/admin/{tenant}/connections", |r| r.post(connections::create)),
         get("/admin/{tenant}/connections/{name}/test", |r| r.get(trial::show)),
         post("/admin/{tenant}/connections/{name}/test", |r| r.post(trial::begin)),
+        get("/admin/{tenant}/connections/{name}/metadata", |r| r.get(metadata::show)),
+        post("/admin/{tenant}/connections/{name}/metadata/accept", |r| r.post(metadata::accept)),
+        post("/admin/{tenant}/connections/{name}/metadata/fetch", |r| r.post(metadata::fetch)),
         get("/admin/{tenant}/directories/{name}/token", |r| r.get(directories::ask)),
         post("/admin/{tenant}/directories/{name}/token", |r| r.post(directories::make)),
         get("/admin/{tenant}/directories/{name}/tokens/{id}/revoke", |r| r.get(directories::confirm)),

@@ -16,6 +16,8 @@ use super::{
 use crate::{
     app::App,
     error::PageError,
+    moment::Moment,
+    provider_metadata::standing,
     store::{self, overview::MOST},
 };
 
@@ -36,6 +38,8 @@ struct Page<'a> {
     tenant: &'a store::tenants::Tenant,
     domains: &'a str,
     counts: &'a [(String, &'static str, String)],
+    /// Connections for which metadata is held: where it is compared, the name, since when.
+    held: &'a [(String, String, Moment)],
     rows: &'a [expiring::Told],
     of_all: bool,
     expiring: &'a str,
@@ -60,6 +64,9 @@ pub async fn of_tenant(State(app): State<App>, caller: Caller, Path(name): Path<
     ];
     let number = |count: i64| if count > MOST { format!("more than {MOST}") } else { count.to_string() };
     let counts = counts.map(|(part, text, count)| (address(&tenant.name, part), text, number(count)));
+    let connections = address(&tenant.name, "connections");
+    let held = standing::waiting(&app.db, &tenant.id).await?.into_iter();
+    let held: Vec<_> = held.map(|(name, since)| (format!("{connections}/{name}/metadata"), name, Moment(since))).collect();
     let frame = Frame::of_tenant(&app, &caller, &tenant, "", tenant.display_name.clone());
     let page = Page {
         frame: &frame,
@@ -67,6 +74,7 @@ pub async fn of_tenant(State(app): State<App>, caller: Caller, Path(name): Path<
         tenant: &tenant,
         domains: &domains,
         counts: &counts,
+        held: &held,
         rows: &expiring::near(&app, &tenant).await?,
         of_all: false,
         expiring: &address(&tenant.name, "expiring"),

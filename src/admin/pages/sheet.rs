@@ -54,11 +54,26 @@ pub struct Sheet<'a> {
     /// Where it can be tested.
     pub test: Option<&'a str>,
     /// What its administrator must not overlook.
-    pub notices: Vec<String>,
+    pub notices: Vec<Notice>,
     /// What stands below the form, as its own template has written it.
     pub below: Option<String>,
     /// What else can be done with it: where, and what the link says.
-    pub also: Option<(String, &'static str)>,
+    pub also: Vec<(String, &'static str)>,
+}
+
+/// Something not to be overlooked, and where it can be mended if that is elsewhere: where, and what the link says.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// What.
+    pub text: String,
+    /// Where.
+    pub way: Option<(String, &'static str)>,
+}
+
+impl From<String> for Notice {
+    fn from(text: String) -> Self {
+        Self { text, way: None }
+    }
 }
 
 #[derive(Template, WebTemplate)]
@@ -80,9 +95,9 @@ struct Page<'a> {
     findings: Option<&'a [Finding]>,
     delete: Option<&'a str>,
     test: Option<&'a str>,
-    notices: Vec<String>,
+    notices: Vec<Notice>,
     below: Option<String>,
-    also: Option<(String, &'static str)>,
+    also: Vec<(String, &'static str)>,
 }
 
 impl Sheet<'_> {

@@ -160,6 +160,7 @@ struct Story<'a> {
     code: &'a str,
     outcome: &'a str,
     cause: Option<(String, Text)>,
+    detail: Option<String>,
     connection: Option<(String, String)>,
     steps: Vec<Step>,
     codes: String,
@@ -193,7 +194,10 @@ fn known_by(trace: &Trace, codes: &[String], asked: &str) -> String {
 async fn story(app: &App, frame: &Frame, whose: Whose<'_>, tenant: Option<&Tenant>, code: &str) -> Result<Response, PageError> {
     let found = if code.contains('\0') { None } else { traces::by_code(&app.db, whose, code).await? };
     let trace = found.ok_or_else(|| missing("sign-in"))?;
-    let cause = story::cause(&trace, code).map(|word| (word.clone(), story::named(&word)));
+    // Codes are read out over the telephone.
+    let seen = code.to_uppercase();
+    let cause = story::cause(&trace, &seen).map(|word| (word.clone(), story::named(&word)));
+    let detail = story::detail(&trace, &seen);
     // Of all tenants' traces each says whose it is.
     let whose = match (tenant, &trace.tenant_id) {
         (None, Some(id)) => tenants::find(&app.db, id).await?,
@@ -206,6 +210,6 @@ async fn story(app: &App, frame: &Frame, whose: Whose<'_>, tenant: Option<&Tenan
     let codes = traces::codes(&app.db, &trace.id).await?;
     let code = known_by(&trace, &codes, code);
     let (outcome, steps, codes) = (story::outcome(&trace), story::steps(&trace), codes.join(", "));
-    let page = Story { frame, failed: false, list: &list, code: &code, outcome, cause, connection, steps, codes };
+    let page = Story { frame, failed: false, list: &list, code: &code, outcome, cause, detail, connection, steps, codes };
     Ok(page.into_response())
 }

@@ -86,7 +86,7 @@ fn sheet(app: &App, caller: &Caller, posted: Option<&Posted>, faults: &[Fault]) 
         test: None,
         notices: Vec::new(),
         below: None,
-        also: None,
+        also: Vec::new(),
     };
     sheet.page(&Frame::of_platform(app, caller, LIST, SETTINGS.add))
 }

@@ -8,7 +8,7 @@ use super::{
     directories,
     frame::{Frame, address},
     guide, known,
-    sheet::Sheet,
+    sheet::{Notice, Sheet},
     things::Place,
     trial,
 };
@@ -17,7 +17,9 @@ use crate::{
     app::App,
     apply::single::{self, Fault},
     error::PageError,
+    moment::Moment,
     policy::finding::Finding,
+    provider_metadata::standing,
 };
 
 /// The form of a thing: of a stored one (by what it is called in addresses) or a new one, with what was typed, what is wrong
@@ -50,26 +52,39 @@ impl<'a> Form<'a> {
         Some((href, "Let the customer's own administrator fill this in …"))
     }
 
+    /// Where the metadata of its provider is looked at, if that is published at a URL.
+    fn metadata(&self) -> Option<(String, &'static str)> {
+        let name = self.name.filter(|_| self.is_of_connection() && self.thing["saml"]["metadata_url"].is_string())?;
+        Some((format!("{}/metadata", self.place.path(name)), "The provider's metadata and certificates …"))
+    }
+
     /// What else can be done with it, or where it leads.
-    fn also(&self) -> Option<(String, &'static str)> {
-        let name = self.name?;
-        match self.place.key {
+    fn also(&self) -> Vec<(String, &'static str)> {
+        let Some(name) = self.name else { return Vec::new() };
+        let one = match self.place.key {
             single::Noun::ServiceTokens => Some((format!("{}/token", self.place.path(name)), "Make a new token …")),
             single::Noun::Directories => {
-                let connection = self.thing["connection"].as_str()?;
-                Some((format!("{}/{connection}", address(&self.place.tenant.name, "connections")), "Its connection …"))
+                let connection = self.thing["connection"].as_str();
+                let list = address(&self.place.tenant.name, "connections");
+                connection.map(|connection| (format!("{list}/{connection}"), "Its connection …"))
             }
             _ => self.setup(),
-        }
+        };
+        self.metadata().into_iter().chain(one).collect()
     }
 
     /// What its administrator must not overlook.
-    async fn notices(&self, app: &App) -> Result<Vec<String>, PageError> {
+    async fn notices(&self, app: &App) -> Result<Vec<Notice>, PageError> {
         let Some(name) = self.name.filter(|_| self.is_of_connection()) else { return Ok(Vec::new()) };
         let tenant = &self.place.tenant;
-        let untested = trial::notice(app, tenant, name).await?.map(str::to_owned);
-        let standing = inspection::standing(app, tenant, self.thing).await?.into_iter().map(|finding| finding.text);
-        Ok(untested.into_iter().chain(standing).collect())
+        let held = standing::waiting(&app.db, &tenant.id).await?.into_iter().find(|(held, _)| held == name);
+        let held = held.map(|(_, since)| Notice {
+            text: format!("New metadata of its provider is held since {}, and the one before stays in use.", Moment(since)),
+            way: Some((format!("{}/metadata", self.place.path(name)), "Compare and accept it")),
+        });
+        let untested = trial::notice(app, tenant, name).await?.map(|text| text.to_owned().into());
+        let found = inspection::standing(app, tenant, self.thing).await?.into_iter().map(|finding| finding.text.into());
+        Ok(held.into_iter().chain(untested).chain(found).collect())
     }
 
     /// The page; with faults 422.

@@ -39,6 +39,8 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ConnectionFile> {
         groups_delimiter: f.value("groups_delimiter"),
         groups_strip_slash: f.bool("groups_strip_slash").unwrap_or_default(),
         email_trust: f.choice("email_trust", &trusts.map(|t| (t.as_str(), t))),
+        allowed_domains: f.one_or_more("allowed_domains"),
+        allow_subdomains: f.bool("allow_subdomains").unwrap_or_default(),
         own_callback: f.bool("own_callback").unwrap_or_default(),
         oidc: None,
         saml: None,

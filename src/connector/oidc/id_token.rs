@@ -222,7 +222,7 @@ fn judge_freshness(claims: &Claims, memo: &Memo, skew: i64, now: i64) -> Result<
         return Err(Cause::TokenMalformed.with("auth_time lies before 1970"));
     }
     if at > now.saturating_add(skew) {
-        let ahead = format!("auth_time is {} s ahead of this clock; synchronise the clocks (NTP)", at - now);
+        let ahead = format!("auth_time is {} s ahead of this clock; clock skew allowance is {skew} s; {CLOCKS}", at - now);
         return Err(Cause::ClockAhead.with(ahead));
     }
     if let Some(max_age) = memo.max_age.filter(|max_age| now.saturating_sub(at) > max_age.saturating_add(skew)) {

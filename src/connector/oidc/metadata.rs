@@ -176,7 +176,9 @@ pub(crate) fn difference(what: &str, expected: &str, found: &str) -> Fault {
     } else if found.eq_ignore_ascii_case(expected) {
         "is written with other capitals than the configured one"
     } else if found.strip_prefix("http:").is_some_and(|rest| Some(rest) == expected.strip_prefix("https:")) {
-        "begins with http: and the configured one with https:"
+        "begins with http and the configured one with https"
+    } else if found.strip_prefix("https:").is_some_and(|rest| Some(rest) == expected.strip_prefix("http:")) {
+        "begins with https and the configured one with http"
     } else {
         "is another than the configured one"
     };
@@ -216,7 +218,8 @@ mod tests {
             ("https://idp.example", "https://idp.example/", "has a slash"),
             ("https://idp.example/", "https://idp.example", "lacks the slash"),
             ("https://idp.example", "https://IDP.example", "capitals"),
-            ("https://idp.example", "http://idp.example", "begins with http:"),
+            ("https://idp.example", "http://idp.example", "begins with http and"),
+            ("http://idp.example", "https://idp.example", "begins with https and"),
             ("https://idp.example", "https://evil.example", "is another"),
             ("https://idp.example", "", "is another"),
         ] {

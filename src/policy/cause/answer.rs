@@ -13,7 +13,7 @@ fn token(cause: Cause) -> Option<Words> {
         Cause::IssuerSlash => (
             "The issuer differs by a slash at its end",
             "Issuers are compared byte for byte, and the provider spells its own with a slash more or less than the connection.",
-            "Put the issuer into the connection's \"Issuer URL\" exactly as the detail shows it (Auth0 and JumpCloud have the slash, most others do not).",
+            "Put the issuer into the connection's \"Issuer URL\" (of SAML: \"Entity ID of the provider\") exactly as the detail shows it (Auth0 and JumpCloud have the slash, most others do not). Where a provider's discovery document spells it in one way and its tokens in the other, put that of its tokens, switch \"Discover endpoints\" off and give the endpoints by hand.",
         ),
         Cause::Issuer => (
             "The issuer is another one",
@@ -58,7 +58,7 @@ fn token(cause: Cause) -> Option<Words> {
         Cause::UnknownKey => (
             "The token is signed with a key that the provider does not publish",
             "The keys at its jwks_uri were fetched anew, and none has the name (kid) of the token's.",
-            "If the provider has just changed its keys, try again in a minute. Else its document points to the keys of something else: Entra ID applications with their own signing key need ?appid={client id} behind the discovery address.",
+            "If the provider has just changed its keys, try again in a minute. Where \"Discover endpoints\" is off, compare the connection's \"JWKS endpoint\" with the provider's. Else its document points to the keys of something else: Entra ID applications with their own signing key need ?appid={client id} behind the discovery address.",
         ),
         Cause::Signature => (
             "The signature does not hold",

@@ -12,7 +12,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::TransientNameId => (
             "The NameID is another one each time",
             "A transient NameID names nobody for longer than one sign-in: each would make a new user.",
-            "Let the provider send a persistent NameID or the e-mail address, or set the connection's \"Unique ID claim\" to an attribute.",
+            "Set the connection's \"NameID format\" to persistent and let the provider send that, or set \"Unique ID claim\" to an attribute that stays the same.",
         ),
         Cause::Directory => (
             "The person is of another Entra directory",
@@ -34,6 +34,11 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
             "It is not a plain local@domain: it has a display name, several addresses, spaces or unusual characters.",
             "Set the connection's \"Email claim\" to one that holds the plain address, or correct the person's address at the provider.",
         ),
+        Cause::EmailDomain => (
+            "The e-mail address is in no allowed domain",
+            "The connection lets in only addresses of certain domains, and this person's is in none of them.",
+            "If people of that domain shall come, add it to the connection's \"Allowed domains\" (a subdomain counts only where \"Subdomains too\" is on). If not, the person used the wrong account.",
+        ),
         Cause::EmailUnproven => (
             "The e-mail address is not proven",
             "The provider does not vouch for the address (email_verified is not true), or its domain is not one that the tenant has proven.",
@@ -53,6 +58,11 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
             "The invite is for another address",
             "Who followed the invite signed in with another account.",
             "Let them sign in with the invited address, or send an invite to the address that they use.",
+        ),
+        Cause::AnotherPerson => (
+            "Another person signed in than the application expected",
+            "The application named whom it wants (id_token_hint), and somebody else signed in.",
+            "Let the person sign out at the application and at the provider, and sign in as the one whom the application knows. If it is nobody's fault, the application should send no id_token_hint.",
         ),
         Cause::AddressTaken => (
             "The invited address has a user meanwhile",
@@ -102,7 +112,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::ConsentRefused => (
             "The person did not consent",
             "They were asked whether the application may know who they are, and said no.",
-            "Nothing needs mending. For an application of your own, mark its client as trusted, and nobody is asked.",
+            "Nothing needs mending. For an application of your own, switch \"Trusted\" on at its page, and nobody is asked.",
         ),
         _ => return None,
     };

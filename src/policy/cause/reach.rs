@@ -27,7 +27,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::ProviderTls => (
             "The provider cannot be reached by TLS",
             "The two could not agree on an encrypted connection: the certificate is for another name or by an authority that this machine does not know, or there is no TLS at that port.",
-            "Open the provider's discovery document with curl on the machine that gatehouse runs on: it names the same problem. A private authority has to be among that machine's trusted certificates; an incomplete chain is the provider's to mend.",
+            "Open the provider's discovery document, or its metadata, with curl on the machine that gatehouse runs on: it names the same problem. A private authority has to be among that machine's trusted certificates; an incomplete chain is the provider's to mend.",
         ),
         Cause::ProviderUnreachable => (
             "The provider cannot be reached",
@@ -42,7 +42,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::ProviderStatus => (
             "The provider answers with an error status",
             "The address that gatehouse called (discovery, token, userinfo or metadata) answered with an HTTP status that means failure.",
-            "404 mostly means that the connection's \"Issuer URL\" or \"Metadata URL\" is not quite right: open it with /.well-known/openid-configuration behind it. 5xx is the provider's own trouble: try again later.",
+            "404 mostly means that the connection's \"Issuer URL\" or \"Metadata URL\" is not quite right: open it with /.well-known/openid-configuration behind it. 401 or 403 of userinfo: let the application at the provider call it, and compare the connection's \"UserInfo endpoint\". 5xx is the provider's own trouble: try again later.",
         ),
         Cause::ProviderAnswer => (
             "The provider's answer is not what was asked for",
@@ -52,7 +52,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::ProviderKeys => (
             "The provider's signing keys cannot be fetched",
             "The ID token cannot be verified without the keys that the provider publishes at its jwks_uri.",
-            "Open the provider's jwks_uri from the machine that gatehouse runs on. Where Discovery is off, correct the field JWKS URI of the connection.",
+            "Open the provider's jwks_uri from the machine that gatehouse runs on. Where \"Discover endpoints\" is off, correct the connection's \"JWKS endpoint\".",
         ),
         Cause::NoIdToken => (
             "The provider sent no ID token",
@@ -62,7 +62,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::OwnFault => (
             "Something of gatehouse's own failed",
             "It is nothing that the person, the connection or the provider has done: the database, a key, or too much at once.",
-            "Read the detail and the log of this moment. The person can try again.",
+            "Let the person try again. If the detail names the client secret, put it into the connection's \"Client secret\" anew: the master key is another one than when it was stored. Else whoever runs gatehouse finds more in its log, under the code that the person saw.",
         ),
         _ => return None,
     };

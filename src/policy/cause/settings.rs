@@ -7,7 +7,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::Settings => (
             "The connection's settings cannot work",
             "Something that signing in needs is missing or contradicts itself.",
-            "Open the connection and correct the fields that the detail names.",
+            "Open the connection and correct what the detail names. Where sign-ins begin at the provider, \"They land at\" has to be on the origin of one of the application's \"Redirect URIs\".",
         ),
         Cause::ClientSecretMissing => (
             "The connection has no client secret",
@@ -47,7 +47,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::MetadataHeld => (
             "New metadata of the provider waits for you",
             "The document in use is out of date, and the one that came has other keys that nothing vouches for: it could be somebody else's.",
-            "Compare its fingerprints with those that the provider shows. Whoever runs gatehouse then accepts it on the server: gatehouse connections show prints them, gatehouse connections accept takes it.",
+            "Open the connection's page and from there its provider's metadata, compare each fingerprint with those that the provider shows, and accept it there (or on the server: gatehouse connections show, then gatehouse connections accept).",
         ),
         Cause::ConnectionChanged => (
             "The connection was changed meanwhile",
@@ -62,7 +62,12 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::TenantOff => (
             "The organisation or its application is switched off",
             "The tenant or the client was disabled or deleted.",
-            "Switch the tenant or the client on again, if people shall sign in.",
+            "The detail says which of the two. Switch \"Enabled\" on again, in the organisation's settings or on the application's page, if people shall sign in.",
+        ),
+        Cause::NoWayIn => (
+            "The organisation offers no way to sign in",
+            "None of its connections is switched on and offered for sign-in, and it uses no passwords.",
+            "Switch a connection on (\"Enabled\", and \"Offered for sign-in\"), or \"Passwords\" in the organisation's settings.",
         ),
         Cause::NotOffered => (
             "The way of signing in is not offered",
@@ -72,12 +77,12 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::UnknownClient => (
             "The application is not known here",
             "The request names a client that does not exist or is switched off.",
-            "Compare the application's client_id with the clients here, and switch the client on if it is off.",
+            "The detail says which. Compare the application's client_id with the applications here, and switch \"Enabled\" on at its page if it is off: switch the client on, or correct the application.",
         ),
         Cause::ClientRedirectUri => (
             "The application's redirect URI is not registered",
             "The application asked for the person to be sent to an address that its client here has not registered, byte for byte.",
-            "Add the address of the detail to the client's \"Redirect URIs\", or correct it in the application.",
+            "Add the address of the detail to the application's \"Redirect URIs\" here, or correct it in the application.",
         ),
         Cause::BadRequest => (
             "The application's request is not valid",
@@ -97,7 +102,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::PasswordsOff => (
             "The organisation uses no passwords",
             "Somebody sent a password to a tenant that takes none.",
-            "Switch \"Passwords\" on for the tenant, if its people shall have passwords.",
+            "In the organisation's settings, switch \"Passwords\" on, and \"Require single sign-on\" off, if its people shall have passwords.",
         ),
         _ => return None,
     };

@@ -11,7 +11,7 @@ async fn another_issuer_in_the_document_is_refused() {
     let issuer = world.idp.issuer().to_owned();
     for (found, says) in [
         (format!("{issuer}/"), "has a slash at its end"),
-        (issuer.replace("http:", "https:"), "is another"),
+        (issuer.replace("http:", "https:"), "begins with https and the configured one with http"),
         ("https://evil.example".to_owned(), "is another"),
     ] {
         world.idp.turn(|k| k.discovery = change(move |d: &mut Value| d["issuer"] = json!(found)));

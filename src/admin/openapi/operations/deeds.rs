@@ -153,6 +153,7 @@ fn expiring() -> Value {
         "properties": {
             "kind": text(), "tenant": nullable(), "name": text(), "ends_at": text(),
             "days_left": {"type": "integer"}, "automatic": {"type": "boolean"},
+            "draft": {"type": "boolean", "description": "Of a connection that nobody signs in over."},
         },
         "required": ["kind", "name", "ends_at", "days_left"],
     });

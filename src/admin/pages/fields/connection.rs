@@ -10,7 +10,7 @@ pub const CONNECTIONS: Noun = Noun {
     add: "Add a connection",
     lead: "",
     platform: false,
-    columns: &[("Protocol", "protocol"), ("Provider", "preset")],
+    columns: &[],
     fields: Fields::OfConnection { oidc: &OIDC, google: &GOOGLE, saml: &SAML },
 };
 
@@ -63,11 +63,26 @@ const SLASH: Field =
     Field::new("groups_strip_slash", "Drop the slash before groups", Kind::Switch, "Keycloak's full paths begin with one.")
         .within(PEOPLE);
 const TRUSTED: Field = Field::new("email_trust", "When the e-mail address links to a user", TRUST, "").within(PEOPLE);
+const WHO: &str = "Whose addresses may come in";
+const ALLOWED: Field = Field::new(
+    "allowed_domains",
+    "Allowed domains",
+    Kind::Lines,
+    "One on each line: whoever signs in over this connection must have an address in one of them. Empty: whichever the other rules let in.",
+)
+.within(WHO);
+const BELOW: Field = Field::new(
+    "allow_subdomains",
+    "Subdomains too",
+    Kind::Switch,
+    "Names below the allowed domains count as well. Only for names that somebody registers, like acme.example and not eng.acme.example.",
+)
+.within(WHO);
 const OWN: Field = Field::new(
     "own_callback",
     "A callback URL of its own",
     Kind::Switch,
-    "Needed where organisations do not trust one another's providers and this one does not name itself in its answers.",
+    "On for a new connection over OpenID Connect: with the URL that all share, somebody who sets up a provider for another organisation could have this one's answers delivered as theirs (mix-up), unless it names itself in them (iss, which Check tells). Off is right where all who set up connections trust one another.",
 )
 .advanced();
 const DISCOVER: Field = Field::new(
@@ -82,7 +97,7 @@ const HAND: &str = "The provider by hand, without metadata";
 const UNSOLICITED: &str = "Sign-ins that begin at the provider";
 
 #[rustfmt::skip]
-const OIDC: [Field; 31] = [
+const OIDC: [Field; 33] = [
     NAME,
     ENABLED,
     LOGIN,
@@ -91,13 +106,14 @@ const OIDC: [Field; 31] = [
     Field::new("oidc.client_secret_expires_on", "The secret ends on", Kind::Text, "A day like 2027-03-31, as the provider says; may be empty. You are warned before."),
     Field::new("oidc.issuer", "Issuer URL", Kind::Text, "Exactly as the provider's discovery document has it, with or without a slash at the end."),
     DISCOVER,
-    Field::new("oidc.scopes", "Scopes", Kind::Words, "Separated by spaces."),
+    Field::new("oidc.scopes", "Scopes", Kind::Words, "Besides openid and email, which are always asked for; separated by spaces."),
     Field::new("oidc.hosted_domains", "Google Workspace domains", Kind::Lines, "Whose Google accounts may come in, one domain on each line: the claim hd must be one of them.").advanced(),
     Field::new("oidc.authorization_endpoint", "Authorization endpoint", Kind::Text, "").within(ENDPOINTS),
     Field::new("oidc.token_endpoint", "Token endpoint", Kind::Text, "").within(ENDPOINTS),
     Field::new("oidc.userinfo_endpoint", "UserInfo endpoint", Kind::Text, "May be empty.").within(ENDPOINTS),
     Field::new("oidc.jwks_uri", "JWKS endpoint", Kind::Text, "").within(ENDPOINTS),
     EMAIL, UNIQUE, FULL, GIVEN, FAMILY, GROUPS, DELIMITER, SLASH, TRUSTED,
+    ALLOWED, BELOW,
     BUTTON, IMAGE,
     Field::new("oidc.token_endpoint_auth_method", "Client authentication", AUTH, "").advanced(),
     Field::new("oidc.sign_requests", "Sign requests", Kind::Switch, "Signed request objects (RS256).").advanced(),
@@ -109,14 +125,14 @@ const OIDC: [Field; 31] = [
 
 /// A Google connection without its domains would let every Google account in, so they are asked for at once.
 #[rustfmt::skip]
-const GOOGLE: [Field; 31] = {
+const GOOGLE: [Field; 33] = {
     let mut fields = OIDC;
     fields[9].fold = "";
     fields
 };
 
 #[rustfmt::skip]
-const SAML: [Field; 34] = [
+const SAML: [Field; 36] = [
     NAME,
     ENABLED,
     LOGIN,
@@ -127,6 +143,7 @@ const SAML: [Field; 34] = [
     Field::new("saml.slo_url", "Logout URL", Kind::Text, "").within(HAND),
     Field::new("saml.certificates", "Certificates", Kind::Certificates, "The provider's signing certificates, in PEM, one below the other.").within(HAND),
     EMAIL, UNIQUE, FULL, GIVEN, FAMILY, GROUPS, DELIMITER, SLASH, TRUSTED,
+    ALLOWED, BELOW,
     Field::new("saml.idp_initiated", "Sign-ins may begin at the provider", Kind::Switch, "Off unless you need it: such an answer belongs to no request of ours, so whoever has one can have somebody else's browser send it.").within(UNSOLICITED),
     Field::new("saml.idp_initiated_client", "For the application", Kind::Named(&[(Source::Clients, "", "")], "None"), "").within(UNSOLICITED),
     Field::new("saml.idp_initiated_url", "They land at", Kind::Text, "An address on the origin of one of the application's redirect URIs.").within(UNSOLICITED),

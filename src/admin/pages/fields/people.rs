@@ -1,7 +1,27 @@
 //! Users, teams, directories and service tokens.
 
 use super::{Fields, Noun};
-use crate::admin::pages::form::{Field, Kind, Source};
+use crate::admin::pages::{
+    form::{Field, Kind, Source},
+    rows::{Cell, Shape},
+};
+
+/// Whose tokens belong to a team.
+const TOKENS: &[Cell] = &[
+    Cell::new("issuer", "Issuer", Shape::Named(Source::Issuers), "okta-api").wide(),
+    Cell::new("claims", "Claims", Shape::Claims, ""),
+];
+const ROLE: &[(&str, &str)] =
+    &[("", "None, or what {role} captures"), ("viewer", "Viewer"), ("editor", "Editor"), ("manager", "Manager")];
+/// What groups become.
+const RULES: &[Cell] = &[
+    Cell::new("group", "Groups called", Shape::Text, "platform-* or ws-{workspace}-role-{role}").wide(),
+    Cell::new("team", "Team", Shape::Text, "platform").wide(),
+    Cell::new("resource.type", "Resource type", Shape::Text, "workspace"),
+    Cell::new("resource.name", "Resource name", Shape::Text, "{workspace}"),
+    Cell::new("role", "Role on it", Shape::Choice(ROLE), "").wide(),
+    Cell::new("roles", "What {role} may say, one on each line", Shape::Meanings, "admin = manager"),
+];
 
 #[rustfmt::skip]
 pub const USERS: Noun = Noun {
@@ -32,7 +52,7 @@ pub const TEAMS: Noun = Noun {
     fields: Fields::Same(&[
         Field::new("name", "Name", Kind::Text, "").fixed(),
         Field::new("members", "Members", Kind::Lines, "E-mail addresses, one on each line."),
-        Field::new("tokens", "Bearer tokens that belong to it", Kind::Json(r#"[{"issuer": "okta-api", "claims": {"department": "sre"}}]"#), r#"Tokens of an issuer with these claims, as a list in JSON: [{"issuer": "okta-api", "claims": {"department": "sre"}}]"#).advanced(),
+        Field::new("tokens", "Bearer tokens that belong to it", Kind::Rows(TOKENS), "Tokens of the issuer with these claims, all of a row's together. A row that is empty is none.").advanced(),
     ]),
 };
 
@@ -50,7 +70,7 @@ pub const DIRECTORIES: Noun = Noun {
         Field::new("enabled", "Enabled", Kind::Switch, "Off, its token is refused."),
         Field::new("connection", "Connection", Kind::Named(&[(Source::Connections, "", "")], "None"), "The connection whose unique id is this directory's externalId."),
         Field::new("proven_domains_only", "Only addresses in proven domains", Kind::Switch, ""),
-        Field::new("group_rules", "Group rules", Kind::Json(r#"[{"group": "platform-*", "team": "platform"}]"#), r#"What groups become, as a list in JSON: a team, or a role on a resource, like [{"group": "platform-*", "team": "platform"}, {"group": "ws-{workspace}-role-{role}", "resource": {"type": "workspace", "name": "{workspace}"}}]. Groups that no rule fits are teams of their own name."#).advanced(),
+        Field::new("group_rules", "Group rules", Kind::Rows(RULES), "What groups become: a team, or a role on a resource, or both. In the pattern * stands for anything and {word} for letters, digits, - and _, which the other fields may use. Groups that no rule fits are teams of their own name.").advanced(),
     ]),
 };
 

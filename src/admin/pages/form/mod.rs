@@ -7,7 +7,10 @@ mod tests;
 
 use serde_json::{Map, Value};
 
-use super::claims;
+use super::{
+    claims,
+    rows::{self, Cell},
+};
 use crate::apply::single::Fault;
 pub use shown::{Known, Laid, Shown, rest, show};
 
@@ -50,6 +53,8 @@ pub enum Kind {
     Lines,
     /// What claims must be: a row for each.
     Claims,
+    /// A list of things: a row for each, with these parts.
+    Rows(&'static [Cell]),
     /// A whole number.
     Number,
     /// Words with spaces between them.
@@ -110,7 +115,7 @@ impl Field {
 /// What was posted, by field name.
 pub type Posted<'a> = &'a dyn Fn(&str) -> Option<&'a str>;
 
-/// The thing that a form asks for, on top of `base`: what the form has no field for stays as it is there. Only JSON and
+/// The thing that a form asks for, on top of `base`: what the form has no field for stays as it is there. Only JSON, rows and
 /// numbers can be wrong here; everything else is for [`crate::apply`] to judge.
 ///
 /// # Errors
@@ -120,15 +125,16 @@ pub fn read(fields: &[Field], posted: Posted<'_>, base: Value) -> Result<Value, 
     let mut faults = Vec::new();
     for field in fields {
         let value = match field.kind {
-            Kind::Claims => claims::read(field.path, posted),
-            _ => value_of(field, posted(field.path).unwrap_or_default()),
+            Kind::Claims => claims::read(field.path, posted).map_err(|fault| vec![fault]),
+            Kind::Rows(cells) => rows::read(field.path, cells, posted),
+            _ => value_of(field, posted(field.path).unwrap_or_default()).map_err(|fault| vec![fault]),
         };
         match value {
             Ok(Some(value)) => set(&mut thing, field.path, value),
             // A secret that is not typed stays.
             Ok(None) if field.kind == Kind::Secret => {}
             Ok(None) => remove(&mut thing, field.path),
-            Err(fault) => faults.push(fault),
+            Err(wrong) => faults.extend(wrong),
         }
     }
     if faults.is_empty() { Ok(thing) } else { Err(faults) }
@@ -164,7 +170,8 @@ fn value_of(field: &Field, typed: &str) -> Result<Option<Value>, Fault> {
     }))
 }
 
-fn set(thing: &mut Value, path: &str, value: Value) {
+/// Puts a value at a path, `resource.name`.
+pub fn set(thing: &mut Value, path: &str, value: Value) {
     let mut at = thing;
     let mut names = path.split('.').peekable();
     while let Some(name) = names.next() {

@@ -4,7 +4,10 @@ use serde_json::Value;
 
 use super::{ADVANCED, Field, Kind, Posted};
 use crate::{
-    admin::pages::claims::{self, Row},
+    admin::pages::{
+        claims::{self, Row},
+        rows,
+    },
     apply::single::Fault,
 };
 
@@ -19,6 +22,8 @@ pub struct Shown {
     pub value: String,
     /// The rows of [`Kind::Claims`].
     pub rows: Vec<Row>,
+    /// The rows of [`Kind::Rows`].
+    pub things: Vec<rows::Row>,
     /// What is wrong with it.
     pub error: Option<String>,
     /// Whether the thing is there already, so that a fixed field stays.
@@ -64,12 +69,20 @@ impl Shown {
             Kind::Switch => "switch",
             Kind::Choice(_) => "choice",
             Kind::Claims => "claims",
+            Kind::Rows(_) => "rows",
         }
     }
 
     /// Whether somebody has filled it in: what is switched or chosen from a few words says so by itself.
     fn is_filled(&self) -> bool {
         !self.value.is_empty() && !matches!(self.field.kind, Kind::Switch | Kind::Choice(_))
+    }
+
+    /// Whether something is wrong with it, or with a part of it.
+    #[must_use]
+    pub fn is_wrong(&self) -> bool {
+        let of = |row: &rows::Row| row.error.is_some() || row.cells.iter().any(|cell| cell.error.is_some());
+        self.error.is_some() || self.things.iter().any(of)
     }
 
     /// Lines of a block.
@@ -102,7 +115,7 @@ pub fn show(fields: &[Field], posted: Option<Posted<'_>>, stored: &Value, faults
     let shown = fields.iter().map(|field| {
         let stays = kept && field.stays(stored);
         let value = match posted {
-            _ if matches!(field.kind, Kind::Secret | Kind::Claims) => String::new(),
+            _ if matches!(field.kind, Kind::Secret | Kind::Claims | Kind::Rows(_)) => String::new(),
             _ if stays => text_of(field, stored),
             Some(posted) => posted(field.path).unwrap_or_default().to_owned(),
             None => text_of(field, stored),
@@ -111,10 +124,17 @@ pub fn show(fields: &[Field], posted: Option<Posted<'_>>, stored: &Value, faults
             Kind::Claims => claims::rows(field.path, posted, found(field, stored)),
             _ => Vec::new(),
         };
-        let own: Vec<&str> = faults.iter().filter(|f| belongs(fields, &f.path, field)).map(|f| f.text.as_str()).collect();
+        let things = match field.kind {
+            Kind::Rows(cells) => rows::rows(field.path, cells, posted, found(field, stored), faults),
+            _ => Vec::new(),
+        };
+        // What is wrong with a row is said there.
+        let within = |fault: &&Fault| !matches!(field.kind, Kind::Rows(_)) || fault.path == field.path;
+        let own: Vec<&str> =
+            faults.iter().filter(|f| belongs(fields, &f.path, field)).filter(within).map(|f| f.text.as_str()).collect();
         let error = (!own.is_empty()).then(|| own.join(". "));
         let (id, field) = (field.path.replace('.', "-"), Field { fixed: stays, ..*field });
-        Shown { field, id, value, rows, error, kept, usual: String::new(), options: None }
+        Shown { field, id, value, rows, things, error, kept, usual: String::new(), options: None }
     });
     shown.collect()
 }
@@ -126,6 +146,8 @@ pub struct Known {
     pub usual: Vec<(&'static str, String)>,
     /// What a field can name: values and labels.
     pub options: Vec<(&'static str, Vec<(String, String)>)>,
+    /// What the cell of a field's rows can name, by the paths of both.
+    pub cells: Vec<(&'static str, &'static str, Vec<(String, String)>)>,
 }
 
 impl Known {
@@ -136,6 +158,11 @@ impl Known {
         }
         for (path, options) in self.options {
             shown.iter_mut().filter(|s| s.field.path == path).for_each(|s| s.options = Some(options.clone()));
+        }
+        for (path, cell, options) in self.cells {
+            let of_field = shown.iter_mut().filter(|s| s.field.path == path).flat_map(|s| &mut s.things);
+            let of_cell = of_field.flat_map(|row| &mut row.cells).filter(|shown| shown.cell.path == cell);
+            of_cell.for_each(|shown| shown.options = Some(options.clone()));
         }
     }
 }
@@ -172,7 +199,7 @@ impl Laid {
                 continue;
             }
             let filled = title != ADVANCED && one.is_filled();
-            let open = one.error.is_some() || filled;
+            let open = one.is_wrong() || filled;
             match laid.folds.iter_mut().find(|fold| fold.title == title) {
                 Some(fold) => {
                     fold.open |= open;

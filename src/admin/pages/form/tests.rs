@@ -132,7 +132,7 @@ fn what_can_be_named_is_chosen_from_and_what_is_gone_stays() {
     let login = |shown: &[Shown]| shown.iter().find(|s| s.field.path == "login").cloned().unwrap();
     assert_eq!((login(&shown).kind(), login(&shown).value.as_str()), ("text", "client:old"), "too many to choose from");
     let options = vec![("login", vec![("client:web".to_owned(), "Web".to_owned())])];
-    Known { usual: vec![("login", "x".to_owned())], options }.tell(&mut shown);
+    Known { usual: vec![("login", "x".to_owned())], options, ..Known::default() }.tell(&mut shown);
     let login = login(&shown);
     assert_eq!(login.choices(), [("", "No"), ("client:web", "Web"), ("client:old", "client:old")]);
     assert_eq!((login.kind(), login.described_by().as_str()), ("choice", "login-usual"));

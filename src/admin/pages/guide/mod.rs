@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{caller::Caller, fields::Noun, frame::Frame, things::Place};
 use crate::{
-    admin::inspection,
+    admin::{directory_tokens::base_url, inspection},
     app::App,
     store::{StoreError, connections, tenants::Tenant},
 };
@@ -44,7 +44,11 @@ pub struct Copied {
 /// What the database says.
 pub async fn of(app: &App, tenant: &Tenant, noun: &Noun, thing: &Value) -> Result<Option<Guide>, StoreError> {
     match noun.name {
-        "connections" => Ok(Some(of_connection(app, tenant, thing))),
+        "connections" => {
+            let mut guide = of_connection(app, tenant, thing);
+            guide.copies.push(Copied { name: "SCIM URL", there: "", value: base_url(app) });
+            Ok(Some(guide))
+        }
         "directories" => {
             let connection = match thing["connection"].as_str().filter(|name| !name.contains('\0')) {
                 Some(name) => connections::find_by_name(&app.db, &tenant.id, name).await?,
@@ -76,6 +80,12 @@ pub fn of_connection(app: &App, tenant: &Tenant, thing: &Value) -> Guide {
 
 fn named(preset: &str) -> Option<&'static Provider> {
     PROVIDERS.iter().find(|p| p.preset == preset)
+}
+
+/// What people call the provider of a preset.
+#[must_use]
+pub fn title(preset: &str) -> Option<&'static str> {
+    named(preset).map(|provider| provider.title)
 }
 
 /// What the form of a new connection begins with, once provider and protocol are chosen.

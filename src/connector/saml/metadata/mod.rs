@@ -58,6 +58,12 @@ impl Provider {
         ders.filter_map(|der| Certificate::read(&der).ok()).collect()
     }
 
+    /// What it says but for how long it may be kept, which providers say anew each time.
+    #[must_use]
+    pub fn substance(&self) -> Self {
+        Self { valid_until: None, cache_duration: None, ..self.clone() }
+    }
+
     /// Whether the document may still be used.
     #[must_use]
     pub fn is_valid(&self, now: i64) -> bool {
