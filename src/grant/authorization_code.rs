@@ -89,9 +89,12 @@ fn judge(g: &Grants<'_>, client: &Client, code: &Code, r: &Redemption<'_>) -> Re
     if code.expires_at <= g.now {
         return Err(invalid("the code has expired"));
     }
-    let registered = code.request.target.redirect_uri.as_str();
+    let sent_to = &code.request.target.redirect_uri;
+    if !client.leads_to(sent_to) {
+        return Err(invalid("the code was sent to what is no redirect URI of the client any more"));
+    }
     match r.redirect_uri {
-        Some(named) if named == registered => {}
+        Some(named) if named == sent_to.as_str() => {}
         None if !code.request.redirect_uri_named => {}
         _ => return Err(invalid("redirect_uri is not the one of the authorization request")),
     }

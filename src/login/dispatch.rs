@@ -53,7 +53,7 @@ impl Pending {
 /// Loads what belongs to a login and makes sure that it still stands.
 ///
 /// # Errors
-/// A page, when the client or tenant is switched off or gone.
+/// A page, when the client or tenant is switched off or gone, or the client's answers may not go there any more.
 pub async fn load(app: &App, login: Login) -> Result<Pending, PageError> {
     let parties = Parties { client_id: login.client_id(), ..Parties::of_tenant(&login.tenant_id) };
     let standing = store::standing::require(&app.db, parties, app.clock.now()).await?;
@@ -64,6 +64,12 @@ pub async fn load(app: &App, login: Login) -> Result<Pending, PageError> {
     };
     let tenant = store::tenants::find(&app.db, &login.tenant_id).await?;
     let (Some(client), Some(mut tenant)) = (client, tenant) else { return Err(switched_off("gone".into())) };
+    // Who takes an address away from a client means also the sign-ins that are under way. Where one lands that the client has
+    // not begun is looked at when it does.
+    let target = &login.request.target.redirect_uri;
+    if login.request.landing.is_none() && !client.leads_to(target) {
+        return Err(switched_off(format!("{} is no redirect URI of client {} any more", target.as_str(), client.id)));
+    }
     // Who accepts an invite is nobody's user yet. Their first password is chosen on its page.
     tenant.password_login &= login.invite_hash.is_none();
     let offered = store::connections::offered(&app.db, &tenant.id).await?;

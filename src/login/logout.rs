@@ -9,7 +9,13 @@ use axum::{
 };
 
 use super::{farewell, pages::SignOut};
-use crate::{app::App, error::PageError, oauth::params::Params, session::Visit, store};
+use crate::{
+    app::App,
+    error::PageError,
+    oauth::params::Params,
+    session::Visit,
+    store::{self, standing::Parties},
+};
 
 const FORM: &str = "logout";
 
@@ -66,10 +72,13 @@ async fn way(app: &App, params: &Params, hinted_client: Option<&str>) -> Result<
         (Some(a), Some(b)) if a != b => return Err(bad_request("client_id is not the one of id_token_hint")),
         (a, b) => a.or(b).ok_or_else(|| bad_request("post_logout_redirect_uri needs client_id or id_token_hint"))?,
     };
-    let client = store::clients::find(&app.db, client_id).await?.filter(|c| c.enabled);
-    let registered = client.map(|c| c.settings.post_logout_redirect_uris).unwrap_or_default();
-    let uri = registered.into_iter().find(|uri| uri.as_str() == named);
-    let uri = uri.ok_or_else(|| bad_request("post_logout_redirect_uri is not registered for this client"))?;
+    let unregistered = || bad_request("post_logout_redirect_uri is not registered for this client");
+    let client = store::clients::find(&app.db, client_id).await?.ok_or_else(unregistered)?;
+    let parties = Parties::of_client(&client.tenant_id, &client.id);
+    // Of what is switched off one learns as little as of what is not there.
+    store::standing::require(&app.db, parties, app.clock.now()).await?.map_err(|_| unregistered())?;
+    let registered = client.settings.post_logout_redirect_uris;
+    let uri = registered.into_iter().find(|uri| uri.as_str() == named).ok_or_else(unregistered)?;
     Ok(Some(match one("state") {
         Some(state) => uri.with(&[("state", state)]),
         None => uri.as_str().to_owned(),

@@ -211,6 +211,12 @@ impl Client {
         self.settings.virtual_account.as_deref().filter(|_| may)
     }
 
+    /// Whether answers may go to `uri`: whether it is registered now, and not only when a sign-in began.
+    #[must_use]
+    pub fn leads_to(&self, uri: &RedirectUri) -> bool {
+        RedirectUri::choose(&self.settings.redirect_uris, uri.as_str()).is_some()
+    }
+
     /// Whether it may use `grant`.
     #[must_use]
     pub fn may(&self, grant: GrantType) -> bool {

@@ -115,7 +115,8 @@ pub async fn look(on: impl Into<On<'_>>, token: &str, now: i64) -> Result<Option
                AND used_at IS NULL AND expires_at > $2 \
                AND ((kind = 'setup' AND NOT EXISTS (SELECT 1 FROM users u WHERE (u.admin OR u.platform) AND u.active)) \
                  OR (kind = 'break_glass' AND EXISTS \
-                      (SELECT 1 FROM users u WHERE u.id = l.user_id AND u.active AND (u.admin OR u.platform))))";
+                      (SELECT 1 FROM users u JOIN tenants t ON t.id = u.tenant_id \
+                       WHERE u.id = l.user_id AND u.active AND (u.admin OR u.platform) AND t.enabled)))";
     let row = on.into().optional::<Stored>(sql, params![&secret::digest(token), now]).await?;
     row.map(AdminLink::try_from).transpose()
 }

@@ -6,7 +6,10 @@ use gatehouse::{apply::single::Noun, router, store::users};
 
 use crate::{admin_pages::Desk, browser::Browser, on_both, world::Backend};
 
-on_both!(every_page_is_for_whoever_administers_it,);
+on_both!(every_page_is_for_whoever_administers_it, every_form_is_for_whoever_administers_it);
+
+/// What the page says that refuses a form for its token.
+const FORGED: &str = "This page was open for too long";
 
 /// One thing of each noun, as pages call it.
 const THINGS: [(&str, &str); 11] = [
@@ -50,7 +53,7 @@ pub fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('t', Method::GET, "/admin/acme/invites".to_owned()),
         ('t', Method::POST, "/admin/acme/invites".to_owned()),
         ('t', Method::GET, "/admin/acme/invites/new".to_owned()),
-        ('t', Method::POST, "/admin/acme/invites/none/resend".to_owned()),
+        ('t', Method::POST, "/admin/acme/invites/open/resend".to_owned()),
         ('t', Method::GET, "/admin/acme/invites/open/revoke".to_owned()),
         ('t', Method::POST, "/admin/acme/invites/open/revoke".to_owned()),
         ('t', Method::GET, "/admin/acme/resources/model:gpt/collaborators".to_owned()),
@@ -92,7 +95,7 @@ pub fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('p', Method::POST, "/admin/acme/domains/acme.example/accept".to_owned()),
         ('t', Method::GET, "/admin/acme/setup-links".to_owned()),
         ('t', Method::POST, "/admin/acme/setup-links".to_owned()),
-        ('t', Method::POST, "/admin/acme/setup-links/none/revoke".to_owned()),
+        ('t', Method::POST, "/admin/acme/setup-links/linked/revoke".to_owned()),
     ]);
     for thing in ["connections/okta", "connections/new", "trusted_issuers/idp"] {
         all.push(('t', Method::POST, format!("/admin/acme/{thing}/check")));
@@ -164,6 +167,15 @@ async fn things(desk: &Desk) {
              SELECT 'open', id, 'guest@acme.example', '[]', 'h', TRUE, 'ada', 1, {now}, {end} FROM tenants WHERE name = 'acme'"
         ),
         format!(
+            "INSERT INTO setup_links (id, link_hash, tenant_id, connection, with_directory, with_domain, made_by, maker_id, \
+               created_at, expires_at) \
+             SELECT 'linked', 'h', id, 'corp', FALSE, FALSE, 'ada', '{ada}', {now}, {end} FROM tenants WHERE name = 'acme'"
+        ),
+        format!(
+            "INSERT INTO domain_proofs (tenant_id, domain, challenge, created_at, due_at) \
+             SELECT id, 'acme.example', 'c', {now}, {end} FROM tenants WHERE name = 'acme'"
+        ),
+        format!(
             "INSERT INTO directory_tokens (id, directory_id, fingerprint, declared, created_at) \
              SELECT 'made', id, 'f', FALSE, {now} FROM directories WHERE name = 'people'"
         ),
@@ -190,10 +202,16 @@ async fn every_page_is_for_whoever_administers_it(backend: Backend) {
             "{method} {page} for nobody: {} {to}",
             answer.status
         );
-        assert_eq!(ask(&mut member).await.status, 403, "{method} {page} for a user");
+        let answer = ask(&mut member).await;
+        assert!(
+            answer.status == 403 && answer.body.contains("For administrators"),
+            "{method} {page} for a user: {}",
+            answer.body
+        );
         if method == Method::POST {
-            // Without a form's token nobody gets that far; that comes below.
-            assert_eq!(ask(&mut own).await.status, 403, "{method} {page} without a token");
+            // Without a form's token nobody gets as far as their role; that comes below.
+            let answer = ask(&mut own).await;
+            assert!(answer.status == 403 && answer.body.contains(FORGED), "{method} {page} without a token: {}", answer.body);
             continue;
         }
         if level == 'o' {
@@ -211,18 +229,82 @@ async fn every_page_is_for_whoever_administers_it(backend: Backend) {
     for (_, method, page) in pages(&bob).into_iter().filter(|(_, method, page)| method == Method::GET && page != "/admin") {
         assert_eq!(everything.send(method, &desk.at(&page), &[], None).await.status, 200, "{page} for a platform administrator");
     }
-    // Forms: another tenant's administrator has a token of their own, and still nothing of this tenant.
-    let csrf = other.get(&desk.at("/admin/other/settings")).await.csrf();
-    for (_, _, page) in pages(&bob).into_iter().filter(|(level, method, _)| *level != 'o' && method == Method::POST) {
-        assert_eq!(
-            other.post(&desk.at(&page), &[("csrf", &csrf)]).await.status,
-            404,
-            "{page} for another tenant's administrator"
-        );
-    }
-    assert!(desk.stored(Noun::Connections, "okta").await.is_some());
     // Whoever is an administrator no more sees nothing from then on.
     desk.sql("UPDATE users SET admin = FALSE, platform = FALSE").await;
     assert_eq!(own.get(&desk.at("/admin/acme")).await.status, 403);
     assert!(router::router(desk.app.clone()).has_routes());
+}
+
+/// Forms in an order in which none takes away what a later one is about.
+fn forms(user: &str) -> Vec<(char, String)> {
+    let last = [
+        "/remove",
+        "/revoke",
+        "/deactivate",
+        "/activate",
+        "/delete",
+        "/trusted_issuers/idp/delete",
+        "/connections/okta/delete",
+        "/settings/delete",
+    ];
+    let after = |page: &str| {
+        let path = page.split('?').next().unwrap_or_default();
+        last.iter().rposition(|end| path.ends_with(end)).map_or(0, |at| at + 1)
+    };
+    let mut all: Vec<_> =
+        pages(user).into_iter().filter(|(_, method, _)| method == Method::POST).map(|(l, _, p)| (l, p)).collect();
+    all.sort_by_key(|(_, page)| after(page));
+    all
+}
+
+/// What a form must say to be about anything.
+fn fields(form: &str) -> Vec<(&'static str, &'static str)> {
+    match form.rsplit('/').next() {
+        Some("role") => vec![("kind", "external_identity"), ("name", "ci"), ("role", "editor")],
+        Some("connections" | "check") => vec![("preset", "custom_oidc"), ("protocol", "oidc")],
+        _ => Vec::new(),
+    }
+}
+
+/// Sends every form there is with the token of the operator's own forms: so what answers is the rule of who may, or, for
+/// whoever may, what is behind it. `page` is one of theirs.
+async fn send_each(desk: &Desk, browser: &mut Browser, page: &str, may: impl Fn(char) -> bool) -> Vec<String> {
+    let (csrf, bob) = (browser.get(&desk.at(page)).await.csrf(), desk.user_id("bob@acme.example").await);
+    let mut wrong = Vec::new();
+    for (level, form) in forms(&bob) {
+        let all: Vec<_> = [("csrf", csrf.as_str())].into_iter().chain(fields(&form)).collect();
+        let answer = browser.post(&desk.at(&form), &all).await;
+        let outcome = match answer.status {
+            // Without its other fields a form is done, asked for again, or says why not.
+            200 | 303 | 409 | 422 => "answered",
+            404 if answer.body.contains("or you do not administer it") => "not there",
+            _ => "neither",
+        };
+        let expected = if may(level) { "answered" } else { "not there" };
+        if outcome != expected {
+            wrong.push(format!("{form} ({level}): {} {outcome}", answer.status));
+        }
+    }
+    wrong
+}
+
+async fn every_form_is_for_whoever_administers_it(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    things(&desk).await;
+    let mut other = desk.browser("other", "eve@other.example").await;
+    let wrong = send_each(&desk, &mut other, "/admin/other/settings", |level| level == 'o').await;
+    assert!(wrong.is_empty(), "for another tenant's administrator: {wrong:#?}");
+    assert!(desk.stored(Noun::Connections, "okta").await.is_some(), "nothing was done");
+    let mut own = desk.ada().await;
+    let wrong = send_each(&desk, &mut own, "/admin/acme/settings", |level| level != 'p').await;
+    assert!(wrong.is_empty(), "for the tenant's administrator: {wrong:#?}");
+    assert!(desk.stored(Noun::Connections, "okta").await.is_none(), "it was done");
+    assert!(desk.stored(Noun::Sites, "wiki").await.is_some(), "sites are the platform's");
+    // What the tenant's own has deleted is there again.
+    let desk = Desk::new(backend).await;
+    things(&desk).await;
+    users::set_platform(&desk.app.db, &desk.user_id("ada@acme.example").await, true, desk.clock.now()).await.unwrap();
+    let mut everything = desk.ada().await;
+    let wrong = send_each(&desk, &mut everything, "/admin/acme/settings", |_| true).await;
+    assert!(wrong.is_empty(), "for a platform administrator: {wrong:#?}");
 }

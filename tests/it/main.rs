@@ -71,6 +71,7 @@ mod mix_up;
 mod names;
 mod nodes;
 mod operations;
+mod operator_matrix;
 mod passwords;
 mod profiles;
 mod protected_resource;
