@@ -14,6 +14,7 @@ mod properties;
 mod races;
 mod searches;
 mod sizes;
+mod slow;
 mod statuses;
 mod users;
 
