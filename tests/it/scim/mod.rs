@@ -10,6 +10,7 @@ mod groups_of_users;
 mod isolation;
 mod lists;
 mod members;
+mod patches;
 mod properties;
 mod races;
 mod searches;
