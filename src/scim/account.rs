@@ -29,6 +29,7 @@ pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut Directo
     be_alone(tx, caller, record).await?;
     refuse_twins(tx, caller, record).await?;
     if let Some(user) = same_person(tx, caller, record).await? {
+        users::hold_administrator(tx, &user).await?;
         record.user_id = Some(user.id.clone());
         // Whom it may have made before is somebody else, and gone: this one does not go with it.
         record.made_user = false;

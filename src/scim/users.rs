@@ -6,7 +6,10 @@ use super::{account, caller::Caller, error::ScimError, fault::Fault, patch, reso
 use crate::{
     app::App,
     secret,
-    store::directory_users::{self, DirectoryUser, Updated},
+    store::{
+        self,
+        directory_users::{self, DirectoryUser, Updated},
+    },
 };
 
 /// The user of this id.
@@ -112,6 +115,7 @@ async fn change(
 ) -> Result<DirectoryUser, ScimError> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    store::users::hold_for_record(&mut tx, &caller.directory.id, id).await?;
     let old = directory_users::find_locked(&mut tx, &caller.directory.id, id).await?;
     let old = old.ok_or_else(|| Fault::not_found(id))?;
     require_version(if_match, old.version)?;
@@ -145,6 +149,7 @@ async fn change(
 pub async fn delete(app: &App, caller: &Caller, id: &str, if_match: Option<&Versions>) -> Result<(), ScimError> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    store::users::hold_for_record(&mut tx, &caller.directory.id, id).await?;
     let record = directory_users::find_locked(&mut tx, &caller.directory.id, id).await?;
     let record = record.ok_or_else(|| Fault::not_found(id))?;
     require_version(if_match, record.version)?;

@@ -3,7 +3,8 @@
 mod access;
 
 pub use access::{
-    By, LastAdministrator, Opened, Opening, ShutOut, end_access, hold_administrators, open_again, remove, shut_out,
+    By, LastAdministrator, Opened, Opening, ShutOut, end_access, hold_administrator, hold_administrators, hold_for_record,
+    open_again, remove, shut_out,
 };
 
 use super::{
