@@ -1,7 +1,7 @@
 //! What a directory's record does to a local user: makes one, takes over one that is proven to be the same person, changes
 //! name and address, shuts out and lets in again. Rights are never among it (threats P3, P4).
 
-use super::{caller::Caller, error::ScimError, fault::Fault, trail::Effect};
+use super::{admission, caller::Caller, error::ScimError, fault::Fault, trail::Effect};
 use crate::{
     app::App,
     operator::may_be_pushed,
@@ -41,6 +41,7 @@ pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut Directo
         return Ok(Effect { adopted: Some(user.email.as_str().to_owned()), ..said });
     }
     let Some(email) = email else { return Ok(Effect::default()) };
+    let admitted = admission::judge(tx, caller, &email, now).await?;
     let user = User {
         id: secret::row_id(now),
         tenant_id: caller.directory.tenant_id.clone(),
@@ -55,7 +56,7 @@ pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut Directo
         created_at: now,
         updated_at: now,
     };
-    if !users::insert(&mut *tx, &user).await? {
+    if !users::insert(&mut *tx, &user, admitted).await? {
         return Err(taken(&user.email));
     }
     record.user_id = Some(user.id);

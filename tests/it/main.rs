@@ -72,6 +72,7 @@ mod passwords;
 mod profiles;
 mod protected_resource;
 mod provisioning;
+mod provisioning_made;
 mod publisher;
 mod pushed;
 mod readme;

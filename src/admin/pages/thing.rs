@@ -17,7 +17,11 @@ use crate::{
     app::App,
     apply::single::{self, Fault},
     error::PageError,
-    policy::finding::Finding,
+    policy::{
+        finding::Finding,
+        provisioning::{PUSHES_IN_VAIN, takes_pushed},
+    },
+    store,
 };
 
 /// The form of a thing: of a stored one (by what it is called in addresses) or a new one, with what was typed, what is wrong
@@ -63,8 +67,25 @@ impl<'a> Form<'a> {
         }
     }
 
+    /// Of a directory, or of the settings of an organisation that has one: whether it brings in nobody.
+    async fn pushes_in_vain(&self, app: &App) -> Result<bool, PageError> {
+        let tenant = &self.place.tenant;
+        let mode = tenant.provisioning;
+        Ok(!takes_pushed(mode)
+            && match self.place.key {
+                single::Noun::Directories => true,
+                single::Noun::Tenant => !store::directories::of_tenant(&app.db, &tenant.id).await?.is_empty(),
+                _ => false,
+            })
+    }
+
     /// What its administrator must not overlook.
     async fn notices(&self, app: &App) -> Result<Vec<String>, PageError> {
+        if self.pushes_in_vain(app).await? {
+            let mut text = PUSHES_IN_VAIN.to_owned();
+            text.get_mut(..1).map(str::make_ascii_uppercase);
+            return Ok(vec![format!("{text}.")]);
+        }
         let Some(name) = self.name.filter(|_| self.is_of_connection()) else { return Ok(Vec::new()) };
         let tenant = &self.place.tenant;
         let untested = trial::notice(app, tenant, name).await?.map(str::to_owned);
