@@ -9,10 +9,7 @@ use crate::{
     delivery::letter::Invitation,
     login,
     moment::span,
-    policy::{
-        email::Email,
-        identity::{self, Provisioning},
-    },
+    policy::{email::Email, identity, provisioning::takes_invites},
     seal::Sealer,
     secret,
     store::{
@@ -131,7 +128,7 @@ impl<'a> Desk<'a> {
         if wanted.name.is_some_and(|name| !identity::fits(name)) {
             return Err(InviteError::Name);
         }
-        if tenant.provisioning == Provisioning::Scim {
+        if !takes_invites(tenant.provisioning) {
             return Err(InviteError::Directory);
         }
         let teams = self.teams(tenant, wanted.teams).await?;
@@ -175,7 +172,7 @@ impl<'a> Desk<'a> {
         if !(60..=LONGEST).contains(&lifetime) {
             return Err(InviteError::Lifetime);
         }
-        if tenant.provisioning == Provisioning::Scim {
+        if !takes_invites(tenant.provisioning) {
             return Err(InviteError::Directory);
         }
         let mut tx = self.db.begin().await?;

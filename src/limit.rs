@@ -3,6 +3,7 @@
 //! synchronisation take the database from the others. Counted per node and in memory: a limit against floods need not be
 //! exact. What is refused must not fill the log instead ([`Floods`]).
 
+pub mod intake;
 pub mod tally;
 pub mod turns;
 
@@ -18,6 +19,7 @@ use governor::{
     clock::{Clock as _, DefaultClock},
 };
 
+use intake::Intake;
 use tally::Tally;
 use turns::Turns;
 
@@ -28,6 +30,11 @@ const STRAYS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 /// Large bodies that are read at a time, whoever sends them.
 const LARGE: usize = 4;
+/// Bytes of large bodies that are held while they are sent or wait to be read, whoever sends them: few beside what the four take
+/// that are read.
+const INTAKE: usize = 128 * 1024 * 1024;
+/// Those of one tenant: two of the largest bodies.
+const INTAKE_OF_EACH: usize = 32 * 1024 * 1024;
 /// Writes of many rows that are under way at a time, whoever asks for them.
 const HEAVY: usize = 2;
 /// Searches through many rows that are under way at a time, whoever asks: fewer than an embedded database has connections
@@ -50,6 +57,8 @@ pub struct Limits {
     pub strays: Limiter,
     /// Large bodies and answers while they are made of or into values, by tenant: it may have many directories.
     pub large: Turns,
+    /// What of large bodies has been sent, by tenant.
+    pub intake: Intake,
     /// Writes of many rows, by tenant.
     pub heavy: Turns,
     /// Searches through many rows, by tenant.
@@ -72,7 +81,21 @@ impl Limits {
         let (large, heavy, sizes) = (Turns::new(LARGE), Turns::new(HEAVY), Tally::default());
         let (searches, answers) = (Turns::new(SEARCHES), Turns::new(ANSWERS));
         let (strangers, strays, checks) = (Limiter::new(STRANGERS), Limiter::new(STRAYS), Limiter::new(CHECKS));
-        Self { sign_ins, pushes, strangers, strays, checks, large, heavy, searches, answers, sizes, floods: Floods::default() }
+        let intake = Intake::new(INTAKE, INTAKE_OF_EACH);
+        Self {
+            sign_ins,
+            pushes,
+            strangers,
+            strays,
+            checks,
+            large,
+            intake,
+            heavy,
+            searches,
+            answers,
+            sizes,
+            floods: Floods::default(),
+        }
     }
 
     /// Begins another round, of about a minute.

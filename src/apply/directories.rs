@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     moment::span,
-    policy::directory::{DirectorySettings, outcome},
+    policy::{
+        directory::{DirectorySettings, outcome},
+        provisioning::{PUSHES_IN_VAIN, takes_pushed},
+    },
     store::{
         connections,
         directories::{self, Directory},
@@ -113,6 +116,7 @@ impl Work<'_> {
         if old.as_ref() != Some(&new) {
             directories::save(&mut *self.tx, &new).await?;
         }
+        self.pushes_in_vain(tenant, &new);
         let retold = self.token(tenant, &new, file).await?;
         let name = format!("directory {}/{}", tenant.name, new.name);
         // Its groups may have been made something else already.
@@ -130,6 +134,13 @@ impl Work<'_> {
             None => self.plan.create(name, changes),
         }
         Ok(())
+    }
+
+    /// Says of a directory that its tenant takes only who is invited.
+    pub fn pushes_in_vain(&mut self, tenant: &Tenant, directory: &Directory) {
+        if directory.enabled && !takes_pushed(tenant.provisioning) {
+            self.plan.warn(format!("directory {}/{}: {PUSHES_IN_VAIN}", tenant.name, directory.name));
+        }
     }
 
     /// How a directory changes, with its token.

@@ -15,7 +15,7 @@ use crate::{
     store::{
         StoreError, clients,
         connections::{self, Connection},
-        domain_proofs, domains, principals,
+        directories, domain_proofs, domains, principals,
         tenants::{self, Tenant},
     },
 };
@@ -45,6 +45,12 @@ impl Work<'_> {
         let moved = self.domains(&new, file).await?;
         let name = format!("tenant {}", new.name);
         let changes = tenant_differs(old.as_ref(), Some(&new), moved);
+        for directory in directories::of_tenant(&mut *self.tx, &new.id).await? {
+            // Those that the file names are told of when it is their turn.
+            if file.directories.iter().all(|named| named.name != directory.name) {
+                self.pushes_in_vain(&new, &directory);
+            }
+        }
         match old {
             Some(_) => drop(self.plan.compare(name, changes)),
             None => self.plan.create(name, changes),

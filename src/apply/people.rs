@@ -8,6 +8,7 @@ use super::{
     plan::Change,
 };
 use crate::{
+    policy::provisioning::named,
     secret,
     store::{
         teams::{self, Team},
@@ -40,7 +41,7 @@ impl Work<'_> {
                 created_at: self.now,
                 updated_at: self.now,
             };
-            users::insert(&mut *self.tx, &user).await?;
+            users::insert(&mut *self.tx, &user, named()).await?;
             users::declare(&mut *self.tx, &user.id).await?;
             let has_password = user.password_hash.is_some();
             let pair = Pair::new(None, Some(&user)).field("name", |x| &x.name).field("email_proven", |x| x.email_proven);

@@ -9,7 +9,7 @@ use crate::{
     config::Settings,
     login,
     moment::Moment,
-    policy::email::Email,
+    policy::{email::Email, provisioning::named},
     seal::Sealer,
     store::{
         Db,
@@ -110,7 +110,7 @@ impl At<'_> {
             return Ok(());
         }
         match is_new {
-            true => drop(users::insert(&mut tx, &new).await.map_err(one)?),
+            true => drop(users::insert(&mut tx, &new, named()).await.map_err(one)?),
             false => drop(users::update(&mut tx, &new).await.map_err(one)?),
         }
         if platform {

@@ -174,13 +174,13 @@ impl Followed {
         let rules = Rules { email_trust: EmailTrust::Never, domains: &domains, provisioning, allowed: &allowed };
         let same_email = store::identities::with_email(db, &self.tenant.id, &self.invite.email, "").await?;
         match linking::decide_password(&known(&self.invite, true), same_email.as_ref(), &rules) {
-            Decision::Create { email, email_proven, invite, .. } => {
+            Decision::Create { email, email_proven, invite, admitted, .. } => {
                 let name = (!name.is_empty()).then(|| name.chars().take(NAME).collect());
                 let made = link::new_user(&self.tenant.id, email, email_proven, name.or_else(|| self.invite.name.clone()), now);
                 let user = User { password_hash: Some(password_hash), ..made };
                 let mut tx = db.begin().await?;
                 // Of two who follow one link at once, one gets neither user nor invite.
-                if !store::users::insert(&mut tx, &user).await?
+                if !store::users::insert(&mut tx, &user, admitted).await?
                     || !link::accepted(&mut tx, app, &self.tenant, invite.as_deref(), &user, address).await?
                 {
                     drop(tx);

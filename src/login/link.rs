@@ -92,13 +92,13 @@ impl Link<'_> {
                 tracing::info!(user = user_id, connection = connection.name, by, "identity linked");
                 Ok(store::users::find(db, &user_id).await?)
             }
-            Decision::Create { email, email_proven, record, invite } => {
+            Decision::Create { email, email_proven, record, invite, admitted } => {
                 let user =
                     new_user(&tenant.id, email, email_proven, identity.name.as_deref().map(|name| cut(name).to_owned()), now);
                 let mut tx = db.begin().await?;
                 let id = secret::row_id(now);
                 store::directory_links::be_alone(&mut tx, &connection.id, &identity.subject).await?;
-                let made = store::users::insert(&mut tx, &user).await?
+                let made = store::users::insert(&mut tx, &user, admitted).await?
                     && store::identities::insert(&mut tx, &id, &connection.id, &user.id, identity, now).await?
                     && !self.is_overtaken(&mut tx, &verdict.found).await?
                     && claimed(&mut tx, record.as_deref(), &user.id).await?

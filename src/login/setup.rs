@@ -19,6 +19,7 @@ use crate::{
         chosen_password::{self, LEAST},
         email::Email,
         identity::Provisioning,
+        provisioning::named,
     },
     secret,
     session::{SignedIn, Visit},
@@ -126,7 +127,7 @@ async fn make(
         return Err(gone());
     }
     tenants::save(&mut tx, &tenant).await?;
-    users::insert(&mut tx, &user).await?;
+    users::insert(&mut tx, &user, named()).await?;
     users::set_platform(&mut tx, &user.id, true, now).await?;
     tx.commit().await?;
     tracing::info!(tenant = tenant.name, user = user.id, "the first administrator was made");

@@ -8,6 +8,7 @@ use super::{
     allowed_domains::AllowedDomains,
     cause::Cause,
     identity::{EmailTrust, Identity, Provisioning},
+    provisioning::{Admitted, By, admit},
 };
 use crate::policy::email::Email;
 
@@ -89,7 +90,7 @@ pub enum Decision {
     /// Give the identity to this user and sign them in.
     Link { user_id: String, record: Option<String>, invite: Option<String> },
     /// Make a user with this address; whether somebody has vouched for it.
-    Create { email: Email, email_proven: bool, record: Option<String>, invite: Option<String> },
+    Create { email: Email, email_proven: bool, record: Option<String>, invite: Option<String>, admitted: Admitted },
     /// Refuse.
     Refuse(Refusal),
 }
@@ -233,17 +234,26 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
         Some(user) if !user.email_proven => Refuse(Refusal::LocalEmailUnproven),
         Some(user) if user.has_identity_here => Refuse(Refusal::AlreadyLinked),
         Some(user) => Link { user_id: user.user_id.clone(), record, invite: carried.map(|invite| invite.id.clone()) },
-        None => match (rules.provisioning, known.invite) {
-            (Provisioning::Scim, _) if record.is_none() => Refuse(Refusal::NotProvisioned),
-            (Provisioning::Invite, None) if record.is_none() => Refuse(Refusal::NotInvited),
-            (_, invite) => {
-                Create { email_proven: trusted || vouched(invite), email, record, invite: invite.map(|invite| invite.id.clone()) }
-            }
+        None => match admit(rules.provisioning, known.spoken_for(record.is_some())) {
+            Err(refusal) => Refuse(refusal),
+            Ok(admitted) => Create {
+                email_proven: trusted || vouched(known.invite),
+                email,
+                record,
+                invite: known.invite.map(|invite| invite.id.clone()),
+                admitted,
+            },
         },
     }
 }
 
 impl Known<'_> {
+    /// What speaks for whom nobody is yet.
+    fn spoken_for(&self, has_record: bool) -> By {
+        let invited = self.invite.is_some();
+        if has_record { By::Directory { invited } } else { By::Themselves { invited } }
+    }
+
     /// Whether a record with this identity's stable id says anything of its person. It does if it stands for nobody yet or for
     /// who signs in; standing for somebody else it says nothing of who has the identity or the address: a directory can write
     /// any id, and would keep out whom it likes.
@@ -269,12 +279,15 @@ pub fn decide_password(invite: &Invite, same_email: Option<&Candidate>, rules: &
     match same_email {
         Some(user) if !user.active => Decision::Refuse(Refusal::Deactivated),
         Some(_) => Decision::Refuse(Refusal::AddressTaken),
-        None if rules.provisioning == Provisioning::Scim => Decision::Refuse(Refusal::NotProvisioned),
-        None => Decision::Create {
-            email: invite.email.clone(),
-            email_proven: vouched(Some(invite)),
-            record: None,
-            invite: Some(invite.id.clone()),
+        None => match admit(rules.provisioning, By::Themselves { invited: true }) {
+            Err(refusal) => Decision::Refuse(refusal),
+            Ok(admitted) => Decision::Create {
+                email: invite.email.clone(),
+                email_proven: vouched(Some(invite)),
+                record: None,
+                invite: Some(invite.id.clone()),
+                admitted,
+            },
         },
     }
 }

@@ -47,7 +47,9 @@ fn made(email_proven: bool, record: Option<&str>, invite: Option<&str>) -> Decis
 }
 
 fn made_as(address: &str, email_proven: bool, record: Option<&str>, invite: Option<&str>) -> Decision {
-    Decision::Create { email: email(address), email_proven, record: record.map(Into::into), invite: invite.map(Into::into) }
+    let (record, invite) = (record.map(Into::into), invite.map(Into::into));
+    let admitted = crate::policy::provisioning::named();
+    Decision::Create { email: email(address), email_proven, record, invite, admitted }
 }
 
 fn link(record: Option<&str>, invite: Option<&str>) -> Decision {
@@ -100,7 +102,9 @@ fn the_table() {
         (Some(HERE), true, Verified, Scim, None, told(good()), good(), None, link(None, None)),
         // one without a user becomes one, if the address can be believed
         (Some(HERE), true, Verified, Scim, None, record(true, None), None, None, made(true, Some("r"), None)),
-        (Some(HERE), true, Verified, Invited, None, record(true, None), None, None, made(true, Some("r"), None)),
+        (Some(HERE), true, Verified, Invited, None, record(true, None), None, None, Refuse(Refusal::NotInvited)),
+        (Some(HERE), true, Verified, Invited, None, record(true, None), None, invite(HERE, false, true), made(true, Some("r"), Some("i"))),
+        (Some(HERE), true, Verified, Jit, None, record(true, None), None, None, made(true, Some("r"), None)),
         (Some(HERE), true, Verified, Scim, None, record(true, None), good(), None, link(Some("r"), None)),
         (Some(HERE), false, Verified, Scim, None, record(true, None), None, None, Refuse(Refusal::EmailUntrusted)),
         (None, true, Verified, Scim, None, record(true, None), None, None, Refuse(Refusal::NoEmail)),

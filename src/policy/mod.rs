@@ -1,6 +1,7 @@
 //! Who someone is and what they may do. Pure: every rule is a function of values, tested as a table.
 //!
 //! `identity` (what a connection says) → `linking` (which user that is) → `access` (may they pass, on this path, now).
+//! Who may become a user, on every path: `provisioning`.
 //! A foreign token: `trusted_issuer` (whose tokens), `token_reach` (and whose besides) → `claim_rules` (what they must say) → `mapping` (which mapping counts) →
 //! `principal` (who that is) → `role` (what they may do), and `site` for the services behind forward auth.
 //! Why a sign-in failed, and how to mend it: `cause`.
@@ -27,6 +28,7 @@ pub mod mapping;
 pub mod own_domain;
 pub mod place;
 pub mod principal;
+pub mod provisioning;
 pub mod role;
 pub mod saml;
 pub mod site;

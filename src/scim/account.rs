@@ -1,7 +1,7 @@
 //! What a directory's record does to a local user: makes one, takes over one that is proven to be the same person, changes
 //! name and address, shuts out and lets in again. Rights are never among it (threats P3, P4).
 
-use super::{caller::Caller, error::ScimError, fault::Fault, trail::Effect};
+use super::{admission, caller::Caller, error::ScimError, fault::Fault, trail::Effect};
 use crate::{
     app::App,
     operator::may_be_pushed,
@@ -18,21 +18,32 @@ use crate::{
     },
 };
 
-/// Makes the user of a new record, or finds whom it stands for. Without an address there is none yet.
+/// Makes the user of a new record, or finds whom it stands for. Without an address there is none yet. `said` is what the
+/// request says of `active`: where it says nothing, whoever is out stays out.
 ///
 /// # Errors
 /// 409 when the address is somebody's of whom nothing proves that they are the same; 400 for an address outside of the
-/// proven domains, if the directory asks for these.
-pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut DirectoryUser, now: i64) -> Result<Effect, ScimError> {
+/// proven domains, if the directory asks for these; 403 for who is not invited, if the tenant takes only those.
+pub async fn begin(
+    tx: &mut Tx,
+    app: &App,
+    caller: &Caller,
+    record: &mut DirectoryUser,
+    said: Option<bool>,
+    now: i64,
+) -> Result<Effect, ScimError> {
     let email = record.email();
     let proven = judge_address(tx, caller, email.as_ref()).await?;
     be_alone(tx, caller, record).await?;
     refuse_twins(tx, caller, record).await?;
-    if let Some(user) = same_person(tx, caller, record).await? {
+    if let Some(Known { user, made, locked }) = known(tx, caller, record).await? {
+        users::hold_administrator(tx, &user).await?;
         record.user_id = Some(user.id.clone());
         // Whom it may have made before is somebody else, and gone: this one does not go with it.
-        record.made_user = false;
+        record.made_user = made;
+        record.active = said.unwrap_or(record.active && user.active);
         let said = tell(tx, record, &user, Said { email, name: record.name(), proven }, now).await?;
+        let said = Effect { locked, ..said };
         tracing::info!(user = user.id, record = record.id, "a directory's record is a known user, by externalId");
         if !record.active {
             shut(tx, app, caller, record, "active: false", now).await?;
@@ -40,6 +51,7 @@ pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut Directo
         return Ok(Effect { adopted: Some(user.email.as_str().to_owned()), ..said });
     }
     let Some(email) = email else { return Ok(Effect::default()) };
+    let admitted = admission::judge(tx, caller, &email, now).await?;
     let user = User {
         id: secret::row_id(now),
         tenant_id: caller.directory.tenant_id.clone(),
@@ -54,7 +66,7 @@ pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut Directo
         created_at: now,
         updated_at: now,
     };
-    if !users::insert(&mut *tx, &user).await? {
+    if !users::insert(&mut *tx, &user, admitted).await? {
         return Err(taken(&user.email));
     }
     record.user_id = Some(user.id);
@@ -72,13 +84,16 @@ pub async fn follow(
     caller: &Caller,
     old: &DirectoryUser,
     record: &mut DirectoryUser,
+    said: Option<bool>,
     now: i64,
 ) -> Result<Effect, ScimError> {
-    let Some(user_id) = record.user_id.clone() else { return begin(tx, app, caller, record, now).await };
+    let Some(user_id) = record.user_id.clone() else { return begin(tx, app, caller, record, said, now).await };
     if record.external_id() != old.external_id() {
         be_alone(tx, caller, record).await?;
         refuse_twins(tx, caller, record).await?;
         refuse_others_id(tx, caller, record, &user_id).await?;
+        store::left_records::leave(tx, &record.id, true, now).await?;
+        admission::locked(tx, caller, record).await?;
     }
     let email = record.email().filter(|email| old.email().as_ref() != Some(email));
     let name = record.name().filter(|name| old.name().as_ref() != Some(name));
@@ -91,6 +106,26 @@ pub async fn follow(
     }
     let Some(user) = users::find(&mut *tx, &user_id).await? else { return Ok(Effect::default()) };
     tell(tx, record, &user, Said { email, name, proven }, now).await
+}
+
+/// A user who is here already, for whom a record stands from now on.
+struct Known {
+    user: User,
+    /// Whether they came to be by a record of this directory.
+    made: bool,
+    /// Whether an operator has shut them out, which is all that is known of them.
+    locked: bool,
+}
+
+/// Whom the record's `externalId` is known to be.
+async fn known(tx: &mut Tx, caller: &Caller, record: &DirectoryUser) -> Result<Option<Known>, ScimError> {
+    if let Some(user) = same_person(tx, caller, record).await? {
+        return Ok(Some(Known { user, made: false, locked: false }));
+    }
+    let Some(locked) = admission::locked(tx, caller, record).await? else { return Ok(None) };
+    may_push(tx, &locked.user_id).await?;
+    let user = users::find(tx, &locked.user_id).await?;
+    Ok(user.map(|user| Known { user, made: locked.made, locked: true }))
 }
 
 /// What a record says of its user.
@@ -139,13 +174,21 @@ async fn speaks(tx: &mut Tx, record: &DirectoryUser, user_id: &str) -> Result<bo
 }
 
 /// Lets the record's user be in or out as it says, whatever they were; once the record is written, since the way back asks
-/// all there are.
+/// all there are. In comes only of whom the request itself says so (`said`), and not whose title it changes.
 ///
 /// # Errors
 /// 409 for the last administrator.
-pub async fn agree(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser, now: i64) -> Result<(), ScimError> {
+pub async fn agree(
+    tx: &mut Tx,
+    app: &App,
+    caller: &Caller,
+    record: &DirectoryUser,
+    said: Option<bool>,
+    now: i64,
+) -> Result<(), ScimError> {
     match record.active {
-        true => open_again(tx, app, caller, record, now).await,
+        true if said == Some(true) => open_again(tx, app, caller, record, now).await,
+        true => Ok(()),
         false => shut(tx, app, caller, record, "active: false", now).await,
     }
 }

@@ -96,6 +96,12 @@ impl Caller {
         turn.ok_or_else(|| self.too_fast(app, AGAIN, what))
     }
 
+    /// What it is told for whom there is no room at the moment.
+    #[must_use]
+    pub fn crowded(&self, app: &App, how: &str) -> ScimError {
+        self.too_fast(app, AGAIN, how)
+    }
+
     fn too_fast(&self, app: &App, wait: i64, how: &str) -> ScimError {
         let whose = format!("directory {}/{}", self.tenant, self.directory.name);
         let muted = !app.limits.floods.is_first("pushes", &whose);

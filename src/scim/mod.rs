@@ -3,10 +3,12 @@
 //!
 //! A request goes through `caller` (which directory is it?) and `body` or `query` (what does it want?), is read by the pure
 //! files (`document`, `filter`, `patch`, `schema`), and lands, by `verb`, in `users` and `groups`, each of whose functions is one
-//! transaction; `bulk` does many of them at once; `account` says what becomes of local users, `listing` answers questions, `resource`
+//! transaction; `bulk` does many of them at once; `account` says what becomes of local users, `admission` whether
+//! there may be one, `listing` answers questions, `resource`
 //! writes what is returned, `answer` sends what of it is large, `error` everything else.
 
 mod account;
+mod admission;
 mod answer;
 pub mod body;
 mod bulk;

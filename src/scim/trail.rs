@@ -23,6 +23,8 @@ pub struct Effect {
     pub email: Option<(String, String)>,
     /// What they are called.
     pub name: Option<(Option<String>, String)>,
+    /// Whether they were known by nothing but an operator's lock, which holds.
+    pub locked: bool,
 }
 
 impl Effect {
@@ -32,6 +34,7 @@ impl Effect {
             (None, Some(address)) => changes.is("user_email", address.as_str()),
             (None, None) => changes,
         };
+        let changes = if self.locked { changes.is("shut_by", "operator") } else { changes };
         match &self.name {
             Some((was, is)) => changes.changed("user_name", was.as_deref(), is.as_str()),
             None => changes,
@@ -41,7 +44,7 @@ impl Effect {
 
 /// A new record: it made a user, or stands for one who was there, or for nobody yet.
 pub fn made(tx: &mut Tx, app: &App, caller: &Caller, record: &DirectoryUser, effect: &Effect, now: i64) {
-    let action = if record.user_id.is_some() && !record.made_user { Action::Link } else { Action::Create };
+    let action = if effect.adopted.is_some() { Action::Link } else { Action::Create };
     let changes = Changes::default()
         .is("directory", caller.directory.name.as_str())
         .is("record", record.id.as_str())
@@ -65,7 +68,7 @@ pub fn changed(
 ) {
     let mut changes = effect.told(differences(&old.resource, &record.resource));
     let action = match (&old.user_id, &record.user_id) {
-        (None, Some(_)) if record.made_user => Action::Create,
+        (None, Some(_)) if effect.adopted.is_none() => Action::Create,
         (None, Some(_)) => Action::Link,
         _ => Action::Update,
     };

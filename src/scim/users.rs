@@ -6,7 +6,10 @@ use super::{account, caller::Caller, error::ScimError, fault::Fault, patch, reso
 use crate::{
     app::App,
     secret,
-    store::directory_users::{self, DirectoryUser, Updated},
+    store::{
+        self,
+        directory_users::{self, DirectoryUser, Updated},
+    },
 };
 
 /// The user of this id.
@@ -25,12 +28,13 @@ pub async fn find(app: &App, caller: &Caller, id: &str) -> Result<DirectoryUser,
 pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<DirectoryUser, ScimError> {
     let now = app.clock.now();
     let mut resource = canonical_user(body)?;
+    let said = take_active(&mut resource);
     let mut record = DirectoryUser {
         id: secret::row_id(now),
         directory_id: caller.directory.id.clone(),
         user_id: None,
         made_user: false,
-        active: take_active(&mut resource).unwrap_or(true),
+        active: said.unwrap_or(true),
         resource,
         version: 1,
         created_at: now,
@@ -38,7 +42,7 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Director
     };
     caller.room(app).await?;
     let mut tx = app.db.begin().await?;
-    let effect = match account::begin(&mut tx, app, caller, &mut record, now).await {
+    let effect = match account::begin(&mut tx, app, caller, &mut record, said, now).await {
         Ok(effect) => effect,
         Err(e) => {
             // The address may belong to the very resource that is sent again: its name says so more plainly.
@@ -77,7 +81,7 @@ pub async fn replace(
     change(app, caller, id, if_match, |record| {
         record.resource = resource;
         record.active = active.unwrap_or(record.active);
-        Ok(())
+        Ok(active)
     })
     .await
 }
@@ -95,43 +99,45 @@ pub async fn patch(
 ) -> Result<DirectoryUser, ScimError> {
     let operations = patch::parse(body)?;
     change(app, caller, id, if_match, |record| {
-        record.resource.insert("active".to_owned(), record.active.into());
         patch::apply_user(&mut record.resource, &operations)?;
-        record.active = take_active(&mut record.resource).unwrap_or(record.active);
-        Ok(())
+        let active = take_active(&mut record.resource);
+        record.active = active.unwrap_or(record.active);
+        Ok(active)
     })
     .await
 }
 
+/// Changes it by `edit`, which says what the request says of `active`.
 async fn change(
     app: &App,
     caller: &Caller,
     id: &str,
     if_match: Option<&Versions>,
-    edit: impl FnOnce(&mut DirectoryUser) -> Result<(), Fault>,
+    edit: impl FnOnce(&mut DirectoryUser) -> Result<Option<bool>, Fault>,
 ) -> Result<DirectoryUser, ScimError> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    store::users::hold_for_record(&mut tx, &caller.directory.id, id).await?;
     let old = directory_users::find_locked(&mut tx, &caller.directory.id, id).await?;
     let old = old.ok_or_else(|| Fault::not_found(id))?;
     require_version(if_match, old.version)?;
     let mut record = DirectoryUser { updated_at: now, ..old.clone() };
-    edit(&mut record)?;
+    let said = edit(&mut record)?;
     if record.resource == old.resource && record.active == old.active {
         // It is how it was, and its user may not be: another record of theirs may be gone that had shut them out.
-        account::agree(&mut tx, app, caller, &old, now).await?;
+        account::agree(&mut tx, app, caller, &old, said, now).await?;
         tx.commit().await?;
         app.deliveries.nudge();
         return Ok(old);
     }
     let noted = tx.noted();
-    let effect = account::follow(&mut tx, app, caller, &old, &mut record, now).await?;
+    let effect = account::follow(&mut tx, app, caller, &old, &mut record, said, now).await?;
     match directory_users::update(&mut tx, &old, &record).await? {
         Updated::Done => {}
         Updated::Taken => return Err(name_taken(&record)),
         Updated::Stale => return Err(stale()),
     }
-    account::agree(&mut tx, app, caller, &record, now).await?;
+    account::agree(&mut tx, app, caller, &record, said, now).await?;
     trail::changed(&mut tx, app, caller, (&old, &record), &effect, noted, now);
     tx.commit().await?;
     app.deliveries.nudge();
@@ -145,12 +151,14 @@ async fn change(
 pub async fn delete(app: &App, caller: &Caller, id: &str, if_match: Option<&Versions>) -> Result<(), ScimError> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    store::users::hold_for_record(&mut tx, &caller.directory.id, id).await?;
     let record = directory_users::find_locked(&mut tx, &caller.directory.id, id).await?;
     let record = record.ok_or_else(|| Fault::not_found(id))?;
     require_version(if_match, record.version)?;
     let noted = tx.noted();
     account::end(&mut tx, app, caller, &record, now).await?;
     trail::deleted(&mut tx, app, caller, &record, noted, now);
+    store::left_records::leave(&mut tx, &record.id, false, now).await?;
     directory_users::delete(&mut tx, &record.directory_id, &record.id).await?;
     account::left_to_others(&mut tx, app, caller, &record, now).await?;
     tx.commit().await?;

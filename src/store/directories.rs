@@ -3,11 +3,14 @@
 use super::{
     db::{Result, StoreError},
     on::On,
-    read_json,
+    read_json, tenants,
     window::Window,
     write_json,
 };
-use crate::{params, policy::directory::DirectorySettings};
+use crate::{
+    params,
+    policy::{directory::DirectorySettings, identity::Provisioning},
+};
 
 /// A directory.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,6 +153,8 @@ pub struct Caller {
     pub tenant: String,
     /// Whether the tenant is enabled.
     pub tenant_enabled: bool,
+    /// How the tenant's users come to be.
+    pub provisioning: Provisioning,
     /// The token's row id.
     pub token_id: String,
     /// When the token ends.
@@ -177,6 +182,7 @@ struct CallerRow {
     directory: Stored,
     tenant_name: String,
     tenant_enabled: bool,
+    provisioning: String,
     token_id: String,
     expires_at: Option<i64>,
     last_used_at: Option<i64>,
@@ -188,7 +194,7 @@ struct CallerRow {
 /// # Errors
 /// As [`find`].
 pub async fn by_token(on: impl Into<On<'_>>, fingerprint: &str) -> Result<Option<Caller>> {
-    let sql = "SELECT d.*, t.name AS tenant_name, t.enabled AS tenant_enabled, k.id AS token_id, k.expires_at, k.last_used_at \
+    let sql = "SELECT d.*, t.name AS tenant_name, t.enabled AS tenant_enabled, t.provisioning, k.id AS token_id, k.expires_at, k.last_used_at \
                FROM directory_tokens k \
                JOIN directories d ON d.id = k.directory_id \
                JOIN tenants t ON t.id = d.tenant_id \
@@ -199,6 +205,7 @@ pub async fn by_token(on: impl Into<On<'_>>, fingerprint: &str) -> Result<Option
             directory: row.directory.try_into()?,
             tenant: row.tenant_name,
             tenant_enabled: row.tenant_enabled,
+            provisioning: tenants::provisioning(row.provisioning)?,
             token_id: row.token_id,
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,

@@ -2,6 +2,7 @@
 
 use super::{
     db::{Db, Result, StoreError, Tx},
+    left_records,
     on::On,
 };
 use crate::{
@@ -54,16 +55,17 @@ pub async fn be_alone(tx: &mut Tx, connection_id: &str, subject: &str) -> Result
 ///
 /// That a record is inactive keeps no administrator of the deployment out, and one that stands for nobody no administrator:
 /// those are shut out by `users::shut_out` alone, which asks whether they are the last. A user who was given something by
-/// hand is led to only under the id that they were made as: another would hand it to whom the directory names.
+/// hand is led to only under the id that they were made as: another would hand it to whom the directory names. Whom an operator
+/// has shut out is led to in any case, and so are those whose record is gone ([`left_records`]): to be refused.
 ///
 /// # Errors
 /// What the database says.
 pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &str) -> Result<Option<Record>> {
+    let mut on = on.into();
     let mut rows: Vec<Row> = on
-        .into()
         .all(
             "SELECT r.id, r.active,
-                    COALESCE(r.pinned = r.external_id, FALSE)
+                    COALESCE(r.pinned = r.external_id OR NOT u.active AND u.shut_by = 'operator', FALSE)
                       OR (r.made_user AND NOT COALESCE(u.admin OR u.platform OR u.declared, FALSE) AND u.password_hash IS NULL
                           AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id)
                           AND (COALESCE(r.made_as = r.external_id, FALSE)
@@ -87,7 +89,7 @@ pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &st
         .await?;
     match (rows.pop(), rows.pop()) {
         (Some(only), None) => only.read().map(Some),
-        _ => Ok(None),
+        _ => left_records::by_subject(on, connection_id, subject).await,
     }
 }
 

@@ -180,6 +180,16 @@ pub async fn by_email(on: impl Into<On<'_>>, tenant_id: &str, email: &Email) -> 
     on.into().optional::<Row>(sql, params![tenant_id, email.as_str()]).await?.map(Invite::try_from).transpose()
 }
 
+/// Whether an address has an invite that can still be accepted.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_open(on: impl Into<On<'_>>, tenant_id: &str, email: &Email, now: i64) -> Result<bool> {
+    let sql = "SELECT id FROM invites WHERE tenant_id = $1 AND email = $2 AND accepted_at IS NULL AND revoked_at IS NULL \
+               AND expires_at > $3";
+    Ok(on.into().optional::<(String,)>(sql, params![tenant_id, email.as_str(), now]).await?.is_some())
+}
+
 /// Those of a tenant, the newest first: at most `limit` after the one with the id `after`.
 ///
 /// # Errors

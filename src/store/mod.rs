@@ -33,6 +33,7 @@ pub mod guest_trials;
 pub mod identities;
 pub mod invites;
 pub mod keys;
+pub mod left_records;
 pub mod logins;
 pub mod logouts;
 mod long;

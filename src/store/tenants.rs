@@ -58,10 +58,8 @@ impl TryFrom<Stored> for Tenant {
     type Error = StoreError;
 
     fn try_from(row: Stored) -> Result<Self> {
-        let all = [Provisioning::Jit, Provisioning::Invite, Provisioning::Scim];
-        let provisioning = all.into_iter().find(|p| p.as_str() == row.provisioning);
         Ok(Self {
-            provisioning: provisioning.ok_or(StoreError::Corrupt("tenant provisioning", row.provisioning))?,
+            provisioning: provisioning(row.provisioning)?,
             id: row.id,
             name: row.name,
             display_name: row.display_name,
@@ -73,6 +71,12 @@ impl TryFrom<Stored> for Tenant {
             created_at: row.created_at,
         })
     }
+}
+
+/// The mode of this spelling.
+pub(super) fn provisioning(text: String) -> Result<Provisioning> {
+    let mut all = [Provisioning::Jit, Provisioning::Invite, Provisioning::Scim].into_iter();
+    all.find(|mode| mode.as_str() == text).ok_or(StoreError::Corrupt("tenant provisioning", text))
 }
 
 /// By row id.

@@ -3,7 +3,8 @@
 mod access;
 
 pub use access::{
-    By, LastAdministrator, Opened, Opening, ShutOut, end_access, hold_administrators, open_again, remove, shut_out,
+    By, LastAdministrator, Opened, Opening, ShutOut, end_access, hold_administrator, hold_administrators, hold_for_record,
+    open_again, remove, shut_out,
 };
 
 use super::{
@@ -12,7 +13,10 @@ use super::{
     personal_tokens,
     window::Window,
 };
-use crate::{params, policy::email::Email};
+use crate::{
+    params,
+    policy::{email::Email, provisioning::Admitted},
+};
 
 /// A local account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,11 +137,12 @@ pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Us
     rows.into_iter().map(User::try_from).collect()
 }
 
-/// Inserts a new user. `false`: the tenant has one with this address already, and nothing was changed.
+/// Inserts a new user, of whom it was asked whether they may become one. `false`: the tenant has one with this address
+/// already, and nothing was changed.
 ///
 /// # Errors
 /// What the database says.
-pub async fn insert(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
+pub async fn insert(on: impl Into<On<'_>>, user: &User, _: Admitted) -> Result<bool> {
     let sql = "INSERT INTO users (id, tenant_id, email, email_proven, name, password_hash, admin, active, shut_by, \
                  created_at, updated_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \

@@ -3,7 +3,7 @@
 use gatehouse::{
     apply::{self, File, Hashing, Options},
     params,
-    policy::email::Email,
+    policy::{email::Email, provisioning::named},
     seal::Sealer,
     store::{Db, clients, connections, connections::Connection, domains, tenants, users},
 };
@@ -157,7 +157,7 @@ async fn pruning_spares_whom_sign_ins_made(db: &Db) {
     let bob = user(db, "bob@acme.example").await.unwrap();
     for name in ["jit", "adopted"] {
         let email = Email::parse(&format!("{name}@acme.example")).unwrap();
-        assert!(users::insert(db, &users::User { id: name.into(), email, ..bob.clone() }).await.unwrap());
+        assert!(users::insert(db, &users::User { id: name.into(), email, ..bob.clone() }, named()).await.unwrap());
     }
     // Signing in over a provider does not take a user of the file out of its hands.
     let sql = "INSERT INTO identities (id, connection_id, issuer, subject, user_id, created_at, last_seen_at) \
@@ -257,7 +257,7 @@ async fn whoever_makes_somebody_unknown_an_administrator_is_told(db: &Db) {
     let tenant = tenants::find_by_name(db, "acme").await.unwrap().unwrap();
     for email in ["eve@acme.example", "dan@acme.example"] {
         let made = gatehouse::login::link::new_user(&tenant.id, Email::parse(email).unwrap(), true, None, 1);
-        assert!(users::insert(db, &made).await.unwrap());
+        assert!(users::insert(db, &made, named()).await.unwrap());
     }
     // Bob is the file's own, Dan no administrator, and Zoe is made by it.
     let file = FILE.replace(

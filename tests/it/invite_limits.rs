@@ -4,7 +4,7 @@
 use gatehouse::{
     invitation::{self, InviteError, Wanted},
     password::{PasswordError, Passwords},
-    policy::email::Email,
+    policy::{email::Email, provisioning::named},
     store::{identities, invites, tenants, users},
 };
 
@@ -91,7 +91,7 @@ async fn nobody_who_is_there_is_handed_over(backend: Backend) {
     let link = world.invite("grace@acme.example").await;
     // She came to be by another way after she was invited, and was shut out.
     let user = gatehouse::login::link::new_user(&tenant.id, Email::parse("grace@acme.example").unwrap(), true, None, 0);
-    assert!(users::insert(&world.app.db, &user).await.unwrap());
+    assert!(users::insert(&world.app.db, &user, named()).await.unwrap());
     assert!(world.shut_out(&user.id).await.is_some());
     refused(&world.with_password(&mut Browser::new(), &link, PASSWORD).await, 403, "is deactivated");
     world.person("idp|grace", "grace@acme.example");
@@ -274,7 +274,7 @@ async fn of_all_who_use_it_up_one_does(backend: Backend) {
     let tenant = world.tenant().await;
     let user = async |email: &str| {
         let user = gatehouse::login::link::new_user(&tenant.id, Email::parse(email).unwrap(), true, None, 0);
-        assert!(users::insert(&world.app.db, &user).await.unwrap());
+        assert!(users::insert(&world.app.db, &user, named()).await.unwrap());
         user.id
     };
     let (one, two) = (user("one@acme.example").await, user("two@acme.example").await);

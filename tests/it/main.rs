@@ -76,6 +76,7 @@ mod passwords;
 mod profiles;
 mod protected_resource;
 mod provisioning;
+mod provisioning_made;
 mod publisher;
 mod pushed;
 mod readme;

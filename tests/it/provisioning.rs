@@ -1,5 +1,5 @@
-//! Every path that could make a user, in every provisioning mode, for people who are invited or not and whom a directory
-//! knows or not: one table.
+//! Every sign-in that could make a user, in every provisioning mode, for people who are invited or not and whom a directory
+//! knows or not: one table. The paths without a sign-in are in `provisioning_made`.
 
 use gatehouse::{
     app::App,
@@ -159,6 +159,8 @@ async fn every_path_in_every_mode(backend: Backend) {
                 }
                 let answer = arrive(&sso, mode, path, &subject, &email).await;
                 let (expected, words) = match (there, mode, invited) {
+                    // A record is no invite: whoever pushes could write any.
+                    (Bare, "invite", false) => (false, "You have not been invited"),
                     (ById | Bare | ByEmail, _, _) | (_, "jit", _) | (_, "invite", true) => (true, ""),
                     (_, "invite", false) => (false, "You have not been invited"),
                     _ => (false, "has not been set up"),

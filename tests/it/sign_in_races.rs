@@ -2,7 +2,7 @@
 //! so that it happens each time.
 
 use gatehouse::{
-    policy::{directory::DirectorySettings, email::Email, identity::Identity},
+    policy::{directory::DirectorySettings, email::Email, identity::Identity, provisioning::named},
     secret,
     store::{connections, directory_links, identities, tenants, users},
 };
@@ -193,7 +193,7 @@ mod where_reads_wait {
             }
             let (email, now) = (Email::parse("ada@acme.example").unwrap(), sso.clock.now());
             let made = gatehouse::login::link::new_user(&connection.tenant_id, email, true, None, now);
-            assert!(users::insert(&mut tx, &made).await.unwrap());
+            assert!(users::insert(&mut tx, &made, named()).await.unwrap());
             let identity = Identity {
                 issuer: sso.idp.issuer().to_owned(),
                 subject: subject.to_owned(),

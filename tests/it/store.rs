@@ -9,6 +9,7 @@ use gatehouse::{
         connection::{ConnectionSettings, Protocol},
         email::Email,
         identity::Provisioning,
+        provisioning::named,
     },
     store::{
         Db, StoreError, clients,
@@ -180,10 +181,10 @@ async fn users_and_their_addresses(db: &Db) {
         tenants::save(db, t).await.unwrap();
     }
     let ada = user(&a, "Ada@Acme.Example");
-    assert!(users::insert(db, &ada).await.unwrap());
+    assert!(users::insert(db, &ada, named()).await.unwrap());
     let twin = User { id: "twin".into(), ..user(&a, "ada@acme.example") };
-    assert!(!users::insert(db, &twin).await.unwrap(), "one user an address");
-    assert!(users::insert(db, &user(&b, "ada@acme.example")).await.unwrap(), "another tenant's is another user");
+    assert!(!users::insert(db, &twin, named()).await.unwrap(), "one user an address");
+    assert!(users::insert(db, &user(&b, "ada@acme.example"), named()).await.unwrap(), "another tenant's is another user");
     assert_eq!(users::find_by_email(db, &a.id, &Email::parse("ADA@acme.example").unwrap()).await.unwrap(), Some(ada.clone()));
 
     let renamed = User { name: Some("Ada".into()), admin: true, updated_at: 2, ..ada.clone() };
@@ -200,7 +201,7 @@ async fn teams_and_members(db: &Db) {
     let t = tenant("t");
     tenants::save(db, &t).await.unwrap();
     for email in ["ada@acme.example", "bob@acme.example"] {
-        users::insert(db, &user(&t, email)).await.unwrap();
+        users::insert(db, &user(&t, email), named()).await.unwrap();
     }
     let (ada, bob) = (user(&t, "ada@acme.example").id, user(&t, "bob@acme.example").id);
     let sre = Team { id: "sre".into(), tenant_id: t.id.clone(), name: "SRE".into(), created_at: 1, group_id: None };
@@ -235,7 +236,7 @@ async fn what_cannot_be_read_is_an_error(db: &Db) {
     tenants::save(db, &t).await.unwrap();
     connections::save(db, &connection(&t, "c")).await.unwrap();
     clients::save(db, &client(&t, "app"), 1).await.unwrap();
-    users::insert(db, &user(&t, "ada@acme.example")).await.unwrap();
+    users::insert(db, &user(&t, "ada@acme.example"), named()).await.unwrap();
     for sql in ["UPDATE connections SET settings = '{'", "UPDATE clients SET settings = '3'", "UPDATE users SET email = 'ada'"] {
         db.execute(sql, params![]).await.unwrap();
     }

@@ -25,6 +25,7 @@ use crate::{
     error::PageError,
     invitation::{self, Desk, InviteError, Made, Wanted},
     moment::{Moment, seconds},
+    policy::provisioning::takes_invites,
     store::{self, invites::Invite, tenants::Tenant},
 };
 
@@ -68,7 +69,7 @@ pub async fn list(
     let more = invites.len() > PAGE;
     invites.truncate(PAGE);
     let path = path(&tenant);
-    let from_directory = tenant.provisioning == crate::policy::identity::Provisioning::Scim;
+    let from_directory = !takes_invites(tenant.provisioning);
     let page = Page {
         frame: &Frame::of_tenant(&app, &caller, &tenant, SECTION, "Invites"),
         failed: false,

@@ -18,8 +18,12 @@ use crate::{
     apply::single::{self, Fault},
     error::PageError,
     moment::Moment,
-    policy::finding::Finding,
+    policy::{
+        finding::Finding,
+        provisioning::{PUSHES_IN_VAIN, takes_pushed},
+    },
     provider_metadata::standing,
+    store,
 };
 
 /// The form of a thing: of a stored one (by what it is called in addresses) or a new one, with what was typed, what is wrong
@@ -73,8 +77,25 @@ impl<'a> Form<'a> {
         self.metadata().into_iter().chain(one).collect()
     }
 
+    /// Of a directory, or of the settings of an organisation that has one: whether it brings in nobody.
+    async fn pushes_in_vain(&self, app: &App) -> Result<bool, PageError> {
+        let tenant = &self.place.tenant;
+        let mode = tenant.provisioning;
+        Ok(!takes_pushed(mode)
+            && match self.place.key {
+                single::Noun::Directories => true,
+                single::Noun::Tenant => !store::directories::of_tenant(&app.db, &tenant.id).await?.is_empty(),
+                _ => false,
+            })
+    }
+
     /// What its administrator must not overlook.
     async fn notices(&self, app: &App) -> Result<Vec<Notice>, PageError> {
+        if self.pushes_in_vain(app).await? {
+            let mut text = PUSHES_IN_VAIN.to_owned();
+            text.get_mut(..1).map(str::make_ascii_uppercase);
+            return Ok(vec![format!("{text}.").into()]);
+        }
         let Some(name) = self.name.filter(|_| self.is_of_connection()) else { return Ok(Vec::new()) };
         let tenant = &self.place.tenant;
         let held = standing::waiting(&app.db, &tenant.id).await?.into_iter().find(|(held, _)| held == name);

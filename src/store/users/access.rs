@@ -75,7 +75,7 @@ pub struct LastAdministrator;
 /// # Errors
 /// The outer error is the database's; the inner one refuses, and nothing has changed.
 pub async fn shut_out(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Result<Option<Receipt>, LastAdministrator>> {
-    match shut(tx, out).await? {
+    match shut(tx, out, false).await? {
         Ok(Some(user)) => receipt(tx, out, user, Action::Deactivate).await.map(|receipt| Ok(Some(receipt))),
         Ok(None) => Ok(Ok(None)),
         Err(last) => Ok(Err(last)),
@@ -85,12 +85,44 @@ pub async fn shut_out(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Res
 /// Has others wait who take the rights or the access of an administrator at the same time, of the tenant or of the
 /// deployment, whose tenants may be several: of two, the second sees what the first did.
 ///
+/// Rows are locked in one order by whatever may take or give somebody's access, or else two would wait for each other on
+/// PostgreSQL: this first, then the records that directories have of them, then the user. Who comes with a record holds by
+/// [`hold_for_record`] before the record is locked.
+///
 /// # Errors
 /// What the database says.
 pub async fn hold_administrators(tx: &mut Tx, tenant_id: &str) -> Result<()> {
     tx.execute("UPDATE tenants SET name = name WHERE id = $1", params![tenant_id]).await?;
     tx.execute("UPDATE tenants SET name = name WHERE id = (SELECT MIN(id) FROM tenants)", params![]).await?;
     Ok(())
+}
+
+/// As [`hold_administrators`], if the user is one.
+///
+/// # Errors
+/// What the database says.
+pub async fn hold_administrator(tx: &mut Tx, user: &User) -> Result<()> {
+    if user.admin || user.platform { hold_administrators(tx, &user.tenant_id).await } else { Ok(()) }
+}
+
+/// The same of whom a directory's record stands for.
+///
+/// # Errors
+/// What the database says.
+pub async fn hold_for_record(tx: &mut Tx, directory_id: &str, record_id: &str) -> Result<()> {
+    let sql = "SELECT u.* FROM directory_users r JOIN users u ON u.id = r.user_id WHERE r.id = $1 AND r.directory_id = $2 \
+               AND (u.admin OR u.platform)";
+    match tx.optional::<Stored>(sql, params![record_id, directory_id]).await? {
+        Some(user) => hold_administrator(tx, &user.try_into()?).await,
+        None => Ok(()),
+    }
+}
+
+/// Locks the records that directories have of a user, who is about to go and would be locked before them.
+async fn hold_records(tx: &mut Tx, user_id: &str) -> Result<()> {
+    let mut s = Statement::new("SELECT id FROM directory_users WHERE user_id = ");
+    s.bind(user_id).push(" ORDER BY id").locked();
+    tx.select::<(String,)>(&s).await.map(|_| ())
 }
 
 /// The user, whom nobody else changes until the transaction ends. A condition of an UPDATE looks at other tables as they were
@@ -101,11 +133,14 @@ async fn find_locked(tx: &mut Tx, id: &str) -> Result<Option<User>> {
     tx.select::<Stored>(&s).await?.pop().map(User::try_from).transpose()
 }
 
-/// The flag alone; whom it was set for.
-async fn shut(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Result<Option<User>, LastAdministrator>> {
+/// The flag alone; whom it was set for. `removes`: the user goes afterwards.
+async fn shut(tx: &mut Tx, out: &ShutOut<'_>, removes: bool) -> Result<std::result::Result<Option<User>, LastAdministrator>> {
     let Some(user) = find(&mut *tx, out.user_id).await? else { return Ok(Ok(None)) };
-    if (user.admin || user.platform) && !out.force {
-        hold_administrators(tx, &user.tenant_id).await?;
+    if !out.force {
+        hold_administrator(tx, &user).await?;
+    }
+    if removes {
+        hold_records(tx, out.user_id).await?;
     }
     let Some(user) = find_locked(tx, out.user_id).await? else { return Ok(Ok(None)) };
     if !user.active {
@@ -136,7 +171,7 @@ async fn shut(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Result<Opti
 /// # Errors
 /// As [`shut_out`].
 pub async fn remove(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Result<Option<Receipt>, LastAdministrator>> {
-    let user = match shut(tx, out).await? {
+    let user = match shut(tx, out, true).await? {
         Ok(Some(user)) => Some(user),
         Ok(None) => find(&mut *tx, out.user_id).await?,
         Err(last) => return Ok(Err(last)),

@@ -1,6 +1,9 @@
 """scim2-tester: a whole round of what RFC 7643 and 7644 ask of a server, by an implementation that is not ours."""
 
+import os
 import secrets
+import subprocess
+from urllib.parse import urlsplit
 
 import pytest
 from httpx2 import Client
@@ -12,9 +15,23 @@ from conftest import Gatehouse, tenant
 TOKEN = secrets.token_hex(32)
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    gatehouse = Gatehouse(tmp_path_factory.mktemp("scim"), tenant(directories=[{"name": "tester", "token": TOKEN}]), GATEHOUSE_SCIM_RATE="1000")
+SUPERUSER = os.environ.get("GATEHOUSE_TEST_POSTGRES")
+
+
+def new_postgres_database():
+    name = f"interop_{secrets.token_hex(6)}"
+    subprocess.run(["psql", SUPERUSER, "-qc", f"CREATE DATABASE {name}"], check=True)
+    return urlsplit(SUPERUSER)._replace(path=f"/{name}").geturl()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def base(request, tmp_path_factory):
+    settings = {"GATEHOUSE_SCIM_RATE": "1000"}
+    if request.param == "postgres":
+        if not SUPERUSER:
+            pytest.skip("scripts/with-postgres starts one")
+        settings["GATEHOUSE_DATABASE_URL"] = new_postgres_database()
+    gatehouse = Gatehouse(tmp_path_factory.mktemp("scim"), tenant(directories=[{"name": "tester", "token": TOKEN}]), **settings)
     yield f"{gatehouse.url}/scim/v2"
     gatehouse.stop()
 

@@ -34,7 +34,7 @@ on_both!(
 );
 
 /// Whether somebody comes in; what they are told where not.
-async fn comes_in(sso: &Sso, subject: &str, email: &str) -> Result<Value, String> {
+pub async fn comes_in(sso: &Sso, subject: &str, email: &str) -> Result<Value, String> {
     sso.person(subject, email);
     let answer = sso.fresh().await;
     match answer.query("code") {
@@ -43,7 +43,7 @@ async fn comes_in(sso: &Sso, subject: &str, email: &str) -> Result<Value, String
     }
 }
 
-async fn is_deactivated(sso: &Sso, subject: &str, email: &str) -> bool {
+pub async fn is_deactivated(sso: &Sso, subject: &str, email: &str) -> bool {
     comes_in(sso, subject, email).await.is_err_and(|body| body.contains("is deactivated"))
 }
 
@@ -100,7 +100,7 @@ async fn a_bare_record_shuts_out_no_administrator(backend: Backend) {
     assert!(is_deactivated(&sso, "00u-kim", "kim@acme.example").await);
 }
 
-async fn made_by(app: &App, who: &Value) -> String {
+pub async fn made_by(app: &App, who: &Value) -> String {
     let sql = "SELECT user_id FROM directory_users WHERE id = $1";
     app.db.optional::<(String,)>(sql, params![who["id"].as_str().unwrap()]).await.unwrap().unwrap().0
 }
@@ -276,7 +276,7 @@ async fn who_was_adopted_does_not_go_with_the_record(backend: Backend) {
     assert!(user_of(&sso, "uma@acme.example").await.is_none());
 }
 
-async fn entries(sso: &Sso, action: &str) -> Vec<Value> {
+pub async fn entries(sso: &Sso, action: &str) -> Vec<Value> {
     let sql = "SELECT changes FROM audit WHERE via = 'scim' AND action = $1 ORDER BY seq";
     let rows = sso.app.db.all::<(String,)>(sql, params![action]).await.unwrap();
     rows.iter().map(|(changes,)| serde_json::from_str(changes).unwrap()).collect()

@@ -9,11 +9,15 @@ mod groups;
 mod groups_of_users;
 mod isolation;
 mod lists;
+mod locks;
 mod members;
+mod patches;
 mod properties;
 mod races;
+mod reactivation;
 mod searches;
 mod sizes;
+mod slow;
 mod statuses;
 mod users;
 

@@ -12,15 +12,15 @@ use crate::{on_both, world::Backend};
 on_both!(filters_mean_the_same_in_sql, operations_end_where_put_does);
 
 /// Numbers that look random and are the same each time.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    pub fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % sides
     }
 
-    fn of<T: Clone>(&mut self, some: &[T]) -> T {
+    pub fn of<T: Clone>(&mut self, some: &[T]) -> T {
         some[self.roll(some.len())].clone()
     }
 }

@@ -1,10 +1,17 @@
 //! Many at the same time: what must happen once happens once.
 
 use futures_util::future::join_all;
+use gatehouse::store::{
+    directory_users,
+    users::{self, By, ShutOut},
+};
 use serde_json::json;
 
-use super::{Scim, at, person};
-use crate::{on_both, world::Backend};
+use super::{Scim, accounts::user_of, at, person};
+use crate::{
+    on_both,
+    world::{Backend, World, actor},
+};
 
 on_both!(one_of_many_creations_wins, members_are_not_lost, changes_of_a_user_are_not_lost, two_last_administrators);
 
@@ -85,5 +92,78 @@ async fn two_last_administrators(backend: Backend) {
         let refusals = [&a, &b].iter().filter(|answer| answer.status == 409).count();
         assert_eq!(refusals, 1, "{a:?} {b:?}");
         assert_eq!(scim.world.sql("UPDATE users SET name = name WHERE admin AND active").await, 1);
+    }
+}
+
+/// Where rows are locked one by one, which SQLite does not know: each takes them in one order (`users::hold_administrators`), or
+/// two wait for each other until the database ends one of them.
+mod where_rows_are_locked {
+    use super::*;
+
+    async fn somebody_waits(world: &World) {
+        let waits = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while world.app.db.all::<(i64,)>(waits, &[]).await.unwrap() == [(0,)] {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// A directory changes its record of an administrator whom somebody else is about to take out.
+    async fn while_administrators_are_held(removes: bool, deletes: bool) {
+        let scim = Scim::new(Backend::Postgres).await;
+        let (kim, _ray) = (scim.user("kim@acme.example").await, scim.user("ray@acme.example").await);
+        scim.world.sql("UPDATE users SET admin = TRUE WHERE email IN ('kim@acme.example', 'ray@acme.example')").await;
+        let user = user_of(&scim.world, "kim@acme.example").await.unwrap();
+        let mut tx = scim.world.app.db.begin().await.unwrap();
+        users::hold_administrators(&mut tx, &user.tenant_id).await.unwrap();
+        let directory = async {
+            match deletes {
+                true => scim.delete(&at(&kim)).await,
+                false => scim.patch(&at(&kim), json!([{"op": "replace", "value": {"displayName": "K", "active": false}}])).await,
+            }
+        };
+        let operator = async {
+            somebody_waits(&scim.world).await;
+            let (by, actor, sealer, now) = (By::Operator, &actor(), &scim.world.app.sealer, scim.world.clock.now());
+            let out = ShutOut { user_id: &user.id, by, actor, cause: "x", force: false, sealer, now };
+            let done = match removes {
+                true => users::remove(&mut tx, &out).await,
+                false => users::shut_out(&mut tx, &out).await,
+            };
+            done.unwrap().unwrap().expect("they were in");
+            tx.commit().await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(directory, operator);
+        assert_eq!(answer.status, if deletes { 204 } else { 200 }, "{}", answer.body);
+    }
+
+    #[tokio::test]
+    async fn administrators_come_first() {
+        if crate::world::postgres().is_none() {
+            return;
+        }
+        for (removes, deletes) in [(false, false), (true, false), (false, true), (true, true)] {
+            while_administrators_are_held(removes, deletes).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn records_come_before_their_users() {
+        if crate::world::postgres().is_none() {
+            return;
+        }
+        let scim = Scim::new(Backend::Postgres).await;
+        let kim = scim.user("kim@acme.example").await;
+        let user = user_of(&scim.world, "kim@acme.example").await.unwrap();
+        let mut tx = scim.world.app.db.begin().await.unwrap();
+        let record = directory_users::find_locked(&mut tx, &scim.row.id, kim["id"].as_str().unwrap()).await.unwrap();
+        assert!(record.is_some());
+        let directory = async {
+            somebody_waits(&scim.world).await;
+            let sql = "UPDATE users SET name = 'K' WHERE id = $1";
+            tx.execute(sql, gatehouse::params![&user.id]).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        let (receipt, ()) = tokio::join!(scim.world.remove(&user.id), directory);
+        assert!(receipt.is_some());
     }
 }

@@ -1,0 +1,93 @@
+//! What records of directories were called that are gone, while their users are still there: an operator's lock on such a user
+//! holds for whoever comes under the same `externalId`. Else a directory would take the record away and bring the person in
+//! anew, by another address.
+
+use super::{
+    db::{Result, StoreError, Tx},
+    on::On,
+};
+use crate::{
+    params,
+    policy::{
+        email::Email,
+        linking::{Candidate, Record},
+    },
+};
+
+/// Whom an operator has shut out, and whom a directory calls, or has called, by some `externalId`.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Locked {
+    /// The user.
+    pub user_id: String,
+    /// Whether it is the same directory, whose record is gone.
+    pub is_own: bool,
+    /// Whether they came to be by that record, under this very id.
+    pub made: bool,
+}
+
+/// Remembers what a record is called that is about to go, or with `changes` to be called otherwise: of a user who is shut out
+/// then, for any other stays the directory's own. The first hundred of a user count, so that nobody fills the database, or
+/// drives out what the person was called first.
+///
+/// # Errors
+/// What the database says.
+pub async fn leave(tx: &mut Tx, record_id: &str, changes: bool, now: i64) -> Result<()> {
+    let sql = "INSERT INTO left_records (directory_id, external_id, user_id, made, left_at) \
+               SELECT r.directory_id, r.external_id, r.user_id, r.made_user AND COALESCE(r.made_as = r.external_id, FALSE), $3 \
+               FROM directory_users r JOIN users u ON u.id = r.user_id \
+               WHERE r.id = $1 AND COALESCE(r.external_id, '') <> '' \
+                 AND (NOT $2 OR NOT u.active AND COALESCE(u.shut_by, '') = 'operator') \
+                 AND (SELECT COUNT(*) FROM left_records l WHERE l.user_id = r.user_id) < 100 \
+               ON CONFLICT (directory_id, external_id, user_id) DO UPDATE SET made = excluded.made";
+    tx.execute(sql, params![record_id, changes, now]).await.map(|_| ())
+}
+
+/// Whom an operator has shut out under the `externalId` that a record of the directory gets now: the directory's own first.
+/// From now on it is this record's.
+///
+/// # Errors
+/// What the database says.
+pub async fn met(tx: &mut Tx, directory_id: &str, connection_id: Option<&str>, external_id: &str) -> Result<Vec<Locked>> {
+    let sql = "SELECT k.user_id, k.is_own, k.made FROM \
+                 (SELECT l.user_id, l.directory_id = $1 AS is_own, l.made FROM left_records l \
+                  WHERE l.external_id = $3 AND l.directory_id IN (SELECT id FROM directories WHERE id = $1 OR connection_id = $2) \
+                  UNION ALL \
+                  SELECT r.user_id, FALSE, FALSE FROM directory_users r \
+                  WHERE r.external_id = $3 AND r.directory_id IN (SELECT id FROM directories WHERE id = $1 OR connection_id = $2)) k \
+               JOIN users u ON u.id = k.user_id \
+               WHERE NOT u.active AND u.shut_by = 'operator' ORDER BY k.is_own DESC, k.user_id";
+    let locked = tx.all::<Locked>(sql, params![directory_id, connection_id, external_id]).await?;
+    let sql = "DELETE FROM left_records WHERE directory_id = $1 AND external_id = $2";
+    tx.execute(sql, params![directory_id, external_id]).await?;
+    Ok(locked)
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    email: String,
+    email_proven: bool,
+}
+
+/// The same of who signs in as `subject`, in all directories of a connection: a record that leads to nobody but them.
+///
+/// # Errors
+/// What the database says.
+pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &str) -> Result<Option<Record>> {
+    let sql = "SELECT u.id, u.email, u.email_proven FROM users u WHERE NOT u.active AND u.shut_by = 'operator' AND u.id IN \
+                 (SELECT l.user_id FROM directories d JOIN left_records l ON l.directory_id = d.id AND l.external_id = $2 \
+                  WHERE d.connection_id = $1 \
+                  UNION \
+                  SELECT r.user_id FROM directories d JOIN directory_users r ON r.directory_id = d.id AND r.external_id = $2 \
+                  WHERE d.connection_id = $1) \
+               ORDER BY u.id LIMIT 1";
+    let Some(row) = on.into().optional::<Row>(sql, params![connection_id, subject]).await? else { return Ok(None) };
+    let user = Candidate {
+        email: Email::parse(&row.email).ok_or(StoreError::Corrupt("user e-mail address", row.email))?,
+        user_id: row.id.clone(),
+        active: false,
+        email_proven: row.email_proven,
+        has_identity_here: false,
+    };
+    Ok(Some(Record { id: row.id, active: true, leads: true, user: Some(user) }))
+}

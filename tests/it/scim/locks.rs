@@ -1,0 +1,187 @@
+//! An operator's lock on a user whom a directory has brought in, and who has never signed in: nothing but the directory's records
+//! says who they are, and the directory may take those away and make others (threats P3, P7).
+
+use gatehouse::{
+    policy::directory::DirectorySettings,
+    store::users::{self, Opened},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Pusher,
+    accounts::{known_as, user_of, with_provider},
+    adoption::{comes_in, entries, is_deactivated, made_by},
+    at, pusher, refused,
+};
+use crate::{on_both, sso::Sso, world::Backend};
+
+on_both!(
+    who_is_brought_in_again_meets_the_lock,
+    an_id_that_was_left_meets_it_too,
+    another_directory_meets_it,
+    who_comes_by_themselves_meets_it,
+    what_was_first_is_remembered,
+    who_is_locked_by_nobody_is_made_anew,
+);
+
+fn becomes(id: &str) -> Value {
+    json!([{"op": "replace", "path": "externalId", "value": id}])
+}
+
+/// Somebody whom the directory has made, and an operator has shut out: their record, and the user.
+async fn locked(sso: &Sso, directory: &Pusher, name: &str) -> (Value, String) {
+    let email = format!("{name}@acme.example");
+    let record = directory.made("/Users", &known_as(&email, &format!("00u-{name}"))).await;
+    let user = user_of(sso, &email).await.unwrap().id;
+    assert!(sso.shut_out(&user).await.is_some());
+    (record, user)
+}
+
+async fn is_out(sso: &Sso, user: &str) -> bool {
+    !users::find(&sso.app.db, user).await.unwrap().unwrap().active
+}
+
+/// By the same externalId and another address: that was somebody else, who was let in.
+async fn who_is_brought_in_again_meets_the_lock(backend: Backend) {
+    let (sso, okta) = with_provider(backend).await;
+    let plain = pusher(&sso.world, "acme", "plain", DirectorySettings::default(), None).await;
+    for (directory, name) in [(&okta, "kim"), (&plain, "ray")] {
+        let (record, user) = locked(&sso, directory, name).await;
+        for round in 0..3 {
+            let last = if round == 0 { record.clone() } else { directory.get("/Users").await.json()["Resources"][0].clone() };
+            assert_eq!(directory.delete(&at(&last)).await.status, 204);
+            let email = format!("{name}{round}@acme.example");
+            let again = directory.made("/Users", &known_as(&email, &format!("00u-{name}"))).await;
+            assert_eq!(made_by(&sso.app, &again).await, user, "{name}");
+            assert!(user_of(&sso, &email).await.is_none(), "nobody new comes to be");
+            for active in [false, true] {
+                let answer = directory.patch(&at(&again), json!([{"op": "replace", "value": {"active": active}}])).await;
+                assert_eq!(answer.status, 200, "{}", answer.body);
+                assert!(is_out(&sso, &user).await, "{name}");
+            }
+        }
+        let links = entries(&sso, "link").await;
+        let link = links.last().expect("an operator reads why they are out");
+        assert_eq!((&link["shut_by"]["is"], &link["user"]["is"]), (&json!("operator"), &json!(user)));
+    }
+    assert!(is_deactivated(&sso, "00u-kim", "kim9@acme.example").await);
+    // Honestly: somebody else is somebody else, and once the operator has opened, the person comes in as who they were.
+    let other = okta.made("/Users", &known_as("other@acme.example", "00u-other")).await;
+    assert!(user_of(&sso, "other@acme.example").await.unwrap().active);
+    assert_eq!(okta.delete(&at(&other)).await.status, 204);
+    let kim = user_of(&sso, "kim@acme.example").await.unwrap();
+    assert_eq!(sso.open_again(&kim.id).await, Opened::Open);
+    assert!(comes_in(&sso, "00u-kim", "kim9@elsewhere.example").await.is_ok());
+    let kims = okta.get("/Users").await.json()["Resources"][0].clone();
+    assert_eq!(made_by(&sso.app, &kims).await, kim.id);
+    assert!(user_of(&sso, "kim9@elsewhere.example").await.is_none());
+}
+
+/// Renaming the record frees the id for another as deleting it does.
+async fn an_id_that_was_left_meets_it_too(backend: Backend) {
+    let (sso, directory) = with_provider(backend).await;
+    let (record, user) = locked(&sso, &directory, "kim").await;
+    assert_eq!(directory.patch(&at(&record), becomes("zz")).await.status, 200);
+    refused(&directory.post("/Users", &known_as("kim2@acme.example", "00u-kim")).await, 409, Some("uniqueness"));
+    let other = directory.made("/Users", &known_as("other@acme.example", "00u-other")).await;
+    let answer = directory.patch(&at(&other), becomes("00u-kim")).await;
+    refused(&answer, 409, Some("uniqueness"));
+    assert!(answer.body.contains("an operator has shut out"), "{}", answer.body);
+    refused(&directory.put(&at(&other), &known_as("other@acme.example", "00u-kim")).await, 409, Some("uniqueness"));
+    let bare = directory.made("/Users", &json!({"userName": "bare"})).await;
+    refused(&directory.patch(&at(&bare), becomes("00u-kim")).await, 409, Some("uniqueness"));
+    assert!(is_deactivated(&sso, "00u-kim", "kim2@acme.example").await);
+    // Honestly: what is theirs they may have back, and once they are let in, an id that is nobody's is anybody's.
+    assert_eq!(directory.patch(&at(&record), becomes("00u-kim")).await.status, 200);
+    assert_eq!(directory.patch(&at(&record), becomes("zz")).await.status, 200);
+    assert_eq!(sso.open_again(&user).await, Opened::Open);
+    assert_eq!(directory.patch(&at(&other), becomes("00u-kim")).await.status, 200);
+    assert!(sso.shut_out(&user).await.is_some());
+    assert_eq!(directory.patch(&at(&other), json!([{"op": "add", "path": "title", "value": "x"}])).await.status, 200);
+    assert_eq!(directory.delete(&at(&other)).await.status, 204);
+    directory.made("/Users", &known_as("other@acme.example", "00u-kim")).await;
+    assert!(user_of(&sso, "other@acme.example").await.unwrap().active, "whose it was last counts");
+}
+
+/// Two records of one subject name nobody, and an address decided.
+async fn another_directory_meets_it(backend: Backend) {
+    let (sso, okta) = with_provider(backend).await;
+    let second = pusher(&sso.world, "acme", "second", DirectorySettings::default(), okta.row.connection_id.as_deref()).await;
+    let (record, user) = locked(&sso, &okta, "kim").await;
+    for there in [true, false] {
+        if !there {
+            assert_eq!(okta.delete(&at(&record)).await.status, 204);
+        }
+        refused(&second.post("/Users", &known_as("kim2@acme.example", "00u-kim")).await, 409, Some("uniqueness"));
+        assert!(user_of(&sso, "kim2@acme.example").await.is_none());
+    }
+    // One that was there before the lock lets nobody in past it.
+    sso.open_again(&user).await;
+    let twin = second.made("/Users", &known_as("kim2@acme.example", "00u-kim")).await;
+    sso.shut_out(&user).await;
+    okta.made("/Users", &known_as("kim3@acme.example", "00u-kim")).await;
+    assert!(is_deactivated(&sso, "00u-kim", "kim2@acme.example").await);
+    // Honestly: a directory of no connection, or of another, has ids of its own.
+    assert_eq!(second.delete(&at(&twin)).await.status, 204);
+    let plain = pusher(&sso.world, "acme", "plain", DirectorySettings::default(), None).await;
+    plain.made("/Users", &known_as("kim4@acme.example", "00u-kim")).await;
+    assert!(user_of(&sso, "kim4@acme.example").await.unwrap().active);
+}
+
+async fn who_comes_by_themselves_meets_it(backend: Backend) {
+    let (sso, directory) = with_provider(backend).await;
+    let (record, _) = locked(&sso, &directory, "kim").await;
+    assert_eq!(directory.delete(&at(&record)).await.status, 204);
+    assert!(is_deactivated(&sso, "00u-kim", "new@acme.example").await);
+    assert!(user_of(&sso, "new@acme.example").await.is_none());
+    // Also where the record is there, and the id it has now is not the one that something was given to.
+    let (record, user) = locked(&sso, &directory, "ray").await;
+    sso.sql("UPDATE directory_users SET made_as = 'another' WHERE external_id = '00u-ray'").await;
+    let give = "INSERT INTO teams (id, tenant_id, name, created_at) SELECT 't', tenant_id, 't', 1 FROM users WHERE email = 'ray@acme.example'";
+    sso.sql(give).await;
+    sso.sql("INSERT INTO team_members (team_id, user_id) SELECT 't', id FROM users WHERE email = 'ray@acme.example'").await;
+    assert!(is_deactivated(&sso, "00u-ray", "ray2@acme.example").await);
+    assert_eq!(directory.delete(&at(&record)).await.status, 204);
+    assert!(is_deactivated(&sso, "00u-ray", "ray2@acme.example").await);
+    // Brought in again and opened, the id still leads nobody to what was given to another.
+    directory.made("/Users", &known_as("ray3@acme.example", "00u-ray")).await;
+    assert_eq!(sso.open_again(&user).await, Opened::Open);
+    assert!(comes_in(&sso, "00u-ray", "ray4@acme.example").await.is_ok());
+    assert_ne!(user_of(&sso, "ray4@acme.example").await.unwrap().id, user);
+    // Honestly: who has the identity is in, whatever a directory has called somebody else.
+    assert!(comes_in(&sso, "00u-eve", "eve2@acme.example").await.is_ok());
+    let (record, _) = locked(&sso, &directory, "pat").await;
+    sso.sql("UPDATE directory_users SET external_id = '00u-eve' WHERE external_id = '00u-pat'").await;
+    assert!(comes_in(&sso, "00u-eve", "eve2@acme.example").await.is_ok());
+    assert_eq!(directory.delete(&at(&record)).await.status, 204);
+    assert!(comes_in(&sso, "00u-eve", "eve2@acme.example").await.is_ok());
+}
+
+/// Whoever can rename a record could drive out what the person is called at the provider, and fill the database.
+async fn what_was_first_is_remembered(backend: Backend) {
+    let (sso, directory) = with_provider(backend).await;
+    let (record, _) = locked(&sso, &directory, "kim").await;
+    for n in 0..110 {
+        assert_eq!(directory.patch(&at(&record), becomes(&format!("x{n}"))).await.status, 200);
+    }
+    assert_eq!(sso.app.db.all::<(i64,)>("SELECT COUNT(*) FROM left_records", &[]).await.unwrap(), [(100,)]);
+    refused(&directory.post("/Users", &known_as("kim2@acme.example", "00u-kim")).await, 409, Some("uniqueness"));
+    assert!(is_deactivated(&sso, "00u-kim", "kim2@acme.example").await);
+}
+
+async fn who_is_locked_by_nobody_is_made_anew(backend: Backend) {
+    let (sso, directory) = with_provider(backend).await;
+    for shut in [false, true] {
+        let record = directory.made("/Users", &known_as("kim@acme.example", "00u-kim")).await;
+        let user = made_by(&sso.app, &record).await;
+        if shut {
+            directory.patch(&at(&record), json!([{"op": "replace", "value": {"active": false}}])).await;
+        }
+        assert_eq!(directory.delete(&at(&record)).await.status, 204);
+        assert!(users::find(&sso.app.db, &user).await.unwrap().is_none());
+        let again = directory.made("/Users", &known_as("kim2@acme.example", "00u-kim")).await;
+        assert!(user_of(&sso, "kim2@acme.example").await.unwrap().active);
+        assert_eq!(directory.delete(&at(&again)).await.status, 204);
+    }
+    assert!(sso.app.db.all::<(i64,)>("SELECT COUNT(*) FROM left_records", &[]).await.unwrap() == [(0,)]);
+}
