@@ -124,6 +124,16 @@ pub async fn not_invited(stage: &Stage, name: &str) -> Found {
     Found::Page(page)
 }
 
+pub async fn email_domain(stage: &Stage, name: &str) -> Found {
+    let open_to = async |domain: &str| {
+        let connection = format!("email_trust: verified, allowed_domains: [{domain}], {}", oidc(stage.idp.issuer(), ""));
+        stage.set(name, &connection, "").await
+    };
+    let page = open_to("elsewhere.example").await.fresh().await;
+    open_to("acme.example").await.signs_in().await;
+    Found::Page(page)
+}
+
 pub async fn not_provisioned(stage: &Stage, name: &str) -> Found {
     let set = stage.oidc(name, "", "  provisioning: scim").await;
     let page = set.fresh().await;

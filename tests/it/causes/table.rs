@@ -279,6 +279,7 @@ pub fn scenes(cause: Cause) -> Vec<Scene> {
             saml(|m| m.attributes.retain(|(name, _)| name != "email"), &["no e-mail address", "\"Email claim\""]),
         ],
         Cause::EmailUnusable => vec![oidc(|k, _| claim(k, "email", json!("Ada <ada@acme.example>")), &["local@domain", "\"Email claim\""])],
+        Cause::EmailDomain => vec![own(|s, n| Box::pin(people::email_domain(s, n)), &["none of the domains", "\"Allowed domains\""])],
         Cause::EmailUnproven => vec![
             oidc(|k, _| claim(k, "email_verified", json!(false)), &["email_verified", "\"When the e-mail address links to a user\""]),
             saml(|m| m.attribute("email", &["ada@elsewhere.example"]), &["\"When the e-mail address links to a user\"", "Domains"]),
