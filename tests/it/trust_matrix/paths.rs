@@ -39,7 +39,8 @@ impl Row<'_> {
             }
             "exchange" => by_status(&self.exchange(node).await),
             "jwt-bearer" => {
-                let form = [("grant_type", JWT_BEARER), ("assertion", &self.foreign)];
+                let for_us = self.token("idp", json!({"aud": self.world.url, "repository": "acme/api"}));
+                let form = [("grant_type", JWT_BEARER), ("assertion", &for_us)];
                 by_status(&self.ask(node, "ci", &form).await)
             }
             "credentials" => by_status(&self.credentials(node).await),

@@ -119,7 +119,7 @@ impl Builder<'_> {
     async fn issuer(&self, name: &str, iss: &str, change: impl FnOnce(&mut IssuerSettings)) -> TrustedIssuer {
         let mut settings = IssuerSettings {
             issuer: Some(iss.to_owned()),
-            audience: vec![API.to_owned()],
+            audience: vec![API.to_owned(), self.world.url.clone()],
             jwks: Some(json!({"keys": key(0).public()})),
             ..IssuerSettings::default()
         };
