@@ -107,7 +107,7 @@ impl Asker {
         if let Some(known) = tenant_tokens::by_fingerprint(&app.db, &fingerprint).await? {
             return Self::service(app, known, address).await;
         }
-        let (_, user) = bearer::administrator(app, headers).await?;
+        let (_, user) = bearer::administrator(app, token).await?;
         let id = user.id.clone();
         let operator = Operator::new(app, Some(user), Via::Api).await?;
         let operator = operator.ok_or_else(|| bearer::forbidden("only an administrator of the tenant may ask this", &id))?;

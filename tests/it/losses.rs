@@ -50,7 +50,7 @@ impl Api {
     async fn new(backend: Backend) -> Self {
         let world = World::with(backend, STATE, &[]).await;
         world.sql("UPDATE users SET platform = TRUE WHERE email = 'ada@acme.example'").await;
-        let url = world.authorize_url("web", &[]);
+        let url = world.admin_url("web");
         let answer = world.sign_in(&mut Browser::new(), &url, "ada@acme.example", "correct horse battery").await;
         let token = world.redeem("web", &answer.query("code").unwrap()).await.json();
         let token = text(&token, "access_token").to_owned();

@@ -33,7 +33,7 @@ impl Row<'_> {
             "own-check" => check(node, &self.own).await,
             "explain" => {
                 let url = format!("{node}/api/v1/access/explain");
-                let (header, value) = bearer(&self.own);
+                let (header, value) = bearer(&self.whole);
                 let answer = Browser::new().post_json(&url, &[(header, &value)], &json!({"token": self.foreign})).await;
                 if answer.status == 200 && answer.json()["allowed"] == json!(true) { "yes" } else { refused(&answer) }
             }
