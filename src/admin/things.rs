@@ -195,7 +195,7 @@ async fn unchanged(
 /// A directory's token that a body gives has no end: a token that has one makes it at the directory's own address, where it
 /// is given an end too.
 fn outlasts_nobody(asker: &Asker, noun: Noun, body: &Value) -> Result<(), ApiError> {
-    if noun == Noun::Directories && body["token"].is_string() && asker.end().is_some() {
+    if noun == Noun::Directories && body["token"].is_string() && asker.reach().end().is_some() {
         return Err(outreached(asker, None));
     }
     Ok(())
@@ -215,10 +215,10 @@ async fn may_touch(tx: &mut Tx, asker: &Asker, tenant: &Tenant, noun: Noun, name
             };
             user.map_or(Ok(()), |user| require_may(asker, &user))
         }
-        Noun::ServiceTokens => match tenant_tokens::find_by_name(&mut *tx, &tenant.id, name).await? {
-            Some(token) if !asker.may_hand_out(&token.scopes, token.expires_at) => Err(outreached(asker, token.expires_at)),
-            _ => Ok(()),
-        },
+        Noun::ServiceTokens => {
+            let further = asker.reach().outreached_by(tx, &tenant.id, name).await?;
+            further.map_or(Ok(()), |token| Err(outreached(asker, token.expires_at)))
+        }
         Noun::Clients if asker.is_limited() => match clients::find(&mut *tx, name).await? {
             Some(client) if client.tenant_id == tenant.id && client.settings.admin_api => {
                 let why = "the tokens of this application open the admin API: only a token with the scope admin may touch it";
