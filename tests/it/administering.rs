@@ -20,6 +20,7 @@ on_both!(
     a_token_that_administers_opens_nothing_else,
     who_gets_a_token_that_administers,
     who_invites_into_teams_may_change_them,
+    who_writes_group_rules_may_write_what_they_name,
     names_have_an_end,
 );
 
@@ -364,6 +365,44 @@ async fn who_invites_into_teams_may_change_them(backend: Backend) {
     assert_eq!(ask(&world, &invites, "POST", "invites", body("a@acme.example", &[])).await.status, 201);
     assert_eq!(ask(&world, &both, "POST", "invites", body("b@acme.example", &["sre"])).await.status, 201);
     assert_eq!(ask(&world, CI, "POST", "invites", body("c@acme.example", &["sre"])).await.status, 201);
+}
+
+/// A rule puts people into a team or gives them a role: whoever writes one does what writing teams and resources does.
+async fn who_writes_group_rules_may_write_what_they_name(backend: Backend) {
+    let world = world(backend).await;
+    let (team, role) = (
+        json!([{"group": "eng", "team": "sre"}]),
+        json!([{"group": "eng", "resource": {"type": "model", "name": "gpt"}, "role": "manager"}]),
+    );
+    let both = json!([team[0], role[0]]);
+    let tokens = [
+        service(&world, &["directories:write"], None).await,
+        service(&world, &["directories:write", "teams:write"], None).await,
+        service(&world, &["directories:write", "teams:write", "resources:write"], None).await,
+    ];
+    let put = async |token: &str, rules: &Value| {
+        let body = json!({"name": "people", "group_rules": rules});
+        ask(&world, token, "PUT", "tenants/acme/directories/people", Some(body)).await
+    };
+    for (rules, allowed) in [(&team, [403, 200, 200]), (&role, [403, 403, 200]), (&both, [403, 403, 200])] {
+        for (token, status) in tokens.iter().zip(allowed) {
+            assert_eq!(put(CI, &json!([])).await.status, 200);
+            let answer = put(token, rules).await;
+            assert_eq!(answer.status, status, "{rules}: {}", answer.body);
+            if status == 403 {
+                assert_eq!(text(&answer.json(), "error"), "insufficient_scope");
+                let shown = ask(&world, CI, "GET", "tenants/acme/directories/people", None).await.json();
+                assert!(shown["group_rules"].as_array().is_none_or(Vec::is_empty), "nothing is written: {shown}");
+            }
+            // Nor in one that is new.
+            let body = json!({"name": gatehouse::secret::reference(), "group_rules": rules});
+            let made = ask(&world, token, "POST", "tenants/acme/directories", Some(body)).await;
+            assert_eq!(made.status == 201, status == 200, "{rules}: {}", made.body);
+        }
+    }
+    // What stands may be sent back, but not taken away.
+    assert_eq!(put(CI, &both).await.status, 200);
+    assert_eq!((put(&tokens[0], &both).await.status, put(&tokens[0], &json!([])).await.status), (200, 403));
 }
 
 async fn names_have_an_end(backend: Backend) {
