@@ -2,7 +2,9 @@
 //! control-plane hops have set. Never from the query, which leaks into logs (RFC 6750 §5.3).
 //!
 //! The cookie is sent by browsers whoever made them call. That is harmless as long as what it opens only reads, answers no
-//! other origin, and is `SameSite=Lax`: whatever changes something asks for the header ([`administrator`]).
+//! other origin, and is `SameSite=Lax`: whatever changes something asks for the header ([`in_header`]).
+
+use std::borrow::Cow;
 
 use axum::http::{HeaderMap, StatusCode, header};
 
@@ -12,6 +14,7 @@ use crate::{
     oauth::{
         error::{Code, OAuthError, error},
         params::Params,
+        protected_resource::admin_api,
     },
     session::only_cookie,
     store::{self, families::Family, users::User},
@@ -30,26 +33,31 @@ pub const COOKIE: &str = "accessToken";
 pub async fn required(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Bearer, ApiError> {
     let params = Params::parse(query.unwrap_or_default())?;
     let named = params.one("tenant")?;
-    judge(app, &credential(headers)?, named).await
+    judge(app, &credential(headers)?, named, &[]).await
 }
 
-/// An administrator of a tenant, by a token in the header alone: what changes something must not follow from a cookie, which
-/// a browser sends whoever made it call (CSRF).
+/// An administrator of a tenant, by a token [`in_header`]. They ask by a client that may administer (`admin_api`), with a token that was
+/// asked for to administer with, which nobody else takes.
 ///
 /// # Errors
-/// As [`required`] and [`require_administrator`].
-pub async fn administrator(app: &App, headers: &HeaderMap) -> Result<(Bearer, User), ApiError> {
-    let bearer = judge(app, in_header(headers)?, None).await?;
+/// As [`required`]; `access_denied` (403) for anybody else, and for a token that is for something else.
+pub async fn administrator(app: &App, token: &str) -> Result<(Bearer, User), ApiError> {
+    let administers = admin_api(app.issuer());
+    // Who comes with a token that is for us otherwise is told what to ask for.
+    let audience = [app.issuer().to_owned(), administers.clone()];
+    let bearer = judge(app, token, None, &audience).await?;
     let user = require_administrator(app, &bearer).await?;
+    if !is_for_alone(&bearer, &administers) {
+        let why = format!(
+            "the token is not for the admin API alone: ask for one with resource={administers} (RFC 8707), or use a personal token"
+        );
+        return Err(forbidden(why, &bearer.subject));
+    }
     Ok((bearer, user))
 }
 
-/// The bearer, if it is an administrator of its tenant who asks by a client that may administer (`admin_api`), with a token
-/// that is for us alone: one that somebody else takes too, who could use it here, is none.
-///
-/// # Errors
-/// `access_denied` (403).
-pub async fn require_administrator(app: &App, bearer: &Bearer) -> Result<User, ApiError> {
+/// The administrator behind a token of a client that may administer.
+async fn require_administrator(app: &App, bearer: &Bearer) -> Result<User, ApiError> {
     let family = bearer.family.as_ref();
     let user = match family {
         Some(family) => store::users::find(&app.db, &family.user_id).await?,
@@ -65,31 +73,30 @@ pub async fn require_administrator(app: &App, bearer: &Bearer) -> Result<User, A
         let why = "the token's client may not administer: ask with a token of one with admin_api, or with a personal token";
         return Err(forbidden(why, &bearer.subject));
     }
-    if !is_for_us_alone(app, bearer) {
-        return Err(forbidden("the token is for others too: ask with one whose only audience is this server", &bearer.subject));
-    }
     Ok(user)
 }
 
-/// Whether nobody else takes the token.
-fn is_for_us_alone(app: &App, bearer: &Bearer) -> bool {
-    bearer.own.as_ref().is_some_and(|own| own.aud.names().iter().all(|name| name == app.issuer()))
+/// Whether the token is for this audience and nobody else's.
+fn is_for_alone(bearer: &Bearer, audience: &str) -> bool {
+    let names = bearer.own.as_ref().map(|own| own.aud.names()).unwrap_or_default();
+    !names.is_empty() && names.iter().all(|name| name == audience)
 }
 
 /// Who asks is known, and may not.
 #[must_use]
-pub fn forbidden(why: &'static str, who: &str) -> ApiError {
+pub fn forbidden(why: impl Into<Cow<'static, str>>, who: &str) -> ApiError {
     ApiError { status: StatusCode::FORBIDDEN, ..ApiError::new(error(Code::AccessDenied, why), format!("asked by {who}")) }
 }
 
-async fn judge(app: &App, token: &str, named: Option<&str>) -> Result<Bearer, ApiError> {
+/// `audience`: whom a token of ours must be for, where that is not us as ever.
+async fn judge(app: &App, token: &str, named: Option<&str>, audience: &[String]) -> Result<Bearer, ApiError> {
     // A tenant that does not exist trusts nobody: its name tells a stranger no more than another's.
     let tenant = match named {
         Some(name) => Some(app.trust.catalogue(app.clock.now()).await?.tenant_by_name(name).map(|t| t.id.clone())),
         None => None,
     };
     let tenant = tenant.as_ref().map(|found| found.as_deref().unwrap_or_default());
-    let bearer = trust::judge(app, token, &Scope { tenant, ..Scope::default() }).await?;
+    let bearer = trust::judge(app, token, &Scope { tenant, audience, ..Scope::default() }).await?;
     if bearer.principals.is_empty() && bearer.teams.is_empty() {
         let cause = format!("{} of issuer {} in tenant {} matches no mapping", bearer.subject, bearer.issuer, bearer.tenant);
         let nobody = ApiError::new(error(Code::AccessDenied, "the token maps to no identity"), cause);
@@ -115,7 +122,8 @@ pub fn credential(headers: &HeaderMap) -> Result<String, ApiError> {
     Ok(header.to_owned())
 }
 
-/// The token of the `Authorization` header, the one place where whatever changes something looks for it.
+/// The token of the `Authorization` header, the one place where whatever changes something looks for it: that must not follow
+/// from a cookie, which a browser sends whoever made it call (CSRF).
 ///
 /// # Errors
 /// `invalid_request` (401) with the promised text.

@@ -14,8 +14,9 @@ use crate::{
         StoreError,
         audit::{Actor, Via},
         connections::{self, Connection},
+        personal_tokens::{self, PersonalToken},
         setup_links::{self, SetupLink},
-        tenant_tokens,
+        tenant_tokens::{self, ServiceToken},
         tenants::{self, Tenant},
         users,
     },
@@ -100,13 +101,22 @@ pub async fn standing(app: &App, link: &SetupLink) -> Result<Option<Tenant>, Pag
     Ok(tenants::find(&app.db, &link.tenant_id).await?.filter(|tenant| tenant.enabled))
 }
 
-/// It is the right of whoever made the link that its guests use.
+/// It is the right of whoever made the link that its guests use, and of what they made it with: the link ends with that.
 async fn maker_may(app: &App, link: &SetupLink) -> Result<bool, StoreError> {
     if let Some(user) = users::find(&app.db, &link.maker_id).await? {
+        let with = match &link.made_with {
+            Some(id) => personal_tokens::of_user(&app.db, &user.id).await?.into_iter().find(|token| token.id == *id),
+            None => None,
+        };
+        let lives = |token: PersonalToken| token.expires_at > app.clock.now() && token.scopes.covers(&link.scopes());
+        if link.made_with.is_some() && !with.is_some_and(lives) {
+            return Ok(false);
+        }
         let operator = Operator::new(app, Some(user), Via::Page).await?;
         return Ok(operator.is_some_and(|operator| operator.is_platform() || operator.home.id == link.tenant_id));
     }
-    let token = tenant_tokens::find(&app.db, &link.maker_id).await?;
+    let is_it = |token: &ServiceToken| link.made_with.is_none() || token.fingerprint == link.made_with;
+    let token = tenant_tokens::find(&app.db, &link.maker_id).await?.filter(is_it);
     Ok(token.is_some_and(|token| token.refusal(app.clock.now()).is_none() && token.scopes.covers(&link.scopes())))
 }
 

@@ -43,6 +43,7 @@ pub mod page;
 pub mod password;
 pub mod policy;
 pub mod provider_metadata;
+pub mod reach;
 pub mod router;
 pub mod saml_keys;
 pub mod scim;

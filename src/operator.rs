@@ -5,7 +5,8 @@
 use crate::{
     app::App,
     error::PageError,
-    session::{SignedIn, Visit},
+    reach::Reach,
+    session::{BY_LINK, SignedIn, Visit},
     store::{
         self, StoreError,
         audit::{Actor, Via},
@@ -23,6 +24,8 @@ pub struct Operator {
     pub home: Tenant,
     /// How they came.
     pub via: Via,
+    /// How far what they make may reach.
+    pub reach: Reach,
 }
 
 /// Whether an administrator may shut this user out or let them in. Those who administer the deployment are above those who
@@ -49,7 +52,10 @@ impl Operator {
     pub async fn of_visit(app: &App, visit: &Visit) -> Result<Option<Result<Self, SignedIn>>, PageError> {
         let Some(who) = visit.signed_in(app, None).await? else { return Ok(None) };
         let user = store::users::find(&app.db, &who.user_id).await?;
-        Ok(Some(Self::new(app, user, Via::Page).await?.ok_or(who)))
+        let Some(operator) = Self::new(app, user, Via::Page).await? else { return Ok(Some(Err(who))) };
+        // Who came by a link has an hour, and so has what they make.
+        let reach = if who.amr == BY_LINK { Reach::until(who.until) } else { Reach::whole() };
+        Ok(Some(Ok(Self { reach, ..operator })))
     }
 
     /// This user, if they administer anything at this moment.
@@ -59,7 +65,7 @@ impl Operator {
     pub async fn new(app: &App, user: Option<User>, via: Via) -> Result<Option<Self>, StoreError> {
         let Some(user) = user.filter(|user| user.active && (user.admin || user.platform)) else { return Ok(None) };
         let home = tenants::find(&app.db, &user.tenant_id).await?.filter(|tenant| tenant.enabled);
-        Ok(home.map(|home| Self { user, home, via }))
+        Ok(home.map(|home| Self { user, home, via, reach: Reach::whole() }))
     }
 
     /// How receipts and the audit log name them, who came from `address`.

@@ -42,6 +42,7 @@ const FRONT: &[&str] = &[
     "key_list",
     "expiry",
     "operator",
+    "reach",
     "guest",
     "admin_link",
     "api_token",

@@ -14,7 +14,8 @@ use crate::{
     moment::Moment,
     oauth::error::{Code, error},
     operator::{Operator, may_judge, reachable},
-    policy::api_scope::{ApiScopes, Level},
+    policy::api_scope::Level,
+    reach::Reach,
     router::Address,
     store::{
         StoreError,
@@ -41,8 +42,8 @@ pub struct Asker {
     who: Who,
     home: Tenant,
     address: String,
-    /// What their token may, and when it ends; `None`: a sign-in's, which may what they may.
-    token: Option<(ApiScopes, Option<i64>)>,
+    /// How far what they make may reach.
+    reach: Reach,
 }
 
 #[derive(Clone, Debug)]
@@ -107,15 +108,15 @@ impl Asker {
         if let Some(known) = tenant_tokens::by_fingerprint(&app.db, &fingerprint).await? {
             return Self::service(app, known, address).await;
         }
-        let (_, user) = bearer::administrator(app, headers).await?;
+        let (_, user) = bearer::administrator(app, token).await?;
         let id = user.id.clone();
         let operator = Operator::new(app, Some(user), Via::Api).await?;
         let operator = operator.ok_or_else(|| bearer::forbidden("only an administrator of the tenant may ask this", &id))?;
-        Ok(Self::person(operator, address, None))
+        Ok(Self::person(operator, address, Reach::whole()))
     }
 
-    fn person(operator: Operator, address: &str, token: Option<(ApiScopes, Option<i64>)>) -> Self {
-        Self { who: Who::Person(Box::new(operator.user)), home: operator.home, address: address.to_owned(), token }
+    fn person(operator: Operator, address: &str, reach: Reach) -> Self {
+        Self { who: Who::Person(Box::new(operator.user)), home: operator.home, address: address.to_owned(), reach }
     }
 
     /// It may at most what its owner may at this moment.
@@ -128,7 +129,7 @@ impl Asker {
         let operator = Operator::new(app, owner, Via::Api).await?;
         let operator = operator.ok_or_else(|| not_active(format!("its owner {} administers nothing", token.user_id)))?;
         personal_tokens::touch(&app.db, &token.id, now, token.last_used_at).await?;
-        Ok(Self::person(operator, address, Some((token.scopes, Some(token.expires_at)))))
+        Ok(Self::person(operator, address, Reach::personal(&token)))
     }
 
     async fn service(app: &App, token: ServiceToken, address: &str) -> Result<Self, ApiError> {
@@ -139,12 +140,12 @@ impl Asker {
         let home = tenants::find(&app.db, &token.tenant_id).await?.filter(|tenant| tenant.enabled);
         let home = home.ok_or_else(|| not_active("the service token's tenant is disabled"))?;
         tenant_tokens::touch(&app.db, &token.id, now, token.last_used_at).await?;
-        let scopes = Some((token.scopes, token.expires_at));
-        Ok(Self { who: Who::Service { id: token.id, name: token.name }, home, address: address.to_owned(), token: scopes })
+        let reach = Reach::service(&token);
+        Ok(Self { who: Who::Service { id: token.id, name: token.name }, home, address: address.to_owned(), reach })
     }
 
     fn scopes_allow(&self, area: &str, level: Level) -> bool {
-        self.token.as_ref().is_none_or(|(scopes, _)| scopes.allows(area, level))
+        self.reach.allows(area, level)
     }
 
     /// Where they are at home; of a service, whose it is.
@@ -229,7 +230,7 @@ impl Asker {
     /// Whether their token may less than they.
     #[must_use]
     pub fn is_limited(&self) -> bool {
-        self.token.as_ref().is_some_and(|(scopes, _)| !scopes.is_everything())
+        self.reach.is_limited()
     }
 
     /// Whether they may shut this user out, let them in or change them. With less than everything, no administrator: whoever
@@ -243,10 +244,10 @@ impl Asker {
         above && !(self.is_limited() && (user.admin || user.platform))
     }
 
-    /// When their token ends, if they have one that does (unix seconds).
+    /// How far what they make may reach.
     #[must_use]
-    pub fn end(&self) -> Option<i64> {
-        self.token.as_ref().and_then(|(_, end)| *end)
+    pub fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// Asks for more than the area that the route is of.
@@ -261,19 +262,12 @@ impl Asker {
         let why = error(Code::InsufficientScope, "the token's scopes do not allow this");
         ApiError::new(why, format!("asked by {}", self.name()))
     }
-
-    /// Whether a token that may this much, this long, may no more than they themselves.
-    #[must_use]
-    pub fn may_hand_out(&self, scopes: &ApiScopes, expires_at: Option<i64>) -> bool {
-        let Some((own, end)) = &self.token else { return true };
-        own.covers(scopes) && end.is_none_or(|end| expires_at.is_some_and(|at| at <= end))
-    }
 }
 
 /// A token that would outreach the one that asks for it, by what it may or by its end.
 pub fn outreached(asker: &Asker, expires_at: Option<i64>) -> ApiError {
     let mut why = "a token makes and changes no token that may more, or lasts longer, than itself".to_owned();
-    if let Some(end) = asker.end() {
+    if let Some(end) = asker.reach().end() {
         let given = if expires_at.is_some() { "" } else { ", and expires_at is missing" };
         why = format!("{why}: yours ends at {}{given}", Moment(end).machine());
     }

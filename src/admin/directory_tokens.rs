@@ -53,7 +53,7 @@ pub async fn create(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Respo
         return Err(error(Code::InvalidRequest, text).into());
     }
     // What a token makes ends with it.
-    let left = desk.asker.end().map(|end| end - desk.app.clock.now());
+    let left = desk.asker.reach().end().map(|end| end - desk.app.clock.now());
     let expires_in = [request.expires_in, left].into_iter().flatten().min();
     let wanted = Wanted { overlap: request.overlap, expires_in, seen: None };
     let made = tokens(&desk.app, &desk).make(tenant, &directory, &wanted).await?;

@@ -21,6 +21,7 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
+    reach::Reach,
     store::{
         StoreError,
         audit::Actor,
@@ -59,6 +60,12 @@ fn days() -> i64 {
 }
 
 impl Wish {
+    /// Until when it is good, made `now` (unix seconds).
+    #[must_use]
+    pub fn until(&self, now: i64) -> i64 {
+        now.saturating_add(self.days.saturating_mul(86_400))
+    }
+
     /// What is wrong with it: the field, and why.
     #[must_use]
     pub fn fault(&self) -> Option<(&'static str, String)> {
@@ -72,11 +79,20 @@ impl Wish {
     }
 }
 
-/// Who makes a link: how the audit log names them, and the row that says whether they could still.
+/// Who makes a link: how the audit log names them, the row that says whether they could still, and how far they reach.
 #[derive(Clone, Copy, Debug)]
 pub struct Maker<'a> {
     pub actor: &'a Actor,
     pub id: &'a str,
+    pub reach: &'a Reach,
+}
+
+impl Maker<'_> {
+    /// Whether they may make this link now: whoever follows it may what its maker may at most, and as long.
+    #[must_use]
+    pub fn may(&self, wish: &Wish, now: i64) -> bool {
+        self.reach.covers(&setup_links::scopes(wish.directory, wish.domain), Some(wish.until(now)))
+    }
 }
 
 /// Why not, as things are: the field, and what to do.
@@ -111,7 +127,9 @@ pub async fn issue(
         with_directory: wish.directory,
         with_domain: wish.domain,
         maker_id: maker.id,
-        lifetime: wish.days * 86_400,
+        made_with: maker.reach.with(),
+        ends_at: maker.reach.end(),
+        expires_at: wish.until(now),
     };
     let (link, token) = setup_links::make(&mut tx, &app.sealer, maker.actor, &new, now).await?;
     tx.commit().await?;
@@ -153,12 +171,10 @@ pub async fn create(desk: Desk, headers: HeaderMap, bytes: Bytes) -> Result<Resp
     if let Some((_, why)) = wish.fault() {
         return Err(error(Code::InvalidRequest, why).into());
     }
-    // Whoever follows the link may what its maker may at most, and as long.
-    let until = desk.app.clock.now() + wish.days * 86_400;
-    if !desk.asker.may_hand_out(&setup_links::scopes(wish.directory, wish.domain), Some(until)) {
-        return Err(outreached(&desk.asker, Some(until)));
+    let (maker, now) = (Maker { actor: desk.actor(), id: desk.asker.id(), reach: desk.asker.reach() }, desk.app.clock.now());
+    if !maker.may(&wish, now) {
+        return Err(outreached(&desk.asker, Some(wish.until(now))));
     }
-    let maker = Maker { actor: desk.actor(), id: desk.asker.id() };
     let made = issue(&desk.app, maker, desk.tenant()?, &wish).await?;
     let (link, url) = made.map_err(|(_, why)| error(Code::Conflict, why))?;
     let mut answer = told(&link, desk.app.clock.now());

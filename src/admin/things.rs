@@ -25,12 +25,12 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
-    policy::email::Email,
+    policy::{api_scope::Level, directory::GroupRule, email::Email},
     secret,
     store::{
         StoreError, clients,
         db::Tx,
-        tenant_tokens,
+        directories, tenant_tokens,
         tenants::{self, Tenant},
         users::{self, LastAdministrator},
     },
@@ -79,10 +79,12 @@ pub async fn create(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, b
     let order = desk.order(asked.force);
     let name = body.as_object().and_then(|fields| noun.name_in(fields)).unwrap_or_default();
     may_touch(&mut tx, &desk.asker, tenant, noun, &name).await?;
+    let before = group_rules(&mut tx, tenant, noun, &name).await?;
     let plan = match single::put(&mut tx, &order, tenant, noun, None, &body, Expect::New).await {
         Ok(plan) => plan,
         Err(refusal) => return refused(refusal),
     };
+    may_say(&desk.asker, &before, &group_rules(&mut tx, tenant, noun, &name).await?)?;
     finish(&desk, tx, tenant, noun, &name, &plan).await
 }
 
@@ -109,10 +111,13 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
     let order = desk.order(asked.force);
     unchanged(&mut tx, &order, tenant, noun, name, &headers).await?;
     may_touch(&mut tx, &desk.asker, tenant, noun, name).await?;
-    match single::put(&mut tx, &order, tenant, noun, Some(name), &body, Expect::Any).await {
-        Ok(plan) => finish(&desk, tx, tenant, noun, name, &plan).await,
-        Err(refusal) => refused(refusal),
-    }
+    let before = group_rules(&mut tx, tenant, noun, name).await?;
+    let plan = match single::put(&mut tx, &order, tenant, noun, Some(name), &body, Expect::Any).await {
+        Ok(plan) => plan,
+        Err(refusal) => return refused(refusal),
+    };
+    may_say(&desk.asker, &before, &group_rules(&mut tx, tenant, noun, name).await?)?;
+    finish(&desk, tx, tenant, noun, name, &plan).await
 }
 
 /// `DELETE /api/v1/tenants/{tenant}/{noun}/{name}`: where something is lost with it, `confirm` must repeat the name.
@@ -127,7 +132,11 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
         Ok(plan) => plan,
         Err(refusal) => return refused(refusal),
     };
-    let lost: Vec<&String> = plan.deletions().flat_map(Line::lost).collect();
+    // The audit log, which has a scope of its own, names them all the same.
+    let lost: Vec<String> = match desk.asker.require("users", Level::Read) {
+        Ok(()) => plan.deletions().flat_map(Line::lost).collect(),
+        Err(_) => plan.deletions().flat_map(Line::lost_unnamed).collect(),
+    };
     let asks = !lost.is_empty() || noun == Noun::Tenant;
     if asks && asked.confirm.as_deref() != Some(name) {
         let description = "more is lost with it: repeat the name as confirm to delete it nevertheless";
@@ -195,8 +204,33 @@ async fn unchanged(
 /// A directory's token that a body gives has no end: a token that has one makes it at the directory's own address, where it
 /// is given an end too.
 fn outlasts_nobody(asker: &Asker, noun: Noun, body: &Value) -> Result<(), ApiError> {
-    if noun == Noun::Directories && body["token"].is_string() && asker.end().is_some() {
+    if noun == Noun::Directories && body["token"].is_string() && asker.reach().end().is_some() {
         return Err(outreached(asker, None));
+    }
+    Ok(())
+}
+
+/// What the groups of a directory mean, as it stands in the database; of anything else, nothing.
+async fn group_rules(tx: &mut Tx, tenant: &Tenant, noun: Noun, name: &str) -> Result<Vec<GroupRule>, StoreError> {
+    if noun != Noun::Directories || name.contains('\0') {
+        return Ok(Vec::new());
+    }
+    let found = directories::find_by_name(tx, &tenant.id, name).await?;
+    Ok(found.map(|directory| directory.settings.group_rules).unwrap_or_default())
+}
+
+/// A rule puts whoever is in a group into a team, or gives them a role: whoever makes, changes or removes one does what
+/// writing teams and resources does.
+fn may_say(asker: &Asker, before: &[GroupRule], after: &[GroupRule]) -> Result<(), ApiError> {
+    if before == after {
+        return Ok(());
+    }
+    let all = || before.iter().chain(after);
+    if all().any(|rule| rule.team.is_some()) {
+        asker.require("teams", Level::Write)?;
+    }
+    if all().any(|rule| rule.resource.is_some()) {
+        asker.require("resources", Level::Write)?;
     }
     Ok(())
 }
@@ -215,10 +249,10 @@ async fn may_touch(tx: &mut Tx, asker: &Asker, tenant: &Tenant, noun: Noun, name
             };
             user.map_or(Ok(()), |user| require_may(asker, &user))
         }
-        Noun::ServiceTokens => match tenant_tokens::find_by_name(&mut *tx, &tenant.id, name).await? {
-            Some(token) if !asker.may_hand_out(&token.scopes, token.expires_at) => Err(outreached(asker, token.expires_at)),
-            _ => Ok(()),
-        },
+        Noun::ServiceTokens => {
+            let further = asker.reach().outreached_by(tx, &tenant.id, name).await?;
+            further.map_or(Ok(()), |token| Err(outreached(asker, token.expires_at)))
+        }
         Noun::Clients if asker.is_limited() => match clients::find(&mut *tx, name).await? {
             Some(client) if client.tenant_id == tenant.id && client.settings.admin_api => {
                 let why = "the tokens of this application open the admin API: only a token with the scope admin may touch it";

@@ -59,7 +59,7 @@ pub async fn create(asker: Asker, State(app): State<App>, headers: HeaderMap, bo
     let scopes = scopes.map_err(|_| error(Code::InvalidRequest, "scopes: one of them is no scope"))?;
     let (lifetime, now) = (request.expires_in.unwrap_or(LIFETIME), app.clock.now());
     let end = Some(now.saturating_add(lifetime));
-    if !asker.may_hand_out(&scopes, end) {
+    if !asker.reach().covers(&scopes, end) {
         return Err(outreached(&asker, end));
     }
     let actor = asker.actor();
@@ -95,7 +95,7 @@ pub async fn renew(desk: Desk, State(app): State<App>) -> Result<Response, ApiEr
     let mut tx = app.db.begin().await?;
     tenants::lock(&mut tx).await?;
     let old = tenant_tokens::find_by_name(&mut tx, &tenant.id, name).await?.ok_or_else(nothing)?;
-    if !desk.asker.may_hand_out(&old.scopes, old.expires_at) {
+    if !desk.asker.reach().covers(&old.scopes, old.expires_at) {
         return Err(outreached(&desk.asker, old.expires_at));
     }
     let token = desk.maker().renew(&mut tx, tenant, name).await?.ok_or_else(nothing)?;

@@ -4,6 +4,7 @@
 use super::{
     clear::noun,
     execute::{Result, Work},
+    plan::Count,
 };
 use crate::{
     oauth::client::Client,
@@ -35,7 +36,7 @@ pub struct Losses {
     /// What somebody has set, by name.
     pub named: Vec<String>,
     /// What comes and goes with every sign-in, in numbers.
-    pub counted: Vec<String>,
+    pub counted: Vec<Count>,
 }
 
 impl Losses {
@@ -45,7 +46,7 @@ impl Losses {
     }
 
     fn count(&mut self, n: i64, one: &str, many: &str) {
-        self.counted.extend(number(n, one, many));
+        self.counted.extend(number(n, one, many).map(Count::from));
     }
 }
 
@@ -97,7 +98,7 @@ impl Work<'_> {
         let Sample { first, count } = dependents::linked_over(&mut *self.tx, id, FEW).await?;
         let more = if count > FEW { ", …" } else { "" };
         let linked = number(count, "identity of users", "identities of users");
-        lost.counted.extend(linked.map(|text| format!("{text} ({}{more})", first.join(", "))));
+        lost.counted.extend(linked.map(|text| Count { text, people: Some(format!("{}{more}", first.join(", "))) }));
         lost.count(dependents::setup_links_of(&mut *self.tx, id, now).await?, "set-up link", "set-up links");
         lost.count(dependents::families_over(&mut *self.tx, id, now).await?, FAMILY.0, FAMILY.1);
         Ok(lost)

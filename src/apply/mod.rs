@@ -49,7 +49,7 @@ use crate::{
     },
 };
 pub use passwords::Hashing;
-pub use plan::{Action, Change, Line, Plan};
+pub use plan::{Action, Change, Count, Line, Plan};
 use reader::Context;
 pub use reader::Problem;
 pub use sso::LastWayIn;

@@ -63,7 +63,7 @@ pub struct Line {
     /// [`Action::Delete`] what somebody has set and is lost with it, as roles.
     pub fields: Vec<String>,
     /// Of [`Action::Delete`] what else is lost, in numbers that change with every sign-in.
-    pub counts: Vec<String>,
+    pub counts: Vec<Count>,
     /// The same fields with their values; of [`Action::Create`] and [`Action::Delete`] those that are not as by default.
     pub changes: Vec<Change>,
 }
@@ -74,8 +74,41 @@ impl Line {
     }
 
     /// All that is lost with what goes.
-    pub fn lost(&self) -> impl Iterator<Item = &String> {
-        self.fields.iter().chain(&self.counts)
+    pub fn lost(&self) -> impl Iterator<Item = String> {
+        self.told(true)
+    }
+
+    /// The same for whoever may not read who the people are.
+    pub fn lost_unnamed(&self) -> impl Iterator<Item = String> {
+        self.told(false)
+    }
+
+    fn told(&self, named: bool) -> impl Iterator<Item = String> {
+        self.fields.iter().cloned().chain(self.counts.iter().map(move |count| count.told(named)))
+    }
+}
+
+/// A number of what is lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// How many of what.
+    pub text: String,
+    /// Some of them, where they are people.
+    pub people: Option<String>,
+}
+
+impl Count {
+    fn told(&self, named: bool) -> String {
+        match self.people.as_ref().filter(|_| named) {
+            Some(people) => format!("{} ({people})", self.text),
+            None => self.text.clone(),
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for Count {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), people: None }
     }
 }
 
@@ -159,7 +192,7 @@ impl fmt::Display for Plan {
                 Action::Update => writeln!(f, "~ {name} ({})", fields.join(", "))?,
                 Action::Delete if line.lost().next().is_none() => writeln!(f, "- {name}")?,
                 Action::Delete => {
-                    let lost: Vec<&str> = line.lost().map(String::as_str).collect();
+                    let lost: Vec<String> = line.lost().collect();
                     writeln!(f, "- {name} (loses {})", lost.join(", "))?;
                 }
                 Action::Keep => writeln!(f, "- {name} (kept: use --prune)")?,

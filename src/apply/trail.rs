@@ -30,7 +30,7 @@ fn event(line: &Line) -> Option<Event> {
         Action::Delete if is_user => return None,
         Action::Delete => {
             let was = changes.into_iter().fold(Changes::default(), |all, c| all.was(&c.field, c.was.clone()));
-            let lost: Vec<String> = line.lost().cloned().collect();
+            let lost: Vec<String> = line.lost().collect();
             (audit::Action::Delete, if lost.is_empty() { was } else { was.is("lost", lost) })
         }
         Action::Keep | Action::Spare | Action::Unchanged => return None,

@@ -64,7 +64,7 @@ pub async fn delete(settings: &Settings, tenant: &str, name: &str, yes: bool) ->
     let mut tx = db.begin().await.map_err(one)?;
     let plan = removed(&mut tx, &order, &tenant, &identity.name).await?;
     drop(tx);
-    let lost: Vec<&String> = plan.deletions().flat_map(Line::lost).collect();
+    let lost: Vec<String> = plan.deletions().flat_map(Line::lost).collect();
     if lost.is_empty() {
         say(format!("{label} holds no role"));
     } else {

@@ -88,8 +88,7 @@ struct Explanation {
 /// Explains a token to an administrator of the tenant that it is judged for, who asks by a client of the operator's own:
 /// consent to a third party's is none to read the tenant's mappings. It is not logged.
 pub async fn explain(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
-    let bearer = bearer::required(&app, &headers, None).await?;
-    bearer::require_administrator(&app, &bearer).await?;
+    let (bearer, _) = bearer::administrator(&app, bearer::in_header(&headers)?).await?;
     let request: Explanation = body::read(&headers, &body)?;
     if request.tenant.as_ref().is_some_and(|tenant| *tenant != bearer.tenant) {
         return Err(bearer::forbidden("an administrator may ask this for the own tenant alone", &bearer.subject));

@@ -44,8 +44,7 @@ async fn access(app: &App, client: &Client, token: &str) -> Result<Option<Value>
     if !meant {
         return Ok(None);
     }
-    let audience = names.first().map(String::as_str);
-    let scope = Scope { tenant: Some(&client.tenant_id), audience, ..Scope::default() };
+    let scope = Scope { tenant: Some(&client.tenant_id), audience: names, ..Scope::default() };
     let bearer = match trust::judge(app, token, &scope).await {
         Ok(bearer) => bearer,
         Err(e @ (Denied::Store(_) | Denied::Unavailable(_))) => return Err(e.into()),

@@ -17,7 +17,7 @@ use crate::{
     app::App,
     error::ApiError,
     oauth::{
-        protected_resource::{WELL_KNOWN, metadata_url},
+        protected_resource::{WELL_KNOWN, admin_api, metadata_url},
         scope,
     },
     policy::{place, site::OURSELVES},
@@ -69,6 +69,15 @@ fn document(app: &App, catalogue: &Catalogue, host: &str, path: &str) -> Option<
             "scopes_supported": scopes,
             "bearer_methods_supported": ["header"],
             "resource_name": "gatehouse",
+        }));
+    }
+    let administers = admin_api(app.issuer());
+    if leads_to(&administers, host).is_some_and(|own| own == path) {
+        return Some(json!({
+            "resource": administers,
+            "authorization_servers": [app.issuer()],
+            "bearer_methods_supported": ["header"],
+            "resource_name": "gatehouse, to administer it",
         }));
     }
     let sites = catalogue.sites.at_host(host);

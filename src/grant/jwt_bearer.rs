@@ -1,9 +1,9 @@
 //! `grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer` (RFC 7523 §2.1): as token exchange, with the trusted issuer's
 //! token as an assertion.
 //!
-//! An assertion that was made for us (its `aud` names us) and has a `jti` is used once (RFC 7523 §3, 7). One whose
-//! audience is something else that the operator accepts is an access or ID token that its holder may show as often as at
-//! any other endpoint.
+//! An assertion says that it was made for us: its `aud` names our issuer or our token endpoint (RFC 7523 §3), besides being
+//! one that the operator accepts. One with a `jti` is used once (§3, 7). An access or ID token that was made for something
+//! else is no assertion, whoever holds it; what it may become, token exchange says.
 
 use super::{
     GrantError, Grants, Minted, counted,
@@ -56,9 +56,13 @@ async fn accept_now(
         return Err(refuse("it is not a JWT".to_owned(), String::new()));
     }
     let subject = subject::require(g, judged.await, refuse)?;
+    if !made_for_us(g, &subject) {
+        let found = format!("aud of {}: {}", subject.origin.iss, subject.audience.join(" "));
+        return Err(refuse(wants_us(g), found));
+    }
     let Some(expires_at) = subject.expires_at else { return Err(refuse("it has no exp".to_owned(), String::new())) };
     let minted = principal::mint(g, client, assertion.wanted, subject.acting()).await?;
-    if let Some(jti) = subject.jti.as_deref().filter(|_| made_for_us(g, &subject)) {
+    if let Some(jti) = subject.jti.as_deref() {
         let id = secret::digest(&format!("jwt-bearer/{}/{jti}", subject.origin.source));
         if !store::replays::take(g.db, &id, expires_at, g.now).await? {
             return Err(refuse("it was used before".to_owned(), format!("jti of {}", subject.origin.iss)));
@@ -68,6 +72,20 @@ async fn accept_now(
 }
 
 fn made_for_us(g: &Grants<'_>, subject: &Subject) -> bool {
-    let endpoint = format!("{}/oauth2/token", g.issuer);
+    let endpoint = token_endpoint(g);
     subject.audience.iter().any(|name| name == g.issuer || *name == endpoint)
+}
+
+fn token_endpoint(g: &Grants<'_>) -> String {
+    format!("{}/oauth2/token", g.issuer)
+}
+
+/// What to do about an assertion for somebody else. Its issuer is trusted and its audience accepted, so nobody is told more
+/// than they have shown.
+fn wants_us(g: &Grants<'_>) -> String {
+    let (issuer, endpoint) = (g.issuer, token_endpoint(g));
+    format!(
+        "its aud must name this server, as {issuer} or {endpoint} (RFC 7523); a token for anything else is a subject_token of \
+         token exchange (RFC 8693)"
+    )
 }

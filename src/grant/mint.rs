@@ -5,6 +5,7 @@ use crate::{
     oauth::{
         client::{Client, GrantType},
         error::{Code, error},
+        protected_resource::admin_api,
         scope::Scopes,
     },
     policy::access::Refusal,
@@ -135,7 +136,8 @@ pub fn granted(client: &Client, granted: &[String], asked: &[&str]) -> bool {
 }
 
 /// What is asked for now, else what was asked for at authorization, else the client's first audience, else the platform
-/// itself; with `openid` in scope the platform always, whose userinfo endpoint the token opens.
+/// itself; with `openid` in scope the platform always, whose userinfo endpoint the token opens. A token for the admin API is
+/// for that alone: whoever else takes a token can show it there.
 fn audience(g: &Grants<'_>, client: &Client, m: &Mint<'_>) -> Vec<String> {
     let mut audience: Vec<String> = m.resources.iter().map(|r| (*r).to_owned()).collect();
     if audience.is_empty() {
@@ -143,6 +145,9 @@ fn audience(g: &Grants<'_>, client: &Client, m: &Mint<'_>) -> Vec<String> {
     }
     if audience.is_empty() {
         audience.extend(client.settings.resources.first().cloned());
+    }
+    if audience.iter().any(|name| *name == admin_api(g.issuer)) {
+        return vec![admin_api(g.issuer)];
     }
     if audience.is_empty() || (m.scope.has("openid") && !audience.iter().any(|a| a == g.issuer)) {
         audience.push(g.issuer.to_owned());

@@ -83,7 +83,7 @@ async fn rotate_once(g: &Grants<'_>, client: &Client, turn: &Turn<'_>) -> Result
             .filter(|asked| asked.within(&granted))
             .ok_or_else(|| refused(error(Code::InvalidScope, "the scope is wider than what was granted"), ""))?,
     };
-    let resources = resources(&family, client, turn.resources)?;
+    let resources = resources(g, &family, client, turn.resources)?;
     let resources: Vec<&str> = resources.iter().map(String::as_str).collect();
     let jti = secret::random();
     match families::rotate(g.db, &family.id, &client.id, &claims.hash, &secret::digest(&jti), g.now).await? {
@@ -102,9 +102,9 @@ async fn rotate_once(g: &Grants<'_>, client: &Client, turn: &Turn<'_>) -> Result
 
 /// The audiences of the new access token: of those granted and still the client's, the ones asked for. Never none where
 /// some were granted: that would mean the default audience, which was not asked for.
-fn resources(family: &Family, client: &Client, asked: &[&str]) -> Result<Vec<String>, GrantError> {
+fn resources(g: &Grants<'_>, family: &Family, client: &Client, asked: &[&str]) -> Result<Vec<String>, GrantError> {
     let before = mint::resources(family);
-    let left: Vec<String> = before.iter().filter(|r| client.settings.resources.contains(r)).cloned().collect();
+    let left: Vec<String> = before.iter().filter(|r| client.may_ask_for(r, g.issuer)).cloned().collect();
     if (left.is_empty() && !before.is_empty()) || !mint::granted(client, &left, asked) {
         return Err(refused(error(Code::InvalidTarget, "the resource was not granted"), ""));
     }

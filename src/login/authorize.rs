@@ -49,7 +49,7 @@ pub async fn authorize(State(app): State<App>, mut visit: Visit, RawForm(form): 
     let client = find_client(&app, &params).await?;
     visit.trace.of_tenant(&client.tenant_id);
     let target = Target::find(&client, &params).map_err(|e| not_registered(&client, &params, e))?;
-    let request = match AuthorizeRequest::parse(&client, target.clone(), &params) {
+    let request = match AuthorizeRequest::parse(&client, target.clone(), &params, app.issuer()) {
         Ok(request) => request,
         Err(error) => {
             // The client is told, not the person.

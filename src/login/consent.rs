@@ -16,6 +16,7 @@ use crate::{
     error::PageError,
     oauth::{
         error::{Code, error},
+        protected_resource::admin_api,
         scope::Scopes,
     },
     page::PageForm,
@@ -59,7 +60,13 @@ fn asked(pending: &Pending) -> Scopes {
 pub async fn page(app: &App, visit: &Visit, pending: &Pending, who: &SignedIn) -> Result<Response, PageError> {
     let user = store::users::find(&app.db, &who.user_id).await?;
     let words = asked(pending);
-    let permissions: Vec<String> = words.iter().map(|w| pages::permission(w.strip_prefix(AUDIENCE).unwrap_or(w))).collect();
+    let administers = format!("{AUDIENCE}{}", admin_api(app.issuer()));
+    let permission = |word: &str| match word.strip_prefix(AUDIENCE) {
+        Some(_) if word == administers => "administer here in your name, with every right that you have".to_owned(),
+        Some(audience) => pages::permission(audience),
+        None => pages::permission(word),
+    };
+    let permissions: Vec<String> = words.iter().map(permission).collect();
     let target = &pending.login.request.target.redirect_uri;
     let page = pages::Consent {
         tenant: &pending.tenant.display_name,

@@ -8,6 +8,7 @@ use super::{
     error::{Code, OAuthError, error},
     params::Params,
     pkce,
+    protected_resource::admin_api,
     redirect_uri::RedirectUri,
     scope::Scopes,
 };
@@ -130,11 +131,11 @@ impl AuthorizeRequest {
         }
     }
 
-    /// Reads and checks what is asked, once the target is known.
+    /// Reads and checks what is asked of us, the `issuer`, once the target is known.
     ///
     /// # Errors
     /// The error to send to the target.
-    pub fn parse(client: &Client, target: Target, params: &Params) -> Result<Self, OAuthError> {
+    pub fn parse(client: &Client, target: Target, params: &Params, issuer: &str) -> Result<Self, OAuthError> {
         params.once_each()?;
         let text = |name: &str| -> Result<Option<String>, OAuthError> {
             match params.one(name)? {
@@ -173,7 +174,7 @@ impl AuthorizeRequest {
             max_age: parse_max_age(params)?,
             login_hint: text("login_hint")?,
             id_token_hint: params.one("id_token_hint")?.filter(|t| t.len() <= 8_192).map(str::to_owned),
-            resource: parse_resource(client, params)?,
+            resource: parse_resource(client, params, issuer)?,
             idp_hint: text("idp_hint")?,
             code_challenge: parse_challenge(client, params)?,
             direct: false,
@@ -218,14 +219,19 @@ fn parse_max_age(params: &Params) -> Result<Option<i64>, OAuthError> {
     }
 }
 
-/// Audiences asked for; each must be one the client's record names (RFC 8707 §2: absolute, without fragment).
+/// Audiences asked for; each must be one that the client may ask for (RFC 8707 §2: absolute, without fragment). The admin API
+/// stands alone: whoever else took such a token could administer with it.
 ///
 /// # Errors
 /// `invalid_target` for any other.
-pub fn parse_resource(client: &Client, params: &Params) -> Result<Vec<String>, OAuthError> {
+pub fn parse_resource(client: &Client, params: &Params, issuer: &str) -> Result<Vec<String>, OAuthError> {
     let asked = params.all("resource");
-    if asked.iter().any(|r| !client.settings.resources.iter().any(|known| known == r)) {
+    if asked.iter().any(|resource| !client.may_ask_for(resource, issuer)) {
         return Err(error(Code::InvalidTarget, "the resource is not known for this client"));
+    }
+    let administers = admin_api(issuer);
+    if asked.iter().any(|resource| *resource == administers) && asked.iter().any(|resource| *resource != administers) {
+        return Err(error(Code::InvalidTarget, "a token for the admin API is for nothing else: ask for that resource alone"));
     }
     Ok(asked.into_iter().map(str::to_owned).collect())
 }

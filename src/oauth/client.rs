@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{redirect_uri::RedirectUri, scope::Scopes};
+use super::{protected_resource::admin_api, redirect_uri::RedirectUri, scope::Scopes};
 
 /// A signature algorithm that gatehouse signs with (RFC 7518 §3.1, RFC 8037). Each has its own published key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -135,8 +135,8 @@ pub struct ClientSettings {
     pub refresh_token_lifetime: Option<i64>,
     /// The virtual account of its tenant, by name, that it acts as with `client_credentials`.
     pub virtual_account: Option<String>,
-    /// Whether administrators may administer with the access tokens that it gets. Whoever signs in at it may be one of the
-    /// platform's, so this is the deployment's to say.
+    /// Whether it gets access tokens for the admin API, with which administrators administer. Whoever signs in at it may be
+    /// one of the platform's, so this is the deployment's to say.
     pub admin_api: bool,
 }
 
@@ -215,6 +215,13 @@ impl Client {
     #[must_use]
     pub fn leads_to(&self, uri: &RedirectUri) -> bool {
         RedirectUri::choose(&self.settings.redirect_uris, uri.as_str()).is_some()
+    }
+
+    /// Whether it may ask for tokens for this audience: one of its own, or the admin API of this issuer.
+    #[must_use]
+    pub fn may_ask_for(&self, resource: &str, issuer: &str) -> bool {
+        let is_own = self.settings.resources.iter().any(|known| known == resource);
+        if resource == admin_api(issuer) { self.settings.admin_api } else { is_own }
     }
 
     /// Whether it may use `grant`.

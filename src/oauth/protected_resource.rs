@@ -10,6 +10,12 @@ use super::error::OAuthError;
 /// Where the metadata of resources is, before the resource's own path.
 pub const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
+/// The admin API as a resource of its own (RFC 8707): a token for it is for nothing else, and no other opens it.
+#[must_use]
+pub fn admin_api(issuer: &str) -> String {
+    format!("{issuer}/api/v1")
+}
+
 /// The address of the metadata of `resource` (RFC 9728 §3.1); nothing when that is no web address.
 #[must_use]
 pub fn metadata_url(resource: &str) -> Option<String> {

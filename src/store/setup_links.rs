@@ -39,6 +39,10 @@ pub struct SetupLink {
     pub made_by: String,
     /// The row of the user or service token who made it.
     pub maker_id: String,
+    /// What they made it with, where that was a token: the row of a personal one, the fingerprint of a service's.
+    pub made_with: Option<String>,
+    /// When ends what is made by it, if whoever made it had something that ends (unix seconds).
+    pub ends_at: Option<i64>,
     /// Unix seconds.
     pub created_at: i64,
     /// Unix seconds.
@@ -113,8 +117,12 @@ pub struct New<'a> {
     pub with_domain: bool,
     /// The row of the user or service token who makes it.
     pub maker_id: &'a str,
-    /// Seconds that it is good for.
-    pub lifetime: i64,
+    /// What they make it with, where that is a token: the row of a personal one, the fingerprint of a service's.
+    pub made_with: Option<&'a str>,
+    /// When ends what is made by it, if it does (unix seconds).
+    pub ends_at: Option<i64>,
+    /// Until when it is good (unix seconds).
+    pub expires_at: i64,
 }
 
 /// Makes a link: its row, and what stands at the end of its address and nowhere else from now on.
@@ -135,8 +143,10 @@ pub async fn make(tx: &mut Tx, sealer: &Sealer, actor: &Actor, new: &New<'_>, no
         token_id: None,
         made_by: actor.name.clone(),
         maker_id: new.maker_id.to_owned(),
+        made_with: new.made_with.map(str::to_owned),
+        ends_at: new.ends_at,
         created_at: now,
-        expires_at: now + new.lifetime,
+        expires_at: new.expires_at,
         opened_at: None,
         usable_at: None,
         tested: None,
@@ -145,7 +155,8 @@ pub async fn make(tx: &mut Tx, sealer: &Sealer, actor: &Actor, new: &New<'_>, no
         ended_by: None,
     };
     let sql = "INSERT INTO setup_links (id, link_hash, tenant_id, connection, connection_id, with_directory, with_domain, \
-                 made_by, maker_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+                 made_by, maker_id, made_with, ends_at, created_at, expires_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     let l = &link;
     let params = params![
         &l.id,
@@ -157,6 +168,8 @@ pub async fn make(tx: &mut Tx, sealer: &Sealer, actor: &Actor, new: &New<'_>, no
         l.with_domain,
         &l.made_by,
         &l.maker_id,
+        l.made_with.as_deref(),
+        l.ends_at,
         now,
         l.expires_at,
     ];

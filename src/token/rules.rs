@@ -5,10 +5,15 @@ use serde_json::{Map, Value};
 use super::alg::Alg;
 use crate::policy::claim_rules::ClaimRules;
 
-/// Media types (RFC 7515 §4.1.9, without `application/`) of JWTs that are never ID tokens or bearer tokens: refresh
-/// tokens of ours, and what other specifications have typed explicitly.
-pub const SPECIAL_TYPES: [&str; 8] = [
+/// `typ` of the JWT in which forward auth tells a site who is there.
+pub const IDENTITY: &str = "identity+jwt";
+
+/// Media types (RFC 7515 §4.1.9, without `application/`) of JWTs that are never ID tokens or bearer tokens: refresh tokens
+/// of ours, what our forward auth tells a site (another deployment may trust ours, whose keys sign it), and what other
+/// specifications have typed explicitly.
+pub const SPECIAL_TYPES: [&str; 9] = [
     "refresh+jwt",
+    IDENTITY,
     "logout+jwt",
     "dpop+jwt",
     "oauth-authz-req+jwt",

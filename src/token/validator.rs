@@ -33,8 +33,8 @@ pub struct Scope<'a> {
     pub tenant: Option<&'a str>,
     /// Only these foreign sources, by id.
     pub sources: Option<&'a HashSet<String>>,
-    /// Whom our own tokens must be for, instead of us.
-    pub audience: Option<&'a str>,
+    /// Whom our own tokens must be for, one of them, instead of us; empty: us.
+    pub audience: &'a [String],
 }
 
 /// A token that was accepted.
@@ -107,6 +107,12 @@ impl Validator {
         Self { foreign: Arc::new(foreign), ..self.clone() }
     }
 
+    /// Our own issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Judges a bearer token; `now` is unix seconds.
     ///
     /// # Errors
@@ -130,7 +136,7 @@ impl Validator {
             1 => "one issuer".to_owned(),
             several => format!("{several} issuers"),
         })?;
-        let asked_for = scope.audience.map(|name| AudienceRule::Contains(vec![name.to_owned()]));
+        let asked_for = (!scope.audience.is_empty()).then(|| AudienceRule::Contains(scope.audience.to_vec()));
         let own = found.sources.iter().all(|source| self.is_own(source));
         let question = Question { token: &token, audience: asked_for.as_ref().filter(|_| own), now };
         let (source, proven) = rivals::judge(&question, found.sources, found.elsewhere, trail).await?;

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     connector::presets,
+    oauth::protected_resource::admin_api,
     outbound::Outbound,
     policy::{
         access::{Standing, judge},
@@ -171,7 +172,7 @@ pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, n
         version: rows.revisions.catalogue,
         revisions: rows.revisions,
         validator: openers.own.with_sources(order.iter().flat_map(|issuer| issuer.sources.iter().cloned())),
-        sites: Arc::new(Sites::build(rows.sites, &openers.own_host)),
+        sites: Arc::new(Sites::build(rows.sites, &openers.own_host, &admin_api(openers.own.issuer()))),
         checked_at: AtomicI64::new(now),
         tenant_ids: tenants.values().map(|t| (t.name.clone(), t.id.clone())).collect(),
         issuers: order.iter().map(|issuer| (issuer.id.clone(), Arc::clone(issuer))).collect(),

@@ -173,10 +173,11 @@ pub struct Sites {
 }
 
 impl Sites {
-    /// Of what is stored, each with the reason where it could not be read, beside gatehouse itself at the host name `ours`.
+    /// Of what is stored, each with the reason where it could not be read, beside gatehouse itself at the host name `ours`,
+    /// whose admin API is the audience `administers`.
     /// A site that cannot work stays where it is, and refuses everybody: another one's rules are not its own.
     #[must_use]
-    pub fn build(stored: Vec<(store::sites::Site, Option<String>)>, ours: &str) -> Self {
+    pub fn build(stored: Vec<(store::sites::Site, Option<String>)>, ours: &str, administers: &str) -> Self {
         let mut hosts: HashMap<String, Host> = HashMap::new();
         for (site, unread) in stored {
             let mut site = Site::new(site);
@@ -184,6 +185,11 @@ impl Sites {
             // Cookies know no ports (RFC 6265 §8.5): whoever serves a site at our name is sent our sessions.
             if site.settings.hosts.iter().any(|host| place::host_name(host).eq_ignore_ascii_case(ours)) {
                 site.broken.get_or_insert_with(|| format!("{ours} is gatehouse's own host name; give the site another"));
+            }
+            // Whoever is shown a token with which administrators administer could do so too.
+            if site.settings.audience.as_deref() == Some(administers) {
+                let why = || format!("{administers} is the audience of gatehouse's own admin API; give the site another");
+                site.broken.get_or_insert_with(why);
             }
             let site = Arc::new(site);
             if let Some(why) = &site.broken {
@@ -272,6 +278,7 @@ mod tests {
                 stored("part", &["part.example"], &["/api"], &[]),
             ],
             "us",
+            "https://us/api/v1",
         );
         for (host, target, site) in [
             ("app.example", "/", "wiki"),
@@ -312,7 +319,8 @@ mod tests {
         let (mut site, _) = stored("bad", &["bad.example"], &[], &[]);
         site.settings.identity.method = crate::policy::site::ForwardMethod::JwtHeader;
         site.settings.identity.header_name = Some("Connection".into());
-        let Found::Site { site, .. } = Sites::build(vec![(site, None)], "us").find("bad.example", "/") else {
+        let Found::Site { site, .. } = Sites::build(vec![(site, None)], "us", "https://us/api/v1").find("bad.example", "/")
+        else {
             panic!("it is found")
         };
         assert!(site.broken.as_ref().unwrap().contains("connection"));
@@ -321,7 +329,8 @@ mod tests {
     #[test]
     fn no_site_is_where_gatehouse_is() {
         let hosts = ["sso.example:8443", "app.example"];
-        let sites = Sites::build(hosts.map(|host| stored(host, &[host], &[], &[])).into(), "sso.example");
+        let stored = hosts.map(|host| stored(host, &[host], &[], &[])).into();
+        let sites = Sites::build(stored, "sso.example", "https://sso.example/api/v1");
         let broken = hosts.map(|host| match sites.find(host, "/") {
             Found::Site { site, .. } => site.broken.is_some(),
             _ => panic!("{host} is found"),

@@ -135,10 +135,13 @@ test('an opaque token that its provider has revoked is refused at once', async (
 });
 
 test('a JWT of a foreign provider is an assertion (RFC 7523); an opaque token is none', async () => {
+  // An assertion is made for gatehouse, whose address is known now.
+  await gatehouse.apply({ tenants: [{ name: 'acme', trusted_issuers: trusted(jwts, opaques, [API, gatehouse.url]) }] });
   const config = await machine('ci');
   const assertion = (token) => oidc.genericGrantRequest(config, `${URN}:grant-type:jwt-bearer`, { assertion: token.access_token });
-  const tokens = await assertion(await partnerToken(jwts));
+  const tokens = await assertion(await partnerToken(jwts, gatehouse.url));
   assert.equal((await whoami(tokens.access_token)).principal.name, 'by-jwt');
+  await assert.rejects(assertion(await partnerToken(jwts)), { error: 'invalid_grant' }, 'made for another server');
   await assert.rejects(assertion(await partnerToken(opaques)), { error: 'invalid_grant' });
 });
 

@@ -144,8 +144,7 @@ async fn explained(world: &Trusted, by: &str, body: &Value) -> Answer {
 async fn an_administrator_sees_why(backend: Backend) {
     let world = Trusted::new(backend).await;
     world.apply(ADMIN).await;
-    let tokens = world.tokens("web").await;
-    let admin = text(&tokens, "access_token");
+    let admin = &world.administering("web").await;
     world.identity("fallback", json!({})).await;
     world.clock.advance(1);
     let close = world.identity("close", json!({"azp": "batch", "ref": "refs/heads/*"})).await;
@@ -186,9 +185,12 @@ async fn an_administrator_sees_why(backend: Backend) {
         assert!(failed.is_some_and(|s| text(s, "what").contains(step)), "{step}: {report:#}");
     }
     // What is judged is what is enforced.
-    let own = explained(&world, admin, &json!({"token": admin})).await.json();
+    let token = text(&world.tokens("web").await, "access_token").to_owned();
+    let own = explained(&world, admin, &json!({"token": token})).await.json();
     assert_eq!((&own["allowed"], &own["principal"]["name"]), (&json!(true), &json!("ada@acme.example")));
     assert!(own["standing"].as_array().unwrap().iter().any(|s| s["what"] == "token family" && s["on"] == json!(true)));
+    let report = explained(&world, admin, &json!({"token": admin})).await.json();
+    assert_eq!(text(&report, "error"), "Invalid audience", "one that administers is for nothing else");
     for junk in ["", "junk", "a.b.c"] {
         let report = explained(&world, admin, &json!({"token": junk})).await;
         assert_eq!((report.status, &report.json()["allowed"]), (200, &json!(false)), "{junk:?}");
@@ -198,8 +200,7 @@ async fn an_administrator_sees_why(backend: Backend) {
 async fn what_is_refused_is_shown_to_its_end(backend: Backend) {
     let world = Trusted::new(backend).await;
     world.apply(ADMIN).await;
-    let tokens = world.tokens("web").await;
-    let admin = text(&tokens, "access_token").to_owned();
+    let admin = world.administering("web").await;
     world.identity("close", json!({"azp": "batch"})).await;
     let now = world.clock.now();
     let expired = world.token(json!({"azp": "batch", "aud": "elsewhere", "iat": now - 900, "exp": now - 600}));
@@ -236,13 +237,14 @@ async fn what_is_refused_is_shown_to_its_end(backend: Backend) {
         ("", &json!(true), &json!(true), &json!(true))
     );
     // A token of ours that nobody signed tells nothing of the family that it names.
-    let own = format!("{}{}", &admin[..admin.len() - 8], "AAAAAAAA");
+    let own = text(&world.tokens("web").await, "access_token").to_owned();
+    let own = format!("{}{}", &own[..own.len() - 8], "AAAAAAAA");
     let (failed, told) = report(&own).await;
     assert_eq!((failed.as_str(), &told["proven"], &told["standing"]), ("signature", &json!(false), &json!([])));
     world.clock.advance(3600);
-    let expired = world.tokens("web").await;
+    let later = world.administering("web").await;
     let (failed, told) = async {
-        let report = explained(&world, text(&expired, "access_token"), &json!({"token": good})).await.json();
+        let report = explained(&world, &later, &json!({"token": good})).await.json();
         (report["error"].clone(), report)
     }
     .await;
@@ -250,7 +252,7 @@ async fn what_is_refused_is_shown_to_its_end(backend: Backend) {
     // An issuer that is off is not asked; what its token would come to is shown, and that it is off.
     let off = trusted_issuers::TrustedIssuer { enabled: false, ..world.issuer("acme", "idp").await };
     trusted_issuers::save(&world.app.db, &off).await.unwrap();
-    let told = explained(&world, text(&expired, "access_token"), &json!({"token": good})).await.json();
+    let told = explained(&world, &later, &json!({"token": good})).await.json();
     assert_eq!(
         (text(&told, "error"), &told["proven"], &told["mappings"][0]["name"]),
         ("Invalid issuer", &json!(false), &json!("close"))
@@ -261,8 +263,8 @@ async fn what_is_refused_is_shown_to_its_end(backend: Backend) {
 
 async fn nobody_else_does(backend: Backend) {
     let world = Trusted::new(backend).await;
-    let tokens = world.tokens("web").await;
-    let user = text(&tokens, "access_token");
+    let user = &world.administering("web").await;
+    let plain = text(&world.tokens("web").await, "access_token").to_owned();
     world.identity("caller", json!({})).await;
     let token = world.token(json!({}));
     let body = json!({"token": token});
@@ -270,6 +272,11 @@ async fn nobody_else_does(backend: Backend) {
     assert_eq!(explained(&world, &token, &body).await.status, 403, "an external identity");
     world.apply(ADMIN).await;
     assert_eq!(explained(&world, user, &body).await.status, 200);
+    assert_eq!(explained(&world, &plain, &body).await.status, 403, "an administrator, with a token for something else");
+    let cookie = format!("accessToken={user}");
+    let by_cookie =
+        Browser::new().post_json(&format!("{}/api/v1/access/explain", world.url), &[("cookie", &cookie)], &body).await;
+    assert_eq!(by_cookie.status, 401, "whoever made the browser call");
     let nul = json!({"token": token, "resource": {"type": "model", "name": "\0"}});
     let answer = explained(&world, user, &nul).await;
     assert_eq!((answer.status, text(&answer.json(), "error_description")), (400, NUL));
@@ -296,7 +303,6 @@ async fn third_parties_do_not(world: &Trusted, user: &str, body: &Value) {
     for (admin_api, status) in [(false, 403), (true, 200)] {
         let settings = ClientSettings { admin_api, ..web.settings.clone() };
         clients::save(&world.app.db, &Client { settings, ..web.clone() }, 1).await.unwrap();
-        assert_eq!(world.get("/api/v1/whoami", user).await.status, 200, "the token itself holds");
         let answer = explained(world, user, body).await;
         assert_eq!(answer.status, status, "{}", answer.body);
         if !admin_api {

@@ -90,7 +90,7 @@ async fn a_revoked_token_counts_no_more(backend: Backend) {
 
 async fn the_api_makes_the_same_tokens(backend: Backend) {
     let desk = Desk::new(backend).await;
-    let answer = desk.sign_in(&mut Browser::new(), &desk.authorize_url("web", &[]), "ada@acme.example", PASSWORD).await;
+    let answer = desk.sign_in(&mut Browser::new(), &desk.admin_url("web"), "ada@acme.example", PASSWORD).await;
     let access = desk.redeem("web", &answer.query("code").unwrap()).await.json();
     let header = format!("Bearer {}", text(&access, "access_token"));
     let url = desk.at("/api/v1/tenants/acme/directories/people/token");

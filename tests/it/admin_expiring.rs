@@ -68,7 +68,7 @@ async fn what_ends_is_shown_and_measured(backend: Backend) {
     users::set_platform(&desk.app.db, &desk.user_id("ada@acme.example").await, true, desk.clock.now()).await.unwrap();
     let all = ada.get(&desk.at("/admin/_/expiring")).await;
     assert!(all.body.contains("Key that signs tokens") && all.body.contains("/admin/acme/connections/adfs"), "{}", all.body);
-    let answer = desk.sign_in(&mut Browser::new(), &desk.authorize_url("web", &[]), "ada@acme.example", PASSWORD).await;
+    let answer = desk.sign_in(&mut Browser::new(), &desk.admin_url("web"), "ada@acme.example", PASSWORD).await;
     let access = desk.redeem("web", &answer.query("code").unwrap()).await.json();
     let header = format!("Bearer {}", text(&access, "access_token"));
     let url = desk.at("/api/v1/tenants/acme/expiring");

@@ -136,7 +136,7 @@ async fn nobody_of_a_tenant_judges_the_deployments_own(backend: Backend) {
     let desk = Desk::new(backend).await;
     let id = desk.user_id("bob@acme.example").await;
     users::set_platform(&desk.app.db, &id, true, desk.clock.now()).await.unwrap();
-    let answer = desk.sign_in(&mut Browser::new(), &desk.authorize_url("web", &[]), "ada@acme.example", PASSWORD).await;
+    let answer = desk.sign_in(&mut Browser::new(), &desk.admin_url("web"), "ada@acme.example", PASSWORD).await;
     let tokens = desk.redeem("web", &answer.query("code").unwrap()).await.json();
     let header = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
     let mut ada = desk.ada().await;

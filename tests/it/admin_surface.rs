@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    admin::{id, tokens},
+    admin::{administrators, id, tokens},
     browser::{Answer, Browser},
     on_both,
     world::{Backend, World, text},
@@ -68,13 +68,14 @@ impl Askers {
         let world = World::with(backend, STATE, &[]).await;
         world.sql("UPDATE users SET platform = TRUE WHERE email = 'root@home.example'").await;
         let access = async |client, email| Some(text(&tokens(&world, client, email).await, "access_token").to_owned());
+        let whole = async |client, email| Some(text(&administrators(&world, client, email).await, "access_token").to_owned());
         let tokens = vec![
             ("nobody", None),
             ("user", access("web", "bob@acme.example").await),
             ("barred", access("foreign", "ada@acme.example").await),
-            ("other", access("other-web", "carl@other.example").await),
-            ("own", access("web", "ada@acme.example").await),
-            ("platform", access("api", "root@home.example").await),
+            ("other", whole("other-web", "carl@other.example").await),
+            ("own", whole("web", "ada@acme.example").await),
+            ("platform", whole("api", "root@home.example").await),
         ];
         let mut askers = Self { world, tokens, gil: String::new() };
         let gil = askers.ask("own", "GET", "tenants/acme/users/gil@acme.example", &[], None).await;

@@ -12,7 +12,7 @@ use gatehouse::{
 use serde_json::{Value, json};
 
 use crate::{
-    admin::tokens,
+    admin::administrators,
     admin_surface::{area, expected},
     browser::{Answer, Browser},
     on_both,
@@ -279,7 +279,7 @@ async fn no_token_makes_one_that_may_more(backend: Backend) {
             assert_eq!(house.ask(text(&made, "token"), "GET", "tenants/acme/users", None).await.status, 401);
         }
     }
-    let access = text(&tokens(&house.world, "web", "ada@acme.example").await, "access_token").to_owned();
+    let access = text(&administrators(&house.world, "web", "ada@acme.example").await, "access_token").to_owned();
     let year = 365 * 86_400;
     for (expires_in, status) in [(year, 201), (year + 1, 400), (0, 400)] {
         let body = json!({"name": "year", "scopes": ["admin"], "expires_in": expires_in});

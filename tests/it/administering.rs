@@ -1,13 +1,13 @@
-//! Which access tokens open the admin API: those of clients that may administer, and that are for us alone; and who says
-//! which clients those are.
+//! Which access tokens open the admin API: those of clients that may administer, asked for with its resource, which open
+//! nothing else; and who says which clients those are.
 
 use serde_json::{Value, json};
 
 use crate::{
-    admin::tokens,
+    admin::{administrators, tokens},
     browser::{Answer, Browser},
     on_both,
-    world::{Backend, World, decode, text},
+    world::{Backend, World, decode, redirect_uri, text},
 };
 
 on_both!(
@@ -17,7 +17,10 @@ on_both!(
     what_administers_is_the_platforms_to_change,
     a_limited_token_touches_no_client_that_administers,
     what_a_token_makes_ends_with_it,
+    a_token_that_administers_opens_nothing_else,
+    who_gets_a_token_that_administers,
     who_invites_into_teams_may_change_them,
+    who_writes_group_rules_may_write_what_they_name,
     names_have_an_end,
 );
 
@@ -67,9 +70,14 @@ async fn access(world: &World, client: &str, email: &str) -> String {
     text(&tokens(world, client, email).await, "access_token").to_owned()
 }
 
+/// One with which they administer.
+async fn administers(world: &World, client: &str, email: &str) -> String {
+    text(&administrators(world, client, email).await, "access_token").to_owned()
+}
+
 /// A personal token of the platform's administrator.
 async fn personal(world: &World, scopes: &[&str]) -> String {
-    let root = access(world, "other-web", "root@home.example").await;
+    let root = administers(world, "other-web", "root@home.example").await;
     let answer = ask(world, &root, "POST", "personal_tokens", Some(json!({"name": "x", "scopes": scopes}))).await;
     text(&answer.json(), "token").to_owned()
 }
@@ -100,7 +108,7 @@ async fn a_trusted_client_opens_nothing(backend: Backend) {
         assert_eq!(ask(&world, &token, "POST", "access/explain", Some(explain)).await.status, 403);
         assert_eq!(ask(&world, &token, "GET", "whoami", None).await.status, 200, "the token itself holds");
     }
-    let root = access(&world, "other-web", "root@home.example").await;
+    let root = administers(&world, "other-web", "root@home.example").await;
     for path in ["keys", "tenants/home", "tenants/acme"] {
         assert_eq!(ask(&world, &root, "GET", path, None).await.status, 200, "the honest twin: {path}");
     }
@@ -115,13 +123,104 @@ async fn a_resource_server_administers_nothing(backend: Backend) {
     let backdoor = json!({"admin": true, "password": "a password of theirs"});
     let answer = ask(&world, &token, "PUT", "tenants/acme/users/backdoor@acme.example", Some(backdoor.clone())).await;
     assert_eq!(answer.status, 403, "{}", answer.body);
-    assert!(text(&answer.json(), "error_description").contains("audience"), "{}", answer.body);
+    assert!(text(&answer.json(), "error_description").contains(&format!("resource={}", world.admin_api())), "{}", answer.body);
     assert_eq!(ask(&world, &token, "POST", "access/explain", Some(json!({"token": token}))).await.status, 403);
     assert_eq!(world.userinfo(&token).await.status, 200, "it opens what it is for");
+    // Nor does one that is for us and for nothing of theirs, as any sign-in's is.
     world.apply(&STATE.replace(", resources: [\"https://mcp.example/\"]", "")).await;
     let token = access(&world, "api", "ada@acme.example").await;
+    assert_eq!(decode(&token).1["aud"], json!(world.app.issuer()));
+    let answer = ask(&world, &token, "PUT", "tenants/acme/users/backdoor@acme.example", Some(backdoor.clone())).await;
+    assert_eq!(answer.status, 403, "{}", answer.body);
+    let token = administers(&world, "api", "ada@acme.example").await;
+    assert_eq!(decode(&token).1["aud"], json!(world.admin_api()), "and not us besides, though it has openid");
     let answer = ask(&world, &token, "PUT", "tenants/acme/users/backdoor@acme.example", Some(backdoor)).await;
-    assert_eq!(answer.status, 201, "for us alone: {}", answer.body);
+    assert_eq!(answer.status, 201, "for the admin API alone: {}", answer.body);
+}
+
+/// A site that were shown such a token could administer with it.
+async fn a_token_that_administers_opens_nothing_else(backend: Backend) {
+    let world = World::with(backend, STATE, &[("TRUSTED_PROXIES", "127.0.0.1/32, ::1/128")]).await;
+    world.sql("UPDATE users SET platform = TRUE WHERE email = 'root@home.example'").await;
+    let site = |settings: &str| format!("{STATE}  sites:\n  - {{name: app, hosts: [app.example], {settings}}}\n");
+    world.apply(&site("identity: {method: bearer}")).await;
+    let (whole, plain) =
+        (administers(&world, "other-web", "root@home.example").await, access(&world, "other-web", "root@home.example").await);
+    let at_site = async |token: &str| {
+        let bearer = format!("Bearer {token}");
+        let headers = [
+            ("x-forwarded-method", "GET"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "app.example"),
+            ("x-forwarded-uri", "/"),
+            ("accept", "application/json"),
+            ("authorization", bearer.as_str()),
+        ];
+        Browser::new().get_with(&format!("{}/auth/forward", world.url), &headers).await
+    };
+    let passed = at_site(&plain).await;
+    assert_eq!((passed.status, passed.header("authorization")), (200, Some(&*format!("Bearer {plain}"))), "the honest twin");
+    let refused = at_site(&whole).await;
+    assert_eq!((refused.status, refused.header("authorization")), (401, None));
+    let check = Some(json!({"resource": {"type": "model", "name": "gpt"}, "role": "viewer"}));
+    for (token, status) in [(&whole, 401), (&plain, 200)] {
+        assert_eq!(world.userinfo(token).await.status, status);
+        assert_eq!(ask(&world, token, "GET", "whoami", None).await.status, status);
+        assert_eq!(ask(&world, token, "POST", "access/check", check.clone()).await.status, status);
+    }
+    assert_eq!(ask(&world, &whole, "GET", "keys", None).await.status, 200, "it opens what it is for");
+    assert_eq!(world.introspect("other-web", &whole).await["active"], true, "and its client may ask about it");
+    // A site that calls itself the admin API takes nobody's.
+    world.apply(&site(&format!("audience: \"{}\"", world.admin_api()))).await;
+    for token in [&whole, &plain] {
+        assert_eq!(at_site(token).await.status, 403);
+    }
+}
+
+/// It is asked for in the authorization request, alone, by a client that has `admin_api`.
+async fn who_gets_a_token_that_administers(backend: Backend) {
+    let world = world(backend).await;
+    let api = world.admin_api();
+    let refused = async |client: &str, resources: &[&str]| {
+        let url = resources.iter().fold(world.authorize_url(client, &[]), |url, resource| format!("{url}&resource={resource}"));
+        let answer = Browser::new().get(&url).await;
+        answer.query("error").unwrap_or_else(|| format!("{} {}", answer.status, answer.body))
+    };
+    for (client, resources) in [
+        ("web", vec![api.as_str()]),
+        ("api", vec![api.as_str(), "https://mcp.example/"]),
+        ("api", vec!["https://mcp.example/", api.as_str()]),
+        ("other-web", vec![api.as_str(), world.app.issuer()]),
+    ] {
+        assert_eq!(refused(client, &resources).await, "invalid_target", "{client} {resources:?}");
+    }
+    // A sign-in that was for something else is not widened at the token endpoint.
+    let redirect = redirect_uri("other-web");
+    let code = async |url: &str| {
+        let answer = world.sign_in(&mut Browser::new(), url, "root@home.example", "correct horse").await;
+        answer.query("code").unwrap()
+    };
+    let redeem = async |code: &str, resource: &str| {
+        let form = [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", &redirect), ("resource", resource)];
+        world.token("other-web", &form).await
+    };
+    let widened = redeem(&code(&world.authorize_url("other-web", &[])).await, &api).await;
+    assert_eq!((widened.status, text(&widened.json(), "error")), (400, "invalid_target"));
+    let tokens = redeem(&code(&world.admin_url("other-web")).await, &api).await.json();
+    assert_eq!(decode(text(&tokens, "access_token")).1["aud"], json!(api));
+    // As it was granted it is refreshed, until the client may not administer.
+    let tokens = world.refresh("other-web", text(&tokens, "refresh_token")).await.json();
+    assert_eq!(decode(text(&tokens, "access_token")).1["aud"], json!(api));
+    assert_eq!(ask(&world, text(&tokens, "access_token"), "GET", "keys", None).await.status, 200);
+    world
+        .apply(&STATE.replace(
+            "[\"https://other.example/cb\"], trusted: true, admin_api: true",
+            "[\"https://other.example/cb\"], trusted: true",
+        ))
+        .await;
+    assert_eq!(ask(&world, text(&tokens, "access_token"), "GET", "keys", None).await.status, 403);
+    let answer = world.refresh("other-web", text(&tokens, "refresh_token")).await;
+    assert_eq!((answer.status, text(&answer.json(), "error")), (400, "invalid_target"));
 }
 
 async fn who_may_not_say_which_client_administers(backend: Backend) {
@@ -148,12 +247,12 @@ async fn who_may_not_say_which_client_administers(backend: Backend) {
     assert_eq!(ask(&world, CI, "GET", "tenants/acme/clients/mine", None).await.status, 404, "what is refused was not made");
     assert_eq!(post(&mut ada, "plain", "").await.status, 303, "the honest twin");
     // The platform's administrator does, and so does a file.
-    let root = access(&world, "other-web", "root@home.example").await;
+    let root = administers(&world, "other-web", "root@home.example").await;
     assert_eq!(ask(&world, &root, "POST", "tenants/acme/clients", Some(mine)).await.status, 201);
     let shown = ask(&world, CI, "GET", "tenants/acme/clients/mine", None).await.json();
     assert_eq!(shown["admin_api"], true);
     world.apply(&STATE.replacen("trusted: true}", "trusted: true, admin_api: true}", 1)).await;
-    let token = access(&world, "web", "ada@acme.example").await;
+    let token = administers(&world, "web", "ada@acme.example").await;
     assert_eq!(ask(&world, &token, "GET", "tenants/acme", None).await.status, 200);
 }
 
@@ -181,7 +280,7 @@ async fn what_administers_is_the_platforms_to_change(backend: Backend) {
     assert_eq!(ask(&world, HOME, "PUT", path, with(json!({}))).await.status, 200);
     assert_eq!(ask(&world, HOME, "PUT", path, with(json!({"name": "Console", "enabled": false}))).await.status, 200);
     assert_eq!(ask(&world, HOME, "PUT", path, with(json!({"enabled": true}))).await.status, 200);
-    let root = access(&world, "other-web", "root@home.example").await;
+    let root = administers(&world, "other-web", "root@home.example").await;
     let wider = json!({"redirect_uris": ["https://other.example/cb", "https://new.example/cb"]});
     assert_eq!(ask(&world, &root, "PUT", path, with(wider)).await.status, 200, "the platform's administrator may");
     let less = json!({"admin_api": false, "redirect_uris": ["https://other.example/cb", "https://mine.example/cb"]});
@@ -266,6 +365,44 @@ async fn who_invites_into_teams_may_change_them(backend: Backend) {
     assert_eq!(ask(&world, &invites, "POST", "invites", body("a@acme.example", &[])).await.status, 201);
     assert_eq!(ask(&world, &both, "POST", "invites", body("b@acme.example", &["sre"])).await.status, 201);
     assert_eq!(ask(&world, CI, "POST", "invites", body("c@acme.example", &["sre"])).await.status, 201);
+}
+
+/// A rule puts people into a team or gives them a role: whoever writes one does what writing teams and resources does.
+async fn who_writes_group_rules_may_write_what_they_name(backend: Backend) {
+    let world = world(backend).await;
+    let (team, role) = (
+        json!([{"group": "eng", "team": "sre"}]),
+        json!([{"group": "eng", "resource": {"type": "model", "name": "gpt"}, "role": "manager"}]),
+    );
+    let both = json!([team[0], role[0]]);
+    let tokens = [
+        service(&world, &["directories:write"], None).await,
+        service(&world, &["directories:write", "teams:write"], None).await,
+        service(&world, &["directories:write", "teams:write", "resources:write"], None).await,
+    ];
+    let put = async |token: &str, rules: &Value| {
+        let body = json!({"name": "people", "group_rules": rules});
+        ask(&world, token, "PUT", "tenants/acme/directories/people", Some(body)).await
+    };
+    for (rules, allowed) in [(&team, [403, 200, 200]), (&role, [403, 403, 200]), (&both, [403, 403, 200])] {
+        for (token, status) in tokens.iter().zip(allowed) {
+            assert_eq!(put(CI, &json!([])).await.status, 200);
+            let answer = put(token, rules).await;
+            assert_eq!(answer.status, status, "{rules}: {}", answer.body);
+            if status == 403 {
+                assert_eq!(text(&answer.json(), "error"), "insufficient_scope");
+                let shown = ask(&world, CI, "GET", "tenants/acme/directories/people", None).await.json();
+                assert!(shown["group_rules"].as_array().is_none_or(Vec::is_empty), "nothing is written: {shown}");
+            }
+            // Nor in one that is new.
+            let body = json!({"name": gatehouse::secret::reference(), "group_rules": rules});
+            let made = ask(&world, token, "POST", "tenants/acme/directories", Some(body)).await;
+            assert_eq!(made.status == 201, status == 200, "{rules}: {}", made.body);
+        }
+    }
+    // What stands may be sent back, but not taken away.
+    assert_eq!(put(CI, &both).await.status, 200);
+    assert_eq!((put(&tokens[0], &both).await.status, put(&tokens[0], &json!([])).await.status), (200, 403));
 }
 
 async fn names_have_an_end(backend: Backend) {

@@ -246,6 +246,11 @@ async fn what_is_named_must_be_there(db: &Db) {
             "browsers cannot sign in at github",
         ),
         (
+            "issuers: [opaque], login: {issuer: opaque}",
+            "issuers: [opaque], scopes: [read], login: {issuer: opaque}",
+            "browsers that sign in at opaque bring its ID tokens, which have no scopes, so nobody would pass: remove the site's scopes",
+        ),
+        (
             "hosts: [app.example]",
             "hosts: [app.example, b.example]",
             "add https://b.example/.gatehouse/callback to its redirect_uris",
@@ -263,6 +268,9 @@ async fn what_is_named_must_be_there(db: &Db) {
         assert!(found.lines().all(|l| l.starts_with("acme.yaml:")), "{found}");
     }
     assert!(tenants::all(db).await.unwrap().is_empty(), "nothing of all that was kept");
+    // An issuer that gives no ID token is asked for an access token, which has scopes.
+    let scoped = FILE.replace("issuers: [opaque], login", "issuers: [opaque], scopes: [read], login");
+    apply(db, &scoped.replace("scopes: openid email", "scopes: email read")).await.unwrap();
 }
 
 async fn sites_share_no_place_and_tenants_no_host(db: &Db) {

@@ -55,7 +55,7 @@ impl Bench {
 async fn tokens_of(desk: &Desk) -> Value {
     let mut browser = Browser::new();
     let password = crate::admin_pages::PASSWORD;
-    let answer = desk.world.sign_in(&mut browser, &desk.world.authorize_url("web", &[]), "ada@acme.example", password).await;
+    let answer = desk.world.sign_in(&mut browser, &desk.world.admin_url("web"), "ada@acme.example", password).await;
     let code = answer.query("code").unwrap_or_else(|| panic!("no code: {} {}", answer.status, answer.body));
     desk.world.redeem("web", &code).await.json()
 }

@@ -259,7 +259,7 @@ async fn a_file_keeps_what_was_proven(backend: Backend) {
 
 async fn the_api_says_the_same(backend: Backend) {
     let registry = Registry::new(backend).await;
-    let url = registry.authorize_url("web", &[]);
+    let url = registry.admin_url("web");
     let answer = registry.world.sign_in(&mut Browser::new(), &url, "ada@acme.example", PASSWORD).await;
     let tokens = registry.redeem("web", &answer.query("code").unwrap()).await.json();
     let bearer = format!("Bearer {}", text(&tokens, "access_token"));

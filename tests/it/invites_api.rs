@@ -40,7 +40,7 @@ tenants:
 "#;
 
 async fn token(world: &World, email: &str) -> String {
-    let answer = world.sign_in(&mut Browser::new(), &world.authorize_url("web", &[]), email, "correct horse").await;
+    let answer = world.sign_in(&mut Browser::new(), &world.admin_url("web"), email, "correct horse").await;
     let tokens = world.redeem("web", &answer.query("code").expect("a code")).await.json();
     text(&tokens, "access_token").to_owned()
 }

@@ -50,7 +50,7 @@ impl Api {
     async fn new(backend: Backend) -> Self {
         let world = World::with(backend, STATE, &[]).await;
         world.sql("UPDATE users SET platform = TRUE WHERE email = 'ada@acme.example'").await;
-        let url = world.authorize_url("web", &[]);
+        let url = world.admin_url("web");
         let answer = world.sign_in(&mut Browser::new(), &url, "ada@acme.example", "correct horse battery").await;
         let token = world.redeem("web", &answer.query("code").unwrap()).await.json();
         let token = text(&token, "access_token").to_owned();
@@ -125,7 +125,18 @@ async fn a_connection_takes_its_people_along(backend: Backend) {
         assert!(asked.body.contains(&format!("<li>loses {line}</li>")), "{line}: {}", asked.body);
     }
     desk.sql("UPDATE families SET connection_id = NULL").await;
-    let api = Api { world: desk.world, token: api.token };
+    let mut api = Api { world: desk.world, token: api.token };
+    // Whoever may not read users learns how many they are, and not who.
+    for (scopes, told) in
+        [(&["connections:write"][..], "2 identities of users"), (&["connections:write", "users:read"][..], people)]
+    {
+        let body = json!({"name": "limited", "scopes": scopes, "expires_in": 3_600});
+        let token = api.ask("POST", "personal_tokens", Some(body)).await.json();
+        let limited = Api { world: api.world, token: text(&token, "token").to_owned() };
+        let asked = limited.ask("DELETE", "tenants/acme/connections/okta", None).await;
+        assert_eq!(asked.json()["lost"], json!(["the connection of directory people", told]), "{scopes:?}");
+        api = Api { world: limited.world, token: api.token };
+    }
     let lost = api.lost("connections", "okta", "connection acme/okta").await;
     assert_eq!(lost, ["the connection of directory people", people]);
     let lost = api.lost("connections", "api", "connection acme/api").await;

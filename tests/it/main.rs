@@ -61,6 +61,7 @@ mod imported_keys;
 mod invite_limits;
 mod invites;
 mod invites_api;
+mod lifetimes;
 mod linking;
 mod lists;
 mod logout;

@@ -24,6 +24,7 @@ use crate::{
 
 on_both!(
     keys_that_never_come_delay_nobody_else,
+    whose_keys_cannot_be_had_may_be_meant,
     an_answer_is_no_guess_cold_or_warm,
     whom_an_issuer_must_be_asked_for_is_nobody_elses,
     a_name_that_is_somebodys_is_nobody_elses
@@ -78,6 +79,19 @@ async fn keys_that_never_come_delay_nobody_else(backend: Backend) {
         assert_eq!(named(&world.get("/api/v1/whoami?tenant=acme", &token).await), "ours");
         world.clock.advance(if what == "again" { 61 } else { 0 });
     }
+}
+
+/// Whoever cannot look leaves it open whose the token is, also when they say so at once.
+async fn whose_keys_cannot_be_had_may_be_meant(backend: Backend) {
+    let world = Trusted::new(backend).await;
+    world.identity("ours", json!({})).await;
+    let theirs = world.trust("other", "theirs", |s| s.jwks_uri = Some(format!("{}/no-such-keys", world.idp.issuer()))).await;
+    let token = world.token(json!({}));
+    assert_eq!(world.name(&token).await, NAME_IT);
+    assert_eq!(named(&world.get("/api/v1/whoami?tenant=acme", &token).await), "ours", "the honest twins");
+    let settings = IssuerSettings { audience: vec!["https://elsewhere.example".to_owned()], ..theirs.settings.clone() };
+    trusted_issuers::save(&world.app.db, &TrustedIssuer { settings, ..theirs }).await.unwrap();
+    assert_eq!(world.name(&token).await, "ours");
 }
 
 /// Keys that are written down are at hand before any others are fetched.

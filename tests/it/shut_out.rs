@@ -24,6 +24,7 @@ on_both!(
     a_directory_opens_only_what_a_directory_has_shut,
     an_inactive_record_keeps_a_user_out,
     somebody_is_left_to_administer,
+    the_deployment_keeps_somebody,
     of_two_administrators_at_once_one_stays,
     of_a_demotion_and_a_lock_at_once_one_is_refused,
     of_a_lock_and_an_opening_at_once_both_count,
@@ -184,6 +185,17 @@ async fn somebody_is_left_to_administer(backend: Backend) {
     tx.commit().await.unwrap();
     assert!(users::find(&world.app.db, &bob).await.unwrap().unwrap().active);
     assert!(shut(&world, &ShutOut { force: true, ..by(&world, &bob, By::Operator) }).await.unwrap().is_some(), "said twice");
+}
+
+/// Somebody may administer the deployment and not be the last of their tenant.
+async fn the_deployment_keeps_somebody(backend: Backend) {
+    let world = administered(backend).await;
+    world.sql("UPDATE users SET platform = TRUE WHERE email = 'ada@acme.example'").await;
+    let ada = id(&world, "ada@acme.example").await;
+    assert_eq!(shut(&world, &by(&world, &ada, By::Operator)).await, Err(LastAdministrator));
+    assert!(users::find(&world.app.db, &ada).await.unwrap().unwrap().active);
+    world.sql("UPDATE users SET platform = TRUE WHERE email = 'bob@acme.example'").await;
+    assert!(shut(&world, &by(&world, &ada, By::Operator)).await.unwrap().is_some(), "the honest twin: another is left");
 }
 
 async fn of_two_administrators_at_once_one_stays(backend: Backend) {

@@ -249,12 +249,30 @@ async fn what_cannot_be_read_is_an_error(db: &Db) {
 }
 
 /// Four searches that nobody waited for any more were the end of a node: each kept one of the connections that read.
+fn endless() -> Statement<'static> {
+    Statement::new(
+        "SELECT COUNT(*) FROM (WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT 1 - n FROM c) SELECT n FROM c) AS numbers",
+    )
+}
+
+/// PostgreSQL hears only that its time is over; SQLite also that nobody waits for it any more.
+#[tokio::test]
+async fn on_sqlite_a_long_statement_ends_with_whoever_asked() {
+    let (db, _dir) = crate::databases::sqlite().await;
+    // More of them than connections that read: their own time is far away.
+    for _ in 0..6 {
+        let (statement, time) = (endless(), Duration::from_secs(120));
+        assert!(tokio::time::timeout(Duration::from_millis(100), db.search::<(i64,)>(&statement, time)).await.is_err());
+    }
+    let mut short = Statement::new("SELECT COUNT(*) FROM tenants WHERE name = ");
+    short.bind("nobody");
+    for _ in 0..20 {
+        let asked = tokio::time::timeout(Duration::from_secs(20), db.select::<(i64,)>(&short)).await;
+        assert_eq!(asked.expect("a connection is free").unwrap(), [(0,)]);
+    }
+}
+
 async fn a_long_statement_ends(db: &Db) {
-    let endless = || {
-        Statement::new(
-            "SELECT COUNT(*) FROM (WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT 1 - n FROM c) SELECT n FROM c) AS numbers",
-        )
-    };
     let moment = Duration::from_millis(100);
     for _ in 0..6 {
         let (a, b) = (endless(), endless());

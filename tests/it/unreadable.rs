@@ -32,7 +32,7 @@ async fn its_tokens_meet_a_fault_of_ours(backend: Backend) {
     let world = Trusted::new(backend).await;
     world.identity("caller", json!({})).await;
     world.apply("tenants:\n- name: acme\n  users:\n  - {email: ada@acme.example, name: Ada, admin: true}\n").await;
-    let admin = text(&world.tokens("web").await, "access_token").to_owned();
+    let admin = world.administering("web").await;
     let (token, stranger) = (world.token(json!({})), world.token(json!({"iss": "https://nobody.example"})));
     assert_eq!(world.name(&token).await, "caller");
     let row = world.issuer("acme", "idp").await;

@@ -245,6 +245,23 @@ impl World {
         format!("{}/oauth2/authorize?{query}", self.url)
     }
 
+    /// The same for tokens that administer.
+    pub fn admin_url(&self, client: &str) -> String {
+        self.authorize_url(client, &[("resource", &self.admin_api())])
+    }
+
+    /// The admin API, as tokens are asked for it.
+    pub fn admin_api(&self) -> String {
+        format!("{}/api/v1", self.app.issuer())
+    }
+
+    /// An access token with which Ada administers, if she may.
+    pub async fn administering(&self, client: &str) -> String {
+        let answer = self.redeem(client, &self.code(client, &[("resource", &self.admin_api())]).await).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        text(&answer.json(), "access_token").to_owned()
+    }
+
     /// Signs in with a password, unless the browser is signed in already, and gives the answer that leads back to the
     /// client.
     pub async fn sign_in(&self, browser: &mut Browser, url: &str, email: &str, password: &str) -> Answer {

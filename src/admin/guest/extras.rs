@@ -121,14 +121,15 @@ pub async fn token(State(app): State<App>, sent: Sent) -> Result<Response, PageE
     if tokens.iter().any(|token| !token.has_ended(now) && !own(token)) {
         return Err(in_use("the directory has a token that another made"));
     }
+    let maker = tenant_tokens::find(&mut tx, &guest.link.maker_id).await?;
     let row = DirectoryToken {
         id: secret::row_id(now),
         directory_id: directory.id.clone(),
         fingerprint: directory_tokens::fingerprint(&app.sealer, &token),
         declared: false,
         created_at: now,
-        // What a token has made ends with it, also by way of a link.
-        expires_at: tenant_tokens::find(&mut tx, &guest.link.maker_id).await?.and_then(|maker| maker.expires_at),
+        // What a token has made ends with it, also by way of a link. Its end may have been brought forward since.
+        expires_at: [guest.link.ends_at, maker.and_then(|maker| maker.expires_at)].into_iter().flatten().min(),
         last_used_at: None,
     };
     directory_tokens::insert(&mut tx, &row).await?;

@@ -60,7 +60,7 @@ fn document(issuer: &str, routes: Vec<Route>) -> Value {
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": format!("An administrator's access token of a client with `admin_api`, for no other audience than this server; a personal token or a service token. Scopes of the last two: {scopes}."),
+                    "description": format!("An administrator's access token of a client with `admin_api`, asked for with `resource={issuer}/api/v1` and for nothing else; a personal token or a service token. Scopes of the last two: {scopes}."),
                 },
             },
             "schemas": schemas::all(),

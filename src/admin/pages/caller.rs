@@ -95,6 +95,14 @@ impl Caller {
         if self.operator.is_platform() { Ok(()) } else { Err(missing("page")) }
     }
 
+    /// Only for those whose way in has no end of its own: what is made then outlasts it.
+    ///
+    /// # Errors
+    /// A page.
+    pub fn require_lasting(&self) -> Result<(), PageError> {
+        if self.operator.reach.is_lasting() { Ok(()) } else { Err(too_brief()) }
+    }
+
     /// The token that this operator's forms carry.
     #[must_use]
     pub fn csrf(&self, app: &App) -> String {
@@ -112,6 +120,17 @@ pub fn missing(what: &str) -> PageError {
     let explanation = format!("There is no {what} of this name, or you do not administer it.");
     PageError::new(StatusCode::NOT_FOUND, "not_found", "Not found", explanation, "unknown to this operator")
         .advise("Go back to the overview.")
+        .way_on("/admin".to_owned(), "Overview")
+        .for_operators()
+}
+
+/// What is told to those who came by the link of break-glass.
+pub const BRIEF: &str = "You came by a link that lets you in for an hour: sign in over a connection or with a password to make \
+                         what lasts longer.";
+
+fn too_brief() -> PageError {
+    PageError::new(StatusCode::FORBIDDEN, "too_brief", "Not with this way in", BRIEF, "a session of break-glass")
+        .advise("Mend the sign-in first, and then sign in.")
         .way_on("/admin".to_owned(), "Overview")
         .for_operators()
 }

@@ -136,6 +136,7 @@ pub async fn ask(
     caller: Caller,
     Path((tenant, name)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
+    caller.require_lasting()?;
     let (place, directory) = find(&app, &caller, &tenant, &name).await?;
     let all = directory_tokens::of_directory(&app.db, &directory.id).await?;
     let now = app.clock.now();
@@ -161,6 +162,7 @@ pub async fn make(
     Path((tenant, name)): Path<(String, String)>,
     posted: Posted,
 ) -> Result<Response, PageError> {
+    posted.caller.require_lasting()?;
     let (place, directory) = find(&app, &posted.caller, &tenant, &name).await?;
     let chosen = |field: &str, choices: &[(&str, &str)]| {
         let said = posted.one(field).unwrap_or_default();

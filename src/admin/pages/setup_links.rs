@@ -9,7 +9,7 @@ use axum::{
 };
 
 use super::{
-    caller::{Caller, Posted, missing},
+    caller::{BRIEF, Caller, Posted, missing},
     confirm,
     frame::{Frame, address},
 };
@@ -98,7 +98,11 @@ pub async fn create(State(app): State<App>, Path(tenant): Path<String>, posted: 
     if let Some(fault) = wish.fault() {
         return page(&app, &posted.caller, &tenant, &wish, Some(fault), None, None).await;
     }
-    let maker = Maker { actor: &posted.caller.actor(), id: &posted.caller.operator.user.id };
+    let operator = &posted.caller.operator;
+    let maker = Maker { actor: &posted.caller.actor(), id: &operator.user.id, reach: &operator.reach };
+    if !maker.may(&wish, app.clock.now()) {
+        return page(&app, &posted.caller, &tenant, &wish, Some(("days", BRIEF.to_owned())), None, None).await;
+    }
     match issue(&app, maker, &tenant, &wish).await? {
         Ok((_, url)) => page(&app, &posted.caller, &tenant, &wish, None, Some(&url), None).await,
         Err(clash) => page(&app, &posted.caller, &tenant, &wish, Some(clash), None, None).await,

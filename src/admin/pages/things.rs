@@ -8,7 +8,7 @@ use axum::{
 use serde_json::{Map, Value};
 
 use super::{
-    caller::{Caller, Posted, missing},
+    caller::{BRIEF, Caller, Posted, missing},
     confirm::{self, Question},
     fields::{self, Noun},
     form,
@@ -230,8 +230,16 @@ impl Write<'_> {
             thing[field.path] = self.base[field.path].clone();
         }
         let mut tx = self.app.db.begin().await?;
+        if self.is_too_much(&mut tx, self.name).await? {
+            drop(tx);
+            return self.again(&whole(BRIEF.to_owned())).await;
+        }
         match self.put(&mut tx, &thing).await {
             Ok(plan) => {
+                if self.is_too_much(&mut tx, self.place.name_in(&thing).as_deref()).await? {
+                    drop(tx);
+                    return self.again(&whole(BRIEF.to_owned())).await;
+                }
                 let token = self.token(&mut tx, &plan, &thing).await?;
                 tx.commit().await?;
                 self.app.deliveries.nudge();
@@ -248,6 +256,13 @@ impl Write<'_> {
             Err(Refusal::LastWayIn) => self.again(&whole(LastWayIn.to_string())).await,
             Err(Refusal::Store(e)) => Err(e.into()),
         }
+    }
+
+    /// Whether it is a service token that reaches further than whoever asks. Asked before something is changed and again after.
+    async fn is_too_much(&self, tx: &mut Tx, name: Option<&str>) -> Result<bool, PageError> {
+        let Some(name) = name.filter(|_| self.place.key == single::Noun::ServiceTokens) else { return Ok(false) };
+        let reach = &self.posted.caller.operator.reach;
+        Ok(reach.outreached_by(tx, &self.place.tenant.id, name).await?.is_some())
     }
 
     /// The page with the token of a new service, shown this once.

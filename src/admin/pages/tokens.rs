@@ -23,7 +23,6 @@ use crate::{
     error::PageError,
     moment::Moment,
     policy::api_scope::{self, ApiScopes},
-    session::BY_LINK,
     store::{
         audit::Actor,
         personal_tokens::{self, PersonalToken},
@@ -135,9 +134,8 @@ pub async fn create(State(app): State<App>, posted: Posted) -> Result<Response, 
     };
     let days: i64 = posted.one("days").and_then(|days| days.parse().ok()).unwrap_or(0);
     let mut lifetime = days.saturating_mul(86_400);
-    // Who came by a link has an hour, and so has what they make.
-    if let Some(who) = caller.visit.signed_in(&app, None).await?.filter(|who| who.amr == BY_LINK) {
-        lifetime = lifetime.min(who.until - app.clock.now());
+    if let Some(end) = caller.operator.reach.end() {
+        lifetime = lifetime.min(end - app.clock.now());
     }
     let wanted = Wanted { name: posted.one("name").unwrap_or_default(), scopes, lifetime };
     let actor = caller.actor();
@@ -200,6 +198,7 @@ pub async fn ask_renewal(
     caller: Caller,
     Path((tenant, name)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
+    caller.require_lasting()?;
     let place = Place::find(&app, &caller, &tenant, NOUN).await?;
     place.stored(&app, &name).await?;
     let path = place.path(&name);
@@ -221,6 +220,7 @@ pub async fn renew(
     posted: Posted,
 ) -> Result<Response, PageError> {
     let caller = &posted.caller;
+    caller.require_lasting()?;
     let place = Place::find(&app, caller, &tenant, NOUN).await?;
     let actor = caller.actor();
     let mut tx = app.db.begin().await?;

@@ -166,8 +166,8 @@ async fn judge(
     credential: &Credential,
 ) -> Result<(Headers, i64), Refusal> {
     let now = app.clock.now();
-    let scope =
-        |sources| Scope { tenant: Some(&site.tenant_id), sources: Some(sources), audience: site.settings.audience.as_deref() };
+    let audience = site.settings.audience.as_slice();
+    let scope = |sources| Scope { tenant: Some(&site.tenant_id), sources: Some(sources), audience };
     let (bearer, mut until) = match credential {
         Credential::Bearer(token) => (trust::judge_lately(app, token, &scope(&accepts.bearer)).await?, i64::MAX),
         Credential::Header { name, token } => {

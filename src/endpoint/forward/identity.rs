@@ -11,11 +11,10 @@ use crate::{
     app::App,
     oauth::client::SigningAlg,
     policy::{identity_header::SEPARATE, principal::Kind, site::ForwardMethod, site_check::MAX_JWT_LIFE},
+    token::rules,
     trust::{Bearer, sites::Site},
 };
 
-/// `typ` of the JWT: it is no access token, and is never taken for one.
-pub const JWT_TYPE: &str = "identity+jwt";
 /// Longest value of a header; proxies have room for about twice as much in all.
 const LONGEST: usize = 6 * 1024;
 /// Claims that are told when the operator names none.
@@ -119,7 +118,8 @@ fn told(site: &Site, bearer: &Bearer) -> Map<String, Value> {
     claims
 }
 
-/// A JWT of ours that says the same, for this site alone and for a short time. Services know people by `iss` and `sub`, and
+/// A JWT of ours that says the same, for this site alone and for a short time. The key that signs ID tokens by RS256 signs
+/// it too, and is published with them, so its `typ` keeps it from being taken for anything else. Services know people by `iss` and `sub`, and
 /// believe `iss` that an address is verified: under our name, neither is what a foreign issuer chose.
 async fn signed(app: &App, site: &Site, mut claims: Map<String, Value>, bearer: &Bearer, at: &str) -> Result<String, String> {
     let now = app.clock.now();
@@ -143,7 +143,7 @@ async fn signed(app: &App, site: &Site, mut claims: Map<String, Value>, bearer: 
     ] {
         claims.insert(name.to_owned(), value);
     }
-    app.ring.sign(SigningAlg::RS256, JWT_TYPE, &claims, now).map_err(|e| e.to_string())
+    app.ring.sign(SigningAlg::RS256, rules::IDENTITY, &claims, now).map_err(|e| e.to_string())
 }
 
 /// Seconds that a site's JWT lives.

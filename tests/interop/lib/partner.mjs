@@ -34,8 +34,8 @@ export async function partnerToken(upstream, resource = API) {
 }
 
 /** How gatehouse trusts the two, as `partner-jwt` and `partner-opaque`. */
-export const trusted = (jwts, opaques) => [
-  { name: 'partner-jwt', issuer: jwts.issuer, jwks_uri: `${jwts.issuer}/jwks`, audience: [API], algorithms: ['ES256'] },
+export const trusted = (jwts, opaques, audience = [API]) => [
+  { name: 'partner-jwt', issuer: jwts.issuer, jwks_uri: `${jwts.issuer}/jwks`, audience, algorithms: ['ES256'] },
   {
     name: 'partner-opaque', issuer: opaques.issuer, audience: [API], unique_id_claim: 'client_id',
     introspection_endpoint: `${opaques.issuer}/token/introspection`,

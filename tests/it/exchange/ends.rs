@@ -97,7 +97,7 @@ async fn it_ends_with_its_issuers_rules_and_its_clients_grant(backend: Backend) 
 
     // Each grant for itself.
     let client = clients::find(db, "ci").await.unwrap().unwrap();
-    let asserted = text(&world.assertion("ci", &world.job(json!({}))).await.json(), "access_token").to_owned();
+    let asserted = text(&world.assertion("ci", &world.job_for_us(json!({}))).await.json(), "access_token").to_owned();
     for (grants, exchanged, by_assertion) in [
         (vec![GrantType::JwtBearer], false, true),
         (vec![GrantType::TokenExchange], true, false),

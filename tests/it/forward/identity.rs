@@ -15,6 +15,7 @@ on_both!(
     separate_headers,
     claims_in_one_header,
     a_jwt_that_is_verified_with_our_keys_and_is_no_bearer_token,
+    what_a_site_is_told_opens_nothing_where_our_tokens_are_trusted,
     under_our_name_no_foreign_subject_is_a_user,
     the_token_as_it_came,
     values_cannot_leave_their_header
@@ -136,6 +137,30 @@ async fn a_jwt_that_is_verified_with_our_keys_and_is_no_bearer_token(backend: Ba
     // It does not outlive the token that it speaks of.
     let answer = told(&world, "jwt.example", &foreign(json!({"aud": both, "exp": START + 30}))).await;
     assert_eq!(decode(answer.header("x-user-jwt").unwrap()).1["exp"], json!(START + 30));
+}
+
+/// Another deployment that trusts ours has the keys of both kinds: one address publishes them.
+async fn what_a_site_is_told_opens_nothing_where_our_tokens_are_trusted(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let identity = json!({"method": "jwt_header"});
+    world.site("jwt", json!({"hosts": ["jwt.example"], "issuers": ["gatehouse"], "identity": identity})).await;
+    let own = world.own().await;
+    let jwt = told(&world, "jwt.example", &own).await.header("x-user-jwt").unwrap().to_owned();
+    let there = Guarded::new(backend).await;
+    let jwks = Browser::new().get(&format!("{}/oauth2/jwks", world.url)).await.json();
+    let trusted = json!({"jwks": jwks, "audience": [world.url, "https://jwt.example"], "algorithms": ["ES256", "RS256"]});
+    there.issuer("first", &world.url, trusted).await;
+    there.site("both", json!({"hosts": ["both.example"], "issuers": ["first"]})).await;
+    let status = async |token: &str| {
+        let (name, value) = bearer(token);
+        there.status("both.example", "/", &[API, (name, &value)]).await
+    };
+    assert_eq!((decode(&jwt).1["iss"].clone(), decode(&own).1["iss"].clone()), (json!(world.url), json!(world.url)));
+    assert_eq!(status(&jwt).await, 401);
+    // The same claims, signed by the same key as a plain token: it was the type.
+    let claims = decode(&jwt).1;
+    let plain = world.app.ring.sign(gatehouse::oauth::client::SigningAlg::RS256, "at+jwt", &claims, START).unwrap();
+    assert_eq!((status(&plain).await, status(&own).await), (200, 200));
 }
 
 /// Services know people by `iss` and `sub`, and believe who signs that an address is verified.

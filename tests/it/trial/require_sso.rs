@@ -41,7 +41,7 @@ async fn by_page(bench: &Bench, browser: &mut Browser) -> Answer {
 /// A token of Root, who has signed in over the connection.
 async fn token(bench: &Bench) -> String {
     bench.person("idp|root", "root@acme.example");
-    text(&bench.tokens_of(&bench.fresh().await).await, "access_token").to_owned()
+    text(&bench.tokens_of(&bench.sso(&mut Browser::new(), &bench.admin_url("web")).await).await, "access_token").to_owned()
 }
 
 async fn ask(bench: &Bench, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {

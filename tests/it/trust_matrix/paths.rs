@@ -33,13 +33,14 @@ impl Row<'_> {
             "own-check" => check(node, &self.own).await,
             "explain" => {
                 let url = format!("{node}/api/v1/access/explain");
-                let (header, value) = bearer(&self.own);
+                let (header, value) = bearer(&self.whole);
                 let answer = Browser::new().post_json(&url, &[(header, &value)], &json!({"token": self.foreign})).await;
                 if answer.status == 200 && answer.json()["allowed"] == json!(true) { "yes" } else { refused(&answer) }
             }
             "exchange" => by_status(&self.exchange(node).await),
             "jwt-bearer" => {
-                let form = [("grant_type", JWT_BEARER), ("assertion", &self.foreign)];
+                let for_us = self.token("idp", json!({"aud": self.world.url, "repository": "acme/api"}));
+                let form = [("grant_type", JWT_BEARER), ("assertion", &for_us)];
                 by_status(&self.ask(node, "ci", &form).await)
             }
             "credentials" => by_status(&self.credentials(node).await),

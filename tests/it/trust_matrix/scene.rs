@@ -98,6 +98,8 @@ pub struct Row<'a> {
     pub sites: Vec<Site>,
     pub browser: Browser,
     pub own: String,
+    /// The same with which she administers.
+    pub whole: String,
     pub foreign: String,
     /// Of Ada's session with `app`, and of a sign-in at `idp` with `abroad`.
     pub cookies: [String; 2],
@@ -119,7 +121,7 @@ impl Builder<'_> {
     async fn issuer(&self, name: &str, iss: &str, change: impl FnOnce(&mut IssuerSettings)) -> TrustedIssuer {
         let mut settings = IssuerSettings {
             issuer: Some(iss.to_owned()),
-            audience: vec![API.to_owned()],
+            audience: vec![API.to_owned(), self.world.url.clone()],
             jwks: Some(json!({"keys": key(0).public()})),
             ..IssuerSettings::default()
         };
@@ -245,7 +247,8 @@ impl<'a> Row<'a> {
             make.site("mail", json!({"hosts": [format!("{name}.mail.example")], "claims": by_address})).await,
         ];
         let mut browser = Browser::new();
-        let own = signed_in(world, &mut browser, name).await;
+        let own = signed_in(world, &mut browser, name, &[]).await;
+        let whole = signed_in(world, &mut browser, name, &[("resource", &world.admin_api())]).await;
         let foreign = foreign_token(idp, now, json!({"iss": iss, "repository": "acme/api"}));
         let family = decode(&own).1;
         let cookies = [
@@ -256,7 +259,7 @@ impl<'a> Row<'a> {
         let (exchanged, cc) = (String::new(), String::new());
         #[rustfmt::skip]
         let mut row = Self {
-            world, idp, name, tenant, issuers, identity, mapping, account, resource, teams, user, pushed, sites, browser, own, foreign,
+            world, idp, name, tenant, issuers, identity, mapping, account, resource, teams, user, pushed, sites, browser, own, whole, foreign,
             cookies, exchanged, cc,
         };
         let token = |answer: &Answer| text(&answer.json(), "access_token").to_owned();
@@ -267,8 +270,8 @@ impl<'a> Row<'a> {
 }
 
 /// Ada's access token.
-async fn signed_in(world: &World, browser: &mut Browser, name: &str) -> String {
-    let url = world.authorize_url(name, &[]);
+async fn signed_in(world: &World, browser: &mut Browser, name: &str, more: &[(&str, &str)]) -> String {
+    let url = world.authorize_url(name, more);
     let code = world.sign_in(browser, &url, &format!("ada@{name}.example"), "correct horse").await;
     let redirect = crate::world::redirect_uri(name);
     let code = code.query("code").expect(name);

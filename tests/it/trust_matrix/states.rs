@@ -119,7 +119,11 @@ impl Row<'_> {
                 client.settings.virtual_account = Some("nightly".to_owned());
                 assert!(clients::save(db, &client, now).await.unwrap());
             }
-            "family-revoked" => assert!(families::revoke(db, text(&decode(&self.own).1, "fam"), now).await.unwrap()),
+            "family-revoked" => {
+                for token in [&self.own, &self.whole] {
+                    assert!(families::revoke(db, text(&decode(token).1, "fam"), now).await.unwrap());
+                }
+            }
             "signed-out" => {
                 let page = self.browser.get(&format!("{}/account", world.url)).await;
                 let url = format!("{}/account/sign-out", world.url);

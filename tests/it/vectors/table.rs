@@ -177,7 +177,9 @@ fn shapes(party: &Party, add: &mut Add<'_>) {
 fn kinds(party: &Party, add: &mut Add<'_>) {
     let typed = |typ: &str| party.draft().header("typ", json!(typ));
     let special = ["refresh+jwt", "REFRESH+JWT", "application/refresh+jwt", "logout+jwt", "dpop+jwt", "secevent+jwt"];
-    for typ in special.into_iter().chain(["client-authentication+jwt", "token-introspection+jwt", "oauth-authz-req+jwt"]) {
+    for typ in
+        special.into_iter().chain(["client-authentication+jwt", "token-introspection+jwt", "oauth-authz-req+jwt", "identity+jwt"])
+    {
         add("J8", typ, typed(typ), typed("at+jwt"), FAILED);
     }
     for typ in [json!(1), json!(null), json!(["at+jwt"])] {

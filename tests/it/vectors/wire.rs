@@ -267,6 +267,7 @@ async fn ours(world: &Trusted, theirs: &forge::Party) {
         ("a typed assertion", typed("client-authentication+jwt")),
         ("a logout token", typed("logout+jwt")),
         ("a request object", typed("oauth-authz-req+jwt")),
+        ("what a site is told", typed("identity+jwt")),
         ("an access token of no family", typed("at+jwt")),
         ("a foreign signature", format!("{header}.{claims}.{foreign_signature}")),
         ("no signature", format!("{header}.{claims}.")),

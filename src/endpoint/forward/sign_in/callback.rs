@@ -162,7 +162,7 @@ async fn redeem_foreign(
     let received = exchange_code(&app.outbound, &app.ring, &exchange, app.clock.now()).await;
     let received = received.map_err(|e| refused(format!("{}: {e}", issuer.name)))?;
     let sources = HashSet::from([issuer.id.clone()]);
-    let scope = Scope { tenant: Some(&site.tenant_id), sources: Some(&sources), audience: None };
+    let scope = Scope { tenant: Some(&site.tenant_id), sources: Some(&sources), ..Scope::default() };
     let mut why = format!("{} gave no token", issuer.name);
     if let Some(token) = &received.id_token {
         match trust::judge(app, token, &scope).await {

@@ -56,6 +56,7 @@ mod tests {
         let sites = Sites::build(
             vec![(store::sites::Site { id, tenant_id, name, enabled: true, settings, created_at: 0 }, None)],
             "us.example",
+            "https://us.example/api/v1",
         );
         let site = sites.at_host("app.example").remove(0);
         let asked =
