@@ -2,7 +2,10 @@
 //! nothing below it, unless all below it is asked for, which only the name that somebody registers can mean: below a part of
 //! a company others may have names, and below a public suffix everybody has.
 
-use super::email::{Email, normal_domain};
+use super::{
+    email::{Email, normal_domain},
+    own_domain::is_label,
+};
 
 /// Most names of a connection.
 const MOST: usize = 200;
@@ -41,7 +44,10 @@ impl AllowedDomains {
     pub fn admit(&self, email: &Email) -> bool {
         let Some(names) = &self.names else { return true };
         let domain = email.domain();
-        let is_below = |name: &String| domain.strip_suffix(name.as_str()).is_some_and(|rest| rest.ends_with('.'));
+        let is_below = |name: &String| {
+            let labels = domain.strip_suffix(name.as_str()).and_then(|rest| rest.strip_suffix('.'));
+            labels.is_some_and(|labels| labels.split('.').all(is_label))
+        };
         names.iter().any(|name| domain == name || (self.below && is_registered(name) && is_below(name)))
     }
 }
@@ -62,7 +68,7 @@ pub fn problems(names: &[String], below: bool) -> Vec<String> {
         found.push("allow_subdomains needs allowed_domains: without them nobody is kept out".to_owned());
     }
     for text in names {
-        match normal_domain(text.trim()).filter(|name| name.contains('.')) {
+        match normal_domain(text.trim()).filter(|name| name.contains('.') && name.split('.').all(is_label)) {
             None => found.push(format!("allowed_domains holds {text:?}, which is no domain name; write it like acme.example")),
             Some(name) if psl::suffix_str(&name) == Some(name.as_str()) => found.push(format!(
                 "allowed_domains holds {name}, a public suffix, under which anybody registers names; write the name that is meant"

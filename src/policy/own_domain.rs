@@ -106,7 +106,8 @@ pub fn judge(text: &str) -> Result<String, String> {
     }
 }
 
-fn is_label(label: &str) -> bool {
+/// Whether it can stand between the dots of a name that somebody has.
+pub(super) fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
