@@ -16,8 +16,8 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
-    policy::cause::Cause,
     store::traces::{self, Filter, Outcome, Trace, Whose},
+    story,
 };
 
 /// Most traces of one answer.
@@ -77,16 +77,19 @@ async fn one(desk: &Desk, whose: Whose<'_>) -> Result<Response, ApiError> {
     let found = if code.contains('\0') { None } else { traces::by_code(&desk.app.db, whose, code).await? };
     let trace = found.ok_or(error(Code::NotFound, "there is no such sign-in"))?;
     let codes = traces::codes(&desk.app.db, &trace.id).await?;
-    Ok(answer(shown(&trace, Some(&codes))))
+    Ok(answer(shown(&trace, Some((code, &codes)))))
 }
 
 fn answer(body: Value) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-fn shown(trace: &Trace, codes: Option<&[String]>) -> Value {
-    let cause = trace.cause.as_deref();
-    let text = cause.and_then(Cause::of_word).map(Cause::text);
+/// A trace; one by itself with its codes and its story, told of the failure whose code was asked for.
+fn shown(trace: &Trace, alone: Option<(&str, &[String])>) -> Value {
+    let cause = match alone {
+        Some((code, _)) => story::cause(trace, code),
+        None => trace.cause.clone(),
+    };
     let mut shown = json!({
         "id": trace.id,
         "at": Moment(trace.at).machine(),
@@ -97,7 +100,8 @@ fn shown(trace: &Trace, codes: Option<&[String]>) -> Value {
         "user_id": trace.user_id,
         "address": trace.address,
     });
-    if let Some(codes) = codes {
+    if let Some((_, codes)) = alone {
+        let text = cause.as_deref().map(story::named);
         shown["codes"] = json!(codes);
         shown["hops"] = json!(trace.hops());
         shown["title"] = json!(text.map(|t| t.title));

@@ -93,6 +93,7 @@ mod shut_out;
 mod sign_in;
 mod sign_in_races;
 mod single;
+mod sign_in_pages;
 mod sso;
 mod starts;
 mod store;
