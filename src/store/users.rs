@@ -3,7 +3,8 @@
 mod access;
 
 pub use access::{
-    By, LastAdministrator, Opened, Opening, ShutOut, end_access, hold_administrators, open_again, remove, shut_out,
+    AtStake, By, LastAdministrator, Opened, Opening, ShutOut, at_stake, end_access, end_with_receipt, find_locked,
+    hold_administrators, open_again, remove, shut_out,
 };
 
 use super::{

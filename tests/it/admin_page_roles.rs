@@ -79,6 +79,10 @@ pub fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('t', Method::GET, format!("/admin/acme/users/{user}/deactivate")),
         ('t', Method::POST, format!("/admin/acme/users/{user}/deactivate")),
         ('t', Method::POST, format!("/admin/acme/users/{user}/activate")),
+        ('t', Method::GET, format!("/admin/acme/users/{user}/identities")),
+        ('t', Method::POST, format!("/admin/acme/users/{user}/identities")),
+        ('t', Method::GET, format!("/admin/acme/users/{user}/identities/okta/unlink")),
+        ('t', Method::POST, format!("/admin/acme/users/{user}/identities/okta/unlink")),
     ];
     all.extend([
         ('t', Method::GET, "/admin/acme/domains".to_owned()),
@@ -159,6 +163,11 @@ async fn things(desk: &Desk) {
         format!(
             "INSERT INTO invites (id, tenant_id, email, teams, token_hash, mailed, invited_by, sent, created_at, expires_at) \
              SELECT 'open', id, 'guest@acme.example', '[]', 'h', TRUE, 'ada', 1, {now}, {end} FROM tenants WHERE name = 'acme'"
+        ),
+        format!(
+            "INSERT INTO identities (id, connection_id, issuer, subject, user_id, created_at, last_seen_at) \
+             SELECT 'bobs', c.id, 'https://acme.okta.com', '00u1', u.id, {now}, {now} FROM users u, connections c \
+             WHERE c.name = 'okta' AND u.email = 'bob@acme.example'"
         ),
         format!(
             "INSERT INTO directory_tokens (id, directory_id, fingerprint, declared, created_at) \

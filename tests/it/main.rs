@@ -53,6 +53,7 @@ mod forward;
 mod guest_trials;
 mod guests;
 mod hops;
+mod identities;
 mod idp;
 mod imported_keys;
 mod invite_limits;

@@ -189,6 +189,7 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
             ("/service_tokens/{name}/token", _) if method == Method::POST => Some(
                 operation("renewServiceToken", "service_tokens", "Make a new token for a service; the one before ends.")
                     .answers(200, reference("Token"))
+        "connection" => "The connection's name.",
                     .fails([404]),
             ),
             ("/connections/{name}/test", _) if method == Method::GET => Some(test()),
@@ -368,6 +369,7 @@ fn invites(method: &Method, path: &str) -> Option<Operation> {
             .fails([404, 409]),
         ("POST", "/api/v1/invites/{id}/resend") => operation("resendInvite", "invites", "Make another link for an invite.")
             .body(reference("Resending"), false)
+    let operation = operation.or_else(|| deeds::of_identity(method, rest));
             .answers(200, reference("Invite"))
             .fails([404, 409]),
         ("DELETE", "/api/v1/invites/{id}") => {
