@@ -17,7 +17,7 @@ use super::{
 use crate::{
     apply::{
         Action, LastWayIn, Line, Plan,
-        single::{self, Expect, Fault, Noun, Order, Refusal},
+        single::{self, Ask, Expect, Fault, Noun, Order, Refusal},
     },
     bearer, body,
     error::ApiError,
@@ -25,7 +25,7 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
-    policy::email::Email,
+    policy::{connection::Protocol, email::Email, principal::Kind, role::Role},
     secret,
     store::{
         StoreError, clients,
@@ -34,6 +34,7 @@ use crate::{
         tenants::{self, Tenant},
         users::{self, LastAdministrator},
     },
+        window::{Narrow, Phase},
 };
 
 /// Things on a page unless fewer are asked for.
@@ -41,9 +42,9 @@ const PAGE: usize = 100;
 
 /// `GET /api/v1/tenants/{tenant}/{noun}`, in the order of their names; `next` of one page is `after` of the following one.
 pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let asked = Asked::read(query.as_deref())?;
+    let asked = Asked::read(query.as_deref())?.narrowed(query.as_deref(), desk.noun()?)?;
     let (app, tenant, noun) = (&desk.app, desk.tenant()?, desk.noun()?);
-    let part = single::list(&app.db, &app.sealer, tenant, noun, &asked.search, &asked.after, asked.limit).await?;
+    let part = single::list(&app.db, &app.sealer, tenant, noun, asked.part(app.clock.now())).await?;
     Ok(body::answer(StatusCode::OK, &json!({ noun.as_str(): part.items, "next": part.next })))
 }
 
@@ -52,7 +53,7 @@ pub async fn tenants(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, 
     let asked = Asked::read(query.as_deref())?;
     let (app, home) = (&desk.app, desk.asker.home());
     let body = if desk.asker.is_platform() {
-        let part = single::list(&app.db, &app.sealer, home, Noun::Tenant, &asked.search, &asked.after, asked.limit).await?;
+        let part = single::list(&app.db, &app.sealer, home, Noun::Tenant, asked.part(app.clock.now())).await?;
         json!({ "tenants": part.items, "next": part.next })
     } else {
         let own = single::show(&app.db, &app.sealer, home, Noun::Tenant, &home.name).await?;
@@ -160,7 +161,27 @@ impl Asked {
             Some(_) => return Err(error(Code::InvalidRequest, "force must be true or false").into()),
         };
         let confirm = params.one("confirm")?.map(str::to_owned);
-        Ok(Self { search: text("search")?, after: text("after")?, limit, force, confirm })
+        let narrow = Narrow::default();
+        Ok(Self { search: text("search")?, after: text("after")?, limit, force, confirm, narrow })
+    }
+
+    /// With the state and protocol that a list of this noun is narrowed to.
+    fn narrowed(self, query: Option<&str>, noun: Noun) -> Result<Self, ApiError> {
+        let params = Params::parse(query.unwrap_or_default())?;
+        let state = match params.one("state")?.filter(|word| !word.is_empty()) {
+            None => None,
+            Some(word) => Some(state_among(single::states(noun), word)?),
+        };
+        let protocol = match params.one("protocol")?.filter(|word| noun == Noun::Connections && !word.is_empty()) {
+            None => None,
+            Some(word) => Some(Protocol::parse(word).ok_or(error(Code::InvalidRequest, "protocol must be oidc or saml"))?),
+        };
+        Ok(Self { narrow: Narrow { state, protocol, now: 0 }, ..self })
+    }
+
+    /// Which part of a list is asked for.
+    fn part(&self, now: i64) -> Ask<'_> {
+        Ask { search: &self.search, after: &self.after, limit: self.limit, narrow: Narrow { now, ..self.narrow } }
     }
 }
 
@@ -173,6 +194,7 @@ async fn unchanged(
     noun: Noun,
     name: &str,
     headers: &HeaderMap,
+    narrow: Narrow,
 ) -> Result<(), ApiError> {
     let named = |header| headers.get(header).map(|value| value.to_str().unwrap_or_default());
     let (matching, absent) = (named(header::IF_MATCH), named(header::IF_NONE_MATCH));
@@ -191,6 +213,19 @@ async fn unchanged(
     }
     Ok(())
 }
+/// The state that a word of a query means.
+///
+/// # Errors
+/// It is none of these.
+pub fn state_among(all: &[Phase], word: &str) -> Result<Phase, ApiError> {
+    let known = || all.iter().map(|state| state.as_str()).collect::<Vec<_>>().join(", ");
+    let why = || match all.is_empty() {
+        true => "this list knows no state".to_owned(),
+        false => format!("state must be one of {}", known()),
+    };
+    Phase::among(all, word).ok_or_else(|| error(Code::InvalidRequest, why()).into())
+}
+
 
 /// A directory's token that a body gives has no end: a token that has one makes it at the directory's own address, where it
 /// is given an end too.

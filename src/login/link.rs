@@ -236,6 +236,7 @@ pub fn new_user(tenant_id: &str, email: Email, email_proven: bool, name: Option<
         platform: false,
         active: true,
         shut_by: None,
+        signed_in_at: None,
         created_at: now,
         updated_at: now,
     }

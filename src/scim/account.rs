@@ -51,6 +51,7 @@ pub async fn begin(tx: &mut Tx, app: &App, caller: &Caller, record: &mut Directo
         platform: false,
         active: record.active,
         shut_by: (!record.active).then_some(By::Directory),
+        signed_in_at: None,
         created_at: now,
         updated_at: now,
     };

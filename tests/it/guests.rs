@@ -135,7 +135,8 @@ async fn a_link_ends_with_whoever_made_it(backend: Backend) {
         bench.sql("UPDATE users SET admin = TRUE").await;
         bench.sql("UPDATE tenants SET enabled = TRUE").await;
         assert_eq!(opens(&bench, &url, &mut guest).await, comes_back, "{end}");
-        let links = setup_links::of_tenant(&bench.app.db, &bench.tenant("acme").await.id, None, 10).await.unwrap();
+        let links =
+            setup_links::of_tenant(&bench.app.db, &bench.tenant("acme").await.id, Default::default(), None, 10).await.unwrap();
         assert_eq!(links[0].state(bench.clock.now()) == "open", comes_back, "{end}");
     }
 }

@@ -6,7 +6,10 @@ use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use super::{onboarding, schemas};
-use crate::apply::single::Noun;
+use crate::{
+    apply::single::{self, Noun},
+    store::window::Phase,
+};
 
 /// What every route of the admin API may answer besides: who asks is not known, or may not; they ask too often; the database
 /// does not answer.
@@ -86,6 +89,16 @@ impl Operation {
         self.query.extend(parameters);
         self.fails.push(400);
         self
+    }
+
+    /// A list that can be narrowed to these states, and to a protocol.
+    pub(super) fn narrowed(self, states: &[Phase], protocol: bool) -> Self {
+        let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+        let state =
+            (!words.is_empty()).then(|| query("state", &json!({"type": "string", "enum": words}), "Only those in this state."));
+        let protocols = json!({"type": "string", "enum": ["oidc", "saml"]});
+        let protocol = protocol.then(|| query("protocol", &protocols, "Only those that speak this."));
+        self.query(state.into_iter().chain(protocol))
     }
 
     /// A body that may be left out, or may not.
@@ -176,6 +189,7 @@ fn place(name: &str) -> &'static str {
     match name {
         "tenant" => "The tenant's name.",
         "id" => "Its id.",
+        "connection" => "The connection's name.",
         _ => "What it is called: a user by address or id, a resource as type:name.",
     }
 }
@@ -189,7 +203,6 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
             ("/service_tokens/{name}/token", _) if method == Method::POST => Some(
                 operation("renewServiceToken", "service_tokens", "Make a new token for a service; the one before ends.")
                     .answers(200, reference("Token"))
-        "connection" => "The connection's name.",
                     .fails([404]),
             ),
             ("/connections/{name}/test", _) if method == Method::GET => Some(test()),
@@ -239,6 +252,7 @@ fn many(method: &Method, noun: Noun) -> Option<Operation> {
                 query("after", &text(), "`next` of the page before."),
                 limit(100),
             ])
+            .narrowed(single::states(noun), noun == Noun::Connections)
             .answers(200, page(tag, &named(noun), &next("`after` of the following page."))),
         Method::POST => {
             let force = (noun != Noun::Tenant).then(force);
@@ -355,6 +369,7 @@ fn people_of(method: &Method, rest: &str) -> Option<Operation> {
     let own = format!("/api/v1{}", rest.replace("{name}", "{id}"));
     let operation = user(method, &own).or_else(|| invites(method, &own));
     let operation = operation.map(|operation| Operation { name: format!("{}Of", operation.name), ..operation });
+    let operation = operation.or_else(|| deeds::of_identity(method, rest));
     operation.or_else(|| deeds::of_user(method, rest)).map(|operation| operation.fails([404]))
 }
 
@@ -362,6 +377,7 @@ fn invites(method: &Method, path: &str) -> Option<Operation> {
     Some(match (method.as_str(), path) {
         ("GET", "/api/v1/invites") => operation("listInvites", "invites", "Who is invited, the newest first.")
             .query([query("after", &text(), "`next` of the page before."), limit(100)])
+            .narrowed(Phase::OF_ENDING, false)
             .answers(200, page("invites", &reference("Invite"), &next("`after` of the following page."))),
         ("POST", "/api/v1/invites") => operation("createInvite", "invites", "Invite somebody.")
             .body(reference("InviteRequest"), true)
@@ -369,7 +385,6 @@ fn invites(method: &Method, path: &str) -> Option<Operation> {
             .fails([404, 409]),
         ("POST", "/api/v1/invites/{id}/resend") => operation("resendInvite", "invites", "Make another link for an invite.")
             .body(reference("Resending"), false)
-    let operation = operation.or_else(|| deeds::of_identity(method, rest));
             .answers(200, reference("Invite"))
             .fails([404, 409]),
         ("DELETE", "/api/v1/invites/{id}") => {

@@ -14,7 +14,7 @@ use super::{
     form,
     frame::{Frame, address},
     guide,
-    list::{List, PAGE, Query, Row},
+    list::{List, Narrowing, PAGE, Query, Row},
     thing::Form,
     tokens,
 };
@@ -106,10 +106,13 @@ pub async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let place = Place::find(&app, &caller, &tenant, &noun).await?;
-    let query = Query::read(query.as_deref());
-    let part = single::list(&app.db, &app.sealer, &place.tenant, place.key, &query.search, &query.after, PAGE).await?;
+    let states = single::states(place.key);
+    let query = Query::narrowed(query.as_deref(), states);
+    let ask = query.ask(PAGE, app.clock.now());
+    let part = single::list(&app.db, &app.sealer, &place.tenant, place.key, ask).await?;
     let rows = part.items.iter().filter_map(|thing| row(&place, thing)).collect();
-    let list = List::new(&query, rows, part.next.as_deref(), &place.list());
+    let narrowings = Narrowing::all(&query, states, place.key == single::Noun::Connections);
+    let list = List::new(&query, rows, part.next.as_deref(), &place.list()).narrowings(narrowings);
     let frame = Frame::of_tenant(&app, &caller, &place.tenant, place.noun.name, place.noun.title);
     let named = place.noun.fields(&Value::Null).first().map_or("Name", |field| field.label);
     let columns: Vec<&str> = std::iter::once(named).chain(place.noun.columns.iter().map(|(title, _)| *title)).collect();
@@ -124,6 +127,7 @@ fn row(place: &Place, thing: &Value) -> Option<Row> {
         Value::Null | Value::Bool(false) => String::new(),
         Value::Bool(true) => "yes".to_owned(),
         Value::String(text) => text.clone(),
+        said if setting == "claims" => claims::in_words(said),
         Value::Array(items) => items.iter().map(|v| v.as_str().unwrap_or_default()).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     };
