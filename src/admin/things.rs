@@ -15,6 +15,7 @@ use super::{
     users::require_may,
 };
 use crate::{
+    app::App,
     apply::{
         Action, LastWayIn, Line, Plan,
         single::{self, Ask, Expect, Fault, Noun, Order, Refusal},
@@ -30,15 +31,17 @@ use crate::{
     store::{
         StoreError, clients,
         db::Tx,
-        tenant_tokens,
+        principals, resources, tenant_tokens,
         tenants::{self, Tenant},
         users::{self, LastAdministrator},
-    },
         window::{Narrow, Phase},
+    },
 };
 
 /// Things on a page unless fewer are asked for.
 const PAGE: usize = 100;
+/// Most roles that are told before something that holds them is deleted.
+const ROLES: usize = 20;
 
 /// `GET /api/v1/tenants/{tenant}/{noun}`, in the order of their names; `next` of one page is `after` of the following one.
 pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
@@ -132,12 +135,36 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
     let asks = !lost.is_empty() || noun == Noun::Tenant;
     if asks && asked.confirm.as_deref() != Some(name) {
         let description = "more is lost with it: repeat the name as confirm to delete it nevertheless";
-        let body = json!({ "error": Code::Conflict.as_str(), "error_description": description, "lost": lost });
+        let mut body = json!({ "error": Code::Conflict.as_str(), "error_description": description, "lost": lost });
+        drop(tx);
+        let held = roles_held(&desk.app, tenant, noun, name).await?;
+        if !held.is_empty() {
+            let one = |(kind, name, role): &(String, String, Role)| json!({"type": kind, "name": name, "role": role.as_str()});
+            body["error_description"] = format!("update the collaborators of the resources first; {description}").into();
+            body["resources"] = held.iter().map(one).collect();
+        }
         return Ok(body::answer(StatusCode::CONFLICT, &body));
     }
     tx.commit().await?;
     desk.app.deliveries.nudge();
     Ok(body::answer(StatusCode::OK, &json!({ "deleted": name, "lost": lost })))
+}
+
+/// The resources that an external identity or virtual account holds a role on, the first of them: what its deletion takes from
+/// whoever its tokens belong to. Of other nouns nothing.
+///
+/// # Errors
+/// What the database says.
+pub async fn roles_held(app: &App, tenant: &Tenant, noun: Noun, name: &str) -> Result<Vec<(String, String, Role)>, StoreError> {
+    let kind = match noun {
+        Noun::ExternalIdentities => Kind::ExternalIdentity,
+        Noun::VirtualAccounts => Kind::VirtualAccount,
+        _ => return Ok(Vec::new()),
+    };
+    match principals::find_by_name(&app.db, &tenant.id, kind, name).await? {
+        Some(principal) => resources::some_held_by(&app.db, &principal.id, ROLES).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// What the query says.
@@ -147,6 +174,7 @@ struct Asked {
     limit: usize,
     force: bool,
     confirm: Option<String>,
+    narrow: Narrow,
 }
 
 impl Asked {
@@ -185,6 +213,19 @@ impl Asked {
     }
 }
 
+/// The state that a word of a query means.
+///
+/// # Errors
+/// It is none of these.
+pub fn state_among(all: &[Phase], word: &str) -> Result<Phase, ApiError> {
+    let known = || all.iter().map(|state| state.as_str()).collect::<Vec<_>>().join(", ");
+    let why = || match all.is_empty() {
+        true => "this list knows no state".to_owned(),
+        false => format!("state must be one of {}", known()),
+    };
+    Phase::among(all, word).ok_or_else(|| error(Code::InvalidRequest, why()).into())
+}
+
 /// Whoever names in `If-Match` what they have seen must not overwrite what somebody else has written since. Under the lock of
 /// all writers, so that of two who have seen the same the second is told.
 async fn unchanged(
@@ -194,7 +235,6 @@ async fn unchanged(
     noun: Noun,
     name: &str,
     headers: &HeaderMap,
-    narrow: Narrow,
 ) -> Result<(), ApiError> {
     let named = |header| headers.get(header).map(|value| value.to_str().unwrap_or_default());
     let (matching, absent) = (named(header::IF_MATCH), named(header::IF_NONE_MATCH));
@@ -213,19 +253,6 @@ async fn unchanged(
     }
     Ok(())
 }
-/// The state that a word of a query means.
-///
-/// # Errors
-/// It is none of these.
-pub fn state_among(all: &[Phase], word: &str) -> Result<Phase, ApiError> {
-    let known = || all.iter().map(|state| state.as_str()).collect::<Vec<_>>().join(", ");
-    let why = || match all.is_empty() {
-        true => "this list knows no state".to_owned(),
-        false => format!("state must be one of {}", known()),
-    };
-    Phase::among(all, word).ok_or_else(|| error(Code::InvalidRequest, why()).into())
-}
-
 
 /// A directory's token that a body gives has no end: a token that has one makes it at the directory's own address, where it
 /// is given an end too.
@@ -284,8 +311,9 @@ async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str
     app.deliveries.nudge();
     let mut thing = thing.ok_or_else(|| ApiError::unavailable("what was just written is gone"))?;
     let tag = tag(&thing);
-    if let Some(fields) = thing.as_object_mut().filter(|_| !plan.warnings.is_empty()) {
-        fields.insert("warnings".to_owned(), json!(plan.warnings));
+    let warnings: Vec<&str> = plan.warnings.iter().map(String::as_str).chain(rematched(noun, plan)).collect();
+    if let Some(fields) = thing.as_object_mut().filter(|_| !warnings.is_empty()) {
+        fields.insert("warnings".to_owned(), json!(warnings));
     }
     if let (Some(token), Some(fields)) = (token, thing.as_object_mut()) {
         fields.insert("token".to_owned(), token.into());
@@ -295,6 +323,15 @@ async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str
         response.headers_mut().insert(header::ETAG, tag);
     }
     Ok(response)
+}
+
+/// Other claims than before are other tokens than before.
+fn rematched(noun: Noun, plan: &Plan) -> Option<&'static str> {
+    let is_mapped = matches!(noun, Noun::ExternalIdentities | Noun::VirtualAccounts);
+    let mut changed = plan.lines.iter().filter(|line| line.action == Action::Update).flat_map(|line| &line.fields);
+    let is_other = is_mapped && changed.any(|field| field.starts_with("claims"));
+    is_other
+        .then_some("its claims have changed, which counts at once: tokens that matched may match another identity now, or none")
 }
 
 fn shown(status: StatusCode, thing: &Value) -> Response {

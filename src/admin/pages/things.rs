@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 
 use super::{
     caller::{Caller, Posted, missing},
-    confirm::{self, Question},
+    claims,
+    confirm::{self, Before, Question},
     fields::{self, Noun},
     form,
     frame::{Frame, address},
@@ -19,13 +20,16 @@ use super::{
     tokens,
 };
 use crate::{
+    admin::things::roles_held,
     app::App,
     apply::{
         self, Action, Hashing, LastWayIn, Line, Plan,
         single::{self, Expect, Fault, Order, Refusal},
     },
     error::PageError,
+    moment::{Moment, instant},
     operator::Operator,
+    policy::role::Role,
     store::{audit::Actor, db::Tx, tenants::Tenant, users::LastAdministrator},
 };
 
@@ -123,11 +127,15 @@ pub async fn list(
 
 fn row(place: &Place, thing: &Value) -> Option<Row> {
     let text = |setting: &str| match &thing[setting] {
+        said if setting == "claims" => claims::in_words(said),
         Value::Bool(active) if setting == "active" => if *active { "Active" } else { "Deactivated" }.to_owned(),
+        Value::Null if setting.ends_with("_at") => "Never".to_owned(),
         Value::Null | Value::Bool(false) => String::new(),
         Value::Bool(true) => "yes".to_owned(),
+        Value::String(text) if setting.ends_with("_at") => {
+            instant(text, 0).map_or_else(|| text.clone(), |at| Moment(at).to_string())
+        }
         Value::String(text) => text.clone(),
-        said if setting == "claims" => claims::in_words(said),
         Value::Array(items) => items.iter().map(|v| v.as_str().unwrap_or_default()).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     };
@@ -345,7 +353,17 @@ async fn question(
         yes: "Delete",
         error: error.as_deref(),
     };
-    Ok(question.page(&frame))
+    let held = roles_held(app, &place.tenant, place.key, name).await?;
+    let link = |(kind, name, role): (String, String, Role)| {
+        let resource = serde_json::json!({"type": kind, "name": name});
+        let called = resource.as_object().and_then(|fields| single::Noun::Resources.name_in(fields)).unwrap_or_default();
+        let called = url::form_urlencoded::byte_serialize(called.as_bytes()).collect::<String>().replace('+', "%20");
+        let href = format!("{}/{called}", address(&place.tenant.name, "resources"));
+        (href, format!("{kind} {name} ({})", role.as_str()))
+    };
+    let hint = "Update the collaborators of these resources first, where somebody still needs what it may do there:";
+    let before = Before { hint, places: held.into_iter().map(link).collect() };
+    Ok(question.after(&before, &frame))
 }
 
 /// `POST /admin/{tenant}/{noun}/{name}/delete`
