@@ -27,6 +27,7 @@ pub mod error;
 pub mod expiry;
 pub mod grant;
 pub mod guest;
+pub mod identity_link;
 pub mod invitation;
 pub mod journal;
 pub mod key_list;

@@ -363,9 +363,13 @@ impl SessionStore for Sessions {
         let row = store::sessions::Row { data, created_at: self.clock.now(), expires_at };
         loop {
             if store::sessions::insert(&self.db, &id_hash(record.id), owner(signed_in.as_ref()), &row).await.map_err(backend)? {
-                return Ok(());
+                break;
             }
             record.id = Id::default();
+        }
+        match signed_in {
+            Some(who) => store::users::note_sign_in(&self.db, &who.user_id, self.clock.now()).await.map_err(backend),
+            None => Ok(()),
         }
     }
 

@@ -41,7 +41,9 @@ pub fn named(word: &str) -> Text {
 #[must_use]
 pub fn cause(trace: &Trace, code: &str) -> Option<String> {
     let hops = trace.hops();
-    let asked = hops.iter().find(|hop| text(hop, "code") == Some(code)).and_then(|hop| text(hop, "cause"));
+    // They are read out and typed.
+    let is_asked = |hop: &&Map<String, Value>| text(hop, "code").is_some_and(|seen| seen.eq_ignore_ascii_case(code));
+    let asked = hops.iter().find(is_asked).and_then(|hop| text(hop, "cause"));
     asked.map(str::to_owned).or_else(|| trace.cause.clone())
 }
 

@@ -39,6 +39,7 @@ const FRONT: &[&str] = &[
     "delivery",
     "invitation",
     "directory_token",
+    "identity_link",
     "key_list",
     "expiry",
     "operator",

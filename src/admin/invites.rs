@@ -10,7 +10,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{asker::Asker, desk::Desk as Named};
+use super::{asker::Asker, desk::Desk as Named, things::state_among};
 use crate::{
     app::App,
     body,
@@ -22,7 +22,7 @@ use crate::{
         params::Params,
     },
     policy::api_scope::Level,
-    store::{self, invites::Invite, tenants::Tenant},
+    store::{self, invites::Invite, tenants::Tenant, window::Phase},
 };
 
 /// Invites on a page unless fewer are asked for.
@@ -88,7 +88,14 @@ async fn listed(app: &App, tenant: &Tenant, query: Option<&str>) -> Result<Respo
     let limit = params.one("limit")?.map_or(Some(PAGE), |text| text.parse().ok()).filter(|limit| (1..=PAGE).contains(limit));
     let limit = limit.ok_or(error(Code::InvalidRequest, "limit must be a number from 1 to 100"))?;
     let after = params.one("after")?.filter(|after| !after.contains('\0'));
-    let mut invites = store::invites::of_tenant(&app.db, &tenant.id, after, limit + 1).await?;
+    let now = app.clock.now();
+    let mut invites = match params.one("state")?.filter(|word| !word.is_empty()) {
+        None => store::invites::of_tenant(&app.db, &tenant.id, after, limit + 1).await?,
+        Some(word) => match state_among(Phase::OF_ENDING, word)? {
+            Phase::Open => store::invites::open(&app.db, &tenant.id, after, now, limit + 1).await?,
+            _ => store::invites::ended(&app.db, &tenant.id, after, now, limit + 1).await?,
+        },
+    };
     let more = invites.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     invites.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = invites.last().filter(|_| more).map(|last| last.id.clone());

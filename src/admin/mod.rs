@@ -12,6 +12,7 @@ mod directory_tokens;
 mod domains;
 mod expiring;
 pub mod guest;
+mod identities;
 mod inspection;
 mod invites;
 mod keys;
@@ -59,6 +60,7 @@ fn all() -> Vec<Route> {
     let accepted = "/api/v1/tenants/{tenant}/connections/{name}/metadata/accept";
     let fetched = "/api/v1/tenants/{tenant}/connections/{name}/metadata/fetch";
     let (many, one) = ("/api/v1/tenants/{tenant}/{noun}", "/api/v1/tenants/{tenant}/{noun}/{name}");
+    let identity = "/api/v1/tenants/{tenant}/users/{name}/identities/{connection}";
     let renewal = "/api/v1/tenants/{tenant}/service_tokens/{name}/token";
     let (directory_tokens, directory_token) =
         ("/api/v1/tenants/{tenant}/directories/{name}/token", "/api/v1/tenants/{tenant}/directories/{name}/tokens/{id}");
@@ -67,6 +69,8 @@ fn all() -> Vec<Route> {
         route(Method::POST, "/api/v1/tenants/{tenant}/users/{name}/activate", Some("users"), |r| r.post(users::activate_of)),
         route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/receipts", Some("users"), |r| r.get(users::receipts_of)),
         route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/identities", Some("users"), |r| r.get(users::identities)),
+        route(Method::PUT, identity, Some("users"), |r| r.put(identities::link)),
+        route(Method::DELETE, identity, Some("users"), |r| r.delete(identities::unlink)),
         route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/teams", Some("users"), |r| r.get(users::teams)),
         route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/sessions", Some("users"), |r| r.get(users::sessions)),
         route(Method::GET, "/api/v1/tenants/{tenant}/invites", Some("invites"), |r| r.get(invites::list_of)),

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     asker::outreached,
     desk::{Desk, nothing},
+    things::state_among,
 };
 use crate::{
     app::App,
@@ -28,6 +29,7 @@ use crate::{
         connections,
         setup_links::{self, New, SetupLink},
         tenants::{self, Tenant},
+        window::{Narrow, Phase},
     },
 };
 
@@ -156,7 +158,12 @@ pub async fn end(app: &App, actor: &Actor, tenant: &Tenant, id: &str) -> Result<
 pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let params = Params::parse(query.as_deref().unwrap_or_default())?;
     let after = params.one("after")?.filter(|after| !after.contains('\0'));
-    let mut links = setup_links::of_tenant(&desk.app.db, &desk.tenant()?.id, after, PAGE + 1).await?;
+    let state = match params.one("state")?.filter(|word| !word.is_empty()) {
+        None => None,
+        Some(word) => Some(state_among(Phase::OF_ENDING, word)?),
+    };
+    let narrow = Narrow { state, now: desk.app.clock.now(), ..Narrow::default() };
+    let mut links = setup_links::of_tenant(&desk.app.db, &desk.tenant()?.id, narrow, after, PAGE + 1).await?;
     let more = links.len() > usize::try_from(PAGE).unwrap_or(usize::MAX);
     links.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
     let next = links.last().filter(|_| more).map(|link| link.id.clone());

@@ -16,7 +16,6 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
-    policy::cause::Cause,
     store::traces::{self, Filter, Outcome, Trace, Whose},
     story,
 };
@@ -78,24 +77,20 @@ async fn one(desk: &Desk, whose: Whose<'_>) -> Result<Response, ApiError> {
     let found = if code.contains('\0') { None } else { traces::by_code(&desk.app.db, whose, code).await? };
     let trace = found.ok_or(error(Code::NotFound, "there is no such sign-in"))?;
     let codes = traces::codes(&desk.app.db, &trace.id).await?;
-    // One sign-in can fail several times: each code has its own cause.
-    let cause = story::cause(&trace, &code.to_uppercase());
-    let text = cause.as_deref().and_then(Cause::of_word).map(Cause::text);
-    let mut shown = shown(&trace, cause.as_deref());
-    shown["codes"] = json!(codes);
-    shown["hops"] = json!(trace.hops());
-    shown["title"] = json!(text.map(|t| t.title));
-    shown["means"] = json!(text.map(|t| t.means));
-    shown["fix"] = json!(text.map(|t| t.fix));
-    Ok(answer(shown))
+    Ok(answer(shown(&trace, Some((code, &codes)))))
 }
 
 fn answer(body: Value) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-fn shown(trace: &Trace, cause: Option<&str>) -> Value {
-    json!({
+/// A trace; one by itself with its codes and its story, told of the failure whose code was asked for.
+fn shown(trace: &Trace, alone: Option<(&str, &[String])>) -> Value {
+    let cause = match alone {
+        Some((code, _)) => story::cause(trace, code),
+        None => trace.cause.clone(),
+    };
+    let mut shown = json!({
         "id": trace.id,
         "at": Moment(trace.at).machine(),
         "outcome": trace.outcome,
@@ -104,5 +99,14 @@ fn shown(trace: &Trace, cause: Option<&str>) -> Value {
         "email": trace.email,
         "user_id": trace.user_id,
         "address": trace.address,
-    })
+    });
+    if let Some((_, codes)) = alone {
+        let text = cause.as_deref().map(story::named);
+        shown["codes"] = json!(codes);
+        shown["hops"] = json!(trace.hops());
+        shown["title"] = json!(text.map(|t| t.title));
+        shown["means"] = json!(text.map(|t| t.means));
+        shown["fix"] = json!(text.map(|t| t.fix));
+    }
+    shown
 }

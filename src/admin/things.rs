@@ -15,9 +15,10 @@ use super::{
     users::require_may,
 };
 use crate::{
+    app::App,
     apply::{
         Action, LastWayIn, Line, Plan,
-        single::{self, Expect, Fault, Noun, Order, Refusal},
+        single::{self, Ask, Expect, Fault, Noun, Order, Refusal},
     },
     bearer, body,
     error::ApiError,
@@ -25,25 +26,28 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
-    policy::{api_scope::Level, directory::GroupRule, email::Email},
+    policy::{api_scope::Level, connection::Protocol, directory::GroupRule, email::Email, principal::Kind, role::Role},
     secret,
     store::{
         StoreError, clients,
         db::Tx,
-        directories, tenant_tokens,
+        directories, principals, resources, tenant_tokens,
         tenants::{self, Tenant},
         users::{self, LastAdministrator},
+        window::{Narrow, Phase},
     },
 };
 
 /// Things on a page unless fewer are asked for.
 const PAGE: usize = 100;
+/// Most roles that are told before something that holds them is deleted.
+const ROLES: usize = 20;
 
 /// `GET /api/v1/tenants/{tenant}/{noun}`, in the order of their names; `next` of one page is `after` of the following one.
 pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let asked = Asked::read(query.as_deref())?;
+    let asked = Asked::read(query.as_deref())?.narrowed(query.as_deref(), desk.noun()?)?;
     let (app, tenant, noun) = (&desk.app, desk.tenant()?, desk.noun()?);
-    let part = single::list(&app.db, &app.sealer, tenant, noun, &asked.search, &asked.after, asked.limit).await?;
+    let part = single::list(&app.db, &app.sealer, tenant, noun, asked.part(app.clock.now())).await?;
     Ok(body::answer(StatusCode::OK, &json!({ noun.as_str(): part.items, "next": part.next })))
 }
 
@@ -52,7 +56,7 @@ pub async fn tenants(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, 
     let asked = Asked::read(query.as_deref())?;
     let (app, home) = (&desk.app, desk.asker.home());
     let body = if desk.asker.is_platform() {
-        let part = single::list(&app.db, &app.sealer, home, Noun::Tenant, &asked.search, &asked.after, asked.limit).await?;
+        let part = single::list(&app.db, &app.sealer, home, Noun::Tenant, asked.part(app.clock.now())).await?;
         json!({ "tenants": part.items, "next": part.next })
     } else {
         let own = single::show(&app.db, &app.sealer, home, Noun::Tenant, &home.name).await?;
@@ -140,12 +144,36 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
     let asks = !lost.is_empty() || noun == Noun::Tenant;
     if asks && asked.confirm.as_deref() != Some(name) {
         let description = "more is lost with it: repeat the name as confirm to delete it nevertheless";
-        let body = json!({ "error": Code::Conflict.as_str(), "error_description": description, "lost": lost });
+        let mut body = json!({ "error": Code::Conflict.as_str(), "error_description": description, "lost": lost });
+        drop(tx);
+        let held = roles_held(&desk.app, tenant, noun, name).await?;
+        if !held.is_empty() {
+            let one = |(kind, name, role): &(String, String, Role)| json!({"type": kind, "name": name, "role": role.as_str()});
+            body["error_description"] = format!("update the collaborators of the resources first; {description}").into();
+            body["resources"] = held.iter().map(one).collect();
+        }
         return Ok(body::answer(StatusCode::CONFLICT, &body));
     }
     tx.commit().await?;
     desk.app.deliveries.nudge();
     Ok(body::answer(StatusCode::OK, &json!({ "deleted": name, "lost": lost })))
+}
+
+/// The resources that an external identity or virtual account holds a role on, the first of them: what its deletion takes from
+/// whoever its tokens belong to. Of other nouns nothing.
+///
+/// # Errors
+/// What the database says.
+pub async fn roles_held(app: &App, tenant: &Tenant, noun: Noun, name: &str) -> Result<Vec<(String, String, Role)>, StoreError> {
+    let kind = match noun {
+        Noun::ExternalIdentities => Kind::ExternalIdentity,
+        Noun::VirtualAccounts => Kind::VirtualAccount,
+        _ => return Ok(Vec::new()),
+    };
+    match principals::find_by_name(&app.db, &tenant.id, kind, name).await? {
+        Some(principal) => resources::some_held_by(&app.db, &principal.id, ROLES).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// What the query says.
@@ -155,6 +183,7 @@ struct Asked {
     limit: usize,
     force: bool,
     confirm: Option<String>,
+    narrow: Narrow,
 }
 
 impl Asked {
@@ -169,8 +198,41 @@ impl Asked {
             Some(_) => return Err(error(Code::InvalidRequest, "force must be true or false").into()),
         };
         let confirm = params.one("confirm")?.map(str::to_owned);
-        Ok(Self { search: text("search")?, after: text("after")?, limit, force, confirm })
+        let narrow = Narrow::default();
+        Ok(Self { search: text("search")?, after: text("after")?, limit, force, confirm, narrow })
     }
+
+    /// With the state and protocol that a list of this noun is narrowed to.
+    fn narrowed(self, query: Option<&str>, noun: Noun) -> Result<Self, ApiError> {
+        let params = Params::parse(query.unwrap_or_default())?;
+        let state = match params.one("state")?.filter(|word| !word.is_empty()) {
+            None => None,
+            Some(word) => Some(state_among(single::states(noun), word)?),
+        };
+        let protocol = match params.one("protocol")?.filter(|word| noun == Noun::Connections && !word.is_empty()) {
+            None => None,
+            Some(word) => Some(Protocol::parse(word).ok_or(error(Code::InvalidRequest, "protocol must be oidc or saml"))?),
+        };
+        Ok(Self { narrow: Narrow { state, protocol, now: 0 }, ..self })
+    }
+
+    /// Which part of a list is asked for.
+    fn part(&self, now: i64) -> Ask<'_> {
+        Ask { search: &self.search, after: &self.after, limit: self.limit, narrow: Narrow { now, ..self.narrow } }
+    }
+}
+
+/// The state that a word of a query means.
+///
+/// # Errors
+/// It is none of these.
+pub fn state_among(all: &[Phase], word: &str) -> Result<Phase, ApiError> {
+    let known = || all.iter().map(|state| state.as_str()).collect::<Vec<_>>().join(", ");
+    let why = || match all.is_empty() {
+        true => "this list knows no state".to_owned(),
+        false => format!("state must be one of {}", known()),
+    };
+    Phase::among(all, word).ok_or_else(|| error(Code::InvalidRequest, why()).into())
 }
 
 /// Whoever names in `If-Match` what they have seen must not overwrite what somebody else has written since. Under the lock of
@@ -283,8 +345,9 @@ async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str
     app.deliveries.nudge();
     let mut thing = thing.ok_or_else(|| ApiError::unavailable("what was just written is gone"))?;
     let tag = tag(&thing);
-    if let Some(fields) = thing.as_object_mut().filter(|_| !plan.warnings.is_empty()) {
-        fields.insert("warnings".to_owned(), json!(plan.warnings));
+    let warnings: Vec<&str> = plan.warnings.iter().map(String::as_str).chain(rematched(noun, plan)).collect();
+    if let Some(fields) = thing.as_object_mut().filter(|_| !warnings.is_empty()) {
+        fields.insert("warnings".to_owned(), json!(warnings));
     }
     if let (Some(token), Some(fields)) = (token, thing.as_object_mut()) {
         fields.insert("token".to_owned(), token.into());
@@ -294,6 +357,15 @@ async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str
         response.headers_mut().insert(header::ETAG, tag);
     }
     Ok(response)
+}
+
+/// Other claims than before are other tokens than before.
+fn rematched(noun: Noun, plan: &Plan) -> Option<&'static str> {
+    let is_mapped = matches!(noun, Noun::ExternalIdentities | Noun::VirtualAccounts);
+    let mut changed = plan.lines.iter().filter(|line| line.action == Action::Update).flat_map(|line| &line.fields);
+    let is_other = is_mapped && changed.any(|field| field.starts_with("claims"));
+    is_other
+        .then_some("its claims have changed, which counts at once: tokens that matched may match another identity now, or none")
 }
 
 fn shown(status: StatusCode, thing: &Value) -> Response {

@@ -159,7 +159,7 @@ pub async fn identities(desk: Desk) -> Result<Response, ApiError> {
             "issuer": found.issuer,
             "subject": found.subject,
             "email": found.email,
-            "last_seen_at": Moment(found.last_seen_at).machine(),
+            "last_seen_at": found.seen().map(|at| Moment(at).machine()),
         })
     });
     let directories = records.iter().map(|pushed| {
@@ -192,7 +192,7 @@ pub async fn sessions(desk: Desk) -> Result<Response, ApiError> {
 }
 
 /// A user of the tenant, by id or address. One of another is as unknown as one who does not exist.
-async fn find(app: &App, tenant_id: &str, id: &str) -> Result<User, ApiError> {
+pub async fn find(app: &App, tenant_id: &str, id: &str) -> Result<User, ApiError> {
     let found = match Email::parse(id) {
         _ if id.contains('\0') => None,
         Some(email) => users::find_by_email(&app.db, tenant_id, &email).await?,

@@ -38,6 +38,7 @@ impl Work<'_> {
                 platform: false,
                 active: file.active.unwrap_or(true),
                 shut_by: (file.active == Some(false)).then_some(By::Operator),
+                signed_in_at: None,
                 created_at: self.now,
                 updated_at: self.now,
             };

@@ -116,7 +116,7 @@ async fn show(db: &Db, code: &str) -> Result<(), Problems> {
     line("sign-in", &trace.id);
     line("tenant", tenant.as_deref().unwrap_or("(not known)"));
     line("outcome", story::outcome(&trace));
-    if let Some(word) = story::cause(&trace, &code.to_uppercase()) {
+    if let Some(word) = story::cause(&trace, code) {
         let text = story::named(&word);
         line("cause", &format!("{word}: {}", text.title));
         line("means", text.means);

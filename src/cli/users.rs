@@ -1,5 +1,7 @@
 //! `gatehouse users …`: who is there, what they have, and the end and return of it.
 
+mod identities;
+
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -65,6 +67,29 @@ pub enum Users {
         #[arg(long)]
         yes: bool,
     },
+    /// Give one an identity at a connection's provider: whoever signs in with that unique id is them
+    LinkIdentity {
+        #[command(flatten)]
+        who: Who,
+        /// The connection's name
+        connection: String,
+        /// The unique id at the provider
+        #[arg(long, value_name = "ID")]
+        subject: String,
+        /// Which of the connection's issuers, where it has several
+        #[arg(long, value_name = "URL")]
+        issuer: Option<String>,
+    },
+    /// Take the identity that one has on a connection; sessions and tokens end with it
+    UnlinkIdentity {
+        #[command(flatten)]
+        who: Who,
+        /// The connection's name
+        connection: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// What ended each time one was shut out or deleted
     Receipts(Who),
 }
@@ -93,6 +118,10 @@ pub async fn run(settings: &Settings, command: Users) -> Result<(), Problems> {
         Users::LinkDirectory { who, directory, external_id, user_name, yes } => {
             at.link(&who, &directory, Record { external_id, user_name }, yes).await
         }
+        Users::LinkIdentity { who, connection, subject, issuer } => {
+            at.link_identity(settings, &who, &connection, &subject, issuer.as_deref()).await
+        }
+        Users::UnlinkIdentity { who, connection, yes } => at.unlink_identity(&who, &connection, yes).await,
         Users::Receipts(who) => at.receipts(&who).await,
     };
     db.close().await;
@@ -149,8 +178,9 @@ impl At<'_> {
         fact("password", if user.password_hash.is_some() { "set" } else { "none" });
         let upstream = dossiers::upstream(self.db, &user.id).await.map_err(one)?;
         for up in &upstream {
-            let (email, seen) = (up.email.as_deref().unwrap_or("no e-mail address"), Moment(up.last_seen_at));
-            let text = format!("{} by {} (connection {}), {email}, last seen {seen}", up.subject, up.issuer, up.connection);
+            let email = up.email.as_deref().unwrap_or("no e-mail address");
+            let seen = up.seen().map_or_else(|| "never seen".to_owned(), |at| format!("last seen {}", Moment(at)));
+            let text = format!("{} by {} (connection {}), {email}, {seen}", up.subject, up.issuer, up.connection);
             fact("identity", &text);
         }
         for pushed in dossiers::records(self.db, &user.id).await.map_err(one)? {

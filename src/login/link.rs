@@ -67,10 +67,12 @@ impl Link<'_> {
         let (db, now) = (&app.db, app.clock.now());
         match verdict.decision.clone() {
             Decision::SignIn { user_id, record, invite } => {
-                if !self.settle(&user_id, record.as_deref(), invite.as_deref()).await? {
+                // An operator may have unlinked it since it was judged.
+                if !store::identities::touch(db, &user_id, &connection.id, identity, now).await?
+                    || !self.settle(&user_id, record.as_deref(), invite.as_deref()).await?
+                {
                     return Ok(None);
                 }
-                store::identities::touch(db, &connection.id, identity, now).await?;
                 self.follow(&user_id, &verdict.rules()).await?;
                 Ok(store::users::find(db, &user_id).await?)
             }
@@ -234,6 +236,7 @@ pub fn new_user(tenant_id: &str, email: Email, email_proven: bool, name: Option<
         platform: false,
         active: true,
         shut_by: None,
+        signed_in_at: None,
         created_at: now,
         updated_at: now,
     }

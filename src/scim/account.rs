@@ -63,6 +63,7 @@ pub async fn begin(
         platform: false,
         active: record.active,
         shut_by: (!record.active).then_some(By::Directory),
+        signed_in_at: None,
         created_at: now,
         updated_at: now,
     };

@@ -4,7 +4,8 @@ use super::{
     Damaged,
     db::{Result, StoreError},
     on::On,
-    window::Window,
+    statement::Statement,
+    window::{Narrow, Phase, Window},
 };
 use crate::{
     params,
@@ -162,13 +163,37 @@ pub async fn any(on: impl Into<On<'_>>, protocol: Protocol) -> Result<bool> {
 pub const WINDOW: &str =
     "SELECT * FROM connections WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
 
+/// What [`window`] asks where it is narrowed.
+#[must_use]
+pub fn narrowed<'a>(window: &'a Window<'a>) -> Statement<'a> {
+    let w = window;
+    let mut s = Statement::new("SELECT * FROM connections WHERE tenant_id = ");
+    s.bind(w.tenant_id).push(" AND name > ").bind(w.after);
+    s.push(" AND LOWER(name) LIKE ").bind(w.like()).push(" ESCAPE '!'");
+    s.push(match w.narrow.state {
+        Some(Phase::Draft) => " AND NOT enabled",
+        Some(Phase::Live) => " AND enabled",
+        _ => "",
+    });
+    if let Some(protocol) = w.narrow.protocol {
+        s.push(" AND protocol = ").bind(protocol.as_str());
+    }
+    s.push(" ORDER BY name LIMIT ").bind(w.limit);
+    s
+}
+
 /// A part of a tenant's, by name.
 ///
 /// # Errors
 /// As [`find`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Connection>> {
     let w = window;
-    let rows = on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let rows = match w.narrow {
+        Narrow { state: None, protocol: None, .. } => {
+            on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?
+        }
+        _ => on.into().select::<Stored>(&narrowed(w)).await?,
+    };
     rows.into_iter().map(Connection::try_from).collect()
 }
 

@@ -93,6 +93,17 @@ pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &st
     }
 }
 
+/// Whether any directory of a connection, switched on or not, has this `externalId` on a record that stands for another user
+/// than `user_id`.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_of_another(on: impl Into<On<'_>>, connection_id: &str, subject: &str, user_id: &str) -> Result<bool> {
+    let sql = "SELECT r.id FROM directories d JOIN directory_users r ON r.directory_id = d.id AND r.external_id = $2
+               WHERE d.connection_id = $1 AND r.user_id <> $3 LIMIT 1";
+    Ok(on.into().optional::<(String,)>(sql, params![connection_id, subject, user_id]).await?.is_some())
+}
+
 /// Lets a record without a user stand for `user_id`; `made` says that the user came to be by it. `false` when it has one
 /// meanwhile, the directory has another record for that user, or it administers the deployment, which no directory adopts.
 ///

@@ -14,8 +14,16 @@ pub struct Upstream {
     pub subject: String,
     /// The address that it sent last.
     pub email: Option<String>,
-    /// Unix seconds.
+    /// Unix seconds; 0 as long as nobody has signed in with it.
     pub last_seen_at: i64,
+}
+
+impl Upstream {
+    /// When somebody last signed in with it, if anybody has: one that an operator has linked waits for its first time.
+    #[must_use]
+    pub fn seen(&self) -> Option<i64> {
+        (self.last_seen_at > 0).then_some(self.last_seen_at)
+    }
 }
 
 /// The user's identities, in the order they were made.

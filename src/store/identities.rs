@@ -117,18 +117,77 @@ pub async fn any_of_connection(db: &Db, connection_id: &str) -> Result<bool> {
 }
 
 /// Notes what the provider said this time. Groups that it did not send are not known from now on: who has left the last
-/// one is often told by leaving the claim out, and would be in it here for ever.
+/// one is often told by leaving the claim out, and would be in it here for ever. `false`: it is not this user's any more.
 ///
 /// # Errors
 /// What the database says.
-pub async fn touch(db: &Db, connection_id: &str, identity: &Identity, now: i64) -> Result<()> {
-    db.execute(
-        "UPDATE identities SET email = $4, groups_json = $5, last_seen_at = $6
-         WHERE connection_id = $1 AND issuer = $2 AND subject = $3",
-        params![connection_id, &identity.issuer, &identity.subject, &identity.email, &groups_json(identity), now],
-    )
-    .await
-    .map(|_| ())
+pub async fn touch(db: &Db, user_id: &str, connection_id: &str, identity: &Identity, now: i64) -> Result<bool> {
+    let n = db
+        .execute(
+            "UPDATE identities SET email = $4, groups_json = $5, last_seen_at = $6
+             WHERE connection_id = $1 AND issuer = $2 AND subject = $3 AND user_id = $7",
+            params![connection_id, &identity.issuer, &identity.subject, &identity.email, &groups_json(identity), now, user_id],
+        )
+        .await?;
+    Ok(n == 1)
+}
+
+/// An identity as its user's.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Held {
+    /// Whose it is.
+    pub user_id: String,
+    /// The provider's issuer or entity id.
+    pub issuer: String,
+    /// The unique id there.
+    pub subject: String,
+    /// The address that it sent last.
+    pub email: Option<String>,
+}
+
+/// The one that a user has on a connection.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_user(on: impl Into<On<'_>>, user_id: &str, connection_id: &str) -> Result<Option<Held>> {
+    let sql = "SELECT user_id, issuer, subject, email FROM identities WHERE user_id = $1 AND connection_id = $2";
+    on.into().optional(sql, params![user_id, connection_id]).await
+}
+
+/// Whoever holds (connection, issuer, subject).
+///
+/// # Errors
+/// What the database says.
+pub async fn holder(on: impl Into<On<'_>>, connection_id: &str, issuer: &str, subject: &str) -> Result<Option<Held>> {
+    let sql = "SELECT user_id, issuer, subject, email FROM identities
+               WHERE connection_id = $1 AND issuer = $2 AND subject = $3";
+    on.into().optional(sql, params![connection_id, issuer, subject]).await
+}
+
+/// Gives an identity that nobody has signed in with yet to a user, by an operator's word; `false` as with [`insert`].
+///
+/// # Errors
+/// What the database says.
+pub async fn give(
+    on: impl Into<On<'_>>,
+    id: &str,
+    connection_id: &str,
+    user_id: &str,
+    (issuer, subject): (&str, &str),
+    now: i64,
+) -> Result<bool> {
+    let sql = "INSERT INTO identities (id, connection_id, issuer, subject, user_id, created_at, last_seen_at)
+               VALUES ($1, $2, $3, $4, $5, $6, 0) ON CONFLICT DO NOTHING";
+    Ok(on.into().execute(sql, params![id, connection_id, issuer, subject, user_id, now]).await? == 1)
+}
+
+/// Takes the identity that a user has on a connection from them; whether they had one.
+///
+/// # Errors
+/// What the database says.
+pub async fn take(on: impl Into<On<'_>>, user_id: &str, connection_id: &str) -> Result<bool> {
+    let sql = "DELETE FROM identities WHERE user_id = $1 AND connection_id = $2";
+    Ok(on.into().alter(sql, params![user_id, connection_id]).await? == 1)
 }
 
 #[derive(sqlx::FromRow)]

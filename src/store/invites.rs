@@ -242,6 +242,17 @@ pub async fn open(on: impl Into<On<'_>>, tenant_id: &str, after: Option<&str>, n
     rows.into_iter().map(Invite::try_from).collect()
 }
 
+/// Those that nobody can accept any more, as [`open`].
+///
+/// # Errors
+/// What the database says.
+pub async fn ended(on: impl Into<On<'_>>, tenant_id: &str, after: Option<&str>, now: i64, limit: i64) -> Result<Vec<Invite>> {
+    let sql = "SELECT * FROM invites WHERE tenant_id = $1 AND id < $2 \
+               AND (accepted_at IS NOT NULL OR revoked_at IS NOT NULL OR expires_at <= $4) ORDER BY id DESC LIMIT $3";
+    let rows = on.into().all::<Row>(sql, params![tenant_id, after.unwrap_or(BEHIND), limit, now]).await?;
+    rows.into_iter().map(Invite::try_from).collect()
+}
+
 /// Gives an invite that is neither accepted nor revoked a new link and a new end; the old link is dead. `false` when there
 /// is no such invite.
 ///

@@ -1,6 +1,8 @@
 //! Which tokens act as a principal or belong to a team.
 
-use super::{StoreError, db::Result, on::On, read_json, write_json};
+use std::collections::{BTreeSet, HashMap};
+
+use super::{StoreError, db::Result, on::On, read_json, statement::Statement, write_json};
 use crate::{params, policy::claim_rules::ClaimRule};
 
 /// Where the tokens come from.
@@ -85,6 +87,38 @@ pub async fn of_principal(on: impl Into<On<'_>>, principal_id: &str) -> Result<O
     let sql = "SELECT * FROM mappings WHERE principal_id = $1";
     let row = on.into().optional::<Stored>(sql, params![principal_id]).await?;
     row.and_then(Stored::read).map(|read| read.map_err(|(_, e)| e)).transpose()
+}
+
+/// Those of several, in no order; what cannot be read is left out.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_principals(on: impl Into<On<'_>>, principal_ids: &[&str]) -> Result<Vec<Mapping>> {
+    if principal_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut s = Statement::new("SELECT * FROM mappings WHERE principal_id IN (");
+    s.bind_each(principal_ids.iter().copied()).push(")");
+    let rows = on.into().select::<Stored>(&s).await?;
+    Ok(rows.into_iter().filter_map(Stored::read).filter_map(std::result::Result::ok).collect())
+}
+
+/// What the sources of these are called: by row id.
+///
+/// # Errors
+/// What the database says.
+pub async fn sources_of(on: impl Into<On<'_>>, mappings: &[Mapping]) -> Result<HashMap<String, String>> {
+    let id = |mapping: &Mapping| match &mapping.source {
+        Source::Issuer(id) | Source::Connection(id) => id.clone(),
+    };
+    let ids: BTreeSet<String> = mappings.iter().map(id).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut s = Statement::new("SELECT id, name FROM trusted_issuers WHERE id IN (");
+    s.bind_each(ids.iter().map(String::as_str)).push(") UNION ALL SELECT id, name FROM connections WHERE id IN (");
+    s.bind_each(ids.iter().map(String::as_str)).push(")");
+    Ok(on.into().select::<(String, String)>(&s).await?.into_iter().collect())
 }
 
 /// Those that lead to a team.

@@ -5,7 +5,9 @@ use super::{
     audit::{self, Action, Actor, Changes, Event},
     db::{Result, Tx},
     on::On,
+    statement::Statement,
     tenants::Tenant,
+    window::{Narrow, Phase},
 };
 use crate::{params, policy::api_scope::ApiScopes, seal::Sealer, secret};
 
@@ -211,10 +213,27 @@ pub async fn find(on: impl Into<On<'_>>, tenant_id: &str, id: &str) -> Result<Op
 ///
 /// # Errors
 /// What the database says.
-pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str, before: Option<&str>, limit: i64) -> Result<Vec<SetupLink>> {
+pub async fn of_tenant(
+    on: impl Into<On<'_>>,
+    tenant_id: &str,
+    narrow: Narrow,
+    before: Option<&str>,
+    limit: i64,
+) -> Result<Vec<SetupLink>> {
+    let mut s = Statement::new("SELECT * FROM setup_links WHERE tenant_id = ");
     // Ids are of hexadecimal digits: nothing sorts behind this.
-    let sql = "SELECT * FROM setup_links WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-    on.into().all::<SetupLink>(sql, params![tenant_id, before.unwrap_or("g"), limit]).await
+    s.bind(tenant_id).push(" AND id < ").bind(before.unwrap_or("g"));
+    match narrow.state {
+        Some(Phase::Open) => {
+            s.push(" AND ended_at IS NULL AND expires_at > ").bind(narrow.now);
+        }
+        Some(Phase::Ended) => {
+            s.push(" AND (ended_at IS NOT NULL OR expires_at <= ").bind(narrow.now).push(")");
+        }
+        _ => {}
+    }
+    s.push(" ORDER BY id DESC LIMIT ").bind(limit);
+    on.into().select::<SetupLink>(&s).await
 }
 
 /// How many of a tenant's are open at `now` (unix seconds).

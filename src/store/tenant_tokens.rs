@@ -4,7 +4,8 @@ use super::{
     db::{Result, StoreError},
     on::On,
     read_json,
-    window::Window,
+    statement::Statement,
+    window::{Phase, Window},
     write_json,
 };
 use crate::{params, policy::api_scope::ApiScopes, seal::Sealer};
@@ -133,10 +134,21 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Ser
 /// # Errors
 /// As [`find_by_name`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<ServiceToken>> {
-    let sql = "SELECT * FROM service_tokens WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' \
-               ORDER BY name LIMIT $4";
     let w = window;
-    let rows = on.into().all::<Stored>(sql, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let mut s = Statement::new("SELECT * FROM service_tokens WHERE tenant_id = ");
+    s.bind(w.tenant_id).push(" AND name > ").bind(w.after);
+    s.push(" AND LOWER(name) LIKE ").bind(w.like()).push(" ESCAPE '!'");
+    match w.narrow.state {
+        Some(Phase::Open) => {
+            s.push(" AND enabled AND (expires_at IS NULL OR expires_at > ").bind(w.narrow.now).push(")");
+        }
+        Some(Phase::Ended) => {
+            s.push(" AND (NOT enabled OR expires_at <= ").bind(w.narrow.now).push(")");
+        }
+        _ => {}
+    }
+    s.push(" ORDER BY name LIMIT ").bind(w.limit);
+    let rows = on.into().select::<Stored>(&s).await?;
     rows.into_iter().map(ServiceToken::try_from).collect()
 }
 

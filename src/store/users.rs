@@ -3,15 +3,16 @@
 mod access;
 
 pub use access::{
-    By, LastAdministrator, Opened, Opening, ShutOut, end_access, hold_administrator, hold_administrators, hold_for_record,
-    open_again, remove, shut_out,
+    AtStake, By, LastAdministrator, Opened, Opening, ShutOut, at_stake, end_access, end_with_receipt, find_locked,
+    hold_administrator, hold_administrators, hold_for_record, open_again, remove, shut_out,
 };
 
 use super::{
     db::{Result, StoreError},
     on::On,
     personal_tokens,
-    window::Window,
+    statement::Statement,
+    window::{Phase, Window},
 };
 use crate::{
     params,
@@ -41,6 +42,8 @@ pub struct User {
     pub active: bool,
     /// Who has shut them out, while they are.
     pub shut_by: Option<By>,
+    /// When they last signed in, to the hour (unix seconds); never, as far as anybody knows. Only [`note_sign_in`] writes it.
+    pub signed_in_at: Option<i64>,
     /// Unix seconds.
     pub created_at: i64,
     /// Unix seconds.
@@ -59,6 +62,7 @@ struct Stored {
     platform: bool,
     active: bool,
     shut_by: Option<String>,
+    signed_in_at: Option<i64>,
     created_at: i64,
     updated_at: i64,
 }
@@ -78,6 +82,7 @@ impl TryFrom<Stored> for User {
             platform: row.platform,
             active: row.active,
             shut_by: row.shut_by.as_deref().map(By::read).transpose()?,
+            signed_in_at: row.signed_in_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
         })
@@ -127,13 +132,34 @@ pub async fn page(on: impl Into<On<'_>>, tenant_id: &str, after: &str, limit: i6
 pub const WINDOW: &str = "SELECT * FROM users WHERE tenant_id = $1 AND email > $2 \
                AND (email LIKE $3 ESCAPE '!' OR LOWER(name) LIKE $3 ESCAPE '!') ORDER BY email LIMIT $4";
 
+/// What [`window`] asks where it is narrowed to a state: of the few there is an index, of the many who are active the list's own.
+#[must_use]
+pub fn narrowed<'a>(window: &'a Window<'a>) -> Statement<'a> {
+    let w = window;
+    let mut s = Statement::new("SELECT * FROM users WHERE tenant_id = ");
+    s.bind(w.tenant_id).push(" AND email > ").bind(w.after).push(" AND (email LIKE ").bind(w.like());
+    s.push(" ESCAPE '!' OR LOWER(name) LIKE ").bind(w.like()).push(" ESCAPE '!')");
+    s.push(match w.narrow.state {
+        Some(Phase::Active) => " AND active",
+        Some(Phase::Deactivated) => " AND NOT active",
+        Some(Phase::Administrators) => " AND (admin OR platform)",
+        Some(Phase::NeverSignedIn) => " AND signed_in_at IS NULL",
+        _ => "",
+    });
+    s.push(" ORDER BY email LIMIT ").bind(w.limit);
+    s
+}
+
 /// A part of a tenant's, by address; the search looks at names too.
 ///
 /// # Errors
 /// What the database says.
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<User>> {
     let w = window;
-    let rows = on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let rows = match w.narrow.state {
+        Some(_) => on.into().select::<Stored>(&narrowed(w)).await?,
+        None => on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?,
+    };
     rows.into_iter().map(User::try_from).collect()
 }
 
@@ -235,6 +261,15 @@ pub async fn update(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
     let there = on.alter(sql, params).await? > 0;
     personal_tokens::delete_of_demoted(&mut on, &user.id).await?;
     Ok(there)
+}
+
+/// Notes that somebody has signed in; to the hour, so that a busy hour writes once.
+///
+/// # Errors
+/// What the database says.
+pub async fn note_sign_in(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<()> {
+    let sql = "UPDATE users SET signed_in_at = $2 WHERE id = $1 AND (signed_in_at IS NULL OR signed_in_at <= $2 - 3600)";
+    on.into().execute(sql, params![id, now]).await.map(|_| ())
 }
 
 /// All who administer anything, also those who are deactivated: of the deployment first, then by address.

@@ -231,8 +231,7 @@ impl Validator {
 
 impl Scope<'_> {
     fn holds(&self, source: &Source) -> bool {
-        self.tenant.is_none_or(|tenant| source.tenant == tenant)
-            && self.sources.is_none_or(|ids| ids.contains(&source.id))
+        self.tenant.is_none_or(|tenant| source.tenant == tenant) && self.sources.is_none_or(|ids| ids.contains(&source.id))
     }
 
     fn pick<'s>(&self, sources: Option<&'s Vec<Source>>) -> Vec<&'s Source> {

@@ -85,6 +85,10 @@ pub fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('t', Method::GET, format!("/admin/acme/users/{user}/deactivate")),
         ('t', Method::POST, format!("/admin/acme/users/{user}/deactivate")),
         ('t', Method::POST, format!("/admin/acme/users/{user}/activate")),
+        ('t', Method::GET, format!("/admin/acme/users/{user}/identities")),
+        ('t', Method::POST, format!("/admin/acme/users/{user}/identities")),
+        ('t', Method::GET, format!("/admin/acme/users/{user}/identities/okta/unlink")),
+        ('t', Method::POST, format!("/admin/acme/users/{user}/identities/okta/unlink")),
     ];
     all.extend([
         ('t', Method::GET, "/admin/acme/domains".to_owned()),
@@ -174,6 +178,11 @@ async fn things(desk: &Desk) {
         format!(
             "INSERT INTO domain_proofs (tenant_id, domain, challenge, created_at, due_at) \
              SELECT id, 'acme.example', 'c', {now}, {end} FROM tenants WHERE name = 'acme'"
+        ),
+        format!(
+            "INSERT INTO identities (id, connection_id, issuer, subject, user_id, created_at, last_seen_at) \
+             SELECT 'bobs', c.id, 'https://acme.okta.com', '00u1', u.id, {now}, {now} FROM users u, connections c \
+             WHERE c.name = 'okta' AND u.email = 'bob@acme.example'"
         ),
         format!(
             "INSERT INTO directory_tokens (id, directory_id, fingerprint, declared, created_at) \

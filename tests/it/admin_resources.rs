@@ -4,11 +4,17 @@ use gatehouse::{
     apply::single::{self, Noun},
     store::{audit, tenants},
 };
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{admin_pages::Desk, on_both, world::Backend};
+use crate::{admin_pages::Desk, browser::Browser, on_both, world::Backend};
 
-on_both!(collaborators_are_found_and_given_roles, a_role_is_changed_and_taken, what_somebody_typed_is_inert,);
+on_both!(
+    collaborators_are_found_and_given_roles,
+    a_role_is_changed_and_taken,
+    what_somebody_typed_is_inert,
+    what_hangs_on_an_identity_is_told,
+);
 
 const PAGE: &str = "/admin/acme/resources/model%3Agpt";
 
@@ -115,4 +121,41 @@ async fn what_somebody_typed_is_inert(backend: Backend) {
         let inert = !answer.body.contains("<script>alert") && !answer.body.contains("<img src=x");
         assert!(inert && answer.body.contains("alert(1)"), "{page}: {}", answer.body);
     }
+}
+
+/// Whoever deletes a principal is led to where it holds roles, and whoever changes its claims is told what that means.
+async fn what_hangs_on_an_identity_is_told(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = desk.ada().await;
+    let ask = ada.get(&desk.at("/admin/acme/external_identities/ci/delete")).await;
+    for words in [
+        "Update the collaborators of these resources first",
+        "<a href=\"/admin/acme/resources/model%3Agpt\"><bdi>model gpt (viewer)</bdi></a>",
+    ] {
+        assert!(ask.body.contains(words), "{words}: {}", ask.body);
+    }
+    let edit = ada.get(&desk.at("/admin/acme/external_identities/ci")).await;
+    assert!(edit.body.contains("tokens that matched may match another identity then"), "{}", edit.body);
+    let idle = ada.get(&desk.at("/admin/acme/virtual_accounts/batch/delete")).await;
+    assert!(idle.status == 200 && !idle.body.contains("Update the collaborators"), "{}", idle.body);
+
+    let ask = async |method: Method, path: &str, body: Option<Value>| {
+        let bearer = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
+        let url = desk.at(&format!("/api/v1/tenants/acme/{path}"));
+        let headers = [bearer, ("content-type", "application/json")];
+        Browser::new().send(method, &url, &headers, body.map(|body| body.to_string())).await
+    };
+    let answer = ask(Method::DELETE, "external_identities/ci", None).await;
+    assert_eq!(answer.status, 409, "{}", answer.body);
+    let told = answer.json();
+    assert_eq!(told["resources"], json!([{"type": "model", "name": "gpt", "role": "viewer"}]), "{told}");
+    assert!(told["error_description"].as_str().unwrap().starts_with("update the collaborators"), "{told}");
+    let same = json!({"issuer": "idp", "claims": {"email": "*@acme.example"}});
+    let answer = ask(Method::PUT, "external_identities/ci", Some(same)).await.json();
+    assert_eq!(answer.get("warnings"), None, "{answer}");
+    let other = json!({"issuer": "idp", "claims": {"email": "*@other.example"}});
+    let answer = ask(Method::PUT, "external_identities/ci", Some(other)).await.json();
+    assert!(answer["warnings"][0].as_str().unwrap().contains("tokens that matched may match another identity"), "{answer}");
+    assert_eq!(ask(Method::DELETE, "virtual_accounts/batch", None).await.status, 200);
+    assert_eq!(ask(Method::DELETE, "external_identities/ci?confirm=ci", None).await.status, 200);
 }

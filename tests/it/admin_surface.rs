@@ -152,6 +152,12 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
         ("GET", "/api/v1/tenants/{tenant}/users/{name}/identities") => {
             ("tenants/acme/users/gil@acme.example/identities", None, [404, 200, 200])
         }
+        ("PUT", "/api/v1/tenants/{tenant}/users/{name}/identities/{connection}") => {
+            ("tenants/acme/users/gil@acme.example/identities/tested", Some(json!({"subject": "gil"})), [404, 201, 200])
+        }
+        ("DELETE", "/api/v1/tenants/{tenant}/users/{name}/identities/{connection}") => {
+            ("tenants/acme/users/bob@acme.example/identities/none", None, [404, 404, 404])
+        }
         ("GET", "/api/v1/tenants/{tenant}/users/{name}/teams") => ("tenants/acme/users/GIL/teams", None, [404, 200, 200]),
         ("GET", "/api/v1/tenants/{tenant}/users/{name}/sessions") => ("tenants/acme/users/GIL/sessions", None, [404, 200, 200]),
         ("GET", "/api/v1/tenants/{tenant}/invites") => ("tenants/acme/invites", None, [404, 200, 200]),

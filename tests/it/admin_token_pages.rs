@@ -7,7 +7,7 @@ use crate::{
     world::Backend,
 };
 
-on_both!(pages_show_a_token_once);
+on_both!(pages_show_a_token_once, times_are_told_as_people_read_them,);
 
 async fn pages_show_a_token_once(backend: Backend) {
     let desk = Desk::new(backend).await;
@@ -60,4 +60,14 @@ async fn pages_show_a_token_once(backend: Backend) {
     let ask = ada.get(&desk.at(&revoke)).await;
     let answer = ada.post(&desk.at(&revoke), &[("csrf", &ask.csrf())]).await;
     assert_eq!((answer.location(), status(&mine).await), (Some("/admin/_/tokens?done=revoked"), 401));
+}
+
+async fn times_are_told_as_people_read_them(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = desk.ada().await;
+    let fields = [("name", "deploy"), ("enabled", "on"), ("scopes", "teams:read"), ("expires_at", "2031-01-31")];
+    assert_eq!(desk.fill(&mut ada, "/admin/acme/service_tokens/new", "/admin/acme/service_tokens", &fields).await.status, 200);
+    let list = ada.get(&desk.at("/admin/acme/service_tokens")).await;
+    assert!(list.body.contains("31 January 2031, 00:00 UTC"), "{}", list.body);
+    assert!(list.body.contains("Never") && !list.body.contains("2031-01-31"), "{}", list.body);
 }

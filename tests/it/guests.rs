@@ -25,6 +25,7 @@ on_both!(
     a_link_ends_with_whoever_made_it,
     a_link_ends_with_the_service_that_made_it,
     guests_of_a_tenant_are_counted_together,
+    another_provider_is_chosen,
 );
 
 const BOT: &str = "0123456789abcdef0123456789abcdef";
@@ -135,7 +136,8 @@ async fn a_link_ends_with_whoever_made_it(backend: Backend) {
         bench.sql("UPDATE users SET admin = TRUE").await;
         bench.sql("UPDATE tenants SET enabled = TRUE").await;
         assert_eq!(opens(&bench, &url, &mut guest).await, comes_back, "{end}");
-        let links = setup_links::of_tenant(&bench.app.db, &bench.tenant("acme").await.id, None, 10).await.unwrap();
+        let links =
+            setup_links::of_tenant(&bench.app.db, &bench.tenant("acme").await.id, Default::default(), None, 10).await.unwrap();
         assert_eq!(links[0].state(bench.clock.now()) == "open", comes_back, "{end}");
     }
 }
@@ -225,4 +227,70 @@ async fn guests_of_a_tenant_are_counted_together(backend: Backend) {
     assert_eq!(api(&bench, BOT, Method::DELETE, &format!("setup-links/{id}"), None).await.status, 200);
     assert_eq!(link(99).await.status, 201);
     assert!(bench.stored(Noun::Connections, "d0").await.is_none(), "a link makes no connection");
+}
+
+/// A draft becomes one of another provider, with what the operator said of people, and nothing of the provider before; what
+/// people sign in over does not.
+async fn another_provider_is_chosen(backend: Backend) {
+    let bench = Bench::new(backend).await;
+    let mut guest = bench.follow(&bench.link("corp", &[]).await).await;
+    bench.save(&mut guest).await;
+    let mut thing = api(&bench, BOT, Method::GET, "connections/corp", None).await.json();
+    thing["button_text"] = json!("With Corp");
+    thing["groups_claim"] = json!("teams");
+    let put = api(&bench, BOT, Method::PUT, "connections/corp", Some(thing)).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    let page = guest.get(&bench.at("/setup")).await;
+    assert!(page.body.contains("href=\"/setup?choose=anew\"") && page.body.contains(bench.idp.issuer()), "{}", page.body);
+    let choose = guest.get(&bench.at("/setup?choose=anew")).await;
+    assert!(choose.body.contains("/setup?preset=okta&#38;protocol=saml"), "{}", choose.body);
+    assert_eq!(bench.stored(Noun::Connections, "corp").await.unwrap()["preset"], "custom_oidc", "to look changes nothing");
+    let form = guest.get(&bench.at("/setup?preset=okta&protocol=oidc")).await;
+    assert!(form.body.contains("At Okta") && !form.body.contains(bench.idp.issuer()), "{}", form.body);
+    let typed = |secret: &'static str| {
+        [
+            ("preset", "okta"),
+            ("protocol", "oidc"),
+            ("oidc.client_id", "new"),
+            ("oidc.client_secret", secret),
+            ("oidc.issuer", "https://acme.okta.com"),
+            ("oidc.discover", "on"),
+        ]
+    };
+    // The secret of the provider before goes to no other.
+    let kept = bench.send(&mut guest, "/setup", &typed("")).await;
+    assert_eq!(kept.status, 422, "{}", kept.body);
+    let answer = bench.send(&mut guest, "/setup", &typed("okta-secret")).await;
+    assert_eq!(answer.location(), Some("/setup?done=saved"), "{}", answer.body);
+    let stored = bench.stored(Noun::Connections, "corp").await.unwrap();
+    assert_eq!((&stored["preset"], &stored["oidc"]["issuer"]), (&json!("okta"), &json!("https://acme.okta.com")), "{stored}");
+    assert_eq!((&stored["button_text"], stored.get("groups_claim")), (&json!("With Corp"), None), "{stored}");
+    assert_eq!((&stored["enabled"], &stored["own_callback"]), (&json!(false), &json!(true)), "{stored}");
+
+    // Over SAML too, and from there on it is no OpenID Connect any more.
+    let form = guest.get(&bench.at("/setup?preset=okta&protocol=saml")).await;
+    assert!(form.body.contains("saml.metadata_url") && !form.body.contains("oidc.client_id"), "{}", form.body);
+
+    // What somebody has signed in over stays what it is.
+    bench
+        .sql(
+            "INSERT INTO identities (id, connection_id, issuer, subject, user_id, created_at, last_seen_at) \
+             SELECT 'i', c.id, 'https://acme.okta.com', '00u1', u.id, 1, 1 FROM users u, connections c \
+             WHERE c.name = 'corp' AND u.email = 'bob@acme.example'",
+        )
+        .await;
+    let page = guest.get(&bench.at("/setup")).await;
+    assert!(!page.body.contains("choose=anew"), "{}", page.body);
+    let again = guest.get(&bench.at("/setup?choose=anew")).await;
+    assert!(again.body.contains("oidc.client_id"), "{}", again.body);
+    let other = [
+        ("preset", "custom_oidc"),
+        ("protocol", "oidc"),
+        ("oidc.client_id", "evil"),
+        ("oidc.client_secret", "evil"),
+        ("oidc.issuer", "https://acme.okta.com"),
+        ("oidc.discover", "on"),
+    ];
+    bench.send(&mut guest, "/setup", &other).await;
+    assert_eq!(bench.stored(Noun::Connections, "corp").await.unwrap()["preset"], "okta");
 }

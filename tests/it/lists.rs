@@ -6,9 +6,12 @@ use tokio::time::Instant;
 
 use gatehouse::{
     params,
+    policy::connection::Protocol,
     store::{
-        Db, audit, clients, connections, directories, invites, principals, resources, sites, statement::Statement, teams,
-        tenants, trusted_issuers, users,
+        Db, audit, clients, connections, directories, invites, principals, resources, sites,
+        statement::Statement,
+        teams, tenants, trusted_issuers, users,
+        window::{Narrow, Phase, Window},
     },
 };
 
@@ -46,7 +49,7 @@ async fn crowd(world: &World, tenant: &str) {
     let id = |what: &str| format!("'{what}' || i");
     for sql in [
         format!(
-            "INSERT INTO users (id, tenant_id, email, email_proven, name, admin, active, created_at, updated_at) {numbers} SELECT {}, '{tenant}', 'u-' || i || '@acme.example', TRUE, 'Kim ' || i, FALSE, TRUE, i, i FROM n",
+            "INSERT INTO users (id, tenant_id, email, email_proven, name, admin, active, created_at, updated_at) {numbers} SELECT {}, '{tenant}', 'u-' || i || '@acme.example', TRUE, 'Kim ' || i, i % 20 = 0, i % 10 > 0, i, i FROM n",
             id("u")
         ),
         format!(
@@ -165,6 +168,26 @@ async fn lists_go_along_an_index(backend: Backend) {
                 judge(backend, &what, &plan(db, backend, sql, params).await);
             }
             timed(&what, db.all::<Any>(sql, params)).await.unwrap();
+        }
+    }
+    use Phase::{Active, Administrators, Deactivated, Draft, NeverSignedIn};
+    for (state, protocol) in [
+        (Active, None),
+        (Deactivated, None),
+        (Administrators, None),
+        (NeverSignedIn, None),
+        (Draft, None),
+        (Draft, Some(Protocol::Oidc)),
+    ] {
+        for after in ["", "c-5", "u-5"] {
+            let window = Window::new(&acme, "", after, 51).narrowed(Narrow { state: Some(state), protocol, now: 0 });
+            let what = format!("{backend:?}: {state:?} {protocol:?} after {after:?}");
+            let statement = match Phase::OF_USERS.contains(&state) {
+                true => users::narrowed(&window),
+                false => connections::narrowed(&window),
+            };
+            judge(backend, &what, &plan_of(db, backend, statement).await);
+            timed(&what, users::window(db, &window)).await.unwrap();
         }
     }
     for (after, like) in [("", "%"), ("o-5", "%"), ("", "%nothing like it%")] {

@@ -324,7 +324,8 @@ async fn a_link_is_in_no_log(backend: Backend) {
     let text = log.text();
     assert!(text.contains("answered") && !text.contains(token) && !text.contains(&cookie));
     drop(log);
-    let links = store::setup_links::of_tenant(&bench.app.db, &bench.tenant("acme").await.id, None, 10).await.unwrap();
+    let links =
+        store::setup_links::of_tenant(&bench.app.db, &bench.tenant("acme").await.id, Default::default(), None, 10).await.unwrap();
     assert_eq!((links.len(), links[0].state(bench.clock.now())), (1, "open"));
     assert!(!format!("{links:?}").contains(token), "a digest is all that is kept");
 }

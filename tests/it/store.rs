@@ -89,6 +89,7 @@ fn user(tenant: &Tenant, email: &str) -> User {
         platform: false,
         active: true,
         shut_by: None,
+        signed_in_at: None,
         created_at: 1,
         updated_at: 1,
     }

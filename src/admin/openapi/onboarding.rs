@@ -4,6 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::operations::{Operation, next, operation, page, query, text};
+use crate::store::window::Phase;
 
 /// What the route at `rest` of a tenant's address takes and answers, if it is one of these.
 pub fn of(method: &Method, rest: &str) -> Option<Operation> {
@@ -32,6 +33,7 @@ pub fn of(method: &Method, rest: &str) -> Option<Operation> {
         }
         ("GET", "/setup-links") => operation("listSetupLinks", "connections", "Set-up links, the newest first.")
             .query([query("after", &text(), "`next` of the page before.")])
+            .narrowed(Phase::OF_ENDING, false)
             .answers(200, page("setup_links", &link(), &next("`after` of the following page.")))
             .fails([404]),
         ("POST", "/setup-links") => {

@@ -7,7 +7,10 @@ use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use super::{onboarding, schemas};
-use crate::apply::single::Noun;
+use crate::{
+    apply::single::{self, Noun},
+    store::window::Phase,
+};
 
 /// What every route of the admin API may answer besides: who asks is not known, or may not; they ask too often; the database
 /// does not answer.
@@ -87,6 +90,16 @@ impl Operation {
         self.query.extend(parameters);
         self.fails.push(400);
         self
+    }
+
+    /// A list that can be narrowed to these states, and to a protocol.
+    pub(super) fn narrowed(self, states: &[Phase], protocol: bool) -> Self {
+        let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+        let state =
+            (!words.is_empty()).then(|| query("state", &json!({"type": "string", "enum": words}), "Only those in this state."));
+        let protocols = json!({"type": "string", "enum": ["oidc", "saml"]});
+        let protocol = protocol.then(|| query("protocol", &protocols, "Only those that speak this."));
+        self.query(state.into_iter().chain(protocol))
     }
 
     /// A body that may be left out, or may not.
@@ -177,6 +190,7 @@ fn place(name: &str) -> &'static str {
     match name {
         "tenant" => "The tenant's name.",
         "id" => "Its id.",
+        "connection" => "The connection's name.",
         _ => "What it is called: a user by address or id, a resource as type:name.",
     }
 }
@@ -241,6 +255,7 @@ fn many(method: &Method, noun: Noun) -> Option<Operation> {
                 query("after", &text(), "`next` of the page before."),
                 limit(100),
             ])
+            .narrowed(single::states(noun), noun == Noun::Connections)
             .answers(200, page(tag, &named(noun), &next("`after` of the following page."))),
         Method::POST => {
             let force = (noun != Noun::Tenant).then(force);
@@ -357,6 +372,7 @@ fn people_of(method: &Method, rest: &str) -> Option<Operation> {
     let own = format!("/api/v1{}", rest.replace("{name}", "{id}"));
     let operation = user(method, &own).or_else(|| invites(method, &own));
     let operation = operation.map(|operation| Operation { name: format!("{}Of", operation.name), ..operation });
+    let operation = operation.or_else(|| deeds::of_identity(method, rest));
     operation.or_else(|| deeds::of_user(method, rest)).map(|operation| operation.fails([404]))
 }
 
@@ -364,6 +380,7 @@ fn invites(method: &Method, path: &str) -> Option<Operation> {
     Some(match (method.as_str(), path) {
         ("GET", "/api/v1/invites") => operation("listInvites", "invites", "Who is invited, the newest first.")
             .query([query("after", &text(), "`next` of the page before."), limit(100)])
+            .narrowed(Phase::OF_ENDING, false)
             .answers(200, page("invites", &reference("Invite"), &next("`after` of the following page."))),
         ("POST", "/api/v1/invites") => operation("createInvite", "invites", "Invite somebody.")
             .body(reference("InviteRequest"), true)

@@ -53,6 +53,25 @@ impl Row {
     }
 }
 
+/// Claims as a list tells of them, in a line: `email is *@example.com, groups containsAll a and b`.
+#[must_use]
+pub fn in_words(claims: &Value) -> String {
+    let Some(claims) = claims.as_object() else { return String::new() };
+    if claims.is_empty() {
+        return "None: every token matches".to_owned();
+    }
+    let value = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let values = |all: &Value| match all {
+        Value::Array(all) => all.iter().map(value).collect::<Vec<_>>().join(" | "),
+        one => value(one),
+    };
+    let one = |(name, rule): (&String, &Value)| match (&rule["values"], rule["match_type"].as_str()) {
+        (Value::Null, _) => format!("{name} is {}", values(rule)),
+        (all, kind) => format!("{name} {} {}", kind.unwrap_or("is"), values(all)),
+    };
+    claims.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
 /// The rows that were sent for the field at `path`.
 fn sent(path: &str, posted: Posted<'_>) -> Vec<Row> {
     let cell = |at: usize, part: &str| posted(&format!("{path}.{at}.{part}")).map(|text| text.replace("\r\n", "\n"));
@@ -202,6 +221,14 @@ mod tests {
             let fault = read("claims", &|name| sent.get(name).map(String::as_str)).unwrap_err();
             assert!(fault.text.contains(says) && fault.path.starts_with("claims."), "{fault:?}");
         }
+    }
+
+    #[test]
+    fn a_list_tells_claims_in_a_line() {
+        let claims = serde_json::json!({"azp": "batch", "email": {"values": ["a@x", "b@x"], "match_type": "exact"}, "n": [1, 2]});
+        assert_eq!(in_words(&claims), "azp is batch, email exact a@x | b@x, n is 1 | 2");
+        assert_eq!(in_words(&serde_json::json!({})), "None: every token matches");
+        assert_eq!(in_words(&Value::Null), "", "nobody's tokens");
     }
 
     #[test]

@@ -26,21 +26,37 @@ pub struct Question<'a> {
     pub error: Option<&'a str>,
 }
 
+/// What is better done before, and where.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// What.
+    pub hint: &'static str,
+    /// Where: an address, and its words.
+    pub places: Vec<(String, String)>,
+}
+
 #[derive(Debug, Template, WebTemplate)]
 #[template(path = "admin/confirm.html")]
 struct Page<'a> {
     frame: &'a Frame,
     failed: bool,
     question: Question<'a>,
+    before: &'a Before,
 }
 
 impl Question<'_> {
     /// The page; after a refusal 409.
     #[must_use]
     pub fn page(self, frame: &Frame) -> Response {
+        self.after(&Before::default(), frame)
+    }
+
+    /// The page, where something is better done before.
+    #[must_use]
+    pub fn after(self, before: &Before, frame: &Frame) -> Response {
         let failed = self.error.is_some();
         let status = if failed { StatusCode::CONFLICT } else { StatusCode::OK };
-        (status, Page { frame, failed, question: self }).into_response()
+        (status, Page { frame, failed, question: self, before }).into_response()
     }
 }
 

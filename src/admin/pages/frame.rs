@@ -66,7 +66,7 @@ const OF_PLATFORM: [(&str, &str); 5] = [
 ];
 
 /// What a page may say that was done, by the word that its address carries: nothing of the address itself is ever shown.
-const DONE: [(&str, &str); 22] = [
+const DONE: [(&str, &str); 24] = [
     ("created", "It was created."),
     ("saved", "The changes were saved."),
     ("unchanged", "Nothing had changed."),
@@ -89,6 +89,8 @@ const DONE: [(&str, &str); 22] = [
     ("shown", "Nothing was done: this had been sent before, and what it made is shown only once."),
     ("deactivated", "The user was deactivated: their sessions and tokens have ended."),
     ("activated", "The user may come in again."),
+    ("linked", "The identity is theirs: it signs them in from now on."),
+    ("unlinked", "The identity was unlinked: sessions and tokens of the user have ended."),
 ];
 
 impl Frame {

@@ -68,7 +68,7 @@ async fn names(app: &App, tenant: &Tenant, source: Source) -> Result<Option<Vec<
         Source::Connections | Source::Bearers => single::Noun::Connections,
         Source::Issuers | Source::SignInIssuers => single::Noun::TrustedIssuers,
     };
-    let part = single::list(&app.db, &app.sealer, tenant, noun, "", "", MOST).await?;
+    let part = single::list(&app.db, &app.sealer, tenant, noun, single::Ask { limit: MOST, ..Default::default() }).await?;
     let fits = |thing: &&Value| match source {
         Source::Bearers => thing["login_enabled"] == false && thing["protocol"] == Protocol::Oidc.as_str(),
         Source::SignInIssuers => thing["oauth_client"].is_object(),

@@ -4,6 +4,11 @@ use askama::Template;
 use askama_web::WebTemplate;
 
 use super::frame::Frame;
+use crate::{
+    apply::single::Ask,
+    policy::connection::Protocol,
+    store::window::{Narrow, Phase},
+};
 
 /// Rows on a page.
 pub const PAGE: usize = 50;
@@ -17,16 +22,28 @@ pub struct Query {
     pub search: String,
     /// The last name of the page before.
     pub after: String,
+    /// In what state they are.
+    pub state: Option<Phase>,
+    /// What they speak.
+    pub protocol: Option<Protocol>,
 }
 
 impl Query {
     /// From the address's query; what is not understood is left out.
     #[must_use]
     pub fn read(query: Option<&str>) -> Self {
+        Self::narrowed(query, &[])
+    }
+
+    /// The same of a list that can be narrowed to these states.
+    #[must_use]
+    pub fn narrowed(query: Option<&str>, states: &[Phase]) -> Self {
         let mut found = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             let usable = value.len() <= LONGEST && !value.chars().any(char::is_control);
             match name.as_ref() {
+                "state" => found.state = Phase::among(states, &value),
+                "protocol" => found.protocol = Protocol::parse(&value),
                 "search" if usable => found.search = value.trim().to_owned(),
                 // A name can be longer than what is searched for.
                 "after" if value.len() <= 512 && !value.contains('\0') => found.after = value.into_owned(),
@@ -34,6 +51,40 @@ impl Query {
             }
         }
         found
+    }
+
+    /// Which part of the list that is.
+    #[must_use]
+    pub fn ask(&self, limit: usize, now: i64) -> Ask<'_> {
+        let narrow = Narrow { state: self.state, protocol: self.protocol, now };
+        Ask { search: &self.search, after: &self.after, limit, narrow }
+    }
+}
+
+/// What a list can be narrowed by.
+#[derive(Clone, Debug)]
+pub struct Narrowing {
+    name: &'static str,
+    label: &'static str,
+    /// Each word with how it reads, and whether it is chosen.
+    choices: Vec<(&'static str, &'static str, bool)>,
+}
+
+impl Narrowing {
+    /// By state, where there are any; and by protocol.
+    #[must_use]
+    pub fn all(query: &Query, states: &[Phase], has_protocol: bool) -> Vec<Self> {
+        let mut all = Vec::new();
+        if !states.is_empty() {
+            let choice = |state: &Phase| (state.as_str(), state.label(), query.state == Some(*state));
+            all.push(Self { name: "state", label: "State", choices: states.iter().map(choice).collect() });
+        }
+        if has_protocol {
+            let choice = |(protocol, label): (Protocol, _)| (protocol.as_str(), label, query.protocol == Some(protocol));
+            let choices = [(Protocol::Oidc, "OpenID Connect"), (Protocol::Saml, "SAML 2.0")].map(choice).to_vec();
+            all.push(Self { name: "protocol", label: "Protocol", choices });
+        }
+        all
     }
 }
 
@@ -55,6 +106,8 @@ pub struct Row {
 pub struct List {
     rows: Vec<Row>,
     search: String,
+    narrowings: Vec<Narrowing>,
+    is_narrow: bool,
     is_later: bool,
     next: Option<String>,
     path: String,
@@ -69,9 +122,23 @@ impl List {
             if !query.search.is_empty() {
                 pairs.append_pair("search", &query.search);
             }
+            if let Some(state) = query.state {
+                pairs.append_pair("state", state.as_str());
+            }
+            if let Some(protocol) = query.protocol {
+                pairs.append_pair("protocol", protocol.as_str());
+            }
             format!("{path}?{}", pairs.append_pair("after", last).finish())
         });
-        Self { rows, search: query.search.clone(), is_later: !query.after.is_empty(), next, path: path.to_owned() }
+        let is_narrow = query.state.is_some() || query.protocol.is_some();
+        let (search, is_later) = (query.search.clone(), !query.after.is_empty());
+        Self { rows, search, narrowings: Vec::new(), is_narrow, is_later, next, path: path.to_owned() }
+    }
+
+    /// With what it can be narrowed by.
+    #[must_use]
+    pub fn narrowings(self, narrowings: Vec<Narrowing>) -> Self {
+        Self { narrowings, ..self }
     }
 
     /// What was searched for.

@@ -26,6 +26,7 @@ pub mod fields;
 pub mod form;
 pub mod frame;
 pub mod guide;
+mod identities;
 mod invites;
 mod keys;
 pub mod known;
@@ -109,6 +110,10 @@ fn all() -> Vec<Page> {
         post("/admin/{tenant}/users/{id}/activate", |r| r.post(users::activate)),
         get("/admin/{tenant}/users/{id}/edit", |r| r.get(users::edit)),
         post("/admin/{tenant}/users/{id}/edit", |r| r.post(users::save)),
+        get("/admin/{tenant}/users/{id}/identities", |r| r.get(identities::ask)),
+        post("/admin/{tenant}/users/{id}/identities", |r| r.post(identities::link)),
+        get("/admin/{tenant}/users/{id}/identities/{connection}/unlink", |r| r.get(identities::confirm)),
+        post("/admin/{tenant}/users/{id}/identities/{connection}/unlink", |r| r.post(identities::unlink)),
         get("/admin/{tenant}/users/{id}/delete", |r| r.get(users::ask)),
         post("/admin/{tenant}/users/{id}/delete", |r| r.post(users::delete)),
         get("/admin/{tenant}/connections", |r| r.get(connections::list)),

@@ -21,6 +21,7 @@ use crate::{
     store::{
         setup_links::{self, SetupLink},
         tenants::Tenant,
+        window::{Narrow, Phase},
     },
 };
 
@@ -36,11 +37,16 @@ struct Page<'a> {
     fault: Option<(&'static str, String)>,
     made: Option<&'a str>,
     links: &'a [SetupLink],
+    state: Option<Phase>,
     next: Option<String>,
     now: i64,
 }
 
 impl Page<'_> {
+    fn is_in(&self, state: &Phase) -> bool {
+        self.state == Some(*state)
+    }
+
     fn fault_of(&self, field: &str) -> Option<&str> {
         self.fault.as_ref().filter(|(name, _)| *name == field).map(|(_, why)| why.as_str())
     }
@@ -62,7 +68,8 @@ pub async fn list(
     let connection = asked(query.as_deref(), "connection").unwrap_or_default();
     let wish = Wish { connection, directory: false, domain: false, days: DAYS };
     let after = asked(query.as_deref(), "after").filter(|after| !after.contains('\0'));
-    page(&app, &caller, &tenant, &wish, None, None, after.as_deref()).await
+    let state = asked(query.as_deref(), "state").and_then(|word| Phase::among(Phase::OF_ENDING, &word));
+    page(&app, &caller, &tenant, &wish, (None, None), (state, after.as_deref())).await
 }
 
 async fn page(
@@ -70,18 +77,28 @@ async fn page(
     caller: &Caller,
     tenant: &Tenant,
     wish: &Wish,
-    fault: Option<(&'static str, String)>,
-    made: Option<&str>,
-    after: Option<&str>,
+    (fault, made): (Option<(&'static str, String)>, Option<&str>),
+    (state, after): (Option<Phase>, Option<&str>),
 ) -> Result<Response, PageError> {
-    let mut links = setup_links::of_tenant(&app.db, &tenant.id, after, PAGE + 1).await?;
+    let narrow = Narrow { state, now: app.clock.now(), ..Narrow::default() };
+    let mut links = setup_links::of_tenant(&app.db, &tenant.id, narrow, after, PAGE + 1).await?;
     let size = usize::try_from(PAGE).unwrap_or(usize::MAX);
     let path = address(&tenant.name, SECTION);
-    let next = (links.len() > size).then(|| links.get(size - 1).map(|link| format!("{path}?after={}", link.id))).flatten();
+    let next = (links.len() > size)
+        .then(|| {
+            links.get(size - 1).map(|link| {
+                format!(
+                    "{path}?after={}{}",
+                    link.id,
+                    state.map_or_else(String::new, |state| format!("&state={}", state.as_str()))
+                )
+            })
+        })
+        .flatten();
     links.truncate(size);
     let frame = Frame::of_tenant(app, caller, tenant, SECTION, "Set-up links");
     let failed = fault.is_some();
-    let page = Page { frame: &frame, failed, path: &path, wish, fault, made, links: &links, next, now: app.clock.now() };
+    let page = Page { frame: &frame, failed, path: &path, wish, fault, made, links: &links, state, next, now: app.clock.now() };
     Ok((if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, page).into_response())
 }
 
@@ -96,7 +113,7 @@ pub async fn create(State(app): State<App>, Path(tenant): Path<String>, posted: 
         days: text("days").parse().unwrap_or(if text("days").is_empty() { DAYS } else { 0 }),
     };
     if let Some(fault) = wish.fault() {
-        return page(&app, &posted.caller, &tenant, &wish, Some(fault), None, None).await;
+        return page(&app, &posted.caller, &tenant, &wish, (Some(fault), None), (None, None)).await;
     }
     let operator = &posted.caller.operator;
     let maker = Maker { actor: &posted.caller.actor(), id: &operator.user.id, reach: &operator.reach };
@@ -104,8 +121,8 @@ pub async fn create(State(app): State<App>, Path(tenant): Path<String>, posted: 
         return page(&app, &posted.caller, &tenant, &wish, Some(("days", BRIEF.to_owned())), None, None).await;
     }
     match issue(&app, maker, &tenant, &wish).await? {
-        Ok((_, url)) => page(&app, &posted.caller, &tenant, &wish, None, Some(&url), None).await,
-        Err(clash) => page(&app, &posted.caller, &tenant, &wish, Some(clash), None, None).await,
+        Ok((_, url)) => page(&app, &posted.caller, &tenant, &wish, (None, Some(&url)), (None, None)).await,
+        Err(clash) => page(&app, &posted.caller, &tenant, &wish, (Some(clash), None), (None, None)).await,
     }
 }
 

@@ -9,23 +9,27 @@ use serde_json::{Map, Value};
 
 use super::{
     caller::{BRIEF, Caller, Posted, missing},
-    confirm::{self, Question},
+    claims,
+    confirm::{self, Before, Question},
     fields::{self, Noun},
     form,
     frame::{Frame, address},
     guide,
-    list::{List, PAGE, Query, Row},
+    list::{List, Narrowing, PAGE, Query, Row},
     thing::Form,
     tokens,
 };
 use crate::{
+    admin::things::roles_held,
     app::App,
     apply::{
         self, Action, Hashing, LastWayIn, Line, Plan,
         single::{self, Expect, Fault, Order, Refusal},
     },
     error::PageError,
+    moment::{Moment, instant},
     operator::Operator,
+    policy::role::Role,
     store::{audit::Actor, db::Tx, tenants::Tenant, users::LastAdministrator},
 };
 
@@ -106,10 +110,13 @@ pub async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let place = Place::find(&app, &caller, &tenant, &noun).await?;
-    let query = Query::read(query.as_deref());
-    let part = single::list(&app.db, &app.sealer, &place.tenant, place.key, &query.search, &query.after, PAGE).await?;
+    let states = single::states(place.key);
+    let query = Query::narrowed(query.as_deref(), states);
+    let ask = query.ask(PAGE, app.clock.now());
+    let part = single::list(&app.db, &app.sealer, &place.tenant, place.key, ask).await?;
     let rows = part.items.iter().filter_map(|thing| row(&place, thing)).collect();
-    let list = List::new(&query, rows, part.next.as_deref(), &place.list());
+    let narrowings = Narrowing::all(&query, states, place.key == single::Noun::Connections);
+    let list = List::new(&query, rows, part.next.as_deref(), &place.list()).narrowings(narrowings);
     let frame = Frame::of_tenant(&app, &caller, &place.tenant, place.noun.name, place.noun.title);
     let named = place.noun.fields(&Value::Null).first().map_or("Name", |field| field.label);
     let columns: Vec<&str> = std::iter::once(named).chain(place.noun.columns.iter().map(|(title, _)| *title)).collect();
@@ -120,9 +127,14 @@ pub async fn list(
 
 fn row(place: &Place, thing: &Value) -> Option<Row> {
     let text = |setting: &str| match &thing[setting] {
+        said if setting == "claims" => claims::in_words(said),
         Value::Bool(active) if setting == "active" => if *active { "Active" } else { "Deactivated" }.to_owned(),
+        Value::Null if setting.ends_with("_at") => "Never".to_owned(),
         Value::Null | Value::Bool(false) => String::new(),
         Value::Bool(true) => "yes".to_owned(),
+        Value::String(text) if setting.ends_with("_at") => {
+            instant(text, 0).map_or_else(|| text.clone(), |at| Moment(at).to_string())
+        }
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(|v| v.as_str().unwrap_or_default()).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
@@ -356,7 +368,17 @@ async fn question(
         yes: "Delete",
         error: error.as_deref(),
     };
-    Ok(question.page(&frame))
+    let held = roles_held(app, &place.tenant, place.key, name).await?;
+    let link = |(kind, name, role): (String, String, Role)| {
+        let resource = serde_json::json!({"type": kind, "name": name});
+        let called = resource.as_object().and_then(|fields| single::Noun::Resources.name_in(fields)).unwrap_or_default();
+        let called = url::form_urlencoded::byte_serialize(called.as_bytes()).collect::<String>().replace('+', "%20");
+        let href = format!("{}/{called}", address(&place.tenant.name, "resources"));
+        (href, format!("{kind} {name} ({})", role.as_str()))
+    };
+    let hint = "Update the collaborators of these resources first, where somebody still needs what it may do there:";
+    let before = Before { hint, places: held.into_iter().map(link).collect() };
+    Ok(question.after(&before, &frame))
 }
 
 /// `POST /admin/{tenant}/{noun}/{name}/delete`

@@ -28,12 +28,13 @@ use crate::{
     },
 };
 
-fn path(tenant: &Tenant, id: &str) -> String {
+/// The address of a user's page.
+pub fn path(tenant: &Tenant, id: &str) -> String {
     format!("/admin/{}/users/{id}", tenant.name)
 }
 
 /// A user of a tenant that this operator administers.
-async fn find(app: &App, caller: &Caller, (tenant, id): (&str, &str)) -> Result<(Tenant, User), PageError> {
+pub async fn find(app: &App, caller: &Caller, (tenant, id): (&str, &str)) -> Result<(Tenant, User), PageError> {
     let tenant = caller.tenant(app, tenant).await?;
     // Lists elsewhere know a user by address.
     let user = match Email::parse(id) {
@@ -52,6 +53,7 @@ struct Page<'a> {
     failed: bool,
     list: &'a str,
     path: &'a str,
+    connections: &'a str,
     user: &'a User,
     state: &'a str,
     upstream: &'a [Upstream],
@@ -89,6 +91,7 @@ pub async fn show(
         failed: false,
         list: &address(&tenant.name, "users"),
         path: &path(&tenant, &user.id),
+        connections: &address(&tenant.name, "connections"),
         state: state(&user),
         upstream: &dossiers::upstream(&app.db, &user.id).await?,
         records: &records.collect::<Vec<_>>(),
@@ -100,12 +103,19 @@ pub async fn show(
     Ok(page.into_response())
 }
 
+/// Whether this operator may change the user.
+pub fn may(caller: &Caller, user: &User) -> bool {
+    may_judge(&caller.operator.user, user)
+}
+
 fn require_may(caller: &Caller, user: &User) -> Result<(), PageError> {
-    if may_judge(&caller.operator.user, user) {
-        return Ok(());
-    }
+    if may(caller, user) { Ok(()) } else { Err(not_by_you(user)) }
+}
+
+/// They are above whoever asks.
+pub fn not_by_you(user: &User) -> PageError {
     let explanation = "This user administers the whole deployment. Only administrators of the deployment may do this.";
-    Err(PageError::new(StatusCode::FORBIDDEN, "platform_only", "Not by you", explanation, format!("user {}", user.id)))
+    PageError::new(StatusCode::FORBIDDEN, "platform_only", "Not by you", explanation, format!("user {}", user.id))
 }
 
 fn state(user: &User) -> &'static str {

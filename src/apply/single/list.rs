@@ -1,23 +1,51 @@
-//! Many things of one noun, in short and in the order of their names: members, claims and collaborators are for
+//! Many things of one noun, in short and in the order of their names: members and collaborators are for
 //! [`super::show()`].
+
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
 use super::{
     Noun,
     noun::{resource_name, resource_parts},
-    show::{Found, brief},
+    show::{Found, brief, said},
 };
 use crate::{
     policy::principal::Kind,
     seal::Sealer,
     store::{
-        On, StoreError, clients, connections, directories, principals, resources, sites, teams, tenant_tokens,
+        On, StoreError, clients, connections, directories,
+        mappings::{self, Mapping, Source, Target},
+        principals, resources, sites, teams, tenant_tokens,
         tenants::{self, Tenant},
         trusted_issuers, users,
-        window::Window,
+        window::{Narrow, Phase, Window},
     },
 };
+
+/// Which part of a list.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ask<'a> {
+    /// Things whose names hold this.
+    pub search: &'a str,
+    /// After the one called so.
+    pub after: &'a str,
+    /// At most so many.
+    pub limit: usize,
+    /// Only such.
+    pub narrow: Narrow,
+}
+
+/// The states that a list of this noun can be narrowed to.
+#[must_use]
+pub fn states(noun: Noun) -> &'static [Phase] {
+    match noun {
+        Noun::Users => Phase::OF_USERS,
+        Noun::Connections => Phase::OF_CONNECTIONS,
+        Noun::ServiceTokens => Phase::OF_ENDING,
+        _ => &[],
+    }
+}
 
 /// A part of a list.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,20 +56,12 @@ pub struct Part {
     pub next: Option<String>,
 }
 
-/// At most `limit` things of the tenant whose names hold `search` (all, when it is empty), after the one called `after`.
-/// Of [`Noun::Tenant`], all tenants there are.
+/// The things of the tenant that are asked for, in the order of their names. Of [`Noun::Tenant`], all tenants there are.
 ///
 /// # Errors
 /// What the database says.
-pub async fn list(
-    on: impl Into<On<'_>>,
-    sealer: &Sealer,
-    tenant: &Tenant,
-    noun: Noun,
-    search: &str,
-    after: &str,
-    limit: usize,
-) -> Result<Part, StoreError> {
+pub async fn list(on: impl Into<On<'_>>, sealer: &Sealer, tenant: &Tenant, noun: Noun, ask: Ask<'_>) -> Result<Part, StoreError> {
+    let Ask { search, after, limit, narrow } = ask;
     // Databases do not agree on what a NUL is.
     if search.contains('\0') || after.contains('\0') {
         return Ok(Part::default());
@@ -51,16 +71,36 @@ pub async fn list(
         _ => (String::new(), after),
     };
     let window = Window::new(&tenant.id, search, name, i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1));
-    let mut found = found(on.into(), noun, &kind, &window).await?;
+    let window = window.narrowed(narrow);
+    let mut on = on.into();
+    let mut found = found(On::from(&mut on), noun, &kind, &window).await?;
     let more = found.len() > limit;
     found.truncate(limit);
+    let mut led = led(on, &found).await?;
     let mut part = Part::default();
     for found in &found {
-        let fields = brief(sealer, found)?;
+        let mut fields = brief(sealer, found)?;
+        if let Found::Principal(principal) = found {
+            fields.extend(led.remove(&principal.id).unwrap_or_default());
+        }
         part.next = name_of(noun, &fields).filter(|_| more);
         part.items.push(Value::Object(fields));
     }
     Ok(part)
+}
+
+/// Whose tokens lead to the external identities and virtual accounts among these, and with what claims: by their row ids.
+async fn led(mut on: On<'_>, found: &[Found]) -> Result<HashMap<String, Map<String, Value>>, StoreError> {
+    let ids: Vec<&str> =
+        found.iter().filter_map(|found| if let Found::Principal(x) = found { Some(x.id.as_str()) } else { None }).collect();
+    let all = mappings::of_principals(&mut on, &ids).await?;
+    let names = mappings::sources_of(&mut on, &all).await?;
+    let one = |mapping: Mapping| {
+        let (Source::Issuer(id) | Source::Connection(id)) = &mapping.source;
+        let Target::Principal(principal) = &mapping.target else { return None };
+        Some((principal.clone(), said(names.get(id).cloned(), &mapping)))
+    };
+    Ok(all.into_iter().filter_map(one).collect())
 }
 
 fn name_of(noun: Noun, fields: &Map<String, Value>) -> Option<String> {

@@ -22,7 +22,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use draft::{Draft, draft};
-pub use list::{Part, list};
+pub use list::{Ask, Part, list, states};
 pub use noun::Noun;
 pub use show::show;
 

@@ -184,7 +184,12 @@ async fn leading(on: &mut On<'_>, mapping: &Mapping) -> Result<Fields> {
         Source::Issuer(id) => trusted_issuers::find(&mut *on, id).await?.map(|x| x.name),
         Source::Connection(id) => connections::find(&mut *on, id).await?.map(|x| x.name),
     };
-    Ok(object(json!({"issuer": name, "claims": rules(&mapping.claims)})))
+    Ok(said(name, mapping))
+}
+
+/// A mapping as the file spells it, by what its source is called.
+pub fn said(source: Option<String>, mapping: &Mapping) -> Fields {
+    object(json!({"issuer": source, "claims": rules(&mapping.claims)}))
 }
 
 fn secrets(fields: &mut Fields, known: &[(&str, bool)]) {

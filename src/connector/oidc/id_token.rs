@@ -49,6 +49,11 @@ impl Issuers {
         self.names.iter().cloned().chain(self.legacy.map(str::to_owned)).collect()
     }
 
+    /// The spellings under which identities are kept.
+    pub(crate) fn kept(&self) -> &[String] {
+        &self.names
+    }
+
     /// The one spelling under which an issuer's identities are kept.
     fn canonical(&self, iss: &str) -> String {
         if self.legacy == Some(iss) { self.names.concat() } else { iss.to_owned() }

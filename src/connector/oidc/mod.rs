@@ -91,6 +91,14 @@ impl Oidc {
         Ok(Self { settings, oidc, kind, issuers, secret, discovery, exchange: Exchange::default(), deps: deps.clone() })
     }
 
+    /// The issuers under which identities of a connection are kept: one, but for Entra's shared endpoints.
+    #[must_use]
+    pub fn issuers(settings: &ConnectionSettings) -> Vec<String> {
+        let settings = presets::filled(settings, Protocol::Oidc);
+        let Some(oidc) = settings.oidc.as_ref().filter(|oidc| !oidc.issuer.is_empty()) else { return Vec::new() };
+        Issuers::of(oidc, Kind::of(&settings, oidc)).kept().to_vec()
+    }
+
     /// Asks userinfo for what the ID token leaves open. Without an answer a sign-in goes on if it can.
     async fn complete(
         &self,

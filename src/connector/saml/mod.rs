@@ -92,6 +92,18 @@ impl Saml {
         open::open(connection, &deps.issuer, &deps.credentials).map(|opened| Self(Arc::new(opened)))
     }
 
+    /// The name of the provider, under which its identities are kept. Nothing is fetched.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`]: the settings name none.
+    pub async fn issuer(settings: &ConnectionSettings, held: Option<Arc<Provider>>) -> Result<String, Error> {
+        let wrong = |why: String| Error::Misconfigured(Cause::Settings.with(why));
+        let missing = "the connection names no provider yet";
+        let saml = settings.saml.clone().ok_or_else(|| wrong(missing.to_owned()))?;
+        let name = turn::take(move || Ok(open::provider(held.as_ref(), &saml).map_err(wrong)?.entity_id.clone())).await?;
+        if name.is_empty() { Err(wrong(missing.to_owned())) } else { Ok(name) }
+    }
+
     /// Judges an answer where it may block.
     async fn judged(&self, memo: Option<Memo>, arrival: &Arrival, acs: &str, now: i64) -> Result<Arrived, Error> {
         self.0.in_time(now)?;

@@ -27,7 +27,8 @@ pub(super) fn open(connection: &StoredConnection<'_>, issuer: &str, credentials:
     let (Some(saml), true) = (settings.saml.clone(), problems.is_empty()) else {
         return Err(wrong(problems.join("; ")));
     };
-    let provider = provider(connection, &saml).map_err(wrong)?;
+    let held = connection.provider.as_ref().map(|(_, provider)| provider);
+    let provider = provider(held, &saml).map_err(wrong)?;
     let certificates = certificates(&provider).map_err(wrong)?;
     if saml.allow_sha1 {
         tracing::warn!(
@@ -44,7 +45,8 @@ fn wrong(why: String) -> Error {
     Error::Misconfigured(Cause::Settings.with(why))
 }
 
-fn provider(connection: &StoredConnection<'_>, saml: &SamlSettings) -> Result<Arc<Provider>, String> {
+/// The provider that the settings name, or `held`, what its metadata address gave.
+pub(super) fn provider(held: Option<&Arc<Provider>>, saml: &SamlSettings) -> Result<Arc<Provider>, String> {
     if let Some(xml) = &saml.metadata_xml {
         let signers = read_all("metadata_certificates", &saml.metadata_certificates)?;
         // Whether it is still valid is asked at each use.
@@ -53,7 +55,7 @@ fn provider(connection: &StoredConnection<'_>, saml: &SamlSettings) -> Result<Ar
     if saml.metadata_url.is_none() {
         return by_hand(saml).map(Arc::new);
     }
-    let Some((_, provider)) = &connection.provider else {
+    let Some(provider) = held else {
         return Err("the provider's metadata has not been read yet; see whether metadata_url can be reached from here".to_owned());
     };
     // Pinned by the settings: metadata that names another speaks for another.

@@ -47,12 +47,12 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::UserUnproven => (
             "A user with this address exists, unproven",
             "Nobody has ever shown that the user's address is theirs, so the sign-in could be somebody else's.",
-            "See on the user's page whether it is the same person. An identity cannot be linked by hand: where nothing is lost with the user, delete them, and the next sign-in makes them anew.",
+            "See on the user's page whether it is the same person. If it is, link the identity there (\"Link an identity\") with the unique id that the provider has for them.",
         ),
         Cause::AlreadyLinked => (
             "The user has another identity at this connection",
             "The address belongs to a user who is linked to another account of the same provider: somebody may have inherited the address.",
-            "If it is somebody else, give one of the two another address. If it is the same person, let them sign in with the account that they came with before; an identity cannot be unlinked by hand: where nothing is lost with the user, delete them, and the next sign-in makes them anew.",
+            "If it is somebody else, give one of the two another address. If it is the same person, unlink the old identity on the user's page: their next sign-in links the new one.",
         ),
         Cause::WrongAccount => (
             "The invite is for another address",

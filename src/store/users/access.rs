@@ -127,7 +127,10 @@ async fn hold_records(tx: &mut Tx, user_id: &str) -> Result<()> {
 
 /// The user, whom nobody else changes until the transaction ends. A condition of an UPDATE looks at other tables as they were
 /// when it began to wait, so who decides by them looks afterwards.
-async fn find_locked(tx: &mut Tx, id: &str) -> Result<Option<User>> {
+///
+/// # Errors
+/// What the database says.
+pub async fn find_locked(tx: &mut Tx, id: &str) -> Result<Option<User>> {
     let mut s = Statement::new("SELECT * FROM users WHERE id = ");
     s.bind(id).locked();
     tx.select::<Stored>(&s).await?.pop().map(User::try_from).transpose()
@@ -191,22 +194,31 @@ async fn receipt(tx: &mut Tx, out: &ShutOut<'_>, user: User, action: Action) -> 
         Action::Deactivate => Changes::default().changed("active", true, false),
         _ => were(tx, &user).await?,
     };
-    let held = held(tx, out.user_id).await?;
+    let receipt = end_with_receipt(tx, out, &user).await?;
+    let event = Event::new(receipt.tenant_id.as_str(), action, subject);
+    let event = event.with(changes.is("cause", out.cause).is("receipt", receipt.id.as_str()));
+    audit::append(tx, out.sealer, out.actor, event, out.now);
+    Ok(receipt)
+}
+
+/// [`end_access`], with a receipt that says so: of `out` only who, why and when counts.
+///
+/// # Errors
+/// What the database says.
+pub async fn end_with_receipt(tx: &mut Tx, out: &ShutOut<'_>, user: &User) -> Result<Receipt> {
+    let held = held(tx, &user.id).await?;
     let receipt = Receipt {
         id: secret::row_id(out.now),
-        tenant_id: user.tenant_id,
-        user_id: user.id,
+        tenant_id: user.tenant_id.clone(),
+        user_id: user.id.clone(),
         email: user.email.as_str().to_owned(),
         cause: out.cause.to_owned(),
         actor: out.actor.name.clone(),
-        ended: end_access(tx, out.sealer, out.user_id, out.now).await?,
+        ended: end_access(tx, out.sealer, &user.id, out.now).await?,
         held,
         at: out.now,
     };
     receipts::insert(tx, &receipt).await?;
-    let event = Event::new(receipt.tenant_id.as_str(), action, subject);
-    let event = event.with(changes.is("cause", out.cause).is("receipt", receipt.id.as_str()));
-    audit::append(tx, out.sealer, out.actor, event, out.now);
     Ok(receipt)
 }
 
@@ -237,7 +249,7 @@ async fn were(tx: &mut Tx, user: &User) -> Result<Changes> {
 /// # Errors
 /// What the database says.
 pub async fn end_access(tx: &mut Tx, sealer: &Sealer, id: &str, now: i64) -> Result<Ended> {
-    let living = living(tx, id, now).await?;
+    let stake = at_stake(&mut *tx, id, now).await?;
     // Codes first: a redemption under way either finds its code gone, or has made its family by then.
     tx.execute("DELETE FROM codes WHERE user_id = $1 AND redeemed_at IS NULL", params![id]).await?;
     let logouts = logouts::queue_of_user(tx, sealer, id, now).await?;
@@ -255,20 +267,30 @@ pub async fn end_access(tx: &mut Tx, sealer: &Sealer, id: &str, now: i64) -> Res
     tx.execute(sql, params![id, now]).await?;
     tx.changed();
     tx.news().access = true;
-    let Living { sessions, codes, token_families, site_sessions, personal_tokens } = living;
+    let AtStake { sessions, codes, token_families, site_sessions, personal_tokens } = stake;
     Ok(Ended { sessions, codes, token_families, site_sessions, personal_tokens, logouts })
 }
 
-#[derive(Default, sqlx::FromRow)]
-struct Living {
-    sessions: i64,
-    codes: i64,
-    token_families: i64,
-    site_sessions: i64,
-    personal_tokens: i64,
+/// What [`end_access`] would end, in number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct AtStake {
+    /// Browser sessions here.
+    pub sessions: i64,
+    /// Authorization codes that nobody has redeemed.
+    pub codes: i64,
+    /// Token families.
+    pub token_families: i64,
+    /// Browser sessions with sites.
+    pub site_sessions: i64,
+    /// Personal tokens for the admin API.
+    pub personal_tokens: i64,
 }
 
-async fn living(tx: &mut Tx, id: &str, now: i64) -> Result<Living> {
+/// What lives of a user's access at `now`.
+///
+/// # Errors
+/// What the database says.
+pub async fn at_stake(on: impl Into<On<'_>>, id: &str, now: i64) -> Result<AtStake> {
     let sql = "SELECT (SELECT COUNT(*) FROM sessions WHERE user_id = $1 AND expires_at > $2) AS sessions, \
                       (SELECT COUNT(*) FROM codes WHERE user_id = $1 AND redeemed_at IS NULL AND expires_at > $2) AS codes, \
                       (SELECT COUNT(*) FROM families WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2) \
@@ -276,7 +298,7 @@ async fn living(tx: &mut Tx, id: &str, now: i64) -> Result<Living> {
                       (SELECT COUNT(*) FROM site_sessions s JOIN families f ON f.id = s.family_id \
                        WHERE f.user_id = $1 AND s.expires_at > $2) AS site_sessions, \
                       (SELECT COUNT(*) FROM personal_tokens WHERE user_id = $1 AND expires_at > $2) AS personal_tokens";
-    Ok(tx.optional(sql, params![id, now]).await?.unwrap_or_default())
+    Ok(on.into().optional(sql, params![id, now]).await?.unwrap_or_default())
 }
 
 /// What they hold, by hand and by groups of a directory.

@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
+from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
-from conftest import Gatehouse, tenant
+from conftest import Gatehouse, Person, tenant
 
 CHECKS = [
     "not_a_server_error",
@@ -16,6 +19,7 @@ CHECKS = [
     "response_headers_conformance",
     "response_schema_conformance",
 ]
+PASSWORD = "correct horse battery staple"
 TOKEN = "schemathesis-0123456789abcdef0123456789abcdef"
 
 # One thing of each noun is called so: what is asked about one finds it, makes it anew or deletes it, and never the token that asks.
@@ -40,27 +44,60 @@ def state():
     )
 
 
-def test_the_document_is_kept(tmp_path):
+def of_platform(gatehouse, tmp_path):
+    """A personal token of somebody who administers the deployment, and whom nothing that is asked about the tenant shuts out."""
+    home = {"name": "home", "users": [{"email": "root@home.example", "password": PASSWORD}]}
+    (tmp_path / "home.yaml").write_text(json.dumps({"tenants": [home]}))
+    gatehouse.run("apply", str(tmp_path / "home.yaml"))
+    gatehouse.run("admin", "add", "root@home.example", "--tenant", "home", "--platform")
+    person = Person()
+    page = person.open("GET", f"{gatehouse.url}/login?tenant=home&to=/admin/_/tokens")
+    page = person.submit(page, "with", {"email": "root@home.example"}, {"with": "password"})
+    page = person.submit(page, "password", {"email": "root@home.example", "password": PASSWORD})
+    page = person.submit(page, "days", {"name": "schemathesis", "scopes": "admin", "days": "1"})
+    return re.search(r"ghp_[A-Za-z0-9_-]+", page.text).group()
+
+
+def asked(report, paths):
+    """The operations that the requests of a HAR file were for: of two paths that fit, the one that says more counts."""
+    patterns = [(path, re.compile("/" + "/".join("[^/]+" if part.startswith("{") else re.escape(part) for part in path.split("/")[1:]) + "$")) for path in paths]
+    patterns.sort(key=lambda pair: pair[0].count("{"))
+    found = set()
+    for entry in json.loads(report.read_text())["log"]["entries"]:
+        path = urlsplit(entry["request"]["url"]).path
+        template = next((template for template, pattern in patterns if pattern.match(path)), None)
+        found.add((entry["request"]["method"].lower(), template))
+    return found
+
+
+@pytest.mark.parametrize("who", ["tenant", "platform"])
+def test_the_document_is_kept(tmp_path, who):
     gatehouse = Gatehouse(tmp_path, state())
     try:
+        token = TOKEN if who == "tenant" else of_platform(gatehouse, tmp_path)
         document = httpx.get(f"{gatehouse.url}/api/v1/openapi.json").json()
         assert document["openapi"].startswith("3.1") and len(document["paths"]) > 30
         program = shutil.which("schemathesis")
-        config = tmp_path / "schemathesis.toml"
+        config, har = tmp_path / "schemathesis.toml", tmp_path / "asked.har"
         config.write_text(CONFIG)
         done = subprocess.run(
             [program, "--config-file", config, "run", f"{gatehouse.url}/api/v1/openapi.json", "--header",
-             f"Authorization: Bearer {TOKEN}", "--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing",
+             f"Authorization: Bearer {token}", "--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing",
              "--max-examples", "5", "--max-time", "45", "--seed", "20261123", "--no-color", "--no-shrink",
-             "--generation-database", "none", "--suppress-health-check", "all", "--continue-on-failure"],
+             "--generation-database", "none", "--suppress-health-check", "all", "--continue-on-failure",
+             "--report-har-path", har],
             cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False,
             env={**os.environ, "PYTHONUTF8": "1"},
         )
         assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-5_000:]
-        # It did ask, and was let in.
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        assert httpx.get(f"{gatehouse.url}/api/v1/tenants/acme", headers=headers).status_code == 200
-        log = httpx.get(f"{gatehouse.url}/api/v1/audit?actor=service%20token%20acme/schemathesis", headers=headers).json()
+        # It did ask, everything there is, and was let in.
+        every = {(method, path) for path, methods in document["paths"].items() for method in methods}
+        assert not every - asked(har, document["paths"]), "nobody asked"
+        headers = {"Authorization": f"Bearer {token}"}
+        whose = "acme" if who == "tenant" else "home"
+        assert httpx.get(f"{gatehouse.url}/api/v1/tenants/{whose}", headers=headers).status_code == 200
+        actor = {"tenant": "service token acme/schemathesis", "platform": "administrator root@home.example"}[who]
+        log = httpx.get(f"{gatehouse.url}/api/v1/audit", params={"actor": actor}, headers=headers).json()
         assert log["entries"], json.dumps(log)
     finally:
         gatehouse.stop()

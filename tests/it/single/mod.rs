@@ -203,7 +203,8 @@ async fn show(db: &Db, noun: Noun, name: &str) -> Value {
 }
 
 async fn names(db: &Db, noun: Noun) -> Vec<String> {
-    let part = single::list(db, &sealer(), &acme(db).await, noun, "", "", 1000).await.unwrap();
+    let part =
+        single::list(db, &sealer(), &acme(db).await, noun, single::Ask { limit: 1000, ..Default::default() }).await.unwrap();
     assert_eq!(part.next, None);
     part.items.iter().map(|item| noun.name_in(item.as_object().unwrap()).unwrap()).collect()
 }

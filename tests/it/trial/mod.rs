@@ -3,6 +3,7 @@
 
 mod attacks;
 mod decisions;
+mod guest_saml;
 mod passwords;
 mod require_sso;
 mod saml;

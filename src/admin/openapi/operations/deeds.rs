@@ -47,6 +47,53 @@ pub fn of_tenant(method: &Method, rest: &str) -> Option<Operation> {
     })
 }
 
+/// A user's identities by an operator's word, below `/api/v1/tenants/{tenant}`.
+pub fn of_identity(method: &Method, rest: &str) -> Option<Operation> {
+    if rest != "/users/{name}/identities/{connection}" {
+        return None;
+    }
+    Some(match method.as_str() {
+        "PUT" => {
+            let wanted = json!({
+                "type": "object",
+                "properties": {
+                    "subject": {"type": "string", "minLength": 1, "maxLength": 512, "description": "The unique id at the provider."},
+                    "issuer": {
+                        "type": ["string", "null"],
+                        "description": "Which of the connection's own issuers, where it has several: no other is taken.",
+                    },
+                },
+                "required": ["subject"],
+                "additionalProperties": false,
+            });
+            let linked = json!({
+                "user_id": text(), "email": text(), "connection": text(), "issuer": text(), "subject": text(),
+            });
+            let linked = answer(&linked);
+            operation("linkIdentity", "users", "Give a user an identity at a connection's provider, by hand.")
+                .body(wanted, true)
+                .answers(200, linked.clone())
+                .answers(201, linked)
+                .fails([404, 409])
+        }
+        "DELETE" => {
+            let receipt = json!({"$ref": "#/components/schemas/Receipt"});
+            let unlinked = json!({"user_id": text(), "email": text(), "connection": text(), "receipt": receipt});
+            let about = "The connection's name again, where sessions or tokens end with it.";
+            operation("unlinkIdentity", "users", "Take an identity from a user: their sessions and tokens end with it.")
+                .query([query("confirm", &text(), about)])
+                .answers(200, answer(&unlinked))
+                .fails([404, 409])
+        }
+        _ => return None,
+    })
+}
+
+fn answer(properties: &Value) -> Value {
+    let names: Vec<&String> = properties.as_object().into_iter().flat_map(|all| all.keys()).collect();
+    json!({"type": "object", "properties": properties, "required": names, "additionalProperties": false})
+}
+
 /// What is known of a user, below `/api/v1/tenants/{tenant}`.
 pub fn of_user(method: &Method, rest: &str) -> Option<Operation> {
     let object = |properties: Value| {
@@ -60,7 +107,7 @@ pub fn of_user(method: &Method, rest: &str) -> Option<Operation> {
             "Who a user is at providers and in directories.",
             json!({
                 "identities": many(json!({
-                    "connection": text(), "issuer": text(), "subject": text(), "email": nullable(), "last_seen_at": text(),
+                    "connection": text(), "issuer": text(), "subject": text(), "email": nullable(), "last_seen_at": nullable(),
                 })),
                 "directories": many(json!({
                     "directory": text(), "external_id": nullable(), "user_name": text(), "active": {"type": "boolean"},

@@ -117,6 +117,9 @@ pub fn others() -> Vec<(&'static str, Value)> {
     ]);
     let mut conflict = answer([word.clone(), words.clone()]);
     conflict["properties"]["lost"] = lost.1.clone();
+    let held =
+        object([("type", text("Of what kind.")), ("name", text("Its name.")), ("role", choice(&ROLES, "The role held there."))]);
+    conflict["properties"]["resources"] = list(held, "Whose collaborators are better updated before.");
     vec![
         ("Error", answer(error)),
         ("Conflict", conflict),

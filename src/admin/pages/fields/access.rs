@@ -103,7 +103,7 @@ pub const EXTERNAL_IDENTITIES: Noun = Noun {
     add: "Add an external identity",
     lead: "Whom tokens of a trusted issuer act as. Of several that match, the one with the most claims wins: make specific ones with many claims, and one with few or none as a fallback.",
     platform: false,
-    columns: &[],
+    columns: &[("Identity provider", "issuer"), ("Claims", "claims")],
     fields: Fields::Same(&[
         Field::new("name", "Name", Kind::Text, "Letters, digits and hyphens.").fixed(),
         Field::new("issuer", "Identity provider", Kind::Named(NAMED, "Choose …"), "A trusted issuer, or a connection that is not offered for sign-in.").fixed(),
@@ -119,7 +119,7 @@ pub const VIRTUAL_ACCOUNTS: Noun = Noun {
     add: "Add a virtual account",
     lead: "A principal that is no person: a batch job, an agent. Tokens of an issuer act as it, or an application with client credentials.",
     platform: false,
-    columns: &[],
+    columns: &[("Identity provider", "issuer"), ("Claims", "claims")],
     fields: Fields::Same(&[
         Field::new("name", "Name", Kind::Text, "Letters, digits and hyphens.").fixed(),
         Field::new("enabled", "Enabled", Kind::Switch, ""),

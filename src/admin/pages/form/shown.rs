@@ -91,6 +91,13 @@ impl Shown {
         self.value.lines().count().clamp(3, 12)
     }
 
+    /// What stands in the field while it is empty, in grey: what the provider's preset has for it. It is not sent with the form,
+    /// so that nothing freezes in the row what a later version knows better.
+    #[must_use]
+    pub fn placeholder(&self) -> &str {
+        self.usual.strip_prefix("Empty: ").map_or("", |text| text.strip_suffix('.').unwrap_or(text))
+    }
+
     /// The ids that describe it.
     #[must_use]
     pub fn described_by(&self) -> String {

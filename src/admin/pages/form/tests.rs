@@ -145,3 +145,12 @@ fn json_that_cannot_be_read_is_answered_with_an_example() {
     assert_eq!(text("platform"), r#"this cannot be read as JSON (at line 1, column 1); write it like [{"group": "x"}]"#);
     assert!(text("[").contains("ends too early"));
 }
+
+#[test]
+fn what_a_preset_fills_in_is_shown_and_not_stored() {
+    let mut shown = show(&FIELDS, None, &Value::Null, &[], true);
+    Known { usual: vec![("scopes", "Empty: openid email.".to_owned())], options: Vec::new() }.tell(&mut shown);
+    let scopes = shown.iter().find(|s| s.field.path == "scopes").unwrap();
+    assert_eq!((scopes.placeholder(), scopes.value.as_str()), ("openid email", ""));
+    assert_eq!(read(&FIELDS, &|_| Some(""), json!({})).unwrap().get("scopes"), None);
+}

@@ -77,7 +77,7 @@ impl Asked {
     fn read(query: Option<&str>) -> Self {
         let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
         let only = pairs.find(|(name, _)| name == "kind").and_then(|(_, kind)| Kind::parse(&kind));
-        let Query { search, after } = Query::read(query);
+        let Query { search, after, .. } = Query::read(query);
         Self { search, only, after, ticked: Vec::new(), role: None }
     }
 }
@@ -139,7 +139,8 @@ async fn page(app: &App, caller: &Caller, at: &At, asked: &Asked, error: Option<
             continue;
         }
         let (after, most) = if asked.only.is_some() { (asked.after.as_str(), MORE) } else { ("", OFFERED) };
-        let part = single::list(&app.db, &app.sealer, &at.place.tenant, noun, &asked.search, after, most).await?;
+        let ask = single::Ask { search: &asked.search, after, limit: most, ..Default::default() };
+        let part = single::list(&app.db, &app.sealer, &at.place.tenant, noun, ask).await?;
         let rows = part.items.iter().enumerate().filter_map(|(n, thing)| row(kind, noun, n, thing, &held, asked)).collect();
         let next = part.next.map(|last| {
             let mut pairs = url::form_urlencoded::Serializer::new(String::new());

@@ -1,0 +1,158 @@
+//! Lists narrowed by state: the same words on pages and in the API, found by the database.
+
+use gatehouse::store::users;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{admin_pages::Desk, browser::Browser, on_both, world::Backend};
+
+on_both!(users_by_state, connections_by_state_and_protocol, what_ends_by_state, identities_show_issuer_and_claims,);
+
+async fn names(desk: &Desk, path: &str, key: &str, name: &str) -> Vec<String> {
+    let bearer = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
+    let answer = Browser::new().get_with(&desk.at(&format!("/api/v1/tenants/acme/{path}")), &[bearer]).await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    answer.json()[key].as_array().unwrap().iter().map(|one| one[name].as_str().unwrap().to_owned()).collect()
+}
+
+async fn refused(desk: &Desk, path: &str) {
+    let bearer = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
+    let answer = Browser::new().get_with(&desk.at(&format!("/api/v1/tenants/acme/{path}")), &[bearer]).await;
+    assert_eq!(answer.status, 400, "{path}: {}", answer.body);
+}
+
+/// The page shows these rows and no other of all.
+async fn page(desk: &Desk, ada: &mut Browser, path: &str, shown: &[&str], all: &[&str]) {
+    let page = ada.get(&desk.at(&format!("/admin/acme/{path}"))).await;
+    for name in all {
+        let there = page.body.contains(&format!("<bdi>{name}</bdi></a>"));
+        assert_eq!(there, shown.contains(name), "{path}: {name}: {}", page.body);
+    }
+}
+
+async fn users_by_state(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let all = ["ada@acme.example", "bob@acme.example", "new@acme.example", "root@acme.example"];
+    for email in ["new@acme.example", "root@acme.example"] {
+        let sql = format!(
+            "INSERT INTO users (id, tenant_id, email, email_proven, admin, active, created_at, updated_at) \
+             SELECT '{email}', id, '{email}', TRUE, FALSE, TRUE, 1, 1 FROM tenants WHERE name = 'acme'"
+        );
+        desk.sql(sql.leak()).await;
+    }
+    users::set_platform(&desk.app.db, "root@acme.example", true, desk.clock.now()).await.unwrap();
+    let mut ada = desk.ada().await;
+    desk.browser("acme", "bob@acme.example").await;
+    desk.shut_out(&desk.user_id("bob@acme.example").await).await;
+    for (state, found) in [
+        ("", &all[..]),
+        ("active", &["ada@acme.example", "new@acme.example", "root@acme.example"][..]),
+        ("deactivated", &["bob@acme.example"][..]),
+        ("administrators", &["ada@acme.example", "root@acme.example"][..]),
+        ("never_signed_in", &["new@acme.example", "root@acme.example"][..]),
+    ] {
+        assert_eq!(names(&desk, &format!("users?state={state}"), "users", "email").await, found, "{state}");
+        page(&desk, &mut ada, &format!("users?state={state}"), found, &all).await;
+    }
+    // Page by page, and with a search.
+    assert_eq!(names(&desk, "users?state=active&limit=1", "users", "email").await, ["ada@acme.example"]);
+    assert_eq!(names(&desk, "users?state=active&limit=1&after=ada@acme.example", "users", "email").await, ["new@acme.example"]);
+    assert_eq!(names(&desk, "users?state=active&search=root", "users", "email").await, ["root@acme.example"]);
+    for wrong in ["users?state=open", "users?state=ACTIVE", "teams?state=active", "users?state=active&state=deactivated"] {
+        refused(&desk, wrong).await;
+    }
+    let told = ada.get(&desk.at("/admin/acme/users?state=never_signed_in")).await;
+    assert!(told.body.contains("<option value=\"never_signed_in\" selected>Never signed in</option>"), "{}", told.body);
+    // Whoever comes is none of them any more.
+    desk.sql("UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE email = 'ada@acme.example') WHERE id = 'new@acme.example'").await;
+    desk.browser("acme", "new@acme.example").await;
+    assert_eq!(names(&desk, "users?state=never_signed_in", "users", "email").await, ["root@acme.example"]);
+    let own = ada.get(&desk.at("/admin/acme/users/new@acme.example")).await;
+    assert!(own.body.contains("Last signed in") && !own.body.contains("<dd>Never</dd>"), "{}", own.body);
+}
+
+async fn connections_by_state_and_protocol(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let all = ["okta", "draft", "saml"];
+    for (name, protocol) in [("draft", "oidc"), ("saml", "saml")] {
+        let sql = format!(
+            "INSERT INTO connections (id, tenant_id, name, protocol, enabled, login_enabled, settings, version, created_at) \
+             SELECT '{name}', id, '{name}', '{protocol}', FALSE, TRUE, '{{}}', 1, 1 FROM tenants WHERE name = 'acme'"
+        );
+        desk.sql(sql.leak()).await;
+    }
+    let mut ada = desk.ada().await;
+    for (query, found) in [
+        ("", &["draft", "okta", "saml"][..]),
+        ("?state=draft", &["draft", "saml"][..]),
+        ("?state=live", &["okta"][..]),
+        ("?protocol=saml", &["saml"][..]),
+        ("?protocol=oidc&state=draft", &["draft"][..]),
+        ("?protocol=oidc&state=draft&search=okta", &[][..]),
+    ] {
+        let path = format!("connections{query}");
+        assert_eq!(names(&desk, &path, "connections", "name").await, found, "{query}");
+        page(&desk, &mut ada, &path, found, &all).await;
+    }
+    for wrong in ["connections?state=active", "connections?protocol=ldap"] {
+        refused(&desk, wrong).await;
+    }
+}
+
+async fn what_ends_by_state(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let now = desk.clock.now();
+    let all = ["bot", "off", "over"];
+    for (name, enabled, end) in [("off", "FALSE", "NULL".to_owned()), ("over", "TRUE", (now - 1).to_string())] {
+        let sql = format!(
+            "INSERT INTO service_tokens (id, tenant_id, name, declared, enabled, scopes, expires_at, created_at) \
+             SELECT '{name}', id, '{name}', FALSE, {enabled}, '[\"admin\"]', {end}, 1 FROM tenants WHERE name = 'acme'"
+        );
+        desk.sql(sql.leak()).await;
+    }
+    for (n, name, end) in [(1, "open", now + 60), (2, "over", now - 60)] {
+        let invite = format!(
+            "INSERT INTO invites (id, tenant_id, email, teams, token_hash, mailed, invited_by, sent, created_at, expires_at) \
+             SELECT '{n}', id, '{name}@acme.example', '[]', 'h{n}', TRUE, 'ada', 1, 1, {end} FROM tenants WHERE name = 'acme'"
+        );
+        assert_eq!(desk.sql(invite.leak()).await, 1);
+    }
+    let mut ada = desk.ada().await;
+    for name in ["first", "second"] {
+        let fields = [("connection", name), ("days", "7")];
+        let answer = desk.fill(&mut ada, "/admin/acme/setup-links", "/admin/acme/setup-links", &fields).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    desk.sql(format!("UPDATE setup_links SET ended_at = {now} WHERE connection = 'second'").leak()).await;
+    for (state, tokens, invites, links) in [
+        ("open", vec!["bot"], vec!["open@acme.example"], vec!["first"]),
+        ("ended", vec!["off", "over"], vec!["over@acme.example"], vec!["second"]),
+    ] {
+        assert_eq!(names(&desk, &format!("service_tokens?state={state}"), "service_tokens", "name").await, tokens, "{state}");
+        page(&desk, &mut ada, &format!("service_tokens?state={state}"), &tokens, &all).await;
+        assert_eq!(names(&desk, &format!("invites?state={state}"), "invites", "email").await, invites, "{state}");
+        assert_eq!(names(&desk, &format!("setup-links?state={state}"), "setup_links", "connection").await, links, "{state}");
+        let listed = ada.get(&desk.at(&format!("/admin/acme/setup-links?state={state}"))).await;
+        for name in ["first", "second"] {
+            let there = listed.body.contains(&format!("<th scope=\"row\"><bdi>{name}</bdi></th>"));
+            assert_eq!(there, links.contains(&name), "{state}: {}", listed.body);
+        }
+    }
+    for wrong in ["service_tokens?state=draft", "invites?state=accepted", "setup-links?state=x"] {
+        refused(&desk, wrong).await;
+    }
+}
+
+async fn identities_show_issuer_and_claims(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = desk.ada().await;
+    let list = ada.get(&desk.at("/admin/acme/external_identities")).await;
+    assert!(list.body.contains("<bdi>idp</bdi>") && list.body.contains("email is *@acme.example"), "{}", list.body);
+    let accounts = ada.get(&desk.at("/admin/acme/virtual_accounts")).await;
+    assert!(accounts.body.contains("azp is batch"), "{}", accounts.body);
+    let bearer = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
+    let url = desk.at("/api/v1/tenants/acme/external_identities");
+    let answer = Browser::new().send(Method::GET, &url, &[bearer], None).await.json();
+    let one: &Value = &answer["external_identities"][0];
+    assert_eq!((&one["issuer"], &one["claims"]), (&json!("idp"), &json!({"email": "*@acme.example"})), "{answer}");
+}
