@@ -57,7 +57,7 @@ async fn page(desk: &Desk, whose: Whose<'_>, query: Option<&str>) -> Result<Resp
     let more = i64::try_from(found.len()).unwrap_or(i64::MAX) > PAGE;
     found.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
     let next = found.last().filter(|_| more).map(|last| format!("{}/{}", last.at, last.id));
-    let items: Vec<Value> = found.iter().map(|trace| shown(trace, trace.cause.as_deref())).collect();
+    let items: Vec<Value> = found.iter().map(|trace| shown(trace, None)).collect();
     Ok(answer(json!({ "items": items, "next": next })))
 }
 

@@ -9,6 +9,7 @@ use gatehouse::{
         directories, directory_tokens, personal_tokens, setup_links,
         tenant_tokens::{self, ServiceToken},
         users,
+        window::Narrow,
     },
 };
 use serde_json::{Value, json};
@@ -160,7 +161,11 @@ impl<'a> Maker<'a> {
                 let old = tenant_tokens::fingerprint(&self.bench.app.sealer, "idle-token");
                 (idle.fingerprint != Some(old)).then_some(idle.expires_at)
             }
-            "link" => setup_links::of_tenant(db, &self.tenant, None, 1).await.unwrap().pop().map(|link| Some(link.expires_at)),
+            "link" => setup_links::of_tenant(db, &self.tenant, Narrow::default(), None, 1)
+                .await
+                .unwrap()
+                .pop()
+                .map(|link| Some(link.expires_at)),
             of => {
                 let name = if of == "directory" { "people" } else { "corp" };
                 let directory = directories::find_by_name(db, &self.tenant, name).await.unwrap();

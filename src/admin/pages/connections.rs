@@ -14,7 +14,7 @@ use super::{
     caller::{Caller, Posted},
     frame::{Frame, address},
     guide,
-    list::{List, PAGE, Query},
+    list::{List, Narrowing, PAGE, Query},
     things::{self, Place},
 };
 use crate::{
@@ -66,8 +66,9 @@ pub async fn list(
 ) -> Result<Response, PageError> {
     let place = Place::find(&app, &caller, &tenant, NOUN).await?;
     let tenant = &place.tenant;
-    let query = Query::read(query.as_deref());
-    let part = single::list(&app.db, &app.sealer, tenant, place.key, &query.search, &query.after, PAGE).await?;
+    let states = single::states(place.key);
+    let query = Query::narrowed(query.as_deref(), states);
+    let part = single::list(&app.db, &app.sealer, tenant, place.key, query.ask(PAGE, app.clock.now())).await?;
     let waiting = standing::waiting(&app.db, &tenant.id).await?;
     let mut tokens = tokens_of(&app, &place).await?;
     let row = |thing: &Value| {
@@ -93,7 +94,7 @@ pub async fn list(
     };
     let rows: Vec<Row> = part.items.iter().filter_map(row).collect();
     let path = place.list();
-    let list = List::new(&query, Vec::new(), part.next.as_deref(), &path);
+    let list = List::new(&query, Vec::new(), part.next.as_deref(), &path).narrowings(Narrowing::all(&query, states, true));
     let page = Page {
         frame: &Frame::of_tenant(&app, &caller, tenant, NOUN, place.noun.title),
         failed: false,

@@ -64,10 +64,10 @@ impl Query {
 /// What a list can be narrowed by.
 #[derive(Clone, Debug)]
 pub struct Narrowing {
-    name: &'static str,
-    label: &'static str,
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
     /// Each word with how it reads, and whether it is chosen.
-    choices: Vec<(&'static str, &'static str, bool)>,
+    pub(super) choices: Vec<(&'static str, &'static str, bool)>,
 }
 
 impl Narrowing {
@@ -105,12 +105,12 @@ pub struct Row {
 #[derive(Clone, Debug)]
 pub struct List {
     rows: Vec<Row>,
-    search: String,
-    narrowings: Vec<Narrowing>,
-    is_narrow: bool,
-    is_later: bool,
-    next: Option<String>,
-    path: String,
+    pub(super) search: String,
+    pub(super) narrowings: Vec<Narrowing>,
+    pub(super) is_narrow: bool,
+    pub(super) is_later: bool,
+    pub(super) next: Option<String>,
+    pub(super) path: String,
 }
 
 impl List {
@@ -139,24 +139,6 @@ impl List {
     #[must_use]
     pub fn narrowings(self, narrowings: Vec<Narrowing>) -> Self {
         Self { narrowings, ..self }
-    }
-
-    /// What was searched for.
-    #[must_use]
-    pub fn search(&self) -> &str {
-        &self.search
-    }
-
-    /// Whether there is a page before it.
-    #[must_use]
-    pub fn is_later(&self) -> bool {
-        self.is_later
-    }
-
-    /// Where the next page is.
-    #[must_use]
-    pub fn next(&self) -> Option<&str> {
-        self.next.as_deref()
     }
 
     /// The whole page. `columns` names the row's name and facts; `add` leads to the form of a new one.

@@ -118,7 +118,7 @@ pub async fn create(State(app): State<App>, Path(tenant): Path<String>, posted: 
     let operator = &posted.caller.operator;
     let maker = Maker { actor: &posted.caller.actor(), id: &operator.user.id, reach: &operator.reach };
     if !maker.may(&wish, app.clock.now()) {
-        return page(&app, &posted.caller, &tenant, &wish, Some(("days", BRIEF.to_owned())), None, None).await;
+        return page(&app, &posted.caller, &tenant, &wish, (Some(("days", BRIEF.to_owned())), None), (None, None)).await;
     }
     match issue(&app, maker, &tenant, &wish).await? {
         Ok((_, url)) => page(&app, &posted.caller, &tenant, &wish, (None, Some(&url)), (None, None)).await,

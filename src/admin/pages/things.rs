@@ -115,7 +115,7 @@ pub async fn list(
     let ask = query.ask(PAGE, app.clock.now());
     let part = single::list(&app.db, &app.sealer, &place.tenant, place.key, ask).await?;
     let rows = part.items.iter().filter_map(|thing| row(&place, thing)).collect();
-    let narrowings = Narrowing::all(&query, states, place.key == single::Noun::Connections);
+    let narrowings = Narrowing::all(&query, states, false);
     let list = List::new(&query, rows, part.next.as_deref(), &place.list()).narrowings(narrowings);
     let frame = Frame::of_tenant(&app, &caller, &place.tenant, place.noun.name, place.noun.title);
     let named = place.noun.fields(&Value::Null).first().map_or("Name", |field| field.label);

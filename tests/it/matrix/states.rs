@@ -93,7 +93,7 @@ impl Row<'_> {
             "login-off" => self.connections(|connection| connection.login_enabled = false).await,
             "idp-initiated-off" => {
                 self.connections(|connection| {
-                    for saml in &mut connection.settings.saml {
+                    if let Some(saml) = &mut connection.settings.saml {
                         (saml.idp_initiated, saml.idp_initiated_client, saml.idp_initiated_url) = (false, None, None);
                     }
                 })

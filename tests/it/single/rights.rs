@@ -1,6 +1,9 @@
 //! What is expected, who may, what is lost, and lists.
 
-use gatehouse::apply::single::list;
+use gatehouse::{
+    apply::single::{Ask, list},
+    store::window::Narrow,
+};
 
 use super::*;
 use crate::on_both_databases;
@@ -121,6 +124,10 @@ async fn somebody_can_still_administer_the_tenant(db: &Db) {
     assert_eq!(receipt, [("administrator root@acme.example".to_owned(),)]);
 }
 
+fn asking<'a>(search: &'a str, after: &'a str, limit: usize) -> Ask<'a> {
+    Ask { search, after, limit, narrow: Narrow::default() }
+}
+
 async fn lists_are_searched_and_paged(db: &Db) {
     apply(db, &rich()).await.unwrap();
     let tenant = acme(db).await;
@@ -131,7 +138,7 @@ async fn lists_are_searched_and_paged(db: &Db) {
     for noun in [Noun::Teams, Noun::Resources] {
         let (mut seen, mut after) = (Vec::new(), String::new());
         loop {
-            let part = list(db, &sealer(), &tenant, noun, "", &after, 10).await.unwrap();
+            let part = list(db, &sealer(), &tenant, noun, asking("", &after, 10)).await.unwrap();
             seen.extend(part.items.iter().map(|item| noun.name_in(item.as_object().unwrap()).unwrap()));
             let Some(next) = part.next else { break };
             assert_eq!((part.items.len(), seen.last()), (10, Some(&next)));
@@ -156,7 +163,7 @@ async fn lists_are_searched_and_paged(db: &Db) {
         (Noun::ExternalIdentities, "c", 1),
         (Noun::VirtualAccounts, "b", 2),
     ] {
-        let part = list(db, &sealer(), &tenant, noun, search, "", 100).await.unwrap();
+        let part = list(db, &sealer(), &tenant, noun, asking(search, "", 100)).await.unwrap();
         assert_eq!(part.items.len(), count, "{noun:?} {search}");
     }
 }

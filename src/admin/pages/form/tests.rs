@@ -149,7 +149,7 @@ fn json_that_cannot_be_read_is_answered_with_an_example() {
 #[test]
 fn what_a_preset_fills_in_is_shown_and_not_stored() {
     let mut shown = show(&FIELDS, None, &Value::Null, &[], true);
-    Known { usual: vec![("scopes", "Empty: openid email.".to_owned())], options: Vec::new() }.tell(&mut shown);
+    Known { usual: vec![("scopes", "Empty: openid email.".to_owned())], options: Vec::new(), cells: Vec::new() }.tell(&mut shown);
     let scopes = shown.iter().find(|s| s.field.path == "scopes").unwrap();
     assert_eq!((scopes.placeholder(), scopes.value.as_str()), ("openid email", ""));
     assert_eq!(read(&FIELDS, &|_| Some(""), json!({})).unwrap().get("scopes"), None);
