@@ -27,7 +27,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::EmailMissing => (
             "The provider sent no e-mail address",
             "A user is known here by an address, and none was among the claims.",
-            "Set the connection's \"Email claim\" to one that the provider sends (the trace names those that came), put email into the \"Scopes\", or fill in the person's address at the provider.",
+            "Set the connection's \"Email claim\" to one that the provider sends (the trace names those that came), allow the application at the provider to read addresses (the scope email is always asked for), or fill in the person's address at the provider.",
         ),
         Cause::EmailUnusable => (
             "The e-mail address cannot be used",

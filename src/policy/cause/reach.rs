@@ -57,7 +57,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::NoIdToken => (
             "The provider sent no ID token",
             "The code was redeemed, but the answer says nothing of who signed in.",
-            "Put openid into the connection's \"Scopes\", and allow the application at the provider to use OpenID Connect.",
+            "gatehouse always asks for the scope openid: allow it for the application at the provider, and make the application one of OpenID Connect, not of OAuth 2.0 alone.",
         ),
         Cause::OwnFault => (
             "Something of gatehouse's own failed",

@@ -89,7 +89,7 @@ pub fn scenes(cause: Cause) -> Vec<Scene> {
             k.discovery = change(move |d: &mut Value| d["jwks_uri"] = jwks.clone());
             broken(k, "/jwks", Broken::Status(500));
         }, &["the ID token cannot be verified", "500", "jwks_uri", "\"JWKS endpoint\""])],
-        Cause::NoIdToken => vec![oidc(|k, _| k.token_response = change(|v: &mut Value| v["id_token"] = Value::Null), &["no id_token", "openid", "\"Scopes\""])],
+        Cause::NoIdToken => vec![oidc(|k, _| k.token_response = change(|v: &mut Value| v["id_token"] = Value::Null), &["no id_token", "openid", "OAuth 2.0 alone"])],
         Cause::OwnFault => vec![own(|s, n| Box::pin(reach::own_fault(s, n)), &["its client secret", "log"])],
         // refusal
         Cause::AccessDenied => vec![
@@ -275,7 +275,7 @@ pub fn scenes(cause: Cause) -> Vec<Scene> {
         Cause::Directory => vec![own(|s, n| Box::pin(people::directory(s, n)), &["00000000-1111-4222-8333-444444444444", "\"Allowed Entra tenants\""])],
         Cause::HostedDomain => vec![own(|s, n| Box::pin(people::hosted_domain(s, n)), &["no Workspace domain (hd)", "acme.example", "\"Google Workspace domains\""])],
         Cause::EmailMissing => vec![
-            oidc(|k, _| (k.claims, k.userinfo) = (change(no_email), change(no_email)), &["no e-mail address", "\"Email claim\"", "\"Scopes\""]),
+            oidc(|k, _| (k.claims, k.userinfo) = (change(no_email), change(no_email)), &["no e-mail address", "\"Email claim\"", "the scope email"]),
             saml(|m| m.attributes.retain(|(name, _)| name != "email"), &["no e-mail address", "\"Email claim\""]),
         ],
         Cause::EmailUnusable => vec![oidc(|k, _| claim(k, "email", json!("Ada <ada@acme.example>")), &["local@domain", "\"Email claim\""])],
