@@ -5,8 +5,6 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use axum::http::HeaderName;
-
 use crate::{
     policy::{
         claim_rules::ClaimRules,
@@ -33,8 +31,8 @@ pub struct Site {
     pub settings: SiteSettings,
     /// What the claims must be.
     pub rules: ClaimRules,
-    /// The headers that tell it who is there.
-    pub headers: Vec<HeaderName>,
+    /// The headers that tell it who is there, in lower case.
+    pub headers: Vec<String>,
     /// The name of its session cookie: two sites may share a host, and neither is to end the other's sessions.
     pub cookie: String,
     /// Why its settings cannot work: then nobody passes.
@@ -96,10 +94,9 @@ impl Site {
     fn new(site: store::sites::Site) -> Self {
         let store::sites::Site { id, tenant_id, name, enabled, settings, .. } = site;
         let rules = ClaimRules::compile(&settings.claims);
-        let names = identity_header::names(&settings.identity);
-        let bad = names.iter().find_map(|name| identity_header::check(name).err().map(|why| format!("the header {name} {why}")));
-        // Of one that is no header name nothing is sent, and nobody passes.
-        let headers = names.iter().filter_map(|name| HeaderName::try_from(name).ok()).collect();
+        let headers = identity_header::names(&settings.identity);
+        let bad =
+            headers.iter().find_map(|name| identity_header::check(name).err().map(|why| format!("the header {name} {why}")));
         let broken = rules.as_ref().err().cloned().or(bad);
         let digest: String = secret::digest(&id).chars().filter(char::is_ascii_alphanumeric).take(8).collect();
         let cookie = format!("__Host-gatehouse-site-{digest}");

@@ -161,7 +161,7 @@ fn challenge(site: &Site, wrong: Option<(Code, &str)>) -> HeaderValue {
 /// told in another way: Envoy takes them out of the request.
 fn to_remove(site: &Site, accepts: &Accepts) -> HeaderValue {
     let all = SEPARATE.into_iter().chain([CLAIMS, JWT]);
-    let mut names: Vec<&str> = all.filter(|name| !site.headers.iter().any(|own| own.as_str() == *name)).collect();
+    let mut names: Vec<&str> = all.filter(|name| !site.headers.iter().any(|own| own == name)).collect();
     if !matches!(site.settings.identity.method, ForwardMethod::Bearer | ForwardMethod::None) {
         names.push("authorization");
         names.extend(accepts.headers.iter().map(|(name, _)| name.as_str()));

@@ -47,7 +47,7 @@ pub(super) fn text(cause: Cause) -> Option<Text> {
         Cause::UserUnproven => (
             "A user with this address exists, unproven",
             "Nobody has ever shown that the user's address is theirs, so the sign-in could be somebody else's.",
-            "See on the user's page whether it is the same person. If it is, link the identity there (\"Link an identity\") with the unique id that the provider has for them.",
+            "See on the user's page whether it is the same person. If it is, link the identity there (Link an identity) with the unique id that the provider has for them.",
         ),
         Cause::AlreadyLinked => (
             "The user has another identity at this connection",
