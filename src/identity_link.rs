@@ -91,7 +91,7 @@ pub struct Desk<'a> {
 #[derive(Clone, Debug)]
 pub enum Unlinked {
     /// It is gone, and so is what was reached by it.
-    Done(Receipt),
+    Done(Box<Receipt>),
     /// Nothing yet: whoever asks has not confirmed that this ends.
     Asks(Vec<String>),
 }
@@ -237,7 +237,7 @@ impl Desk<'_> {
         self.note(&mut tx, &user, Action::Unlink, changes).await?;
         tx.commit().await?;
         tracing::info!(user = user.id, connection = connection.name, by = self.actor.name, "identity unlinked");
-        Ok(Unlinked::Done(receipt))
+        Ok(Unlinked::Done(Box::new(receipt)))
     }
 
     async fn note(&self, tx: &mut Tx, user: &User, action: Action, changes: Changes) -> Result<(), StoreError> {

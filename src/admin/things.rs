@@ -345,9 +345,8 @@ async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str
     app.deliveries.nudge();
     let mut thing = thing.ok_or_else(|| ApiError::unavailable("what was just written is gone"))?;
     let tag = tag(&thing);
-    let warnings: Vec<&str> = plan.warnings.iter().map(String::as_str).chain(rematched(noun, plan)).collect();
-    if let Some(fields) = thing.as_object_mut().filter(|_| !warnings.is_empty()) {
-        fields.insert("warnings".to_owned(), json!(warnings));
+    if let Some(fields) = thing.as_object_mut().filter(|_| !plan.warnings.is_empty()) {
+        fields.insert("warnings".to_owned(), json!(plan.warnings));
     }
     if let (Some(token), Some(fields)) = (token, thing.as_object_mut()) {
         fields.insert("token".to_owned(), token.into());
@@ -357,15 +356,6 @@ async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str
         response.headers_mut().insert(header::ETAG, tag);
     }
     Ok(response)
-}
-
-/// Other claims than before are other tokens than before.
-fn rematched(noun: Noun, plan: &Plan) -> Option<&'static str> {
-    let is_mapped = matches!(noun, Noun::ExternalIdentities | Noun::VirtualAccounts);
-    let mut changed = plan.lines.iter().filter(|line| line.action == Action::Update).flat_map(|line| &line.fields);
-    let is_other = is_mapped && changed.any(|field| field.starts_with("claims"));
-    is_other
-        .then_some("its claims have changed, which counts at once: tokens that matched may match another identity now, or none")
 }
 
 fn shown(status: StatusCode, thing: &Value) -> Response {

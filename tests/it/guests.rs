@@ -264,7 +264,7 @@ async fn another_provider_is_chosen(backend: Backend) {
     assert_eq!(answer.location(), Some("/setup?done=saved"), "{}", answer.body);
     let stored = bench.stored(Noun::Connections, "corp").await.unwrap();
     assert_eq!((&stored["preset"], &stored["oidc"]["issuer"]), (&json!("okta"), &json!("https://acme.okta.com")), "{stored}");
-    assert_eq!((&stored["button_text"], stored.get("groups_claim")), (&json!("With Corp"), None), "{stored}");
+    assert_eq!((&stored["button_text"], &stored["groups_claim"]), (&json!("With Corp"), &json!([])), "{stored}");
     assert_eq!((&stored["enabled"], &stored["own_callback"]), (&json!(false), &json!(true)), "{stored}");
 
     // Over SAML too, and from there on it is no OpenID Connect any more.

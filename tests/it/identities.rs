@@ -95,7 +95,7 @@ impl Desk {
     }
 
     async fn password_token(&self, email: &str) -> String {
-        let url = self.authorize_url("web", &[]);
+        let url = self.admin_url("web");
         let mut browser = Browser::new();
         let page = browser.get(&url).await;
         let page = browser.follow(page).await;

@@ -73,7 +73,7 @@ async fn users_by_state(backend: Backend) {
 
 async fn connections_by_state_and_protocol(backend: Backend) {
     let desk = Desk::new(backend).await;
-    let all = ["okta", "draft", "saml"];
+    let all = ["okta", "draft", "read", "saml"];
     for (name, protocol) in [("draft", "oidc"), ("saml", "saml")] {
         let sql = format!(
             "INSERT INTO connections (id, tenant_id, name, protocol, enabled, login_enabled, settings, version, created_at) \
@@ -83,10 +83,10 @@ async fn connections_by_state_and_protocol(backend: Backend) {
     }
     let mut ada = desk.ada().await;
     for (query, found) in [
-        ("", &["draft", "okta", "saml"][..]),
-        ("?state=draft", &["draft", "saml"][..]),
+        ("", &["draft", "okta", "read", "saml"][..]),
+        ("?state=draft", &["draft", "read", "saml"][..]),
         ("?state=live", &["okta"][..]),
-        ("?protocol=saml", &["saml"][..]),
+        ("?protocol=saml", &["read", "saml"][..]),
         ("?protocol=oidc&state=draft", &["draft"][..]),
         ("?protocol=oidc&state=draft&search=okta", &[][..]),
     ] {

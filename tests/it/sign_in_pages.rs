@@ -36,7 +36,7 @@ async fn failed_twice(desk: &Desk, tenant: &str, id: &str, codes: [&str; 2]) {
 async fn one_cause_is_told_everywhere(backend: Backend) {
     let desk = Desk::new(backend).await;
     failed_twice(&desk, "acme", "trace", ["AAAA2222", "BBBB3333"]).await;
-    let answer = desk.sign_in(&mut Browser::new(), &desk.authorize_url("web", &[]), "ada@acme.example", PASSWORD).await;
+    let answer = desk.sign_in(&mut Browser::new(), &desk.admin_url("web"), "ada@acme.example", PASSWORD).await;
     let tokens = desk.redeem("web", &answer.query("code").unwrap()).await.json();
     let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
     let mut ada = desk.ada().await;

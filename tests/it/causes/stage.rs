@@ -60,7 +60,7 @@ impl Stage {
         let world = World::bare(backend, clock, &[("SIGN_IN_RATE", "100000")]).await;
         world.apply(HOME).await;
         world.sql("UPDATE users SET platform = TRUE").await;
-        let tokens = admin::tokens(&world, "api", "root@home.example").await;
+        let tokens = admin::administrators(&world, "api", "root@home.example").await;
         let bearer = format!("Bearer {}", text(&tokens, "access_token"));
         Self { world, idp, provider: Provider::new("idp"), bearer }
     }

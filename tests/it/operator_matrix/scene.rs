@@ -100,7 +100,7 @@ pub struct Row<'a> {
 
 /// An access token of a sign-in, with which its person administers: what kind of token that is, is said here alone.
 async fn admin_token(world: &World, browser: &mut Browser, client: &str, email: &str) -> String {
-    let answer = world.sign_in(browser, &world.authorize_url(client, &[]), email, PASSWORD).await;
+    let answer = world.sign_in(browser, &world.admin_url(client), email, PASSWORD).await;
     let (code, redirect) = (answer.query("code").unwrap_or_else(|| panic!("{email}: {}", answer.body)), redirect_uri(client));
     let form = [("grant_type", "authorization_code"), ("code", code.as_str()), ("redirect_uri", redirect.as_str())];
     let tokens = Browser::new().post_as(&format!("{}/oauth2/token", world.url), client, Some("s"), &form).await;

@@ -69,7 +69,7 @@ async fn a_guest_tests_over_saml(backend: Backend) {
     assert!(page.body.contains("What the provider sent: assertion") && page.body.contains("NameID"), "{}", page.body);
     assert!(browser.get(&format!("{}/setup", sso.url)).await.body.contains(TICK));
     assert_eq!(sso.sql("UPDATE users SET updated_at = updated_at").await, users, "nobody came to be");
-    assert!(browser.get(&format!("{}/account", sso.url)).await.location().is_some(), "and nobody is signed in");
+    assert_eq!(browser.get(&format!("{}/account", sso.url)).await.status, 403, "and nobody is signed in");
 
     // The same assertion again is another's who has seen it, also in a test; and what is not the provider's passes nowhere.
     for forge in ["replayed", "altered"] {

@@ -146,15 +146,18 @@ pub fn show(fields: &[Field], posted: Option<Posted<'_>>, stored: &Value, faults
     shown.collect()
 }
 
+/// Values and their labels.
+pub type Options = Vec<(String, String)>;
+
 /// What only the tenant and the thing themselves say of fields, by path.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// What leaving a field empty means.
     pub usual: Vec<(&'static str, String)>,
     /// What a field can name: values and labels.
-    pub options: Vec<(&'static str, Vec<(String, String)>)>,
+    pub options: Vec<(&'static str, Options)>,
     /// What the cell of a field's rows can name, by the paths of both.
-    pub cells: Vec<(&'static str, &'static str, Vec<(String, String)>)>,
+    pub cells: Vec<(&'static str, &'static str, Options)>,
 }
 
 impl Known {
