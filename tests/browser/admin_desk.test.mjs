@@ -38,7 +38,7 @@ after(async () => {
 
 test('a directory gets its token, which is shown once', async () => {
   await open('/demo/directories/new');
-  await page.getByLabel('Name').fill('people');
+  await page.getByLabel('Name', { exact: true }).fill('people');
   await page.getByRole('button', { name: 'Create' }).click();
   await page.getByText('It was created.').waitFor();
   await look('directory-new');

@@ -86,7 +86,10 @@ test('an administrator comes in, makes tokens, and things come to be', async () 
   await page.getByText('_gatehouse-challenge.acme-labs.example').waitFor();
   await gatehouse.run('invites', 'create', '--tenant', 'acme', 'mary.winston.jackson@acme.example');
 
+  await gatehouse.run('users', 'link-identity', 'grace@acme.example', 'okta', '--tenant', 'acme', '--subject', '00u1grace');
   known.domains = 'acme-labs.example';
+  known.identities = 'okta';
+  known['/admin/{tenant}/connections/{name}/metadata'] = '/admin/acme/connections/entra/metadata';
   known.keys = await behind('/admin/_/keys', 'main a[href$="/rotate"]', 1);
   known['_/tokens'] = await behind('/admin/_/tokens', 'main a[href$="/revoke"]', 1);
   known['{name}/tokens'] = await behind('/admin/acme/directories/people', 'main a[href$="/revoke"]', 1);

@@ -54,7 +54,7 @@ def of_platform(gatehouse, tmp_path):
     page = person.open("GET", f"{gatehouse.url}/login?tenant=home&to=/admin/_/tokens")
     page = person.submit(page, "with", {"email": "root@home.example"}, {"with": "password"})
     page = person.submit(page, "password", {"email": "root@home.example", "password": PASSWORD})
-    page = person.submit(page, "days", {"name": "schemathesis", "scopes": "admin", "days": "1"})
+    page = person.submit(page, "name", {"name": "schemathesis", "scopes": "admin", "days": "1"})
     return re.search(r"ghp_[A-Za-z0-9_-]+", page.text).group()
 
 
@@ -68,6 +68,12 @@ def asked(report, paths):
         template = next((template for template, pattern in patterns if pattern.match(path)), None)
         found.add((entry["request"]["method"].lower(), template))
     return found
+
+
+def granted(report, wanted):
+    """Whether a request of a HAR file for this path was answered with 200."""
+    entries = json.loads(report.read_text())["log"]["entries"]
+    return any(urlsplit(e["request"]["url"]).path == wanted and e["response"]["status"] == 200 for e in entries)
 
 
 @pytest.mark.parametrize("who", ["tenant", "platform"])
@@ -93,11 +99,13 @@ def test_the_document_is_kept(tmp_path, who):
         # It did ask, everything there is, and was let in.
         every = {(method, path) for path, methods in document["paths"].items() for method in methods}
         assert not every - asked(har, document["paths"]), "nobody asked"
+        if who == "platform":
+            # It may have ended its own token on the way: that is one of the operations.
+            assert granted(har, "/api/v1/keys") and granted(har, "/api/v1/tenants"), "what the platform alone may was refused"
+            return
         headers = {"Authorization": f"Bearer {token}"}
-        whose = "acme" if who == "tenant" else "home"
-        assert httpx.get(f"{gatehouse.url}/api/v1/tenants/{whose}", headers=headers).status_code == 200
-        actor = {"tenant": "service token acme/schemathesis", "platform": "administrator root@home.example"}[who]
-        log = httpx.get(f"{gatehouse.url}/api/v1/audit", params={"actor": actor}, headers=headers).json()
+        assert httpx.get(f"{gatehouse.url}/api/v1/tenants/acme", headers=headers).status_code == 200
+        log = httpx.get(f"{gatehouse.url}/api/v1/audit", params={"actor": "service token acme/schemathesis"}, headers=headers).json()
         assert log["entries"], json.dumps(log)
     finally:
         gatehouse.stop()
