@@ -65,12 +65,14 @@ pub(super) async fn judge<'s>(
     }
     let tenants = by_tenant(sources);
     if !trail.is_told() {
-        Box::pin(at_once(question, &tenants, &mut poll)).await;
+        let asking = Box::pin(at_once(question, &tenants, &mut poll));
+        asking.await;
         return poll.close();
     }
     let mut furthest = None;
     for sources in &tenants {
-        poll.hear(Box::pin(of_tenant(question, sources, &mut furthest, trail)).await);
+        let asking = Box::pin(of_tenant(question, sources, &mut furthest, trail));
+        poll.hear(asking.await);
     }
     poll.close()
 }

@@ -101,8 +101,10 @@ impl Source {
                         "lies ahead".to_owned()
                     })?;
                 }
-                // Boxed: a call needs much more room than a signature.
-                let told = Box::pin(endpoint.judge(token.text(), demand, trail)).await?;
+                // Boxed: a call needs much more room than a signature. What is boxed and awaited in one statement has its room
+                // here all the same.
+                let asking = Box::pin(endpoint.judge(token.text(), demand, trail));
+                let told = asking.await?;
                 if let Ok(jwt) = jwt {
                     let times = verify::judge_times(&jwt.claims, demand.rules, demand.now);
                     trail.pass("times of the token", times, |()| "fit".to_owned())?;

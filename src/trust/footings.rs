@@ -38,7 +38,9 @@ impl Footings {
         if let Some(kept) = self.0.get(family).filter(stands) {
             return Ok(Some(kept));
         }
-        let Some(read) = Self::read(db, family, now).await? else { return Ok(None) };
+        // Boxed: those that are kept need no room for a query.
+        let reading = Box::pin(Self::read(db, family, now));
+        let Some(read) = reading.await? else { return Ok(None) };
         let read = Arc::new(read);
         if read.footing.standing.is_ok() {
             self.0.insert(family.to_owned(), Arc::clone(&read));

@@ -50,7 +50,11 @@ pub(super) async fn bearer(
     }
     match own.fam.clone() {
         Some(family) => of_user(app, &family, own, claims, asof, now).await,
-        None => of_principal(app, catalogue, own, claims, now).await,
+        None => {
+            // Boxed: the tokens of users, and of others, need no room for it.
+            let asking = Box::pin(of_principal(app, catalogue, own, claims, now));
+            asking.await
+        }
     }
 }
 
@@ -129,7 +133,10 @@ pub(super) async fn of_family(app: &App, family: &str, tenant_id: &str, now: i64
 async fn footing(app: &App, family: &str, asof: Asof, now: i64) -> Result<(Footing, i64), Denied> {
     let gone = || Denied::NotActive("its family, or what that stands on, is gone".to_owned());
     let (footing, at) = match asof {
-        Asof::Now => Footings::read(&app.db, family, now).await?.map(|Read { footing, at, .. }| (footing, at)),
+        Asof::Now => {
+            let reading = Box::pin(Footings::read(&app.db, family, now));
+            reading.await?.map(|Read { footing, at, .. }| (footing, at))
+        }
         Asof::Lately => app.trust.footings().of(&app.db, family, now).await?.map(|read| (read.footing.clone(), read.at)),
     }
     .ok_or_else(gone)?;

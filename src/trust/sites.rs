@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use http::HeaderName;
+
 use crate::{
     policy::{
         claim_rules::ClaimRules,
@@ -31,8 +33,8 @@ pub struct Site {
     pub settings: SiteSettings,
     /// What the claims must be.
     pub rules: ClaimRules,
-    /// The headers that tell it who is there, in lower case.
-    pub headers: Vec<String>,
+    /// The headers that tell it who is there.
+    pub headers: Vec<HeaderName>,
     /// The name of its session cookie: two sites may share a host, and neither is to end the other's sessions.
     pub cookie: String,
     /// Why its settings cannot work: then nobody passes.
@@ -94,10 +96,11 @@ impl Site {
     fn new(site: store::sites::Site) -> Self {
         let store::sites::Site { id, tenant_id, name, enabled, settings, .. } = site;
         let rules = ClaimRules::compile(&settings.claims);
-        let headers = identity_header::names(&settings.identity);
-        let bad =
-            headers.iter().find_map(|name| identity_header::check(name).err().map(|why| format!("the header {name} {why}")));
+        let names = identity_header::names(&settings.identity);
+        let bad = names.iter().find_map(|name| identity_header::check(name).err().map(|why| format!("the header {name} {why}")));
         let broken = rules.as_ref().err().cloned().or(bad);
+        // One that is none has been found bad.
+        let headers = names.iter().filter_map(|name| HeaderName::try_from(name).ok()).collect();
         let digest: String = secret::digest(&id).chars().filter(char::is_ascii_alphanumeric).take(8).collect();
         let cookie = format!("__Host-gatehouse-site-{digest}");
         let rules = rules.unwrap_or_default();

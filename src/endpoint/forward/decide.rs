@@ -97,8 +97,10 @@ pub async fn decide(app: &App, question: &Question) -> Verdict {
         let token = token_of(&site, &credential);
         return Verdict::Pass { site, accepts, told, token };
     }
-    // Boxed: what is kept is answered without making room for what a judgement may have to wait for.
-    match Box::pin(judge(app, question, &site, &accepts, &credential)).await {
+    // Boxed: what is kept is answered without making room for what a judgement may have to wait for. Awaited by a statement of
+    // its own: the one that makes a future has room for it until it ends.
+    let judging = Box::pin(judge(app, question, &site, &accepts, &credential));
+    match judging.await {
         Ok((headers, until)) => {
             let told = Arc::new(Kept { headers, until, revision, version: catalogue.version });
             app.decisions.keep(key, Arc::clone(&told));
@@ -180,11 +182,17 @@ async fn judge(
             (bearer, i64::MAX)
         }
         Credential::Cookie(token) => (trust::judge_lately(app, token, &scope(&HashSet::new())).await?, i64::MAX),
-        Credential::Session(cookie) => session(app, site, cookie).await?,
+        Credential::Session(cookie) => {
+            let session = Box::pin(session(app, site, cookie));
+            session.await?
+        }
     };
     let is_session = matches!(credential, Credential::Session(_));
     match may_come(app, site, accepts, &bearer, !is_session).await {
-        Err(Refusal::Scope) if is_session => return Err(narrow(app, site).await?),
+        Err(Refusal::Scope) if is_session => {
+            let narrow = Box::pin(narrow(app, site));
+            return Err(narrow.await?);
+        }
         other => other?,
     }
     let headers = identity::headers(app, site, &bearer, question).await.map_err(Refusal::Forbidden)?;
@@ -270,7 +278,8 @@ async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer, pr
         return no("the claims are not as its rules have them");
     }
     let Some(resource) = &settings.resource else { return Ok(()) };
-    let held = trust::role_on(app, bearer, resource).await.map_err(Denied::from)?;
+    let asking = Box::pin(trust::role_on(app, bearer, resource));
+    let held = asking.await.map_err(Denied::from)?;
     let needed = settings.role.unwrap_or(crate::policy::role::Role::Viewer);
     if held.is_none_or(|held| held < needed) {
         return no(&format!("the role {} on {} {} is needed", needed.as_str(), resource.kind, resource.name));

@@ -4,17 +4,17 @@
 //! applications take `Remote_User` for `Remote-User` (oauth2-proxy CVE-2026-64484, Traefik CVE-2026-54763). So a request that
 //! brings a copy in any spelling goes nowhere; an honest client has no reason to send one.
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 
 use crate::policy::identity_header::{KNOWN, alike};
 
 /// The name of a header in the request that an application could take for one that tells who is there: one of the site's
-/// own `names` (in lower case), or of any usual one, whatever the site's method is: the application may read more than it
+/// own `names`, or of any usual one, whatever the site's method is: the application may read more than it
 /// is told, and the method may have been another yesterday. Also one that a proxy would drop after we have set it, because
 /// `Connection` lists it (Oathkeeper GHSA-w9mr-28mw-j8hg).
 #[must_use]
-pub fn find(headers: &HeaderMap, names: &[String]) -> Option<String> {
-    let is_copy = |sent: &str| KNOWN.into_iter().chain(names.iter().map(String::as_str)).any(|name| alike(sent, name));
+pub fn find(headers: &HeaderMap, names: &[HeaderName]) -> Option<String> {
+    let is_copy = |sent: &str| KNOWN.into_iter().chain(names.iter().map(HeaderName::as_str)).any(|name| alike(sent, name));
     let copy = headers.keys().find(|sent| is_copy(sent.as_str()));
     if let Some(copy) = copy {
         return Some(copy.as_str().to_owned());
@@ -26,13 +26,13 @@ pub fn find(headers: &HeaderMap, names: &[String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderName, HeaderValue};
+    use axum::http::HeaderValue;
 
     use super::*;
 
     #[test]
     fn copies_in_any_spelling_are_found() {
-        let names = ["remote-user".to_owned(), "x-user-jwt".to_owned()];
+        let names = ["remote-user", "x-user-jwt"].map(HeaderName::from_static);
         for (sent, value, found) in [
             ("Remote-User", "eve", true),
             ("REMOTE_USER", "eve", true),
