@@ -4,6 +4,8 @@
 //! The cookie is sent by browsers whoever made them call. That is harmless as long as what it opens only reads, answers no
 //! other origin, and is `SameSite=Lax`: whatever changes something asks for the header ([`in_header`]).
 
+use std::sync::Arc;
+
 use std::borrow::Cow;
 
 use axum::http::{HeaderMap, StatusCode, header};
@@ -140,7 +142,7 @@ pub fn in_header(headers: &HeaderMap) -> Result<&str, ApiError> {
 ///
 /// # Errors
 /// As [`required`], for tokens of ours alone; `insufficient_scope` for one that acts as a principal.
-pub async fn access_token(app: &App, headers: &HeaderMap) -> Result<(AccessClaims, Family), ApiError> {
+pub async fn access_token(app: &App, headers: &HeaderMap) -> Result<(AccessClaims, Arc<Family>), ApiError> {
     let token = in_header(headers)?;
     let claims = app.validator.validate_access(token, app.clock.now()).await;
     let claims = claims.map_err(|e| ApiError::new(error(Code::InvalidToken, e.to_string()), e.detail()))?;
@@ -155,7 +157,7 @@ pub async fn access_token(app: &App, headers: &HeaderMap) -> Result<(AccessClaim
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn require_living(app: &App, claims: &AccessClaims) -> Result<Result<Family, String>, ApiError> {
+pub async fn require_living(app: &App, claims: &AccessClaims) -> Result<Result<Arc<Family>, String>, ApiError> {
     let Some(family) = &claims.fam else { return Ok(Err("it is no user's".into())) };
     let footing = store::standing::of_family(&app.db, family, app.clock.now()).await?;
     let Some(footing) = footing else { return Ok(Err("its family, or what that stands on, is gone".into())) };

@@ -1,6 +1,8 @@
 //! Is everything that a request stands on still switched on? The rows are read here, the rule is `policy::access`;
 //! every path calls [`require`].
 
+use std::sync::Arc;
+
 use super::{
     clients,
     db::{Db, Result},
@@ -135,8 +137,8 @@ pub async fn of_client(db: &Db, tenant_id: &str, client_id: &str, jti: &str) -> 
 /// A token family with whom and what it stands on.
 #[derive(Clone, Debug)]
 pub struct Footing {
-    /// The family.
-    pub family: Family,
+    /// The family, shared with whoever keeps it.
+    pub family: Arc<Family>,
     /// The tenant's name.
     pub tenant: String,
     /// The user's e-mail address.
@@ -220,5 +222,5 @@ pub async fn of_family(db: &Db, family_id: &str, now: i64) -> Result<Option<Foot
     };
     let standing = if over && row.connection.is_none() { Err(Refusal::Gone) } else { judge(state) };
     let (email, email_proven, name, tenant) = (row.email, row.email_proven, row.user_name, row.tenant_name);
-    Ok(Some(Footing { family: row.family, tenant, email, email_proven, name, teams, state, standing }))
+    Ok(Some(Footing { family: Arc::new(row.family), tenant, email, email_proven, name, teams, state, standing }))
 }

@@ -3,18 +3,31 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Reads an object, or says in words why not; the words hold nothing of the input.
 pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
-    match serde_json::from_slice::<Strict>(bytes) {
-        Ok(Strict(Value::Object(map))) => Ok(map),
-        Ok(_) => Err("is not a JSON object".to_owned()),
-        Err(e) if e.to_string().starts_with(DUPLICATE) => Err("names a member twice".to_owned()),
-        Err(_) => Err("is not JSON".to_owned()),
+    match serde_json::from_slice::<Strict>(bytes).map_err(words)? {
+        Strict(Value::Object(map)) => Ok(map),
+        _ => Err(NO_OBJECT.to_owned()),
     }
 }
+
+/// As [`object`], of which only the members of these names are wanted: the values, in the order of the names.
+pub(super) fn members<const N: usize>(bytes: &[u8], names: [&'static str; N]) -> Result<[Option<Value>; N], String> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let found = deserializer.deserialize_any(Wanted(names)).map_err(words)?;
+    deserializer.end().map_err(words)?;
+    found.ok_or_else(|| NO_OBJECT.to_owned())
+}
+
+fn words(e: serde_json::Error) -> String {
+    let why = if e.to_string().starts_with(DUPLICATE) { "names a member twice" } else { "is not JSON" };
+    why.to_owned()
+}
+
+const NO_OBJECT: &str = "is not a JSON object";
 
 /// A time may have a fraction of a second (RFC 7519 §2, NumericDate); the whole seconds of it are kept, so that everybody
 /// who reads it later reads the same. What is no such number stays what it is, and is refused for it.
@@ -86,6 +99,80 @@ impl<'de> Visitor<'de> for Reader {
     }
 }
 
+/// Takes these members of an object; anything else is no object.
+struct Wanted<const N: usize>([&'static str; N]);
+
+impl<'de, const N: usize> Visitor<'de> for Wanted<N> {
+    type Value = Option<[Option<Value>; N]>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut found = [const { None }; N];
+        let mut others: Vec<String> = Vec::new();
+        while let Some(name) = members.next_key_seed(Name(&self.0))? {
+            let Strict(value) = members.next_value()?;
+            let twice = match name {
+                Ok(at) => found[at].replace(value).is_some(),
+                Err(other) => {
+                    let twice = others.contains(&other);
+                    others.push(other);
+                    twice
+                }
+            };
+            if twice {
+                return Err(A::Error::custom(DUPLICATE));
+            }
+        }
+        Ok(Some(found))
+    }
+}
+
+/// A member's name: the place that it has among these, or itself.
+struct Name<'a>(&'a [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = Result<usize, String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = Result<usize, String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+    fn visit_str<E>(self, v: &str) -> Result<Self::Value, E> {
+        Ok(self.0.iter().position(|name| *name == v).ok_or_else(|| v.to_owned()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +190,11 @@ mod tests {
             ("", "is not JSON"),
         ] {
             assert_eq!(object(bad.as_bytes()).unwrap_err(), why, "{bad}");
+            assert_eq!(members(bad.as_bytes(), ["a", "z"]).unwrap_err(), why, "{bad}");
+            assert_eq!(members(bad.as_bytes(), ["z"]).unwrap_err(), why, "{bad}");
         }
+        let [b, a, z] = members(text.as_bytes(), ["b", "a", "z"]).unwrap();
+        assert_eq!((b.unwrap()["a"].is_object(), a.unwrap()[5].is_null(), z), (true, true, None));
         assert!(object("[".repeat(10_000).as_bytes()).is_err(), "depth is bounded");
         assert!(object(b"{\"a\":\"\xff\"}").is_err(), "not UTF-8");
     }

@@ -8,11 +8,13 @@ use super::{invalid::Invalid, json};
 /// Largest token that any rule may accept, in bytes.
 pub const HARD_LIMIT: usize = 64 * 1024;
 const KID_LIMIT: usize = 256;
+/// The members of a header that are looked at. Keys that the header offers (`jwk`, `jku`, `x5c`, `x5u`) are not.
+const LOOKED_AT: [&str; 7] = ["alg", "kid", "typ", "crit", "zip", "enc", "b64"];
 
 /// The segments of a token, decoded.
 #[derive(Debug)]
 pub struct Unverified<'a> {
-    pub(super) header: Map<String, Value>,
+    header: [Option<Value>; LOOKED_AT.len()],
     pub(super) claims: Map<String, Value>,
     pub(super) signed: &'a [u8],
     pub(super) signature: &'a str,
@@ -38,11 +40,11 @@ impl<'a> Unverified<'a> {
             return Err(malformed("a segment of the token is empty".to_owned()));
         }
         let decode = |what: &str, segment: &str| {
-            let bytes = URL_SAFE_NO_PAD.decode(segment).map_err(|_| malformed(format!("the {what} is not base64url")))?;
-            json::object(&bytes).map_err(|why| malformed(format!("the {what} {why}")))
+            URL_SAFE_NO_PAD.decode(segment).map_err(|_| malformed(format!("the {what} is not base64url")))
         };
-        let head = decode("header", header)?;
-        let mut body = decode("claim set", claims)?;
+        let (head, body) = (decode("header", header)?, decode("claim set", claims)?);
+        let head = json::members(&head, LOOKED_AT).map_err(|why| malformed(format!("the header {why}")))?;
+        let mut body = json::object(&body).map_err(|why| malformed(format!("the claim set {why}")))?;
         json::whole_seconds(&mut body);
         Ok(Self {
             header: head,
@@ -70,9 +72,14 @@ impl<'a> Unverified<'a> {
         fits(self.size, limit)
     }
 
+    /// A member of the header, one of [`LOOKED_AT`].
+    fn member(&self, name: &str) -> Option<&Value> {
+        self.header.iter().zip(LOOKED_AT).find(|(_, known)| *known == name)?.0.as_ref()
+    }
+
     /// A header member that must be a string if it is there.
     pub(super) fn header_text(&self, name: &str) -> Result<Option<&str>, Invalid> {
-        match self.header.get(name) {
+        match self.member(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(Invalid::Malformed(format!("the header's {name} is not a string"))),
@@ -90,14 +97,13 @@ impl<'a> Unverified<'a> {
     }
 
     /// Refuses extensions that change what was signed or how it is read (RFC 7515 §4.1.11, RFC 7797, RFC 7516 §4.1.3).
-    /// Keys that the header offers (`jwk`, `jku`, `x5c`, `x5u`) are not looked at.
     pub(super) fn refuse_extensions(&self) -> Result<(), Invalid> {
         for name in ["crit", "zip", "enc"] {
-            if self.header.contains_key(name) {
+            if self.member(name).is_some() {
                 return Err(Invalid::Malformed(format!("the header's {name} is not supported")));
             }
         }
-        match self.header.get("b64") {
+        match self.member("b64") {
             None | Some(Value::Bool(true)) => Ok(()),
             Some(_) => Err(Invalid::Malformed("the header's b64 is not supported".to_owned())),
         }

@@ -1,5 +1,7 @@
 //! Who a request acts as.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::{
@@ -51,7 +53,7 @@ pub struct Bearer {
     /// The claims of our own token.
     pub own: Option<AccessClaims>,
     /// The token family of a user's token.
-    pub family: Option<Family>,
+    pub family: Option<Arc<Family>>,
     /// When the token ends (unix seconds), if it says so.
     pub expires_at: Option<i64>,
     /// Until when this judgement may be kept by the node that made it (unix seconds), if the database's revision stays the
