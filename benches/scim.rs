@@ -92,8 +92,10 @@ async fn measure(database: &str, sizes: &[i64], sync: usize, report: &mut Report
         let at = format!("{database}, {} users", deployment.users);
         let created = deployment.create().await;
         report.floor(created, &format!("{at}: create"));
-        let patched = deployment.patch().await;
-        report.floor(patched, &format!("{at}: patch"));
+        for (name, attribute) in [("patch", "displayName"), ("patch of externalId", "externalId")] {
+            let patched = deployment.patch(attribute).await;
+            report.floor(patched, &format!("{at}: {name}"));
+        }
         let [small, large] = deployment.members().await;
         let name = format!("{at}: one more of {} members", deployment.members);
         report.ratio(large / small, MEMBER, &name, &format!("{}; of ten {small:.0} us", rate(large)));
@@ -188,7 +190,12 @@ impl Deployment {
             env.insert(format!("GATEHOUSE_{name}"), value);
         }
         let app = App::new(Settings::load(None, &env).unwrap(), Clock::manual(NOW)).await.unwrap();
-        let state = format!("tenants: [{{name: corp, provisioning: scim, directories: [{{name: people, token: \"{TOKEN}\"}}]}}]");
+        // With a connection, over which each user has signed in: whoever comes is looked for among them.
+        let oidc = "{issuer: https://idp.example, client_id: gh, client_secret: x}";
+        let state = format!(
+            "tenants: [{{name: corp, provisioning: scim, connections: [{{name: okta, preset: okta, oidc: {oidc}}}], \
+             directories: [{{name: people, connection: okta, token: \"{TOKEN}\"}}]}}]"
+        );
         app.apply(&state, "bench", &|_| None).await.unwrap();
         let db = app.db.clone();
         let began = Instant::now();
@@ -233,11 +240,12 @@ impl Deployment {
         began.elapsed().as_secs_f64() * 1e6 / WRITES as f64
     }
 
-    async fn patch(&mut self) -> f64 {
+    /// A text attribute of one user after the other.
+    async fn patch(&mut self, attribute: &str) -> f64 {
         let began = Instant::now();
         for n in 0..WRITES {
             let path = format!("/Users/r{}", self.anybody(n));
-            let change = json!({"Operations": [{"op": "Replace", "path": "displayName", "value": format!("Kim {n}")}]});
+            let change = json!({"Operations": [{"op": "Replace", "path": attribute, "value": format!("Kim {n}")}]});
             let (status, body) = self.client.ask("PATCH", &path, &change.to_string()).await;
             assert_eq!(status, 200, "{body}");
         }
@@ -340,9 +348,14 @@ impl Client {
     }
 }
 
-/// Makes users with their records and addresses. The numbers have ten digits, so that they sort as texts.
+/// What gatehouse needs to be told anywhere.
+fn environment() -> Environment {
+    Environment::from_iter([("GATEHOUSE_PUBLIC_URL".to_owned(), "https://sso.example.com".to_owned())])
+}
+
+/// Makes users with their records, addresses and identities. The numbers have ten digits, so that they sort as texts.
 async fn fill(db: &Db, users: i64) {
-    let tables: [&'static str; 3] = [
+    let tables: [&'static str; 4] = [
         "INSERT INTO users (id, tenant_id, email, email_proven, name, admin, active, created_at, updated_at) \
          WITH RECURSIVE n (i) AS (SELECT CAST($1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2) \
          SELECT 'u' || i, t.id, 'user-' || i || '@corp.example', FALSE, 'Kim Ode', FALSE, TRUE, $3, $3 \
@@ -369,6 +382,10 @@ async fn fill(db: &Db, users: i64) {
         }
         tx.commit().await.unwrap();
         from = to;
+        "INSERT INTO identities (id, connection_id, issuer, subject, user_id, created_at, last_seen_at) \
+         WITH RECURSIVE n (i) AS (SELECT CAST($1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2) \
+         SELECT 'i' || i, c.id, 'https://idp.example', 'x' || i, 'u' || i, $3, $3 \
+         FROM n, connections c WHERE c.name = 'okta'",
     }
 }
 

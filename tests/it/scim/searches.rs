@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use gatehouse::{
+    params,
     scim::{condition, filter, schema},
     store::{
         condition::Condition,
+        directory_accounts, directory_links,
         search::{Page, Search, SortBy, Table},
     },
 };
@@ -21,6 +23,7 @@ use crate::{
 on_both!(
     who_is_somebodys_manager,
     look_ups_use_indexes,
+    who_signed_in_is_looked_up,
     what_looks_at_too_much_is_refused,
     searches_cost_their_share,
     comparisons_cost_their_share,
@@ -126,6 +129,44 @@ async fn look_ups_use_indexes(backend: Backend) {
     // The contrary of all this, so that it is seen to be seen.
     let walked = plan(&scim, backend, "displayName co \"9\"", SortBy::Age, 0).await;
     assert!(walked.contains("by_age") || walked.contains("Seq Scan"), "{walked}");
+}
+
+/// What each new record asks inside the transaction that writes it: who has signed in under its externalId.
+async fn who_signed_in_is_looked_up(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let numbers = "(WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20000) SELECT n FROM c) AS numbers";
+    for sql in [
+        "INSERT INTO connections (id, tenant_id, name, protocol, enabled, login_enabled, settings, version, created_at) \
+         SELECT 'idp', id, 'idp', 'oidc', TRUE, TRUE, '{}', 1, 1 FROM tenants WHERE name = 'acme'"
+            .to_owned(),
+        format!(
+            "INSERT INTO users (id, tenant_id, email, email_proven, name, admin, active, created_at, updated_at) \
+             SELECT 'p-' || n, t.id, 'p-' || n || '@acme.example', FALSE, 'Kim', FALSE, TRUE, 1, 1 \
+             FROM {numbers}, tenants t WHERE t.name = 'acme'"
+        ),
+        format!(
+            "INSERT INTO identities (id, connection_id, issuer, subject, user_id, created_at, last_seen_at) \
+             SELECT 'i-' || n, 'idp', 'https://idp.example', 'X' || n, 'p-' || n, 1, 1 FROM {numbers}"
+        ),
+        "ANALYZE".to_owned(),
+    ] {
+        scim.world.sql(sql.leak()).await;
+    }
+    for (name, sql, params) in [
+        ("of_subject", directory_accounts::of_subject_sql(), params!["idp", "X77"]),
+        ("is_anothers", directory_accounts::is_anothers_sql(), params!["idp", "X77", "p-78"]),
+        ("by_subject", directory_links::by_subject_sql(), params!["idp", "X77"]),
+    ] {
+        let word = if backend == Backend::Sqlite { "EXPLAIN QUERY PLAN" } else { "EXPLAIN" };
+        let (db, sql) = (&scim.world.app.db, format!("{word} {sql}").leak());
+        let plan: Vec<String> = match backend {
+            Backend::Sqlite => db.all::<Lite>(sql, params).await.unwrap().into_iter().map(|row| row.detail).collect(),
+            Backend::Postgres => db.all::<Postgres>(sql, params).await.unwrap().into_iter().map(|row| row.line).collect(),
+        };
+        let plan = plan.join("\n");
+        assert!(plan.contains("identities_by_subject"), "{name} walks through everybody of the connection\n{plan}");
+        assert!(!plan.contains("SCAN i") && !plan.contains("Seq Scan on identities"), "{name}\n{plan}");
+    }
 }
 
 async fn what_looks_at_too_much_is_refused(backend: Backend) {
