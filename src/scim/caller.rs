@@ -1,7 +1,12 @@
 //! Which directory calls: by a token in the `Authorization` header and nowhere else. A token in the query would be in
 //! every log on the way (threats P1).
 
-use std::{num::NonZeroU32, ops::Deref, time::Duration};
+use std::{
+    num::NonZeroU32,
+    ops::Deref,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use axum::{
     extract::FromRequestParts,
@@ -33,6 +38,8 @@ pub struct Caller {
     known: directories::Caller,
     address: String,
     began: Began,
+    /// Whether it has been told what the request costs, and let go on.
+    has_paid: AtomicBool,
 }
 
 impl Deref for Caller {
@@ -50,14 +57,28 @@ impl Caller {
         Actor::directory(&self.known.directory.name, &self.address)
     }
 
-    /// Counts as many requests more in the directory's pace.
+    /// Counts as many requests more in the directory's pace. One that has been let in has its turn whatever it costs, and the next
+    /// ones wait until that is paid off ([`Pace`](crate::limit::pace::Pace)).
     ///
     /// # Errors
-    /// 429, and when they would not be too many.
+    /// 429 when others of the directory, that were let in with it, cost so much that it owes already; not of a request that has
+    /// paid before.
     pub fn pay(&self, app: &App, requests: i64, how: &str) -> Result<(), ScimError> {
-        let Some(requests) = NonZeroU32::new(u32::try_from(requests).unwrap_or(u32::MAX)) else { return Ok(()) };
-        let taken = app.limits.pushes.take_many(&self.directory.id, requests);
-        taken.map_err(|wait| self.too_fast(app, wait, how))
+        let Some(count) = count(requests) else { return Ok(()) };
+        if self.has_paid.load(Ordering::Relaxed) {
+            self.charge(app, requests);
+            return Ok(());
+        }
+        app.limits.pushes.owe(&self.directory.id, count).map_err(|wait| self.too_fast(app, wait, how))?;
+        self.has_paid.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Counts them of what is done already.
+    pub fn charge(&self, app: &App, requests: i64) {
+        if let Some(count) = count(requests) {
+            app.limits.pushes.add(&self.directory.id, count);
+        }
     }
 
     /// That the directory may have one more user or group.
@@ -109,6 +130,11 @@ impl Caller {
     }
 }
 
+/// As many as can be counted, if there are any.
+fn count(requests: i64) -> Option<NonZeroU32> {
+    NonZeroU32::new(u32::try_from(requests.max(0)).unwrap_or(u32::MAX))
+}
+
 /// When a request began.
 #[derive(Clone, Copy, Debug)]
 struct Began(Instant);
@@ -135,7 +161,7 @@ impl FromRequestParts<App> for Caller {
         };
         let refused = match recognise(app, &parts.headers).await? {
             Ok(known) => {
-                let caller = Self { known, address, began };
+                let caller = Self { known, address, began, has_paid: AtomicBool::new(false) };
                 let taken = app.limits.pushes.take(&caller.directory.id);
                 taken.map_err(|wait| caller.too_fast(app, wait, "pushes too fast"))?;
                 store::directory_tokens::touch(&app.db, &caller.token_id, app.clock.now(), caller.last_used_at).await?;
