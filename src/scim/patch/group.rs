@@ -6,7 +6,7 @@ use crate::scim::{
     document::{self, NAMES},
     fault::Fault,
     filter::{Filter, Literal, Operator},
-    patch::{Operation, Path, Verb, at_operation},
+    patch::{Operation, Path, Verb, at_operation, custom},
     schema::{
         Attribute, GROUP, Place, canonical_group,
         members::{self, checked},
@@ -75,7 +75,7 @@ pub fn apply_set(resource: &mut Map<String, Value>, changes: &[GroupChange]) -> 
     let mut spellings = Spellings::of(&GROUP, resource);
     for change in changes {
         if let GroupChange::Set(name, value) = change {
-            spellings.keep(&mut draft, None, name, value);
+            custom::keep(&mut draft, &mut spellings, name, value);
         }
     }
     *resource = canonical_group(&Value::Object(draft))?.resource;
