@@ -290,6 +290,11 @@ fn groups() {
             vec![GroupChange::Remove(ids(&["u-17"]))],
         ),
         (json!([{"op": "remove", "path": "members[value eq \"u-17\"]"}]), vec![GroupChange::Remove(ids(&["u-17"]))]),
+        (json!([{"op": "Add", "path": "members.value", "value": "u-17"}]), vec![GroupChange::Add(ids(&["u-17"]))]),
+        (
+            json!([{"op": "remove", "path": "members.value", "value": ["u-17", "u-3"]}]),
+            vec![GroupChange::Remove(ids(&["u-17", "u-3"]))],
+        ),
         (
             json!([{"op": "remove", "path": "members[value eq \"u-1\" or value eq \"u-2\"]"}]),
             vec![GroupChange::Remove(ids(&["u-1", "u-2"]))],
