@@ -159,6 +159,15 @@ async fn filters_do_no_harm(backend: Backend) {
     ] {
         assert!(scim.found("/Users", harmless).await.is_empty(), "{harmless}");
     }
+    // A megabyte is more than a question may have, and is not read to its end.
+    let huge = format!("userName eq \"{}\"", "x".repeat(1024 * 1024));
+    let start = Instant::now();
+    for body in [json!({"filter": huge}), json!({"filter": format!("{}userName pr", "(".repeat(1024 * 1024))})] {
+        refused(&scim.post("/Users/.search", &body).await, 413, None);
+    }
+    let within = json!({"filter": format!("userName eq \"{}\"", "x".repeat(200 * 1024))});
+    refused(&scim.post("/Users/.search", &within).await, 400, Some("invalidFilter"));
+    assert!(start.elapsed().as_millis() < 1_500, "{:?}", start.elapsed());
     let parens = format!("{}userName pr{}", "(".repeat(10_000), ")".repeat(10_000));
     let long = format!("userName eq \"{}\"", "x".repeat(60_000));
     let many = vec!["userName pr"; 5_000].join(" or ");
