@@ -136,7 +136,7 @@ async fn the_declarative_examples_apply() {
     );
     let env = |name: &str| match name {
         "OKTA_SECRET" | "ADA_PASSWORD" | "WEB_SECRET" | "OKTA_WEB_SECRET" | "OPAQUE_SECRET" | "NIGHTLY_SECRET"
-        | "GRAFANA_SECRET" => Some("a secret".to_owned()),
+        | "GRAFANA_SECRET" | "PING_SECRET" => Some("a secret".to_owned()),
         "OKTA_SCIM_TOKEN" | "CI_TOKEN" => Some("0123456789abcdef0123456789abcdef".to_owned()),
         "GOOGLE_METADATA" => Some(metadata.clone()),
         "PARTNER_CERTIFICATE" => Some(certificate.pem()),

@@ -43,7 +43,7 @@ const SOURCES: [Words; 7] = [
     ], template: None },
     Words { presets: &["okta"], url: "SCIM connector base URL", token: "Authorization: Bearer, under HTTP Header", steps: &[
         "In the Okta admin console open the application, General, App Settings, and choose SCIM as provisioning.",
-        "On the Provisioning tab, Integration, enter the base URL, userName as unique identifier field, and HTTP Header as authentication mode with a token; press Test Connector Configuration.",
+        "On the Provisioning tab, Integration, enter the base URL, userName as unique identifier field, and HTTP Header as authentication mode with a token (a catalog application that offers OAuth 2 client credentials may have those of an application here with the grant client_credentials and this directory); press Test Connector Configuration.",
         "Under To App switch on Create Users, Update User Attributes and Deactivate Users. externalId is Okta's user id, which OpenID Connect has as sub: nothing is to be mapped. Over SAML the application needs the attribute statement id = user.id, or people are known by an address there and by the id here.",
         "Assign people under Assignments, and push groups under Push Groups.",
     ], template: None },
@@ -62,7 +62,7 @@ const SOURCES: [Words; 7] = [
     ], template: Some(("SCIM JSON Template", ONELOGIN)) },
     Words { presets: &["pingone", "pingfederate"], url: "SCIM base URL", token: "OAuth 2 Bearer Token", steps: &[
         "Add a SCIM outbound connection (PingOne: Integrations, Provisioning; PingFederate: an SP connection with outbound provisioning).",
-        "Enter the base URL with /Users as users and /Groups as groups resource, OAuth 2 Bearer Token with a token, userName as unique user identifier, and the filter expression userName eq \"%s\".",
+        "Enter the base URL with /Users as users and /Groups as groups resource, OAuth 2 Bearer Token with a token (or OAuth 2 client credentials with an application of this organisation that has the grant client_credentials and this directory, and the scope scim), userName as unique user identifier, and the filter expression userName eq \"%s\".",
         "Map the stable id of a user to externalId: the one that OpenID Connect has as sub, or that the SAML attribute id holds. PingOne's is the user ID; PingFederate's is what its attribute contract says, such as objectGUID.",
         "Choose Disable as removal action, and add a rule for who is provisioned.",
     ], template: None },
