@@ -190,7 +190,7 @@ impl App {
             key_sets,
             providers,
             passwords: Passwords::new()?,
-            limits: Limits::new(settings.sign_in_rate, settings.scim_rate),
+            limits: Limits::new(settings.sign_in_rate, settings.scim_rate, clock.clone()),
             registry: Registry::new(deps),
             callback_url: format!("{issuer}/oauth2/callback"),
             issuer,

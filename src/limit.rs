@@ -4,6 +4,7 @@
 //! exact. What is refused must not fill the log instead ([`Floods`]).
 
 pub mod intake;
+pub mod pace;
 pub mod tally;
 pub mod turns;
 
@@ -20,8 +21,11 @@ use governor::{
 };
 
 use intake::Intake;
+use pace::Pace;
 use tally::Tally;
 use turns::Turns;
+
+use crate::clock::Clock;
 
 /// Requests without a good token of a directory that one address may make in a minute.
 const STRANGERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
@@ -50,7 +54,7 @@ pub struct Limits {
     /// On sign-ins begun, by address.
     pub sign_ins: Limiter,
     /// On what directories push, by directory.
-    pub pushes: Limiter,
+    pub pushes: Pace,
     /// On refusals of tokens that are no directory's, by address.
     pub strangers: Limiter,
     /// On traces of failures that belong to no sign-in, by address.
@@ -76,8 +80,8 @@ pub struct Limits {
 impl Limits {
     /// With so many sign-ins a minute from one address, and so many requests a second of one directory.
     #[must_use]
-    pub fn new(sign_ins: NonZeroU32, pushes: NonZeroU32) -> Self {
-        let (sign_ins, pushes) = (Limiter::new(sign_ins), Limiter::steady(pushes));
+    pub fn new(sign_ins: NonZeroU32, pushes: NonZeroU32, clock: Clock) -> Self {
+        let (sign_ins, pushes) = (Limiter::new(sign_ins), Pace::new(pushes, clock));
         let (large, heavy, sizes) = (Turns::new(LARGE), Turns::new(HEAVY), Tally::default());
         let (searches, answers) = (Turns::new(SEARCHES), Turns::new(ANSWERS));
         let (strangers, strays, checks) = (Limiter::new(STRANGERS), Limiter::new(STRAYS), Limiter::new(CHECKS));
@@ -102,7 +106,8 @@ impl Limits {
     pub fn begin_round(&self) {
         self.sizes.forget();
         [&self.large, &self.heavy, &self.searches, &self.answers].into_iter().for_each(Turns::forget_quiet);
-        let all = [&self.sign_ins, &self.pushes, &self.strangers, &self.strays, &self.checks];
+        self.pushes.forget_quiet();
+        let all = [&self.sign_ins, &self.strangers, &self.strays, &self.checks];
         all.into_iter().for_each(Limiter::forget_quiet);
         self.floods.sum_up();
     }
@@ -157,21 +162,13 @@ impl Floods {
 /// The limit of one node.
 pub struct Limiter {
     cells: DefaultKeyedRateLimiter<String>,
-    burst: NonZeroU32,
 }
 
 impl Limiter {
     /// Lets each address begin `per_minute` in a burst, and as many in every minute after.
     #[must_use]
     pub fn new(per_minute: NonZeroU32) -> Self {
-        Self { cells: DefaultKeyedRateLimiter::keyed(Quota::per_minute(per_minute)), burst: per_minute }
-    }
-
-    /// Lets each key go on at `per_second`, and four times as many at once after a rest.
-    #[must_use]
-    pub fn steady(per_second: NonZeroU32) -> Self {
-        let burst = per_second.saturating_mul(NonZeroU32::MIN.saturating_add(3));
-        Self { cells: DefaultKeyedRateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)), burst }
+        Self { cells: DefaultKeyedRateLimiter::keyed(Quota::per_minute(per_minute)) }
     }
 
     /// Counts one.
@@ -179,15 +176,7 @@ impl Limiter {
     /// # Errors
     /// The key may not; the whole seconds until it may again.
     pub fn take(&self, key: &str) -> Result<(), i64> {
-        self.take_many(key, NonZeroU32::MIN)
-    }
-
-    /// Counts `n` at once, all or none of them; more than a whole burst is a whole burst.
-    ///
-    /// # Errors
-    /// As [`Limiter::take`].
-    pub fn take_many(&self, key: &str, n: NonZeroU32) -> Result<(), i64> {
-        let Ok(Err(until)) = self.cells.check_key_n(&key.to_owned(), n.min(self.burst)) else { return Ok(()) };
+        let Err(until) = self.cells.check_key(&key.to_owned()) else { return Ok(()) };
         let wait = until.wait_time_from(DefaultClock::default().now());
         Err(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX).saturating_add(1))
     }
@@ -217,25 +206,6 @@ mod tests {
         assert!(limiter.allows("192.0.2.2"));
         limiter.forget_quiet();
         assert!(!limiter.allows("192.0.2.1"), "it is not quiet");
-    }
-
-    #[test]
-    fn a_burst_is_four_times_the_pace() {
-        let limiter = Limiter::steady(NonZeroU32::MIN);
-        assert!((0..4).all(|_| limiter.take("okta").is_ok()));
-        assert_eq!(limiter.take("okta"), Err(1), "in less than a second");
-        assert!(limiter.take("entra").is_ok());
-    }
-
-    #[test]
-    fn many_are_taken_together_or_not_at_all() {
-        let limiter = Limiter::steady(NonZeroU32::MIN);
-        let many = |n| NonZeroU32::new(n).unwrap();
-        assert!(limiter.take_many("okta", many(3)).is_ok());
-        assert_eq!(limiter.take_many("okta", many(3)), Err(2), "two of them are too many");
-        assert!(limiter.take("okta").is_ok(), "the one that is left is still there");
-        assert!(limiter.take_many("entra", many(1_000)).is_ok(), "a burst is enough for anything");
-        assert_eq!(limiter.take("entra"), Err(1));
     }
 
     #[test]

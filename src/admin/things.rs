@@ -298,8 +298,7 @@ fn may_say(asker: &Asker, before: &[GroupRule], after: &[GroupRule]) -> Result<(
 }
 
 /// What a token of fewer scopes must not touch, as it is: an administrator, a token that may more, or a client whose tokens
-/// do. Asked before something
-/// is changed and again after.
+/// do. Asked before something is changed and again after.
 async fn may_touch(tx: &mut Tx, asker: &Asker, tenant: &Tenant, noun: Noun, name: &str) -> Result<(), ApiError> {
     tenants::lock(tx).await?;
     match noun {
@@ -319,6 +318,10 @@ async fn may_touch(tx: &mut Tx, asker: &Asker, tenant: &Tenant, noun: Noun, name
             Some(client) if client.tenant_id == tenant.id && client.settings.admin_api => {
                 let why = "the tokens of this application open the admin API: only a token with the scope admin may touch it";
                 Err(bearer::forbidden(why, &asker.name()))
+            }
+            // Whoever has its secret is the directory.
+            Some(client) if client.tenant_id == tenant.id && client.settings.directory.is_some() => {
+                asker.require("directories", Level::Write)
             }
             _ => Ok(()),
         },

@@ -69,7 +69,7 @@ impl Work<'_> {
         if self.stays(&name) {
             return Ok(());
         }
-        let lost = Losses::named(self.contents(&x.id).await?);
+        let lost = self.lost_with_directory(tenant, x).await?;
         let had = !directory_tokens::of_directory(&mut *self.tx, &x.id).await?.is_empty();
         let was = self.directory_differs((Some(x), None), had.then_some((true, false))).await?;
         self.plan.goes(name, lost, was);

@@ -16,6 +16,7 @@ use crate::{
         clients,
         connections::{self, Connection},
         dependents::{self, Sample},
+        directories::Directory,
         overview::{self, MOST},
         principals::Principal,
         resources::{self, Resource},
@@ -127,6 +128,17 @@ impl Work<'_> {
         let mut lost = Losses::named(named);
         lost.count(dependents::families_of_client(&mut *self.tx, &x.id, self.now).await?, FAMILY.0, FAMILY.1);
         Ok(lost)
+    }
+
+    pub async fn lost_with_directory(&mut self, tenant: &Tenant, x: &Directory) -> Result<Losses> {
+        let mut named = self.contents(&x.id).await?;
+        // A file names the client too, and is refused.
+        if self.single {
+            let clients = clients::of_tenant(&mut *self.tx, &tenant.id).await?;
+            let pushing = clients.iter().filter(|client| client.settings.directory.as_ref() == Some(&x.name));
+            named.extend(pushing.map(|client| format!("the directory of client {}", client.id)));
+        }
+        Ok(Losses::named(named))
     }
 
     pub async fn lost_with_principal(&mut self, tenant: &Tenant, x: &Principal) -> Result<Losses> {

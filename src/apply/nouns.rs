@@ -193,6 +193,12 @@ impl Work<'_> {
             let text = format!("{account} is no virtual account of tenant {}; add it under virtual_accounts", tenant.name);
             self.problem(file.at, text);
         }
+        if let Some(directory) = &new.settings.directory
+            && directories::find_by_name(&mut *self.tx, &tenant.id, directory).await?.is_none()
+        {
+            let text = format!("{directory} is no directory of tenant {}; add it under directories", tenant.name);
+            self.problem(file.at, text);
+        }
         let name = format!("client {}", new.id);
         let changes = client_differs(old.as_ref(), Some(&new));
         if old.is_none() {

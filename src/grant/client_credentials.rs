@@ -1,7 +1,8 @@
-//! `grant_type=client_credentials` (RFC 6749 §4.4): a client that has proved who it is acts as its virtual account.
+//! `grant_type=client_credentials` (RFC 6749 §4.4): a client that has proved who it is acts as its virtual account, or pushes for
+//! its directory.
 
 use super::{
-    GrantError, Grants, Minted, counted,
+    GrantError, Grants, Minted, counted, directory,
     principal::{self, Acting, Wanted},
     refused, require_grant,
 };
@@ -29,6 +30,9 @@ async fn act_now(g: &Grants<'_>, client: &Client, wanted: Wanted<'_>) -> Result<
     // Whoever knows the id of a public client would be the account.
     if client.is_public() {
         return Err(refused(error(Code::UnauthorizedClient, "this grant_type needs client authentication"), client.id.as_str()));
+    }
+    if let Some(directory) = &client.settings.directory {
+        return directory::push(g, client, directory, wanted).await;
     }
     let invalid = |cause: String| refused(error(Code::InvalidGrant, "the client's virtual account cannot be used"), cause);
     let name = client.settings.virtual_account.as_deref();

@@ -2,12 +2,13 @@
 //! response; the endpoint (and the control-plane hops) authenticate the client, ask here, and answer.
 //!
 //! `authorization_code` redeems a code and opens a token family; `refresh_token` rotates within one; both end in
-//! `mint`, which signs. `client_credentials` acts as a virtual account; `token_exchange` and `jwt_bearer` take a trusted
+//! `mint`, which signs. `client_credentials` acts as a virtual account, or pushes for a `directory`; `token_exchange` and `jwt_bearer` take a trusted
 //! issuer's token, judged as a `subject`; these end in `principal`. Whether tenant, client, user, connection and account
 //! are still switched on is asked at every grant.
 
 pub mod authorization_code;
 pub mod client_credentials;
+mod directory;
 pub mod jwt_bearer;
 pub mod mint;
 pub mod principal;

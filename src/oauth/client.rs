@@ -135,6 +135,8 @@ pub struct ClientSettings {
     pub refresh_token_lifetime: Option<i64>,
     /// The virtual account of its tenant, by name, that it acts as with `client_credentials`.
     pub virtual_account: Option<String>,
+    /// The directory of its tenant, by name, that it pushes for over SCIM with what `client_credentials` give it.
+    pub directory: Option<String>,
     /// Whether it gets access tokens for the admin API, with which administrators administer. Whoever signs in at it may be
     /// one of the platform's, so this is the deployment's to say.
     pub admin_api: bool,
@@ -158,6 +160,7 @@ impl Default for ClientSettings {
             access_token_lifetime: None,
             refresh_token_lifetime: None,
             virtual_account: None,
+            directory: None,
             admin_api: false,
         }
     }
@@ -209,6 +212,13 @@ impl Client {
     pub fn account(&self) -> Option<&str> {
         let may = self.may(GrantType::ClientCredentials) && !self.is_public();
         self.settings.virtual_account.as_deref().filter(|_| may)
+    }
+
+    /// The directory that it may push for. Whoever knows the id of a public client would be the directory.
+    #[must_use]
+    pub fn pushes_for(&self) -> Option<&str> {
+        let may = self.may(GrantType::ClientCredentials) && !self.is_public();
+        self.settings.directory.as_deref().filter(|_| may)
     }
 
     /// Whether answers may go to `uri`: whether it is registered now, and not only when a sign-in began.

@@ -16,6 +16,12 @@ pub fn admin_api(issuer: &str) -> String {
     format!("{issuer}/api/v1")
 }
 
+/// Where directories push, as a resource of its own: a token for it is one of a client of a directory, and opens nothing else.
+#[must_use]
+pub fn scim(issuer: &str) -> String {
+    format!("{issuer}/scim/v2")
+}
+
 /// The address of the metadata of `resource` (RFC 9728 §3.1); nothing when that is no web address.
 #[must_use]
 pub fn metadata_url(resource: &str) -> Option<String> {

@@ -10,6 +10,9 @@ pub struct Scopes(Vec<String>);
 /// The scopes every client may ask for unless its record names fewer or more.
 pub const STANDARD: [&str; 5] = ["openid", "email", "profile", "groups", "offline_access"];
 
+/// The scope of a token that pushes for a directory.
+pub const SCIM: &str = "scim";
+
 impl Scopes {
     /// Reads the words of `text`; duplicates count once. Words with characters outside RFC 6749's `scope-token` and
     /// more than 50 words give `None`.

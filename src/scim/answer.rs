@@ -58,11 +58,11 @@ pub async fn send_done(app: &App, caller: &Caller, status: StatusCode, mut body:
 /// The same of a list, which is paid for here by its size.
 ///
 /// # Errors
-/// 429, also for too much at once.
+/// 429 when other large ones of the tenant are not read.
 pub async fn send_list(app: &App, caller: &Caller, body: &Value, paid: i64) -> Result<Response, ScimError> {
     let text = body.to_string();
     let price = i64::try_from(text.len() / LARGE).unwrap_or(i64::MAX);
-    caller.pay(app, price.saturating_sub(paid).max(0), "reads too much")?;
+    caller.charge(app, price.saturating_sub(paid));
     dispatch(app, caller, StatusCode::OK, text, TIME).await
 }
 

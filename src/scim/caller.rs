@@ -1,7 +1,13 @@
 //! Which directory calls: by a token in the `Authorization` header and nowhere else. A token in the query would be in
-//! every log on the way (threats P1).
+//! every log on the way (threats P1). It is one of the directory, or an access token of a client that pushes for it.
 
-use std::{num::NonZeroU32, ops::Deref, time::Duration};
+use std::{
+    collections::HashSet,
+    num::NonZeroU32,
+    ops::Deref,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use axum::{
     extract::FromRequestParts,
@@ -14,8 +20,15 @@ use super::{error::ScimError, fault::Fault};
 use crate::{
     app::App,
     limit::turns::{Turn, Turns},
+    oauth::{protected_resource, scope},
     router::Address,
-    store::{self, audit::Actor, directories, directory_tokens},
+    store::{
+        audit::Actor,
+        clients,
+        directories::{self, Shown},
+        directory_tokens,
+    },
+    token::{Scope, issue::AccessClaims},
 };
 
 /// How long what is done one at a time waits for its turn.
@@ -33,6 +46,8 @@ pub struct Caller {
     known: directories::Caller,
     address: String,
     began: Began,
+    /// Whether it has been told what the request costs, and let go on.
+    has_paid: AtomicBool,
 }
 
 impl Deref for Caller {
@@ -47,17 +62,34 @@ impl Caller {
     /// How receipts and the audit log name it.
     #[must_use]
     pub fn actor(&self) -> Actor {
-        Actor::directory(&self.known.directory.name, &self.address)
+        match &self.known.shown {
+            Shown::Token { .. } => Actor::directory(&self.known.directory.name, &self.address),
+            Shown::Client(client) => Actor::client_of_directory(client, &self.known.directory.name, &self.address),
+        }
     }
 
-    /// Counts as many requests more in the directory's pace.
+    /// Counts as many requests more in the directory's pace. One that has been let in has its turn whatever it costs, and the next
+    /// ones wait until that is paid off ([`Pace`](crate::limit::pace::Pace)).
     ///
     /// # Errors
-    /// 429, and when they would not be too many.
+    /// 429 when others of the directory, that were let in with it, cost so much that it owes already; not of a request that has
+    /// paid before.
     pub fn pay(&self, app: &App, requests: i64, how: &str) -> Result<(), ScimError> {
-        let Some(requests) = NonZeroU32::new(u32::try_from(requests).unwrap_or(u32::MAX)) else { return Ok(()) };
-        let taken = app.limits.pushes.take_many(&self.directory.id, requests);
-        taken.map_err(|wait| self.too_fast(app, wait, how))
+        let Some(count) = count(requests) else { return Ok(()) };
+        if self.has_paid.load(Ordering::Relaxed) {
+            self.charge(app, requests);
+            return Ok(());
+        }
+        app.limits.pushes.owe(&self.directory.id, count).map_err(|wait| self.too_fast(app, wait, how))?;
+        self.has_paid.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Counts them of what is done already.
+    pub fn charge(&self, app: &App, requests: i64) {
+        if let Some(count) = count(requests) {
+            app.limits.pushes.add(&self.directory.id, count);
+        }
     }
 
     /// That the directory may have one more user or group.
@@ -109,6 +141,11 @@ impl Caller {
     }
 }
 
+/// As many as can be counted, if there are any.
+fn count(requests: i64) -> Option<NonZeroU32> {
+    NonZeroU32::new(u32::try_from(requests.max(0)).unwrap_or(u32::MAX))
+}
+
 /// When a request began.
 #[derive(Clone, Copy, Debug)]
 struct Began(Instant);
@@ -135,10 +172,12 @@ impl FromRequestParts<App> for Caller {
         };
         let refused = match recognise(app, &parts.headers).await? {
             Ok(known) => {
-                let caller = Self { known, address, began };
+                let caller = Self { known, address, began, has_paid: AtomicBool::new(false) };
                 let taken = app.limits.pushes.take(&caller.directory.id);
                 taken.map_err(|wait| caller.too_fast(app, wait, "pushes too fast"))?;
-                store::directory_tokens::touch(&app.db, &caller.token_id, app.clock.now(), caller.last_used_at).await?;
+                if let Shown::Token { id, last_used_at, .. } = &caller.shown {
+                    directory_tokens::touch(&app.db, id, app.clock.now(), *last_used_at).await?;
+                }
                 return Ok(caller);
             }
             Err(why) => why,
@@ -156,13 +195,47 @@ impl FromRequestParts<App> for Caller {
 async fn recognise(app: &App, headers: &HeaderMap) -> Result<Result<directories::Caller, &'static str>, ScimError> {
     let Some(token) = bearer(headers) else { return Ok(Err("no bearer token")) };
     let fingerprint = directory_tokens::fingerprint(&app.sealer, token);
-    let Some(caller) = directories::by_token(&app.db, &fingerprint).await? else {
-        return Ok(Err("the token is no directory's"));
+    let known = match directories::by_token(&app.db, &fingerprint).await? {
+        Some(caller) => Ok(caller),
+        None => of_client(app, token).await?,
+    };
+    let caller = match known {
+        Ok(caller) => caller,
+        Err(why) => return Ok(Err(why)),
     };
     Ok(match caller.refusal(app.clock.now()) {
         Some(why) => Err(why),
         None => Ok(caller),
     })
+}
+
+/// The directory of a client's access token: one that is for this address alone and acts as nobody, of a client that may push for
+/// that directory now.
+async fn of_client(app: &App, token: &str) -> Result<Result<directories::Caller, &'static str>, ScimError> {
+    let (audience, nobody) = ([protected_resource::scim(app.issuer())], HashSet::new());
+    let scope = Scope { tenant: None, sources: Some(&nobody), audience: &audience };
+    let Ok(accepted) = app.validator.validate(token, &scope, app.clock.now()).await else {
+        return Ok(Err("the token is no directory's"));
+    };
+    let Ok(claims) = accepted.claims.read::<AccessClaims>() else { return Ok(Err("the token is no access token")) };
+    if accepted.source.is_some() || !is_to_push(&claims, &audience) {
+        return Ok(Err("the token is not one to push with"));
+    }
+    let Some(client) = clients::find(&app.db, &claims.client_id).await? else { return Ok(Err("the token's client is gone")) };
+    if !client.enabled {
+        return Ok(Err("the token's client is disabled"));
+    }
+    let caller = directories::for_client(&app.db, &claims.sub, &client.tenant_id, &client.id).await?;
+    Ok(match caller {
+        Some(caller) if client.pushes_for() == Some(caller.directory.name.as_str()) => Ok(caller),
+        _ => Err("the token's client does not push for its directory"),
+    })
+}
+
+/// Whether a token was made to push with and for nothing else: no user's, no principal's, and for nobody but us here.
+fn is_to_push(claims: &AccessClaims, audience: &[String]) -> bool {
+    let is_nobodys = claims.fam.is_none() && claims.acts_as.is_empty() && claims.origin.is_none();
+    is_nobodys && claims.scope == scope::SCIM && claims.aud.names() == audience
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

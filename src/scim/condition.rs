@@ -65,7 +65,12 @@ pub fn sort_by(name: &str, kind: &'static ResourceType) -> Result<SortBy, Fault>
     match found {
         Some(Column::Text(column)) => Ok(SortBy::Text(column)),
         Some(Column::Time(column)) => Ok(SortBy::Time(column)),
-        _ => Err(Fault::invalid_value(format!("{}s cannot be sorted by {name:?}", kind.name))),
+        _ => Err(Fault::invalid_value(format!(
+            "{}s cannot be sorted by {:?}; by id, externalId, displayName, {}meta.created and meta.lastModified they can",
+            kind.name,
+            name.chars().take(80).collect::<String>(),
+            if kind.name == "User" { "userName, name.givenName, name.familyName, " } else { "" },
+        ))),
     }
 }
 

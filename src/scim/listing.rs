@@ -84,6 +84,8 @@ async fn answer(app: &App, caller: &Caller, kind: &'static ResourceType, query: 
     let found = verb::list(app, caller, kind, &search, &projection).await;
     let (listed, paid) = found.map_err(|e| if e.too_long { too_many(kind, query).into() } else { e })?;
     drop(turn);
+    // Of those before the page as many as there are: whoever asks behind the end has not had them counted off.
+    caller.charge(app, page.offset.min(listed.total) / SKIPPED);
     answer::send_list(app, caller, &answer_of(query, listed.total, listed.rows), paid).await
 }
 
@@ -133,9 +135,9 @@ async fn afford(
     if looks > MOST {
         return Err(too_many(kind, query).into());
     }
-    let requests = looks / AT_ONCE + search.page.offset / SKIPPED;
+    let requests = looks / AT_ONCE;
     caller.pay(app, requests, "searches too much")?;
-    match requests {
+    match requests + search.page.offset / SKIPPED {
         0 => Ok(None),
         _ => caller.turn(app, &app.limits.searches, "searches side by side").await.map(Some),
     }

@@ -34,11 +34,13 @@ use std::time::Duration;
 
 use axum::{
     Router,
+    extract::{Request, State},
     http::StatusCode,
     middleware,
-    response::IntoResponse as _,
+    response::{IntoResponse as _, Response},
     routing::{any, get, post},
 };
+use tower::ServiceExt as _;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
 use crate::app::App;
@@ -62,8 +64,9 @@ pub fn routes() -> Router<App> {
         .route("/ResourceTypes", get(discovery::resource_types))
         .route("/ResourceTypes/{name}", get(discovery::resource_type))
         .route("/Schemas", get(discovery::schemas))
-        .route("/Schemas/{id}", get(discovery::schema))
-        .fallback(nothing);
+        .route("/Schemas/{id}", get(discovery::schema));
+    let again = inner.clone();
+    let inner = inner.fallback(|State(app): State<App>, request: Request| once_more(again, app, request));
     // The two that a nested router leaves to others.
     let outer = Router::new().route(BASE, any(nothing)).route(&format!("{BASE}/"), any(nothing));
     outer
@@ -85,6 +88,16 @@ fn resources<K: Kind>() -> Router<App> {
         .route(&format!("{all}/"), list)
         .route(&format!("{all}/.search"), post(listing::search::<K>))
         .route(&one, verbs)
+}
+
+/// Of a source whose base URL was entered with a slash at its end, every address has two, and means the one below. Nesting takes the
+/// first of them away with the base, once it has found that nothing is there: so it is asked again. Anything else is nowhere twice.
+async fn once_more(routes: Router<App>, app: App, request: Request) -> Response {
+    let routes: Router = routes.with_state(app);
+    match routes.oneshot(request).await {
+        Ok(answer) => answer,
+        Err(never) => match never {},
+    }
 }
 
 async fn nothing() -> StatusCode {

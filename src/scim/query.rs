@@ -74,6 +74,8 @@ impl Query {
         let number = || value.trim().parse::<i64>().map_err(|_| Fault::invalid_value(format!("{name} is not a number")));
         let list = || Some(value.to_owned()).filter(|list| !list.trim().is_empty());
         match name.to_ascii_lowercase().as_str() {
+            // A form that has the field and nothing in it.
+            "sortorder" | "startindex" | "count" if value.trim().is_empty() => {}
             // Databases do not agree on what a NUL is.
             "filter" if value.contains('\0') => return Err(Fault::invalid_filter("a filter must not hold NUL")),
             "filter" => self.filter = Some(value.to_owned()),
@@ -140,9 +142,10 @@ mod tests {
         assert_eq!(asked("startIndex=0&count=0"), Ok((1, 0)));
         assert_eq!(asked("startIndex=-5&count=-1"), Ok((1, 0)));
         assert_eq!(asked("count=100000"), Ok((1, 200)));
-        for bad in ["count=ten", "count=", "startIndex=1.5", "startIndex=99999999999999999999", "sortOrder=up"] {
+        for bad in ["count=ten", "startIndex=1.5", "startIndex=99999999999999999999", "sortOrder=up"] {
             assert_eq!(asked(bad), Err(Some("invalidValue")), "{bad}");
         }
+        assert_eq!(asked("startIndex=&count=&sortOrder=+&sortBy="), asked(""), "empty is absent");
         assert_eq!(asked("filter=a%00"), Err(Some("invalidFilter")));
     }
 }

@@ -144,7 +144,23 @@ pub async fn counts(on: impl Into<On<'_>>, id: &str) -> Result<(i64, i64)> {
     Ok(on.into().optional::<(i64, i64)>(sql, params![id]).await?.unwrap_or_default())
 }
 
-/// Who pushes: a directory, by a token of it.
+/// What a directory's caller has shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A token of the directory.
+    Token {
+        /// Its row id.
+        id: String,
+        /// When it ends.
+        expires_at: Option<i64>,
+        /// When it was last seen to be used.
+        last_used_at: Option<i64>,
+    },
+    /// An access token of the client of this id.
+    Client(String),
+}
+
+/// Who pushes: a directory, by a token of it or by a client of ours.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The directory.
@@ -155,20 +171,17 @@ pub struct Caller {
     pub tenant_enabled: bool,
     /// How the tenant's users come to be.
     pub provisioning: Provisioning,
-    /// The token's row id.
-    pub token_id: String,
-    /// When the token ends.
-    pub expires_at: Option<i64>,
-    /// When it was last seen to be used.
-    pub last_used_at: Option<i64>,
+    /// By what it is known.
+    pub shown: Shown,
 }
 
 impl Caller {
     /// Why it may not push at `now`.
     #[must_use]
     pub fn refusal(&self, now: i64) -> Option<&'static str> {
+        let ended = matches!(self.shown, Shown::Token { expires_at: Some(end), .. } if end <= now);
         match self {
-            _ if self.expires_at.is_some_and(|end| end <= now) => Some("the directory token has ended"),
+            _ if ended => Some("the directory token has ended"),
             _ if !self.directory.enabled => Some("the directory is disabled"),
             _ if !self.tenant_enabled => Some("the tenant is disabled"),
             _ => None,
@@ -177,12 +190,30 @@ impl Caller {
 }
 
 #[derive(sqlx::FromRow)]
-struct CallerRow {
+struct OwnerRow {
     #[sqlx(flatten)]
     directory: Stored,
     tenant_name: String,
     tenant_enabled: bool,
     provisioning: String,
+}
+
+impl OwnerRow {
+    fn caller(self, shown: Shown) -> Result<Caller> {
+        Ok(Caller {
+            directory: self.directory.try_into()?,
+            tenant: self.tenant_name,
+            tenant_enabled: self.tenant_enabled,
+            provisioning: tenants::provisioning(self.provisioning)?,
+            shown,
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct CallerRow {
+    #[sqlx(flatten)]
+    owner: OwnerRow,
     token_id: String,
     expires_at: Option<i64>,
     last_used_at: Option<i64>,
@@ -201,15 +232,20 @@ pub async fn by_token(on: impl Into<On<'_>>, fingerprint: &str) -> Result<Option
                WHERE k.fingerprint = $1";
     let row = on.into().optional::<CallerRow>(sql, params![fingerprint]).await?;
     row.map(|row| {
-        Ok(Caller {
-            directory: row.directory.try_into()?,
-            tenant: row.tenant_name,
-            tenant_enabled: row.tenant_enabled,
-            provisioning: tenants::provisioning(row.provisioning)?,
-            token_id: row.token_id,
-            expires_at: row.expires_at,
-            last_used_at: row.last_used_at,
-        })
+        let shown = Shown::Token { id: row.token_id, expires_at: row.expires_at, last_used_at: row.last_used_at };
+        row.owner.caller(shown)
     })
     .transpose()
+}
+
+/// The directory of this id, of this tenant (by row id), for a client of that tenant. Whether the client is one of the directory is
+/// for the caller to look up; whether the directory may push is [`Caller::refusal`]'s word.
+///
+/// # Errors
+/// As [`find`].
+pub async fn for_client(on: impl Into<On<'_>>, id: &str, tenant_id: &str, client_id: &str) -> Result<Option<Caller>> {
+    let sql = "SELECT d.*, t.name AS tenant_name, t.enabled AS tenant_enabled, t.provisioning \
+               FROM directories d JOIN tenants t ON t.id = d.tenant_id WHERE d.id = $1 AND d.tenant_id = $2";
+    let row = on.into().optional::<OwnerRow>(sql, params![id, tenant_id]).await?;
+    row.map(|row| row.caller(Shown::Client(client_id.to_owned()))).transpose()
 }

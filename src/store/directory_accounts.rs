@@ -4,14 +4,21 @@
 use super::{db::Result, on::On};
 use crate::params;
 
+/// [`of_subject`]'s question. Asked inside the transaction that writes a record, of a connection with any number of people: a test
+/// asks the databases how they go about it, as of the two others like it.
+pub const OF_SUBJECT: &str = "SELECT DISTINCT user_id FROM identities WHERE connection_id = $1 AND subject = $2 LIMIT 2";
+
+/// [`is_anothers`]' question.
+pub const IS_ANOTHERS: &str =
+    "SELECT user_id FROM identities WHERE connection_id = $1 AND subject = $2 AND user_id <> $3 LIMIT 1";
+
 /// The user who has signed in over a connection as `subject`. Of two (one connection may have several issuers) it is
 /// neither; one under two issuers is one.
 ///
 /// # Errors
 /// What the database says.
 pub async fn of_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &str) -> Result<Option<String>> {
-    let sql = "SELECT DISTINCT user_id FROM identities WHERE connection_id = $1 AND subject = $2 LIMIT 2";
-    let rows = on.into().all::<(String,)>(sql, params![connection_id, subject]).await?;
+    let rows = on.into().all::<(String,)>(OF_SUBJECT, params![connection_id, subject]).await?;
     Ok(<[(String,); 1]>::try_from(rows).ok().map(|[(id,)]| id))
 }
 
@@ -20,8 +27,7 @@ pub async fn of_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &st
 /// # Errors
 /// What the database says.
 pub async fn is_anothers(on: impl Into<On<'_>>, connection_id: &str, subject: &str, user_id: &str) -> Result<bool> {
-    let sql = "SELECT user_id FROM identities WHERE connection_id = $1 AND subject = $2 AND user_id <> $3 LIMIT 1";
-    Ok(on.into().optional::<(String,)>(sql, params![connection_id, subject, user_id]).await?.is_some())
+    Ok(on.into().optional::<(String,)>(IS_ANOTHERS, params![connection_id, subject, user_id]).await?.is_some())
 }
 
 /// Whether a record of the directory stands for the user.

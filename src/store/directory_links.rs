@@ -13,6 +13,28 @@ use crate::{
     },
 };
 
+/// [`by_subject`]'s question.
+pub const BY_SUBJECT: &str = "SELECT r.id, r.active,
+           COALESCE(r.pinned = r.external_id OR NOT u.active AND u.shut_by = 'operator', FALSE)
+             OR (r.made_user AND NOT COALESCE(u.admin OR u.platform OR u.declared, FALSE) AND u.password_hash IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id)
+                 AND (COALESCE(r.made_as = r.external_id, FALSE)
+                      OR NOT EXISTS (SELECT 1 FROM team_members m WHERE m.user_id = u.id)
+                        AND NOT EXISTS (SELECT 1 FROM collaborators c WHERE c.user_id = u.id)
+                        AND NOT EXISTS (SELECT 1 FROM invites v WHERE v.accepted_by = u.id))) AS leads,
+           u.id AS user_id, u.email, u.active AS user_active, u.email_proven,
+           EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.connection_id = $1) AS has_identity_here
+    FROM directories d
+    JOIN directory_users r ON r.directory_id = d.id AND r.external_id = $2
+    LEFT JOIN users u ON u.id = r.user_id
+    WHERE d.connection_id = $1 AND d.enabled
+      AND (r.active
+           OR NOT COALESCE(u.platform, FALSE)
+             AND NOT EXISTS (SELECT 1 FROM identities i JOIN users o ON o.id = i.user_id
+                             WHERE i.connection_id = $1 AND i.subject = $2
+                               AND (o.platform OR o.admin AND r.user_id IS NULL)))
+    LIMIT 2";
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: String,
@@ -62,31 +84,7 @@ pub async fn be_alone(tx: &mut Tx, connection_id: &str, subject: &str) -> Result
 /// What the database says.
 pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &str) -> Result<Option<Record>> {
     let mut on = on.into();
-    let mut rows: Vec<Row> = on
-        .all(
-            "SELECT r.id, r.active,
-                    COALESCE(r.pinned = r.external_id OR NOT u.active AND u.shut_by = 'operator', FALSE)
-                      OR (r.made_user AND NOT COALESCE(u.admin OR u.platform OR u.declared, FALSE) AND u.password_hash IS NULL
-                          AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id)
-                          AND (COALESCE(r.made_as = r.external_id, FALSE)
-                               OR NOT EXISTS (SELECT 1 FROM team_members m WHERE m.user_id = u.id)
-                                 AND NOT EXISTS (SELECT 1 FROM collaborators c WHERE c.user_id = u.id)
-                                 AND NOT EXISTS (SELECT 1 FROM invites v WHERE v.accepted_by = u.id))) AS leads,
-                    u.id AS user_id, u.email, u.active AS user_active, u.email_proven,
-                    EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.connection_id = $1) AS has_identity_here
-             FROM directories d
-             JOIN directory_users r ON r.directory_id = d.id AND r.external_id = $2
-             LEFT JOIN users u ON u.id = r.user_id
-             WHERE d.connection_id = $1 AND d.enabled
-               AND (r.active
-                    OR NOT COALESCE(u.platform, FALSE)
-                      AND NOT EXISTS (SELECT 1 FROM identities i JOIN users o ON o.id = i.user_id
-                                      WHERE i.connection_id = $1 AND i.subject = $2
-                                        AND (o.platform OR o.admin AND r.user_id IS NULL)))
-             LIMIT 2",
-            params![connection_id, subject],
-        )
-        .await?;
+    let mut rows: Vec<Row> = on.all(BY_SUBJECT, params![connection_id, subject]).await?;
     match (rows.pop(), rows.pop()) {
         (Some(only), None) => only.read().map(Some),
         _ => left_records::by_subject(on, connection_id, subject).await,

@@ -75,7 +75,7 @@ pub struct PrincipalSpec<'a> {
     pub audience: &'a [String],
     /// What was granted, separated by spaces.
     pub scope: &'a str,
-    /// Whom it acts as, the best first; never empty.
+    /// Whom it acts as, the best first; nobody if it pushes for a directory.
     pub acts_as: &'a [Actor],
     /// The token that it is exchanged for.
     pub origin: Option<&'a Origin>,

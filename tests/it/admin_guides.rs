@@ -197,6 +197,12 @@ async fn a_directory_is_guided_by_its_connections_provider(backend: Backend) {
     let form = ada.get(&desk.at("/admin/acme/directories/new?connection=okta")).await;
     assert!(form.body.contains("<option value=\"okta\" selected>"), "{}", form.body);
     assert!(ada.get(&desk.at("/admin/acme/directories/people")).await.body.contains("At the directory"));
+    desk.apply(&STATE.replace("preset: okta", "preset: onelogin")).await;
+    let page = ada.get(&desk.at("/admin/acme/directories/people")).await.body.replace("&#34;", "\"");
+    assert!(
+        page.contains(&format!("<code class=\"copy\">{}</code>", include_str!("../../src/admin/pages/guide/onelogin.json"))),
+        "{page}"
+    );
 }
 
 async fn a_connections_row_unfolds_to_what_is_copied(backend: Backend) {

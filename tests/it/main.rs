@@ -68,6 +68,7 @@ mod list_filters;
 mod lists;
 mod logout;
 mod losses;
+mod made_anew;
 mod mail;
 mod matrix;
 mod mix_up;

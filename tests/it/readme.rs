@@ -74,6 +74,17 @@ fn settings_of(env: &[(&str, &str)]) -> Settings {
     Settings::parse("README.md", "", &env).unwrap_or_else(|p| panic!("{p:?}"))
 }
 
+/// What OneLogin renders stands in the guide (`admin_guides`) and here, and is JSON.
+#[test]
+fn the_template_for_onelogin() {
+    let shown = fs::read_to_string(root("src/admin/pages/guide/onelogin.json")).unwrap();
+    assert_eq!(example("onelogin"), shown);
+    let body: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(body["userName"], "{$parameters.scimusername}");
+    let kept = gatehouse::scim::schema::canonical_user(&body).expect("a user");
+    assert_eq!((&kept["externalId"], kept["emails"][0]["primary"].as_bool()), (&body["externalId"], Some(true)));
+}
+
 #[test]
 fn every_setting_is_in_the_table_with_its_default() {
     let rows = table("settings");
@@ -125,7 +136,7 @@ async fn the_declarative_examples_apply() {
     );
     let env = |name: &str| match name {
         "OKTA_SECRET" | "ADA_PASSWORD" | "WEB_SECRET" | "OKTA_WEB_SECRET" | "OPAQUE_SECRET" | "NIGHTLY_SECRET"
-        | "GRAFANA_SECRET" => Some("a secret".to_owned()),
+        | "GRAFANA_SECRET" | "PING_SECRET" => Some("a secret".to_owned()),
         "OKTA_SCIM_TOKEN" | "CI_TOKEN" => Some("0123456789abcdef0123456789abcdef".to_owned()),
         "GOOGLE_METADATA" => Some(metadata.clone()),
         "PARTNER_CERTIFICATE" => Some(certificate.pem()),

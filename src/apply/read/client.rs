@@ -61,6 +61,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ClientFile> {
         access_token_lifetime: lifetime(&mut f, "access_token_lifetime"),
         refresh_token_lifetime: lifetime(&mut f, "refresh_token_lifetime"),
         virtual_account: f.value("virtual_account"),
+        directory: f.value("directory"),
         admin_api: f.bool("admin_api").unwrap_or_default(),
         auth: authentication(context, node.at, method, has_secret, has_keys),
         jwks,
@@ -103,13 +104,17 @@ fn authentication(context: &Context<'_>, at: At, method: Option<ClientAuth>, sec
     })
 }
 
-/// Who has only to name itself would act as the account (RFC 6749 §4.4: confidential clients only).
+/// Who has only to name itself would act as the account, or push for the directory (RFC 6749 §4.4: confidential clients only).
 fn client_credentials(context: &Context<'_>, at: At, settings: &ClientSettings) {
     let granted = settings.grant_types.contains(&GrantType::ClientCredentials);
-    let wrong = match (granted, &settings.virtual_account) {
-        (true, None) => "the grant client_credentials needs virtual_account: the name of the one that the client acts as",
-        (false, Some(_)) => "virtual_account needs client_credentials in grant_types",
-        (true, Some(_)) if settings.auth == ClientAuth::None => "the grant client_credentials needs a secret, jwks or jwks_uri",
+    let wrong = match (granted, &settings.virtual_account, &settings.directory) {
+        (_, Some(_), Some(_)) => "a client has a virtual_account or a directory; make another one for the other",
+        (true, None, None) => {
+            "the grant client_credentials needs virtual_account, the name of the one that the client acts as, or directory"
+        }
+        (false, Some(_), None) => "virtual_account needs client_credentials in grant_types",
+        (false, None, Some(_)) => "directory needs client_credentials in grant_types",
+        (true, ..) if settings.auth == ClientAuth::None => "the grant client_credentials needs a secret, jwks or jwks_uri",
         _ => return,
     };
     context.problem(at, wrong);

@@ -6,7 +6,7 @@ use crate::scim::{
     document::{self, NAMES},
     fault::Fault,
     filter::{Filter, Literal, Operator},
-    patch::{Operation, Path, Verb, at_operation},
+    patch::{Operation, Path, Verb, at_operation, custom},
     schema::{
         Attribute, GROUP, Place, canonical_group,
         members::{self, checked},
@@ -75,7 +75,7 @@ pub fn apply_set(resource: &mut Map<String, Value>, changes: &[GroupChange]) -> 
     let mut spellings = Spellings::of(&GROUP, resource);
     for change in changes {
         if let GroupChange::Set(name, value) = change {
-            spellings.keep(&mut draft, None, name, value);
+            custom::keep(&mut draft, &mut spellings, name, value);
         }
     }
     *resource = canonical_group(&Value::Object(draft))?.resource;
@@ -159,8 +159,12 @@ fn change_members(verb: Verb, path: &Path, value: Option<&Value>) -> Result<Opti
             _ => Err(Fault::invalid_path("members are added and replaced without a filter")),
         };
     }
-    if path.attribute.sub.is_some() {
-        return Err(Fault::invalid_path("members are added, removed and replaced as a whole"));
+    let named = value.is_some_and(|value| !value.is_null());
+    match &path.attribute.sub {
+        // `Add members.value "u-17"`: all that there is of a member.
+        Some(sub) if sub.eq_ignore_ascii_case("value") && named && verb != Verb::Replace => {}
+        Some(_) => return Err(Fault::invalid_path("members are added, removed and replaced as a whole")),
+        None => {}
     }
     let unassigned = value.is_none_or(Value::is_null);
     Ok(Some(match verb {

@@ -2,8 +2,9 @@
 //!
 //! A body goes through `parse` into operations. Those of a User are applied to its canonical form, all or none
 //! (`user`, and `list` for attributes with several values); those of a Group become changes (`group`), so that nobody
-//! has to read its members.
+//! has to read its members. What the schemas do not know is kept by `custom`.
 
+mod custom;
 mod group;
 mod list;
 mod path;

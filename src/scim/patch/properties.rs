@@ -10,6 +10,12 @@ use crate::scim::schema::{canonical_group, canonical_user};
 
 const URN: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// As Microsoft has customers make up their own, as Entra would for somebody else's, and one that looks like an alias of ours.
+const CUSTOM: [&str; 3] = [
+    "urn:ietf:params:scim:schemas:extension:CustomExtensionName:2.0:User",
+    "urn:corp:scim:2.0:Badge",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:Person",
+];
 
 /// A change as a person would put it, which has one meaning for PUT and many forms for PATCH.
 #[derive(Clone, Debug)]
@@ -17,6 +23,8 @@ enum Edit {
     Set(&'static str, Value),
     SetName(&'static str, Value),
     SetEnterprise(&'static str, Value),
+    SetCustom(&'static str, &'static str, Value),
+    ClearCustom(&'static str, &'static str),
     Clear(&'static str),
     AddEmail(Value),
     RemoveEmail(&'static str),
@@ -66,6 +74,10 @@ fn edit() -> impl Strategy<Value = Edit> {
         (proptest::sample::select(vec!["givenName", "familyName"]), text()).prop_map(|(name, value)| Edit::SetName(name, value)),
         (proptest::sample::select(vec!["department", "badge"]), text())
             .prop_map(|(name, value)| Edit::SetEnterprise(name, value)),
+        (proptest::sample::select(CUSTOM.to_vec()), proptest::sample::select(vec!["tag", "level"]), text())
+            .prop_map(|(urn, name, value)| Edit::SetCustom(urn, name, value)),
+        (proptest::sample::select(CUSTOM.to_vec()), proptest::sample::select(vec!["tag", "level"]))
+            .prop_map(|(urn, name)| Edit::ClearCustom(urn, name)),
         clearable.prop_map(Edit::Clear),
         email().prop_map(Edit::AddEmail),
         address.clone().prop_map(Edit::RemoveEmail),
@@ -77,7 +89,7 @@ fn edit() -> impl Strategy<Value = Edit> {
 
 fn user() -> impl Strategy<Value = Value> {
     (emails(), vec(edit(), 0..4)).prop_map(|(emails, edits)| {
-        let mut user = json!({"userName": "kim", "active": true, "emails": emails});
+        let mut user = json!({"userName": "kim", "active": true, "emails": emails, "schemas": [CORE, CUSTOM[1], CUSTOM[2]]});
         edits.iter().for_each(|edit| user = put(user.clone(), edit));
         user
     })
@@ -89,6 +101,14 @@ fn put(mut user: Value, edit: &Edit) -> Value {
         Edit::Set(name, value) => user[name] = value,
         Edit::SetName(name, value) => user["name"][name] = value,
         Edit::SetEnterprise(name, value) => user[URN][name] = value,
+        Edit::SetCustom(urn, name, value) => user[urn][name] = value,
+        Edit::ClearCustom(urn, name) => {
+            let fields = user[urn].as_object_mut();
+            let left = fields.is_some_and(|fields| fields.remove(name).is_none() || !fields.is_empty());
+            if !left {
+                user[urn] = Value::Null;
+            }
+        }
         Edit::Clear(name) => user[name] = Value::Null,
         Edit::SetEmails(emails) => user["emails"] = emails.into(),
         Edit::AddEmail(email) => {
@@ -150,6 +170,14 @@ fn operation(edit: &Edit, form: usize) -> Value {
         Edit::SetName(name, value) => write(place(CORE, &format!("name.{name}"), false), scalar(value)),
         Edit::SetEnterprise(name, value) if form.is_multiple_of(2) => json!({"op": set, "value": {URN: {*name: value}}}),
         Edit::SetEnterprise(name, value) => json!({"op": set, "path": format!("{URN}:{name}"), "value": value}),
+        Edit::SetCustom(urn, name, value) if form.is_multiple_of(2) => {
+            json!({"op": set, "path": format!("{urn}:{name}"), "value": value})
+        }
+        Edit::SetCustom(urn, name, value) => json!({"op": set, "value": {format!("{urn}:{name}"): value}}),
+        Edit::ClearCustom(urn, name) if form.is_multiple_of(2) => {
+            json!({"op": "replace", "path": format!("{urn}:{name}"), "value": null})
+        }
+        Edit::ClearCustom(urn, name) => json!({"op": remove, "path": format!("{}:{name}", urn.to_uppercase())}),
         Edit::Clear(name) if form.is_multiple_of(2) => json!({"op": "replace", "path": name, "value": null}),
         Edit::Clear(name) => json!({"op": remove, "path": name}),
         Edit::AddEmail(email) if form.is_multiple_of(2) => json!({"op": "Add", "path": "EMAILS", "value": [email]}),

@@ -290,6 +290,11 @@ fn groups() {
             vec![GroupChange::Remove(ids(&["u-17"]))],
         ),
         (json!([{"op": "remove", "path": "members[value eq \"u-17\"]"}]), vec![GroupChange::Remove(ids(&["u-17"]))]),
+        (json!([{"op": "Add", "path": "members.value", "value": "u-17"}]), vec![GroupChange::Add(ids(&["u-17"]))]),
+        (
+            json!([{"op": "remove", "path": "members.value", "value": ["u-17", "u-3"]}]),
+            vec![GroupChange::Remove(ids(&["u-17", "u-3"]))],
+        ),
         (
             json!([{"op": "remove", "path": "members[value eq \"u-1\" or value eq \"u-2\"]"}]),
             vec![GroupChange::Remove(ids(&["u-1", "u-2"]))],
@@ -341,4 +346,55 @@ fn a_group_is_set() {
         Value::Object(resource),
         json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "B", "colour": "red"})
     );
+}
+
+/// What a customer has made up in Entra: changed where it is, and not beside it.
+#[test]
+fn attributes_of_a_customers_own_schema() {
+    const CUSTOM: &str = "urn:ietf:params:scim:schemas:extension:CustomExtensionName:2.0:User";
+    const OTHER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:Person";
+    let path = |attribute: &str| format!("{CUSTOM}:{attribute}");
+    let patched = |custom: Value, operations: Value| {
+        let mut user = json!({"userName": "kim", "schemas": [OTHER]});
+        if !custom.is_null() {
+            user[CUSTOM] = custom;
+        }
+        let mut user = crate::scim::schema::canonical_user(&user).expect("a user");
+        apply_user(&mut user, &parse(&json!({"Operations": operations})).expect("operations")).expect("a user");
+        assert!(user.keys().all(|key| !key.ends_with(":tag")), "{user:?}");
+        Value::Object(user)
+    };
+    let lower = path("TAG").to_lowercase();
+    for (before, operation, after) in [
+        (json!({"tag": "a", "b": 1}), json!({"op": "Replace", "path": path("tag"), "value": "x"}), json!({"tag": "x", "b": 1})),
+        (json!({"Tag": "a"}), json!({"op": "add", "path": lower, "value": "x"}), json!({"Tag": "x"})),
+        (json!({"tag": "a"}), json!({"op": "add", "path": path("new"), "value": 7}), json!({"tag": "a", "new": 7})),
+        (json!({"tag": "a", "b": 1}), json!({"op": "Remove", "path": path("TAG")}), json!({"b": 1})),
+        (json!({"tag": "a"}), json!({"op": "Remove", "path": path("tag")}), Value::Null),
+        (json!({"tag": "a"}), json!({"op": "replace", "value": {path("tag"): "x"}}), json!({"tag": "x"})),
+        (json!({"tag": "a", "b": 1}), json!({"op": "add", "value": {CUSTOM: {"TAG": "x"}}}), json!({"tag": "x", "b": 1})),
+        (json!({"tag": "a", "b": 1}), json!({"op": "replace", "path": CUSTOM, "value": {"tag": null}}), json!({"b": 1})),
+        (json!({"a": {"b": 1}}), json!({"op": "add", "path": path("a.c"), "value": 2}), json!({"a": {"b": 1, "c": 2}})),
+        (json!({"a": 1}), json!({"op": "remove", "path": path("a.c")}), json!({"a": 1})),
+        (Value::Null, json!({"op": "Add", "path": path("tag"), "value": "x"}), json!({"tag": "x"})),
+        (Value::Null, json!({"op": "Remove", "path": path("tag")}), Value::Null),
+    ] {
+        assert_eq!(patched(before, json!([operation])).get(CUSTOM).unwrap_or(&Value::Null), &after, "{operation}");
+    }
+    // Of a schema that the resource names, and that begins like another spelling of ours.
+    let operation = json!({"op": "add", "path": format!("{OTHER}:tag"), "value": "x"});
+    assert_eq!(patched(Value::Null, json!([operation]))[OTHER], json!({"tag": "x"}));
+    // Of one that nobody knows it stays what it was, and is changed as that.
+    let flat = json!([
+        {"op": "add", "path": "urn:corp:x:y", "value": 1},
+        {"op": "add", "path": "urn:corp:x:Y", "value": 2},
+    ]);
+    assert_eq!(patched(Value::Null, flat)["urn:corp:x:y"], json!(2));
+
+    let group_with = json!({"displayName": "A", CUSTOM: {"tag": "a", "b": 1}});
+    let mut resource = crate::scim::schema::canonical_group(&group_with).expect("a group").resource;
+    let changes = group(json!([{"op": "replace", "path": path("tag"), "value": "x"}])).expect("changes");
+    apply_set(&mut resource, &changes).expect("a group");
+    assert_eq!(resource[CUSTOM], json!({"tag": "x", "b": 1}));
+    assert!(!resource.contains_key(&path("tag")));
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::scim::{
     fault::Fault,
     filter::AttrPath,
-    patch::{Operation, Path, Verb, at_operation, list, too_many},
+    patch::{Operation, Path, Verb, at_operation, custom, list, too_many},
     schema::{
         Attribute, Kind, Place, Schema, USER, canonical_user,
         reading::{within, within_extension},
@@ -54,7 +54,7 @@ impl Draft {
         for (key, value) in fields {
             match Path::of_key(key, schema.map(|schema| schema.id))? {
                 Some(path) => self.change(verb, &path, Some(value))?,
-                None => self.spellings.keep(&mut self.resource, None, key, value),
+                None => custom::keep(&mut self.resource, &mut self.spellings, key, value),
             }
         }
         Ok(())
@@ -90,7 +90,11 @@ impl Draft {
                     return given.map_or(Ok(()), |value| self.change_each(verb, value, Some(USER.schema)));
                 }
                 let name = AttrPath { schema, ..path.attribute.clone() }.to_string();
-                self.spellings.keep(&mut self.resource, extension, &name, given.unwrap_or(&Value::Null));
+                let value = given.unwrap_or(&Value::Null);
+                match extension {
+                    Some(_) => self.spellings.keep(&mut self.resource, extension, &name, value),
+                    None => custom::keep(&mut self.resource, &mut self.spellings, &name, value),
+                }
                 Ok(())
             }
         }

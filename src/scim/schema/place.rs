@@ -79,16 +79,27 @@ impl ResourceType {
     }
 }
 
-/// The known schema that `text` begins with, by its right name, and what follows after a colon (or nothing).
+/// The known schema that `text` begins with, by its right name, and what follows after a colon (or nothing). Another spelling of
+/// the name counts where one of the schema's attributes follows: else it is the beginning of a longer URN, which is somebody's own.
 #[must_use]
 pub fn split_urn(text: &str) -> Option<(&'static str, &str)> {
     let schemas = [USER.schema, GROUP.schema].into_iter().chain(USER.extensions.iter().copied());
-    let mut names = schemas.flat_map(|schema| [&schema.id].into_iter().chain(schema.aliases).map(move |name| (schema.id, *name)));
-    names.find_map(|(id, name)| {
+    let mut names = schemas.flat_map(|schema| [&schema.id].into_iter().chain(schema.aliases).map(move |name| (schema, *name)));
+    names.find_map(|(schema, name)| {
         let (head, rest) = (text.get(..name.len())?, text.get(name.len()..)?);
         if !head.eq_ignore_ascii_case(name) {
             return None;
         }
-        if rest.is_empty() { Some((id, rest)) } else { Some((id, rest.strip_prefix(':')?)) }
+        if rest.is_empty() {
+            return Some((schema.id, rest));
+        }
+        let rest = rest.strip_prefix(':')?;
+        (name == schema.id || has(schema, rest)).then_some((schema.id, rest))
     })
+}
+
+/// Whether a path begins with an attribute of the schema.
+fn has(schema: &Schema, path: &str) -> bool {
+    let name = path.split(['.', '[', ' ']).next().unwrap_or_default();
+    schema.attribute(name).is_some() || COMMON.iter().any(|attribute| attribute.name.eq_ignore_ascii_case(name))
 }

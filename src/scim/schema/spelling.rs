@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::scim::schema::{ResourceType, Schema, reading::within_extension};
+use crate::scim::schema::{
+    ResourceType, Schema,
+    reading::{within, within_extension},
+};
 
 /// The spelling of each name of a resource under change, by its name in lower case: to look through all names for each that
 /// is set would take a minute for the thirty thousand that fit into a body.
@@ -33,13 +36,29 @@ impl Spellings {
         });
     }
 
+    /// How the resource itself spells a name that it has.
+    pub fn known(&self, name: &str) -> Option<&str> {
+        self.0.get(&None)?.get(&lower(name)).map(String::as_str)
+    }
+
+    /// Changes the object of that name and spelling in the resource, which is made if need be, and goes when nothing is in it.
+    pub fn within(&mut self, resource: &mut Map<String, Value>, name: &str, change: impl FnOnce(&mut Map<String, Value>)) {
+        within(resource, name, change);
+        let names = self.0.entry(None).or_default();
+        match resource.contains_key(name) {
+            true => names.insert(lower(name), name.to_owned()),
+            false => names.remove(&lower(name)),
+        };
+    }
+
     /// Of an extension that is gone.
     pub fn forget(&mut self, extension: &'static Schema) {
         self.0.remove(&Some(extension.id));
     }
 }
 
-fn lower(name: &str) -> String {
+/// A name as all its spellings are.
+pub(in crate::scim) fn lower(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 

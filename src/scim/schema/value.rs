@@ -78,6 +78,8 @@ pub fn one(attribute: &'static Attribute, value: &Value, at: &str) -> Result<Opt
             Some(truth) => Ok(Some(truth.into())),
             None => Err(Fault::invalid_value(format!("{at} is true or false"))),
         },
+        // OneLogin's template is free text: a number that somebody forgot to put in quotes is meant as it is written.
+        (Kind::String, Value::Number(number)) => one(attribute, &Value::String(number.to_string()), at),
         (_, Value::String(text)) => {
             if nul(text) {
                 return Err(Fault::invalid_value(format!("{at} has a NUL")));

@@ -98,6 +98,12 @@ impl Actor {
         Self { address: Some(address.to_owned()), ..Self::named(&format!("directory {name}"), Via::Scim) }
     }
 
+    /// A client of ours that pushes for a directory.
+    #[must_use]
+    pub fn client_of_directory(client: &str, name: &str, address: &str) -> Self {
+        Self { address: Some(address.to_owned()), ..Self::named(&format!("client {client} for directory {name}"), Via::Scim) }
+    }
+
     /// An administrator at the pages or the API.
     #[must_use]
     pub fn administrator(user: &User, via: Via, address: &str) -> Self {

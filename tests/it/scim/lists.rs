@@ -7,7 +7,15 @@ use tokio::time::Instant;
 use super::{Scim, names, person, refused};
 use crate::{on_both, world::Backend};
 
-on_both!(pages_are_stable, sorted_as_asked, filters_find, filters_do_no_harm, a_search_body_asks_alike, totals_are_exact);
+on_both!(
+    pages_are_stable,
+    sorted_as_asked,
+    filters_find,
+    filters_do_no_harm,
+    a_search_body_asks_alike,
+    totals_are_exact,
+    slashes_too_many
+);
 
 async fn listed(scim: &Scim, query: &str) -> Value {
     let answer = scim.get(&format!("/Users?{query}")).await;
@@ -151,6 +159,15 @@ async fn filters_do_no_harm(backend: Backend) {
     ] {
         assert!(scim.found("/Users", harmless).await.is_empty(), "{harmless}");
     }
+    // A megabyte is more than a question may have, and is not read to its end.
+    let huge = format!("userName eq \"{}\"", "x".repeat(1024 * 1024));
+    let start = Instant::now();
+    for body in [json!({"filter": huge}), json!({"filter": format!("{}userName pr", "(".repeat(1024 * 1024))})] {
+        refused(&scim.post("/Users/.search", &body).await, 413, None);
+    }
+    let within = json!({"filter": format!("userName eq \"{}\"", "x".repeat(200 * 1024))});
+    refused(&scim.post("/Users/.search", &within).await, 400, Some("invalidFilter"));
+    assert!(start.elapsed().as_millis() < 1_500, "{:?}", start.elapsed());
     let parens = format!("{}userName pr{}", "(".repeat(10_000), ")".repeat(10_000));
     let long = format!("userName eq \"{}\"", "x".repeat(60_000));
     let many = vec!["userName pr"; 5_000].join(" or ");
@@ -232,4 +249,28 @@ async fn totals_are_exact(backend: Backend) {
     assert_eq!(shape(&listed(&scim, "startIndex=251&count=200").await), (450, 251, 200, 200));
     assert_eq!(shape(&listed(&scim, "filter=active+eq+true&count=10").await), (225, 1, 10, 10));
     assert_eq!(shape(&listed(&scim, "filter=userName+eq+%22u-7%22").await), (1, 1, 1, 1));
+}
+
+/// Who enters the base URL with a slash at its end means what everybody means.
+async fn slashes_too_many(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let made = scim.post("//Users", &person("kim@acme.example")).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let made = made.json();
+    assert!(made["meta"]["location"].as_str().unwrap().ends_with(&format!("/scim/v2{}", super::at(&made))), "{made}");
+    let found = scim.get("//Users?filter=userName+eq+%22kim%40acme.example%22&count=&startIndex=&sortOrder=").await;
+    assert_eq!((found.status, names(&found.json())), (200, vec!["kim@acme.example".to_owned()]), "{}", found.body);
+    for path in [format!("/{}", super::at(&made)), "//Schemas".to_owned(), "//ServiceProviderConfig".to_owned()] {
+        assert_eq!(scim.get(&path).await.status, 200, "{path}");
+    }
+    assert_eq!(scim.patch(&format!("/{}", super::at(&made)), json!([{"op": "remove", "path": "title"}])).await.status, 200);
+    // Only one too many, and behind the same door.
+    for nowhere in ["//", "///Users", "//Nothing", "//Users//x", "//scim/v2/Users"] {
+        refused(&scim.get(nowhere).await, 404, None);
+    }
+    let stranger = scim.send(Method::GET, "//Users", &[("authorization", "Bearer ghs_other")], None).await;
+    assert_ne!(stranger.status, 200, "{}", stranger.body);
+    let refusal = scim.get("/Users?sortBy=title").await;
+    refused(&refusal, 400, Some("invalidValue"));
+    assert!(refusal.body.contains("userName"), "it says by what they can: {}", refusal.body);
 }

@@ -4,6 +4,7 @@ mod accounts;
 mod addresses;
 mod adoption;
 mod bulk;
+mod by_clients;
 mod callers;
 mod groups;
 mod groups_of_users;

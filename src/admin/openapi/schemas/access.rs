@@ -39,6 +39,7 @@ pub fn client() -> Value {
         ("access_token_lifetime", span("Of its access tokens.")),
         ("refresh_token_lifetime", span("Of its refresh tokens.")),
         ("virtual_account", text("Whom it acts as by itself.")),
+        ("directory", text("The directory that it pushes for over SCIM.")),
         secrets(),
         warnings(),
     ])

@@ -29,6 +29,7 @@ pub const CLIENTS: Noun = Noun {
         Field::new("access_token_alg", "Access tokens are signed with", ALG, "").advanced(),
         Field::new("id_token_alg", "ID tokens are signed with", ALG, "").advanced(),
         Field::new("virtual_account", "Virtual account", Kind::Text, "Whom it acts as with client_credentials.").advanced(),
+        Field::new("directory", "Directory", Kind::Text, "The one that it pushes users and groups for, over SCIM, with client_credentials. Then it opens nothing else with these.").advanced(),
         Field::new("backchannel_logout_uri", "Back-channel logout URI", Kind::Text, "").advanced(),
         Field::new("admin_api", "Opens the admin API", Kind::Switch, "Administrators may administer with its access tokens. Only an administrator of the platform may turn it on, and change the application while it is on.").advanced(),
     ]),

@@ -13,7 +13,12 @@ struct Words {
     token: &'static str,
     /// What to do there.
     steps: &'static [&'static str],
+    /// What else is copied: what it is called there, and the text.
+    template: Option<(&'static str, &'static str)>,
 }
+
+/// What OneLogin renders for each user, who is called there as the sign-in calls them.
+const ONELOGIN: &str = include_str!("onelogin.json");
 
 /// Where nothing better is known.
 const ANY: Words = Words {
@@ -25,6 +30,7 @@ const ANY: Words = Words {
         "Have externalId be what the connection has as unique ID: a sign-in and the directory's record are one by it.",
         "Assign users and groups there: they appear here within minutes.",
     ],
+    template: None,
 };
 
 #[rustfmt::skip]
@@ -34,37 +40,40 @@ const SOURCES: [Words; 7] = [
         "Enter Tenant URL and Secret Token, and press Test Connection. ?aadOptscim062020 behind the URL is understood and not needed.",
         "Under Mappings, Provision Microsoft Entra ID Users, map objectId to externalId, in the place of mailNickname: it is what the connection knows people by.",
         "Under Users and groups assign who is to be here, and switch the provisioning status on. A cycle takes some 40 minutes.",
-    ] },
+    ], template: None },
     Words { presets: &["okta"], url: "SCIM connector base URL", token: "Authorization: Bearer, under HTTP Header", steps: &[
         "In the Okta admin console open the application, General, App Settings, and choose SCIM as provisioning.",
-        "On the Provisioning tab, Integration, enter the base URL, userName as unique identifier field, and HTTP Header as authentication mode with a token; press Test Connector Configuration.",
-        "Under To App switch on Create Users, Update User Attributes and Deactivate Users. Nothing is to be mapped: externalId is Okta's user id, which is the connection's sub.",
+        "On the Provisioning tab, Integration, enter the base URL, userName as unique identifier field, and HTTP Header as authentication mode with a token (a catalog application that offers OAuth 2 client credentials may have those of an application here with the grant client_credentials and this directory); press Test Connector Configuration.",
+        "Under To App switch on Create Users, Update User Attributes and Deactivate Users. externalId is Okta's user id, which OpenID Connect has as sub: nothing is to be mapped. Over SAML the application needs the attribute statement id = user.id, or people are known by an address there and by the id here.",
         "Assign people under Assignments, and push groups under Push Groups.",
-    ] },
+    ], template: None },
     Words { presets: &["jumpcloud"], url: "Base URL", token: "Token Key", steps: &[
         "In the JumpCloud admin portal open the application, Identity Management, and choose SCIM 2.0.",
         "Enter Base URL and Token Key, and a Test User Email that nobody has here: activating makes a user and a group of it, and deletes both.",
         "Switch on the management of groups, press Activate, and assign user groups.",
-    ] },
+        "Where the attribute mapping offers externalId, have it be the JumpCloud user id, which OpenID Connect has as sub. Over SAML people are known by the NameID, an address: then have externalId be the same, or name an attribute with the user id in the connection's field Unique ID.",
+    ], template: None },
     Words { presets: &["onelogin"], url: "SCIM Base URL", token: "SCIM Bearer Token", steps: &[
         "In the OneLogin administration add the app SCIM Provisioner with SAML (SCIM v2 Enterprise), and open Configuration.",
-        "Enter SCIM Base URL and SCIM Bearer Token. In the SCIM JSON Template userName is {$parameters.scimusername}, and the work e-mail is primary.",
+        "Enter SCIM Base URL and SCIM Bearer Token. Replace the SCIM JSON Template by the one below.",
+        "Its externalId is the user's OneLogin ID, which OpenID Connect has as sub. Over SAML add under Parameters a field id with that value, and include it in the SAML assertion.",
         "Enable the API connection; under Provisioning switch it on, and choose what happens when a user is deleted: Suspend or Delete.",
         "Under Parameters include groups, and assign people.",
-    ] },
+    ], template: Some(("SCIM JSON Template", ONELOGIN)) },
     Words { presets: &["pingone", "pingfederate"], url: "SCIM base URL", token: "OAuth 2 Bearer Token", steps: &[
         "Add a SCIM outbound connection (PingOne: Integrations, Provisioning; PingFederate: an SP connection with outbound provisioning).",
-        "Enter the base URL with /Users as users and /Groups as groups resource, OAuth 2 Bearer Token with a token, userName as unique user identifier, and the filter expression userName eq \"%s\".",
-        "Map the stable id of a user to externalId, choose Disable as removal action, and add a rule for who is provisioned.",
-    ] },
+        "Enter the base URL with /Users as users and /Groups as groups resource, OAuth 2 Bearer Token with a token (or OAuth 2 client credentials with an application of this organisation that has the grant client_credentials and this directory, and the scope scim), userName as unique user identifier, and the filter expression userName eq \"%s\".",
+        "Map the stable id of a user to externalId: the one that OpenID Connect has as sub, or that the SAML attribute id holds. PingOne's is the user ID; PingFederate's is what its attribute contract says, such as objectGUID.",
+        "Choose Disable as removal action, and add a rule for who is provisioned.",
+    ], template: None },
     Words { presets: &["rippling"], url: "SCIM base URL", token: "Bearer token", steps: &[
         "In Rippling open the custom integration, SCIM, and enter the base URL and a token.",
         "Switch on groups, and Use PATCH to edit Groups.",
         "Choose who is provisioned: who leaves there is deactivated here.",
-    ] },
+    ], template: None },
     Words { presets: &["google"], url: "", token: "", steps: &[
         "Google Workspace pushes users and groups to applications of its catalog alone. Let people come to be at their first sign-in (Settings, How users come to be), or push from another source.",
-    ] },
+    ], template: None },
 ];
 
 /// The guide to a directory of a connection with this preset.
@@ -76,10 +85,11 @@ pub fn of(app: &App, preset: Option<&str>) -> Guide {
         _ => "At the directory".to_owned(),
     };
     let words = words.unwrap_or(&ANY);
-    let copies = vec![
+    let mut copies = vec![
         Copied { name: "SCIM URL", there: words.url, value: base_url(app) },
         Copied { name: "Token", there: words.token, value: String::new() },
     ];
+    copies.extend(words.template.map(|(name, text)| Copied { name, there: "", value: text.to_owned() }));
     Guide { title, steps: words.steps, copies }
 }
 
