@@ -29,6 +29,8 @@ use crate::{
 
 /// How many members that come or go count as one more request.
 const AT_ONCE: usize = 1_000;
+/// As how many members a change of them counts at least: each is a statement.
+const AT_LEAST: usize = 50;
 
 /// The group of this id.
 ///
@@ -102,7 +104,8 @@ pub async fn patch(
     body: &Value,
 ) -> Result<DirectoryGroup, ScimError> {
     let changes = patch::group_changes(&patch::parse(body)?)?;
-    let mut touched: usize = changes.iter().map(GroupChange::named).sum();
+    let of_members = changes.iter().filter(|change| change.is_of_members());
+    let mut touched: usize = of_members.map(|change| change.named().max(AT_LEAST)).sum();
     if changes.iter().any(GroupChange::is_of_all) {
         touched += there(app, caller, id).await?;
     }
