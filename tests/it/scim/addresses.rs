@@ -99,6 +99,17 @@ async fn a_pushed_address_of_somebody_who_is_there_proves_nothing(backend: Backe
     let answer = over("second", "idp|eve", "eve@acme.example").await;
     assert!(answer.status == 403 && answer.body.contains("belongs to another sign-in"), "{}", answer.body);
     assert!(over("okta", "00u-kim", "whatever@acme.example").await.query("code").is_some(), "she herself comes in as before");
+    // Who comes in by a password has no identity at the provider, and is there no less.
+    let states = ["password_hash = 'x'", "signed_in_at = 1"];
+    for (n, state) in states.into_iter().enumerate() {
+        let (old, new) = (format!("zoe{n}@acme.example"), format!("kim{n}@acme.example"));
+        let zoe = directory.user(&old).await;
+        assert_eq!(sso.sql(format!("UPDATE users SET {state} WHERE email = '{old}'").leak()).await, 1);
+        assert_eq!(directory.patch(&at(&zoe), to(&new)).await.status, 200);
+        assert!(!user_of(&sso, &new).await.expect("the address follows").email_proven, "{state}");
+        let answer = over("second", &format!("idp|kim{n}"), &new).await;
+        assert!(answer.status == 403 && answer.body.contains("belongs to another sign-in"), "{state}: {}", answer.body);
+    }
     // Of whom nobody knows yet the directory is the only word there is.
     let ray = directory.user("ray@acme.example").await;
     assert_eq!(directory.patch(&at(&ray), to("raymond@acme.example")).await.status, 200);
