@@ -46,6 +46,14 @@ pub async fn user_of(
     for _ in 0..3 {
         let Some(verdict) = arrival.judge().await? else { continue };
         visit.trace.hop("decided", &[("decision", verdict.word()), ("why", &verdict.why())]);
+        if let Some(record) = verdict.left_aside(identity) {
+            tracing::warn!(
+                record = record.id,
+                stands_for = record.user.as_ref().map(|user| user.user_id.as_str()),
+                subject = identity.subject,
+                "a directory's record has the externalId of an administrator whom it does not stand for: it is left aside"
+            );
+        }
         if let Some(user) = link.act(&verdict).await? {
             return Ok(user);
         }
@@ -86,7 +94,7 @@ impl Link<'_> {
                 {
                     return Ok(None);
                 }
-                let by = verdict.linked_by();
+                let by = verdict.linked_by(&user_id);
                 if let Some(user) = store::users::find(&mut tx, &user_id).await? {
                     self.note(&mut tx, &user, Action::Link, self.changes().is("by", by), now);
                 }

@@ -25,6 +25,8 @@ pub struct Candidate {
     pub email_proven: bool,
     /// Whether another identity of the same connection is already theirs.
     pub has_identity_here: bool,
+    /// Whether they administer the tenant or the deployment.
+    pub administers: bool,
 }
 
 /// The one record of the connection's directories whose `externalId` is the identity's subject.
@@ -37,6 +39,8 @@ pub struct Record {
     /// Whether its `externalId` may lead to its user: a directory can write any id, so it leads to whom the record itself
     /// has made and who is nobody else yet, or to whom an operator has linked under this very id.
     pub leads: bool,
+    /// Whether an operator has linked it under this very id.
+    pub pinned: bool,
     /// The user it stands for; none as long as the directory has given no address.
     pub user: Option<Candidate>,
 }
@@ -191,6 +195,20 @@ fn vouched(invite: Option<&Invite>) -> bool {
     invite.is_some_and(|invite| invite.carried && invite.mailed)
 }
 
+/// The record that is left aside, whatever it says: it would make an administrator who has not signed in over the connection
+/// yet somebody else, or keep them out. A directory can write any id, theirs too, and who administers a tenant is shut out by
+/// `users::shut_out` alone, which asks whether they are the last. An operator's own word for a record counts.
+#[must_use]
+pub fn left_aside<'a>(identity: &Identity, known: &Known<'a>, rules: &Rules<'_>) -> Option<&'a Record> {
+    let record = known.record.filter(|record| known.owner.is_none() && !record.pinned)?;
+    let theirs = known.same_email.filter(|user| user.administers && user.email_proven)?;
+    let is_elsewhere = match &record.user {
+        Some(user) => user.user_id != theirs.user_id,
+        None => !record.active,
+    };
+    (is_elsewhere && is_trusted(identity, &theirs.email, rules)).then_some(record)
+}
+
 /// Decides.
 #[must_use]
 pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Decision {
@@ -198,6 +216,8 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
     if let Some(refusal) = kept_out(identity, rules) {
         return Refuse(refusal);
     }
+    let heard = Known { record: known.record.filter(|_| left_aside(identity, known, rules).is_none()), ..*known };
+    let known = &heard;
     // A record without a user is the person's own, known by the stable id: what the directory says of it counts.
     let unclaimed = known.record.filter(|record| record.user.is_none());
     let record = unclaimed.map(|record| record.id.clone());

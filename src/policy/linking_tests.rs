@@ -22,7 +22,7 @@ fn identity(email: Option<&str>, verified: bool) -> Identity {
 }
 
 fn user(active: bool, email_proven: bool, has_identity_here: bool) -> Candidate {
-    Candidate { user_id: "u".into(), email: email(HERE), active, email_proven, has_identity_here }
+    Candidate { user_id: "u".into(), email: email(HERE), active, email_proven, has_identity_here, administers: false }
 }
 
 fn good() -> Option<Candidate> {
@@ -30,7 +30,7 @@ fn good() -> Option<Candidate> {
 }
 
 fn record(active: bool, user: Option<Candidate>) -> Option<Record> {
-    Some(Record { id: "r".into(), active, leads: true, user })
+    Some(Record { id: "r".into(), active, leads: true, pinned: false, user })
 }
 
 /// One whose id may not lead to its user.
@@ -183,6 +183,54 @@ fn a_record_says_nothing_of_somebody_else() {
         let known = Known { owner: owner.as_ref(), record: record.as_ref(), same_email: same.as_ref(), invite: None };
         assert_eq!(decide(&identity(Some(HERE), true), &known, &rules), expected, "row {row}");
     }
+}
+
+/// A directory wrote the id of an administrator who had not come over SSO yet, on a record of its own.
+#[test]
+fn a_record_makes_no_administrator_somebody_else() {
+    use Decision::Refuse;
+    use EmailTrust::{Never, Verified};
+    let boss = |active| Some(Candidate { administers: true, ..user(active, true, false) });
+    let unproven = Some(Candidate { administers: true, ..user(true, false, false) });
+    let nobody = || Some(Candidate { user_id: "x".into(), email: email(SUB), ..user(true, true, false) });
+    let pinned = |record: Option<Record>| record.map(|record| Record { pinned: true, ..record });
+    let theirs = || link(None, None);
+    let anothers = || Decision::Link { user_id: "x".into(), record: None, invite: None };
+    let shut = || Refuse(Refusal::Deactivated);
+    #[rustfmt::skip]
+    let table = [
+        // trust, record, same e-mail → decision, whether the record is left aside
+        (Verified, record(true, nobody()), boss(true), theirs(), true),
+        (Verified, record(false, nobody()), boss(true), theirs(), true),
+        (Verified, record(false, None), boss(true), theirs(), true),
+        (Verified, record(true, nobody()), boss(false), shut(), true),
+        // Honestly: an operator's word, their own record, one that stands for nobody yet, an address that proves nothing, anybody else.
+        (Verified, pinned(record(true, nobody())), boss(true), anothers(), false),
+        (Verified, pinned(record(false, nobody())), boss(true), shut(), false),
+        (Verified, record(true, boss(true)), boss(true), theirs(), false),
+        (Verified, record(false, boss(true)), boss(true), shut(), false),
+        (Verified, record(true, None), boss(true), link(Some("r"), None), false),
+        (Never, record(true, nobody()), boss(true), anothers(), false),
+        (Verified, record(true, nobody()), unproven, anothers(), false),
+        (Verified, record(true, nobody()), good(), anothers(), false),
+        (Verified, record(false, None), good(), shut(), false),
+    ];
+    let domains = ["acme.example".to_owned()];
+    for (row, (email_trust, record, same, expected, aside)) in table.into_iter().enumerate() {
+        let allowed = AllowedDomains::default();
+        let rules = Rules { email_trust, domains: &domains, provisioning: Provisioning::Jit, allowed: &allowed };
+        let known = Known { owner: None, record: record.as_ref(), same_email: same.as_ref(), invite: None };
+        let identity = identity(Some(HERE), true);
+        assert_eq!(decide(&identity, &known, &rules), expected, "row {row}");
+        assert_eq!(left_aside(&identity, &known, &rules).is_some(), aside, "row {row}");
+    }
+    // Who has signed in before is known by that, and their own record shuts them out.
+    let (other, own) = (nobody(), record(false, nobody()));
+    let boss = boss(true);
+    let allowed = AllowedDomains::default();
+    let rules = Rules { email_trust: Verified, domains: &domains, provisioning: Provisioning::Jit, allowed: &allowed };
+    let known = Known { owner: other.as_ref(), record: own.as_ref(), same_email: boss.as_ref(), invite: None };
+    assert_eq!(decide(&identity(Some(HERE), true), &known, &rules), shut());
 }
 
 #[test]

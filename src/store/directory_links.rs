@@ -18,11 +18,13 @@ struct Row {
     id: String,
     active: bool,
     leads: bool,
+    pinned: bool,
     user_id: Option<String>,
     email: Option<String>,
     user_active: Option<bool>,
     email_proven: Option<bool>,
     has_identity_here: bool,
+    administers: bool,
 }
 
 impl Row {
@@ -31,13 +33,14 @@ impl Row {
             (Some(user_id), Some(email), Some(active), Some(email_proven)) => Some(Candidate {
                 email: Email::parse(&email).ok_or(StoreError::Corrupt("user e-mail address", email))?,
                 has_identity_here: self.has_identity_here,
+                administers: self.administers,
                 user_id,
                 active,
                 email_proven,
             }),
             _ => None,
         };
-        Ok(Record { id: self.id, active: self.active, leads: self.leads, user: candidate })
+        Ok(Record { id: self.id, active: self.active, leads: self.leads, pinned: self.pinned, user: candidate })
     }
 }
 
@@ -64,7 +67,8 @@ pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &st
     let mut on = on.into();
     let mut rows: Vec<Row> = on
         .all(
-            "SELECT r.id, r.active,
+            "SELECT r.id, r.active, COALESCE(r.pinned = r.external_id, FALSE) AS pinned,
+                    COALESCE(u.admin OR u.platform, FALSE) AS administers,
                     COALESCE(r.pinned = r.external_id OR NOT u.active AND u.shut_by = 'operator', FALSE)
                       OR (r.made_user AND NOT COALESCE(u.admin OR u.platform OR u.declared, FALSE) AND u.password_hash IS NULL
                           AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id)
