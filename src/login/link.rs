@@ -84,7 +84,7 @@ impl Link<'_> {
                 self.follow(&user_id, &verdict.rules()).await?;
                 Ok(store::users::find(db, &user_id).await?)
             }
-            Decision::Link { user_id, record, invite } => {
+            Decision::Link { user_id, record, invite, unproven } => {
                 let mut tx = db.begin().await?;
                 let id = secret::row_id(now);
                 store::directory_links::be_alone(&mut tx, &connection.id, &identity.subject).await?;
@@ -95,8 +95,12 @@ impl Link<'_> {
                     return Ok(None);
                 }
                 let by = verdict.linked_by(&user_id);
+                let mut changes = self.changes().is("by", by);
+                if unproven && profiles::unprove(&mut tx, &user_id, now).await? {
+                    changes = changes.changed("email_proven", true, false);
+                }
                 if let Some(user) = store::users::find(&mut tx, &user_id).await? {
-                    self.note(&mut tx, &user, Action::Link, self.changes().is("by", by), now);
+                    self.note(&mut tx, &user, Action::Link, changes, now);
                 }
                 tx.commit().await?;
                 tracing::info!(user = user_id, connection = connection.name, by, "identity linked");

@@ -91,8 +91,9 @@ pub struct Rules<'a> {
 pub enum Decision {
     /// The identity is this user's already.
     SignIn { user_id: String, record: Option<String>, invite: Option<String> },
-    /// Give the identity to this user and sign them in.
-    Link { user_id: String, record: Option<String>, invite: Option<String> },
+    /// Give the identity to this user and sign them in. `unproven`: their address, which a directory has said of them and the
+    /// identity does not, counts as proven no more.
+    Link { user_id: String, record: Option<String>, invite: Option<String>, unproven: bool },
     /// Make a user with this address; whether somebody has vouched for it.
     Create { email: Email, email_proven: bool, record: Option<String>, invite: Option<String>, admitted: Admitted },
     /// Refuse.
@@ -171,6 +172,12 @@ pub fn is_trusted(identity: &Identity, email: &Email, rules: &Rules<'_>) -> bool
     }
 }
 
+/// Whether the identity says that the user's address is its own, and may be believed.
+fn says(identity: &Identity, user: &Candidate, rules: &Rules<'_>) -> bool {
+    let own = identity.email.as_deref().and_then(Email::parse);
+    own.is_some_and(|own| own == user.email && is_trusted(identity, &own, rules))
+}
+
 impl Rules<'_> {
     /// Whether the address is of a domain that the tenant has proven.
     fn is_home(&self, email: &Email) -> bool {
@@ -232,11 +239,12 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
     if is_off {
         return Refuse(Refusal::Deactivated);
     }
-    if let Some(user) = known.record.filter(|record| record.leads).and_then(|record| record.user.as_ref()) {
+    if let Some((record, user)) = known.record.filter(|record| record.leads).and_then(|record| Some((record, record.user.as_ref()?))) {
+        let unproven = !record.pinned && !says(identity, user, rules);
         return match known.accepted_by(user) {
             _ if !user.active => Refuse(Refusal::Deactivated),
             _ if user.has_identity_here => Refuse(Refusal::AlreadyLinked),
-            Ok(invite) => Link { user_id: user.user_id.clone(), record: None, invite },
+            Ok(invite) => Link { user_id: user.user_id.clone(), record: None, invite, unproven },
             Err(refusal) => Refuse(refusal),
         };
     }
@@ -253,7 +261,10 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
         Some(user) if !user.active => Refuse(Refusal::Deactivated),
         Some(user) if !user.email_proven => Refuse(Refusal::LocalEmailUnproven),
         Some(user) if user.has_identity_here => Refuse(Refusal::AlreadyLinked),
-        Some(user) => Link { user_id: user.user_id.clone(), record, invite: carried.map(|invite| invite.id.clone()) },
+        Some(user) => {
+            let invite = carried.map(|invite| invite.id.clone());
+            Link { user_id: user.user_id.clone(), record, invite, unproven: false }
+        }
         None => match admit(rules.provisioning, known.spoken_for(record.is_some())) {
             Err(refusal) => Refuse(refusal),
             Ok(admitted) => Create {

@@ -33,6 +33,11 @@ fn record(active: bool, user: Option<Candidate>) -> Option<Record> {
     Some(Record { id: "r".into(), active, leads: true, pinned: false, user })
 }
 
+/// One that an operator has linked.
+fn pinned(record: Option<Record>) -> Option<Record> {
+    record.map(|record| Record { pinned: true, ..record })
+}
+
 /// One whose id may not lead to its user.
 fn told(user: Option<Candidate>) -> Option<Record> {
     record(true, user).map(|record| Record { leads: false, ..record })
@@ -53,7 +58,12 @@ fn made_as(address: &str, email_proven: bool, record: Option<&str>, invite: Opti
 }
 
 fn link(record: Option<&str>, invite: Option<&str>) -> Decision {
-    Decision::Link { user_id: "u".into(), record: record.map(Into::into), invite: invite.map(Into::into) }
+    Decision::Link { user_id: "u".into(), record: record.map(Into::into), invite: invite.map(Into::into), unproven: false }
+}
+
+/// By a record whose address the identity does not say.
+fn told_of(user_id: &str) -> Decision {
+    Decision::Link { user_id: user_id.into(), record: None, invite: None, unproven: true }
 }
 
 fn sign_in(record: Option<&str>, invite: Option<&str>) -> Decision {
@@ -91,8 +101,13 @@ fn the_table() {
         (Some(HERE), true, Verified, Invited, None, None, None, None, Refuse(Refusal::NotInvited)),
         (Some(HERE), true, Verified, Scim, None, None, None, None, Refuse(Refusal::NotProvisioned)),
         // the directory's record goes before the e-mail rule, whatever the address is worth
-        (None, false, Never, Scim, None, record(true, good()), None, None, link(None, None)),
-        (Some(THERE), false, Never, Jit, None, record(true, good()), Some(user(true, true, true)), None, link(None, None)),
+        (None, false, Never, Scim, None, record(true, good()), None, None, told_of("u")),
+        (Some(THERE), false, Never, Jit, None, record(true, good()), Some(user(true, true, true)), None, told_of("u")),
+        // and proves no address but the identity's own
+        (Some(HERE), true, Verified, Jit, None, record(true, good()), good(), None, link(None, None)),
+        (Some(HERE), false, Verified, Jit, None, record(true, good()), good(), None, told_of("u")),
+        (Some(THERE), true, Verified, Jit, None, record(true, good()), None, None, told_of("u")),
+        (None, false, Never, Jit, None, pinned(record(true, good())), None, None, link(None, None)),
         (Some(HERE), true, Verified, Jit, None, record(true, Some(user(false, true, false))), good(), None, Refuse(Refusal::Deactivated)),
         (Some(HERE), true, Verified, Jit, None, record(true, Some(user(true, true, true))), None, None, Refuse(Refusal::AlreadyLinked)),
         // unless its id may not lead to its user: then the address decides, by its own proof
@@ -193,9 +208,9 @@ fn a_record_makes_no_administrator_somebody_else() {
     let boss = |active| Some(Candidate { administers: true, ..user(active, true, false) });
     let unproven = Some(Candidate { administers: true, ..user(true, false, false) });
     let nobody = || Some(Candidate { user_id: "x".into(), email: email(SUB), ..user(true, true, false) });
-    let pinned = |record: Option<Record>| record.map(|record| Record { pinned: true, ..record });
     let theirs = || link(None, None);
-    let anothers = || Decision::Link { user_id: "x".into(), record: None, invite: None };
+    let anothers = || told_of("x");
+    let by_hand = || Decision::Link { user_id: "x".into(), record: None, invite: None, unproven: false };
     let shut = || Refuse(Refusal::Deactivated);
     #[rustfmt::skip]
     let table = [
@@ -205,7 +220,7 @@ fn a_record_makes_no_administrator_somebody_else() {
         (Verified, record(false, None), boss(true), theirs(), true),
         (Verified, record(true, nobody()), boss(false), shut(), true),
         // Honestly: an operator's word, their own record, one that stands for nobody yet, an address that proves nothing, anybody else.
-        (Verified, pinned(record(true, nobody())), boss(true), anothers(), false),
+        (Verified, pinned(record(true, nobody())), boss(true), by_hand(), false),
         (Verified, pinned(record(false, nobody())), boss(true), shut(), false),
         (Verified, record(true, boss(true)), boss(true), theirs(), false),
         (Verified, record(false, boss(true)), boss(true), shut(), false),

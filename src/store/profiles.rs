@@ -39,6 +39,15 @@ pub async fn rename(on: impl Into<On<'_>>, source: Source, user_id: &str, name: 
     Ok(on.into().alter(sql, params![user_id, name, now, source.is_directory()]).await? > 0)
 }
 
+/// Takes a user's address for proven no more; whether it was until now.
+///
+/// # Errors
+/// What the database says.
+pub async fn unprove(on: impl Into<On<'_>>, user_id: &str, now: i64) -> Result<bool> {
+    let sql = "UPDATE users SET email_proven = FALSE, updated_at = $2 WHERE id = $1 AND email_proven";
+    Ok(on.into().alter(sql, params![user_id, now]).await? > 0)
+}
+
 /// What became of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readdressed {

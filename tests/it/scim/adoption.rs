@@ -322,6 +322,12 @@ pub async fn entries(sso: &Sso, action: &str) -> Vec<Value> {
     rows.iter().map(|(changes,)| serde_json::from_str(changes).unwrap()).collect()
 }
 
+/// What the log has of an action, whoever did it.
+pub async fn changes_of(sso: &Sso, action: &str) -> Vec<Value> {
+    let rows = sso.app.db.all::<(String,)>("SELECT changes FROM audit WHERE action = $1 ORDER BY seq", params![action]).await;
+    rows.unwrap().iter().map(|(changes,)| serde_json::from_str(changes).unwrap()).collect()
+}
+
 async fn the_log_says_whom_a_directory_adopts(backend: Backend) {
     let (sso, directory) = with_provider(backend).await;
     for name in ["ann", "ben"] {
