@@ -41,6 +41,8 @@ pub struct Record {
     pub leads: bool,
     /// Whether an operator has linked it under this very id.
     pub pinned: bool,
+    /// Whether its directory speaks for addresses of the tenant's proven domains alone.
+    pub home_only: bool,
     /// The user it stands for; none as long as the directory has given no address.
     pub user: Option<Candidate>,
 }
@@ -265,7 +267,8 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
             let invite = carried.map(|invite| invite.id.clone());
             Link { user_id: user.user_id.clone(), record, invite, unproven: false }
         }
-        None => match admit(rules.provisioning, known.spoken_for(record.is_some())) {
+        // A record that left the address out speaks for no other than one that says it.
+        None => match admit(rules.provisioning, known.spoken_for(unclaimed.is_some_and(|r| !r.home_only || rules.is_home(&email)))) {
             Err(refusal) => Refuse(refusal),
             Ok(admitted) => Create {
                 email_proven: trusted || vouched(known.invite),

@@ -30,7 +30,7 @@ fn good() -> Option<Candidate> {
 }
 
 fn record(active: bool, user: Option<Candidate>) -> Option<Record> {
-    Some(Record { id: "r".into(), active, leads: true, pinned: false, user })
+    Some(Record { id: "r".into(), active, leads: true, pinned: false, home_only: false, user })
 }
 
 /// One that an operator has linked.
@@ -197,6 +197,30 @@ fn a_record_says_nothing_of_somebody_else() {
             Rules { email_trust: EmailTrust::Verified, domains: &domains, provisioning: Provisioning::Jit, allowed: &allowed };
         let known = Known { owner: owner.as_ref(), record: record.as_ref(), same_email: same.as_ref(), invite: None };
         assert_eq!(decide(&identity(Some(HERE), true), &known, &rules), expected, "row {row}");
+    }
+}
+
+/// What a directory may not say of an address, it could leave to the sign-in to say.
+#[test]
+fn a_record_without_an_address_speaks_for_the_proven_domains_alone() {
+    use Provisioning::{Invite as Invited, Jit, Scim};
+    let home_only = || record(true, None).map(|record| Record { home_only: true, ..record });
+    #[rustfmt::skip]
+    let table = [
+        (THERE, home_only(), Scim, Decision::Refuse(Refusal::NotProvisioned)),
+        (SUB, home_only(), Scim, Decision::Refuse(Refusal::NotProvisioned)),
+        (THERE, home_only(), Invited, Decision::Refuse(Refusal::NotInvited)),
+        // Honestly: in a domain of the tenant, where the directory may say any, and where people come by themselves.
+        (HERE, home_only(), Scim, made(true, Some("r"), None)),
+        (THERE, record(true, None), Scim, made_as(THERE, true, Some("r"), None)),
+        (THERE, home_only(), Jit, made_as(THERE, true, Some("r"), None)),
+    ];
+    let domains = ["acme.example".to_owned()];
+    for (row, (email, record, provisioning, expected)) in table.into_iter().enumerate() {
+        let allowed = AllowedDomains::default();
+        let rules = Rules { email_trust: EmailTrust::Verified, domains: &domains, provisioning, allowed: &allowed };
+        let known = Known { record: record.as_ref(), ..Known::default() };
+        assert_eq!(decide(&identity(Some(email), true), &known, &rules), expected, "row {row}");
     }
 }
 

@@ -4,10 +4,12 @@ use super::{
     db::{Db, Result, StoreError, Tx},
     left_records,
     on::On,
+    read_json,
 };
 use crate::{
     params,
     policy::{
+        directory::DirectorySettings,
         email::Email,
         linking::{Candidate, Record},
     },
@@ -19,6 +21,7 @@ struct Row {
     active: bool,
     leads: bool,
     pinned: bool,
+    settings: String,
     user_id: Option<String>,
     email: Option<String>,
     user_active: Option<bool>,
@@ -40,7 +43,9 @@ impl Row {
             }),
             _ => None,
         };
-        Ok(Record { id: self.id, active: self.active, leads: self.leads, pinned: self.pinned, user: candidate })
+        let settings: DirectorySettings = read_json("directory settings", &self.settings)?;
+        let Self { id, active, leads, pinned, .. } = self;
+        Ok(Record { id, active, leads, pinned, home_only: settings.proven_domains_only, user: candidate })
     }
 }
 
@@ -67,7 +72,7 @@ pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &st
     let mut on = on.into();
     let mut rows: Vec<Row> = on
         .all(
-            "SELECT r.id, r.active, COALESCE(r.pinned = r.external_id, FALSE) AS pinned,
+            "SELECT r.id, r.active, d.settings, COALESCE(r.pinned = r.external_id, FALSE) AS pinned,
                     COALESCE(u.admin OR u.platform, FALSE) AS administers,
                     COALESCE(r.pinned = r.external_id OR NOT u.active AND u.shut_by = 'operator', FALSE)
                       OR (r.made_user AND NOT COALESCE(u.admin OR u.platform OR u.declared, FALSE) AND u.password_hash IS NULL

@@ -91,5 +91,5 @@ pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &st
         has_identity_here: false,
         administers: row.administers,
     };
-    Ok(Some(Record { id: row.id, active: true, leads: true, pinned: false, user: Some(user) }))
+    Ok(Some(Record { id: row.id, active: true, leads: true, pinned: false, home_only: false, user: Some(user) }))
 }

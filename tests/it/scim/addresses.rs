@@ -3,7 +3,11 @@
 
 use gatehouse::{
     policy::{directory::DirectorySettings, email::Email},
-    store::{connections, tenants, users},
+    store::{
+        connections,
+        directories::{self, Directory},
+        tenants, users,
+    },
 };
 use serde_json::{Value, json};
 
@@ -19,6 +23,7 @@ on_both!(
     an_operators_lock_holds_the_address_too,
     a_pushed_address_of_somebody_who_is_there_proves_nothing,
     an_address_that_the_identity_does_not_say_is_proven_no_more,
+    an_address_that_is_left_out_is_outside_no_less,
     names_that_hide_nothing,
     administrators_of_the_deployment_stay
 );
@@ -149,6 +154,26 @@ async fn an_address_that_the_identity_does_not_say_is_proven_no_more(backend: Ba
     assert!(over(&sso, "second", "idp|ray", "ray@acme.example").await.query("code").is_some());
     let sql = "SELECT COUNT(*) FROM identities WHERE user_id = $1";
     assert_eq!(sso.app.db.all::<(i64,)>(sql, gatehouse::params![&ray.id]).await.unwrap(), [(2,)]);
+}
+
+/// A directory that may bring in nobody outside of the tenant's domains left the address to the sign-in.
+async fn an_address_that_is_left_out_is_outside_no_less(backend: Backend) {
+    let (sso, directory) = with_two_connections(backend).await;
+    assert_eq!(sso.sql("UPDATE tenants SET provisioning = 'scim' WHERE name = 'acme'").await, 1);
+    let settings = DirectorySettings { proven_domains_only: true, ..DirectorySettings::default() };
+    directories::save(&sso.app.db, &Directory { settings, ..directory.row.clone() }).await.unwrap();
+    let bare = |name: &str| json!({"userName": name, "externalId": format!("00u-{name}")});
+    super::refused(&directory.post("/Users", &known_as("eve@evil.example", "00u-eve")).await, 400, Some("invalidValue"));
+    for name in ["eve", "ray"] {
+        directory.made("/Users", &bare(name)).await;
+    }
+    let answer = over(&sso, "okta", "00u-eve", "eve@evil.example").await;
+    assert!(answer.status == 403 && answer.body.contains("has not been set up"), "{}", answer.body);
+    assert!(user_of(&sso, "eve@evil.example").await.is_none());
+    // Honestly: at home, and anywhere if the directory may say so.
+    assert!(over(&sso, "okta", "00u-ray", "ray@acme.example").await.query("code").is_some());
+    directories::save(&sso.app.db, &directory.row).await.unwrap();
+    assert!(over(&sso, "okta", "00u-eve", "eve@evil.example").await.query("code").is_some());
 }
 
 async fn names_that_hide_nothing(backend: Backend) {
