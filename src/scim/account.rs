@@ -42,7 +42,7 @@ pub async fn begin(
         // Whom it may have made before is somebody else, and gone: this one does not go with it.
         record.made_user = made;
         record.active = said.unwrap_or(record.active && user.active);
-        let said = tell(tx, record, &user, Said { email, name: record.name(), proven }, now).await?;
+        let said = tell(tx, caller, record, &user, Said { email, name: record.name(), proven }, now).await?;
         let said = Effect { locked, ..said };
         tracing::info!(user = user.id, record = record.id, "a directory's record is a known user, by externalId");
         if !record.active {
@@ -51,9 +51,10 @@ pub async fn begin(
         return Ok(Effect { adopted: Some(user.email.as_str().to_owned()), ..said });
     }
     let Some(email) = email else { return Ok(Effect::default()) };
-    let admitted = admission::judge(tx, caller, &email, now).await?;
+    let id = secret::row_id(now);
+    let admitted = admission::judge(tx, caller, &email, &id, now).await?;
     let user = User {
-        id: secret::row_id(now),
+        id,
         tenant_id: caller.directory.tenant_id.clone(),
         email,
         email_proven: proven,
@@ -106,7 +107,7 @@ pub async fn follow(
         return Ok(Effect::default());
     }
     let Some(user) = users::find(&mut *tx, &user_id).await? else { return Ok(Effect::default()) };
-    tell(tx, record, &user, Said { email, name, proven }, now).await
+    tell(tx, caller, record, &user, Said { email, name, proven }, now).await
 }
 
 /// A user who is here already, for whom a record stands from now on.
@@ -137,8 +138,16 @@ struct Said {
     proven: bool,
 }
 
-/// Takes over what the record says of its user, where that is for it to say; what changed.
-async fn tell(tx: &mut Tx, record: &DirectoryUser, user: &User, said: Said, now: i64) -> Result<Effect, ScimError> {
+/// Takes over what the record says of its user, where that is for it to say; what changed. Whoever has never signed in is
+/// somebody else under another address, who may come in or not.
+async fn tell(
+    tx: &mut Tx,
+    caller: &Caller,
+    record: &DirectoryUser,
+    user: &User,
+    said: Said,
+    now: i64,
+) -> Result<Effect, ScimError> {
     let (mut effect, Said { email, name, proven }) = (Effect::default(), said);
     if !speaks(tx, record, &user.id).await? {
         return Ok(effect);
@@ -146,6 +155,9 @@ async fn tell(tx: &mut Tx, record: &DirectoryUser, user: &User, said: Said, now:
     if let Some(email) = email.filter(|email| *email != user.email)
         && readdress(tx, record, &user.id, &email, proven, now).await?
     {
+        if user.signed_in_at.is_none() {
+            admission::judge(tx, caller, &email, &user.id, now).await?;
+        }
         effect.email = Some((user.email.as_str().to_owned(), email.as_str().to_owned()));
     }
     if let Some(name) = name
