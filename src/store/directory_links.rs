@@ -58,8 +58,9 @@ pub async fn be_alone(tx: &mut Tx, connection_id: &str, subject: &str) -> Result
     tx.be_alone(&format!("person {connection_id} {subject}")).await
 }
 
-/// The record whose `externalId` is `subject`, in the directories of a connection that are switched on. Two of them name
-/// nobody: then an operator must say which is meant.
+/// The record whose `externalId` is `subject`, in the directories of a connection that are switched on. Of several it is one that
+/// is inactive, so that no directory undoes what another has said; where all of them are active they name nobody: then an
+/// operator must say which is meant.
 ///
 /// That a record is inactive keeps no administrator of the deployment out, and one that stands for nobody no administrator:
 /// those are shut out by `users::shut_out` alone, which asks whether they are the last. A user who was given something by
@@ -70,7 +71,7 @@ pub async fn be_alone(tx: &mut Tx, connection_id: &str, subject: &str) -> Result
 /// What the database says.
 pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &str) -> Result<Option<Record>> {
     let mut on = on.into();
-    let mut rows: Vec<Row> = on
+    let rows: Vec<Row> = on
         .all(
             "SELECT r.id, r.active, d.settings, COALESCE(r.pinned = r.external_id, FALSE) AS pinned,
                     COALESCE(u.admin OR u.platform, FALSE) AS administers,
@@ -92,13 +93,14 @@ pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &st
                       AND NOT EXISTS (SELECT 1 FROM identities i JOIN users o ON o.id = i.user_id
                                       WHERE i.connection_id = $1 AND i.subject = $2
                                         AND (o.platform OR o.admin AND r.user_id IS NULL)))
-             LIMIT 2",
+             ORDER BY r.active, r.id LIMIT 2",
             params![connection_id, subject],
         )
         .await?;
-    match (rows.pop(), rows.pop()) {
-        (Some(only), None) => only.read().map(Some),
-        _ => left_records::by_subject(on, connection_id, subject).await,
+    let is_one = rows.len() == 1;
+    match rows.into_iter().next().filter(|first| is_one || !first.active) {
+        Some(first) => first.read().map(Some),
+        None => left_records::by_subject(on, connection_id, subject).await,
     }
 }
 
