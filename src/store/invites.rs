@@ -293,6 +293,17 @@ pub async fn revoke(tx: &mut Tx, tenant_id: &str, id: &str, now: i64) -> Result<
     Ok(tx.execute(sql, params![tenant_id, id, now]).await? == 1)
 }
 
+/// Takes back whatever invite of an address is neither accepted nor revoked; how many there were.
+///
+/// # Errors
+/// What the database says.
+pub async fn revoke_of(tx: &mut Tx, tenant_id: &str, email: &Email, now: i64) -> Result<i64> {
+    let sql = "UPDATE invites SET revoked_at = $3 WHERE tenant_id = $1 AND email = $2 AND accepted_at IS NULL \
+               AND revoked_at IS NULL";
+    let revoked = tx.execute(sql, params![tenant_id, email.as_str(), now]).await?;
+    Ok(i64::try_from(revoked).unwrap_or(i64::MAX))
+}
+
 /// Uses an open invite up for a user, who joins its teams; of several who try, one gets `true`. Belongs into the
 /// transaction that makes the user.
 ///
