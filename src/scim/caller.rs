@@ -92,7 +92,20 @@ impl Caller {
     /// # Errors
     /// 429 when that takes longer than it can wait.
     pub async fn turn(&self, app: &App, turns: &Turns, what: &str) -> Result<Turn, ScimError> {
-        let turn = turns.take(&self.directory.tenant_id, self.began.patience(Instant::now())).await;
+        self.turn_at(app, turns, &self.directory.tenant_id, what).await
+    }
+
+    /// Waits until nobody else changes the directory's resource of this id, before a connection to the database is taken.
+    ///
+    /// # Errors
+    /// As [`Caller::turn`].
+    pub async fn alone(&self, app: &App, id: &str) -> Result<Turn, ScimError> {
+        let key = format!("{}/{id}", self.directory.id);
+        self.turn_at(app, &app.limits.changes, &key, "changes one resource side by side").await
+    }
+
+    async fn turn_at(&self, app: &App, turns: &Turns, key: &str, what: &str) -> Result<Turn, ScimError> {
+        let turn = turns.take(key, self.began.patience(Instant::now())).await;
         turn.ok_or_else(|| self.too_fast(app, AGAIN, what))
     }
 

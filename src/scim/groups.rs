@@ -52,6 +52,8 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Director
     let members = body.members.unwrap_or_default();
     caller.room(app).await?;
     let _turn = afford(app, caller, members.len()).await?;
+    // Whoever takes a name that is being taken waits for that too.
+    let _alone = caller.alone(app, "new group").await?;
     let group = DirectoryGroup {
         id: secret::row_id(now),
         directory_id: caller.directory.id.clone(),
@@ -129,6 +131,7 @@ pub async fn patch(
 
 /// A group under change.
 struct Change {
+    _alone: Turn,
     tx: Tx,
     old: DirectoryGroup,
     group: DirectoryGroup,
@@ -139,16 +142,18 @@ struct Change {
 
 impl Change {
     async fn begin(app: &App, caller: &Caller, id: &str, if_match: Option<&Versions>) -> Result<Self, ScimError> {
+        let alone = caller.alone(app, id).await?;
         let mut tx = app.db.begin().await?;
         let old = directory_groups::find_locked(&mut tx, &caller.directory.id, id).await?;
         let old = old.ok_or_else(|| Fault::not_found(id))?;
         require_version(if_match, old.version)?;
         let now = app.clock.now();
-        Ok(Self { tx, group: DirectoryGroup { updated_at: now, ..old.clone() }, old, members: Vec::new(), now })
+        let group = DirectoryGroup { updated_at: now, ..old.clone() };
+        Ok(Self { _alone: alone, tx, group, old, members: Vec::new(), now })
     }
 
     async fn finish(self, app: &App, caller: &Caller) -> Result<DirectoryGroup, ScimError> {
-        let Self { mut tx, old, group, members, now } = self;
+        let Self { _alone, mut tx, old, group, members, now } = self;
         if group.resource == old.resource {
             directory_groups::touch(&mut tx, &group.id, now).await?;
         } else {

@@ -21,6 +21,7 @@ on_both!(
     members_cost_their_share,
     members_go_at_once,
     many_members_take_turns,
+    who_waits_for_a_row_holds_no_connection,
     reading_members_costs_their_share,
     large_answers_take_turns,
     what_is_done_is_told_whoever_reads_nothing,
@@ -278,6 +279,42 @@ async fn many_members_take_turns(backend: Backend) {
     let answer = answer.json();
     assert_eq!(answer["Operations"][0]["status"], json!("201"), "{answer}");
     assert_eq!(scim.world.app.db.all::<(i64,)>("SELECT COUNT(*) FROM directory_members", &[]).await.unwrap(), [(1_510,)]);
+}
+
+/// On PostgreSQL sixteen who waited for one group's row held every connection that the node has, and nobody signed in.
+async fn who_waits_for_a_row_holds_no_connection(backend: Backend) {
+    if backend == Backend::Sqlite {
+        return; // Its one writer waits for no row.
+    }
+    let scim = Scim::new(backend).await;
+    let kim = scim.user("kim@acme.example").await;
+    let (sre, other) = (scim.group("SRE", &[]).await, scim.group("Other", &[]).await);
+    let db = &scim.world.app.db;
+    let mut tx = db.begin().await.unwrap();
+    for (locked, table) in [(&sre, "directory_groups"), (&kim, "directory_users")] {
+        let sql = format!("UPDATE {table} SET version = version WHERE id = '{}'", locked["id"].as_str().unwrap());
+        assert_eq!(tx.execute(sql.leak(), &[]).await.unwrap(), 1);
+    }
+    let add = json!([{"op": "add", "path": "members", "value": [{"value": kim["id"]}]}]);
+    let title = json!([{"op": "replace", "path": "title", "value": "x"}]);
+    let change = async |of_group: bool| match of_group {
+        true => scim.patch(&at(&sre), add.clone()).await,
+        false => scim.patch(&at(&kim), title.clone()).await,
+    };
+    let waiting = (0..40).map(|n| change(n % 2 == 0));
+    let others = async {
+        for n in 0..10 {
+            scim.user(&format!("u{n}@acme.example")).await;
+            let renamed = json!([{"op": "replace", "path": "displayName", "value": format!("Other {n}")}]);
+            assert_eq!(scim.patch(&at(&other), renamed).await.status, 204);
+        }
+        tx.commit().await.unwrap();
+    };
+    let (answers, ()) = tokio::join!(futures_util::future::join_all(waiting), others);
+    for answer in answers {
+        assert!([200, 204].contains(&answer.status), "{}", answer.body);
+    }
+    assert_eq!(scim.get(&at(&sre)).await.json()["members"][0]["value"], kim["id"]);
 }
 
 /// A group of everybody in `crowd`, made behind the application's back.
