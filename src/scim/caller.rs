@@ -32,6 +32,8 @@ const AGAIN: i64 = 5;
 pub struct Caller {
     known: directories::Caller,
     address: String,
+    /// The `Authorization` that it came with, which is not shown.
+    authorization: HeaderMap,
     began: Began,
 }
 
@@ -48,6 +50,18 @@ impl Caller {
     #[must_use]
     pub fn actor(&self) -> Actor {
         Actor::directory(&self.known.directory.name, &self.address)
+    }
+
+    /// That it may push still: somebody may have ended its token, or switched it off, while its body was on the way.
+    ///
+    /// # Errors
+    /// 401.
+    pub async fn still(&self, app: &App) -> Result<(), ScimError> {
+        match recognise(app, &self.authorization).await? {
+            Ok(known) if known.directory.id == self.directory.id => Ok(()),
+            Ok(_) => Err(ScimError::unauthorized(format!("{}: the token is another directory's by now", self.address))),
+            Err(why) => Err(ScimError::unauthorized(format!("{}: {why}, since the request began", self.address))),
+        }
     }
 
     /// Counts as many requests more in the directory's pace.
@@ -148,7 +162,7 @@ impl FromRequestParts<App> for Caller {
         };
         let refused = match recognise(app, &parts.headers).await? {
             Ok(known) => {
-                let caller = Self { known, address, began };
+                let caller = Self { known, address, authorization: kept(&parts.headers), began };
                 let taken = app.limits.pushes.take(&caller.directory.id);
                 taken.map_err(|wait| caller.too_fast(app, wait, "pushes too fast"))?;
                 store::directory_tokens::touch(&app.db, &caller.token_id, app.clock.now(), caller.last_used_at).await?;
@@ -176,6 +190,15 @@ async fn recognise(app: &App, headers: &HeaderMap) -> Result<Result<directories:
         Some(why) => Err(why),
         None => Ok(caller),
     })
+}
+
+/// What a caller is known by, to be asked again.
+fn kept(headers: &HeaderMap) -> HeaderMap {
+    let value = headers.get(header::AUTHORIZATION).cloned().map(|mut value| {
+        value.set_sensitive(true);
+        (header::AUTHORIZATION, value)
+    });
+    value.into_iter().collect()
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
