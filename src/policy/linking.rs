@@ -241,7 +241,9 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
     if is_off {
         return Refuse(Refusal::Deactivated);
     }
-    if let Some((record, user)) = known.record.filter(|record| record.leads).and_then(|record| Some((record, record.user.as_ref()?))) {
+    if let Some((record, user)) =
+        known.record.filter(|record| record.leads).and_then(|record| Some((record, record.user.as_ref()?)))
+    {
         let unproven = !record.pinned && !says(identity, user, rules);
         return match known.accepted_by(user) {
             _ if !user.active => Refuse(Refusal::Deactivated),
@@ -268,16 +270,18 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
             Link { user_id: user.user_id.clone(), record, invite, unproven: false }
         }
         // A record that left the address out speaks for no other than one that says it.
-        None => match admit(rules.provisioning, known.spoken_for(unclaimed.is_some_and(|r| !r.home_only || rules.is_home(&email)))) {
-            Err(refusal) => Refuse(refusal),
-            Ok(admitted) => Create {
-                email_proven: trusted || vouched(known.invite),
-                email,
-                record,
-                invite: known.invite.map(|invite| invite.id.clone()),
-                admitted,
-            },
-        },
+        None => {
+            match admit(rules.provisioning, known.spoken_for(unclaimed.is_some_and(|r| !r.home_only || rules.is_home(&email)))) {
+                Err(refusal) => Refuse(refusal),
+                Ok(admitted) => Create {
+                    email_proven: trusted || vouched(known.invite),
+                    email,
+                    record,
+                    invite: known.invite.map(|invite| invite.id.clone()),
+                    admitted,
+                },
+            }
+        }
     }
 }
 

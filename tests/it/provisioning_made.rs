@@ -18,7 +18,13 @@ use crate::{
     world::{Backend, World},
 };
 
-on_both!(every_path_in_every_mode, one_invite_lets_in_one, whom_a_directory_lets_go_an_invite_lets_in_no_more, who_is_there_is_let_in_again_in_every_mode, whoever_makes_a_directory_in_vain_is_told);
+on_both!(
+    every_path_in_every_mode,
+    one_invite_lets_in_one,
+    whom_a_directory_lets_go_an_invite_lets_in_no_more,
+    who_is_there_is_let_in_again_in_every_mode,
+    whoever_makes_a_directory_in_vain_is_told
+);
 
 const MODES: [Provisioning; 3] = [Provisioning::Jit, Provisioning::Invite, Provisioning::Scim];
 const BOT: (&str, &str) = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");

@@ -244,17 +244,19 @@ fn members_are_changed_by_few_statements() {
     for (operations, changes) in [
         (json!(vec![&nobody; 1_000]), vec![GroupChange::RemoveAll]),
         (json!([add("u-1"), only, remove("u-2"), nobody]), vec![GroupChange::RemoveAll]),
-        (json!([add("u-1"), name, nobody, only, add("u-2")]), vec![
-            set.clone(),
-            GroupChange::Replace(ids(&["u-9"])),
-            GroupChange::Add(ids(&["u-2"])),
-        ]),
-        (json!([add("u-1"), add("u-2"), name, add("u-1"), remove("u-1"), remove("u-3"), add("u-1")]), vec![
-            GroupChange::Add(ids(&["u-1", "u-2"])),
-            set.clone(),
-            GroupChange::Remove(ids(&["u-1", "u-3"])),
-            GroupChange::Add(ids(&["u-1"])),
-        ]),
+        (
+            json!([add("u-1"), name, nobody, only, add("u-2")]),
+            vec![set.clone(), GroupChange::Replace(ids(&["u-9"])), GroupChange::Add(ids(&["u-2"]))],
+        ),
+        (
+            json!([add("u-1"), add("u-2"), name, add("u-1"), remove("u-1"), remove("u-3"), add("u-1")]),
+            vec![
+                GroupChange::Add(ids(&["u-1", "u-2"])),
+                set.clone(),
+                GroupChange::Remove(ids(&["u-1", "u-3"])),
+                GroupChange::Add(ids(&["u-1"])),
+            ],
+        ),
     ] {
         assert_eq!(group(operations.clone()), Ok(changes), "{operations}");
     }
