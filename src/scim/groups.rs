@@ -23,12 +23,15 @@ use crate::{
         directory_groups::{self, DirectoryGroup},
         directory_members,
         directory_users::Updated,
-        group_rules,
+        group_rules, teams,
     },
 };
 
 /// How many members that come or go count as one more request.
 const AT_ONCE: usize = 1_000;
+/// Teams of a tenant, those apart that are a group's own, with which rules make no more: one that a rule has made stays, whatever
+/// its group is called later.
+const TEAMS: i64 = 10_000;
 /// As how many members a change of them counts at least: each is a statement.
 const AT_LEAST: usize = 50;
 
@@ -206,10 +209,20 @@ async fn settle(tx: &mut Tx, caller: &Caller, group: &DirectoryGroup, now: i64) 
         let detail = "displayName must not begin or end with white space or hold signs that nobody sees: it names a team";
         return Err(Fault::invalid_value(detail).into());
     }
+    let tenant = &caller.directory.tenant_id;
+    let before = match caller.directory.settings.group_rules.is_empty() {
+        true => 0,
+        false => teams::count_of_no_group(&mut *tx, tenant).await?,
+    };
     group_rules::settle(tx, &caller.directory, group, now).await?.map_err(|taken| {
         let detail = format!("{taken}: rename one of them, or let a rule of the directory say which team the group is");
-        Fault::uniqueness(detail).into()
-    })
+        Fault::uniqueness(detail)
+    })?;
+    if before >= TEAMS && teams::count_of_no_group(tx, tenant).await? > before {
+        let detail = format!("a rule would make one more team, and the tenant has {before}: delete those that nobody needs");
+        return Err(Fault::new(403, detail).into());
+    }
+    Ok(())
 }
 
 /// The id is the caller's own, and whether another directory has it is not said.
