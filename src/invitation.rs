@@ -27,11 +27,16 @@ use crate::{
 pub const LIFETIME: i64 = 7 * 86_400;
 /// The longest that can be said.
 pub const LONGEST: i64 = 90 * 86_400;
-/// Most links made for one address by one tenant within [`PERIOD`], whatever invites they belong to: nobody's mailbox is
-/// filled from here, also not by revoking and inviting anew.
+/// Most links made for one address by one tenant within [`PERIOD`], whatever invites they belong to and whatever follows a plus:
+/// nobody's mailbox is filled from here, also not by revoking and inviting anew.
 pub const MOST_LINKS: i64 = 10;
 /// Seconds in which they are counted, from the first one on.
 pub const PERIOD: i64 = 7 * 86_400;
+
+/// Most links made by one tenant within [`DAY`], for whomever.
+pub const MOST_OF_TENANT: i64 = 2_000;
+/// Seconds in which those are counted.
+const DAY: i64 = 86_400;
 
 /// Why there is no invite.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +69,8 @@ pub enum InviteError {
     Over(State),
     #[error("{MOST_LINKS} links were made for this address within {}; the next one can be made in {}", span(PERIOD), span(*.0))]
     TooOften(i64),
+    #[error("{MOST_OF_TENANT} links were made for this tenant within a day; the next one can be made in {}", span(*.0))]
+    TooMany(i64),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -236,11 +243,16 @@ impl<'a> Desk<'a> {
         Ok(ids)
     }
 
-    /// Counts a link to an address. It counts if the transaction does.
+    /// Counts a link to an address, and of the tenant. It counts if the transaction does.
     async fn count(&self, tx: &mut Tx, tenant: &Tenant, email: &Email) -> Result<(), InviteError> {
-        let key = self.sealer.fingerprint("throttle/invite", &format!("{}/{}", tenant.id, email.as_str()));
-        let (count, until) = store::throttles::count(tx, &key, PERIOD, self.now).await?;
-        if count > MOST_LINKS { Err(InviteError::TooOften((until - self.now).max(1))) } else { Ok(()) }
+        let key = self.sealer.fingerprint("throttle/invite", &format!("{}/{}", tenant.id, email.without_tag()));
+        let (count, until) = store::throttles::count(&mut *tx, &key, PERIOD, self.now).await?;
+        if count > MOST_LINKS {
+            return Err(InviteError::TooOften((until - self.now).max(1)));
+        }
+        let key = self.sealer.fingerprint("throttle/invites", &tenant.id);
+        let (count, until) = store::throttles::count(tx, &key, DAY, self.now).await?;
+        if count > MOST_OF_TENANT { Err(InviteError::TooMany((until - self.now).max(1))) } else { Ok(()) }
     }
 
     /// Puts the link on its way, or gives it back where there is none.

@@ -41,6 +41,9 @@ const INTAKE: usize = 128 * 1024 * 1024;
 const INTAKE_OF_EACH: usize = 32 * 1024 * 1024;
 /// Writes of many rows that are under way at a time, whoever asks for them.
 const HEAVY: usize = 2;
+/// Changes of users and groups that are under way at a time, whoever asks for them: half of the connections that a node has to
+/// PostgreSQL.
+const CHANGES: usize = 8;
 /// Searches through many rows that are under way at a time, whoever asks: fewer than an embedded database has connections
 /// that read.
 const SEARCHES: usize = 2;
@@ -65,6 +68,9 @@ pub struct Limits {
     pub intake: Intake,
     /// Writes of many rows, by tenant.
     pub heavy: Turns,
+    /// Changes of one user or group, by its row: who waits for a row inside of a transaction holds a connection, and enough of
+    /// them hold all there are.
+    pub changes: Turns,
     /// Searches through many rows, by tenant.
     pub searches: Turns,
     /// Large answers on their way, by tenant.
@@ -83,7 +89,7 @@ impl Limits {
     pub fn new(sign_ins: NonZeroU32, pushes: NonZeroU32, clock: Clock) -> Self {
         let (sign_ins, pushes) = (Limiter::new(sign_ins), Pace::new(pushes, clock));
         let (large, heavy, sizes) = (Turns::new(LARGE), Turns::new(HEAVY), Tally::default());
-        let (searches, answers) = (Turns::new(SEARCHES), Turns::new(ANSWERS));
+        let (changes, searches, answers) = (Turns::new(CHANGES), Turns::new(SEARCHES), Turns::new(ANSWERS));
         let (strangers, strays, checks) = (Limiter::new(STRANGERS), Limiter::new(STRAYS), Limiter::new(CHECKS));
         let intake = Intake::new(INTAKE, INTAKE_OF_EACH);
         Self {
@@ -95,6 +101,7 @@ impl Limits {
             large,
             intake,
             heavy,
+            changes,
             searches,
             answers,
             sizes,
@@ -105,7 +112,7 @@ impl Limits {
     /// Begins another round, of about a minute.
     pub fn begin_round(&self) {
         self.sizes.forget();
-        [&self.large, &self.heavy, &self.searches, &self.answers].into_iter().for_each(Turns::forget_quiet);
+        [&self.large, &self.heavy, &self.changes, &self.searches, &self.answers].into_iter().for_each(Turns::forget_quiet);
         self.pushes.forget_quiet();
         let all = [&self.sign_ins, &self.strangers, &self.strays, &self.checks];
         all.into_iter().for_each(Limiter::forget_quiet);

@@ -165,7 +165,7 @@ fn refused(e: InviteError) -> ApiError {
         | InviteError::IsInvited(_)
         | InviteError::Directory
         | InviteError::Over(_) => Code::Conflict,
-        InviteError::TooOften(seconds) => {
+        InviteError::TooOften(seconds) | InviteError::TooMany(seconds) => {
             retry_after = Some(*seconds);
             Code::SlowDown
         }

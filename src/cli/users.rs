@@ -410,14 +410,19 @@ fn resource(user: &User, external_id: &str, user_name: &str) -> Map<String, Valu
 
 fn told(receipt: &Receipt) -> String {
     let (ended, held) = (&receipt.ended, &receipt.held);
+    let invites = match ended.invites {
+        0 => String::new(),
+        invites => format!(", {invites} open invites"),
+    };
     format!(
-        "  ended: {} sessions, {} codes, {} token families, {} site sessions, {} personal tokens; {} logouts sent on to clients\n  \
+        "  ended: {} sessions, {} codes, {} token families, {} site sessions, {} personal tokens{}; {} logouts sent on to clients\n  \
          held: {} teams by hand, {} by groups of a directory; roles on {} resources, by teams on {}",
         ended.sessions,
         ended.codes,
         ended.token_families,
         ended.site_sessions,
         ended.personal_tokens,
+        invites,
         ended.logouts,
         held.teams,
         held.directory_teams,

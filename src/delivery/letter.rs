@@ -85,7 +85,7 @@ fn tame(text: &str) -> String {
     let visible = text.chars().map(|c| if c.is_control() || c == '\u{2028}' || c == '\u{2029}' { ' ' } else { c });
     let straight: String = visible.filter(|c| !turns(*c)).collect();
     let words = straight.split_whitespace().map(|word| match is_linkish(word) {
-        true => word.replace("//", " ").replace(['.', ':'], " "),
+        true => word.replace("//", " ").replace(['.', ':', '\u{3002}', '\u{ff0e}', '\u{ff61}'], " "),
         false => word.to_owned(),
     });
     let line = words.collect::<Vec<_>>().join(" ");
@@ -99,7 +99,15 @@ fn turns(c: char) -> bool {
 
 fn is_linkish(word: &str) -> bool {
     let word = word.to_lowercase();
-    word.contains("//") || word.starts_with("www.") || (word.contains('/') && word.contains('.'))
+    word.contains("//") || word.starts_with("www.") || (word.contains('/') && word.contains('.')) || is_domain(&word)
+}
+
+/// Whether a word is a bare domain: a dot between letters, and an end that names are registered under.
+fn is_domain(word: &str) -> bool {
+    let word = word.replace(['\u{3002}', '\u{ff0e}', '\u{ff61}'], ".");
+    let name = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let is_address = name.contains('@');
+    !is_address && name.contains('.') && psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known())
 }
 
 #[cfg(test)]
@@ -145,6 +153,17 @@ mod tests {
         }
         assert!(!letter.html.contains("<script"), "{}", letter.html);
         assert_eq!(tame(&"x".repeat(500)).len(), LONGEST);
+        // Mail programs make links of bare domains too.
+        for (name, tamed) in [
+            ("Go to evil.com, now", "Go to evil com, now"),
+            ("(EVIL.co.uk)", "(EVIL co uk)"),
+            ("login-acme.evil.app!", "login-acme evil app!"),
+            ("xn--bse-sna.com", "xn--bse-sna com"),
+            ("J.R.R. Tolkien, Ph.D. and Node.js", "J.R.R. Tolkien, Ph.D. and Node.js"),
+            ("ada@acme.com", "ada@acme.com"),
+        ] {
+            assert_eq!(tame(name), tamed);
+        }
         assert_eq!(tame("Dr. Ada Lovelace, B.A. <ada@acme.example>"), "Dr. Ada Lovelace, B.A. <ada@acme.example>");
     }
 }

@@ -46,6 +46,14 @@ pub async fn user_of(
     for _ in 0..3 {
         let Some(verdict) = arrival.judge().await? else { continue };
         visit.trace.hop("decided", &[("decision", verdict.word()), ("why", &verdict.why())]);
+        if let Some(record) = verdict.left_aside(identity) {
+            tracing::warn!(
+                record = record.id,
+                stands_for = record.user.as_ref().map(|user| user.user_id.as_str()),
+                subject = identity.subject,
+                "a directory's record has the externalId of an administrator whom it does not stand for: it is left aside"
+            );
+        }
         if let Some(user) = link.act(&verdict).await? {
             return Ok(user);
         }
@@ -76,7 +84,7 @@ impl Link<'_> {
                 self.follow(&user_id, &verdict.rules()).await?;
                 Ok(store::users::find(db, &user_id).await?)
             }
-            Decision::Link { user_id, record, invite } => {
+            Decision::Link { user_id, record, invite, unproven } => {
                 let mut tx = db.begin().await?;
                 let id = secret::row_id(now);
                 store::directory_links::be_alone(&mut tx, &connection.id, &identity.subject).await?;
@@ -86,9 +94,13 @@ impl Link<'_> {
                 {
                     return Ok(None);
                 }
-                let by = verdict.linked_by();
+                let by = verdict.linked_by(&user_id);
+                let mut changes = self.changes().is("by", by);
+                if unproven && profiles::unprove(&mut tx, &user_id, now).await? {
+                    changes = changes.changed("email_proven", true, false);
+                }
                 if let Some(user) = store::users::find(&mut tx, &user_id).await? {
-                    self.note(&mut tx, &user, Action::Link, self.changes().is("by", by), now);
+                    self.note(&mut tx, &user, Action::Link, changes, now);
                 }
                 tx.commit().await?;
                 tracing::info!(user = user_id, connection = connection.name, by, "identity linked");

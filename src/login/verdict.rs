@@ -61,6 +61,17 @@ pub struct Verdict {
     pub allowed: AllowedDomains,
 }
 
+impl Found {
+    fn known(&self) -> Known<'_> {
+        Known {
+            owner: self.owner.as_ref(),
+            record: self.record.as_ref(),
+            same_email: self.same_email.as_ref(),
+            invite: self.invite.as_ref(),
+        }
+    }
+}
+
 impl Verdict {
     /// The rules that it was judged by.
     #[must_use]
@@ -85,7 +96,7 @@ impl Verdict {
     pub fn why(&self) -> String {
         match &self.decision {
             Decision::SignIn { .. } => "This unique id at the provider is theirs already.".to_owned(),
-            Decision::Link { .. } => match self.found.record.as_ref().is_some_and(|record| record.user.is_some()) {
+            Decision::Link { user_id, .. } => match self.is_led_to(user_id) {
                 true => "The organisation's directory knows the unique id (externalId) as this user's.".to_owned(),
                 false => "The address is believed, and this user's address is proven here.".to_owned(),
             },
@@ -102,13 +113,21 @@ impl Verdict {
         }
     }
 
-    /// By what an identity is linked that nobody held before.
+    /// By what an identity is linked to a user that nobody held before.
     #[must_use]
-    pub fn linked_by(&self) -> &'static str {
-        match self.found.record.as_ref().is_some_and(|record| record.user.is_some()) {
-            true => "the directory's externalId",
-            false => "e-mail",
-        }
+    pub fn linked_by(&self, user_id: &str) -> &'static str {
+        if self.is_led_to(user_id) { "the directory's externalId" } else { "e-mail" }
+    }
+
+    /// The record of the directory that was left aside.
+    #[must_use]
+    pub fn left_aside(&self, identity: &Identity) -> Option<&Record> {
+        linking::left_aside(identity, &self.found.known(), &self.rules())
+    }
+
+    fn is_led_to(&self, user_id: &str) -> bool {
+        let record = self.found.record.as_ref().filter(|record| record.leads);
+        record.and_then(|record| record.user.as_ref()).is_some_and(|user| user.user_id == user_id)
     }
 }
 
@@ -136,14 +155,8 @@ impl<'a> Arrival<'a> {
         let settings = presets::filled(&self.connection.settings, self.connection.protocol);
         let (email_trust, allowed) = (settings.email_trust(), settings.allowed());
         let provisioning = self.tenant.provisioning;
-        let known = Known {
-            owner: found.owner.as_ref(),
-            record: found.record.as_ref(),
-            same_email: found.same_email.as_ref(),
-            invite: found.invite.as_ref(),
-        };
         let rules = Rules { email_trust, domains: &domains, provisioning, allowed: &allowed };
-        let decision = linking::decide(self.identity, &known, &rules);
+        let decision = linking::decide(self.identity, &found.known(), &rules);
         // Refused is only who is refused by a second look too: somebody whose identity came to be between the reads of the
         // first would be told that another holds their address.
         if matches!(decision, Decision::Refuse(_)) && self.find().await? != found {

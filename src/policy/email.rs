@@ -26,6 +26,14 @@ impl Email {
         &self.0
     }
 
+    /// The address without what most mailboxes take for a note to themselves: `ada+x@acme.example` is `ada@acme.example`.
+    #[must_use]
+    pub fn without_tag(&self) -> String {
+        let (local, domain) = self.0.split_once('@').unwrap_or((&self.0, ""));
+        let bare = local.split('+').next().filter(|bare| !bare.is_empty()).unwrap_or(local);
+        format!("{bare}@{domain}")
+    }
+
     /// The part after the `@`.
     #[must_use]
     pub fn domain(&self) -> &str {
@@ -48,6 +56,17 @@ pub fn normal_domain(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_is_no_other_mailbox() {
+        for (text, bare) in [
+            ("Ada+x+y@acme.example", "ada@acme.example"),
+            ("ada@acme.example", "ada@acme.example"),
+            ("+x@a.example", "+x@a.example"),
+        ] {
+            assert_eq!(Email::parse(text).unwrap().without_tag(), bare, "{text}");
+        }
+    }
 
     #[test]
     fn one_form_for_one_address() {

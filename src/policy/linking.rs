@@ -25,6 +25,8 @@ pub struct Candidate {
     pub email_proven: bool,
     /// Whether another identity of the same connection is already theirs.
     pub has_identity_here: bool,
+    /// Whether they administer the tenant or the deployment.
+    pub administers: bool,
 }
 
 /// The one record of the connection's directories whose `externalId` is the identity's subject.
@@ -37,6 +39,10 @@ pub struct Record {
     /// Whether its `externalId` may lead to its user: a directory can write any id, so it leads to whom the record itself
     /// has made and who is nobody else yet, or to whom an operator has linked under this very id.
     pub leads: bool,
+    /// Whether an operator has linked it under this very id.
+    pub pinned: bool,
+    /// Whether its directory speaks for addresses of the tenant's proven domains alone.
+    pub home_only: bool,
     /// The user it stands for; none as long as the directory has given no address.
     pub user: Option<Candidate>,
 }
@@ -87,8 +93,9 @@ pub struct Rules<'a> {
 pub enum Decision {
     /// The identity is this user's already.
     SignIn { user_id: String, record: Option<String>, invite: Option<String> },
-    /// Give the identity to this user and sign them in.
-    Link { user_id: String, record: Option<String>, invite: Option<String> },
+    /// Give the identity to this user and sign them in. `unproven`: their address, which a directory has said of them and the
+    /// identity does not, counts as proven no more.
+    Link { user_id: String, record: Option<String>, invite: Option<String>, unproven: bool },
     /// Make a user with this address; whether somebody has vouched for it.
     Create { email: Email, email_proven: bool, record: Option<String>, invite: Option<String>, admitted: Admitted },
     /// Refuse.
@@ -167,6 +174,12 @@ pub fn is_trusted(identity: &Identity, email: &Email, rules: &Rules<'_>) -> bool
     }
 }
 
+/// Whether the identity says that the user's address is its own, and may be believed.
+fn says(identity: &Identity, user: &Candidate, rules: &Rules<'_>) -> bool {
+    let own = identity.email.as_deref().and_then(Email::parse);
+    own.is_some_and(|own| own == user.email && is_trusted(identity, &own, rules))
+}
+
 impl Rules<'_> {
     /// Whether the address is of a domain that the tenant has proven.
     fn is_home(&self, email: &Email) -> bool {
@@ -191,6 +204,20 @@ fn vouched(invite: Option<&Invite>) -> bool {
     invite.is_some_and(|invite| invite.carried && invite.mailed)
 }
 
+/// The record that is left aside, whatever it says: it would make an administrator who has not signed in over the connection
+/// yet somebody else, or keep them out. A directory can write any id, theirs too, and who administers a tenant is shut out by
+/// `users::shut_out` alone, which asks whether they are the last. An operator's own word for a record counts.
+#[must_use]
+pub fn left_aside<'a>(identity: &Identity, known: &Known<'a>, rules: &Rules<'_>) -> Option<&'a Record> {
+    let record = known.record.filter(|record| known.owner.is_none() && !record.pinned)?;
+    let theirs = known.same_email.filter(|user| user.administers && user.email_proven)?;
+    let is_elsewhere = match &record.user {
+        Some(user) => user.user_id != theirs.user_id,
+        None => !record.active,
+    };
+    (is_elsewhere && is_trusted(identity, &theirs.email, rules)).then_some(record)
+}
+
 /// Decides.
 #[must_use]
 pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Decision {
@@ -198,6 +225,8 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
     if let Some(refusal) = kept_out(identity, rules) {
         return Refuse(refusal);
     }
+    let heard = Known { record: known.record.filter(|_| left_aside(identity, known, rules).is_none()), ..*known };
+    let known = &heard;
     // A record without a user is the person's own, known by the stable id: what the directory says of it counts.
     let unclaimed = known.record.filter(|record| record.user.is_none());
     let record = unclaimed.map(|record| record.id.clone());
@@ -212,11 +241,14 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
     if is_off {
         return Refuse(Refusal::Deactivated);
     }
-    if let Some(user) = known.record.filter(|record| record.leads).and_then(|record| record.user.as_ref()) {
+    if let Some((record, user)) =
+        known.record.filter(|record| record.leads).and_then(|record| Some((record, record.user.as_ref()?)))
+    {
+        let unproven = !record.pinned && !says(identity, user, rules);
         return match known.accepted_by(user) {
             _ if !user.active => Refuse(Refusal::Deactivated),
             _ if user.has_identity_here => Refuse(Refusal::AlreadyLinked),
-            Ok(invite) => Link { user_id: user.user_id.clone(), record: None, invite },
+            Ok(invite) => Link { user_id: user.user_id.clone(), record: None, invite, unproven },
             Err(refusal) => Refuse(refusal),
         };
     }
@@ -233,17 +265,23 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
         Some(user) if !user.active => Refuse(Refusal::Deactivated),
         Some(user) if !user.email_proven => Refuse(Refusal::LocalEmailUnproven),
         Some(user) if user.has_identity_here => Refuse(Refusal::AlreadyLinked),
-        Some(user) => Link { user_id: user.user_id.clone(), record, invite: carried.map(|invite| invite.id.clone()) },
-        None => match admit(rules.provisioning, known.spoken_for(record.is_some())) {
-            Err(refusal) => Refuse(refusal),
-            Ok(admitted) => Create {
-                email_proven: trusted || vouched(known.invite),
-                email,
-                record,
-                invite: known.invite.map(|invite| invite.id.clone()),
-                admitted,
-            },
-        },
+        Some(user) => {
+            let invite = carried.map(|invite| invite.id.clone());
+            Link { user_id: user.user_id.clone(), record, invite, unproven: false }
+        }
+        // A record that left the address out speaks for no other than one that says it.
+        None => {
+            match admit(rules.provisioning, known.spoken_for(unclaimed.is_some_and(|r| !r.home_only || rules.is_home(&email)))) {
+                Err(refusal) => Refuse(refusal),
+                Ok(admitted) => Create {
+                    email_proven: trusted || vouched(known.invite),
+                    email,
+                    record,
+                    invite: known.invite.map(|invite| invite.id.clone()),
+                    admitted,
+                },
+            }
+        }
     }
 }
 

@@ -22,7 +22,7 @@ fn identity(email: Option<&str>, verified: bool) -> Identity {
 }
 
 fn user(active: bool, email_proven: bool, has_identity_here: bool) -> Candidate {
-    Candidate { user_id: "u".into(), email: email(HERE), active, email_proven, has_identity_here }
+    Candidate { user_id: "u".into(), email: email(HERE), active, email_proven, has_identity_here, administers: false }
 }
 
 fn good() -> Option<Candidate> {
@@ -30,7 +30,12 @@ fn good() -> Option<Candidate> {
 }
 
 fn record(active: bool, user: Option<Candidate>) -> Option<Record> {
-    Some(Record { id: "r".into(), active, leads: true, user })
+    Some(Record { id: "r".into(), active, leads: true, pinned: false, home_only: false, user })
+}
+
+/// One that an operator has linked.
+fn pinned(record: Option<Record>) -> Option<Record> {
+    record.map(|record| Record { pinned: true, ..record })
 }
 
 /// One whose id may not lead to its user.
@@ -53,7 +58,12 @@ fn made_as(address: &str, email_proven: bool, record: Option<&str>, invite: Opti
 }
 
 fn link(record: Option<&str>, invite: Option<&str>) -> Decision {
-    Decision::Link { user_id: "u".into(), record: record.map(Into::into), invite: invite.map(Into::into) }
+    Decision::Link { user_id: "u".into(), record: record.map(Into::into), invite: invite.map(Into::into), unproven: false }
+}
+
+/// By a record whose address the identity does not say.
+fn told_of(user_id: &str) -> Decision {
+    Decision::Link { user_id: user_id.into(), record: None, invite: None, unproven: true }
 }
 
 fn sign_in(record: Option<&str>, invite: Option<&str>) -> Decision {
@@ -91,8 +101,13 @@ fn the_table() {
         (Some(HERE), true, Verified, Invited, None, None, None, None, Refuse(Refusal::NotInvited)),
         (Some(HERE), true, Verified, Scim, None, None, None, None, Refuse(Refusal::NotProvisioned)),
         // the directory's record goes before the e-mail rule, whatever the address is worth
-        (None, false, Never, Scim, None, record(true, good()), None, None, link(None, None)),
-        (Some(THERE), false, Never, Jit, None, record(true, good()), Some(user(true, true, true)), None, link(None, None)),
+        (None, false, Never, Scim, None, record(true, good()), None, None, told_of("u")),
+        (Some(THERE), false, Never, Jit, None, record(true, good()), Some(user(true, true, true)), None, told_of("u")),
+        // and proves no address but the identity's own
+        (Some(HERE), true, Verified, Jit, None, record(true, good()), good(), None, link(None, None)),
+        (Some(HERE), false, Verified, Jit, None, record(true, good()), good(), None, told_of("u")),
+        (Some(THERE), true, Verified, Jit, None, record(true, good()), None, None, told_of("u")),
+        (None, false, Never, Jit, None, pinned(record(true, good())), None, None, link(None, None)),
         (Some(HERE), true, Verified, Jit, None, record(true, Some(user(false, true, false))), good(), None, Refuse(Refusal::Deactivated)),
         (Some(HERE), true, Verified, Jit, None, record(true, Some(user(true, true, true))), None, None, Refuse(Refusal::AlreadyLinked)),
         // unless its id may not lead to its user: then the address decides, by its own proof
@@ -183,6 +198,78 @@ fn a_record_says_nothing_of_somebody_else() {
         let known = Known { owner: owner.as_ref(), record: record.as_ref(), same_email: same.as_ref(), invite: None };
         assert_eq!(decide(&identity(Some(HERE), true), &known, &rules), expected, "row {row}");
     }
+}
+
+/// What a directory may not say of an address, it could leave to the sign-in to say.
+#[test]
+fn a_record_without_an_address_speaks_for_the_proven_domains_alone() {
+    use Provisioning::{Invite as Invited, Jit, Scim};
+    let home_only = || record(true, None).map(|record| Record { home_only: true, ..record });
+    #[rustfmt::skip]
+    let table = [
+        (THERE, home_only(), Scim, Decision::Refuse(Refusal::NotProvisioned)),
+        (SUB, home_only(), Scim, Decision::Refuse(Refusal::NotProvisioned)),
+        (THERE, home_only(), Invited, Decision::Refuse(Refusal::NotInvited)),
+        // Honestly: in a domain of the tenant, where the directory may say any, and where people come by themselves.
+        (HERE, home_only(), Scim, made(true, Some("r"), None)),
+        (THERE, record(true, None), Scim, made_as(THERE, true, Some("r"), None)),
+        (THERE, home_only(), Jit, made_as(THERE, true, Some("r"), None)),
+    ];
+    let domains = ["acme.example".to_owned()];
+    for (row, (email, record, provisioning, expected)) in table.into_iter().enumerate() {
+        let allowed = AllowedDomains::default();
+        let rules = Rules { email_trust: EmailTrust::Verified, domains: &domains, provisioning, allowed: &allowed };
+        let known = Known { record: record.as_ref(), ..Known::default() };
+        assert_eq!(decide(&identity(Some(email), true), &known, &rules), expected, "row {row}");
+    }
+}
+
+/// A directory wrote the id of an administrator who had not come over SSO yet, on a record of its own.
+#[test]
+fn a_record_makes_no_administrator_somebody_else() {
+    use Decision::Refuse;
+    use EmailTrust::{Never, Verified};
+    let boss = |active| Some(Candidate { administers: true, ..user(active, true, false) });
+    let unproven = Some(Candidate { administers: true, ..user(true, false, false) });
+    let nobody = || Some(Candidate { user_id: "x".into(), email: email(SUB), ..user(true, true, false) });
+    let theirs = || link(None, None);
+    let anothers = || told_of("x");
+    let by_hand = || Decision::Link { user_id: "x".into(), record: None, invite: None, unproven: false };
+    let shut = || Refuse(Refusal::Deactivated);
+    #[rustfmt::skip]
+    let table = [
+        // trust, record, same e-mail → decision, whether the record is left aside
+        (Verified, record(true, nobody()), boss(true), theirs(), true),
+        (Verified, record(false, nobody()), boss(true), theirs(), true),
+        (Verified, record(false, None), boss(true), theirs(), true),
+        (Verified, record(true, nobody()), boss(false), shut(), true),
+        // Honestly: an operator's word, their own record, one that stands for nobody yet, an address that proves nothing, anybody else.
+        (Verified, pinned(record(true, nobody())), boss(true), by_hand(), false),
+        (Verified, pinned(record(false, nobody())), boss(true), shut(), false),
+        (Verified, record(true, boss(true)), boss(true), theirs(), false),
+        (Verified, record(false, boss(true)), boss(true), shut(), false),
+        (Verified, record(true, None), boss(true), link(Some("r"), None), false),
+        (Never, record(true, nobody()), boss(true), anothers(), false),
+        (Verified, record(true, nobody()), unproven, anothers(), false),
+        (Verified, record(true, nobody()), good(), anothers(), false),
+        (Verified, record(false, None), good(), shut(), false),
+    ];
+    let domains = ["acme.example".to_owned()];
+    for (row, (email_trust, record, same, expected, aside)) in table.into_iter().enumerate() {
+        let allowed = AllowedDomains::default();
+        let rules = Rules { email_trust, domains: &domains, provisioning: Provisioning::Jit, allowed: &allowed };
+        let known = Known { owner: None, record: record.as_ref(), same_email: same.as_ref(), invite: None };
+        let identity = identity(Some(HERE), true);
+        assert_eq!(decide(&identity, &known, &rules), expected, "row {row}");
+        assert_eq!(left_aside(&identity, &known, &rules).is_some(), aside, "row {row}");
+    }
+    // Who has signed in before is known by that, and their own record shuts them out.
+    let (other, own) = (nobody(), record(false, nobody()));
+    let boss = boss(true);
+    let allowed = AllowedDomains::default();
+    let rules = Rules { email_trust: Verified, domains: &domains, provisioning: Provisioning::Jit, allowed: &allowed };
+    let known = Known { owner: other.as_ref(), record: own.as_ref(), same_email: boss.as_ref(), invite: None };
+    assert_eq!(decide(&identity(Some(HERE), true), &known, &rules), shut());
 }
 
 #[test]

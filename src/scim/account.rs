@@ -39,10 +39,14 @@ pub async fn begin(
     if let Some(Known { user, made, locked }) = known(tx, caller, record).await? {
         users::hold_administrator(tx, &user).await?;
         record.user_id = Some(user.id.clone());
+        // Whom an operator has shut out it stands for in any case, to hold the lock.
+        if !locked {
+            refuse_rivals(tx, caller, record).await?;
+        }
         // Whom it may have made before is somebody else, and gone: this one does not go with it.
         record.made_user = made;
         record.active = said.unwrap_or(record.active && user.active);
-        let said = tell(tx, record, &user, Said { email, name: record.name(), proven }, now).await?;
+        let said = tell(tx, caller, record, &user, Said { email, name: record.name(), proven }, now).await?;
         let said = Effect { locked, ..said };
         tracing::info!(user = user.id, record = record.id, "a directory's record is a known user, by externalId");
         if !record.active {
@@ -50,10 +54,12 @@ pub async fn begin(
         }
         return Ok(Effect { adopted: Some(user.email.as_str().to_owned()), ..said });
     }
+    refuse_rivals(tx, caller, record).await?;
     let Some(email) = email else { return Ok(Effect::default()) };
-    let admitted = admission::judge(tx, caller, &email, now).await?;
+    let id = secret::row_id(now);
+    let admitted = admission::judge(tx, caller, &email, &id, now).await?;
     let user = User {
-        id: secret::row_id(now),
+        id,
         tenant_id: caller.directory.tenant_id.clone(),
         email,
         email_proven: proven,
@@ -92,6 +98,7 @@ pub async fn follow(
     if record.external_id() != old.external_id() {
         be_alone(tx, caller, record).await?;
         refuse_twins(tx, caller, record).await?;
+        refuse_rivals(tx, caller, record).await?;
         refuse_others_id(tx, caller, record, &user_id).await?;
         store::left_records::leave(tx, &record.id, true, now).await?;
         admission::locked(tx, caller, record).await?;
@@ -106,7 +113,7 @@ pub async fn follow(
         return Ok(Effect::default());
     }
     let Some(user) = users::find(&mut *tx, &user_id).await? else { return Ok(Effect::default()) };
-    tell(tx, record, &user, Said { email, name, proven }, now).await
+    tell(tx, caller, record, &user, Said { email, name, proven }, now).await
 }
 
 /// A user who is here already, for whom a record stands from now on.
@@ -137,8 +144,16 @@ struct Said {
     proven: bool,
 }
 
-/// Takes over what the record says of its user, where that is for it to say; what changed.
-async fn tell(tx: &mut Tx, record: &DirectoryUser, user: &User, said: Said, now: i64) -> Result<Effect, ScimError> {
+/// Takes over what the record says of its user, where that is for it to say; what changed. Whoever has never signed in is
+/// somebody else under another address, who may come in or not.
+async fn tell(
+    tx: &mut Tx,
+    caller: &Caller,
+    record: &DirectoryUser,
+    user: &User,
+    said: Said,
+    now: i64,
+) -> Result<Effect, ScimError> {
     let (mut effect, Said { email, name, proven }) = (Effect::default(), said);
     if !speaks(tx, record, &user.id).await? {
         return Ok(effect);
@@ -146,6 +161,9 @@ async fn tell(tx: &mut Tx, record: &DirectoryUser, user: &User, said: Said, now:
     if let Some(email) = email.filter(|email| *email != user.email)
         && readdress(tx, record, &user.id, &email, proven, now).await?
     {
+        if user.signed_in_at.is_none() {
+            admission::judge(tx, caller, &email, &user.id, now).await?;
+        }
         effect.email = Some((user.email.as_str().to_owned(), email.as_str().to_owned()));
     }
     if let Some(name) = name
@@ -309,6 +327,19 @@ async fn refuse_twins(tx: &mut Tx, caller: &Caller, record: &DirectoryUser) -> R
     let counts = caller.directory.connection_id.is_some() && record.external_id().is_some();
     if counts && store::directory_users::has_twin(&mut *tx, record).await? {
         let detail = "another user of this directory has this externalId: map it to an id that no two people share";
+        return Err(Fault::uniqueness(detail).into());
+    }
+    Ok(())
+}
+
+/// The same of the connection's other directories, where their record is not the same user's: of two that speak of one sign-in,
+/// neither would count, and one would undo what the other has said.
+async fn refuse_rivals(tx: &mut Tx, caller: &Caller, record: &DirectoryUser) -> Result<(), ScimError> {
+    let connection = caller.directory.connection_id.as_deref().filter(|_| record.external_id().is_some());
+    let Some(connection) = connection else { return Ok(()) };
+    if store::directory_users::has_rival(&mut *tx, record, connection).await? {
+        let detail = "another directory of this connection has this externalId for somebody else, or for nobody yet: let one \
+                      directory speak of a person, or link them: gatehouse users link-directory";
         return Err(Fault::uniqueness(detail).into());
     }
     Ok(())

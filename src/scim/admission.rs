@@ -10,20 +10,22 @@ use crate::{
     store::{self, db::Tx, directory_accounts, directory_users::DirectoryUser, left_records::Locked},
 };
 
-/// That a record may make a user of this address.
+/// That a record may make `user_id` a user of this address. An invite lets in one: else a directory would bring in any number of
+/// people by the same, and give each another address afterwards.
 ///
 /// # Errors
 /// 403 where the tenant takes only who is invited, and they are not.
-pub async fn judge(tx: &mut Tx, caller: &Caller, email: &Email, now: i64) -> Result<Admitted, ScimError> {
+pub async fn judge(tx: &mut Tx, caller: &Caller, email: &Email, user_id: &str, now: i64) -> Result<Admitted, ScimError> {
     let mode = caller.provisioning;
     if let Ok(admitted) = admit(mode, By::Directory { invited: false }) {
         return Ok(admitted);
     }
-    let invited = store::invites::is_open(tx, &caller.directory.tenant_id, email, now).await?;
+    let invited = store::invites::admit(tx, &caller.directory.tenant_id, email, user_id, now).await?;
     admit(mode, By::Directory { invited }).map_err(|refusal| {
         let detail = format!(
-            "tenant {} takes only who is invited (provisioning: {}), and {} has no open invite: invite them first, or let a \
-             directory bring people in (provisioning: scim, or jit beside it)",
+            "tenant {} takes only who is invited (provisioning: {}), and {} has no open invite, or one that has let \
+             in somebody else: invite them first, or let a directory \
+             bring people in (provisioning: scim, or jit beside it)",
             caller.tenant,
             mode.as_str(),
             email.as_str()

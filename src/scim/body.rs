@@ -51,7 +51,7 @@ const STEP: usize = 1024 * 1024;
 /// Reads it.
 ///
 /// # Errors
-/// 413, 415, `invalidSyntax`; never with what it holds. 408 when it is not all there in time, 429 when large ones take too long
+/// 401 when the directory may push no more meanwhile; 413, 415, `invalidSyntax`; never with what it holds. 408 when it is not all there in time, 429 when large ones take too long
 /// or too much room.
 pub async fn read(app: &App, caller: &Caller, headers: &HeaderMap, body: Body, most: usize) -> Result<Sent, ScimError> {
     check(headers, most)?;
@@ -64,6 +64,7 @@ pub async fn read(app: &App, caller: &Caller, headers: &HeaderMap, body: Body, m
         true => Some(caller.turn(app, &app.limits.large, "sends large bodies side by side").await?),
         false => None,
     };
+    caller.still(app).await?;
     Ok(Sent { value: document::read(&bytes)?, _turn: turn })
 }
 

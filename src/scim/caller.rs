@@ -13,7 +13,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
-
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
 use super::{error::ScimError, fault::Fault};
@@ -26,7 +26,7 @@ use crate::{
         audit::Actor,
         clients,
         directories::{self, Shown},
-        directory_tokens,
+        directory_tokens, standing,
     },
     token::{Scope, issue::AccessClaims},
 };
@@ -44,6 +44,7 @@ const AGAIN: i64 = 5;
 #[derive(Debug)]
 pub struct Caller {
     known: directories::Caller,
+    token: SecretString,
     address: String,
     began: Began,
     /// Whether it has been told what the request costs, and let go on.
@@ -65,6 +66,18 @@ impl Caller {
         match &self.known.shown {
             Shown::Token { .. } => Actor::directory(&self.known.directory.name, &self.address),
             Shown::Client(client) => Actor::client_of_directory(client, &self.known.directory.name, &self.address),
+        }
+    }
+
+    /// That it may push still: somebody may have ended its token, or switched it off, while its body was on the way.
+    ///
+    /// # Errors
+    /// 401.
+    pub async fn still(&self, app: &App) -> Result<(), ScimError> {
+        match recognise(app, self.token.expose_secret()).await? {
+            Ok(known) if known.directory.id == self.directory.id => Ok(()),
+            Ok(_) => Err(ScimError::unauthorized(format!("{}: the token is another directory's by now", self.address))),
+            Err(why) => Err(ScimError::unauthorized(format!("{}: {why}, since the request began", self.address))),
         }
     }
 
@@ -124,7 +137,20 @@ impl Caller {
     /// # Errors
     /// 429 when that takes longer than it can wait.
     pub async fn turn(&self, app: &App, turns: &Turns, what: &str) -> Result<Turn, ScimError> {
-        let turn = turns.take(&self.directory.tenant_id, self.began.patience(Instant::now())).await;
+        self.turn_at(app, turns, &self.directory.tenant_id, what).await
+    }
+
+    /// Waits until nobody else changes the directory's resource of this id, before a connection to the database is taken.
+    ///
+    /// # Errors
+    /// As [`Caller::turn`].
+    pub async fn alone(&self, app: &App, id: &str) -> Result<Turn, ScimError> {
+        let key = format!("{}/{id}", self.directory.id);
+        self.turn_at(app, &app.limits.changes, &key, "changes one resource side by side").await
+    }
+
+    async fn turn_at(&self, app: &App, turns: &Turns, key: &str, what: &str) -> Result<Turn, ScimError> {
+        let turn = turns.take(key, self.began.patience(Instant::now())).await;
         turn.ok_or_else(|| self.too_fast(app, AGAIN, what))
     }
 
@@ -170,9 +196,10 @@ impl FromRequestParts<App> for Caller {
             Ok(Address(address)) => address,
             Err(never) => match never {},
         };
-        let refused = match recognise(app, &parts.headers).await? {
+        let refused = match recognise(app, bearer(&parts.headers).unwrap_or_default()).await? {
             Ok(known) => {
-                let caller = Self { known, address, began, has_paid: AtomicBool::new(false) };
+                let token = SecretString::from(bearer(&parts.headers).unwrap_or_default());
+                let caller = Self { known, token, address, began, has_paid: AtomicBool::new(false) };
                 let taken = app.limits.pushes.take(&caller.directory.id);
                 taken.map_err(|wait| caller.too_fast(app, wait, "pushes too fast"))?;
                 if let Shown::Token { id, last_used_at, .. } = &caller.shown {
@@ -191,9 +218,11 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-/// The directory of a request's token; the inner error is for the log.
-async fn recognise(app: &App, headers: &HeaderMap) -> Result<Result<directories::Caller, &'static str>, ScimError> {
-    let Some(token) = bearer(headers) else { return Ok(Err("no bearer token")) };
+/// The directory that a token may push for; the inner error is for the log.
+async fn recognise(app: &App, token: &str) -> Result<Result<directories::Caller, &'static str>, ScimError> {
+    if token.is_empty() {
+        return Ok(Err("no bearer token"));
+    }
     let fingerprint = directory_tokens::fingerprint(&app.sealer, token);
     let known = match directories::by_token(&app.db, &fingerprint).await? {
         Some(caller) => Ok(caller),
@@ -222,8 +251,10 @@ async fn of_client(app: &App, token: &str) -> Result<Result<directories::Caller,
         return Ok(Err("the token is not one to push with"));
     }
     let Some(client) = clients::find(&app.db, &claims.client_id).await? else { return Ok(Err("the token's client is gone")) };
-    if !client.enabled {
-        return Ok(Err("the token's client is disabled"));
+    match standing::of_client(&app.db, &client.tenant_id, &client.id, &claims.jti).await? {
+        Some(ground) if ground.revoked => return Ok(Err("the token was revoked")),
+        Some(ground) if ground.standing.is_ok() => {}
+        _ => return Ok(Err("the token's client, or its tenant, is disabled")),
     }
     let caller = directories::for_client(&app.db, &claims.sub, &client.tenant_id, &client.id).await?;
     Ok(match caller {

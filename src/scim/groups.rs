@@ -23,12 +23,17 @@ use crate::{
         directory_groups::{self, DirectoryGroup},
         directory_members,
         directory_users::Updated,
-        group_rules,
+        group_rules, teams,
     },
 };
 
 /// How many members that come or go count as one more request.
 const AT_ONCE: usize = 1_000;
+/// Teams of a tenant, those apart that are a group's own, with which rules make no more: one that a rule has made stays, whatever
+/// its group is called later.
+const TEAMS: i64 = 10_000;
+/// As how many members a change of them counts at least: each is a statement.
+const AT_LEAST: usize = 50;
 
 /// The group of this id.
 ///
@@ -50,6 +55,8 @@ pub async fn create(app: &App, caller: &Caller, body: &Value) -> Result<Director
     let members = body.members.unwrap_or_default();
     caller.room(app).await?;
     let _turn = afford(app, caller, members.len()).await?;
+    // Whoever takes a name that is being taken waits for that too.
+    let _alone = caller.alone(app, "new group").await?;
     let group = DirectoryGroup {
         id: secret::row_id(now),
         directory_id: caller.directory.id.clone(),
@@ -102,7 +109,8 @@ pub async fn patch(
     body: &Value,
 ) -> Result<DirectoryGroup, ScimError> {
     let changes = patch::group_changes(&patch::parse(body)?)?;
-    let mut touched: usize = changes.iter().map(GroupChange::named).sum();
+    let of_members = changes.iter().filter(|change| change.is_of_members());
+    let mut touched: usize = of_members.map(|change| change.named().max(AT_LEAST)).sum();
     if changes.iter().any(GroupChange::is_of_all) {
         touched += there(app, caller, id).await?;
     }
@@ -126,6 +134,7 @@ pub async fn patch(
 
 /// A group under change.
 struct Change {
+    _alone: Turn,
     tx: Tx,
     old: DirectoryGroup,
     group: DirectoryGroup,
@@ -136,16 +145,18 @@ struct Change {
 
 impl Change {
     async fn begin(app: &App, caller: &Caller, id: &str, if_match: Option<&Versions>) -> Result<Self, ScimError> {
+        let alone = caller.alone(app, id).await?;
         let mut tx = app.db.begin().await?;
         let old = directory_groups::find_locked(&mut tx, &caller.directory.id, id).await?;
         let old = old.ok_or_else(|| Fault::not_found(id))?;
         require_version(if_match, old.version)?;
         let now = app.clock.now();
-        Ok(Self { tx, group: DirectoryGroup { updated_at: now, ..old.clone() }, old, members: Vec::new(), now })
+        let group = DirectoryGroup { updated_at: now, ..old.clone() };
+        Ok(Self { _alone: alone, tx, group, old, members: Vec::new(), now })
     }
 
     async fn finish(self, app: &App, caller: &Caller) -> Result<DirectoryGroup, ScimError> {
-        let Self { mut tx, old, group, members, now } = self;
+        let Self { _alone, mut tx, old, group, members, now } = self;
         if group.resource == old.resource {
             directory_groups::touch(&mut tx, &group.id, now).await?;
         } else {
@@ -198,10 +209,20 @@ async fn settle(tx: &mut Tx, caller: &Caller, group: &DirectoryGroup, now: i64) 
         let detail = "displayName must not begin or end with white space or hold signs that nobody sees: it names a team";
         return Err(Fault::invalid_value(detail).into());
     }
+    let tenant = &caller.directory.tenant_id;
+    let before = match caller.directory.settings.group_rules.is_empty() {
+        true => 0,
+        false => teams::count_of_no_group(&mut *tx, tenant).await?,
+    };
     group_rules::settle(tx, &caller.directory, group, now).await?.map_err(|taken| {
         let detail = format!("{taken}: rename one of them, or let a rule of the directory say which team the group is");
-        Fault::uniqueness(detail).into()
-    })
+        Fault::uniqueness(detail)
+    })?;
+    if before >= TEAMS && teams::count_of_no_group(tx, tenant).await? > before {
+        let detail = format!("a rule would make one more team, and the tenant has {before}: delete those that nobody needs");
+        return Err(Fault::new(403, detail).into());
+    }
+    Ok(())
 }
 
 /// The id is the caller's own, and whether another directory has it is not said.

@@ -116,6 +116,7 @@ async fn change(
     edit: impl FnOnce(&mut DirectoryUser) -> Result<Option<bool>, Fault>,
 ) -> Result<DirectoryUser, ScimError> {
     let now = app.clock.now();
+    let _alone = caller.alone(app, id).await?;
     let mut tx = app.db.begin().await?;
     store::users::hold_for_record(&mut tx, &caller.directory.id, id).await?;
     let old = directory_users::find_locked(&mut tx, &caller.directory.id, id).await?;
@@ -150,6 +151,7 @@ async fn change(
 /// 404, 412; 409 for the last administrator.
 pub async fn delete(app: &App, caller: &Caller, id: &str, if_match: Option<&Versions>) -> Result<(), ScimError> {
     let now = app.clock.now();
+    let _alone = caller.alone(app, id).await?;
     let mut tx = app.db.begin().await?;
     store::users::hold_for_record(&mut tx, &caller.directory.id, id).await?;
     let record = directory_users::find_locked(&mut tx, &caller.directory.id, id).await?;

@@ -4,17 +4,20 @@ use super::{
     db::{Db, Result, StoreError, Tx},
     left_records,
     on::On,
+    read_json,
 };
 use crate::{
     params,
     policy::{
+        directory::DirectorySettings,
         email::Email,
         linking::{Candidate, Record},
     },
 };
 
 /// [`by_subject`]'s question.
-pub const BY_SUBJECT: &str = "SELECT r.id, r.active,
+pub const BY_SUBJECT: &str = "SELECT r.id, r.active, d.settings, COALESCE(r.pinned = r.external_id, FALSE) AS pinned,
+           COALESCE(u.admin OR u.platform, FALSE) AS administers,
            COALESCE(r.pinned = r.external_id OR NOT u.active AND u.shut_by = 'operator', FALSE)
              OR (r.made_user AND NOT COALESCE(u.admin OR u.platform OR u.declared, FALSE) AND u.password_hash IS NULL
                  AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id)
@@ -33,18 +36,21 @@ pub const BY_SUBJECT: &str = "SELECT r.id, r.active,
              AND NOT EXISTS (SELECT 1 FROM identities i JOIN users o ON o.id = i.user_id
                              WHERE i.connection_id = $1 AND i.subject = $2
                                AND (o.platform OR o.admin AND r.user_id IS NULL)))
-    LIMIT 2";
+    ORDER BY r.active, r.id LIMIT 2";
 
 #[derive(sqlx::FromRow)]
 struct Row {
     id: String,
     active: bool,
     leads: bool,
+    pinned: bool,
+    settings: String,
     user_id: Option<String>,
     email: Option<String>,
     user_active: Option<bool>,
     email_proven: Option<bool>,
     has_identity_here: bool,
+    administers: bool,
 }
 
 impl Row {
@@ -53,13 +59,16 @@ impl Row {
             (Some(user_id), Some(email), Some(active), Some(email_proven)) => Some(Candidate {
                 email: Email::parse(&email).ok_or(StoreError::Corrupt("user e-mail address", email))?,
                 has_identity_here: self.has_identity_here,
+                administers: self.administers,
                 user_id,
                 active,
                 email_proven,
             }),
             _ => None,
         };
-        Ok(Record { id: self.id, active: self.active, leads: self.leads, user: candidate })
+        let settings: DirectorySettings = read_json("directory settings", &self.settings)?;
+        let Self { id, active, leads, pinned, .. } = self;
+        Ok(Record { id, active, leads, pinned, home_only: settings.proven_domains_only, user: candidate })
     }
 }
 
@@ -72,8 +81,9 @@ pub async fn be_alone(tx: &mut Tx, connection_id: &str, subject: &str) -> Result
     tx.be_alone(&format!("person {connection_id} {subject}")).await
 }
 
-/// The record whose `externalId` is `subject`, in the directories of a connection that are switched on. Two of them name
-/// nobody: then an operator must say which is meant.
+/// The record whose `externalId` is `subject`, in the directories of a connection that are switched on. Of several it is one that
+/// is inactive, so that no directory undoes what another has said; where all of them are active they name nobody: then an
+/// operator must say which is meant.
 ///
 /// That a record is inactive keeps no administrator of the deployment out, and one that stands for nobody no administrator:
 /// those are shut out by `users::shut_out` alone, which asks whether they are the last. A user who was given something by
@@ -84,10 +94,11 @@ pub async fn be_alone(tx: &mut Tx, connection_id: &str, subject: &str) -> Result
 /// What the database says.
 pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &str) -> Result<Option<Record>> {
     let mut on = on.into();
-    let mut rows: Vec<Row> = on.all(BY_SUBJECT, params![connection_id, subject]).await?;
-    match (rows.pop(), rows.pop()) {
-        (Some(only), None) => only.read().map(Some),
-        _ => left_records::by_subject(on, connection_id, subject).await,
+    let rows: Vec<Row> = on.all(BY_SUBJECT, params![connection_id, subject]).await?;
+    let is_one = rows.len() == 1;
+    match rows.into_iter().next().filter(|first| is_one || !first.active) {
+        Some(first) => first.read().map(Some),
+        None => left_records::by_subject(on, connection_id, subject).await,
     }
 }
 

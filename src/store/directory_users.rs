@@ -199,6 +199,19 @@ pub async fn has_twin(on: impl Into<On<'_>>, record: &DirectoryUser) -> Result<b
     Ok(on.into().optional::<(String,)>(sql, params).await?.is_some())
 }
 
+/// Whether another directory of the connection, that is switched on, has this `externalId` on a record that stands for somebody
+/// else than this one does, or for nobody.
+///
+/// # Errors
+/// What the database says.
+pub async fn has_rival(on: impl Into<On<'_>>, record: &DirectoryUser, connection_id: &str) -> Result<bool> {
+    let sql = "SELECT r.id FROM directories d JOIN directory_users r ON r.directory_id = d.id AND r.external_id = $2 \
+               WHERE d.connection_id = $1 AND d.enabled AND d.id <> $3 \
+                 AND (r.user_id IS NULL OR r.user_id IS DISTINCT FROM $4) LIMIT 1";
+    let params = params![connection_id, record.external_id(), &record.directory_id, &record.user_id];
+    Ok(on.into().optional::<(String,)>(sql, params).await?.is_some())
+}
+
 /// Those that stand for a user, in the order they were made.
 ///
 /// # Errors

@@ -16,6 +16,7 @@ struct Row {
     active: bool,
     email_proven: bool,
     has_identity_here: bool,
+    administers: bool,
 }
 
 impl TryFrom<Row> for Candidate {
@@ -28,6 +29,7 @@ impl TryFrom<Row> for Candidate {
             active: r.active,
             email_proven: r.email_proven,
             has_identity_here: r.has_identity_here,
+            administers: r.administers,
         })
     }
 }
@@ -39,7 +41,8 @@ impl TryFrom<Row> for Candidate {
 pub async fn owner(db: &Db, connection_id: &str, issuer: &str, subject: &str) -> Result<Option<Candidate>> {
     let row: Option<Row> = db
         .optional(
-            "SELECT u.id AS user_id, u.email, u.active, u.email_proven, TRUE AS has_identity_here
+            "SELECT u.id AS user_id, u.email, u.active, u.email_proven, TRUE AS has_identity_here,
+                    u.admin OR u.platform AS administers
              FROM identities i JOIN users u ON u.id = i.user_id
              WHERE i.connection_id = $1 AND i.issuer = $2 AND i.subject = $3",
             params![connection_id, issuer, subject],
@@ -56,7 +59,8 @@ pub async fn with_email(db: &Db, tenant_id: &str, email: &Email, connection_id: 
     let row: Option<Row> = db
         .optional(
             "SELECT u.id AS user_id, u.email, u.active, u.email_proven,
-                    EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.connection_id = $3) AS has_identity_here
+                    EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.connection_id = $3) AS has_identity_here,
+                    u.admin OR u.platform AS administers
              FROM users u WHERE u.tenant_id = $1 AND u.email = $2",
             params![tenant_id, email.as_str(), connection_id],
         )

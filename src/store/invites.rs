@@ -190,6 +190,25 @@ pub async fn is_open(on: impl Into<On<'_>>, tenant_id: &str, email: &Email, now:
     Ok(on.into().optional::<(String,)>(sql, params![tenant_id, email.as_str(), now]).await?.is_some())
 }
 
+/// Lets a directory give an address to `user_id` by the address's open invite, which it stays; of several users an invite lets
+/// in one. Whether there is an invite that does. Belongs into the transaction that gives the address.
+///
+/// # Errors
+/// What the database says.
+pub async fn admit(tx: &mut Tx, tenant_id: &str, email: &Email, user_id: &str, now: i64) -> Result<bool> {
+    let sql = "UPDATE invites SET admitted = $3 WHERE tenant_id = $1 AND email = $2 AND accepted_at IS NULL \
+               AND revoked_at IS NULL AND expires_at > $4 AND (admitted IS NULL OR admitted = $3)";
+    Ok(tx.execute(sql, params![tenant_id, email.as_str(), user_id, now]).await? == 1)
+}
+
+/// Forgets whom invites have let in, who is about to go.
+///
+/// # Errors
+/// What the database says.
+pub async fn forget(on: impl Into<On<'_>>, user_id: &str) -> Result<()> {
+    on.into().execute("UPDATE invites SET admitted = NULL WHERE admitted = $1", params![user_id]).await.map(|_| ())
+}
+
 /// Those of a tenant, the newest first: at most `limit` after the one with the id `after`.
 ///
 /// # Errors
@@ -272,6 +291,17 @@ pub async fn revoke(tx: &mut Tx, tenant_id: &str, id: &str, now: i64) -> Result<
     let sql =
         "UPDATE invites SET revoked_at = $3 WHERE tenant_id = $1 AND id = $2 AND accepted_at IS NULL AND revoked_at IS NULL";
     Ok(tx.execute(sql, params![tenant_id, id, now]).await? == 1)
+}
+
+/// Takes back whatever invite of an address is neither accepted nor revoked; how many there were.
+///
+/// # Errors
+/// What the database says.
+pub async fn revoke_of(tx: &mut Tx, tenant_id: &str, email: &Email, now: i64) -> Result<i64> {
+    let sql = "UPDATE invites SET revoked_at = $3 WHERE tenant_id = $1 AND email = $2 AND accepted_at IS NULL \
+               AND revoked_at IS NULL";
+    let revoked = tx.execute(sql, params![tenant_id, email.as_str(), now]).await?;
+    Ok(i64::try_from(revoked).unwrap_or(i64::MAX))
 }
 
 /// Uses an open invite up for a user, who joins its teams; of several who try, one gets `true`. Belongs into the

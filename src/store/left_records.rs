@@ -67,6 +67,7 @@ struct Row {
     id: String,
     email: String,
     email_proven: bool,
+    administers: bool,
 }
 
 /// The same of who signs in as `subject`, in all directories of a connection: a record that leads to nobody but them.
@@ -74,7 +75,7 @@ struct Row {
 /// # Errors
 /// What the database says.
 pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &str) -> Result<Option<Record>> {
-    let sql = "SELECT u.id, u.email, u.email_proven FROM users u WHERE NOT u.active AND u.shut_by = 'operator' AND u.id IN \
+    let sql = "SELECT u.id, u.email, u.email_proven, u.admin OR u.platform AS administers FROM users u WHERE NOT u.active AND u.shut_by = 'operator' AND u.id IN \
                  (SELECT l.user_id FROM directories d JOIN left_records l ON l.directory_id = d.id AND l.external_id = $2 \
                   WHERE d.connection_id = $1 \
                   UNION \
@@ -88,6 +89,7 @@ pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &st
         active: false,
         email_proven: row.email_proven,
         has_identity_here: false,
+        administers: row.administers,
     };
-    Ok(Some(Record { id: row.id, active: true, leads: true, user: Some(user) }))
+    Ok(Some(Record { id: row.id, active: true, leads: true, pinned: false, home_only: false, user: Some(user) }))
 }

@@ -12,7 +12,8 @@ pub enum Source {
     /// A record of a directory.
     Directory {
         /// Whether the tenant has proven the address's domain. It then counts as the user's, unless somebody has signed in as
-        /// them or given them anything by hand: else whoever pushes gives somebody who is there an address of their own.
+        /// them, or can by a password, or has given them anything by hand: else whoever pushes gives somebody who is there an
+        /// address of their own.
         proven: bool,
     },
 }
@@ -36,6 +37,15 @@ pub async fn rename(on: impl Into<On<'_>>, source: Source, user_id: &str, name: 
                WHERE id = $1 AND name IS DISTINCT FROM $2 AND NOT declared \
                  AND ($4 OR NOT EXISTS (SELECT 1 FROM directory_users d WHERE d.user_id = users.id))";
     Ok(on.into().alter(sql, params![user_id, name, now, source.is_directory()]).await? > 0)
+}
+
+/// Takes a user's address for proven no more; whether it was until now.
+///
+/// # Errors
+/// What the database says.
+pub async fn unprove(on: impl Into<On<'_>>, user_id: &str, now: i64) -> Result<bool> {
+    let sql = "UPDATE users SET email_proven = FALSE, updated_at = $2 WHERE id = $1 AND email_proven";
+    Ok(on.into().alter(sql, params![user_id, now]).await? > 0)
 }
 
 /// What became of an address.
@@ -66,7 +76,9 @@ pub async fn readdress(on: impl Into<On<'_>>, source: Source, user_id: &str, ema
     let mut on = on.into();
     let sql = "UPDATE users SET email = $2, updated_at = $3, \
                  email_proven = $5 AND NOT ($4 AND ( \
-                   EXISTS (SELECT 1 FROM identities i WHERE i.user_id = users.id) \
+                   password_hash IS NOT NULL OR signed_in_at IS NOT NULL \
+                   OR EXISTS (SELECT 1 FROM identities i WHERE i.user_id = users.id) \
+                   OR EXISTS (SELECT 1 FROM personal_tokens p WHERE p.user_id = users.id) \
                    OR EXISTS (SELECT 1 FROM team_members m WHERE m.user_id = users.id) \
                    OR EXISTS (SELECT 1 FROM collaborators c WHERE c.user_id = users.id) \
                    OR EXISTS (SELECT 1 FROM invites v WHERE v.accepted_by = users.id))) \

@@ -29,6 +29,8 @@ pub struct Ended {
     pub personal_tokens: i64,
     /// Logout tokens queued for clients that asked for them.
     pub logouts: i64,
+    /// Open invites of their address, which a directory ends with their access.
+    pub invites: i64,
 }
 
 /// What the user held then, and holds again only with their access.

@@ -37,6 +37,15 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Tea
     on.into().all("SELECT * FROM teams WHERE tenant_id = $1 ORDER BY created_at, id", params![tenant_id]).await
 }
 
+/// How many a tenant has that were made for no group of a directory.
+///
+/// # Errors
+/// What the database says.
+pub async fn count_of_no_group(on: impl Into<On<'_>>, tenant_id: &str) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM teams WHERE tenant_id = $1 AND group_id IS NULL";
+    Ok(on.into().optional::<(i64,)>(sql, params![tenant_id]).await?.map_or(0, |(count,)| count))
+}
+
 /// What [`window`] asks.
 pub const WINDOW: &str =
     "SELECT * FROM teams WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";

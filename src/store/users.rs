@@ -9,6 +9,7 @@ pub use access::{
 
 use super::{
     db::{Result, StoreError},
+    invites,
     on::On,
     personal_tokens,
     statement::Statement,
@@ -319,5 +320,6 @@ async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
     let mut on = on.into();
     // Records that stay have made nobody any more, and whom they come to stand for does not go with them.
     on.execute("UPDATE directory_users SET made_user = FALSE, made_as = NULL WHERE user_id = $1", params![id]).await?;
+    invites::forget(&mut on, id).await?;
     Ok(on.alter("DELETE FROM users WHERE id = $1", params![id]).await? > 0)
 }

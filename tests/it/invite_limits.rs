@@ -20,6 +20,7 @@ on_both!(
     of_all_who_use_it_up_one_does,
     nobody_who_is_there_is_invited,
     nobodys_mailbox_is_filled,
+    a_tenant_makes_so_many_links_a_day,
     nobody_who_is_there_is_handed_over,
     a_link_that_was_shown_proves_no_mailbox,
     the_tenants_switches_hold,
@@ -65,17 +66,18 @@ async fn nobodys_mailbox_is_filled(backend: Backend) {
             desk(&world.app).resend(&tenant, &id, 3600).await.unwrap();
         } else {
             desk(&world.app).revoke(&tenant, &id).await.unwrap();
-            id = invite("X@acme.example").await.unwrap();
+            id = invite(&format!("x+{round}@acme.example")).await.unwrap();
         }
     }
     // What is refused counts for nothing.
-    assert!(matches!(invite("x@acme.example").await, Err(InviteError::IsInvited(_))));
+    assert!(matches!(invite("X+9@acme.example").await, Err(InviteError::IsInvited(_))));
     world.clock.advance(3_000);
     let refused = desk(&world.app).resend(&tenant, &id, 3600).await.unwrap_err();
     assert!(matches!(refused, InviteError::TooOften(seconds) if seconds == invitation::PERIOD - 3_000), "{refused}");
     desk(&world.app).revoke(&tenant, &id).await.unwrap();
     let refused = invite("x@acme.example").await.unwrap_err().to_string();
     assert!(refused.contains("10 links were made for this address within 7 days") && refused.contains("6 days"), "{refused}");
+    assert!(matches!(invite("X+more@acme.example").await, Err(InviteError::TooOften(_))), "it is one mailbox");
     // Others are invited as before, and so is the address in another tenant, and in this one a week later.
     invite("y@acme.example").await.unwrap();
     world.sql("INSERT INTO tenants (id, name, display_name, provisioning, enabled, password_login, created_at) VALUES ('t2', 't2', 'T2', 'invite', TRUE, FALSE, 0)").await;
@@ -83,6 +85,27 @@ async fn nobodys_mailbox_is_filled(backend: Backend) {
     desk(&world.app).invite(&other, &wanted("x@acme.example")).await.unwrap();
     world.clock.advance(invitation::PERIOD - 3_000);
     invite("x@acme.example").await.unwrap();
+}
+
+async fn a_tenant_makes_so_many_links_a_day(backend: Backend) {
+    let world = World::new(backend).await;
+    let tenant = world.tenant().await;
+    let invite = async |email: &str| desk(&world.app).invite(&tenant, &wanted(email)).await.map(drop);
+    invite("one@acme.example").await.unwrap();
+    // As many as may be, but for one.
+    let sql = format!("UPDATE throttles SET count = {} WHERE count = 1", invitation::MOST_OF_TENANT - 1);
+    let key = world.app.sealer.fingerprint("throttle/invites", &tenant.id);
+    let sql = format!("{sql} AND key = '{key}'");
+    assert_eq!(world.sql(sql.leak()).await, 1);
+    invite("two@acme.example").await.unwrap();
+    let refused = invite("three@acme.example").await.unwrap_err();
+    assert!(matches!(refused, InviteError::TooMany(86_400)), "{refused}");
+    assert!(refused.to_string().contains("2000 links were made for this tenant within a day"), "{refused}");
+    world.sql("INSERT INTO tenants (id, name, display_name, provisioning, enabled, password_login, created_at) VALUES ('t2', 't2', 'T2', 'invite', TRUE, FALSE, 0)").await;
+    let other = tenants::find_by_name(&world.app.db, "t2").await.unwrap().unwrap();
+    desk(&world.app).invite(&other, &wanted("three@acme.example")).await.unwrap();
+    world.clock.advance(86_400);
+    invite("three@acme.example").await.unwrap();
 }
 
 async fn nobody_who_is_there_is_handed_over(backend: Backend) {

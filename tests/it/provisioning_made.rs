@@ -4,7 +4,7 @@
 use gatehouse::{
     invitation::InviteError,
     policy::{directory::DirectorySettings, email::Email, identity::Provisioning},
-    store::{invites, tenants, users},
+    store::{invites, receipts, tenants, users},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,7 +18,13 @@ use crate::{
     world::{Backend, World},
 };
 
-on_both!(every_path_in_every_mode, who_is_there_is_let_in_again_in_every_mode, whoever_makes_a_directory_in_vain_is_told);
+on_both!(
+    every_path_in_every_mode,
+    one_invite_lets_in_one,
+    whom_a_directory_lets_go_an_invite_lets_in_no_more,
+    who_is_there_is_let_in_again_in_every_mode,
+    whoever_makes_a_directory_in_vain_is_told
+);
 
 const MODES: [Provisioning; 3] = [Provisioning::Jit, Provisioning::Invite, Provisioning::Scim];
 const BOT: (&str, &str) = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
@@ -171,6 +177,97 @@ async fn every_path_in_every_mode(backend: Backend) {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A directory brought in whom it liked by one invite: it gave each another address afterwards.
+async fn one_invite_lets_in_one(backend: Backend) {
+    let house = House::new(backend, Provisioning::Invite).await;
+    let tenant = house.tenant().await;
+    for email in ["guest@acme.example", "other@acme.example"] {
+        desk(&house.desk.app).invite(&tenant, &wanted(email)).await.unwrap();
+    }
+    let to = |email: &str| {
+        json!([{"op": "replace", "path": "userName", "value": email},
+               {"op": "replace", "path": "emails[type eq \"work\"].value", "value": email}])
+    };
+    let directory = &house.directory;
+    let guest = directory.user("guest@acme.example").await;
+    let bulk = json!({"method": "PUT", "path": at(&guest), "data": person("eve@evil.example")});
+    let bulk = directory.post("/Bulk", &json!({"Operations": [bulk]})).await.json();
+    assert_eq!(bulk["Operations"][0]["status"], json!("403"), "{bulk}");
+    for answer in [
+        directory.patch(&at(&guest), to("eve@evil.example")).await,
+        directory.put(&at(&guest), &person("eve@evil.example")).await,
+    ] {
+        refused(&answer, 403, None);
+        assert!(answer.body.contains("has no open invite"), "{}", answer.body);
+    }
+    assert_eq!(directory.get(&at(&guest)).await.json(), guest);
+    assert!(house.user("eve@evil.example").await.is_none());
+    // Nor by one who has been there, and has another address since.
+    house.desk.sql("UPDATE users SET signed_in_at = 1 WHERE email = 'guest@acme.example'").await;
+    assert_eq!(directory.patch(&at(&guest), to("eve@evil.example")).await.status, 200, "who has come in is who they are");
+    let second = directory.post("/Users", &person("guest@acme.example")).await;
+    refused(&second, 403, None);
+    assert!(second.body.contains("has let in somebody else"), "{}", second.body);
+    // Honestly: to an address that is invited too, and back to their own; and by another invite.
+    house.desk.sql("UPDATE users SET signed_in_at = NULL WHERE email = 'eve@evil.example'").await;
+    for email in ["other@acme.example", "guest@acme.example"] {
+        assert_eq!(directory.patch(&at(&guest), to(email)).await.status, 200, "{email}");
+    }
+    refused(&directory.post("/Users", &person("other@acme.example")).await, 403, None);
+    let email = Email::parse("other@acme.example").unwrap();
+    let row = invites::by_email(&house.desk.app.db, &tenant.id, &email).await.unwrap().unwrap();
+    desk(&house.desk.app).revoke(&tenant, &row.id).await.unwrap();
+    desk(&house.desk.app).invite(&tenant, &wanted("other@acme.example")).await.unwrap();
+    directory.user("other@acme.example").await;
+    // Whom an operator removes the invite may let in again.
+    let id = house.user("other@acme.example").await.unwrap().id;
+    assert!(house.desk.remove(&id).await.is_some());
+    let anew = json!([{"op": "replace", "value": {"active": true, "title": "x"}}]);
+    let record = directory.get("/Users?filter=userName+eq+%22other%40acme.example%22").await.json()["Resources"][0].clone();
+    assert_eq!(directory.patch(&at(&record), anew).await.status, 200);
+    // Where nobody needs an invite the address follows.
+    let open = House::new(backend, Provisioning::Scim).await;
+    let kim = open.directory.user("kim@acme.example").await;
+    assert_eq!(open.directory.patch(&at(&kim), to("kim@elsewhere.example")).await.status, 200);
+}
+
+/// Whoever was deprovisioned followed the link of the invite that had let them in, and was back.
+async fn whom_a_directory_lets_go_an_invite_lets_in_no_more(backend: Backend) {
+    let house = House::new(backend, Provisioning::Invite).await;
+    let tenant = house.tenant().await;
+    let off = json!([{"op": "replace", "path": "active", "value": false}]);
+    for (n, removes) in [(0, true), (1, false)] {
+        let email = format!("guest{n}@acme.example");
+        desk(&house.desk.app).invite(&tenant, &wanted(&email)).await.unwrap();
+        let guest = house.directory.user(&email).await;
+        let user = house.user(&email).await.unwrap();
+        let answer = match removes {
+            true => house.directory.delete(&at(&guest)).await,
+            false => house.directory.patch(&at(&guest), off.clone()).await,
+        };
+        assert!([200, 204].contains(&answer.status), "{}", answer.body);
+        let row = invites::by_email(&house.desk.app.db, &tenant.id, &Email::parse(&email).unwrap()).await.unwrap().unwrap();
+        assert_eq!(row.state(house.desk.clock.now()), invites::State::Revoked, "{email}");
+        let written = receipts::of_user(&house.desk.app.db, &tenant.id, &user.id).await.unwrap();
+        assert_eq!((written.len(), written[0].ended.invites), (1, 1), "{email}");
+        if removes {
+            refused(&house.directory.post("/Users", &person(&email)).await, 403, None);
+            assert!(house.user(&email).await.is_none());
+        }
+    }
+    // Honestly: another's stays, and whom an operator removes may be let in again.
+    for email in ["kim@acme.example", "ray@acme.example"] {
+        desk(&house.desk.app).invite(&tenant, &wanted(email)).await.unwrap();
+        house.directory.user(email).await;
+    }
+    let [kim, ray] = [house.user("kim@acme.example").await.unwrap(), house.user("ray@acme.example").await.unwrap()];
+    let receipt = house.desk.remove(&kim.id).await.unwrap();
+    assert_eq!(receipt.ended.invites, 0);
+    for user in [kim, ray] {
+        assert!(invites::is_open(&house.desk.app.db, &tenant.id, &user.email, house.desk.clock.now()).await.unwrap());
+    }
 }
 
 async fn who_is_there_is_let_in_again_in_every_mode(backend: Backend) {

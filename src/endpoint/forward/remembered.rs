@@ -8,13 +8,33 @@
 use std::{hash::BuildHasherDefault, sync::Arc};
 
 use aws_lc_rs::digest;
-use quick_cache::{UnitWeighter, sync::Cache};
+use quick_cache::{Weighter, sync::Cache};
 
 use super::{credential::Credential, identity::Headers};
 use crate::trust::{catalogue::Catalogue, sites::Site};
 
-/// Most decisions kept.
+/// Decisions that there is room for, as they commonly are.
 const MOST: usize = 100_000;
+/// Bytes that are kept in all: of who is in very many groups a site is told a lot.
+const ROOM: u64 = 128 * 1024 * 1024;
+/// What an entry takes beside its headers, and what a header does beside its texts.
+const EACH: (usize, usize) = (256, 64);
+
+/// Weighs decisions by their bytes, which are beside them.
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes;
+
+impl Weighter<Key, (u64, Arc<Kept>)> for Bytes {
+    fn weight(&self, _: &Key, (bytes, _): &(u64, Arc<Kept>)) -> u64 {
+        *bytes
+    }
+}
+
+/// What a decision takes, roughly.
+fn bytes(kept: &Kept) -> u64 {
+    let headers: usize = kept.headers.iter().map(|(name, value)| EACH.1 + name.as_str().len() + value.len()).sum();
+    u64::try_from(EACH.0 + headers).unwrap_or(u64::MAX)
+}
 
 /// A decision, and until when it may be repeated.
 #[derive(Debug)]
@@ -34,7 +54,7 @@ pub type Key = [u8; 32];
 
 /// What is kept. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Decisions(Arc<Cache<Key, Arc<Kept>, UnitWeighter, Digested>>);
+pub struct Decisions(Arc<Cache<Key, (u64, Arc<Kept>), Bytes, Digested>>);
 
 /// Keys are digests: nobody chooses which of them fall together, so a part of one spreads them as well as any hash.
 type Digested = BuildHasherDefault<Part>;
@@ -59,8 +79,8 @@ impl std::hash::Hasher for Part {
 
 impl Default for Decisions {
     fn default() -> Self {
-        let (most, lifecycle) = (MOST as u64, quick_cache::sync::DefaultLifecycle::default());
-        Self(Arc::new(Cache::with(MOST, most, UnitWeighter, Digested::default(), lifecycle)))
+        let lifecycle = quick_cache::sync::DefaultLifecycle::default();
+        Self(Arc::new(Cache::with(MOST, ROOM, Bytes, Digested::default(), lifecycle)))
     }
 }
 
@@ -86,13 +106,36 @@ impl Decisions {
     /// The decision, if it still stands at `now` (unix seconds).
     #[must_use]
     pub fn get(&self, key: &Key, catalogue: &Catalogue, revision: u64, now: i64) -> Option<Arc<Kept>> {
-        let kept = self.0.get(key)?;
+        let (_, kept) = self.0.get(key)?;
         let stands = now < kept.until && kept.revision == revision && kept.version == catalogue.version;
         stands.then_some(kept)
     }
 
     /// Keeps a decision.
     pub fn keep(&self, key: Key, kept: Arc<Kept>) {
-        self.0.insert(key, kept);
+        self.0.insert(key, (bytes(&kept), kept));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn what_says_much_is_heavy() {
+        let told = |length: usize| {
+            let value = HeaderValue::try_from("x".repeat(length)).expect("a value");
+            Kept { headers: vec![(HeaderName::from_static("x-teams"), value)], until: i64::MAX, revision: 0, version: 0 }
+        };
+        assert!(bytes(&told(0)) < 512 && bytes(&told(6_000)) > 6_000);
+        let (decisions, kept) = (Decisions::default(), Arc::new(told(6_000)));
+        for n in 0..50_000_u64 {
+            let mut key = Key::default();
+            key[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+            decisions.keep(key, Arc::clone(&kept));
+        }
+        assert!(decisions.0.weight() <= ROOM && (1_000..30_000).contains(&decisions.0.len()), "{}", decisions.0.len());
     }
 }

@@ -85,6 +85,7 @@ impl Run<'_> {
     async fn attempt(&self, entry: &Entry) -> Result<Done, Fault> {
         let request = entry.request.clone()?.resolved(&self.made)?;
         self.pace().await?;
+        self.caller.still(self.app).await.map_err(ScimError::told)?;
         loop {
             match self.apply(&request).await {
                 // It is too much for this moment, and has changed nothing.

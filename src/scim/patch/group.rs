@@ -1,5 +1,7 @@
 //! Operations on a Group, as changes of rows.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::scim::{
@@ -48,22 +50,59 @@ impl GroupChange {
     pub fn is_of_all(&self) -> bool {
         matches!(self, Self::RemoveAll | Self::Replace(_))
     }
+
+    /// Whether it is about members at all: then it is a statement of its own.
+    #[must_use]
+    pub fn is_of_members(&self) -> bool {
+        !matches!(self, Self::Set(..))
+    }
 }
 
-/// What the operations change of a Group. A `displayName` among them is never empty.
+/// How often the operations of one PATCH may turn from members that come to members that go.
+const TURNS: usize = 100;
+
+/// What the operations change of a Group, so that few statements do it: what is said of members before all of them go or are
+/// replaced is left out, and who comes (or goes) by several operations in a row does so in one list. A `displayName` among
+/// them is never empty.
 ///
 /// # Errors
-/// As the operation that cannot be.
+/// As the operation that cannot be; 413 for what is too many of them.
 pub fn group_changes(operations: &[Operation<'_>]) -> Result<Vec<GroupChange>, Fault> {
     let mut changes = Vec::new();
     for (at, operation) in operations.iter().enumerate() {
-        changes_of(operation, &mut changes).map_err(|fault| at_operation(at, fault))?;
-        let set = changes.iter().filter(|change| matches!(change, GroupChange::Set(..))).count();
-        if set > NAMES {
+        for change in changes_of(operation).map_err(|fault| at_operation(at, fault))? {
+            take_in(&mut changes, change);
+        }
+        let of_members = changes.iter().filter(|change| change.is_of_members()).count();
+        if changes.len() - of_members > NAMES {
             return Err(Fault::new(413, format!("the PATCH sets more than {NAMES} attributes; send the rest in another")));
+        }
+        if of_members > TURNS {
+            let detail = format!("the PATCH adds and removes members in turn more than {TURNS} times; send the rest in another");
+            return Err(Fault::new(413, detail));
+        }
+    }
+    for change in &mut changes {
+        if let GroupChange::Add(ids) | GroupChange::Remove(ids) = change {
+            let mut seen = HashSet::new();
+            ids.retain(|id| seen.insert(id.clone()));
         }
     }
     Ok(changes)
+}
+
+/// Takes in what comes after `changes`.
+fn take_in(changes: &mut Vec<GroupChange>, next: GroupChange) {
+    if next.is_of_all() {
+        changes.retain(|change| !change.is_of_members());
+    }
+    let last = changes.iter_mut().rfind(|change| change.is_of_members());
+    match (last, next) {
+        (Some(GroupChange::Add(ids)), GroupChange::Add(more)) | (Some(GroupChange::Remove(ids)), GroupChange::Remove(more)) => {
+            ids.extend(more);
+        }
+        (_, next) => changes.push(next),
+    }
 }
 
 /// Applies what `changes` set to the canonical form of a Group, members apart.
@@ -82,11 +121,17 @@ pub fn apply_set(resource: &mut Map<String, Value>, changes: &[GroupChange]) -> 
     Ok(())
 }
 
-fn changes_of(operation: &Operation<'_>, changes: &mut Vec<GroupChange>) -> Result<(), Fault> {
+fn changes_of(operation: &Operation<'_>) -> Result<Vec<GroupChange>, Fault> {
+    let mut changes = Vec::new();
     match (&operation.path, operation.value) {
-        (Some(path), value) => change(operation.verb, path, value, changes),
-        (None, Some(value)) => change_each(operation.verb, value, None, changes),
-        (None, None) => Err(Fault::no_target("the operation needs a path or a value")),
+        (Some(path), value) => change(operation.verb, path, value, &mut changes)?,
+        (None, Some(value)) => change_each(operation.verb, value, None, &mut changes)?,
+        (None, None) => return Err(Fault::no_target("the operation needs a path or a value")),
+    }
+    // In as many spellings as there are, each of them would be a statement.
+    match changes.iter().filter(|change| change.is_of_members()).count() {
+        0 | 1 => Ok(changes),
+        _ => Err(Fault::invalid_value("the value names members more than once")),
     }
 }
 

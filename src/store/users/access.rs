@@ -9,7 +9,7 @@ use crate::{
     store::{
         audit::{self, Action, Actor, Changes, Event, SECRET},
         db::{Result, StoreError, Tx},
-        logouts,
+        invites, logouts,
         on::On,
         personal_tokens,
         receipts::{self, Ended, Held, Receipt},
@@ -195,18 +195,27 @@ async fn receipt(tx: &mut Tx, out: &ShutOut<'_>, user: User, action: Action) -> 
         _ => were(tx, &user).await?,
     };
     let receipt = end_with_receipt(tx, out, &user).await?;
-    let event = Event::new(receipt.tenant_id.as_str(), action, subject);
-    let event = event.with(changes.is("cause", out.cause).is("receipt", receipt.id.as_str()));
+    let mut changes = changes.is("cause", out.cause).is("receipt", receipt.id.as_str());
+    if receipt.ended.invites > 0 {
+        changes = changes.is("invites_revoked", receipt.ended.invites);
+    }
+    let event = Event::new(receipt.tenant_id.as_str(), action, subject).with(changes);
     audit::append(tx, out.sealer, out.actor, event, out.now);
     Ok(receipt)
 }
 
-/// [`end_access`], with a receipt that says so: of `out` only who, why and when counts.
+/// [`end_access`], with a receipt that says so: of `out` only who, why and when counts. Where a directory does it, open invites
+/// of the user's address end too.
 ///
 /// # Errors
 /// What the database says.
 pub async fn end_with_receipt(tx: &mut Tx, out: &ShutOut<'_>, user: &User) -> Result<Receipt> {
     let held = held(tx, &user.id).await?;
+    let mut ended = end_access(tx, out.sealer, &user.id, out.now).await?;
+    // Whom a directory has let go would be back at once by the link that let them in.
+    if out.by == By::Directory {
+        ended.invites = invites::revoke_of(tx, &user.tenant_id, &user.email, out.now).await?;
+    }
     let receipt = Receipt {
         id: secret::row_id(out.now),
         tenant_id: user.tenant_id.clone(),
@@ -214,7 +223,7 @@ pub async fn end_with_receipt(tx: &mut Tx, out: &ShutOut<'_>, user: &User) -> Re
         email: user.email.as_str().to_owned(),
         cause: out.cause.to_owned(),
         actor: out.actor.name.clone(),
-        ended: end_access(tx, out.sealer, &user.id, out.now).await?,
+        ended,
         held,
         at: out.now,
     };
@@ -268,7 +277,7 @@ pub async fn end_access(tx: &mut Tx, sealer: &Sealer, id: &str, now: i64) -> Res
     tx.changed();
     tx.news().access = true;
     let AtStake { sessions, codes, token_families, site_sessions, personal_tokens } = stake;
-    Ok(Ended { sessions, codes, token_families, site_sessions, personal_tokens, logouts })
+    Ok(Ended { sessions, codes, token_families, site_sessions, personal_tokens, logouts, invites: 0 })
 }
 
 /// What [`end_access`] would end, in number.

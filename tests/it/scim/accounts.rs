@@ -2,11 +2,15 @@
 
 use gatehouse::{
     policy::directory::DirectorySettings,
-    store::{connections, directory_users, receipts, tenants, users},
+    store::{
+        connections,
+        directories::{self, Directory},
+        directory_users, receipts, tenants, users,
+    },
 };
 use serde_json::{Value, json};
 
-use super::{Pusher, Scim, at, person, pusher, refused};
+use super::{Pusher, Scim, adoption::is_deactivated, at, person, pusher, refused};
 use crate::{
     browser::Browser,
     on_both,
@@ -21,6 +25,7 @@ on_both!(
     an_address_never_moves_to_another,
     a_sign_in_as_external_id_is_proof,
     of_two_directories_the_rest_decides,
+    a_second_directory_undoes_nothing,
     a_second_directory_rewrites_nobody,
     an_administrator_keeps_the_address,
     proven_domains,
@@ -173,6 +178,44 @@ async fn of_two_directories_the_rest_decides(backend: Backend) {
     assert!(!user_of(&sso, "kim@acme.example").await.unwrap().active, "okta says that they are not");
     assert_eq!(okta.delete(&at(&kim)).await.status, 204);
     assert!(user_of(&sso, "kim@acme.example").await.unwrap().active);
+}
+
+/// A second record of the same sign-in made both name nobody, and who was out came in.
+async fn a_second_directory_undoes_nothing(backend: Backend) {
+    let (sso, okta) = with_provider(backend).await;
+    let connection = okta.row.connection_id.as_deref();
+    let other = pusher(&sso.world, "acme", "other", DirectorySettings::default(), connection).await;
+    let mut off = json!({"userName": "kim", "externalId": "00u-kim", "active": false});
+    okta.made("/Users", &off).await;
+    assert!(is_deactivated(&sso, "00u-kim", "kim@acme.example").await);
+    // By a record that makes somebody, by one of nobody, by one that gets the id later: of whichever directory.
+    let later = other.made("/Users", &known_as("later@acme.example", "zzz")).await;
+    let mut put = known_as("later@acme.example", "00u-kim");
+    off["active"] = json!(true);
+    for answer in [
+        other.post("/Users", &known_as("kim.two@acme.example", "00u-kim")).await,
+        other.post("/Users", &off).await,
+        other.put(&at(&later), &put).await,
+        other.patch(&at(&later), json!([{"op": "replace", "path": "externalId", "value": "00u-kim"}])).await,
+    ] {
+        refused(&answer, 409, Some("uniqueness"));
+        assert!(answer.body.contains("another directory of this connection"), "{}", answer.body);
+    }
+    assert!(is_deactivated(&sso, "00u-kim", "kim@acme.example").await);
+    // Nor by one that was there before its directory had the connection.
+    let bare = pusher(&sso.world, "acme", "bare", DirectorySettings::default(), None).await;
+    bare.made("/Users", &off).await;
+    let connected = Directory { connection_id: okta.row.connection_id.clone(), ..bare.row.clone() };
+    directories::save(&sso.app.db, &connected).await.unwrap();
+    assert!(is_deactivated(&sso, "00u-kim", "kim@acme.example").await);
+    // Honestly: another id, and a directory that is switched off speaks of nobody.
+    put["externalId"] = json!("00u-ray");
+    assert_eq!(other.put(&at(&later), &put).await.status, 200);
+    for row in [&okta.row, &connected] {
+        directories::save(&sso.app.db, &Directory { enabled: false, ..row.clone() }).await.unwrap();
+    }
+    assert_eq!(other.post("/Users", &known_as("kim@acme.example", "00u-kim")).await.status, 201);
+    assert!(!is_deactivated(&sso, "00u-kim", "kim@acme.example").await);
 }
 
 /// Whoever holds its token would otherwise rename and readdress the people of the first, whom it knows by their ids alone.

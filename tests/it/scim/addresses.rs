@@ -3,12 +3,17 @@
 
 use gatehouse::{
     policy::{directory::DirectorySettings, email::Email},
-    store::{connections, tenants, users},
+    store::{
+        connections,
+        directories::{self, Directory},
+        tenants, users,
+    },
 };
 use serde_json::{Value, json};
 
 use super::{Pusher, at, person, pusher};
 use crate::{
+    browser::{Answer, Browser},
     on_both,
     sso::{Log, Sso, oidc},
     world::{Backend, World},
@@ -17,6 +22,8 @@ use crate::{
 on_both!(
     an_operators_lock_holds_the_address_too,
     a_pushed_address_of_somebody_who_is_there_proves_nothing,
+    an_address_that_the_identity_does_not_say_is_proven_no_more,
+    an_address_that_is_left_out_is_outside_no_less,
     names_that_hide_nothing,
     administrators_of_the_deployment_stay
 );
@@ -82,14 +89,7 @@ async fn an_operators_lock_holds_the_address_too(backend: Backend) {
 /// connection.
 async fn a_pushed_address_of_somebody_who_is_there_proves_nothing(backend: Backend) {
     let (sso, directory) = with_two_connections(backend).await;
-    let over = async |connection: &str, subject: &str, email: &str| {
-        sso.person(subject, email);
-        let mut browser = crate::browser::Browser::new();
-        let page = browser.get(&sso.authorize_url("web", &[])).await;
-        let page = browser.follow(page).await;
-        let departure = browser.post(&page.url, &[("csrf", &page.csrf()), ("connection", connection)]).await;
-        browser.get(&sso.back(&departure).await).await
-    };
+    let over = async |connection: &str, subject: &str, email: &str| over(&sso, connection, subject, email).await;
     assert!(over("okta", "00u-kim", "kim@acme.example").await.query("code").is_some());
     let kim = directory.made("/Users", &known_as("kim@acme.example", "00u-kim")).await;
     assert!(user_of(&sso, "kim@acme.example").await.unwrap().email_proven, "what her provider has said");
@@ -99,6 +99,17 @@ async fn a_pushed_address_of_somebody_who_is_there_proves_nothing(backend: Backe
     let answer = over("second", "idp|eve", "eve@acme.example").await;
     assert!(answer.status == 403 && answer.body.contains("belongs to another sign-in"), "{}", answer.body);
     assert!(over("okta", "00u-kim", "whatever@acme.example").await.query("code").is_some(), "she herself comes in as before");
+    // Who comes in by a password has no identity at the provider, and is there no less.
+    let states = ["password_hash = 'x'", "signed_in_at = 1"];
+    for (n, state) in states.into_iter().enumerate() {
+        let (old, new) = (format!("zoe{n}@acme.example"), format!("kim{n}@acme.example"));
+        let zoe = directory.user(&old).await;
+        assert_eq!(sso.sql(format!("UPDATE users SET {state} WHERE email = '{old}'").leak()).await, 1);
+        assert_eq!(directory.patch(&at(&zoe), to(&new)).await.status, 200);
+        assert!(!user_of(&sso, &new).await.expect("the address follows").email_proven, "{state}");
+        let answer = over("second", &format!("idp|kim{n}"), &new).await;
+        assert!(answer.status == 403 && answer.body.contains("belongs to another sign-in"), "{state}: {}", answer.body);
+    }
     // Of whom nobody knows yet the directory is the only word there is.
     let ray = directory.user("ray@acme.example").await;
     assert_eq!(directory.patch(&at(&ray), to("raymond@acme.example")).await.status, 200);
@@ -110,6 +121,59 @@ async fn a_pushed_address_of_somebody_who_is_there_proves_nothing(backend: Backe
     let zoe = directory.user("zoe@acme.example").await;
     assert_eq!(directory.patch(&at(&zoe), to("zoe@elsewhere.example")).await.status, 200);
     assert!(!user_of(&sso, "zoe@elsewhere.example").await.unwrap().email_proven);
+}
+
+/// A sign-in over one of the two connections.
+async fn over(sso: &Sso, connection: &str, subject: &str, email: &str) -> Answer {
+    sso.person(subject, email);
+    let mut browser = Browser::new();
+    let page = browser.get(&sso.authorize_url("web", &[])).await;
+    let page = browser.follow(page).await;
+    let departure = browser.post(&page.url, &[("csrf", &page.csrf()), ("connection", connection)]).await;
+    browser.get(&sso.back(&departure).await).await
+}
+
+/// Whoever held a directory's token and any account at the provider was told that another's address is verified as theirs, and
+/// that other came in to their account over a second connection.
+async fn an_address_that_the_identity_does_not_say_is_proven_no_more(backend: Backend) {
+    let (sso, directory) = with_two_connections(backend).await;
+    directory.made("/Users", &known_as("kim@acme.example", "00u-eve")).await;
+    assert!(user_of(&sso, "kim@acme.example").await.unwrap().email_proven, "as long as nobody is there");
+    assert!(over(&sso, "okta", "00u-eve", "eve@evil.example").await.query("code").is_some());
+    assert!(!user_of(&sso, "kim@acme.example").await.unwrap().email_proven);
+    let links = super::adoption::changes_of(&sso, "link").await;
+    assert_eq!(links[0]["email_proven"], json!({"was": true, "is": false}), "{links:?}");
+    let answer = over(&sso, "second", "idp|kim", "kim@acme.example").await;
+    assert!(answer.status == 403 && answer.body.contains("belongs to another sign-in"), "{}", answer.body);
+    assert!(over(&sso, "okta", "00u-eve", "eve@evil.example").await.query("code").is_some(), "who they are they stay");
+    // Honestly: where both say the same.
+    directory.made("/Users", &known_as("ray@acme.example", "00u-ray")).await;
+    assert!(over(&sso, "okta", "00u-ray", "Ray@acme.example").await.query("code").is_some());
+    let ray = user_of(&sso, "ray@acme.example").await.unwrap();
+    assert!(ray.email_proven);
+    assert!(over(&sso, "second", "idp|ray", "ray@acme.example").await.query("code").is_some());
+    let sql = "SELECT COUNT(*) FROM identities WHERE user_id = $1";
+    assert_eq!(sso.app.db.all::<(i64,)>(sql, gatehouse::params![&ray.id]).await.unwrap(), [(2,)]);
+}
+
+/// A directory that may bring in nobody outside of the tenant's domains left the address to the sign-in.
+async fn an_address_that_is_left_out_is_outside_no_less(backend: Backend) {
+    let (sso, directory) = with_two_connections(backend).await;
+    assert_eq!(sso.sql("UPDATE tenants SET provisioning = 'scim' WHERE name = 'acme'").await, 1);
+    let settings = DirectorySettings { proven_domains_only: true, ..DirectorySettings::default() };
+    directories::save(&sso.app.db, &Directory { settings, ..directory.row.clone() }).await.unwrap();
+    let bare = |name: &str| json!({"userName": name, "externalId": format!("00u-{name}")});
+    super::refused(&directory.post("/Users", &known_as("eve@evil.example", "00u-eve")).await, 400, Some("invalidValue"));
+    for name in ["eve", "ray"] {
+        directory.made("/Users", &bare(name)).await;
+    }
+    let answer = over(&sso, "okta", "00u-eve", "eve@evil.example").await;
+    assert!(answer.status == 403 && answer.body.contains("has not been set up"), "{}", answer.body);
+    assert!(user_of(&sso, "eve@evil.example").await.is_none());
+    // Honestly: at home, and anywhere if the directory may say so.
+    assert!(over(&sso, "okta", "00u-ray", "ray@acme.example").await.query("code").is_some());
+    directories::save(&sso.app.db, &directory.row).await.unwrap();
+    assert!(over(&sso, "okta", "00u-eve", "eve@evil.example").await.query("code").is_some());
 }
 
 async fn names_that_hide_nothing(backend: Backend) {

@@ -18,13 +18,14 @@ use super::{
 };
 use crate::{
     on_both,
-    sso::Sso,
+    sso::{Log, Sso},
     world::{Backend, text},
 };
 
 on_both!(
     nobody_is_shut_out_by_anothers_record,
     a_bare_record_shuts_out_no_administrator,
+    an_administrator_is_made_nobody_else,
     who_administers_the_deployment_is_no_directorys,
     what_was_given_by_hand_stays_with_who_it_was,
     one_id_one_record,
@@ -98,6 +99,45 @@ async fn a_bare_record_shuts_out_no_administrator(backend: Backend) {
     // Honestly: anybody else.
     sso.sql("UPDATE users SET platform = FALSE").await;
     assert!(is_deactivated(&sso, "00u-kim", "kim@acme.example").await);
+}
+
+/// Who administers the tenant and has not come over the connection yet was kept out by a record of nobody with their id, or was
+/// that nobody for good.
+async fn an_administrator_is_made_nobody_else(backend: Backend) {
+    let (sso, directory) = with_provider(backend).await;
+    let connection = directory.row.connection_id.clone().unwrap();
+    let subject = async |user: &str| identities::subject(&sso.app.db, user, &connection).await.unwrap();
+    // What is not of the connection has brought them in.
+    let plain = pusher(&sso.world, "acme", "plain", DirectorySettings::default(), None).await;
+    for (n, active) in [false, true].into_iter().enumerate() {
+        let (boss, nobody, id) = (format!("boss{n}@acme.example"), format!("nobody{n}@acme.example"), format!("00u-boss{n}"));
+        plain.user(&boss).await;
+        let right = if n == 0 { "admin" } else { "platform" };
+        sso.sql(format!("UPDATE users SET {right} = TRUE, password_hash = 'x' WHERE email = '{boss}'").leak()).await;
+        let mut body = known_as(&nobody, &id);
+        body["active"] = json!(active);
+        let record = directory.made("/Users", &body).await;
+        let log = Log::down_to(tracing::Level::WARN);
+        assert!(comes_in(&sso, &id, &boss).await.is_ok(), "active: {active}");
+        assert!(log.text().contains("it is left aside") && log.text().contains(record["id"].as_str().unwrap()), "{}", log.text());
+        let user = user_of(&sso, &boss).await.unwrap();
+        assert_eq!(subject(&user.id).await.as_ref(), Some(&id), "as themselves");
+        assert!(comes_in(&sso, &id, &boss).await.is_ok(), "and again");
+    }
+    // A record that stands for nobody, likewise.
+    directory.made("/Users", &json!({"userName": "bare", "externalId": "00u-ada", "active": false})).await;
+    plain.user("ada@acme.example").await;
+    sso.sql("UPDATE users SET admin = TRUE WHERE email = 'ada@acme.example'").await;
+    assert!(comes_in(&sso, "00u-ada", "ada@acme.example").await.is_ok());
+    // Honestly: anybody else is whom the directory says, and out where it says so.
+    plain.user("kim@acme.example").await;
+    let mut off = known_as("kim.ode@acme.example", "00u-kim");
+    off["active"] = json!(false);
+    directory.made("/Users", &off).await;
+    assert!(is_deactivated(&sso, "00u-kim", "kim@acme.example").await);
+    directory.made("/Users", &known_as("ray.ode@acme.example", "00u-ray")).await;
+    assert!(comes_in(&sso, "00u-ray", "ray@acme.example").await.is_ok());
+    assert!(subject(&user_of(&sso, "ray.ode@acme.example").await.unwrap().id).await.is_some());
 }
 
 pub async fn made_by(app: &App, who: &Value) -> String {
@@ -280,6 +320,12 @@ pub async fn entries(sso: &Sso, action: &str) -> Vec<Value> {
     let sql = "SELECT changes FROM audit WHERE via = 'scim' AND action = $1 ORDER BY seq";
     let rows = sso.app.db.all::<(String,)>(sql, params![action]).await.unwrap();
     rows.iter().map(|(changes,)| serde_json::from_str(changes).unwrap()).collect()
+}
+
+/// What the log has of an action, whoever did it.
+pub async fn changes_of(sso: &Sso, action: &str) -> Vec<Value> {
+    let rows = sso.app.db.all::<(String,)>("SELECT changes FROM audit WHERE action = $1 ORDER BY seq", params![action]).await;
+    rows.unwrap().iter().map(|(changes,)| serde_json::from_str(changes).unwrap()).collect()
 }
 
 async fn the_log_says_whom_a_directory_adopts(backend: Backend) {

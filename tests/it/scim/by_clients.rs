@@ -196,6 +196,12 @@ async fn whatever_it_stands_on_ends_it_on_every_path(backend: Backend) {
     assert!(every_path(&pusher).await.iter().all(|status| closed(*status)), "the tenant is off");
     desk.world.sql("UPDATE tenants SET enabled = TRUE WHERE name = 'acme'").await;
     assert_eq!(pusher.get("/Users").await.status, 200);
+    let revoked = desk.pusher().await;
+    let revoke = format!("{}/oauth2/revoke", desk.world.url);
+    let answer = Browser::new().post_as(&revoke, "pusher", Some("pusher-secret"), &[("token", &revoked.token)]).await;
+    assert_eq!(answer.status, 200);
+    assert!(every_path(&revoked).await.iter().all(|status| closed(*status)), "it was revoked");
+    assert_eq!(pusher.get("/Users").await.status, 200, "another was not");
     desk.world.clock.advance(1_000);
     assert!(every_path(&pusher).await.iter().all(|status| closed(*status)), "it has ended");
 

@@ -18,6 +18,7 @@ on_both!(
     rules_name_teams_and_roles,
     by_hand_and_by_group_add_up,
     a_renamed_group_is_what_its_new_name_says,
+    rules_make_so_many_teams,
 );
 
 async fn tenant_id(world: &World) -> String {
@@ -86,6 +87,32 @@ async fn a_team_made_by_hand_is_not_taken_over(backend: Backend) {
 
 fn rules(rules: Value) -> DirectorySettings {
     serde_json::from_value(json!({"group_rules": rules})).unwrap()
+}
+
+/// A team that a rule makes stays: one group that was renamed over and over made them without end.
+async fn rules_make_so_many_teams(backend: Backend) {
+    let world = World::with(backend, STATE, &[FAST]).await;
+    let directory = pusher(&world, "acme", "okta", rules(json!([{"group": "team-{name}", "team": "{name}"}])), None).await;
+    let named = |name: &str| json!([{"op": "replace", "path": "displayName", "value": name}]);
+    let kim = directory.user("kim@acme.example").await;
+    let group = directory.group("team-one", &[&kim]).await;
+    assert_eq!(directory.patch(&at(&group), named("team-two")).await.status, 204);
+    let sql = format!(
+        "INSERT INTO teams (id, tenant_id, name, created_at) SELECT 't-' || n, '{}', 't-' || n, 1 FROM \
+         (WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 9999) SELECT n FROM c) AS numbers",
+        tenant_id(&world).await
+    );
+    world.sql(sql.leak()).await;
+    let renamed = directory.patch(&at(&group), named("team-three")).await;
+    refused(&renamed, 403, None);
+    assert!(renamed.body.contains("one more team"), "{}", renamed.body);
+    refused(&directory.post("/Groups", &super::group("team-three", &[])).await, 403, None);
+    assert_eq!(teams_of(&world, "kim@acme.example").await, ["two"]);
+    // Honestly: one that is there, and a group's own.
+    assert_eq!(directory.patch(&at(&group), named("team-one")).await.status, 204);
+    assert_eq!(teams_of(&world, "kim@acme.example").await, ["one"]);
+    directory.group("Other", &[&kim]).await;
+    assert_eq!(teams_of(&world, "kim@acme.example").await, ["Other", "one"]);
 }
 
 async fn rules_name_teams_and_roles(backend: Backend) {

@@ -12,7 +12,7 @@ use super::{Pusher, Scim, group, pusher, refused};
 use crate::{on_both, world::Backend};
 use gatehouse::policy::directory::DirectorySettings;
 
-on_both!(nobody_waits_for_a_slow_sender, a_tenant_holds_so_much);
+on_both!(nobody_waits_for_a_slow_sender, a_tenant_holds_so_much, a_token_that_has_ended_writes_nothing);
 
 /// A body that has begun.
 struct Slow {
@@ -101,5 +101,36 @@ async fn a_tenant_holds_so_much(backend: Backend) {
     for slow in [one, two] {
         let answer = slow.end().await;
         assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("as it is sent"), "{answer}");
+    }
+}
+
+/// A body that was held back, or a long Bulk, went on writing after the token had ended.
+async fn a_token_that_has_ended_writes_nothing(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let kim = scim.user("kim@acme.example").await;
+    let other = pusher(&scim.world, "acme", "other", DirectorySettings::default(), None).await;
+    let theirs = other.user("ray@acme.example").await;
+    for (n, end) in [
+        "UPDATE directory_tokens SET expires_at = 1 WHERE directory_id IN (SELECT id FROM directories WHERE name = 'entra')",
+        "UPDATE directories SET enabled = FALSE WHERE name = 'entra'",
+        "DELETE FROM directory_tokens WHERE directory_id IN (SELECT id FROM directories WHERE name = 'entra')",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let slow = Slow::begin(&scim, &scim, &large(&format!("Slow {n}"), &kim), 300 * 1024).await;
+        let honest = Slow::begin(&scim, &other, &large(&format!("Honest {n}"), &theirs), 300 * 1024).await;
+        scim.world.sql(end).await;
+        let answer = slow.end().await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{end}: {answer}");
+        assert!(honest.end().await.starts_with("HTTP/1.1 201"), "{end}");
+        for (sql, there) in [
+            ("SELECT COUNT(*) FROM directory_groups WHERE shown_name LIKE 'Slow%'", 0),
+            ("SELECT COUNT(*) FROM directory_groups WHERE shown_name LIKE 'Honest%'", i64::try_from(n).unwrap() + 1),
+        ] {
+            assert_eq!(scim.world.app.db.all::<(i64,)>(sql, &[]).await.unwrap(), [(there,)], "{end}");
+        }
+        scim.world.sql("UPDATE directory_tokens SET expires_at = NULL").await;
+        scim.world.sql("UPDATE directories SET enabled = TRUE").await;
     }
 }
