@@ -29,6 +29,7 @@ pub mod own_domain;
 pub mod place;
 pub mod principal;
 pub mod provisioning;
+pub mod public_issuer;
 pub mod role;
 pub mod saml;
 pub mod site;
