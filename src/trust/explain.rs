@@ -44,12 +44,14 @@ pub async fn explain(app: &App, question: Question<'_>) -> Result<Report, Denied
     let catalogue = app.trust.catalogue(now).await?;
     let scope = Scope { tenant: question.tenant, ..Scope::default() };
     let scope = catalogue.narrowed(&scope);
-    if let Err(denied) = keep_ours(app, &catalogue, question.token, &scope).await {
-        let mut report = Report::default();
-        return match denied {
-            Denied::Store(_) => Err(denied),
-            denied => Ok(refuse(&mut report, denied)).map(|()| report),
-        };
+    match keep_ours(app, &catalogue, question.token, &scope).await {
+        Ok(()) => {}
+        Err(e @ Denied::Store(_)) => return Err(e),
+        Err(denied) => {
+            let mut report = Report::default();
+            refuse(&mut report, denied);
+            return Ok(report);
+        }
     }
     let Explanation { steps, outcome, refused } = catalogue.validator.explain(question.token, &scope, now).await;
     let mut report = Report { steps: steps.into_iter().map(|step| named(step, &catalogue)).collect(), ..Report::default() };

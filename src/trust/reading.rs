@@ -136,7 +136,7 @@ pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, n
             }
         };
         let load = loads.entry(mapping.tenant_id.clone()).or_default();
-        let found = rules(&mapping, &kept, load).and_then(|rules| candidate(&mapping, rules, &principals, &teams));
+        let found = candidate(&mapping, rules(&mapping, &kept, load), &principals, &teams);
         let (mappings::Source::Issuer(issuer) | mappings::Source::Connection(issuer)) = mapping.source;
         match found {
             Ok(Some(candidate)) => {
@@ -225,7 +225,7 @@ fn rules(mapping: &Mapping, kept: &HashMap<&str, &ClaimRules>, load: &mut Load) 
     let same = kept.get(mapping.id.as_str()).filter(|rules| rules.are_of(&mapping.claims));
     let rules = match same {
         Some(rules) => ClaimRules::clone(rules),
-        None => ClaimRules::compile(&mapping.claims)?,
+        None => ClaimRules::compile(&mapping.claims).inspect_err(|_| *load = counted)?,
     };
     *load = load.and(rules.load());
     Ok(rules)
@@ -234,7 +234,7 @@ fn rules(mapping: &Mapping, kept: &HashMap<&str, &ClaimRules>, load: &mut Load) 
 /// What a mapping leads to; nothing where its target went meanwhile or is another tenant's.
 fn candidate(
     mapping: &Mapping,
-    rules: ClaimRules,
+    rules: Result<ClaimRules, String>,
     principals: &HashMap<String, (Known, i64)>,
     teams: &HashMap<String, Arc<KnownTeam>>,
 ) -> Result<Option<Candidate>, String> {
@@ -253,6 +253,7 @@ fn candidate(
             None => return Ok(None),
         },
     };
+    let rules = rules.map_err(|why| format!("the mapping to {} {}: {why}", target.kind.as_str(), target.name))?;
     let (mapping, version) = (mapping.id.clone(), mapping.version);
     Ok(Some(Candidate { mapping, version, target, enabled, rules, created_at }))
 }
