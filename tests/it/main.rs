@@ -116,4 +116,5 @@ mod trusted;
 mod unreadable;
 mod vectors;
 mod whoami;
+mod widened;
 mod world;
