@@ -138,14 +138,18 @@ pub fn in_header(headers: &HeaderMap) -> Result<&str, ApiError> {
     token.ok_or_else(|| missing("Invalid authorization header format"))
 }
 
-/// The living access token of a user in the header, and the family it belongs to.
+/// The living access token of a user in the header, for whatever resource, and the family it belongs to: who was given it
+/// with `openid` may ask whose it is. One that administers is for nothing else.
 ///
 /// # Errors
 /// As [`required`], for tokens of ours alone; `insufficient_scope` for one that acts as a principal.
 pub async fn access_token(app: &App, headers: &HeaderMap) -> Result<(AccessClaims, Arc<Family>), ApiError> {
     let token = in_header(headers)?;
-    let claims = app.validator.validate_access(token, app.clock.now()).await;
+    let claims = app.own_access_token(token).await;
     let claims = claims.map_err(|e| ApiError::new(error(Code::InvalidToken, e.to_string()), e.detail()))?;
+    if claims.aud.names().contains(&admin_api(app.issuer())) {
+        return Err(ApiError::new(error(Code::InvalidToken, "Invalid audience"), "it is for the admin API alone"));
+    }
     if claims.fam.is_none() {
         return Err(ApiError::new(error(Code::InsufficientScope, "the access token is not a user's"), "it acts as a principal"));
     }

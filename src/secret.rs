@@ -3,6 +3,19 @@
 use aws_lc_rs::{constant_time, digest, rand};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
+/// What service tokens of the admin API begin with that are made here.
+pub const SERVICE_TOKEN: &str = "gha_";
+/// What personal tokens begin with.
+pub const PERSONAL_TOKEN: &str = "ghp_";
+/// What tokens of directories begin with that are made here.
+pub const DIRECTORY_TOKEN: &str = "ghs_";
+
+/// Whether a text begins as a token of ours does that is no JWT: nobody else is shown it.
+#[must_use]
+pub fn is_like_a_token_of_ours(text: &str) -> bool {
+    [SERVICE_TOKEN, PERSONAL_TOKEN, DIRECTORY_TOKEN].iter().any(|prefix| text.starts_with(prefix))
+}
+
 /// 256 random bits as 43 base64url characters: codes, states, cookies, tokens (RFC 6749 §10.10 asks for at least 128).
 #[must_use]
 pub fn random() -> String {

@@ -144,6 +144,7 @@ impl<'a> Work<'a> {
             self.team(tenant, team).await?;
         }
         self.fallbacks(tenant, file).await?;
+        self.laden(tenant, file).await?;
         self.resourced = false;
         for resource in &file.resources {
             self.resource(tenant, resource).await?;

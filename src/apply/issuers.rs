@@ -13,6 +13,7 @@ use crate::{
     policy::{
         connection::Protocol,
         principal::Kind,
+        public_issuer,
         trusted_issuer::{IssuerSecrets, IssuerSettings},
     },
     seal::Sealer,
@@ -128,15 +129,20 @@ impl Work<'_> {
     }
 
     /// Whoever has no claims acts for every token of the issuer; where that issuer takes tokens of anyone or for anyone, or
-    /// gives them to anybody, that would be everybody.
+    /// gives them to anybody, that would be everybody. Of one that gives them to anybody, so would whoever has claims that do
+    /// not say whose.
     pub async fn fallbacks(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
         let issuers = trusted_issuers::of_tenant(&mut *self.tx, &tenant.id).await?;
         let open: Vec<&TrustedIssuer> = issuers.iter().filter(|i| is_wide(&i.settings)).collect();
         if open.is_empty() {
             return Ok(());
         }
-        for mapping in mappings::of_tenant(&mut *self.tx, &tenant.id).await?.iter().filter(|m| m.claims.is_empty()) {
+        for mapping in &mappings::of_tenant(&mut *self.tx, &tenant.id).await? {
             let Some(issuer) = open.iter().find(|i| mapping.source == Source::Issuer(i.id.clone())) else { continue };
+            let public = issuer.settings.open_to_anybody(&mapping.claims);
+            if !mapping.claims.is_empty() && public.is_none() {
+                continue;
+            }
             let (kind, name) = match &mapping.target {
                 Target::Team(id) => {
                     let team = teams::of_tenant(&mut *self.tx, &tenant.id).await?.into_iter().find(|t| t.id == *id);
@@ -148,14 +154,23 @@ impl Work<'_> {
                 },
             };
             let written = file.trusted_issuers.iter().find(|f| f.name == issuer.name).map(|f| f.at);
-            let at = tokens_at(file, kind, &name, &issuer.name).or(written).unwrap_or(file.at);
+            let said = tokens_at(file, kind, &name, &issuer.name).or(written);
+            let at = said.unwrap_or(file.at);
             let noun = super::clear::noun(kind);
             let issuer_name = &issuer.name;
-            let text = if issuer.settings.pins_issuer() && issuer.settings.pins_audience() {
-                format!(
-                    "{noun} {name} has no claims, and anybody can have tokens of trusted issuer {issuer_name}: name claims here, or \
-                     whose tokens count in the issuer's claim_values"
-                )
+            let text = if let Some(public) = public {
+                let has = if mapping.claims.is_empty() { "has no claims" } else { "has claims that anybody can have" };
+                let fix = public_issuer::fix(public);
+                let text = format!(
+                    "{noun} {name} {has}, as anybody can have tokens of trusted issuer {issuer_name}: in its claims or the issuer's \
+                     claim_values {fix}"
+                );
+                // What was taken once, and is not what is changed now, keeps nobody from changing something else.
+                if said.is_none() && !mapping.claims.is_empty() {
+                    self.plan.warn(text);
+                    continue;
+                }
+                text
             } else {
                 let what = if issuer.settings.pins_issuer() { "audience" } else { "issuer" };
                 format!(
@@ -187,7 +202,7 @@ pub fn issuer_differs(
 
 /// Whether too many have its tokens for all of them to be somebody here.
 fn is_wide(settings: &IssuerSettings) -> bool {
-    !settings.pins_issuer() || !settings.pins_audience() || settings.is_open_to_anybody()
+    !settings.pins_issuer() || !settings.pins_audience() || settings.open_to_anybody(&[]).is_some()
 }
 
 /// The secrets of a trusted issuer.
@@ -202,5 +217,5 @@ pub fn secrets_of(sealer: &Sealer, issuer: &TrustedIssuer) -> Result<IssuerSecre
 fn tokens_at(file: &TenantFile, kind: Kind, name: &str, issuer: &str) -> Option<super::yaml::At> {
     let principals = file.principals.iter().filter(|p| p.kind == kind && p.name == name).filter_map(|p| p.tokens.as_ref());
     let teams = file.teams.iter().filter(|t| kind == Kind::Team && t.name == name).flat_map(|t| &t.tokens);
-    principals.chain(teams).find(|t| t.issuer == issuer && t.claims.is_empty()).map(|t| t.at)
+    principals.chain(teams).find(|t| t.issuer == issuer).map(|t| t.at)
 }

@@ -21,6 +21,7 @@ mod directories;
 mod execute;
 mod goes;
 mod issuers;
+mod laden;
 mod losses;
 mod nouns;
 mod passwords;

@@ -13,7 +13,7 @@ use crate::{
     connector::presets,
     policy::{
         connection::{ConnectionSettings, Protocol},
-        issuer_check::is_everybodys,
+        public_issuer::is_everybodys,
         site::SiteSettings,
         token_reach::Reach,
         trusted_issuer::IssuerSettings,

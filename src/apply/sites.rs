@@ -13,6 +13,7 @@ use crate::{
     },
     policy::{
         place::host_name,
+        public_issuer,
         site::{Login, OURSELVES},
     },
     store::{
@@ -80,11 +81,12 @@ impl Work<'_> {
                 self.problem(at.issuers, why);
             }
             let issuer = trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, name).await?;
-            let asks_nothing = settings.claims.is_empty() && settings.resource.is_none();
-            if issuer.is_some_and(|issuer| issuer.settings.is_open_to_anybody()) && asks_nothing {
+            let open = issuer.as_ref().and_then(|issuer| issuer.settings.open_to_anybody(&settings.claims));
+            if let Some(public) = open.filter(|_| settings.resource.is_none()) {
                 let text = format!(
-                    "anybody can have tokens of trusted issuer {name}, and all of them would pass: name claims or a resource of \
-                     the site, or whose tokens count in the issuer's claim_values"
+                    "anybody can have tokens of trusted issuer {name} that would pass: name a resource of the site, or in its claims \
+                     or the issuer's claim_values {}",
+                    public_issuer::fix(public)
                 );
                 self.problem(at.issuers, text);
             }

@@ -1,6 +1,6 @@
 //! Who is the client? One method per request (RFC 6749 §2.3): secret in the header or the form, a signed assertion
 //! (RFC 7523), or nothing for a public client. Failures are counted per client and address, so that guessing ends in
-//! 429 and a client's own traffic from elsewhere does not suffer.
+//! 429 and a client's own traffic from elsewhere does not suffer; clients that there are not count as one.
 
 use axum::http::{HeaderMap, header};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -52,22 +52,26 @@ pub async fn authenticate(app: &App, headers: &HeaderMap, params: &Params, addre
     params.once_each()?;
     let proof = read(headers, params)?;
     let id = proof.client_id();
-    let key = app.sealer.fingerprint("throttle/client", &format!("{id}/{address}"));
     let now = app.clock.now();
+    let client = store::clients::find(&app.db, id).await?;
+    // Whoever makes up a new one each time has no more tries than whoever does not, and writes no row for each.
+    let whom = client.as_ref().map_or_else(|| format!("/{address}"), |client| format!("{}/{address}", client.id));
+    let key = app.sealer.fingerprint("throttle/client", &whom);
     if let Some(until) = store::throttles::closed_until(&app.db, &key, FAILURES, now).await? {
-        let whose: String = format!("client {id:?} at {address}").chars().take(LONGEST).collect();
+        let known = client.map(|client| format!("client {:?}", client.id));
+        let whose = format!("{} at {address}", known.unwrap_or_else(|| "no client".to_owned()));
         let (retry_after, muted) = (Some((until - now).max(1)), !app.limits.floods.is_first("client authentications", &whose));
         let e = ApiError::new(error(Code::SlowDown, "too many failed client authentications"), whose);
         return Err(ApiError { retry_after, muted, ..e });
     }
-    let client = store::clients::find(&app.db, id).await?;
     let outcome = match &client {
         Some(client) => prove(app, client, &proof).await?,
         None => Err("unknown client".to_owned()),
     };
     let Some(client) = client.filter(|_| outcome.is_ok()) else {
         store::throttles::count(&app.db, &key, WINDOW, now).await?;
-        return Err(ApiError::new(invalid_client(), format!("client {id:?}: {}", outcome.err().unwrap_or_default())));
+        let named: String = id.chars().take(LONGEST).collect();
+        return Err(ApiError::new(invalid_client(), format!("client {named:?}: {}", outcome.err().unwrap_or_default())));
     };
     let parties = Parties::of_client(&client.tenant_id, &client.id);
     let standing = store::standing::require(&app.db, parties, now).await?;

@@ -6,7 +6,7 @@ use axum::{
     http::header,
     response::{IntoResponse as _, Response},
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
 use crate::{
@@ -21,7 +21,12 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
-    token::{claims::Audience, issue::Origin, validator::Scope},
+    token::{
+        claims::Audience,
+        issue::Origin,
+        unverified::{HARD_LIMIT, Unverified},
+        validator::Scope,
+    },
     trust::{self, Denied},
 };
 
@@ -132,6 +137,10 @@ async fn judge(app: &App, client: &Client, token: &str, grant: GrantType) -> Res
     let oldest = issuer.settings.max_token_age;
     let issued_at = bearer.claims.get("iat").and_then(serde_json::Value::as_i64);
     let too_old_at = issued_at.zip(oldest).map(|(at, age)| at.saturating_add(age));
+    let jti = jti(&bearer.claims, token);
+    if grant == GrantType::JwtBearer && jti.as_ref().is_some_and(|jti| !jti.is_string()) {
+        return Err(foreign("its jti must be a text, by which it is known when it comes again"));
+    }
     let audience = bearer.claims.get("aud").cloned().and_then(|aud| serde_json::from_value::<Audience>(aud).ok());
     Ok(Subject {
         acts_as: bearer.acts_as,
@@ -144,9 +153,17 @@ async fn judge(app: &App, client: &Client, token: &str, grant: GrantType) -> Res
             source,
         },
         expires_at: [bearer.expires_at, too_old_at].into_iter().flatten().min(),
-        jti: bearer.claims.get("jti").and_then(|jti| jti.as_str()).map(str::to_owned),
+        jti: jti.as_ref().and_then(Value::as_str).map(str::to_owned),
         audience: audience.map(|aud| aud.names().to_vec()).unwrap_or_default(),
     })
+}
+
+/// What a foreign token is known by. Where its issuer was asked, and tells none, the one that the token itself says: the
+/// issuer has answered for it as it came.
+fn jti(claims: &Map<String, Value>, token: &str) -> Option<Value> {
+    let told = claims.get("jti").filter(|jti| !jti.is_null()).cloned();
+    let own = || Unverified::read(token, HARD_LIMIT).ok()?.into_claims().remove("jti").filter(|jti| !jti.is_null());
+    told.or_else(own)
 }
 
 impl From<GrantError> for ApiError {
@@ -157,6 +174,28 @@ impl From<GrantError> for ApiError {
             GrantError::Store(e) => e.into(),
             GrantError::Unavailable(cause) => Self::unavailable(cause),
             GrantError::Sign(cause) => Self::new(error(Code::ServerError, "the tokens could not be signed"), cause),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+    use super::*;
+
+    #[test]
+    fn what_an_issuer_does_not_tell_the_token_says() {
+        let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
+        let token = |claims: Value| format!("{}.{}.{}", part(json!({"alg": "ES256"})), part(claims), part(json!("signed")));
+        let told = |claims: Value| claims.as_object().cloned().unwrap_or_default();
+        let own = token(json!({"iss": "https://as.example", "jti": "own"}));
+        let none = token(json!({"iss": "https://as.example"}));
+        assert_eq!(jti(&told(json!({"jti": "told"})), &own), Some(json!("told")));
+        for silent in [json!({}), json!({"jti": null})] {
+            assert_eq!(jti(&told(silent.clone()), &own), Some(json!("own")), "{silent}");
+            assert_eq!(jti(&told(silent.clone()), &none), None, "{silent}");
+            assert_eq!(jti(&told(silent), "opaque"), None);
         }
     }
 }

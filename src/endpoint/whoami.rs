@@ -8,23 +8,41 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::{app::App, bearer, error::ApiError, policy::principal::Principal};
+use crate::{
+    app::App,
+    bearer,
+    error::ApiError,
+    policy::principal::{Kind, Principal},
+    trust::Bearer,
+};
 
 /// Handles a request with a token of ours or of a trusted issuer.
 pub async fn whoami(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let bearer = bearer::required(&app, &headers, query.as_deref()).await?;
-    let named = |p: &Principal| json!({ "kind": p.kind.as_str(), "name": p.name, "id": p.id });
+    // What a person has not let a client know, their token does not tell it: a user is called by their address.
+    let email = bearer.email.as_deref().filter(|_| tells(&bearer, "email"));
+    let named = |p: &Principal| {
+        let name = Some(&p.name).filter(|_| p.kind != Kind::User || email.is_some());
+        json!({ "kind": p.kind.as_str(), "name": name, "id": p.id })
+    };
+    let teams = bearer.teams.iter().filter(|_| tells(&bearer, "groups")).map(|t| &t.name);
     let mut answer = json!({
         "tenant": bearer.tenant,
         "principal": bearer.principal().as_ref().map(named),
         "subject": bearer.subject,
-        "email": bearer.email,
+        "email": email,
         "issuer": bearer.issuer,
-        "teams": bearer.teams.iter().map(|t| &t.name).collect::<Vec<_>>(),
+        "teams": teams.collect::<Vec<_>>(),
     });
     // Only an issuer with `match: all` has more than one.
     if bearer.principals.len() > 1 {
         answer["principals"] = Value::Array(bearer.principals.iter().map(named).collect());
     }
     Ok(([(header::CACHE_CONTROL, "no-store"), (header::VARY, "authorization, cookie")], Json(answer)).into_response())
+}
+
+/// Whether a token tells what `scope` gives: a user's where it has that, any other always.
+fn tells(bearer: &Bearer, scope: &str) -> bool {
+    let own = bearer.own.as_ref().filter(|_| bearer.family.is_some());
+    own.is_none_or(|own| own.scope.split(' ').any(|word| word == scope))
 }

@@ -98,7 +98,7 @@ fn judge(g: &Grants<'_>, client: &Client, code: &Code, r: &Redemption<'_>) -> Re
         None if !code.request.redirect_uri_named => {}
         _ => return Err(invalid("redirect_uri is not the one of the authorization request")),
     }
-    if !mint::granted(client, &code.request.resource, r.resources) {
+    if !mint::granted(g, client, &code.request.resource, r.resources) {
         return Err(refused(error(ErrorCode::InvalidTarget, "the resource was not granted"), ""));
     }
     let challenge = code.request.code_challenge.as_deref();

@@ -128,28 +128,34 @@ pub fn resources(family: &Family) -> Vec<String> {
 }
 
 /// Whether every audience `asked` for is one of the `granted`; a request that named none was granted all of its
-/// client's.
+/// client's, which the admin API never is: nobody was asked about it.
 #[must_use]
-pub fn granted(client: &Client, granted: &[String], asked: &[&str]) -> bool {
-    let granted = if granted.is_empty() { &client.settings.resources } else { granted };
-    asked.iter().all(|a| granted.iter().any(|g| g == a))
+pub fn granted(g: &Grants<'_>, client: &Client, granted: &[String], asked: &[&str]) -> bool {
+    let is_granted = |name: &&str| match granted {
+        [] => client.audiences(g.issuer).any(|known| known == name),
+        named => named.iter().any(|known| known == name),
+    };
+    asked.iter().all(is_granted)
 }
 
-/// What is asked for now, else what was asked for at authorization, else the client's first audience, else the platform
-/// itself; with `openid` in scope the platform always, whose userinfo endpoint the token opens. A token for the admin API is
-/// for that alone: whoever else takes a token can show it there.
+/// What is asked for now, else what was asked for at authorization: that alone, for whoever takes a token can show it
+/// wherever else it is good. A token that was asked for nothing is for the client's first audience, and for the platform
+/// where it has none; that of a client of the platform's own with `openid` is for both. One for the admin API is for nothing
+/// else.
 fn audience(g: &Grants<'_>, client: &Client, m: &Mint<'_>) -> Vec<String> {
     let mut audience: Vec<String> = m.resources.iter().map(|r| (*r).to_owned()).collect();
     if audience.is_empty() {
         audience = resources(m.family);
     }
-    if audience.is_empty() {
-        audience.extend(client.settings.resources.first().cloned());
-    }
     if audience.iter().any(|name| *name == admin_api(g.issuer)) {
         return vec![admin_api(g.issuer)];
     }
-    if audience.is_empty() || (m.scope.has("openid") && !audience.iter().any(|a| a == g.issuer)) {
+    if !audience.is_empty() {
+        return audience;
+    }
+    audience.extend(client.audiences(g.issuer).next().cloned());
+    let ours_besides = client.trusted && m.scope.has("openid") && !audience.iter().any(|name| name == g.issuer);
+    if audience.is_empty() || ours_besides {
         audience.push(g.issuer.to_owned());
     }
     audience

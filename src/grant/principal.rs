@@ -80,9 +80,11 @@ fn scope(client: &Client, asked: Option<&str>) -> Result<Scopes, GrantError> {
 
 /// What is asked for, if the client's record has it; a client without audiences of its own has the platform.
 fn audience(g: &Grants<'_>, client: &Client, asked: &[&str]) -> Result<Vec<String>, GrantError> {
-    let platform = [g.issuer.to_owned()];
-    let allowed = if client.settings.resources.is_empty() { &platform[..] } else { &client.settings.resources };
-    if asked.iter().any(|a| !allowed.iter().any(|known| known == a)) {
+    let mut allowed: Vec<&str> = client.audiences(g.issuer).map(String::as_str).collect();
+    if allowed.is_empty() {
+        allowed.push(g.issuer);
+    }
+    if asked.iter().any(|a| !allowed.contains(a)) {
         return Err(refused(
             error(Code::InvalidTarget, "this client may not ask for that resource or audience"),
             client.id.as_str(),
@@ -95,7 +97,7 @@ fn audience(g: &Grants<'_>, client: &Client, asked: &[&str]) -> Result<Vec<Strin
         }
     }
     if audience.is_empty() {
-        audience.extend(allowed.first().cloned());
+        audience.extend(allowed.first().map(|name| (*name).to_owned()));
     }
     Ok(audience)
 }

@@ -105,7 +105,7 @@ async fn rotate_once(g: &Grants<'_>, client: &Client, turn: &Turn<'_>) -> Result
 fn resources(g: &Grants<'_>, family: &Family, client: &Client, asked: &[&str]) -> Result<Vec<String>, GrantError> {
     let before = mint::resources(family);
     let left: Vec<String> = before.iter().filter(|r| client.may_ask_for(r, g.issuer)).cloned().collect();
-    if (left.is_empty() && !before.is_empty()) || !mint::granted(client, &left, asked) {
+    if (left.is_empty() && !before.is_empty()) || !mint::granted(g, client, &left, asked) {
         return Err(refused(error(Code::InvalidTarget, "the resource was not granted"), ""));
     }
     Ok(if asked.is_empty() { left } else { asked.iter().map(|r| (*r).to_owned()).collect() })

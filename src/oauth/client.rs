@@ -234,6 +234,13 @@ impl Client {
         if resource == admin_api(issuer) { self.settings.admin_api } else { is_own }
     }
 
+    /// The audiences of its own. The admin API is none, whatever the record says: only an authorization request that names
+    /// it, and a person who has agreed to that, open it.
+    pub fn audiences(&self, issuer: &str) -> impl Iterator<Item = &String> {
+        let administers = admin_api(issuer);
+        self.settings.resources.iter().filter(move |known| **known != administers)
+    }
+
     /// Whether it may use `grant`.
     #[must_use]
     pub fn may(&self, grant: GrantType) -> bool {

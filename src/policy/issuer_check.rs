@@ -1,9 +1,10 @@
 //! What is wrong with the settings of a trusted issuer, and what is risky about them.
 
 use super::{
-    claim_rules::{ClaimRules, MatchType, is_name},
+    claim_rules::{ClaimRule, ClaimRules, MatchType, is_name},
     connection::{KNOWN_ALGS, MAX_SKEW, url_problem},
     identity_header::{KNOWN, alike},
+    public_issuer::leaves_open,
     trusted_issuer::{Introspection, IntrospectionAuth, IssuerSecrets, IssuerSettings, OauthClient},
 };
 
@@ -11,23 +12,6 @@ use super::{
 pub const MAX_KEPT_ANSWER: i64 = 86_400;
 /// Most seconds that fetched keys may be kept.
 pub const MAX_KEPT_KEYS: i64 = 7 * 86_400;
-
-/// Issuers of all their customers alike, where a customer chooses the audience: continuous integration, and service accounts.
-const PUBLIC: [&str; 6] = [
-    "https://token.actions.githubusercontent.com",
-    "https://gitlab.com",
-    "https://accounts.google.com",
-    "https://agent.buildkite.com",
-    "https://app.terraform.io",
-    "https://oidc.vercel.com",
-];
-
-/// Whether this issuer (`iss`) gives tokens to everybody, so that several organisations may trust it, each for audiences of
-/// its own.
-#[must_use]
-pub fn is_everybodys(issuer: &str) -> bool {
-    PUBLIC.contains(&issuer)
-}
 
 impl IssuerSettings {
     /// Everything that is wrong, each with its fix and beginning with the setting's name; empty when tokens can be judged.
@@ -85,11 +69,11 @@ impl IssuerSettings {
         !self.audience.is_empty() || self.pins("aud")
     }
 
-    /// Whether anybody can have a token of it for whatever audience they ask, and no rule here says whose count: then an
-    /// audience keeps nobody out.
+    /// An issuer of it of which anybody can have a token for whatever audience they ask, if neither a rule here nor one of
+    /// `more` says whose count: then an audience keeps nobody out.
     #[must_use]
-    pub fn is_open_to_anybody(&self) -> bool {
-        self.claim_values.is_empty() && self.issuers().any(is_everybodys)
+    pub fn open_to_anybody(&self, more: &[ClaimRule]) -> Option<&str> {
+        self.issuers().find(|issuer| leaves_open(issuer, &self.claim_values) && leaves_open(issuer, more))
     }
 
     /// Whether a rule names the values of a claim, and not only their look.

@@ -2,7 +2,7 @@
 //!
 //! `identity` (what a connection says) → `linking` (which user that is) → `access` (may they pass, on this path, now).
 //! Who may become a user, on every path: `provisioning`.
-//! A foreign token: `trusted_issuer` (whose tokens), `token_reach` (and whose besides) → `claim_rules` (what they must say) → `mapping` (which mapping counts) →
+//! A foreign token: `trusted_issuer` (whose tokens), `public_issuer` (whose of those that serve everybody), `token_reach` (and whose besides) → `claim_rules` (what they must say) → `mapping` (which mapping counts) →
 //! `principal` (who that is) → `role` (what they may do), and `site` for the services behind forward auth.
 //! Why a sign-in failed, and how to mend it: `cause`.
 //! What a customer pushes: `directory` (what its groups mean). What a look at a provider shows: `finding`. What a token of the
@@ -29,6 +29,7 @@ pub mod own_domain;
 pub mod place;
 pub mod principal;
 pub mod provisioning;
+pub mod public_issuer;
 pub mod role;
 pub mod saml;
 pub mod site;

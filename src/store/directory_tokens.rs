@@ -1,10 +1,10 @@
 //! The tokens that directories push with, by fingerprint alone: a token is shown once, when it is made.
 
 use super::{db::Result, on::On};
-use crate::{params, seal::Sealer};
+use crate::{params, seal::Sealer, secret};
 
 /// What every token begins with, so that scanners of leaked secrets know one.
-pub const PREFIX: &str = "ghs_";
+pub const PREFIX: &str = secret::DIRECTORY_TOKEN;
 
 /// A token of a directory.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]

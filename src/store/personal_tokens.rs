@@ -5,10 +5,10 @@ use super::{
     on::On,
     read_json, write_json,
 };
-use crate::{params, policy::api_scope::ApiScopes, seal::Sealer};
+use crate::{params, policy::api_scope::ApiScopes, seal::Sealer, secret};
 
 /// What each begins with: scanners of leaked secrets know one by it, and so do we.
-pub const PREFIX: &str = "ghp_";
+pub const PREFIX: &str = secret::PERSONAL_TOKEN;
 /// Most that one administrator has.
 pub const MOST: usize = 50;
 /// Seconds that one lasts at most.

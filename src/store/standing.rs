@@ -149,6 +149,8 @@ pub struct Footing {
     pub name: Option<String>,
     /// The user's teams, the oldest first.
     pub teams: Vec<Membership>,
+    /// Whether its client is the platform's own (`trusted`).
+    pub first_party: bool,
     /// What is on and what is off.
     pub state: Standing,
     /// Whether everything is on.
@@ -175,6 +177,7 @@ struct FootingRow {
     tenant: bool,
     password_login: bool,
     client: bool,
+    first_party: bool,
     person: bool,
     connection: Option<bool>,
     living: bool,
@@ -194,7 +197,7 @@ pub async fn of_family(db: &Db, family_id: &str, now: i64) -> Result<Option<Foot
                     t.name AS tenant_name, t.enabled AS tenant,
                     t.password_login AND NOT t.require_sso AS password_login,
                     u.email, u.email_proven, u.name AS user_name, u.active AS person, c.enabled AS client,
-                    k.enabled AND k.login_enabled AS connection,
+                    c.trusted AS first_party, k.enabled AND k.login_enabled AS connection,
                     f.revoked_at IS NULL AND f.expires_at > $2 AS living,
                     EXISTS (SELECT 1 FROM team_members m WHERE m.user_id = u.id)
                     OR EXISTS (SELECT 1 FROM directory_users r JOIN directory_members dm ON dm.member_id = r.id
@@ -222,5 +225,6 @@ pub async fn of_family(db: &Db, family_id: &str, now: i64) -> Result<Option<Foot
     };
     let standing = if over && row.connection.is_none() { Err(Refusal::Gone) } else { judge(state) };
     let (email, email_proven, name, tenant) = (row.email, row.email_proven, row.user_name, row.tenant_name);
-    Ok(Some(Footing { family: Arc::new(row.family), tenant, email, email_proven, name, teams, state, standing }))
+    let first_party = row.first_party;
+    Ok(Some(Footing { family: Arc::new(row.family), tenant, email, email_proven, name, teams, first_party, state, standing }))
 }

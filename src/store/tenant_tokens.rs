@@ -2,16 +2,17 @@
 
 use super::{
     db::{Result, StoreError},
+    directory_tokens,
     on::On,
     read_json,
     statement::Statement,
     window::{Phase, Window},
     write_json,
 };
-use crate::{params, policy::api_scope::ApiScopes, seal::Sealer};
+use crate::{params, policy::api_scope::ApiScopes, seal::Sealer, secret};
 
 /// What those that are made here begin with, so that scanners of leaked secrets know one.
-pub const PREFIX: &str = "gha_";
+pub const PREFIX: &str = secret::SERVICE_TOKEN;
 
 /// A service token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +110,23 @@ pub async fn find(on: impl Into<On<'_>>, id: &str) -> Result<Option<ServiceToken
 pub async fn find_by_name(on: impl Into<On<'_>>, tenant_id: &str, name: &str) -> Result<Option<ServiceToken>> {
     let sql = "SELECT * FROM service_tokens WHERE tenant_id = $1 AND name = $2";
     on.into().optional::<Stored>(sql, params![tenant_id, name]).await?.map(ServiceToken::try_from).transpose()
+}
+
+#[derive(sqlx::FromRow)]
+struct Known {
+    known: bool,
+}
+
+/// Whether a text is the token of a service or of a directory, by whichever way it came to be: those that stand in files have
+/// no beginning of their own.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_ours(on: impl Into<On<'_>>, sealer: &Sealer, text: &str) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM service_tokens WHERE fingerprint = $1) \
+               OR EXISTS (SELECT 1 FROM directory_tokens WHERE fingerprint = $2) AS known";
+    let (service, directory) = (fingerprint(sealer, text), directory_tokens::fingerprint(sealer, text));
+    Ok(on.into().optional::<Known>(sql, params![&service, &directory]).await?.is_some_and(|row| row.known))
 }
 
 /// The one whose token has this [`fingerprint`]; whether it opens anything is [`ServiceToken::refusal`]'s word.

@@ -4,6 +4,7 @@ use super::{
     invalid::Invalid,
     unverified::{HARD_LIMIT, Unverified},
 };
+use crate::secret::is_like_a_token_of_ours;
 
 /// Largest token that an introspection endpoint is asked about, in bytes.
 const OPAQUE_LIMIT: usize = 16 * 1024;
@@ -38,7 +39,8 @@ impl<'a> Presented<'a> {
 }
 
 /// Whether the issuer of a token can be asked about it: it reads as a JWT, or is in the form of a bearer token (RFC 6750
-/// §2.1) and no JWT at all. What is nearly a JWT is refused here: a damaged token of one issuer is not shown to another.
+/// §2.1) and no JWT at all. What is nearly a JWT is refused here: a damaged token of one issuer is not shown to another. Nor is
+/// what opens our own admin API.
 #[must_use]
 pub fn may_be_asked_about(token: &str) -> bool {
     is_asked_about(token, Unverified::read(token, HARD_LIMIT).is_ok())
@@ -47,5 +49,10 @@ pub fn may_be_asked_about(token: &str) -> bool {
 fn is_asked_about(text: &str, is_jwt: bool) -> bool {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
     let fits = (1..=OPAQUE_LIMIT).contains(&text.len()) && text.bytes().all(token);
-    fits && (is_jwt || !(text.starts_with("eyJ") && text.split('.').count() == 3))
+    fits && (is_jwt || !is_nearly_a_jwt(text)) && !is_like_a_token_of_ours(text)
+}
+
+/// Whether it looks like a JWT, and may yet be none.
+pub(super) fn is_nearly_a_jwt(text: &str) -> bool {
+    text.starts_with("eyJ") && text.split('.').count() == 3
 }

@@ -15,7 +15,7 @@ use super::{
     claims::Claims,
     invalid::Invalid,
     issue::AccessClaims,
-    presented::Presented,
+    presented::{Presented, is_nearly_a_jwt},
     ring::KeyRing,
     rivals::{self, Question},
     rules::{AudienceRule, Issuer, Rules},
@@ -193,6 +193,14 @@ impl Validator {
     fn is_taken(&self, tenant: &str, issuer: Option<&str>) -> bool {
         let sources = issuer.and_then(|issuer| self.foreign.by_issuer.get(issuer));
         sources.is_some_and(|sources| sources.iter().any(|source| source.tenant == tenant))
+    }
+
+    /// Whether a token that is no JWT would be shown to the endpoint of an issuer within the scope. Who takes tokens of another
+    /// kind besides looks first whether it is one of those.
+    #[must_use]
+    pub fn would_ask_about(&self, token: &str, scope: &Scope<'_>) -> bool {
+        let asked = scope.tenant.and_then(|tenant| self.foreign.asked.get(tenant));
+        asked.is_some_and(|sources| sources.iter().any(|source| scope.holds(source))) && !is_nearly_a_jwt(token)
     }
 
     /// The sources that can be asked about a token which is no JWT.

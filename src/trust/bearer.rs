@@ -54,6 +54,8 @@ pub struct Bearer {
     pub own: Option<AccessClaims>,
     /// The token family of a user's token.
     pub family: Option<Arc<Family>>,
+    /// Whether a user's token was issued to a client of the platform's own (`trusted`).
+    pub first_party: bool,
     /// When the token ends (unix seconds), if it says so.
     pub expires_at: Option<i64>,
     /// Until when this judgement may be kept by the node that made it (unix seconds), if the database's revision stays the

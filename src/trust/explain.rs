@@ -8,6 +8,7 @@ use super::{
     bearer::{Bearer, Denied},
     bearer_of,
     catalogue::{Catalogue, Issuer},
+    keep_ours,
     own::Asof,
     report::{Access, Footing, Held, Report, Source, Weighed},
     role_on,
@@ -43,6 +44,15 @@ pub async fn explain(app: &App, question: Question<'_>) -> Result<Report, Denied
     let catalogue = app.trust.catalogue(now).await?;
     let scope = Scope { tenant: question.tenant, ..Scope::default() };
     let scope = catalogue.narrowed(&scope);
+    match keep_ours(app, &catalogue, question.token, &scope).await {
+        Ok(()) => {}
+        Err(e @ Denied::Store(_)) => return Err(e),
+        Err(denied) => {
+            let mut report = Report::default();
+            refuse(&mut report, denied);
+            return Ok(report);
+        }
+    }
     let Explanation { steps, outcome, refused } = catalogue.validator.explain(question.token, &scope, now).await;
     let mut report = Report { steps: steps.into_iter().map(|step| named(step, &catalogue)).collect(), ..Report::default() };
     let judged = match outcome {

@@ -75,6 +75,7 @@ pub(super) fn bearer(catalogue: &Catalogue, issuer: &Issuer, vouched: Vouched, n
         source: Some(issuer.id.clone()),
         own: None,
         family: None,
+        first_party: false,
         expires_at,
         fresh_until: (catalogue.checked_at().min(now) + STALE).min(keep_until).min(expires_at.unwrap_or(i64::MAX)),
         claims,

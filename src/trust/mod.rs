@@ -85,10 +85,21 @@ async fn judge_by(app: &App, token: &str, scope: &Scope<'_>, asof: Asof) -> Resu
     let now = app.clock.now();
     let catalogue = app.trust.catalogue(now).await?;
     let scope = catalogue.narrowed(scope);
+    keep_ours(app, &catalogue, token, &scope).await?;
     let accepted = catalogue.validator.validate(token, &scope, now).await;
     let accepted = accepted.map_err(|invalid| catalogue.reason(token, &scope, invalid))?;
     let bearer = bearer_of(app, &catalogue, accepted, &scope, asof, now).await?;
     Ok((bearer, catalogue))
+}
+
+/// A token of our own admin API, or of a directory, is nothing that an issuer is asked about: whoever is asked is handed it,
+/// and it opens more than they do.
+async fn keep_ours(app: &App, catalogue: &Catalogue, token: &str, scope: &Scope<'_>) -> Result<(), Denied> {
+    let asks = catalogue.validator.would_ask_about(token, scope);
+    if asks && store::tenant_tokens::is_ours(&app.db, &app.sealer, token).await? {
+        return Err(Denied::NotActive("it is a token of the admin API or of a directory, which no issuer is shown".to_owned()));
+    }
+    Ok(())
 }
 
 async fn bearer_of(

@@ -146,7 +146,7 @@ async fn footing(app: &App, family: &str, asof: Asof, now: i64) -> Result<(Footi
 
 /// The bearer of a family by what it stood on `at` a time.
 fn user(app: &App, footing: Footing, claims: Map<String, Value>, expires_at: i64, at: i64) -> Bearer {
-    let Footing { family, tenant, email, name, teams, .. } = footing;
+    let Footing { family, tenant, email, name, teams, first_party, .. } = footing;
     Bearer {
         tenant_id: family.tenant_id.clone(),
         tenant,
@@ -161,6 +161,7 @@ fn user(app: &App, footing: Footing, claims: Map<String, Value>, expires_at: i64
         claims,
         own: None,
         family: Some(family),
+        first_party,
         expires_at: Some(expires_at),
         fresh_until: (at + STALE).min(expires_at),
     }
@@ -233,6 +234,7 @@ async fn of_principal(
         expires_at: Some(own.exp),
         fresh_until: (catalogue.checked_at().min(now) + STALE).min(own.exp),
         family: None,
+        first_party: false,
         own: Some(own),
     })
 }

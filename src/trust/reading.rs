@@ -18,7 +18,7 @@ use crate::{
     outbound::Outbound,
     policy::{
         access::{Standing, judge},
-        claim_rules::ClaimRules,
+        claim_rules::{ClaimRules, Load, OF_TENANT},
         connection::Protocol,
         mapping::{Candidate, Mapper},
         principal::{Kind, Principal},
@@ -37,6 +37,9 @@ use crate::{
 
 /// Of more tenants than so many everything is read at once.
 const SEVERAL: usize = 50;
+
+/// Why what a tenant has beyond its share is left out.
+const BEYOND: &str = "the claim rules of its tenant are too much to compile";
 
 /// Whose rows are read.
 #[derive(Default)]
@@ -120,6 +123,10 @@ pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, n
     let mut leads = HashMap::new();
     let mut candidates: HashMap<(String, String), Vec<Candidate>> = HashMap::new();
     let mut broken: HashMap<String, String> = HashMap::new();
+    let mut loads: HashMap<String, Load> = HashMap::new();
+    let changed = |issuer: &&Arc<Issuer>| rows.part.holds(&issuer.tenant_id);
+    let kept: HashMap<&str, &ClaimRules> =
+        before.iter().flat_map(|before| before.issuers()).filter(changed).flat_map(|issuer| issuer.mapper.rules()).collect();
     for mapping in rows.mappings {
         let mapping = match mapping {
             Ok(mapping) => mapping,
@@ -128,7 +135,8 @@ pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, n
                 continue;
             }
         };
-        let found = candidate(&mapping, &principals, &teams);
+        let load = loads.entry(mapping.tenant_id.clone()).or_default();
+        let found = candidate(&mapping, rules(&mapping, &kept, load), &principals, &teams);
         let (mappings::Source::Issuer(issuer) | mappings::Source::Connection(issuer)) = mapping.source;
         match found {
             Ok(Some(candidate)) => {
@@ -150,6 +158,9 @@ pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, n
     let mut order = Vec::new();
     for mut said in said {
         said.problem = said.problem.or_else(|| broken.remove(&said.id));
+        let load = loads.entry(said.tenant_id.clone()).or_default();
+        *load = said.settings.iter().fold(*load, |load, settings| load.and(Load::counted(&settings.claim_values)));
+        said.problem = said.problem.or_else(|| load.within(OF_TENANT).err().map(|why| format!("{BEYOND}: {why}")));
         let Some(tenant) = tenants.get(&said.tenant_id) else { continue };
         let old = before.and_then(|before| before.issuer(&said.id));
         let candidates = candidates.remove(&(said.id.clone(), said.tenant_id.clone())).unwrap_or_default();
@@ -163,6 +174,8 @@ pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, n
         keep(&mut teams, &before.teams, |known| stays(&known.tenant_id));
         keep(&mut leads, &before.leads, |lead| stays(&lead.tenant_id));
     }
+    let sites_before = before.map(|before| &*before.sites);
+    let sites = Sites::build_after(sites_before, rows.sites, &openers.own_host, &admin_api(openers.own.issuer()));
     let mut named = HashMap::new();
     // A trusted issuer before a connection of the same name.
     for issuer in order.iter().filter(|issuer| !issuer.connection).chain(order.iter().filter(|issuer| issuer.connection)) {
@@ -172,7 +185,7 @@ pub(super) fn build(rows: Rows, before: Option<&Catalogue>, openers: &Openers, n
         version: rows.revisions.catalogue,
         revisions: rows.revisions,
         validator: openers.own.with_sources(order.iter().flat_map(|issuer| issuer.sources.iter().cloned())),
-        sites: Arc::new(Sites::build(rows.sites, &openers.own_host, &admin_api(openers.own.issuer()))),
+        sites: Arc::new(sites),
         checked_at: AtomicI64::new(now),
         tenant_ids: tenants.values().map(|t| (t.name.clone(), t.id.clone())).collect(),
         issuers: order.iter().map(|issuer| (issuer.id.clone(), Arc::clone(issuer))).collect(),
@@ -204,9 +217,24 @@ fn known_team(row: store::teams::Team) -> (String, Arc<KnownTeam>) {
     (id.clone(), Arc::new(KnownTeam { team: Team { id, name }, tenant_id }))
 }
 
+/// What a mapping's claims must be: as it was compiled before, where it is the same. Whatever a tenant has beyond its share is
+/// not compiled at all: all tenants wait for it.
+fn rules(mapping: &Mapping, kept: &HashMap<&str, &ClaimRules>, load: &mut Load) -> Result<ClaimRules, String> {
+    let counted = load.and(Load::counted(&mapping.claims));
+    counted.within(OF_TENANT).map_err(|why| format!("{BEYOND}: {why}"))?;
+    let same = kept.get(mapping.id.as_str()).filter(|rules| rules.are_of(&mapping.claims));
+    let rules = match same {
+        Some(rules) => ClaimRules::clone(rules),
+        None => ClaimRules::compile(&mapping.claims).inspect_err(|_| *load = counted)?,
+    };
+    *load = load.and(rules.load());
+    Ok(rules)
+}
+
 /// What a mapping leads to; nothing where its target went meanwhile or is another tenant's.
 fn candidate(
     mapping: &Mapping,
+    rules: Result<ClaimRules, String>,
     principals: &HashMap<String, (Known, i64)>,
     teams: &HashMap<String, Arc<KnownTeam>>,
 ) -> Result<Option<Candidate>, String> {
@@ -225,7 +253,6 @@ fn candidate(
             None => return Ok(None),
         },
     };
-    let rules = ClaimRules::compile(&mapping.claims);
     let rules = rules.map_err(|why| format!("the mapping to {} {}: {why}", target.kind.as_str(), target.name))?;
     let (mapping, version) = (mapping.id.clone(), mapping.version);
     Ok(Some(Candidate { mapping, version, target, enabled, rules, created_at }))

@@ -93,9 +93,13 @@ impl Accepts {
 }
 
 impl Site {
-    fn new(site: store::sites::Site) -> Self {
+    /// `kept`: the rules that it had, which need not be compiled again where they are the same.
+    fn new(site: store::sites::Site, kept: Option<&ClaimRules>) -> Self {
         let store::sites::Site { id, tenant_id, name, enabled, settings, .. } = site;
-        let rules = ClaimRules::compile(&settings.claims);
+        let rules = match kept.filter(|rules| rules.are_of(&settings.claims)) {
+            Some(rules) => Ok(rules.clone()),
+            None => ClaimRules::compile(&settings.claims),
+        };
         let names = identity_header::names(&settings.identity);
         let bad = names.iter().find_map(|name| identity_header::check(name).err().map(|why| format!("the header {name} {why}")));
         let broken = rules.as_ref().err().cloned().or(bad);
@@ -178,9 +182,23 @@ impl Sites {
     /// A site that cannot work stays where it is, and refuses everybody: another one's rules are not its own.
     #[must_use]
     pub fn build(stored: Vec<(store::sites::Site, Option<String>)>, ours: &str, administers: &str) -> Self {
+        Self::build_after(None, stored, ours, administers)
+    }
+
+    /// The same, with the rules of those `before` that have not changed.
+    #[must_use]
+    pub fn build_after(
+        before: Option<&Self>,
+        stored: Vec<(store::sites::Site, Option<String>)>,
+        ours: &str,
+        administers: &str,
+    ) -> Self {
+        let old = before.into_iter().flat_map(|before| before.hosts.values()).flat_map(|host| &host.places);
+        let kept: HashMap<&str, &ClaimRules> = old.map(|(_, site)| (site.id.as_str(), &site.rules)).collect();
         let mut hosts: HashMap<String, Host> = HashMap::new();
         for (site, unread) in stored {
-            let mut site = Site::new(site);
+            let known = kept.get(site.id.as_str()).copied();
+            let mut site = Site::new(site, known);
             site.broken = unread.or(site.broken);
             // Cookies know no ports (RFC 6265 §8.5): whoever serves a site at our name is sent our sessions.
             if site.settings.hosts.iter().any(|host| place::host_name(host).eq_ignore_ascii_case(ours)) {

@@ -76,7 +76,9 @@ async fn get(world: &World, tokens: &Value, path: &str) -> Answer {
 
 async fn an_administrator_shuts_out_and_lets_in(backend: Backend) {
     let world = world(backend).await;
-    let (ada, bob) = (administrators(&world, "web", "ada@acme.example").await, tokens(&world, "web", "bob@acme.example").await);
+    let with_groups = world.authorize_url("web", &[("scope", "openid email groups")]);
+    let bobs = async || from(&world, "web", &with_groups, "bob@acme.example").await;
+    let (ada, bob) = (administrators(&world, "web", "ada@acme.example").await, bobs().await);
     let bob_id = id(&bob);
     assert_eq!(get(&world, &bob, "whoami").await.json()["teams"], json!(["sre"]));
     let answer = post(&world, &ada, &format!("{bob_id}/deactivate"), None).await;
@@ -100,7 +102,7 @@ async fn an_administrator_shuts_out_and_lets_in(backend: Backend) {
         assert_eq!((answer.status, &answer.json()["active"]), (200, &json!(true)));
     }
     assert_eq!(get(&world, &bob, "whoami").await.status, 401, "the old token stays dead");
-    let fresh = tokens(&world, "web", "bob@acme.example").await;
+    let fresh = bobs().await;
     assert_eq!(get(&world, &fresh, "whoami").await.json()["teams"], json!(["sre"]), "and the membership is back");
     // Of somebody who is gone.
     world.remove(&bob_id).await.unwrap();

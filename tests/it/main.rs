@@ -62,6 +62,7 @@ mod imported_keys;
 mod invite_limits;
 mod invites;
 mod invites_api;
+mod laden;
 mod lifetimes;
 mod linking;
 mod list_filters;

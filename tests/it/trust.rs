@@ -23,7 +23,7 @@ use crate::{
     on_both,
     sso::Log,
     trusted::{API, Trusted, foreign_token, named},
-    world::{Backend, World, text},
+    world::{Backend, STATE, World, text},
 };
 
 on_both!(
@@ -32,6 +32,7 @@ on_both!(
     an_issuer_that_cannot_work_is_left_out,
     a_row_that_cannot_be_read_harms_its_issuer_alone,
     opaque_tokens_are_shown_to_nobody_but_their_issuer,
+    tokens_of_our_own_are_shown_to_no_issuer,
     changes_are_noticed_at_once_here_and_soon_elsewhere,
     nothing_is_asked_while_it_is_fresh,
     without_a_database_nobody_is_let_in
@@ -271,11 +272,8 @@ async fn introspector() -> (String, Arc<Mutex<Value>>, Arc<Mutex<Vec<String>>>) 
     (url, says, seen)
 }
 
-async fn opaque_tokens_are_shown_to_nobody_but_their_issuer(backend: Backend) {
-    let world = Trusted::new(backend).await;
-    let (endpoint, says, seen) = introspector().await;
-    *says.lock().unwrap() =
-        json!({"active": true, "sub": "job-7", "aud": API, "exp": world.clock.now() + 60, "iss": "https://as.example"});
+/// An issuer of acme that is asked at `endpoint`.
+async fn asked_at(world: &Trusted, endpoint: String) -> trusted_issuers::TrustedIssuer {
     let mut issuer = world
         .trust("acme", "opaque", |s| {
             s.issuer = Some("https://as.example".to_owned());
@@ -287,6 +285,58 @@ async fn opaque_tokens_are_shown_to_nobody_but_their_issuer(backend: Backend) {
     let context = trusted_issuers::TrustedIssuer::secrets_context(&issuer.id);
     issuer.secrets_sealed = Some(world.app.sealer.seal(&context, secrets.as_bytes()));
     trusted_issuers::save(&world.app.db, &issuer).await.unwrap();
+    issuer
+}
+
+/// A script that asks `whoami` with the token of the admin API by mistake hands it to nobody: those that were made here are
+/// known by how they begin, and those that stand in a file by what is kept of them.
+async fn tokens_of_our_own_are_shown_to_no_issuer(backend: Backend) {
+    let state = format!(
+        "{STATE}- name: pushed\n  service_tokens:\n  - {{name: ci, token: \"{IN_FILE}\", scopes: [admin]}}\n  directories:\n  \
+         - {{name: people, token: \"{PUSHED}\"}}\n"
+    );
+    let world = Trusted::with(backend, &state).await;
+    let (endpoint, says, seen) = introspector().await;
+    *says.lock().unwrap() =
+        json!({"active": true, "sub": "job-7", "aud": API, "exp": world.clock.now() + 60, "iss": "https://as.example"});
+    let issuer = asked_at(&world, endpoint).await;
+    world.principal(Kind::ExternalIdentity, "job", Some((Source::Issuer(issuer.id.clone()), json!({})))).await;
+    let made: Vec<String> = ["gha_", "ghp_", "ghs_"].map(gatehouse::secret::token).into();
+    let ours = made.iter().map(String::as_str).chain([IN_FILE, PUSHED]);
+    for token in ours {
+        let answer = world.get("/api/v1/whoami?tenant=acme", token).await;
+        assert_eq!(answer.status, 401, "{}", answer.body);
+        let body = json!({"resource": {"type": "model", "name": "gpt"}, "role": "viewer"});
+        assert_eq!(world.post("/api/v1/access/check?tenant=acme", token, &body).await.status, 401);
+        let exchange = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("subject_token", token),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ];
+        let mut client = gatehouse::store::clients::find(&world.app.db, "web").await.unwrap().unwrap();
+        client.settings.grant_types.push(gatehouse::oauth::client::GrantType::TokenExchange);
+        assert!(gatehouse::store::clients::save(&world.app.db, &client, world.clock.now()).await.unwrap());
+        assert_eq!(world.world.token("web", &exchange).await.status, 400);
+        let question = gatehouse::trust::explain::Question { token, tenant: Some(&issuer.tenant_id), about: None };
+        let report = gatehouse::trust::explain::explain(&world.app, question).await.unwrap();
+        assert!(!report.accepted);
+    }
+    assert!(seen.lock().unwrap().is_empty(), "nobody was asked: {:?}", seen.lock().unwrap().len());
+    // The honest twin: a token that nobody here knows.
+    assert_eq!(named(&world.get("/api/v1/whoami?tenant=acme", "opaque-token").await), "job");
+    assert_eq!(seen.lock().unwrap().len(), 1);
+}
+
+const IN_FILE: &str = "a-service-token-of-the-file-0123456789";
+const PUSHED: &str = "a-directory-token-of-the-file-0123456789";
+
+async fn opaque_tokens_are_shown_to_nobody_but_their_issuer(backend: Backend) {
+    let world = Trusted::new(backend).await;
+    let (endpoint, says, seen) = introspector().await;
+    *says.lock().unwrap() =
+        json!({"active": true, "sub": "job-7", "aud": API, "exp": world.clock.now() + 60, "iss": "https://as.example"});
+    let mut issuer = asked_at(&world, endpoint).await;
+    let secrets = json!({"introspection": "hush"}).to_string();
     world.principal(Kind::ExternalIdentity, "job", Some((Source::Issuer(issuer.id.clone()), json!({})))).await;
     let at = async |query: &str| named(&world.get(&format!("/api/v1/whoami{query}"), "opaque-token").await);
     for stranger in ["", "?tenant=other", "?tenant=nobody"] {

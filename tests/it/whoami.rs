@@ -44,7 +44,10 @@ async fn our_own_users(backend: Backend) {
     let user = users::of_tenant(&world.app.db, &world.tenant_id("acme").await).await.unwrap();
     let ada = user.iter().find(|u| u.email.as_str() == "ada@acme.example").unwrap();
     gatehouse::store::teams::add_member(&world.app.db, &team, &ada.id).await.unwrap();
-    assert_eq!(world.whoami(access).await.json()["teams"], json!(["sre"]));
+    assert_eq!(world.whoami(access).await.json()["teams"], json!([]), "the scope groups tells them");
+    let code = world.code("web", &[("scope", "openid email groups")]).await;
+    let with_groups = world.redeem("web", &code).await.json();
+    assert_eq!(world.whoami(text(&with_groups, "access_token")).await.json()["teams"], json!(["sre"]));
     for other in ["id_token", "refresh_token"] {
         assert_eq!(world.whoami(text(&tokens, other)).await.status, 401, "{other}");
     }

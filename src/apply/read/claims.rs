@@ -6,27 +6,33 @@ use crate::{
         reader::{Context, Fields},
         yaml::Node,
     },
-    policy::claim_rules::{ClaimRule, ClaimRules, shorthand},
+    policy::claim_rules::{ClaimRule, ClaimRules, Load, OF_ONE, shorthand},
 };
 
 /// What claims must be, sorted by claim: the order in which the file has them means nothing.
 pub fn read(context: &Context<'_>, node: &Node, what: &str) -> Vec<ClaimRule> {
-    let read = |(key, value)| {
-        let rule = rule(context, key, value);
-        rule.map_err(|why| context.problem(value.at, format!("{what}: {why}"))).ok().flatten()
+    let mut load = Load::default();
+    let read = |(key, value): (&str, &Node)| {
+        let (rule, weight) =
+            rule(context, key, value).map_err(|why| context.problem(value.at, format!("{what}: {why}"))).ok()??;
+        load = load.and(weight);
+        Some(rule)
     };
     let mut rules: Vec<ClaimRule> =
         context.entries(node, what).into_iter().map(|(key, value)| (key.name.as_str(), value)).filter_map(read).collect();
+    if let Err(why) = load.within(OF_ONE) {
+        context.problem(node.at, format!("{what}: {why}"));
+    }
     rules.sort_by(|a, b| a.claim.cmp(&b.claim));
     rules
 }
 
-/// Nothing where the value's own problem has been noted already.
-fn rule(context: &Context<'_>, claim: &str, value: &Node) -> Result<Option<ClaimRule>, String> {
+/// With what its expressions weigh; nothing where the value's own problem has been noted already.
+fn rule(context: &Context<'_>, claim: &str, value: &Node) -> Result<Option<(ClaimRule, Load)>, String> {
     let Some(json) = context.json(value) else { return Ok(None) };
     let rule = shorthand(claim, &json)?;
-    ClaimRules::compile(std::slice::from_ref(&rule))?;
-    Ok(Some(rule))
+    let load = ClaimRules::compile(std::slice::from_ref(&rule))?.load();
+    Ok(Some((rule, load)))
 }
 
 /// `issuer:` and `claims:`: which tokens lead to somebody. `missing` says what is wrong without an issuer; where it is

@@ -242,6 +242,13 @@ pub fn is_ours(bearer: &Bearer) -> bool {
     bearer.own.is_some() || bearer.family.is_some()
 }
 
+/// Whether a user's token comes from a client that the operator has given the run of sites without an audience: one of the
+/// platform's own, or the one that browsers sign in to the site over. Whom a token acts as otherwise, the operator has said.
+fn is_of_known_client(site: &Site, bearer: &Bearer) -> bool {
+    let Some(family) = &bearer.family else { return true };
+    bearer.first_party || matches!(&site.settings.login, Some(Login::Client(id)) if *id == family.client_id)
+}
+
 /// Whether the bearer of a token that holds may come to this site.
 /// `presented`: with a token, not with a session of the site's own sign-in.
 async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer, presented: bool) -> Result<(), Refusal> {
@@ -261,6 +268,14 @@ async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer, pr
     if !accepted {
         let expected = "an issuer of the site".to_owned();
         return Err(Denied::Invalid(Invalid::Issuer { found: bearer.issuer.clone(), expected }).into());
+    }
+    if presented && settings.audience.is_none() && !is_of_known_client(site, bearer) {
+        // A token that any application had of any sign-in names nobody but us: it says who the person is, and not that they
+        // are to be here.
+        let client = bearer.family.as_ref().map_or("", |family| family.client_id.as_str());
+        let found = format!("gatehouse itself, for the client {client}");
+        let expected = "a client with trusted, the one of the site's login, or an audience that the site names".to_owned();
+        return Err(Denied::Invalid(Invalid::Audience { found, expected }).into());
     }
     if let Some(audience) = settings.audience.as_deref().filter(|_| presented && !is_ours(bearer)) {
         // Ours were judged for it. An issuer that serves several must say so too: a token for another server is none for

@@ -17,11 +17,15 @@ pub mod respond;
 pub mod sign_in;
 pub mod spoof;
 
-use std::{panic::AssertUnwindSafe, pin::pin};
+use std::{
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    pin::pin,
+};
 
 use axum::{
     Json, Router,
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse as _, Response},
     routing::any,
@@ -69,9 +73,11 @@ async fn answer(app: App, dialect: Dialect, parts: Parts, read: Read) -> Respons
     let entry = Entry::of(&parts.method, &parts.headers);
     let route = dialect.route();
     let log = tracing::enabled!(Level::DEBUG).then(|| (entry.span(route), parts.uri.path().to_owned()));
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
     let answered = AssertUnwindSafe(async {
         let question = question::trusted(&parts, &app.settings.trusted_proxies).and_then(|()| read(parts));
         let span = || log.as_ref().map_or_else(|| entry.span(route), |(span, _)| span.clone());
+        let question = question.map_err(|problem| (problem, peer));
         ask(&app, dialect, question, span).await
     });
     let mut response = answered.catch_unwind().await.unwrap_or_else(|_| router::panicked());
@@ -82,9 +88,12 @@ async fn answer(app: App, dialect: Dialect, parts: Parts, read: Read) -> Respons
     response
 }
 
-async fn ask(app: &App, dialect: Dialect, question: Result<Question, BadQuestion>, span: impl Fn() -> Span) -> Response {
+/// A question that cannot be read, and whose it is.
+type Unread = (BadQuestion, Option<IpAddr>);
+
+async fn ask(app: &App, dialect: Dialect, question: Result<Question, Unread>, span: impl Fn() -> Span) -> Response {
     let mut response = match &question {
-        Err(problem) => span().in_scope(|| bad_question(problem)),
+        Err((problem, peer)) => span().in_scope(|| bad_question(app, problem, *peer)),
         Ok(question) if is_visit(dialect, question) => {
             // Boxed: a visit needs much more room than a decision, and there are few.
             let visit = Box::pin(timeout(router::TIME_LIMIT, sign_in::visit(app, question)));
@@ -121,9 +130,13 @@ fn is_visit(dialect: Dialect, question: &Question) -> bool {
     dialect != Dialect::Request && sign_in::is_ours(question.path())
 }
 
-/// The proxy is not set up as it must be; its operator reads the log.
-fn bad_question(problem: &BadQuestion) -> Response {
-    tracing::error!(%problem, "forward auth: the question cannot be read, so nobody passes");
+/// The proxy is not set up as it must be; its operator reads the log, once in a round for each peer: a stranger asks as often
+/// as they like.
+fn bad_question(app: &App, problem: &BadQuestion, peer: Option<IpAddr>) -> Response {
+    let whose = peer.map_or_else(|| "the peer".to_owned(), |peer| peer.to_string());
+    if app.limits.floods.is_first("questions that cannot be read", &whose) {
+        tracing::error!(%problem, "forward auth: the question cannot be read, so nobody passes");
+    }
     let body = json!({"error": "invalid_request", "error_description": "the proxy did not say what the request was; see gatehouse's log"});
     (StatusCode::BAD_REQUEST, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }

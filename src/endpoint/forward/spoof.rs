@@ -19,9 +19,14 @@ pub fn find(headers: &HeaderMap, names: &[HeaderName]) -> Option<String> {
     if let Some(copy) = copy {
         return Some(copy.as_str().to_owned());
     }
-    let options = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let mut options = options.flat_map(|line| line.split(',')).map(str::trim);
-    options.find(|option| is_copy(option)).map(|option| format!("Connection: {}", option.to_lowercase()))
+    for line in headers.get_all(header::CONNECTION) {
+        // A proxy may well read what we cannot: it looks for names between commas, and minds no other byte.
+        let Ok(line) = line.to_str() else { return Some("Connection, which is unreadable".to_owned()) };
+        if let Some(option) = line.split(',').map(str::trim).find(|option| is_copy(option)) {
+            return Some(format!("Connection: {}", option.to_lowercase()));
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -47,6 +52,12 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(HeaderName::try_from(sent).unwrap(), HeaderValue::from_static(value));
             assert_eq!(find(&headers, &names).is_some(), found, "{sent}: {value}");
+        }
+        for (line, found) in [(&b"close, \xe9, Remote-User"[..], true), (&b"\xff"[..], true), (&b"close, upgrade"[..], false)] {
+            let mut headers = HeaderMap::new();
+            headers.append(header::CONNECTION, HeaderValue::from_static("keep-alive"));
+            headers.append(header::CONNECTION, HeaderValue::from_bytes(line).unwrap());
+            assert_eq!(find(&headers, &names).is_some(), found, "{line:?}");
         }
         for mark in "!#$%&'*+-.^_`|~".chars() {
             let mut headers = HeaderMap::new();

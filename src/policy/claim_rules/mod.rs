@@ -4,6 +4,7 @@
 //! patterns). Nothing is converted on the way: a text is no number, a list is no text, `Acme` is not `acme`, and what looks
 //! alike is not the same. What is absent, or `null`, fulfils nothing.
 
+mod load;
 mod lookup;
 mod pattern;
 mod shorthand;
@@ -11,10 +12,13 @@ mod shorthand;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
+pub use load::{Load, OF_ONE, OF_TENANT};
 pub use lookup::{find, is_name};
 pub use shorthand::{rule, shorthand, value_list};
 
@@ -87,10 +91,14 @@ pub struct Verdict {
     pub why: String,
 }
 
-/// Rules ready to judge.
+/// Most values of one rule.
+const MOST_VALUES: usize = 1000;
+
+/// Rules ready to judge. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct ClaimRules {
-    rules: Vec<Compiled>,
+    rules: Arc<[Compiled]>,
+    load: Load,
 }
 
 #[derive(Clone, Debug)]
@@ -133,7 +141,29 @@ impl ClaimRules {
     /// # Errors
     /// In words, naming the claim whose rule cannot work.
     pub fn compile(rules: &[ClaimRule]) -> Result<Self, String> {
-        Ok(Self { rules: rules.iter().map(Compiled::of).collect::<Result<_, _>>()? })
+        // Before the first is compiled: what there is too much of costs nothing.
+        Load::counted(rules).within(OF_ONE)?;
+        let mut load = Load::default();
+        let rules = rules.iter().map(|rule| Compiled::of(rule, &mut load)).collect::<Result<_, _>>()?;
+        Ok(Self { rules, load })
+    }
+
+    /// What their expressions weigh.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        self.load
+    }
+
+    /// Whether these are the rules that were compiled.
+    #[must_use]
+    pub fn are_of(&self, rules: &[ClaimRule]) -> bool {
+        self.rules.iter().map(|compiled| &compiled.rule).eq(rules)
+    }
+
+    /// Whether the others are a copy of these: compiled once for both.
+    #[must_use]
+    pub fn are_shared_with(&self, others: &Self) -> bool {
+        Arc::ptr_eq(&self.rules, &others.rules)
     }
 
     /// How many there are.
@@ -174,13 +204,20 @@ impl ClaimRules {
 }
 
 impl Compiled {
-    fn of(rule: &ClaimRule) -> Result<Self, String> {
+    /// Adds to `load` what its expressions weigh.
+    fn of(rule: &ClaimRule, load: &mut Load) -> Result<Self, String> {
         let problem = |why: &str| format!("the rule for claim {:?} {why}", rule.claim);
         if !lookup::is_name(&rule.claim) {
             return Err(problem("names no claim: write its name, a dotted path like realm.role, or a JSON pointer like /a/b"));
         }
         if rule.values.is_empty() {
             return Err(problem("has no value, so no token could fulfil it: name at least one"));
+        }
+        if rule.values.len() > MOST_VALUES {
+            let found = rule.values.len();
+            return Err(problem(&format!(
+                "has {found} values where at most {MOST_VALUES} may be: use a pattern with *, or another claim"
+            )));
         }
         if rule.values.iter().any(Value::is_null) {
             return Err(problem("has the value null, which counts as absent: remove it"));
@@ -189,11 +226,14 @@ impl Compiled {
         if matches!(rule.match_type, MatchType::Regex | MatchType::Glob) {
             for value in &rule.values {
                 let text = value.as_str().ok_or_else(|| problem("has a pattern that is no text: put it in quotes"))?;
-                let usable = match rule.match_type {
-                    MatchType::Regex => pattern::expression(text).map(|expression| expressions.push(expression)),
-                    _ => pattern::check_glob(text),
-                };
-                usable.map_err(|why| problem(&why))?;
+                if rule.match_type == MatchType::Glob {
+                    pattern::check_glob(text).map_err(|why| problem(&why))?;
+                    continue;
+                }
+                let (expression, weight) = pattern::expression(text).map_err(|why| problem(&why))?;
+                expressions.push(expression);
+                *load = load.and(weight);
+                load.within(OF_ONE)?;
             }
         }
         Ok(Self { rule: rule.clone(), expressions })

@@ -2,19 +2,24 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::Mark;
+use super::{Load, Mark};
 
 /// Longest pattern in bytes.
 const LONGEST: usize = 1024;
 /// Most bytes that an expression may take once compiled.
 const LARGEST: usize = 256 * 1024;
+/// By which of these an expression counts: the least that it fits into.
+const SIZES: [usize; 4] = [4 * 1024, 16 * 1024, 64 * 1024, LARGEST];
+/// Most bytes that an expression keeps of what it has looked at, in each of a few threads.
+const REMEMBERED: usize = 64 * 1024;
 
-/// Compiles an expression.
-pub fn expression(text: &str) -> Result<Regex, String> {
+/// Compiles an expression, and says how much it weighs.
+pub fn expression(text: &str) -> Result<(Regex, Load), String> {
     if text.len() > LONGEST {
         return Err(format!("has an expression of more than {LONGEST} characters"));
     }
-    let build = |text: &str| RegexBuilder::new(text).size_limit(LARGEST).nest_limit(32).build();
+    let build =
+        |text: &str, size: usize| RegexBuilder::new(text).size_limit(size).dfa_size_limit(REMEMBERED).nest_limit(32).build();
     // Without its text, which may have come out of the environment.
     let unusable = |e: regex::Error| match e {
         regex::Error::CompiledTooBig(_) => "has an expression that is too large: repeat less".to_owned(),
@@ -22,8 +27,16 @@ pub fn expression(text: &str) -> Result<Regex, String> {
         e => format!("has an unusable expression: {}", e.to_string().lines().last().unwrap_or_default().trim()),
     };
     // By itself first: `a)|(b` would be an expression only between our parentheses, and leave them.
-    build(text).map_err(unusable)?;
-    build(&format!(r"\A(?:{text})\z")).map_err(unusable)
+    build(text, LARGEST).map_err(unusable)?;
+    let whole = format!(r"\A(?:{text})\z");
+    for size in SIZES {
+        match build(&whole, size) {
+            Ok(expression) => return Ok((expression, Load::of(size))),
+            Err(regex::Error::CompiledTooBig(_)) if size < LARGEST => {}
+            Err(e) => return Err(unusable(e)),
+        }
+    }
+    Err(unusable(regex::Error::CompiledTooBig(LARGEST)))
 }
 
 /// Whether a pattern with `*` can be used.

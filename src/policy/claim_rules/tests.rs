@@ -241,6 +241,43 @@ fn patterns_that_explode_elsewhere_stay_linear() {
 }
 
 #[test]
+fn what_there_is_too_much_of_is_not_compiled() {
+    use MatchType::{Glob, Is, Regex};
+    let many = |n: usize, text: &str| (0..n).map(|i| format!("{text}{i}")).collect::<Vec<_>>();
+    // The first is no expression. That nobody says so shows that none was compiled.
+    let broken = [vec!["(".to_owned()], many(100, "x")].concat();
+    let error = one("x", json!(broken), Regex).unwrap_err();
+    assert!(error.contains("101 expressions where at most 100"), "{error}");
+    assert!(one("x", json!(many(100, "x")), Regex).is_ok());
+    let both = ["a", "b"].map(|claim| ClaimRule {
+        claim: claim.to_owned(),
+        values: many(60, "x").into_iter().map(Value::from).collect(),
+        match_type: Regex,
+    });
+    assert!(ClaimRules::compile(&both).unwrap_err().contains("120 expressions"));
+    assert!(ClaimRules::compile(&both[..1]).is_ok());
+    // A short text may be much to compile.
+    let error = one("x", json!(many(40, r"\w{4}N")), Regex).unwrap_err();
+    assert!(error.contains("more than 1024 KiB once compiled"), "{error}");
+    assert!(one("x", json!(many(4, r"\w{4}N")), Regex).is_ok());
+    for kind in [Is, Glob] {
+        let error = one("x", json!(many(1001, "x*")), kind).unwrap_err();
+        assert!(error.contains("1001 values where at most 1000"), "{error}");
+        assert!(one("x", json!(many(1000, "x*")), kind).is_ok());
+    }
+}
+
+#[test]
+fn rules_are_known_again_and_shared() {
+    let rules = [shorthand("sub", &json!({"values": "a.*", "match_type": "regex"})).unwrap()];
+    let others = [shorthand("sub", &json!({"values": "b.*", "match_type": "regex"})).unwrap()];
+    let compiled = ClaimRules::compile(&rules).unwrap();
+    assert!(compiled.are_of(&rules) && !compiled.are_of(&others) && !compiled.are_of(&[]));
+    assert!(compiled.are_shared_with(&compiled.clone()) && !compiled.are_shared_with(&ClaimRules::compile(&rules).unwrap()));
+    assert!(holds(&compiled, json!({"sub": "abc"})) && !holds(&compiled, json!({"sub": "bcd"})));
+}
+
+#[test]
 fn all_rules_must_hold_and_each_says_why() {
     let rules = ["org", "realm.role"].map(|claim| shorthand(claim, &json!("ops")).unwrap());
     let rules = ClaimRules::compile(&rules).unwrap();

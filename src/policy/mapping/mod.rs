@@ -85,6 +85,11 @@ impl Mapper {
         Self { candidates, matching, waiting }
     }
 
+    /// The rules of each mapping, by its row id.
+    pub fn rules(&self) -> impl Iterator<Item = (&str, &ClaimRules)> {
+        self.candidates.iter().map(|candidate| (candidate.mapping.as_str(), &candidate.rules))
+    }
+
     /// Whom a token with these claims acts as.
     #[must_use]
     pub fn matches(&self, claims: &Map<String, Value>) -> Matched<'_> {

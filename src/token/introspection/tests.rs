@@ -159,6 +159,25 @@ async fn only_an_object_that_says_true_is_a_yes() {
     }
 }
 
+/// A yes of the issuer would make no difference: it would have the token by then.
+#[tokio::test]
+async fn what_opens_our_admin_api_is_asked_about_nowhere() {
+    let script = Arc::new(Script::default());
+    let validator = alone(&settings(0), &script);
+    script.says(&active());
+    for prefix in ["gha_", "ghp_", "ghs_"] {
+        let token = crate::secret::token(prefix);
+        for token in [token.as_str(), &token[..20], prefix] {
+            ask(&validator, token, NOW).await.unwrap_err();
+        }
+    }
+    assert_eq!(script.calls(), 0);
+    for honest in ["gho_x", "ghA_x", "x_gha_x", OPAQUE] {
+        ask(&validator, honest, NOW).await.unwrap();
+    }
+    assert_eq!(script.calls(), 4);
+}
+
 #[tokio::test]
 async fn what_the_issuer_says_is_judged_by_the_same_rules() {
     let script = Arc::new(Script::default());

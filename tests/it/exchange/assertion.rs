@@ -89,6 +89,13 @@ async fn an_assertion_is_good_once(backend: Backend) {
     let form = [("grant_type", BEARER), ("assertion", &assertion), ("scope", "admin")];
     assert_eq!(refusal(&world.ask("ci", &form).await), refused("invalid_scope"));
     assert_eq!(world.assertion("ci", &assertion).await.status, 200);
+    // What is no text cannot be known again.
+    for jti in [json!(7), json!(["a"]), json!({"a": 1}), json!(true)] {
+        let assertion = world.job(json!({"aud": world.url, "jti": jti}));
+        assert_eq!(refusal(&world.assertion("ci", &assertion).await), refused("invalid_grant"), "{jti}");
+        let assertion = world.job(json!({"aud": world.url, "jti": jti.to_string()}));
+        assert_eq!(world.assertion("ci", &assertion).await.status, 200, "{jti}");
+    }
     let unnamed = world.job(json!({"aud": world.url, "jti": null}));
     for _ in 0..2 {
         assert_eq!(world.assertion("ci", &unnamed).await.status, 200, "it has no jti to know it by");

@@ -1,10 +1,27 @@
 //! What answers of forward auth have in common with all others, although they go through none of the layers: they are
 //! counted and named, and what a browser may get to see is protected.
 
-use super::{API, BROWSER, DIALECTS, Guarded};
-use crate::{browser::Browser, on_both, world::Backend};
+use super::{API, BROWSER, DIALECTS, Guarded, STATE};
+use crate::{
+    browser::Browser,
+    on_both,
+    sso::Log,
+    world::{Backend, World},
+};
 
-on_both!(answers_are_counted_and_named, what_a_browser_may_see_is_protected);
+on_both!(answers_are_counted_and_named, what_a_browser_may_see_is_protected, a_stranger_leaves_one_line);
+
+/// Whoever reaches us without the proxy asks as often as they like.
+async fn a_stranger_leaves_one_line(backend: Backend) {
+    let world = Guarded::bare(World::with(backend, STATE, &[]).await).await;
+    let log = Log::down_to(tracing::Level::INFO);
+    for dialect in [DIALECTS, DIALECTS].concat() {
+        assert_eq!(world.ask(dialect, "app.example", "/", &[API]).await.status, 400);
+    }
+    let text = log.text();
+    assert_eq!(text.matches("the question cannot be read").count(), 1, "{text}");
+    assert!(text.contains("GATEHOUSE_TRUSTED_PROXIES"), "its operator reads what to do: {text}");
+}
 
 async fn answers_are_counted_and_named(backend: Backend) {
     gatehouse::metrics::install();

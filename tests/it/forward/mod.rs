@@ -1,6 +1,7 @@
 //! Forward auth over HTTP: what each proxy sends and may believe, who passes, what the site is told, and the browser's way
 //! to sign in on the site's host.
 
+mod applications;
 mod caching;
 mod credentials;
 mod dialects;
@@ -56,6 +57,7 @@ tenants:
     redirect_uris: ["https://app.example/.gatehouse/callback", "https://second.example/.gatehouse/callback", "https://wiki.example/.gatehouse/callback"]
     trusted: true
   - {client_id: api, name: API app, secret: api-secret, redirect_uris: ["https://api.example/cb"], trusted: true, resources: ["https://mcp.example/mcp", "https://other.example"], scopes: [openid, email, profile, "mcp:read"]}
+  - {client_id: foreign, name: Somebody's app, secret: foreign-secret, redirect_uris: ["https://foreign.example/cb"], resources: ["https://mcp.example/mcp"], scopes: [openid, email, "mcp:read"]}
   users:
   - {email: ada@acme.example, name: Ada, password: "correct horse"}
   - {email: bob@acme.example, name: Bob, password: "correct horse"}

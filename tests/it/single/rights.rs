@@ -311,6 +311,11 @@ async fn an_issuer_of_everybody_lets_in_whom_claims_name(db: &Db) {
     };
     assert_eq!(paths(put(db, Noun::ExternalIdentities, None, &identity(json!({}))).await), ["issuer"]);
     assert_eq!(paths(put(db, Noun::Sites, None, &site(json!({}))).await), ["issuers"]);
+    // What every repository's tokens can say is no more than nothing.
+    for anybodys in [json!({"ref": "refs/heads/main"}), json!({"repository": "*/api", "ref": "refs/heads/main"})] {
+        assert_eq!(paths(put(db, Noun::ExternalIdentities, None, &identity(anybodys.clone())).await), ["issuer"], "{anybodys}");
+        assert_eq!(paths(put(db, Noun::Sites, None, &site(json!({"claims": anybodys}))).await), ["issuers"], "{anybodys}");
+    }
     let ours = json!({"repository_owner_id": "1234"});
     put(db, Noun::ExternalIdentities, None, &identity(ours.clone())).await.unwrap();
     put(db, Noun::Sites, None, &site(json!({"claims": ours}))).await.unwrap();
@@ -318,5 +323,7 @@ async fn an_issuer_of_everybody_lets_in_whom_claims_name(db: &Db) {
     put(db, Noun::TrustedIssuers, None, &issuer(ours)).await.unwrap();
     put(db, Noun::ExternalIdentities, None, &json!({"name": "any-of-ours", "issuer": "github"})).await.unwrap();
     put(db, Noun::Sites, None, &site(json!({}))).await.unwrap();
-    assert_eq!(paths(put(db, Noun::TrustedIssuers, None, &issuer(json!({}))).await), ["name"], "which it must go on saying");
+    for silent in [json!({}), json!({"ref": "refs/heads/main"})] {
+        assert_eq!(paths(put(db, Noun::TrustedIssuers, None, &issuer(silent)).await), ["name"], "which it must go on saying");
+    }
 }
