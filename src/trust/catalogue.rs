@@ -200,6 +200,21 @@ impl Issuer {
         Err(why)
     }
 
+    /// Judges the ID token that it gave to our client there for the sign-in with this `nonce`.
+    ///
+    /// # Errors
+    /// Why it is refused, for the log.
+    pub async fn gave(&self, id_token: &str, client_id: &str, nonce: &str, now: i64) -> Result<(), String> {
+        let mut why = format!("{self} has nobody to judge by");
+        for source in &self.sources {
+            match source.id_token(id_token, client_id, nonce, now).await {
+                Ok(()) => return Ok(()),
+                Err(invalid) => why = invalid.detail(),
+            }
+        }
+        Err(why)
+    }
+
     /// A digest of what is asked of its tokens: what was made of one stands on that.
     #[must_use]
     pub fn terms(&self) -> &str {
