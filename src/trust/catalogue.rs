@@ -174,7 +174,12 @@ impl Catalogue {
     pub(super) fn problems(&self) -> impl Iterator<Item = String> {
         self.order.iter().filter(|issuer| issuer.off.is_none()).filter_map(|issuer| {
             let tenant = self.tenant(&issuer.tenant_id).map_or("", |tenant| tenant.name.as_str());
-            Some(format!("{issuer} of tenant {tenant} cannot judge tokens: {}", issuer.problem.as_ref()?))
+            if let Some(problem) = &issuer.problem {
+                return Some(format!("{issuer} of tenant {tenant} cannot judge tokens: {problem}"));
+            }
+            // None is made any more (`apply`), but some may be there.
+            let named = self.issuer_by_name(&issuer.tenant_id, &issuer.name)?;
+            (named.id != issuer.id).then(|| format!("who names {issuer} of tenant {tenant} means {named}: make one of them anew"))
         })
     }
 }
