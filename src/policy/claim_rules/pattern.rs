@@ -26,6 +26,11 @@ pub fn expression(text: &str) -> Result<Regex, String> {
     build(&format!(r"\A(?:{text})\z")).map_err(unusable)
 }
 
+/// Whether a text is a pattern, where one without `*` stands for itself.
+pub fn is_glob(text: &str) -> bool {
+    text.contains('*')
+}
+
 /// Whether a pattern with `*` can be used.
 pub fn check_glob(text: &str) -> Result<(), String> {
     match text {
