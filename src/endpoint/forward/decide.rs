@@ -92,7 +92,7 @@ pub async fn decide(app: &App, question: &Question) -> Verdict {
         Ok(None) => return Verdict::Unknown(site),
         Err(unclear) => return Verdict::Invalid(site, unclear.to_string(), String::new()),
     };
-    let key = Decisions::key(&site, &question.host, &credential);
+    let key = Decisions::key(&site, question, &credential);
     if let Some(told) = app.decisions.get(&key, &catalogue, revision, now) {
         let token = token_of(&site, &credential);
         return Verdict::Pass { site, accepts, told, token };
