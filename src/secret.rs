@@ -55,18 +55,35 @@ pub fn row_id(now: i64) -> String {
     uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid().to_string()
 }
 
+/// The clock gives whole seconds, which leaves its thousandths; the next twelve bits of an id are otherwise random.
+const STEP: u64 = 1 << 12;
+
 /// As [`row_id`], for the `n`-th of the rows that are made at one time: they sort in that order, where the older of two
 /// counts.
 #[must_use]
 pub fn nth_row_id(now: i64, n: u64) -> String {
-    // The clock gives whole seconds, which leaves its thousandths; the next twelve bits of the id are otherwise random.
-    const STEP: u64 = 1 << 12;
     let mut tail = [0u8; 10];
     fill(&mut tail);
     let [.., high, low] = (n % STEP).to_be_bytes();
     (tail[0], tail[1]) = (high, low);
     let millis = u64::try_from(now).unwrap_or(0).saturating_mul(1000).saturating_add((n / STEP).min(999));
     uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid().to_string()
+}
+
+/// The `n` of [`nth_row_id`], if `id` is of that time.
+#[must_use]
+pub fn nth_of(id: &str, now: i64) -> Option<u64> {
+    let id = uuid::Uuid::parse_str(id).ok()?.as_u128();
+    let millis = u64::try_from(id >> 80).ok()?.checked_sub(u64::try_from(now).ok()?.checked_mul(1000)?)?;
+    let low = u64::try_from(id >> 64).ok()? % STEP;
+    (millis < 1000).then_some(millis * STEP + low)
+}
+
+/// What every id of `now` and before sorts before, and every later one after.
+#[must_use]
+pub fn row_ids_end(now: i64) -> String {
+    let millis = u64::try_from(now).unwrap_or(0).saturating_add(1).saturating_mul(1000);
+    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid().to_string()
 }
 
 /// A number of chance, for what should not happen everywhere at once.
@@ -134,5 +151,10 @@ mod tests {
         let ids: Vec<String> = (0..20_000).map(|n| nth_row_id(1_000, n)).collect();
         assert!(ids.is_sorted() && ids.iter().all(|id| *id < row_id(1_001)));
         assert_ne!(nth_row_id(1_000, 1), nth_row_id(1_000, 1));
+        assert!(ids.iter().zip(0..).all(|(id, n)| nth_of(id, 1_000) == Some(n)));
+        assert!(ids.iter().all(|id| *id < row_ids_end(1_000)) && row_ids_end(1_000) <= nth_row_id(1_001, 0));
+        for (id, now) in [(ids[1].as_str(), 999), (&ids[1], 1_001), ("mapping-ci", 1_000), ("", 1_000)] {
+            assert_eq!(nth_of(id, now), None, "{id} {now}");
+        }
     }
 }

@@ -47,6 +47,8 @@ pub struct Work<'a> {
     pub single: bool,
     pub actor: &'a Actor,
     made: u64,
+    /// Whether `made` goes on where mappings of this second end.
+    pub counted: bool,
     origin: &'a str,
     problems: Vec<Problem>,
 }
@@ -65,6 +67,7 @@ impl<'a> Work<'a> {
             regrouped: HashMap::new(),
             resourced: false,
             made: 0,
+            counted: false,
             origin,
             prune: false,
             single: false,
@@ -81,6 +84,12 @@ impl<'a> Work<'a> {
     pub fn next_id(&mut self) -> String {
         self.made += 1;
         secret::nth_row_id(self.now, self.made)
+    }
+
+    /// Has the next ids sort after the `n`-th of this second.
+    pub fn go_on_after(&mut self, n: u64) {
+        self.made = self.made.max(n);
+        self.counted = true;
     }
 
     pub fn problem(&mut self, at: At, text: impl Into<String>) {

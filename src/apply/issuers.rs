@@ -8,6 +8,7 @@ use super::{
     execute::{Result, Work},
     plan::Change,
     rivals,
+    yaml::At,
 };
 use crate::{
     policy::{
@@ -18,7 +19,8 @@ use crate::{
     },
     seal::Sealer,
     store::{
-        StoreError, connections,
+        StoreError,
+        connections::{self, Connection},
         mappings::{self, Source, Target},
         principals, teams,
         tenants::Tenant,
@@ -26,6 +28,11 @@ use crate::{
     },
     suggest,
 };
+
+/// Whether a connection is an issuer of bearer tokens under its own name.
+pub fn serves(connection: &Connection) -> bool {
+    connection.protocol == Protocol::Oidc && !connection.login_enabled
+}
 
 /// Most issuers of a tenant that judge tokens of one `iss`: each of them looks at every such token, whoever sends it.
 pub const MOST_OF_ONE: usize = 100;
@@ -35,7 +42,7 @@ impl Work<'_> {
     pub async fn judging(&mut self, tenant: &Tenant) -> Result<HashMap<String, usize>> {
         let issuers = trusted_issuers::of_tenant(&mut *self.tx, &tenant.id).await?;
         let connections = connections::of_tenant(&mut *self.tx, &tenant.id).await?;
-        let serving = connections.iter().filter(|c| c.protocol == Protocol::Oidc && !c.login_enabled);
+        let serving = connections.iter().filter(|c| serves(c));
         let of_connections = serving.flat_map(|c| rivals::of_connection(&c.settings)).map(|reach| reach.issuer);
         let of_issuers = issuers.iter().flat_map(|i| i.settings.issuers().map(str::to_owned));
         let mut counts = HashMap::new();
@@ -85,6 +92,10 @@ impl Work<'_> {
             id,
         };
         let name = format!("trusted issuer {}/{}", tenant.name, new.name);
+        let namesake = connections::find_by_name(&mut *self.tx, &tenant.id, &file.name).await?;
+        if namesake.is_some_and(|connection| serves(&connection)) {
+            self.one_name(tenant, file.at, &file.name, old.is_some());
+        }
         for warning in new.settings.warnings() {
             self.plan.warn(format!("{name} {warning}"));
         }
@@ -96,6 +107,19 @@ impl Work<'_> {
             trusted_issuers::save(&mut *self.tx, &new).await?;
         }
         Ok(())
+    }
+
+    /// A name of what tokens come from means one thing: whoever writes it into a site or a mapping would else have the other
+    /// one's tokens in. Two that have one name `already` stay as they are until one of them goes.
+    pub fn one_name(&mut self, tenant: &Tenant, at: At, name: &str, already: bool) {
+        let both =
+            format!("a trusted issuer and a connection of tenant {} that serves as one are both called {name}", tenant.name);
+        if already {
+            self.plan
+                .warn(format!("{both}: sites, identities and teams that name it mean the trusted issuer; make one of them anew"));
+        } else {
+            self.problem(at, format!("{both}, so nobody could tell whose tokens are meant; give this one another name"));
+        }
     }
 
     fn sealed(&self, secrets: &IssuerSecrets, context: &str) -> Result<Option<String>> {

@@ -4,6 +4,7 @@ use super::{
     desired::{ClientFile, ConnectionFile, Secret, TenantFile},
     difference::Pair,
     execute::{Result, Work},
+    issuers::serves,
     plan::Change,
     sso::RequireSso,
 };
@@ -17,6 +18,7 @@ use crate::{
         connections::{self, Connection},
         directories, domain_proofs, domains, principals,
         tenants::{self, Tenant},
+        trusted_issuers,
     },
 };
 
@@ -112,6 +114,9 @@ impl Work<'_> {
             id,
         };
         let name = format!("connection {}/{}", tenant.name, new.name);
+        if serves(&new) && trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, &new.name).await?.is_some() {
+            self.one_name(tenant, file.at, &new.name, old.as_ref().is_some_and(serves));
+        }
         let changes = connection_differs(old.as_ref(), Some(&new));
         if old.is_none() {
             connections::save(&mut *self.tx, &new).await?;

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     policy::{claim_rules::ClaimRule, principal::Kind},
+    secret,
     store::{
         connections,
         mappings::{self, Mapping, Source, Target},
@@ -153,8 +154,12 @@ impl Work<'_> {
             }
             return Ok(());
         };
+        let id = match old {
+            Some(old) => old.id.clone(),
+            None => self.next_mapping_id().await?,
+        };
         let mapping = Mapping {
-            id: old.map_or_else(|| self.next_id(), |o| o.id.clone()),
+            id,
             tenant_id: tenant.id.clone(),
             source,
             target,
@@ -163,6 +168,16 @@ impl Work<'_> {
             created_at: old.map_or(self.now, |o| o.created_at),
         };
         mappings::save(&mut *self.tx, &mapping).await
+    }
+
+    /// Of equal mappings the older one counts, and the clock tells seconds apart: the id goes on after those of this second,
+    /// whichever node has made them.
+    async fn next_mapping_id(&mut self) -> Result<String> {
+        if !self.counted {
+            let last = mappings::last_id_before(&mut *self.tx, &secret::row_ids_end(self.now)).await?;
+            self.go_on_after(last.and_then(|id| secret::nth_of(&id, self.now)).unwrap_or_default());
+        }
+        Ok(self.next_id())
     }
 
     /// The source that the file names; nothing when that is a problem, which is noted.

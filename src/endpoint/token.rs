@@ -133,6 +133,20 @@ async fn judge(app: &App, client: &Client, token: &str, grant: GrantType) -> Res
     let source = bearer.source.filter(|_| bearer.own.is_none());
     let source = source.ok_or_else(|| foreign("tokens of this issuer are not exchanged"))?;
     let issuer = issuer.ok_or_else(|| foreign("Token is not active"))?;
+    // Values are quoted where they are written, so nothing that the token says can look like another line.
+    let acts_as: Vec<&str> = bearer.principals.iter().map(|p| p.name.as_str()).collect();
+    let teams: Vec<&str> = bearer.teams.iter().map(|team| team.name.as_str()).collect();
+    tracing::info!(
+        tenant = bearer.tenant,
+        client = client.id,
+        issuer = %issuer,
+        subject = bearer.subject,
+        email = bearer.email,
+        ?acts_as,
+        ?teams,
+        grant = ?grant,
+        "a foreign token holds, and is exchanged"
+    );
     // Where the operator says how old a token may be, nothing that is made of one may be older.
     let oldest = issuer.settings.max_token_age;
     let issued_at = bearer.claims.get("iat").and_then(serde_json::Value::as_i64);

@@ -78,7 +78,7 @@ impl IssuerSettings {
 
     /// Whether a rule names the values of a claim, and not only their look.
     fn pins(&self, claim: &str) -> bool {
-        let named = |kind: MatchType| !matches!(kind, MatchType::Regex | MatchType::Glob);
+        let named = |kind: MatchType| !matches!(kind, MatchType::Regex | MatchType::Glob | MatchType::Like);
         self.claim_values.iter().any(|rule| rule.claim == claim && named(rule.match_type))
     }
 

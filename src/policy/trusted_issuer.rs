@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{
     claim_rules::{ClaimRule, MatchType},
     connection::{ConnectionSettings, OidcSettings},
+    identity::EmailTrust,
 };
 
 /// Seconds that fetched keys are good for when the settings name nothing.
@@ -107,6 +108,9 @@ pub struct IssuerSettings {
     pub unique_id_claim: String,
     /// The claim with the e-mail address, which need not be there.
     pub email_claim: String,
+    /// When that address is believed, so that sites are told it as they are told a user's; `None`: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_trust: Option<EmailTrust>,
     /// Which principals a token acts as.
     pub matching: Matching,
     /// Seconds that clocks may be apart.
@@ -135,6 +139,7 @@ impl Default for IssuerSettings {
             claim_values: Vec::new(),
             unique_id_claim: "sub".to_owned(),
             email_claim: "email".to_owned(),
+            email_trust: None,
             matching: Matching::Best,
             clock_tolerance: CLOCK_TOLERANCE,
             cache_max_age: CACHE_MAX_AGE,
@@ -152,12 +157,14 @@ impl IssuerSettings {
     }
 
     /// The part of the settings that a token was accepted by: where any of it is another one, what was made of the token
-    /// stands on nothing any more. How long keys and answers are kept, and how tokens come in, is no part of it.
+    /// stands on nothing any more. How long keys and answers are kept, how tokens come in, and what sites are told of an
+    /// address, is no part of it.
     #[must_use]
     pub fn terms(&self) -> Self {
         let usual = Self::default();
         let (cache_max_age, clock_tolerance) = (usual.cache_max_age, usual.clock_tolerance);
-        let mut terms = Self { cache_max_age, clock_tolerance, header_key: None, oauth_client: None, ..self.clone() };
+        let mut terms =
+            Self { cache_max_age, clock_tolerance, header_key: None, oauth_client: None, email_trust: None, ..self.clone() };
         if let Some(introspection) = &mut terms.introspection {
             introspection.cache_max_age = 0;
         }
@@ -187,10 +194,21 @@ impl IssuerSettings {
             claim_values: restrictions(oidc),
             unique_id_claim: first(settings.unique_id_claims()),
             email_claim: first(settings.email_claims()),
+            email_trust: Some(email_trust(settings, oidc)),
             clock_tolerance: oidc.skew(),
             ..Self::default()
         };
         issuers(oidc, settings.preset.as_deref()).into_iter().map(one).collect()
+    }
+}
+
+/// As at sign-in; but Google and Entra say in words of their own when an address is proven, and those stand in ID tokens.
+fn email_trust(settings: &ConnectionSettings, oidc: &OidcSettings) -> EmailTrust {
+    let is = |name: &str| settings.preset.as_deref().is_some_and(|preset| preset.eq_ignore_ascii_case(name));
+    let own_words = is("entra") || is("google") || oidc.issuer == "https://accounts.google.com";
+    match settings.email_trust() {
+        EmailTrust::Verified if own_words => EmailTrust::Never,
+        trust => trust,
     }
 }
 
@@ -254,6 +272,11 @@ mod tests {
         assert_eq!((issuer.unique_id_claim.as_str(), issuer.email_claim.as_str(), issuer.clock_tolerance), ("oid", "email", 10));
         assert_eq!(issuer.jwks_uri, None, "the discovery document says where the keys are");
         assert_eq!(issuer.claim_values[0].values, ["acme.example"]);
+        assert_eq!(issuer.email_trust, Some(EmailTrust::Verified), "as it is believed at sign-in");
+        for preset in ["google", "entra"] {
+            let [issuer] = &IssuerSettings::of_connection(&connection(preset, oidc.clone()))[..] else { panic!() };
+            assert_eq!(issuer.email_trust, Some(EmailTrust::Never), "{preset}: email_verified alone is not what it means");
+        }
         let by_hand = connection("custom", OidcSettings { discover: false, ..oidc });
         assert_eq!(IssuerSettings::of_connection(&by_hand)[0].jwks_uri.as_deref(), Some("https://idp.example/keys"));
         assert!(IssuerSettings::of_connection(&ConnectionSettings::default()).is_empty(), "SAML");

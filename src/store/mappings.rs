@@ -142,6 +142,15 @@ pub async fn all(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<s
     Ok(rows.map(|read| read.map_err(|(source, e)| (source, e.to_string()))).collect())
 }
 
+/// The greatest id before `end`.
+///
+/// # Errors
+/// What the database says.
+pub async fn last_id_before(on: impl Into<On<'_>>, end: &str) -> Result<Option<String>> {
+    let sql = "SELECT id FROM mappings WHERE id < $1 ORDER BY id DESC LIMIT 1";
+    Ok(on.into().optional::<(String,)>(sql, params![end]).await?.map(|(id,)| id))
+}
+
 /// Inserts, or updates source and claims of the row of this id, whose version grows.
 ///
 /// # Errors

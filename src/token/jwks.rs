@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex as SyncMutex, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -32,6 +32,12 @@ pub const LAST_GOOD: i64 = 7 * 24 * 3600;
 const AHEAD: i64 = 120;
 /// Seconds between two fetches of one URL, whatever tokens ask for.
 pub const FLOOR: i64 = 60;
+
+/// Seconds until the next fetch where there is nothing to go on with: 2, 4, 8, … after each that failed in a row, up to the
+/// floor. Nobody is let in meanwhile, and one fetch that fails while an issuer starts is soon made good.
+pub(super) fn patience(failures: u32, floor: i64) -> i64 {
+    2_i64.checked_pow(failures.max(1)).map_or(floor, |seconds| seconds.min(floor))
+}
 
 /// Reads a JWKS: the keys that can verify a signature, and why others were left out. Keys beyond [`KEY_LIMIT`] are not
 /// looked at.
@@ -150,6 +156,8 @@ struct Shared {
     floor: i64,
     known: ArcSwap<Known>,
     tried_at: AtomicI64,
+    /// Fetches that have failed in a row.
+    failures: AtomicU32,
     /// When the keys are due for those who have asked for them since they were fetched; `MAX`: nobody has.
     due_at: AtomicI64,
     /// Whether the last fetch was one of a set that was due, and a good one: it was no token's doing.
@@ -160,7 +168,8 @@ struct Shared {
 /// The keys behind a URL. Clones share what is known.
 ///
 /// A known key of a fresh set costs no call. Anything else (an unknown `kid`, a signature that does not verify, a set
-/// that is no longer fresh) causes one fetch for all who ask, and then none for the floor, whether it succeeded or not:
+/// that is no longer fresh) causes one fetch for all who ask, and then none for the floor, whether it succeeded or not (where
+/// there are no keys at all the first few follow sooner):
 /// tokens with made-up key ids cannot turn gatehouse against the provider. A failed fetch, garbage or an empty set leaves
 /// the last good keys in place. Only who [`follows`](RemoteKeys::following) the provider has one more, after the fetch of
 /// a set that was due and held the wanted key.
@@ -176,8 +185,8 @@ impl RemoteKeys {
     #[must_use]
     pub fn new(url: Url, fetch: Arc<dyn FetchKeys>, floor: i64) -> Self {
         let (tried_at, due_at, spare) = (AtomicI64::new(i64::MIN), AtomicI64::new(i64::MAX), AtomicBool::new(false));
-        let (known, gate) = (ArcSwap::default(), Arc::default());
-        Self::of(Arc::new(Shared { url, fetch, floor: floor.max(1), known, tried_at, due_at, spare, gate }))
+        let (known, gate, failures) = (ArcSwap::default(), Arc::default(), AtomicU32::new(0));
+        Self::of(Arc::new(Shared { url, fetch, floor: floor.max(1), known, tried_at, failures, due_at, spare, gate }))
     }
 
     /// The same keys, but none that were fetched more than `max_age` seconds ago (at least the floor, at most
@@ -229,7 +238,11 @@ impl RemoteKeys {
 
     fn cooling(&self, now: i64) -> bool {
         let since = now.saturating_sub(self.shared.tried_at.load(Ordering::SeqCst));
-        since.saturating_abs() < self.shared.floor && !(self.follows && self.shared.spare.load(Ordering::SeqCst))
+        let floor = match self.shared.failures.load(Ordering::SeqCst) {
+            failures @ 1.. if self.usable(now).is_none() => patience(failures, self.shared.floor),
+            _ => self.shared.floor,
+        };
+        since.saturating_abs() < floor && !(self.follows && self.shared.spare.load(Ordering::SeqCst))
     }
 
     /// Fetches unless that was tried within the floor, or by somebody else since `seen` was known; whether it did. Who can
@@ -263,10 +276,12 @@ impl RemoteKeys {
             let known = match answer {
                 Ok((keys, max_age)) => {
                     shared.due_at.store(i64::MAX, Ordering::Relaxed);
+                    shared.failures.store(0, Ordering::SeqCst);
                     Known { keys, fetched_at: now, max_age, failure: None }
                 }
                 Err(why) => {
                     tracing::warn!(url = %shared.url, cause = %why, kept = before.keys.len(), "key set could not be fetched");
+                    shared.failures.fetch_add(1, Ordering::SeqCst);
                     let Known { keys, fetched_at, max_age, .. } = &*before;
                     Known { keys: keys.clone(), fetched_at: *fetched_at, max_age: *max_age, failure: Some(why) }
                 }

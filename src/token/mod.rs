@@ -8,7 +8,7 @@
 //! for the log.
 //!
 //! `validator` holds the table of issuers whose bearer tokens we accept, each a `source`: our own is one of them; `rivals`
-//! hears what several tenants say that know one token. A token
+//! hears what several tenants say that know one token; `id_token` judges what an issuer gives to a site's sign-in. A token
 //! (`presented`) that its issuer must be asked about goes to `introspection` instead of a key. `steps` takes down what was
 //! looked at when an operator asks why, and `check` looks at an issuer whose settings somebody types. The other direction: `material` makes and imports private keys, `keys` parses
 //! them, `ring` keeps them and signs, `rotation` decides when the next one is due, `issue` puts the claims together. Where
@@ -79,6 +79,7 @@ pub mod alg;
 pub mod check;
 pub mod claims;
 pub mod discovered;
+mod id_token;
 pub mod introspection;
 pub mod invalid;
 pub mod issue;

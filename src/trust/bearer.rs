@@ -42,6 +42,8 @@ pub struct Bearer {
     pub subject: String,
     /// The e-mail address, if known.
     pub email: Option<String>,
+    /// Whether it is a user's that somebody has vouched for; of a foreign token only its issuer's settings say.
+    pub email_proven: bool,
     /// The person's name, if they are a user who has told us; what the token says of it stands in its claims.
     pub name: Option<String>,
     /// `iss` of the token, or of the one that it was exchanged for.

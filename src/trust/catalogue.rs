@@ -174,7 +174,12 @@ impl Catalogue {
     pub(super) fn problems(&self) -> impl Iterator<Item = String> {
         self.order.iter().filter(|issuer| issuer.off.is_none()).filter_map(|issuer| {
             let tenant = self.tenant(&issuer.tenant_id).map_or("", |tenant| tenant.name.as_str());
-            Some(format!("{issuer} of tenant {tenant} cannot judge tokens: {}", issuer.problem.as_ref()?))
+            if let Some(problem) = &issuer.problem {
+                return Some(format!("{issuer} of tenant {tenant} cannot judge tokens: {problem}"));
+            }
+            // None is made any more (`apply`), but some may be there.
+            let named = self.issuer_by_name(&issuer.tenant_id, &issuer.name)?;
+            (named.id != issuer.id).then(|| format!("who names {issuer} of tenant {tenant} means {named}: make one of them anew"))
         })
     }
 }
@@ -195,6 +200,21 @@ impl Issuer {
             match source.still_holds(claims) {
                 Ok(subject) => return Ok(subject),
                 Err(invalid) => why = format!("its claims are not what {self} asks for now: {}", invalid.detail()),
+            }
+        }
+        Err(why)
+    }
+
+    /// Judges the ID token that it gave to our client there for the sign-in with this `nonce`.
+    ///
+    /// # Errors
+    /// Why it is refused, for the log.
+    pub async fn gave(&self, id_token: &str, client_id: &str, nonce: &str, now: i64) -> Result<(), String> {
+        let mut why = format!("{self} has nobody to judge by");
+        for source in &self.sources {
+            match source.id_token(id_token, client_id, nonce, now).await {
+                Ok(()) => return Ok(()),
+                Err(invalid) => why = invalid.detail(),
             }
         }
         Err(why)

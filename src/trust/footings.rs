@@ -100,7 +100,7 @@ mod tests {
 
     fn footing(teams: usize) -> Footing {
         let id = "0".repeat(36);
-        let family = Family {
+        let family = Arc::new(Family {
             id: id.clone(),
             tenant_id: id.clone(),
             client_id: id.clone(),
@@ -114,13 +114,14 @@ mod tests {
             current_hash: None,
             created_at: 0,
             expires_at: i64::MAX,
-        };
+        });
         Footing {
             family,
             tenant: "acme".to_owned(),
             email: "kim@acme.example".to_owned(),
             email_proven: true,
             name: None,
+            first_party: true,
             teams: (0..teams).map(|_| Membership { id: id.clone(), name: "x".repeat(100) }).collect(),
             state: Standing::of_tenant(true),
             standing: Ok(()),

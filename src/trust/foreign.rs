@@ -70,6 +70,7 @@ pub(super) fn bearer(catalogue: &Catalogue, issuer: &Issuer, vouched: Vouched, n
         teams: teams.iter().map(|c| Team { id: c.target.id.clone(), name: c.target.name.clone() }).collect(),
         subject,
         email: text(&issuer.settings.email_claim),
+        email_proven: false,
         name: None,
         issuer: name(issuer, text("iss")),
         source: Some(issuer.id.clone()),

@@ -146,7 +146,7 @@ async fn footing(app: &App, family: &str, asof: Asof, now: i64) -> Result<(Footi
 
 /// The bearer of a family by what it stood on `at` a time.
 fn user(app: &App, footing: Footing, claims: Map<String, Value>, expires_at: i64, at: i64) -> Bearer {
-    let Footing { family, tenant, email, name, teams, first_party, .. } = footing;
+    let Footing { family, tenant, email, email_proven, name, teams, first_party, .. } = footing;
     Bearer {
         tenant_id: family.tenant_id.clone(),
         tenant,
@@ -155,6 +155,7 @@ fn user(app: &App, footing: Footing, claims: Map<String, Value>, expires_at: i64
         acts_as: Vec::new(),
         subject: family.user_id.clone(),
         email: Some(email),
+        email_proven,
         name,
         issuer: app.issuer().to_owned(),
         source: None,
@@ -227,6 +228,7 @@ async fn of_principal(
         acts_as,
         subject: own.origin.as_ref().map_or_else(|| own.sub.clone(), |origin| origin.sub.clone()),
         email: own.origin.as_ref().and_then(|origin| origin.email.clone()),
+        email_proven: false,
         name: None,
         issuer: own.origin.as_ref().map_or_else(|| own.iss.clone(), |origin| origin.iss.clone()),
         source: own.origin.as_ref().map(|origin| origin.source.clone()),

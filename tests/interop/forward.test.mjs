@@ -99,7 +99,7 @@ for (const kind of ['nginx', 'caddy']) {
     test('a token of the customer passes as the external identity it maps to', async () => {
       const { headers } = await (await get(bearer(await foreign()))).json();
       assert.equal(headers['remote-user'], 'ci');
-      assert.equal(headers['remote-email'], 'ci@customer.example');
+      assert.ok(!headers['remote-email'], 'nobody here has proven it');
       assert.ok(!headers['remote-name']);
     });
 

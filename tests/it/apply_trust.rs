@@ -19,6 +19,7 @@ on_both_databases!(
     secrets_are_sealed_and_compared,
     only_the_claims_of_an_external_identity_change,
     a_connection_serves_as_issuer_when_it_is_not_offered,
+    one_name_means_one_issuer,
     whoever_matches_everything_needs_a_closed_issuer,
     what_is_named_must_be_there,
     sites_share_no_place_and_tenants_no_host,
@@ -190,6 +191,36 @@ async fn a_connection_serves_as_issuer_when_it_is_not_offered(db: &Db) {
     let saml = "tenants:\n- name: acme\n  connections:\n  - {name: adfs, login_enabled: false, saml: {metadata_url: \"https://adfs.example/m\"}}\n  \
                 external_identities:\n  - {name: x, issuer: adfs}\n";
     assert!(apply(db, saml).await.unwrap_err().contains("speaks SAML"));
+}
+
+/// Sites and mappings that name a connection would else take the tokens of whichever issuer was made under its name.
+async fn one_name_means_one_issuer(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    let why = "a trusted issuer and a connection of tenant acme that serves as one are both called okta";
+    let okta = r#"  - {name: okta, issuer: "https://evil.example", audience: acme, jwks_uri: "https://evil.example/jwks"}"#;
+    let both = FILE.replace("  external_identities:", &format!("{okta}\n  external_identities:"));
+    let found = apply(db, &both).await.unwrap_err();
+    assert!(found.starts_with("acme.yaml:9:12: ") && found.contains(why), "{found}");
+    // The other way round: a connection begins to serve, or comes, under the name of an issuer.
+    let rest = "tenants:\n- name: acme\n  connections:\n";
+    let connection = |name: &str, serves: bool| {
+        let login = if serves { "login_enabled: false, " } else { "" };
+        format!("{rest}  - {{name: {name}, {login}oidc: {{issuer: \"https://x.example\", client_id: gh}}}}\n")
+    };
+    let found = apply(db, &connection("github", true)).await.unwrap_err();
+    assert!(found.starts_with("acme.yaml:4:12: ") && found.contains("both called github"), "{found}");
+    assert!(apply(db, &connection("github", false)).await.is_ok(), "the honest twin: nobody calls a sign-in's name an issuer");
+    let found = apply(db, &connection("github", true)).await.unwrap_err();
+    assert!(found.contains("both called github"), "{found}");
+    let alone = format!("tenants:\n- name: acme\n  trusted_issuers:\n{okta}\n");
+    assert!(apply(db, &alone).await.unwrap_err().contains(why));
+    // Those that were there before this was asked stay, and are named.
+    let tenant = acme(db).await;
+    let github = trusted_issuers::find_by_name(db, &tenant, "github").await.unwrap().unwrap();
+    let old = TrustedIssuer { id: "old".to_owned(), name: "okta".to_owned(), ..github };
+    trusted_issuers::save(db, &old).await.unwrap();
+    let plan = apply(db, FILE).await.unwrap();
+    assert!(plan.contains(&format!("! {why}: sites, identities and teams that name it mean the trusted issuer")), "{plan}");
 }
 
 async fn whoever_matches_everything_needs_a_closed_issuer(db: &Db) {

@@ -14,9 +14,10 @@ const SPARE: usize = 2;
 const MORE: usize = 5;
 
 /// How a claim is compared, and what people read; the first is what leaving it out means.
-pub const MATCHES: [(&str, &str); 7] = [
-    ("", "Is one of these (* stands for anything)"),
-    ("is", "Is one of these, or a list with one"),
+pub const MATCHES: [(&str, &str); 8] = [
+    ("", "Is one of these, or a list with one (* stands for anything)"),
+    ("is", "Is one of these, or a list with one; * is only a star"),
+    ("like", "Is like one of these, or a list with one that is"),
     ("exact", "Is exactly one of these"),
     ("contains", "Holds one of these"),
     ("containsAll", "Holds all of these"),

@@ -8,6 +8,7 @@ use crate::{
         yaml::{At, Node},
     },
     policy::{
+        identity::EmailTrust,
         jwt_validation,
         site::OURSELVES,
         trusted_issuer::{
@@ -69,6 +70,8 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<IssuerFile> {
     introspection(&mut f, node, &mut settings, &mut secrets);
     settings.unique_id_claim = f.value("unique_id_claim").unwrap_or_else(|| "sub".to_owned());
     settings.email_claim = f.value("email_claim").unwrap_or_else(|| "email".to_owned());
+    let trusts = [EmailTrust::Verified, EmailTrust::Domain, EmailTrust::Never];
+    settings.email_trust = f.choice("email_trust", &trusts.map(|t| (t.as_str(), t)));
     settings.matching = f.choice("match", &[("best", Matching::Best), ("all", Matching::All)]).unwrap_or_default();
     settings.oauth_client = f.take("oauth_client").and_then(|n| oauth_client(context, n, &mut secrets));
     f.finish();

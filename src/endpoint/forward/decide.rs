@@ -92,7 +92,7 @@ pub async fn decide(app: &App, question: &Question) -> Verdict {
         Ok(None) => return Verdict::Unknown(site),
         Err(unclear) => return Verdict::Invalid(site, unclear.to_string(), String::new()),
     };
-    let key = Decisions::key(&site, &question.host, &credential);
+    let key = Decisions::key(&site, question, &credential);
     if let Some(told) = app.decisions.get(&key, &catalogue, revision, now) {
         let token = token_of(&site, &credential);
         return Verdict::Pass { site, accepts, told, token };
@@ -290,7 +290,7 @@ async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer, pr
         return Err(Refusal::Scope);
     }
     if !site.rules.hold(&bearer.claims) {
-        return no("the claims are not as its rules have them");
+        return no(&failed(site, bearer));
     }
     let Some(resource) = &settings.resource else { return Ok(()) };
     let asking = Box::pin(trust::role_on(app, bearer, resource));
@@ -300,6 +300,13 @@ async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer, pr
         return no(&format!("the role {} on {} {} is needed", needed.as_str(), resource.kind, resource.name));
     }
     Ok(())
+}
+
+/// Which of the site's rules the claims do not fulfil, for the log.
+fn failed(site: &Site, bearer: &Bearer) -> String {
+    let verdicts = site.rules.judge(&bearer.claims).into_iter().filter(|verdict| !verdict.passed);
+    let rules: Vec<String> = verdicts.map(|verdict| format!("claim {}: {}", verdict.claim, verdict.why)).collect();
+    format!("the claims are not as its rules have them: {}", rules.join("; "))
 }
 
 /// What a token was given for: `scope` of ours, `scope` or `scp` (Okta, Entra) of others.

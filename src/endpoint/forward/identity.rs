@@ -10,7 +10,11 @@ use super::question::Question;
 use crate::{
     app::App,
     oauth::client::SigningAlg,
-    policy::{identity_header::SEPARATE, principal::Kind, site::ForwardMethod, site_check::MAX_JWT_LIFE},
+    policy::{
+        email::Email, identity::EmailTrust, identity_header::SEPARATE, principal::Kind, site::ForwardMethod,
+        site_check::MAX_JWT_LIFE,
+    },
+    store,
     token::rules,
     trust::{Bearer, sites::Site},
 };
@@ -69,9 +73,36 @@ async fn separate(app: &App, bearer: &Bearer) -> Result<Vec<String>, String> {
         None => abroad(app, bearer).await?,
     };
     let teams: Vec<String> = bearer.teams.iter().map(|team| safe(&team.name, b",")).collect();
-    let values = [user, safe(bearer.email.as_deref().unwrap_or_default(), b""), safe(name(bearer), b""), teams.join(",")];
+    let email = proven_email(app, bearer).await?;
+    let values = [user, safe(&email, b""), safe(name(bearer), b""), teams.join(",")];
     debug_assert_eq!(values.len(), SEPARATE.len());
     Ok(values.into())
+}
+
+/// The address, where it is proven: services know people by it, and whoever keys tokens could write anybody's into them. A
+/// foreign issuer's is believed as far as its operator has said so, in the form in which addresses are compared; of a token
+/// that was exchanged for one of ours nothing says any more whether it was verified.
+async fn proven_email(app: &App, bearer: &Bearer) -> Result<String, String> {
+    let Some(text) = &bearer.email else { return Ok(String::new()) };
+    let Some(source) = &bearer.source else {
+        return Ok(if bearer.email_proven { text.clone() } else { String::new() });
+    };
+    let catalogue = app.trust.catalogue(app.clock.now()).await.map_err(|e| e.to_string())?;
+    let trust = catalogue.issuer(source).and_then(|issuer| issuer.settings.email_trust);
+    let Some(email) = Email::parse(text) else { return Ok(String::new()) };
+    let says = |name: &str| bearer.claims.get(name);
+    let believed = match trust.unwrap_or(EmailTrust::Never) {
+        // The flag speaks of the claim beside it and of no other.
+        EmailTrust::Verified => {
+            says("email_verified") == Some(&Value::Bool(true)) && says("email").and_then(Value::as_str) == Some(text.as_str())
+        }
+        EmailTrust::Domain => {
+            let domains = store::domains::of_tenant(&app.db, &bearer.tenant_id).await.map_err(|e| e.to_string())?;
+            domains.iter().any(|domain| domain == email.domain())
+        }
+        EmailTrust::Never => false,
+    };
+    Ok(if believed { email.as_str().to_owned() } else { String::new() })
 }
 
 /// A foreign subject, with the name here of its issuer.

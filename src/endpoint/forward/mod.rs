@@ -73,7 +73,7 @@ async fn answer(app: App, dialect: Dialect, parts: Parts, read: Read) -> Respons
     let entry = Entry::of(&parts.method, &parts.headers);
     let route = dialect.route();
     let log = tracing::enabled!(Level::DEBUG).then(|| (entry.span(route), parts.uri.path().to_owned()));
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
+    let peer = question::peer(&parts);
     let answered = AssertUnwindSafe(async {
         let question = question::trusted(&parts, &app.settings.trusted_proxies).and_then(|()| read(parts));
         let span = || log.as_ref().map_or_else(|| entry.span(route), |(span, _)| span.clone());

@@ -93,12 +93,18 @@ impl Question {
     }
 }
 
+/// Who asks.
+#[must_use]
+pub fn peer(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical())
+}
+
 /// Only proxies may say what a request was: anybody else would be asking about a request of their own making.
 ///
 /// # Errors
 /// When the peer is no trusted proxy.
 pub fn trusted(parts: &Parts, proxies: &[IpNet]) -> Result<(), BadQuestion> {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical());
+    let peer = peer(parts);
     let believed = peer.is_some_and(|ip: IpAddr| proxies.iter().any(|net| net.contains(&ip)));
     if believed { Ok(()) } else { Err(BadQuestion::Stranger(peer.map_or_else(|| "the peer".to_owned(), |ip| ip.to_string()))) }
 }

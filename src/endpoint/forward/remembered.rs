@@ -1,6 +1,7 @@
 //! Decisions that let somebody pass, kept so that the next request costs no database, network or signature.
 //!
-//! The key is a digest of the whole credential, of where it stood, and of the site: the same token may pass at one site
+//! The key is a digest of the whole credential, of where it stood, of the site, and of the scheme and host that it was asked
+//! at, which what the site is told names: the same token may pass at one site
 //! and not at another (Oathkeeper CVE-2026-33496). What is kept falls with the next change that this node makes or hears of,
 //! and in any case after [`crate::trust::STALE`] seconds or with the token. Refusals are not kept: whoever is given a
 //! role passes at once.
@@ -10,7 +11,7 @@ use std::{hash::BuildHasherDefault, sync::Arc};
 use aws_lc_rs::digest;
 use quick_cache::{Weighter, sync::Cache};
 
-use super::{credential::Credential, identity::Headers};
+use super::{credential::Credential, identity::Headers, question::Question};
 use crate::trust::{catalogue::Catalogue, sites::Site};
 
 /// Decisions that there is room for, as they commonly are.
@@ -85,15 +86,15 @@ impl Default for Decisions {
 }
 
 impl Decisions {
-    /// The name of the decision about a credential at a site.
+    /// The name of the decision about the credential of a question at a site.
     #[must_use]
-    pub fn key(site: &Site, host: &str, credential: &Credential) -> Key {
+    pub fn key(site: &Site, question: &Question, credential: &Credential) -> Key {
         let mut context = digest::Context::new(&digest::SHA256);
         let (place, token) = match credential {
             Credential::Header { name, token } => (name.as_str(), token),
             Credential::Bearer(token) | Credential::Session(token) | Credential::Cookie(token) => ("", token),
         };
-        for part in [credential.kind(), place, &site.id, host] {
+        for part in [credential.kind(), place, &site.id, question.scheme, &question.host] {
             context.update(part.as_bytes());
             context.update(&[0]);
         }

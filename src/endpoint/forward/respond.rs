@@ -55,11 +55,12 @@ pub fn pass(dialect: Dialect, site: &Site, accepts: &Accepts, told: &Kept, token
     let headers = response.headers_mut();
     headers.reserve(told.headers.len() + 3);
     headers.extend(told.headers.iter().cloned());
-    if let Some(token) = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok()) {
-        headers.insert(header::AUTHORIZATION, token);
-    }
+    let token = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok());
     if dialect == Dialect::Envoy {
-        headers.insert(TO_REMOVE, to_remove(site, accepts));
+        headers.insert(TO_REMOVE, to_remove(site, accepts, token.is_some()));
+    }
+    if let Some(token) = token {
+        headers.insert(header::AUTHORIZATION, token);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -157,12 +158,12 @@ fn challenge(site: &Site, wrong: Option<(Code, &str)>) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 
-/// The identity headers that are not this site's, and the credential, in whichever header it may have come, where the site is
-/// told in another way: Envoy takes them out of the request.
-fn to_remove(site: &Site, accepts: &Accepts) -> HeaderValue {
+/// The identity headers that are not this site's, and the credential, in whichever header it may have come, unless it was
+/// judged and the site takes it as it came: Envoy takes them out of the request.
+fn to_remove(site: &Site, accepts: &Accepts, judged: bool) -> HeaderValue {
     let all = SEPARATE.into_iter().chain([CLAIMS, JWT]);
     let mut names: Vec<&str> = all.filter(|name| !site.headers.iter().any(|own| own == name)).collect();
-    if !matches!(site.settings.identity.method, ForwardMethod::Bearer | ForwardMethod::None) {
+    if !(judged && site.settings.identity.method == ForwardMethod::Bearer) {
         names.push("authorization");
         names.extend(accepts.headers.iter().map(|(name, _)| name.as_str()));
     }

@@ -28,6 +28,9 @@ pub enum MatchType {
     /// The claim is one of the values, or a list that holds one: what `claims: {name: value}` means.
     #[serde(rename = "is")]
     Is,
+    /// The same, where a text with `*` among the values is a pattern: what `claims: {name: "eng-*"}` means.
+    #[serde(rename = "like")]
+    Like,
     /// The claim is one of the values, of the same JSON type: a list is no text.
     #[serde(rename = "exact")]
     Exact,
@@ -47,13 +50,14 @@ pub enum MatchType {
 
 impl MatchType {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Is, Self::Exact, Self::Contains, Self::ContainsAll, Self::Regex, Self::Glob];
+    pub const ALL: [Self; 7] = [Self::Is, Self::Like, Self::Exact, Self::Contains, Self::ContainsAll, Self::Regex, Self::Glob];
 
     /// Its name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Is => "is",
+            Self::Like => "like",
             Self::Exact => "exact",
             Self::Contains => "contains",
             Self::ContainsAll => "containsAll",
@@ -120,16 +124,16 @@ pub(super) struct Anchor<'a> {
 pub(super) enum Mark<'a> {
     /// The claim as a whole, or among its parts.
     Whole(&'a str),
-    /// What the whole claim begins with.
+    /// What the whole claim begins with, or one of the texts that it lists.
     Start(&'a str),
-    /// What it ends with.
+    /// What such a text ends with.
     End(&'a str),
 }
 
 impl<'a> Anchor<'a> {
     /// What the claim may be; that of each value.
     pub fn marks(&self) -> impl Iterator<Item = Mark<'a>> + use<'a> {
-        let globs = self.rule.match_type == MatchType::Glob;
+        let globs = matches!(self.rule.match_type, MatchType::Glob | MatchType::Like);
         let mark = move |text| if globs { pattern::edge(text) } else { Some(Mark::Whole(text)) };
         self.rule.values.iter().filter_map(Value::as_str).filter_map(mark)
     }
@@ -222,6 +226,10 @@ impl Compiled {
         if rule.values.iter().any(Value::is_null) {
             return Err(problem("has the value null, which counts as absent: remove it"));
         }
+        if rule.match_type == MatchType::Like {
+            let mut patterns = rule.values.iter().filter_map(Value::as_str).filter(|text| pattern::is_glob(text));
+            patterns.try_for_each(pattern::check_glob).map_err(|why| problem(&why))?;
+        }
         let mut expressions = Vec::new();
         if matches!(rule.match_type, MatchType::Regex | MatchType::Glob) {
             for value in &rule.values {
@@ -248,6 +256,10 @@ impl Compiled {
         let among = |claim: &Value| values.iter().any(|value| same(value, claim));
         match self.rule.match_type {
             MatchType::Is => among(claim) || claim.as_array().is_some_and(|items| items.iter().any(among)),
+            MatchType::Like => {
+                let fits = |claim: &Value| values.iter().any(|value| like(value, claim));
+                fits(claim) || claim.as_array().is_some_and(|items| items.iter().any(fits))
+            }
             MatchType::Exact => among(claim),
             MatchType::Contains => values.iter().any(|value| holds(claim, value)),
             MatchType::ContainsAll => values.iter().all(|value| holds(claim, value)),
@@ -277,6 +289,15 @@ fn holds(claim: &Value, value: &Value) -> bool {
         Value::Array(items) => items.iter().any(|item| same(item, value)),
         Value::String(text) => value.as_str().is_some_and(|wanted| words(text).any(|word| word == wanted)),
         _ => false,
+    }
+}
+
+/// Whether the claim is the value, or a text that matches it where it is a pattern.
+fn like(value: &Value, claim: &Value) -> bool {
+    match (value.as_str().filter(|text| pattern::is_glob(text)), claim.as_str()) {
+        (Some(glob), Some(text)) => pattern::glob(glob, text),
+        (Some(_), None) => false,
+        (None, _) => same(value, claim),
     }
 }
 

@@ -39,6 +39,11 @@ pub fn expression(text: &str) -> Result<(Regex, Load), String> {
     Err(unusable(regex::Error::CompiledTooBig(LARGEST)))
 }
 
+/// Whether a text is a pattern, where one without `*` stands for itself.
+pub fn is_glob(text: &str) -> bool {
+    text.contains('*')
+}
+
 /// Whether a pattern with `*` can be used.
 pub fn check_glob(text: &str) -> Result<(), String> {
     match text {

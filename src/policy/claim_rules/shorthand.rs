@@ -2,17 +2,17 @@
 
 use serde_json::{Map, Value};
 
-use super::{ClaimRule, MatchType};
+use super::{ClaimRule, MatchType, pattern::is_glob};
 
-/// A rule as an entry of `claims`: a text with `*` is a pattern, another scalar is the claim or among its list, a list
-/// offers several, and `{values, match_type}` says it in full.
+/// A rule as an entry of `claims`: a scalar is the claim or among its list, a text with `*` is a pattern for either, a list
+/// offers several of both, and `{values, match_type}` says it in full.
 ///
 /// # Errors
 /// In words, naming the claim.
 pub fn shorthand(claim: &str, value: &Value) -> Result<ClaimRule, String> {
     let Value::Object(written) = value else {
         let values = value_list(claim, value)?;
-        let match_type = if values.iter().any(has_star) { MatchType::Glob } else { MatchType::Is };
+        let match_type = if values.iter().any(has_star) { MatchType::Like } else { MatchType::Is };
         return Ok(ClaimRule { claim: claim.to_owned(), values, match_type });
     };
     rule(claim, written, "match_type")
@@ -58,5 +58,5 @@ pub fn value_list(claim: &str, value: &Value) -> Result<Vec<Value>, String> {
 }
 
 fn has_star(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| text.contains('*'))
+    value.as_str().is_some_and(is_glob)
 }

@@ -20,7 +20,7 @@ fn holds(rules: &ClaimRules, claims: Value) -> bool {
 
 #[test]
 fn the_comparison_table() {
-    use MatchType::{Contains, ContainsAll, Exact, Glob, Is, Regex};
+    use MatchType::{Contains, ContainsAll, Exact, Glob, Is, Like, Regex};
     // The rule, claims that fulfil it, and the attacks beside them that must not.
     let table: &[(MatchType, Value, &[Value], &[Value])] = &[
         (
@@ -124,6 +124,21 @@ fn the_comparison_table() {
             &[json!("abc"), json!("a-b-b-c"), json!("abbcc")],
             &[json!("ab"), json!("a/bc"), json!("ab:c"), json!("xabc"), json!("abcx")],
         ),
+        (
+            Like,
+            json!(["admins", "eng-*", 5]),
+            &[json!("admins"), json!("eng-1"), json!(["x", "eng-1"]), json!(["admins"]), json!([5]), json!(5)],
+            &[
+                json!("x"),
+                json!(["x"]),
+                json!("x eng-1"),
+                json!(["eng-a/b"]),
+                json!([["eng-1"]]),
+                json!("5"),
+                json!({"eng-1": 1}),
+            ],
+        ),
+        (Like, json!("a"), &[json!("a"), json!(["a"])], &[json!("b"), json!("a b"), json!(["ab"])]),
         (Glob, json!(["plain", "x*"]), &[json!("plain"), json!("x"), json!("xy")], &[json!("plainer"), json!("y")]),
         (Glob, json!("ab*ab"), &[json!("abab"), json!("abxab")], &[json!("ab"), json!("aba")]),
         (
@@ -299,9 +314,9 @@ fn shorthand_says_what_people_mean() {
     for (written, match_type, values) in [
         (json!("x"), MatchType::Is, text("x")),
         (json!(5), MatchType::Is, vec![json!(5)]),
-        (json!("*@x"), MatchType::Glob, text("*@x")),
+        (json!("*@x"), MatchType::Like, text("*@x")),
         (json!(["x", "y"]), MatchType::Is, vec![json!("x"), json!("y")]),
-        (json!(["x", "y*"]), MatchType::Glob, vec![json!("x"), json!("y*")]),
+        (json!(["x", "y*", 5]), MatchType::Like, vec![json!("x"), json!("y*"), json!(5)]),
         (json!({"values": "x*"}), MatchType::Exact, text("x*")),
         (json!({"values": "x", "match_type": "regex"}), MatchType::Regex, text("x")),
         (json!({"values": ["x"], "match_type": "containsAll"}), MatchType::ContainsAll, text("x")),
@@ -313,7 +328,7 @@ fn shorthand_says_what_people_mean() {
         (json!([["x"]]), "must be texts"),
         (json!({"match_type": "exact"}), "needs values"),
         (json!({"values": "x", "matchtype": "exact"}), "has no key matchtype"),
-        (json!({"values": "x", "match_type": "Exact"}), "must be one of is, exact,"),
+        (json!({"values": "x", "match_type": "Exact"}), "must be one of is, like, exact,"),
         (json!({"values": {"a": 1}}), "must be texts"),
     ] {
         let why = kind(wrong.clone()).unwrap_err();

@@ -139,7 +139,7 @@ fn a_crowd_is_not_put_into_words() {
 #[test]
 fn the_index_finds_whoever_a_look_at_each_would_find() {
     let texts = ["a", "b", "a b", "c", "", "a*", "*b", "*", "a*b", "ä*", "*ä", "*a*"];
-    let kinds = ["is", "exact", "contains", "containsAll", "glob", "regex"];
+    let kinds = ["is", "like", "exact", "contains", "containsAll", "glob", "regex"];
     let mut candidates = Vec::new();
     for (i, (kind, text)) in kinds.iter().flat_map(|k| texts.iter().map(move |t| (k, t))).enumerate() {
         for (j, values) in [json!([text]), json!([text, "c"]), json!([text, 5])].into_iter().enumerate() {
@@ -166,6 +166,8 @@ fn the_index_finds_whoever_a_look_at_each_would_find() {
         json!("äb"),
         json!("bä"),
         json!(["ab"]),
+        json!(["c", "x", "ab"]),
+        json!([["ab"], "bä", 5]),
         json!(""),
         json!(null),
     ];

@@ -74,17 +74,14 @@ impl Waiting {
     pub(super) fn candidates(&self, claims: &Map<String, Value>) -> Places {
         let mut found = self.others.clone();
         for (claim, texts) in &self.by_claim {
-            let mut look = |text: &str| found.extend(texts.whole.get(text).into_iter().flatten());
             match find(claims, claim) {
                 Some(Value::String(text)) => {
-                    look(text);
+                    texts.look(text, &mut found);
                     if text.contains(' ') {
-                        words(text).for_each(look);
+                        words(text).for_each(|word| found.extend(texts.whole.get(word).into_iter().flatten()));
                     }
-                    found.extend(texts.starts.of(|length| text.get(..length)));
-                    found.extend(texts.ends.of(|length| text.get(text.len().checked_sub(length)?..)));
                 }
-                Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).for_each(look),
+                Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).for_each(|text| texts.look(text, &mut found)),
                 _ => {}
             }
         }
@@ -92,6 +89,15 @@ impl Waiting {
         found.sort_unstable();
         found.dedup();
         found
+    }
+}
+
+impl Texts {
+    /// Who waits for this text.
+    fn look(&self, text: &str, found: &mut Places) {
+        found.extend(self.whole.get(text).into_iter().flatten());
+        found.extend(self.starts.of(|length| text.get(..length)));
+        found.extend(self.ends.of(|length| text.get(text.len().checked_sub(length)?..)));
     }
 }
 

@@ -169,11 +169,29 @@ async fn an_issuer_that_never_answered_cools_down_too() {
     let script = Script::new(b"");
     script.set(Err("idp.test answered 404"));
     let keys = remote(&script);
-    for n in 0..100 {
-        let error = has(&keys, &format!("{n}"), NOW + n % 60).await.unwrap_err();
-        assert!(error.contains("404"), "{error}");
+    let mut fetched = Vec::new();
+    for n in 0..250 {
+        for again in 0..3 {
+            let before = script.calls();
+            let error = has(&keys, &format!("{n}-{again}"), NOW + n).await.unwrap_err();
+            assert!(error.contains("404"), "{error}");
+            fetched.extend((script.calls() > before).then_some(n));
+        }
     }
-    assert_eq!(script.calls(), 1);
+    assert_eq!(fetched, [0, 2, 6, 14, 30, 62, 122, 182, 242], "sooner at first, and at last once in a floor");
+    // What was fetched once is asked for no sooner than the floor, whatever fails then.
+    let at = NOW + 302;
+    script.set(Ok(&Forge::jwks(&[&forge("a")])));
+    assert!(has(&keys, "a", at).await.unwrap());
+    script.set(Err("idp.test answered 404"));
+    let before = script.calls();
+    for n in 0..120 {
+        assert!(!has(&keys, "b", at + 1 + n).await.unwrap());
+    }
+    assert_eq!(script.calls(), before + 2);
+    let script = Script::new(b"");
+    script.set(Err("idp.test answered 404"));
+    let keys = remote(&script);
     let rules = Rules::id_token(Issuer::Any, "us", vec![Alg::ES256], 60);
     let claims = format!(r#"{{"iss":"i","sub":"s","aud":"us","iat":{NOW},"exp":{}}}"#, NOW + 300);
     let error = verify(&forge("a").sign(r#"{"alg":"ES256","kid":"a"}"#, &claims), &keys, &rules, NOW).await.unwrap_err();

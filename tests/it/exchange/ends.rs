@@ -18,6 +18,7 @@ use crate::{
     browser::Browser,
     idp::keys::key,
     on_both,
+    sso::Log,
     trusted::{API, rules},
     world::{Backend, decode, text},
 };
@@ -25,8 +26,23 @@ use crate::{
 on_both!(
     it_ends_with_its_issuers_rules_and_its_clients_grant,
     it_stands_on_what_it_was_judged_by,
-    a_foreign_address_is_not_said_by_us
+    a_foreign_address_is_not_said_by_us,
+    what_is_exchanged_leaves_a_line
 );
+
+/// An operator can see afterwards who was let in, whatever the token says.
+async fn what_is_exchanged_leaves_a_line(backend: Backend) {
+    let world = world(backend).await;
+    let token = world.job(json!({"sub": "repo:evil\nforged line", "email": "ci@partner.example"}));
+    let log = Log::down_to(tracing::Level::INFO);
+    assert_eq!(world.exchange("ci", &token, &[]).await.status, 200);
+    let text = log.text();
+    let line = text.lines().find(|line| line.contains("a foreign token holds")).expect("a line");
+    for said in ["acme", "trusted issuer idp", r"repo:evil\nforged line", "ci@partner.example", "ci-runner"] {
+        assert!(line.contains(said), "{said}: {line}");
+    }
+    assert!(!text.contains(&token) && !text.contains("\nforged"), "{text}");
+}
 
 /// The issuer's keys take their time, and meanwhile its operator lets fewer in.
 async fn it_stands_on_what_it_was_judged_by(backend: Backend) {

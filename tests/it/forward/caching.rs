@@ -6,10 +6,12 @@ use gatehouse::{
     policy::role::Role,
     store::{self, resources::Holder},
 };
+use reqwest::Method;
 use serde_json::json;
 
 use super::{API, Dialect, Guarded, PROXIES, foreign};
 use crate::{
+    browser::Browser,
     on_both,
     world::{Backend, World, decode},
 };
@@ -17,6 +19,7 @@ use crate::{
 on_both!(
     a_kept_decision_asks_nobody,
     one_token_at_two_sites_is_two_decisions,
+    one_token_by_two_schemes_is_two_decisions,
     what_is_taken_away_is_gone_at_once,
     another_node_hears_of_it_in_time,
     further_tokens_of_a_family_ask_nobody,
@@ -55,6 +58,25 @@ async fn a_kept_decision_asks_nobody(backend: Backend) {
 /// The same token, said otherwise.
 fn world_less(token: &str) -> String {
     token[..token.len() - 2].to_owned()
+}
+
+/// What is told by `http` is for that address alone, and nobody who reads it on the way has anything for `https`.
+async fn one_token_by_two_schemes_is_two_decisions(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let site = json!({"hosts": ["jwt.example"], "issuers": ["okta"], "identity": {"method": "jwt_header"}});
+    world.site("jwt", site).await;
+    let value = format!("Bearer {}", foreign(json!({})));
+    let told = async |scheme: &str| {
+        let url = format!("{scheme}://jwt.example/");
+        let headers = [("x-original-url", url.as_str()), ("x-original-method", "GET"), API, ("authorization", value.as_str())];
+        let answer = Browser::new().send(Method::GET, &format!("{}/auth/request", world.url), &headers, None).await;
+        decode(answer.header("x-user-jwt").unwrap()).1
+    };
+    for scheme in ["http", "https", "http", "https"] {
+        assert_eq!(told(scheme).await["aud"], json!(format!("{scheme}://jwt.example")));
+    }
+    // The twin: each is kept.
+    assert_eq!(told("https").await["jti"], told("https").await["jti"]);
 }
 
 async fn one_token_at_two_sites_is_two_decisions(backend: Backend) {

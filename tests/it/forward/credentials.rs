@@ -10,6 +10,7 @@ use gatehouse::{
 
 use crate::{
     on_both,
+    sso::Log,
     world::{Backend, START},
 };
 
@@ -100,6 +101,13 @@ async fn claims_are_as_the_site_has_them(backend: Backend) {
         let value = format!("Bearer {}", foreign(claims.clone()));
         assert_eq!(world.status("strict.example", "/", &[API, ("authorization", &value)]).await, status, "{claims}");
     }
+    // The log names the rule that failed, and no other.
+    let log = Log::down_to(tracing::Level::WARN);
+    let value = format!("Bearer {}", foreign(json!({"groups": ["engineering"]})));
+    assert_eq!(world.status("strict.example", "/", &[API, ("authorization", &value)]).await, 403);
+    let text = log.text();
+    assert!(text.contains("as its rules have them: claim groups: the token has") && !text.contains("claim email"), "{text}");
+    drop(log);
     // They hold for our own tokens too.
     let own = format!("Bearer {}", world.own().await);
     assert_eq!(world.status("strict.example", "/", &[API, ("authorization", &own)]).await, 403);

@@ -14,6 +14,7 @@ use crate::{
 on_both!(
     the_whole_way,
     what_the_issuer_says_is_judged,
+    the_id_token_binds_the_sign_in_whoever_it_is_for,
     the_session_ends_with_the_issuer,
     a_session_is_no_older_than_its_token_may_be,
     whom_a_number_names,
@@ -81,7 +82,7 @@ async fn the_whole_way(backend: Backend) {
     assert_eq!((landed.status, landed.location()), (303, Some("https://app.example/page")), "{}", landed.body);
     let answer = visitor.ask(&world, Dialect::Envoy, "app.example", "/page").await;
     assert_eq!((answer.status, answer.header("remote-user")), (200, Some("abroad/idp|ada")), "{}", answer.body);
-    assert_eq!(answer.header("remote-email"), Some("ada@acme.example"));
+    assert_eq!(answer.header("remote-email"), Some(""), "the issuer's word, until its email_trust says otherwise");
     let seen = idp.seen("/token");
     assert_eq!(seen.len(), 1);
     assert!(seen[0].form.contains_key("code_verifier"), "{:?}", seen[0]);
@@ -128,6 +129,79 @@ async fn what_the_issuer_says_is_judged(backend: Backend) {
     let callback = callback(&world, &idp, &mut visitor).await;
     assert_eq!(visitor.visit(&world, &callback, &[]).await.status, 303);
     assert_eq!(visitor.ask(&world, Dialect::Forward, "app.example", "/").await.status, 403);
+}
+
+/// As README has it of Okta: the bearer tokens that count are for an API, so the ID token says nothing of the person but is
+/// still what the nonce stands in.
+async fn the_id_token_binds_the_sign_in_whoever_it_is_for(backend: Backend) {
+    let (world, idp) = abroad(backend).await;
+    let api = json!({"audience": ["api://default"], "required_claims": ["scp"]});
+    named(&world, &idp, "abroad", true, api.clone()).await;
+    let with_jwt = |more: Value| {
+        let (signer, clock) = (idp.clone(), world.clock.clone());
+        change(move |answer: &mut Value| {
+            let now = clock.now();
+            let mut claims = json!({
+                "iss": signer.issuer(), "aud": "api://default", "sub": "ada@acme.example", "email": "ada@acme.example",
+                "scp": ["openid"], "iat": now, "exp": now + 3600,
+            });
+            claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            answer["access_token"] = signer.sign(&claims, "at+jwt").into();
+        })
+    };
+    let signed_in = async || {
+        let mut visitor = Visitor::default();
+        let callback = callback(&world, &idp, &mut visitor).await;
+        let status = visitor.visit(&world, &callback, &[]).await.status;
+        (status, visitor)
+    };
+    idp.turn(|k| k.token_response = with_jwt(json!({})));
+    let (status, mut visitor) = signed_in().await;
+    assert_eq!(status, 303, "the honest twin");
+    let answer = visitor.ask(&world, Dialect::Envoy, "app.example", "/page").await;
+    assert_eq!((answer.status, answer.header("remote-user")), (200, Some("abroad/ada@acme.example")), "the access token's");
+    let id_tokens: [(&str, fn(&mut Value)); 7] = [
+        ("another nonce", |c| c["nonce"] = "other".into()),
+        ("no nonce", |c| c["nonce"] = Value::Null),
+        ("another audience", |c| c["aud"] = "other".into()),
+        ("the API's audience", |c| c["aud"] = "api://default".into()),
+        ("another beside it", |c| c["aud"] = json!([CLIENT_ID, "other"])),
+        ("another issuer", |c| c["iss"] = "https://evil.example".into()),
+        ("an old one", |c| c["exp"] = (c["iat"].as_i64().unwrap() - 3600).into()),
+    ];
+    for (name, fault) in id_tokens {
+        idp.turn(|k| k.claims = change(fault));
+        let (status, visitor) = signed_in().await;
+        assert_eq!(status, 400, "{name}");
+        assert!(!visitor.site.iter().any(|(cookie, _)| cookie.contains("site")), "{name}");
+    }
+    idp.turn(|k| k.claims = None);
+    // It is forged, it is missing, or it is well and the access token is for somebody else.
+    let also = |more: Value, then: fn(&mut Value)| {
+        let access = with_jwt(more).unwrap();
+        change(move |answer: &mut Value| {
+            access(answer);
+            then(answer);
+        })
+    };
+    let answers: [(&str, Value, fn(&mut Value)); 3] = [
+        ("forged", json!({}), |a| a["id_token"] = format!("{}x", a["id_token"].as_str().unwrap()).into()),
+        ("none", json!({}), |a| drop(a.as_object_mut().unwrap().remove("id_token"))),
+        ("for another API", json!({"aud": "api://other"}), |_| {}),
+    ];
+    for (name, more, then) in answers {
+        idp.turn(|k| k.token_response = also(more.clone(), then));
+        assert_eq!(signed_in().await.0, 400, "{name}");
+    }
+    // Who does not ask for openid is given no nonce, and what comes for it is not looked at.
+    let mut without = api;
+    without["oauth_client"] = json!({
+        "client_id": CLIENT_ID, "authorization_endpoint": format!("{}/authorize", idp.issuer()),
+        "token_endpoint": format!("{}/token", idp.issuer()), "scopes": ["email"],
+    });
+    named(&world, &idp, "abroad", true, without).await;
+    idp.turn(|k| k.token_response = with_jwt(json!({})));
+    assert_eq!(signed_in().await.0, 303);
 }
 
 async fn the_session_ends_with_the_issuer(backend: Backend) {

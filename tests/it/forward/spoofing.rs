@@ -93,4 +93,24 @@ async fn envoy_is_told_what_to_remove(backend: Backend) {
         .site("kept", json!({"hosts": ["kept.example"], "issuers": ["gatehouse", "okta"], "identity": {"method": "bearer"}}))
         .await;
     assert_eq!(ask(Dialect::Envoy, "kept.example").await.as_deref(), Some(all), "as it came");
+    // Who is told nothing is not given the token, and what nobody has judged goes nowhere.
+    let none = json!({"hosts": ["mute.example"], "issuers": ["gatehouse", "okta"], "identity": {"method": "none"}});
+    world.site("mute", none).await;
+    let open = json!({
+        "hosts": ["open.example"], "issuers": ["gatehouse", "okta"], "public_paths": ["/open"], "identity": {"method": "bearer"},
+    });
+    world.site("open", open).await;
+    let everything = format!("{all},authorization,x-okta-token");
+    for (host, target) in [("mute.example", "/"), ("open.example", "/open")] {
+        for sent in [(header, value.as_str()), ("authorization", "Bearer forged"), ("x-okta-token", "forged")] {
+            if host == "mute.example" && sent.1.contains("forged") {
+                continue;
+            }
+            let answer = world.ask(Dialect::Envoy, host, target, &[API, sent]).await;
+            let told = (answer.status, answer.header("authorization"), answer.header("x-envoy-auth-headers-to-remove"));
+            assert_eq!(told, (200, None, Some(everything.as_str())), "{host} {sent:?}");
+        }
+    }
+    let answer = world.ask(Dialect::Envoy, "open.example", "/", &[API, (header, &value)]).await;
+    assert_eq!(answer.header("x-envoy-auth-headers-to-remove"), Some(all), "the honest twin");
 }

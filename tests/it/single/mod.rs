@@ -70,7 +70,7 @@ fn rich() -> Value {
         ],
         "trusted_issuers": [
             {"name": "github", "issuer": ["https://t.example", "https://t2.example"], "audience": "acme",
-             "jwks_uri": "https://t.example/jwks", "required_claims": ["sub"], "match": "all", "max_token_age": "30m",
+             "jwks_uri": "https://t.example/jwks", "required_claims": ["sub"], "email_trust": "verified", "match": "all", "max_token_age": "30m",
              "claim_values": {"hd": {"values": "acme.example", "match_type": "exact"}, "n": {"values": [1, true]}},
              "header_key": "X-Token", "clock_tolerance": 0},
             {"name": "opaque", "issuer": "https://as.example", "audience": "any",

@@ -75,6 +75,7 @@ pub fn trusted_issuer() -> Value {
         ("introspection_cache_max_age", span("How long an answer counts.")),
         ("unique_id_claim", text("What never changes about the bearer.")),
         ("email_claim", text("Where their address is.")),
+        ("email_trust", choice(&["verified", "domain", "never"], "When sites are told that address: never, if nothing is said.")),
         ("match", choice(&["best", "all"], "Whether the best mapping counts, or all.")),
         ("oauth_client", oauth_client()),
         secrets(),

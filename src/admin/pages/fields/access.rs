@@ -44,6 +44,11 @@ const INTROSPECTION_AUTH: Kind = Kind::Choice(&[
     ("bearer", "The secret as a bearer token"),
     ("none", "Not at all"),
 ]);
+const EMAIL_TRUST: Kind = Kind::Choice(&[
+    ("", "Never"),
+    ("verified", "The issuer says that it is verified (email_verified)"),
+    ("domain", "It is in a proven domain of the organisation"),
+]);
 const INTROSPECTION_BODY: Kind = Kind::Choice(&[("", "A form (RFC 7662)"), ("application/json", "JSON")]);
 
 #[rustfmt::skip]
@@ -80,6 +85,7 @@ pub const TRUSTED_ISSUERS: Noun = Noun {
         Field::new("algorithms", "Algorithms", Kind::Lines, "One on each line, like RS256. Empty: RS, PS and ES256, and EdDSA; never shared secrets.").advanced(),
         Field::new("unique_id_claim", "Unique ID claim", Kind::Text, "sub").advanced(),
         Field::new("email_claim", "Email claim", Kind::Text, "email").advanced(),
+        Field::new("email_trust", "When sites are told the e-mail address", EMAIL_TRUST, "As Remote-Email, where a user's address stands too.").advanced(),
         Field::new("required_claims", "Required claims", Kind::Lines, "").advanced(),
         Field::new("claim_values", "Claim values", Kind::Claims, "Only tokens whose claims are like this are accepted: hd is acme.example.").advanced(),
         Field::new("match", "When several identities match", Kind::Choice(&[("", "The one with the most matching claims"), ("all", "All of them")]), "").advanced(),

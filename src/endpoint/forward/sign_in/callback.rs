@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use axum_extra::extract::cookie::CookieJar;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::{
@@ -161,25 +161,25 @@ async fn redeem_foreign(
     };
     let received = exchange_code(&app.outbound, &app.ring, &exchange, app.clock.now()).await;
     let received = received.map_err(|e| refused(format!("{}: {e}", issuer.name)))?;
+    let openid = client.scopes.iter().any(|scope| scope == "openid");
+    let id_token = received.id_token.as_deref().filter(|_| openid);
+    if openid {
+        let token = id_token.ok_or_else(|| refused(format!("{} gave no ID token, though the scope is openid", issuer.name)))?;
+        // Whose the other token is, nothing tells: only this one knows the nonce, so without it nobody is signed in.
+        let held = issuer.gave(token, &client.client_id, &under_way.nonce, app.clock.now()).await;
+        held.map_err(|why| refused(format!("the ID token of {}: {why}", issuer.name)))?;
+    }
     let sources = HashSet::from([issuer.id.clone()]);
     let scope = Scope { tenant: Some(&site.tenant_id), sources: Some(&sources), ..Scope::default() };
-    let mut why = format!("{} gave no token", issuer.name);
-    if let Some(token) = &received.id_token {
+    let mut why = format!("{} gave no token that its settings take", issuer.name);
+    // Who it is says the one that the settings are for.
+    let access_token = received.access_token.as_ref().map(ExposeSecret::expose_secret);
+    for (kind, token) in [("ID", id_token), ("access", access_token)] {
+        let Some(token) = token else { continue };
         match trust::judge(app, token, &scope).await {
-            Ok(bearer) if decide::is_ours(&bearer) => why = format!("{} gave a token of ours", issuer.name),
-            // A token of another sign-in, put in place of this one's, would not know the nonce.
-            Ok(bearer) if bearer.claims.get("nonce").and_then(Value::as_str) == Some(&under_way.nonce) => {
-                return Ok(bearer.claims);
-            }
-            Ok(_) => return Err(refused(format!("the ID token of {} is for another sign-in (nonce)", issuer.name))),
-            Err(e) => why = format!("the ID token of {}: {e}", issuer.name),
-        }
-    }
-    if let Some(token) = &received.access_token {
-        match trust::judge(app, token.expose_secret(), &scope).await {
             Ok(bearer) if decide::is_ours(&bearer) => why.push_str("; it gave a token of ours"),
             Ok(bearer) => return Ok(bearer.claims),
-            Err(e) => why.push_str(&format!("; its access token: {e}")),
+            Err(e) => why.push_str(&format!("; its {kind} token: {e}")),
         }
     }
     Err(refused(why))

@@ -39,9 +39,10 @@ pub fn is_ours(path: &str) -> bool {
 
 async fn routed(State(app): State<App>, request: Request) -> Response {
     let parts = request.into_parts().0;
+    let peer = question::peer(&parts);
     match question::trusted(&parts, &app.settings.trusted_proxies).and_then(|()| read(parts)) {
         Ok(question) => visit(&app, &question).await,
-        Err(problem) => bad_question(&problem),
+        Err(problem) => bad_question(&app, &problem, peer),
     }
 }
 
