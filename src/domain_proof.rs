@@ -11,11 +11,7 @@ use serde_json::Value;
 
 use crate::{
     app::App,
-    apply::{
-        Hashing,
-        single::{self, Expect, Noun, Order, Refusal},
-    },
-    password,
+    apply::single::{self, Expect, Noun, Order, Refusal},
     policy::own_domain,
     secret,
     store::{
@@ -266,9 +262,8 @@ async fn set(
     if let Some(domains) = body["domains"].as_array_mut() {
         change(domains);
     }
-    let hashing = Hashing { hash: |text| password::hash_now(text).ok(), verify: password::verify_now };
     // The record is what lets a tenant's own administrator do what is otherwise the deployment's.
-    let order = Order { sealer: &app.sealer, hashing, actor, platform: true, force: false, now: app.clock.now() };
+    let order = Order { sealer: &app.sealer, ahead: None, actor, platform: true, force: false, now: app.clock.now() };
     let plan = single::put(tx, &order, &tenant, Noun::Tenant, Some(&tenant.name), &body, Expect::There).await;
     plan.map(drop).map_err(No::Refused)
 }

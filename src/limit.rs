@@ -37,6 +37,8 @@ const INTAKE: usize = 128 * 1024 * 1024;
 const INTAKE_OF_EACH: usize = 32 * 1024 * 1024;
 /// Writes of many rows that are under way at a time, whoever asks for them.
 const HEAVY: usize = 2;
+/// Changes by the admin API that are under way at a time, whoever asks for them.
+const WRITES: usize = 4;
 /// Searches through many rows that are under way at a time, whoever asks: fewer than an embedded database has connections
 /// that read.
 const SEARCHES: usize = 2;
@@ -61,6 +63,8 @@ pub struct Limits {
     pub intake: Intake,
     /// Writes of many rows, by tenant.
     pub heavy: Turns,
+    /// Changes by the admin API and of single things on pages, by the tenant of whoever asks.
+    pub writes: Turns,
     /// Searches through many rows, by tenant.
     pub searches: Turns,
     /// Large answers on their way, by tenant.
@@ -79,7 +83,7 @@ impl Limits {
     pub fn new(sign_ins: NonZeroU32, pushes: NonZeroU32) -> Self {
         let (sign_ins, pushes) = (Limiter::new(sign_ins), Limiter::steady(pushes));
         let (large, heavy, sizes) = (Turns::new(LARGE), Turns::new(HEAVY), Tally::default());
-        let (searches, answers) = (Turns::new(SEARCHES), Turns::new(ANSWERS));
+        let (writes, searches, answers) = (Turns::new(WRITES), Turns::new(SEARCHES), Turns::new(ANSWERS));
         let (strangers, strays, checks) = (Limiter::new(STRANGERS), Limiter::new(STRAYS), Limiter::new(CHECKS));
         let intake = Intake::new(INTAKE, INTAKE_OF_EACH);
         Self {
@@ -91,6 +95,7 @@ impl Limits {
             large,
             intake,
             heavy,
+            writes,
             searches,
             answers,
             sizes,
@@ -101,7 +106,7 @@ impl Limits {
     /// Begins another round, of about a minute.
     pub fn begin_round(&self) {
         self.sizes.forget();
-        [&self.large, &self.heavy, &self.searches, &self.answers].into_iter().for_each(Turns::forget_quiet);
+        [&self.large, &self.heavy, &self.writes, &self.searches, &self.answers].into_iter().for_each(Turns::forget_quiet);
         let all = [&self.sign_ins, &self.pushes, &self.strangers, &self.strays, &self.checks];
         all.into_iter().for_each(Limiter::forget_quiet);
         self.floods.sum_up();

@@ -4,7 +4,7 @@
 
 use crate::{
     policy::api_scope::{ApiScopes, Level},
-    store::{StoreError, db::Tx, personal_tokens::PersonalToken, tenant_tokens, tenant_tokens::ServiceToken},
+    store::{On, StoreError, personal_tokens::PersonalToken, tenant_tokens, tenant_tokens::ServiceToken},
 };
 
 /// What whoever asks may hand on.
@@ -80,8 +80,13 @@ impl Reach {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn outreached_by(&self, tx: &mut Tx, tenant_id: &str, name: &str) -> Result<Option<ServiceToken>, StoreError> {
-        let found = tenant_tokens::find_by_name(tx, tenant_id, name).await?;
+    pub async fn outreached_by(
+        &self,
+        on: impl Into<On<'_>>,
+        tenant_id: &str,
+        name: &str,
+    ) -> Result<Option<ServiceToken>, StoreError> {
+        let found = tenant_tokens::find_by_name(on, tenant_id, name).await?;
         Ok(found.filter(|token| !self.covers(&token.scopes, token.expires_at)))
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     app::App,
     apply::{
         Action, LastWayIn, Line, Plan,
-        single::{self, Ask, Expect, Fault, Noun, Order, Refusal},
+        single::{self, Ahead, Ask, Expect, Fault, Noun, Order, Refusal},
     },
     bearer, body,
     error::ApiError,
@@ -26,10 +26,11 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
+    password::PasswordError,
     policy::{api_scope::Level, connection::Protocol, directory::GroupRule, email::Email, principal::Kind, role::Role},
     secret,
     store::{
-        StoreError, clients,
+        On, StoreError, clients,
         db::Tx,
         directories, principals, resources, tenant_tokens,
         tenants::{self, Tenant},
@@ -79,10 +80,17 @@ pub async fn create(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, b
     let (tenant, noun) = (desk.tenant()?, desk.noun()?);
     let body: Value = body::read(&headers, &body)?;
     outlasts_nobody(&desk.asker, noun, &body)?;
-    let mut tx = desk.app.db.begin().await?;
-    let order = desk.order(asked.force);
+    let _turn = desk.asker.turn(&desk.app).await?;
     let name = body.as_object().and_then(|fields| noun.name_in(fields)).unwrap_or_default();
-    may_touch(&mut tx, &desk.asker, tenant, noun, &name).await?;
+    may_touch(&mut On::from(&desk.app.db), &desk.asker, tenant, noun, &name).await?;
+    let ahead = match ahead(&desk, (tenant, noun, None), &body, Expect::New).await? {
+        Ok(ahead) => ahead,
+        Err(refusal) => return refused(refusal),
+    };
+    let mut tx = desk.app.db.begin().await?;
+    let order = Order { ahead: Some(&ahead), ..desk.order(asked.force) };
+    tenants::lock(&mut tx).await?;
+    may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, &name).await?;
     let before = group_rules(&mut tx, tenant, noun, &name).await?;
     let plan = match single::put(&mut tx, &order, tenant, noun, None, &body, Expect::New).await {
         Ok(plan) => plan,
@@ -95,6 +103,7 @@ pub async fn create(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, b
 /// `POST /api/v1/tenants`
 pub async fn establish(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let body: Value = body::read(&headers, &body)?;
+    let _turn = desk.asker.turn(&desk.app).await?;
     let mut tx = desk.app.db.begin().await?;
     let plan = match single::establish(&mut tx, &desk.order(false), &body).await {
         Ok(plan) => plan,
@@ -111,10 +120,20 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
     let (tenant, noun, name) = desk.thing()?;
     let body: Value = body::read(&headers, &body)?;
     outlasts_nobody(&desk.asker, noun, &body)?;
-    let mut tx = desk.app.db.begin().await?;
+    let _turn = desk.asker.turn(&desk.app).await?;
     let order = desk.order(asked.force);
-    unchanged(&mut tx, &order, tenant, noun, name, &headers).await?;
-    may_touch(&mut tx, &desk.asker, tenant, noun, name).await?;
+    let mut on = On::from(&desk.app.db);
+    unchanged(&mut on, &order, tenant, noun, name, &headers).await?;
+    may_touch(&mut on, &desk.asker, tenant, noun, name).await?;
+    let ahead = match ahead(&desk, (tenant, noun, Some(name)), &body, Expect::Any).await? {
+        Ok(ahead) => ahead,
+        Err(refusal) => return refused(refusal),
+    };
+    let mut tx = desk.app.db.begin().await?;
+    let order = Order { ahead: Some(&ahead), ..order };
+    tenants::lock(&mut tx).await?;
+    unchanged(&mut On::from(&mut tx), &order, tenant, noun, name, &headers).await?;
+    may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, name).await?;
     let before = group_rules(&mut tx, tenant, noun, name).await?;
     let plan = match single::put(&mut tx, &order, tenant, noun, Some(name), &body, Expect::Any).await {
         Ok(plan) => plan,
@@ -128,10 +147,12 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
 pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, ApiError> {
     let asked = Asked::read(query.as_deref())?;
     let (tenant, noun, name) = desk.thing()?;
+    let _turn = desk.asker.turn(&desk.app).await?;
     let mut tx = desk.app.db.begin().await?;
     let order = desk.order(asked.force);
-    unchanged(&mut tx, &order, tenant, noun, name, &headers).await?;
-    may_touch(&mut tx, &desk.asker, tenant, noun, name).await?;
+    tenants::lock(&mut tx).await?;
+    unchanged(&mut On::from(&mut tx), &order, tenant, noun, name, &headers).await?;
+    may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, name).await?;
     let plan = match single::remove(&mut tx, &order, tenant, noun, name).await {
         Ok(plan) => plan,
         Err(refusal) => return refused(refusal),
@@ -174,6 +195,30 @@ pub async fn roles_held(app: &App, tenant: &Tenant, noun: Noun, name: &str) -> R
         Some(principal) => resources::some_held_by(&app.db, &principal.id, ROLES).await,
         None => Ok(Vec::new()),
     }
+}
+
+/// What is done of a change before others wait for it; the inner error refuses.
+async fn ahead(
+    desk: &Desk,
+    (tenant, noun, name): (&Tenant, Noun, Option<&str>),
+    body: &Value,
+    expect: Expect,
+) -> Result<Result<Ahead, Refusal>, ApiError> {
+    let app = &desk.app;
+    let reading = match single::read_ahead(&app.db, &desk.order(false), tenant, noun, name, body, expect).await {
+        Ok(reading) => reading,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let password = match single::password(noun, body) {
+        Some(password) => match app.passwords.hash(password).await {
+            Ok(hash) => Some(hash),
+            Err(PasswordError::Busy) => return Err(ApiError::unavailable("too many passwords are being hashed at once")),
+            // It is told which field that is of.
+            Err(PasswordError::Hash) => None,
+        },
+        None => None,
+    };
+    Ok(Ok(Ahead { reading: Some(reading), password }))
 }
 
 /// What the query says.
@@ -235,10 +280,10 @@ pub fn state_among(all: &[Phase], word: &str) -> Result<Phase, ApiError> {
     Phase::among(all, word).ok_or_else(|| error(Code::InvalidRequest, why()).into())
 }
 
-/// Whoever names in `If-Match` what they have seen must not overwrite what somebody else has written since. Under the lock of
-/// all writers, so that of two who have seen the same the second is told.
+/// Whoever names in `If-Match` what they have seen must not overwrite what somebody else has written since. Asked again under
+/// the lock of all writers, so that of two who have seen the same the second is told.
 async fn unchanged(
-    tx: &mut Tx,
+    on: &mut On<'_>,
     order: &Order<'_>,
     tenant: &Tenant,
     noun: Noun,
@@ -250,8 +295,7 @@ async fn unchanged(
     if matching.is_none() && absent.is_none() {
         return Ok(());
     }
-    tenants::lock(tx).await?;
-    let now = single::show(&mut *tx, order.sealer, tenant, noun, name).await?.map(|thing| tag(&thing));
+    let now = single::show(&mut *on, order.sealer, tenant, noun, name).await?.map(|thing| tag(&thing));
     let holds = |tags: &str| {
         let tags: Vec<&str> = tags.split(',').map(str::trim).collect();
         now.as_deref().is_some_and(|now| tags.iter().any(|tag| *tag == "*" || *tag == now))
@@ -298,24 +342,22 @@ fn may_say(asker: &Asker, before: &[GroupRule], after: &[GroupRule]) -> Result<(
 }
 
 /// What a token of fewer scopes must not touch, as it is: an administrator, a token that may more, or a client whose tokens
-/// do. Asked before something
-/// is changed and again after.
-async fn may_touch(tx: &mut Tx, asker: &Asker, tenant: &Tenant, noun: Noun, name: &str) -> Result<(), ApiError> {
-    tenants::lock(tx).await?;
+/// do. Asked before others have to wait for the change, before it is made, and again after.
+async fn may_touch(on: &mut On<'_>, asker: &Asker, tenant: &Tenant, noun: Noun, name: &str) -> Result<(), ApiError> {
     match noun {
         _ if name.contains('\0') => Ok(()),
         Noun::Users => {
             let user = match Email::parse(name) {
-                Some(email) => users::find_by_email(&mut *tx, &tenant.id, &email).await?,
-                None => users::find(&mut *tx, name).await?.filter(|user| user.tenant_id == tenant.id),
+                Some(email) => users::find_by_email(&mut *on, &tenant.id, &email).await?,
+                None => users::find(&mut *on, name).await?.filter(|user| user.tenant_id == tenant.id),
             };
             user.map_or(Ok(()), |user| require_may(asker, &user))
         }
         Noun::ServiceTokens => {
-            let further = asker.reach().outreached_by(tx, &tenant.id, name).await?;
+            let further = asker.reach().outreached_by(&mut *on, &tenant.id, name).await?;
             further.map_or(Ok(()), |token| Err(outreached(asker, token.expires_at)))
         }
-        Noun::Clients if asker.is_limited() => match clients::find(&mut *tx, name).await? {
+        Noun::Clients if asker.is_limited() => match clients::find(&mut *on, name).await? {
             Some(client) if client.tenant_id == tenant.id && client.settings.admin_api => {
                 let why = "the tokens of this application open the admin API: only a token with the scope admin may touch it";
                 Err(bearer::forbidden(why, &asker.name()))
@@ -329,7 +371,7 @@ async fn may_touch(tx: &mut Tx, asker: &Asker, tenant: &Tenant, noun: Noun, name
 /// Commits, and answers with what is there now; of a service that has none yet, with its token, this once.
 async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str, plan: &Plan) -> Result<Response, ApiError> {
     let app = &desk.app;
-    may_touch(&mut tx, &desk.asker, tenant, noun, name).await?;
+    may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, name).await?;
     let is_new = plan.lines.iter().any(|line| line.action == Action::Create);
     let mut token = None;
     if noun == Noun::ServiceTokens && is_new {

@@ -67,6 +67,7 @@ pub async fn create(asker: Asker, State(app): State<App>, headers: HeaderMap, bo
     let mut tx = app.db.begin().await?;
     let made = maker.personal(&mut tx, user, Wanted { name: &request.name, scopes, lifetime }).await?;
     let (row, token) = made.map_err(|unfit| error(Code::InvalidRequest, unfit.to_string()))?;
+    let _turn = asker.turn(&app).await?;
     tx.commit().await?;
     let mut told = said(&row);
     told["token"] = token.into();
@@ -80,6 +81,7 @@ pub async fn revoke(asker: Asker, State(app): State<App>, Path(id): Path<String>
     let mut tx = app.db.begin().await?;
     if !(Maker { sealer: &app.sealer, actor: &actor, now: app.clock.now() }).revoke(&mut tx, user, &id).await? {
         return Err(nothing());
+    let _turn = asker.turn(&app).await?;
     }
     tx.commit().await?;
     Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response())
@@ -95,6 +97,7 @@ pub async fn renew(desk: Desk, State(app): State<App>) -> Result<Response, ApiEr
     let mut tx = app.db.begin().await?;
     tenants::lock(&mut tx).await?;
     let old = tenant_tokens::find_by_name(&mut tx, &tenant.id, name).await?.ok_or_else(nothing)?;
+    let _turn = desk.asker.turn(&app).await?;
     if !desk.asker.reach().covers(&old.scopes, old.expires_at) {
         return Err(outreached(&desk.asker, old.expires_at));
     }

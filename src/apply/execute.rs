@@ -29,7 +29,8 @@ pub type Result<T = ()> = std::result::Result<T, StoreError>;
 pub struct Work<'a> {
     pub tx: &'a mut Tx,
     pub sealer: &'a Sealer,
-    pub hashing: Hashing,
+    /// How a password is compared with one that was set meanwhile; nothing where none is compared.
+    pub hashing: Option<Hashing>,
     pub now: i64,
     pub plan: Plan,
     /// The domains that tenants had who lost one already: that is a change of theirs.
@@ -52,7 +53,14 @@ pub struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub fn new(tx: &'a mut Tx, sealer: &'a Sealer, hashing: Hashing, origin: &'a str, actor: &'a Actor, now: i64) -> Self {
+    pub fn new(
+        tx: &'a mut Tx,
+        sealer: &'a Sealer,
+        hashing: Option<Hashing>,
+        origin: &'a str,
+        actor: &'a Actor,
+        now: i64,
+    ) -> Self {
         Self {
             tx,
             sealer,

@@ -36,6 +36,7 @@ mod backchannel;
 mod browser;
 mod catalogue;
 mod causes;
+mod changes_in_turn;
 mod checks;
 mod cli;
 mod cli_directories;
