@@ -14,7 +14,7 @@ use crate::{
         StoreError,
         audit::{Actor, Via},
         connections::{self, Connection},
-        personal_tokens::{self, PersonalToken},
+        lineage, personal_tokens,
         setup_links::{self, SetupLink},
         tenant_tokens::{self, ServiceToken},
         tenants::{self, Tenant},
@@ -104,13 +104,15 @@ pub async fn standing(app: &App, link: &SetupLink) -> Result<Option<Tenant>, Pag
 /// It is the right of whoever made the link that its guests use, and of what they made it with: the link ends with that.
 async fn maker_may(app: &App, link: &SetupLink) -> Result<bool, StoreError> {
     if let Some(user) = users::find(&app.db, &link.maker_id).await? {
-        let with = match &link.made_with {
-            Some(id) => personal_tokens::of_user(&app.db, &user.id).await?.into_iter().find(|token| token.id == *id),
-            None => None,
-        };
-        let lives = |token: PersonalToken| token.expires_at > app.clock.now() && token.scopes.covers(&link.scopes());
-        if link.made_with.is_some() && !with.is_some_and(lives) {
-            return Ok(false);
+        if let Some(id) = &link.made_with {
+            let own = personal_tokens::of_user(&app.db, &user.id).await?;
+            // A sign-in's token may whatever they may.
+            if own.into_iter().any(|token| token.id == *id && !token.scopes.covers(&link.scopes())) {
+                return Ok(false);
+            }
+    if !lineage::lives(&app.db, link.made_with.as_deref(), app.clock.now()).await? {
+        return Ok(false);
+    }
         }
         let operator = Operator::new(app, Some(user), Via::Page).await?;
         return Ok(operator.is_some_and(|operator| operator.is_platform() || operator.home.id == link.tenant_id));

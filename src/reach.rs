@@ -1,4 +1,4 @@
-//! How far what somebody makes may reach: what it may, and until when. Whoever asks with less than a sign-in of their own,
+//! How far what somebody makes may reach: what it may, and until when. Whoever asks with less than a sign-in at the pages,
 //! which is a token of the admin API or the link of break-glass, makes nothing that may more or lasts longer than that. Pages
 //! and the API ask here.
 
@@ -28,6 +28,13 @@ impl Reach {
         Self { end: Some(end), ..Self::whole() }
     }
 
+    /// Of whoever signed in at a program that administers: whatever they may, as long as its access token is good and the family
+    /// of that sign-in lives.
+    #[must_use]
+    pub fn access(end: i64, family: &str) -> Self {
+        Self { with: Some(family.to_owned()), ..Self::until(end) }
+    }
+
     /// Of whoever has a personal token.
     #[must_use]
     pub fn personal(token: &PersonalToken) -> Self {
@@ -46,7 +53,7 @@ impl Reach {
         self.end
     }
 
-    /// What they ask with, where that is a token: the row of a personal one, the fingerprint of a service's.
+    /// What they ask with, where that is a token: the row of a personal one, the fingerprint of a service's, the family of a sign-in's.
     #[must_use]
     pub fn with(&self) -> Option<&str> {
         self.with.as_deref()

@@ -15,7 +15,7 @@ use crate::{
     app::App,
     limit::turns::{Turn, Turns},
     router::Address,
-    store::{self, audit::Actor, directories, directory_tokens},
+    store::{self, audit::Actor, directories, directory_tokens, lineage},
 };
 
 /// How long what is done one at a time waits for its turn.
@@ -159,8 +159,12 @@ async fn recognise(app: &App, headers: &HeaderMap) -> Result<Result<directories:
     let Some(caller) = directories::by_token(&app.db, &fingerprint).await? else {
         return Ok(Err("the token is no directory's"));
     };
-    Ok(match caller.refusal(app.clock.now()) {
+    let now = app.clock.now();
+    Ok(match caller.refusal(now) {
         Some(why) => Err(why),
+        None if !lineage::lives(&app.db, caller.made_with.as_deref(), now).await? => {
+            Err("what the token was made with has ended")
+        }
         None => Ok(caller),
     })
 }

@@ -157,6 +157,8 @@ pub struct Caller {
     pub provisioning: Provisioning,
     /// The token's row id.
     pub token_id: String,
+    /// What that was made with, where it was a token ([`super::lineage`]).
+    pub made_with: Option<String>,
     /// When the token ends.
     pub expires_at: Option<i64>,
     /// When it was last seen to be used.
@@ -184,6 +186,7 @@ struct CallerRow {
     tenant_enabled: bool,
     provisioning: String,
     token_id: String,
+    made_with: Option<String>,
     expires_at: Option<i64>,
     last_used_at: Option<i64>,
 }
@@ -194,7 +197,7 @@ struct CallerRow {
 /// # Errors
 /// As [`find`].
 pub async fn by_token(on: impl Into<On<'_>>, fingerprint: &str) -> Result<Option<Caller>> {
-    let sql = "SELECT d.*, t.name AS tenant_name, t.enabled AS tenant_enabled, t.provisioning, k.id AS token_id, k.expires_at, k.last_used_at \
+    let sql = "SELECT d.*, t.name AS tenant_name, t.enabled AS tenant_enabled, t.provisioning, k.id AS token_id, k.made_with, k.expires_at, k.last_used_at \
                FROM directory_tokens k \
                JOIN directories d ON d.id = k.directory_id \
                JOIN tenants t ON t.id = d.tenant_id \
@@ -207,6 +210,7 @@ pub async fn by_token(on: impl Into<On<'_>>, fingerprint: &str) -> Result<Option
             tenant_enabled: row.tenant_enabled,
             provisioning: tenants::provisioning(row.provisioning)?,
             token_id: row.token_id,
+            made_with: row.made_with,
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,
         })

@@ -89,7 +89,7 @@ impl SetupLink {
     /// How receipts and the audit log name whoever follows it.
     #[must_use]
     pub fn actor(&self, address: &str) -> Actor {
-        Actor::guest(&self.connection, &self.made_by, address)
+        Actor::guest(&self.connection, &self.made_by, address).with(self.made_with.as_deref())
     }
 
     fn event(&self, tenant: &Tenant, action: Action) -> Event {

@@ -130,6 +130,7 @@ pub async fn token(State(app): State<App>, sent: Sent) -> Result<Response, PageE
         created_at: now,
         // What a token has made ends with it, also by way of a link. Its end may have been brought forward since.
         expires_at: [guest.link.ends_at, maker.and_then(|maker| maker.expires_at)].into_iter().flatten().min(),
+        made_with: guest.link.made_with.clone(),
         last_used_at: None,
     };
     directory_tokens::insert(&mut tx, &row).await?;

@@ -155,7 +155,7 @@ async fn apply(db: &Db, tenant: &Value) -> Result<String, String> {
 }
 
 fn root() -> Actor {
-    Actor { name: "administrator root@acme.example".to_owned(), id: None, via: Via::Api, address: None }
+    Actor { name: "administrator root@acme.example".to_owned(), id: None, via: Via::Api, address: None, with: None }
 }
 
 fn order<'a>(sealer: &'a Sealer, actor: &'a Actor) -> Order<'a> {
