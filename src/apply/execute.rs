@@ -20,6 +20,7 @@ use crate::{
         audit::Actor,
         db::Tx,
         tenants::{self, Tenant},
+        users,
     },
 };
 
@@ -100,6 +101,7 @@ impl<'a> Work<'a> {
     pub async fn run(&mut self, prune: bool, files: &[TenantFile], hashed: &[Hashed]) -> Result {
         self.prune = prune;
         tenants::lock(self.tx).await?;
+        let governed = users::is_governed(&mut *self.tx).await?;
         for tenant in tenants::all(&mut *self.tx).await? {
             self.plan.tenant_id = Some(tenant.id.clone());
             match files.iter().find(|f| f.name == tenant.name) {
@@ -113,7 +115,19 @@ impl<'a> Work<'a> {
             let was = self.ways_in.get(&tenant.id).copied().unwrap_or_default();
             self.ways_in(&tenant, was, file.require_sso).await?;
         }
+        if governed && !users::is_governed(&mut *self.tx).await? {
+            self.ungoverned(files);
+        }
         self.rivals(None).await
+    }
+
+    /// The deployment would be administered by nobody: that no file may do by the way.
+    fn ungoverned(&mut self, files: &[TenantFile]) {
+        let off = files.iter().find(|file| file.enabled == Some(false)).or(files.first());
+        let at = off.map_or(At { line: 1, column: 1 }, |file| file.at);
+        let text = "nobody would be left who administers the deployment: make an administrator of the platform in another tenant \
+                    first (gatehouse admin add --platform)";
+        self.problem(at, text);
     }
 
     /// What the tenant owns, each after what it refers to.
