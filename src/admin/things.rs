@@ -32,7 +32,7 @@ use crate::{
     store::{
         On, StoreError, clients,
         db::Tx,
-        directories, principals, resources, tenant_tokens,
+        directories, domains, principals, resources, tenant_tokens,
         tenants::{self, Tenant},
         users::{self, LastAdministrator},
         window::{Narrow, Phase},
@@ -105,6 +105,9 @@ pub async fn establish(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Re
     let body: Value = body::read(&headers, &body)?;
     let _turn = desk.asker.turn(&desk.app).await?;
     let mut tx = desk.app.db.begin().await?;
+    if body.get("domains").is_some_and(|domains| *domains != json!([])) {
+        desk.asker.require("domains", Level::Write)?;
+    }
     let plan = match single::establish(&mut tx, &desk.order(false), &body).await {
         Ok(plan) => plan,
         Err(refusal) => return refused(refusal),
@@ -127,6 +130,7 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
     may_touch(&mut on, &desk.asker, tenant, noun, name).await?;
     let ahead = match ahead(&desk, (tenant, noun, Some(name)), &body, Expect::Any).await? {
         Ok(ahead) => ahead,
+    keeps_domains(&mut on, &desk.asker, tenant, noun, &body).await?;
         Err(refusal) => return refused(refusal),
     };
     let mut tx = desk.app.db.begin().await?;
@@ -136,6 +140,7 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
     may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, name).await?;
     let before = group_rules(&mut tx, tenant, noun, name).await?;
     let plan = match single::put(&mut tx, &order, tenant, noun, Some(name), &body, Expect::Any).await {
+    keeps_domains(&mut On::from(&mut tx), &desk.asker, tenant, noun, &body).await?;
         Ok(plan) => plan,
         Err(refusal) => return refused(refusal),
     };
@@ -321,6 +326,15 @@ async fn group_rules(tx: &mut Tx, tenant: &Tenant, noun: Noun, name: &str) -> Re
     if noun != Noun::Directories || name.contains('\0') {
         return Ok(Vec::new());
     }
+/// The domains that a body gives a tenant count as proven: whoever changes them does what writing domains does.
+async fn keeps_domains(on: &mut On<'_>, asker: &Asker, tenant: &Tenant, noun: Noun, body: &Value) -> Result<(), ApiError> {
+    let Some(said) = body.get("domains").filter(|_| noun == Noun::Tenant) else { return Ok(()) };
+    if *said != json!(domains::of_tenant(on, &tenant.id).await?) {
+        asker.require("domains", Level::Write)?;
+    }
+    Ok(())
+}
+
     let found = directories::find_by_name(tx, &tenant.id, name).await?;
     Ok(found.map(|directory| directory.settings.group_rules).unwrap_or_default())
 }

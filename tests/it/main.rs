@@ -6,6 +6,7 @@
 
 mod access;
 mod admin;
+mod admin_areas;
 mod admin_audit;
 mod admin_directories;
 mod admin_entry;
