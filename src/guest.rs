@@ -95,14 +95,25 @@ impl Guest {
 /// # Errors
 /// When the database does not answer.
 pub async fn standing(app: &App, link: &SetupLink) -> Result<Option<Tenant>, PageError> {
-    if !link.is_open(app.clock.now()) || !maker_may(app, link).await? {
+    if !may(app, link).await? {
         return Ok(None);
     }
     Ok(tenants::find(&app.db, &link.tenant_id).await?.filter(|tenant| tenant.enabled))
 }
 
+/// Whether the link is open, and whoever made it could make it still.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn may(app: &App, link: &SetupLink) -> Result<bool, StoreError> {
+    Ok(link.is_open(app.clock.now()) && maker_may(app, link).await?)
+}
+
 /// It is the right of whoever made the link that its guests use, and of what they made it with: the link ends with that.
 async fn maker_may(app: &App, link: &SetupLink) -> Result<bool, StoreError> {
+    if !lineage::lives(&app.db, link.made_with.as_deref(), app.clock.now()).await? {
+        return Ok(false);
+    }
     if let Some(user) = users::find(&app.db, &link.maker_id).await? {
         if let Some(id) = &link.made_with {
             let own = personal_tokens::of_user(&app.db, &user.id).await?;
@@ -110,9 +121,6 @@ async fn maker_may(app: &App, link: &SetupLink) -> Result<bool, StoreError> {
             if own.into_iter().any(|token| token.id == *id && !token.scopes.covers(&link.scopes())) {
                 return Ok(false);
             }
-    if !lineage::lives(&app.db, link.made_with.as_deref(), app.clock.now()).await? {
-        return Ok(false);
-    }
         }
         let operator = Operator::new(app, Some(user), Via::Page).await?;
         return Ok(operator.is_some_and(|operator| operator.is_platform() || operator.home.id == link.tenant_id));

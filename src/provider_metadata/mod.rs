@@ -42,8 +42,10 @@ use crate::{
 
 /// How many seconds a failure is remembered while there is no document that could be used.
 const FAILED: i64 = 3;
-/// Most documents that one round fetches, and how many at once.
-const ROUND: (i64, usize) = (64, 4);
+/// Most documents that one round fetches, and of one tenant: one whose providers do not answer keeps nobody waiting.
+const ROUND: (i64, i64) = (64, 8);
+/// How many it fetches at once.
+const AT_ONCE: usize = 4;
 /// What an address is asked for.
 const ACCEPT: &str = "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1";
 
@@ -165,12 +167,12 @@ impl Providers {
 
     /// Fetches what is due, each by the one node that claims it. Failures are logged and stored.
     pub async fn refresh_due(&self) {
-        let due = match rows::due(&self.0.db, self.0.clock.now(), ROUND.0).await {
+        let due = match rows::due(&self.0.db, self.0.clock.now(), ROUND).await {
             Ok(due) => due,
             Err(e) => return tracing::error!(cause = %e, "providers' metadata cannot be renewed"),
         };
         stream::iter(due)
-            .for_each_concurrent(ROUND.1, |row| async move {
+            .for_each_concurrent(AT_ONCE, |row| async move {
                 if let Err(e) = self.refresh_row(&row).await {
                     tracing::error!(connection_id = row.connection_id, cause = %e, "a provider's metadata cannot be renewed");
                 }

@@ -38,7 +38,7 @@ pub async fn domain(State(app): State<App>, sent: Sent) -> Result<Response, Page
         return Err(gone());
     }
     let typed = sent.one("domain").unwrap_or_default();
-    match domain_proof::begin(&app, &guest.actor(), &guest.tenant, typed).await {
+    match domain_proof::begin(&app, &guest.actor(), &guest.tenant, typed, Some(&guest.link)).await {
         Ok(proof) => {
             setup_links::note_domain(&app.db, &guest.link.id, &proof.domain).await?;
             Ok(done("challenged"))
