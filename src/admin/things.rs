@@ -4,7 +4,7 @@
 use axum::{
     body::Bytes,
     extract::RawQuery,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Value, json};
@@ -70,8 +70,10 @@ pub async fn tenants(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, 
 /// `GET /api/v1/tenants/{tenant}/{noun}/{name}`, and of the tenant itself.
 pub async fn show(desk: Desk) -> Result<Response, ApiError> {
     let (tenant, noun, name) = desk.thing()?;
-    let found = single::show(&desk.app.db, &desk.app.sealer, tenant, noun, name).await?;
-    Ok(shown(StatusCode::OK, &found.ok_or_else(nothing)?))
+    let (db, sealer) = (&desk.app.db, &desk.app.sealer);
+    let found = single::show(db, sealer, tenant, noun, name).await?.ok_or_else(nothing)?;
+    let tag = tag(&found, &single::print(db, sealer, tenant, noun, name).await?);
+    Ok(shown(StatusCode::OK, &found, &tag))
 }
 
 /// `POST /api/v1/tenants/{tenant}/{noun}`: a new one, called as the body says.
@@ -103,11 +105,11 @@ pub async fn create(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, b
 /// `POST /api/v1/tenants`
 pub async fn establish(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let body: Value = body::read(&headers, &body)?;
-    let _turn = desk.asker.turn(&desk.app).await?;
-    let mut tx = desk.app.db.begin().await?;
     if body.get("domains").is_some_and(|domains| *domains != json!([])) {
         desk.asker.require("domains", Level::Write)?;
     }
+    let _turn = desk.asker.turn(&desk.app).await?;
+    let mut tx = desk.app.db.begin().await?;
     let plan = match single::establish(&mut tx, &desk.order(false), &body).await {
         Ok(plan) => plan,
         Err(refusal) => return refused(refusal),
@@ -128,9 +130,9 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
     let mut on = On::from(&desk.app.db);
     unchanged(&mut on, &order, tenant, noun, name, &headers).await?;
     may_touch(&mut on, &desk.asker, tenant, noun, name).await?;
+    keeps_domains(&mut on, &desk.asker, tenant, noun, &body).await?;
     let ahead = match ahead(&desk, (tenant, noun, Some(name)), &body, Expect::Any).await? {
         Ok(ahead) => ahead,
-    keeps_domains(&mut on, &desk.asker, tenant, noun, &body).await?;
         Err(refusal) => return refused(refusal),
     };
     let mut tx = desk.app.db.begin().await?;
@@ -138,9 +140,9 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
     tenants::lock(&mut tx).await?;
     unchanged(&mut On::from(&mut tx), &order, tenant, noun, name, &headers).await?;
     may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, name).await?;
+    keeps_domains(&mut On::from(&mut tx), &desk.asker, tenant, noun, &body).await?;
     let before = group_rules(&mut tx, tenant, noun, name).await?;
     let plan = match single::put(&mut tx, &order, tenant, noun, Some(name), &body, Expect::Any).await {
-    keeps_domains(&mut On::from(&mut tx), &desk.asker, tenant, noun, &body).await?;
         Ok(plan) => plan,
         Err(refusal) => return refused(refusal),
     };
@@ -300,7 +302,10 @@ async fn unchanged(
     if matching.is_none() && absent.is_none() {
         return Ok(());
     }
-    let now = single::show(&mut *on, order.sealer, tenant, noun, name).await?.map(|thing| tag(&thing));
+    let now = match single::show(&mut *on, order.sealer, tenant, noun, name).await? {
+        Some(thing) => Some(tag(&thing, &single::print(&mut *on, order.sealer, tenant, noun, name).await?)),
+        None => None,
+    };
     let holds = |tags: &str| {
         let tags: Vec<&str> = tags.split(',').map(str::trim).collect();
         now.as_deref().is_some_and(|now| tags.iter().any(|tag| *tag == "*" || *tag == now))
@@ -321,11 +326,6 @@ fn outlasts_nobody(asker: &Asker, noun: Noun, body: &Value) -> Result<(), ApiErr
     Ok(())
 }
 
-/// What the groups of a directory mean, as it stands in the database; of anything else, nothing.
-async fn group_rules(tx: &mut Tx, tenant: &Tenant, noun: Noun, name: &str) -> Result<Vec<GroupRule>, StoreError> {
-    if noun != Noun::Directories || name.contains('\0') {
-        return Ok(Vec::new());
-    }
 /// The domains that a body gives a tenant count as proven: whoever changes them does what writing domains does.
 async fn keeps_domains(on: &mut On<'_>, asker: &Asker, tenant: &Tenant, noun: Noun, body: &Value) -> Result<(), ApiError> {
     let Some(said) = body.get("domains").filter(|_| noun == Noun::Tenant) else { return Ok(()) };
@@ -335,6 +335,11 @@ async fn keeps_domains(on: &mut On<'_>, asker: &Asker, tenant: &Tenant, noun: No
     Ok(())
 }
 
+/// What the groups of a directory mean, as it stands in the database; of anything else, nothing.
+async fn group_rules(tx: &mut Tx, tenant: &Tenant, noun: Noun, name: &str) -> Result<Vec<GroupRule>, StoreError> {
+    if noun != Noun::Directories || name.contains('\0') {
+        return Ok(Vec::new());
+    }
     let found = directories::find_by_name(tx, &tenant.id, name).await?;
     Ok(found.map(|directory| directory.settings.group_rules).unwrap_or_default())
 }
@@ -397,30 +402,27 @@ async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str
     // The tenant may be another than it was.
     let tenant = tenants::find(&mut tx, &tenant.id).await?.ok_or_else(no_tenant)?;
     let thing = single::show(&mut tx, &app.sealer, &tenant, noun, name).await?;
+    let print = single::print(&mut tx, &app.sealer, &tenant, noun, name).await?;
     tx.commit().await?;
     app.deliveries.nudge();
     let mut thing = thing.ok_or_else(|| ApiError::unavailable("what was just written is gone"))?;
-    let tag = tag(&thing);
+    let tag = tag(&thing, &print);
     if let Some(fields) = thing.as_object_mut().filter(|_| !plan.warnings.is_empty()) {
         fields.insert("warnings".to_owned(), json!(plan.warnings));
     }
     if let (Some(token), Some(fields)) = (token, thing.as_object_mut()) {
         fields.insert("token".to_owned(), token.into());
     }
-    let mut response = shown(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &thing);
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    Ok(response)
+    Ok(shown(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &thing, &tag))
 }
 
-fn shown(status: StatusCode, thing: &Value) -> Response {
-    ([(header::ETAG, tag(thing))], body::answer(status, thing)).into_response()
+fn shown(status: StatusCode, thing: &Value, tag: &str) -> Response {
+    ([(header::ETAG, tag)], body::answer(status, thing)).into_response()
 }
 
-/// What this version of it is called.
-fn tag(thing: &Value) -> String {
-    format!("\"{}\"", secret::digest(&thing.to_string()))
+/// What this version of it is called: of all that is shown of it, and of the print of its secrets.
+fn tag(thing: &Value, print: &str) -> String {
+    format!("\"{}\"", secret::digest(&format!("{print} {thing}")))
 }
 
 fn refused(refusal: Refusal) -> Result<Response, ApiError> {

@@ -17,6 +17,7 @@ on_both!(
     a_tenant_changes_one_thing_at_a_time,
     a_refused_change_costs_the_same_whatever_the_password,
     what_is_too_much_is_not_read,
+    another_secret_is_another_version,
 );
 
 const STATE: &str = r#"
@@ -144,4 +145,35 @@ async fn what_is_too_much_is_not_read(backend: Backend) {
     assert_eq!(faults("acme/directories/okta", rules(200)).await.len(), 200, "the honest twin");
     let strange: serde_json::Map<String, Value> = (0..10_000).map(|n| (format!("k{n}"), json!(1))).collect();
     assert_eq!(faults("acme/teams/sre", strange.into()).await.len(), 100, "of keys that mean nothing, some are named");
+}
+
+/// Of two who have seen the same, the second is told, also where only a secret became another.
+async fn another_secret_is_another_version(backend: Backend) {
+    let world = World::with(backend, STATE, &[]).await;
+    for (path, body, secret) in [
+        (
+            "other/clients/other-web",
+            json!({"redirect_uris": ["https://other.example/cb"]}),
+            json!({"secret": "another-secret-0123456789abcdef0123456789"}),
+        ),
+        ("other/users/ada@other.example", json!({}), json!({"password": "another one"})),
+        ("other/directories/okta", json!({}), json!({"token": "0123456789abcdef0123456789abcdef"})),
+        ("other/service_tokens/job", json!({"scopes": ["users:read"]}), json!({"token": "fedcba9876543210fedcba9876543210"})),
+    ] {
+        let tag = |answer: &Answer| answer.header("etag").unwrap().to_owned();
+        let first = tag(&put(&world, OTHERS, path, body.clone()).await);
+        assert_eq!(tag(&put(&world, OTHERS, path, body.clone()).await), first, "{path}: the honest twin");
+        let mut with = body.clone();
+        with.as_object_mut().unwrap().extend(secret.as_object().unwrap().clone());
+        let changed = put(&world, OTHERS, path, with).await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
+        assert_ne!(tag(&changed), first, "{path}");
+        let bearer = format!("Bearer {OTHERS}");
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json"), ("if-match", first.as_str())];
+        let url = format!("{}/api/v1/tenants/{path}", world.url);
+        let late = Browser::new().send("PUT".parse().unwrap(), &url, &headers, Some(body.to_string())).await;
+        assert_eq!(late.status, 412, "{path}: {}", late.body);
+        let shown = Browser::new().get_with(&url, &headers[..1]).await;
+        assert_eq!(tag(&shown), tag(&changed), "{path}");
+    }
 }

@@ -26,7 +26,7 @@ pub use ahead::{Ahead, Reading, password, read as read_ahead};
 pub use draft::{Draft, draft};
 pub use list::{Ask, Part, list, states};
 pub use noun::Noun;
-pub use show::show;
+pub use show::{print, show};
 
 use self::literal::Literal;
 use super::{
