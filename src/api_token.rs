@@ -37,7 +37,13 @@ impl Maker<'_> {
         let token = secret::token(tenant_tokens::PREFIX);
         let retired = if old.declared { old.fingerprint.clone() } else { old.retired.clone() };
         let fingerprint = Some(tenant_tokens::fingerprint(self.sealer, &token));
-        let new = ServiceToken { fingerprint, declared: false, retired, ..old.clone() };
+        let new = ServiceToken {
+            fingerprint,
+            declared: false,
+            retired,
+            made_with: old.renewed_with(self.actor.with.as_deref()),
+            ..old.clone()
+        };
         tenant_tokens::save(&mut *tx, &new).await?;
         let changes = Changes::default().is("scopes", new.scopes.words()).is("ended_the_one_before", old.fingerprint.is_some());
         let event = Event::new(tenant.id.as_str(), Action::Issue, format!("service token {}/{name}", tenant.name));
@@ -68,6 +74,7 @@ impl Maker<'_> {
             name: wanted.name.trim().to_owned(),
             fingerprint: personal_tokens::fingerprint(self.sealer, &token),
             scopes: wanted.scopes,
+            made_with: self.actor.with.clone(),
             expires_at: self.now + wanted.lifetime,
             last_used_at: None,
             created_at: self.now,

@@ -167,7 +167,7 @@ impl App {
         let outbound = Outbound::new(settings.outbound_allow.clone())?;
         let key_sets = KeySets::new(Arc::new(outbound.clone()), 1_000, FLOOR);
         let credentials = Credentials::default();
-        let providers = Providers::new(db.clone(), outbound.clone(), clock.clone());
+        let providers = Providers::new(db.clone(), Arc::clone(&sealer), outbound.clone(), clock.clone());
         let validator = Validator::new(&issuer, ring.clone(), AudienceRule::Contains(vec![issuer.clone()]), settings.clock_skew);
         let own_host = settings.public_url.host_str().unwrap_or_default();
         let trust = Trust::new(db.clone(), Arc::clone(&sealer), key_sets.clone(), outbound.clone(), validator.clone(), own_host);

@@ -77,6 +77,7 @@ impl Desk<'_> {
             declared: false,
             created_at: self.now,
             expires_at: wanted.expires_in.map(|span| self.now.saturating_add(span)),
+            made_with: self.actor.with.clone(),
             last_used_at: None,
         };
         directory_tokens::insert(&mut tx, &row).await?;

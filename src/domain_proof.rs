@@ -7,15 +7,13 @@
 //! has `acme.example` has no say about `lab.acme.example` here, which may be another organisation's. A record that goes away
 //! later takes no domain along, since an accident in a zone would lock people out: the page says so, and the log.
 
+use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
 use crate::{
     app::App,
-    apply::{
-        Hashing,
-        single::{self, Expect, Noun, Order, Refusal},
-    },
-    password,
+    apply::single::{self, Expect, Noun, Order, Refusal},
+    guest,
     policy::own_domain,
     secret,
     store::{
@@ -24,6 +22,7 @@ use crate::{
         db::Tx,
         domain_proofs::{self, Proof},
         domains,
+        setup_links::{self, SetupLink},
         tenants::{self, Tenant},
     },
 };
@@ -34,8 +33,10 @@ pub const MOST: usize = 50;
 const WAITS: [(i64, i64); 3] = [(3_600, 120), (86_400, 900), (i64::MAX, 6 * 3_600)];
 /// Seconds between looks at one that is.
 const AGAIN: i64 = 86_400;
-/// Domains that one round looks for.
-const ROUND: i64 = 16;
+/// Domains that one round looks for, and how many of one tenant: one with name servers that do not answer keeps nobody waiting.
+const ROUND: (i64, i64) = (64, 8);
+/// And how many of them at a time.
+const AT_ONCE: usize = 8;
 
 /// What a look gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,17 +105,27 @@ pub async fn one(app: &App, tenant: &Tenant, name: &str) -> Result<Option<Domain
     Ok(all(app, tenant).await?.into_iter().find(|domain| domain.name == name))
 }
 
-/// Makes a challenge for a domain; the one that there is, if it was made before.
+/// Makes a challenge for a domain; the one that there is, if it was made before. A guest of a set-up `link` proves one domain:
+/// another one takes the place of one that waits.
 ///
 /// # Errors
 /// Why not.
-pub async fn begin(app: &App, actor: &Actor, tenant: &Tenant, text: &str) -> Result<Proof, No> {
+pub async fn begin(app: &App, actor: &Actor, tenant: &Tenant, text: &str, link: Option<&SetupLink>) -> Result<Proof, No> {
     let domain = own_domain::judge(text).map_err(No::Unfit)?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     tenants::lock(&mut tx).await?;
     if let Some(there) = domain_proofs::find(&mut tx, &tenant.id, &domain).await? {
         return Ok(there);
+    }
+    if let Some(link) = link {
+        // It may have ended meanwhile.
+        if !setup_links::find(&mut tx, &tenant.id, &link.id).await?.is_some_and(|link| link.is_open(now)) {
+            return Err(No::Missing);
+        }
+        for before in domain_proofs::forget_of_link(&mut tx, &link.id, Some(&domain)).await? {
+            note(app, &mut tx, actor, tenant, &before, Action::Delete, Changes::default().is("instead", domain.as_str()));
+        }
     }
     let waiting = domain_proofs::of_tenant(&mut tx, &tenant.id).await?.into_iter().filter(|p| p.proven_at.is_none()).count();
     if waiting >= MOST {
@@ -130,6 +141,9 @@ pub async fn begin(app: &App, actor: &Actor, tenant: &Tenant, text: &str) -> Res
         accepted_by: None,
         missing_since: None,
         failure: None,
+        begun_by: Some(actor.name.clone()),
+        begun_id: actor.id.clone(),
+        link_id: link.map(|link| link.id.clone()),
         due_at: now + WAITS[0].1,
     };
     domain_proofs::insert(&mut tx, &proof).await?;
@@ -266,9 +280,8 @@ async fn set(
     if let Some(domains) = body["domains"].as_array_mut() {
         change(domains);
     }
-    let hashing = Hashing { hash: |text| password::hash_now(text).ok(), verify: password::verify_now };
     // The record is what lets a tenant's own administrator do what is otherwise the deployment's.
-    let order = Order { sealer: &app.sealer, hashing, actor, platform: true, force: false, now: app.clock.now() };
+    let order = Order { sealer: &app.sealer, ahead: None, actor, platform: true, force: false, now: app.clock.now() };
     let plan = single::put(tx, &order, &tenant, Noun::Tenant, Some(&tenant.name), &body, Expect::There).await;
     plan.map(drop).map_err(No::Refused)
 }
@@ -285,11 +298,14 @@ pub async fn look_again(app: &App) {
         Ok(due) => due,
         Err(e) => return tracing::error!(cause = %e, "domains cannot be looked for"),
     };
-    for proof in due {
-        if let Err(no) = again(app, proof, now).await {
-            tracing::error!(cause = ?no, "a domain cannot be looked for");
-        }
-    }
+    // A name server that does not answer takes as long as anybody waits for it.
+    stream::iter(due)
+        .for_each_concurrent(AT_ONCE, |proof| async move {
+            if let Err(no) = again(app, proof, now).await {
+                tracing::error!(cause = ?no, "a domain cannot be looked for");
+            }
+        })
+        .await;
 }
 
 async fn again(app: &App, proof: Proof, now: i64) -> Result<(), No> {
@@ -297,13 +313,43 @@ async fn again(app: &App, proof: Proof, now: i64) -> Result<(), No> {
         return Ok(());
     }
     let Some(tenant) = tenants::find(&app.db, &proof.tenant_id).await? else { return Ok(()) };
+    if is_forsaken(app, &tenant, &proof).await? {
+        return forsake(app, &tenant, &proof).await;
+    }
     // Whoever took a proven domain away did so on purpose: only somebody who asks gets it back.
     let taken_away = proof.proven_at.is_some() && domains::tenant_of(&app.db, &proof.domain).await?.as_ref() != Some(&tenant.id);
     if taken_away || !tenant.enabled {
         domain_proofs::update(&app.db, &Proof { due_at: now + AGAIN, ..proof }).await?;
         return Ok(());
     }
-    look(app, &Actor::itself(), &tenant, proof).await.map(drop)
+    let actor = beginner(&proof);
+    look(app, &actor, &tenant, proof).await.map(drop)
+}
+
+/// In whose name gatehouse looks by itself: what comes of it is the doing of whoever began.
+fn beginner(proof: &Proof) -> Actor {
+    match &proof.begun_by {
+        Some(name) => Actor::earlier(name, proof.begun_id.as_deref()),
+        None => Actor::itself(),
+    }
+}
+
+/// Whether it was begun by a link that opens nothing any more, and nobody has proven it.
+async fn is_forsaken(app: &App, tenant: &Tenant, proof: &Proof) -> Result<bool, No> {
+    let Some(id) = proof.link_id.as_ref().filter(|_| proof.proven_at.is_none()) else { return Ok(false) };
+    let Some(link) = setup_links::find(&app.db, &tenant.id, id).await? else { return Ok(true) };
+    let may = guest::may(app, &link).await?;
+    Ok(!may)
+}
+
+async fn forsake(app: &App, tenant: &Tenant, proof: &Proof) -> Result<(), No> {
+    let mut tx = app.db.begin().await?;
+    if domain_proofs::delete(&mut tx, &tenant.id, &proof.domain).await? {
+        let why = Changes::default().is("cause", "the end of its set-up link");
+        note(app, &mut tx, &Actor::itself(), tenant, &proof.domain, Action::Delete, why);
+    }
+    tx.commit().await?;
+    Ok(())
 }
 
 /// How far a domain has come.

@@ -14,7 +14,7 @@ use crate::{
         StoreError,
         audit::{Actor, Via},
         connections::{self, Connection},
-        personal_tokens::{self, PersonalToken},
+        lineage, personal_tokens,
         setup_links::{self, SetupLink},
         tenant_tokens::{self, ServiceToken},
         tenants::{self, Tenant},
@@ -95,22 +95,32 @@ impl Guest {
 /// # Errors
 /// When the database does not answer.
 pub async fn standing(app: &App, link: &SetupLink) -> Result<Option<Tenant>, PageError> {
-    if !link.is_open(app.clock.now()) || !maker_may(app, link).await? {
+    if !may(app, link).await? {
         return Ok(None);
     }
     Ok(tenants::find(&app.db, &link.tenant_id).await?.filter(|tenant| tenant.enabled))
 }
 
+/// Whether the link is open, and whoever made it could make it still.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn may(app: &App, link: &SetupLink) -> Result<bool, StoreError> {
+    Ok(link.is_open(app.clock.now()) && maker_may(app, link).await?)
+}
+
 /// It is the right of whoever made the link that its guests use, and of what they made it with: the link ends with that.
 async fn maker_may(app: &App, link: &SetupLink) -> Result<bool, StoreError> {
+    if !lineage::lives(&app.db, link.made_with.as_deref(), app.clock.now()).await? {
+        return Ok(false);
+    }
     if let Some(user) = users::find(&app.db, &link.maker_id).await? {
-        let with = match &link.made_with {
-            Some(id) => personal_tokens::of_user(&app.db, &user.id).await?.into_iter().find(|token| token.id == *id),
-            None => None,
-        };
-        let lives = |token: PersonalToken| token.expires_at > app.clock.now() && token.scopes.covers(&link.scopes());
-        if link.made_with.is_some() && !with.is_some_and(lives) {
-            return Ok(false);
+        if let Some(id) = &link.made_with {
+            let own = personal_tokens::of_user(&app.db, &user.id).await?;
+            // A sign-in's token may whatever they may.
+            if own.into_iter().any(|token| token.id == *id && !token.scopes.covers(&link.scopes())) {
+                return Ok(false);
+            }
         }
         let operator = Operator::new(app, Some(user), Via::Page).await?;
         return Ok(operator.is_some_and(|operator| operator.is_platform() || operator.home.id == link.tenant_id));

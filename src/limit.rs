@@ -44,6 +44,8 @@ const HEAVY: usize = 2;
 /// Changes of users and groups that are under way at a time, whoever asks for them: half of the connections that a node has to
 /// PostgreSQL.
 const CHANGES: usize = 8;
+/// Changes by the admin API that are under way at a time, whoever asks for them.
+const WRITES: usize = 4;
 /// Searches through many rows that are under way at a time, whoever asks: fewer than an embedded database has connections
 /// that read.
 const SEARCHES: usize = 2;
@@ -71,6 +73,8 @@ pub struct Limits {
     /// Changes of one user or group, by its row: who waits for a row inside of a transaction holds a connection, and enough of
     /// them hold all there are.
     pub changes: Turns,
+    /// Changes by the admin API and of single things on pages, by the tenant of whoever asks.
+    pub writes: Turns,
     /// Searches through many rows, by tenant.
     pub searches: Turns,
     /// Large answers on their way, by tenant.
@@ -89,7 +93,8 @@ impl Limits {
     pub fn new(sign_ins: NonZeroU32, pushes: NonZeroU32, clock: Clock) -> Self {
         let (sign_ins, pushes) = (Limiter::new(sign_ins), Pace::new(pushes, clock));
         let (large, heavy, sizes) = (Turns::new(LARGE), Turns::new(HEAVY), Tally::default());
-        let (changes, searches, answers) = (Turns::new(CHANGES), Turns::new(SEARCHES), Turns::new(ANSWERS));
+        let (changes, writes) = (Turns::new(CHANGES), Turns::new(WRITES));
+        let (searches, answers) = (Turns::new(SEARCHES), Turns::new(ANSWERS));
         let (strangers, strays, checks) = (Limiter::new(STRANGERS), Limiter::new(STRAYS), Limiter::new(CHECKS));
         let intake = Intake::new(INTAKE, INTAKE_OF_EACH);
         Self {
@@ -102,6 +107,7 @@ impl Limits {
             intake,
             heavy,
             changes,
+            writes,
             searches,
             answers,
             sizes,
@@ -112,7 +118,8 @@ impl Limits {
     /// Begins another round, of about a minute.
     pub fn begin_round(&self) {
         self.sizes.forget();
-        [&self.large, &self.heavy, &self.changes, &self.searches, &self.answers].into_iter().for_each(Turns::forget_quiet);
+        let turns = [&self.large, &self.heavy, &self.changes, &self.writes, &self.searches, &self.answers];
+        turns.into_iter().for_each(Turns::forget_quiet);
         self.pushes.forget_quiet();
         let all = [&self.sign_ins, &self.strangers, &self.strays, &self.checks];
         all.into_iter().for_each(Limiter::forget_quiet);

@@ -71,7 +71,9 @@ impl Operator {
     /// How receipts and the audit log name them, who came from `address`.
     #[must_use]
     pub fn actor(&self, address: &str) -> Actor {
-        Actor::administrator(&self.user, self.via, address)
+        let actor = Actor::administrator(&self.user, self.via, address);
+        // Of those who come to the pages, only a link's way in has an end.
+        if self.reach.end().is_some() { actor.by("break-glass link") } else { actor }
     }
 
     /// Whether they have the whole deployment.

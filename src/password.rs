@@ -1,10 +1,16 @@
 //! Passwords: Argon2id with OWASP's parameters (19 MiB, two passes), hashed on blocking threads behind a gate, so that
 //! a flood of sign-ins can neither exhaust the memory nor starve other endpoints.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::secret;
 
@@ -33,6 +39,7 @@ pub enum PasswordError {
 pub struct Passwords {
     turns: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+    done: Arc<AtomicU64>,
     /// What an unknown user's password is checked against, so that it takes as long as a known one's.
     decoy: Arc<str>,
 }
@@ -50,6 +57,7 @@ impl Passwords {
         Ok(Self {
             turns: Arc::new(Semaphore::new(AT_ONCE)),
             queue: Arc::new(Semaphore::new(AT_ONCE + QUEUE)),
+            done: Arc::default(),
             decoy: decoy.into(),
         })
     }
@@ -77,10 +85,29 @@ impl Passwords {
         self.run(move || hash_now(&password)).await?
     }
 
+    /// Keeps the gate shut until what it gives is dropped: nothing is hashed meanwhile.
+    pub async fn shut(&self) -> Option<OwnedSemaphorePermit> {
+        let all = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
+        self.turns.clone().acquire_many_owned(all).await.ok()
+    }
+
+    /// How many are in the gate or wait before it.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        (AT_ONCE + QUEUE).saturating_sub(self.queue.available_permits())
+    }
+
+    /// How often it was hashed and verified so far: each takes the same time.
+    #[must_use]
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
         let _place = self.queue.clone().try_acquire_owned().map_err(|_| PasswordError::Busy)?;
         let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
         let turn = turn.map_err(|_| PasswordError::Busy)?.map_err(|_| PasswordError::Busy)?;
+        self.done.fetch_add(1, Ordering::Relaxed);
         // The turn goes with the work: a client that hangs up does not free memory that is still in use.
         let done = tokio::task::spawn_blocking(move || {
             let result = work();

@@ -1,10 +1,10 @@
-//! How far what somebody makes may reach: what it may, and until when. Whoever asks with less than a sign-in of their own,
+//! How far what somebody makes may reach: what it may, and until when. Whoever asks with less than a sign-in at the pages,
 //! which is a token of the admin API or the link of break-glass, makes nothing that may more or lasts longer than that. Pages
 //! and the API ask here.
 
 use crate::{
     policy::api_scope::{ApiScopes, Level},
-    store::{StoreError, db::Tx, personal_tokens::PersonalToken, tenant_tokens, tenant_tokens::ServiceToken},
+    store::{On, StoreError, personal_tokens::PersonalToken, tenant_tokens, tenant_tokens::ServiceToken},
 };
 
 /// What whoever asks may hand on.
@@ -28,6 +28,13 @@ impl Reach {
         Self { end: Some(end), ..Self::whole() }
     }
 
+    /// Of whoever signed in at a program that administers: whatever they may, as long as its access token is good and the family
+    /// of that sign-in lives.
+    #[must_use]
+    pub fn access(end: i64, family: &str) -> Self {
+        Self { with: Some(family.to_owned()), ..Self::until(end) }
+    }
+
     /// Of whoever has a personal token.
     #[must_use]
     pub fn personal(token: &PersonalToken) -> Self {
@@ -46,7 +53,7 @@ impl Reach {
         self.end
     }
 
-    /// What they ask with, where that is a token: the row of a personal one, the fingerprint of a service's.
+    /// What they ask with, where that is a token: the row of a personal one, the fingerprint of a service's, the family of a sign-in's.
     #[must_use]
     pub fn with(&self) -> Option<&str> {
         self.with.as_deref()
@@ -80,8 +87,13 @@ impl Reach {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn outreached_by(&self, tx: &mut Tx, tenant_id: &str, name: &str) -> Result<Option<ServiceToken>, StoreError> {
-        let found = tenant_tokens::find_by_name(tx, tenant_id, name).await?;
+    pub async fn outreached_by(
+        &self,
+        on: impl Into<On<'_>>,
+        tenant_id: &str,
+        name: &str,
+    ) -> Result<Option<ServiceToken>, StoreError> {
+        let found = tenant_tokens::find_by_name(on, tenant_id, name).await?;
         Ok(found.filter(|token| !self.covers(&token.scopes, token.expires_at)))
     }
 }

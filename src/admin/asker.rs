@@ -1,6 +1,8 @@
 //! Whoever asks the admin API: an administrator by a sign-in's access token, the same by a personal token, or a program of a
 //! tenant by a service token. What a token may is asked here, for every route at once ([`Needs`]).
 
+use std::time::Duration;
+
 use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::{HeaderMap, StatusCode, request::Parts},
@@ -11,6 +13,7 @@ use crate::{
     apply::single::Noun,
     bearer,
     error::ApiError,
+    limit::turns::Turn,
     moment::Moment,
     oauth::error::{Code, error},
     operator::{Operator, may_judge, reachable},
@@ -20,12 +23,18 @@ use crate::{
     store::{
         StoreError,
         audit::{Actor, Via},
+        lineage,
         personal_tokens::{self, PersonalToken},
         tenant_tokens::{self, ServiceToken},
         tenants::{self, Tenant},
         users::{self, User},
     },
 };
+
+/// How long a change waits for the tenant's turn.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// Seconds after which whoever has waited so long may try again.
+const AGAIN: i64 = 5;
 
 /// What a route asks of the scopes of whoever calls it. Every route has one: without it nobody gets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +57,15 @@ pub struct Asker {
 
 #[derive(Clone, Debug)]
 enum Who {
-    Person(Box<User>),
-    Service { id: String, name: String },
+    /// `by`: what they came by, where it was not their sign-in, in words.
+    Person {
+        user: Box<User>,
+        by: Option<String>,
+    },
+    Service {
+        id: String,
+        name: String,
+    },
 }
 
 impl FromRequestParts<App> for Asker {
@@ -96,6 +112,14 @@ fn not_active(cause: impl Into<String>) -> ApiError {
     ApiError::new(error(Code::InvalidToken, "Token is not active"), cause)
 }
 
+/// A token opens nothing any more when what it was made with does not.
+async fn require_maker(app: &App, with: Option<&str>, now: i64) -> Result<(), ApiError> {
+    match lineage::lives(&app.db, with, now).await? {
+        true => Ok(()),
+        false => Err(not_active("what the token was made with has ended")),
+    }
+}
+
 impl Asker {
     async fn recognise(app: &App, headers: &HeaderMap, address: &str) -> Result<Self, ApiError> {
         let token = bearer::in_header(headers)?;
@@ -108,15 +132,18 @@ impl Asker {
         if let Some(known) = tenant_tokens::by_fingerprint(&app.db, &fingerprint).await? {
             return Self::service(app, known, address).await;
         }
-        let (_, user) = bearer::administrator(app, token).await?;
+        let (bearer, user) = bearer::administrator(app, token).await?;
+        // It is a token of ours, and of a family.
+        let (Some(own), Some(family)) = (&bearer.own, &bearer.family) else { return Err(not_active("it is no sign-in's")) };
+        let reach = Reach::access(own.exp, &family.id);
         let id = user.id.clone();
         let operator = Operator::new(app, Some(user), Via::Api).await?;
         let operator = operator.ok_or_else(|| bearer::forbidden("only an administrator of the tenant may ask this", &id))?;
-        Ok(Self::person(operator, address, Reach::whole()))
+        Ok(Self::person(operator, address, reach, None))
     }
 
-    fn person(operator: Operator, address: &str, reach: Reach) -> Self {
-        Self { who: Who::Person(Box::new(operator.user)), home: operator.home, address: address.to_owned(), reach }
+    fn person(operator: Operator, address: &str, reach: Reach, by: Option<String>) -> Self {
+        Self { who: Who::Person { user: Box::new(operator.user), by }, home: operator.home, address: address.to_owned(), reach }
     }
 
     /// It may at most what its owner may at this moment.
@@ -125,11 +152,13 @@ impl Asker {
         if token.expires_at <= now {
             return Err(not_active("the personal token has ended"));
         }
+        require_maker(app, token.made_with.as_deref(), now).await?;
         let owner = users::find(&app.db, &token.user_id).await?;
         let operator = Operator::new(app, owner, Via::Api).await?;
         let operator = operator.ok_or_else(|| not_active(format!("its owner {} administers nothing", token.user_id)))?;
         personal_tokens::touch(&app.db, &token.id, now, token.last_used_at).await?;
-        Ok(Self::person(operator, address, Reach::personal(&token)))
+        let by = format!("personal token {} ({})", token.name, token.id);
+        Ok(Self::person(operator, address, Reach::personal(&token), Some(by)))
     }
 
     async fn service(app: &App, token: ServiceToken, address: &str) -> Result<Self, ApiError> {
@@ -137,6 +166,7 @@ impl Asker {
         if let Some(why) = token.refusal(now) {
             return Err(not_active(why));
         }
+        require_maker(app, token.made_with.as_deref(), now).await?;
         let home = tenants::find(&app.db, &token.tenant_id).await?.filter(|tenant| tenant.enabled);
         let home = home.ok_or_else(|| not_active("the service token's tenant is disabled"))?;
         tenant_tokens::touch(&app.db, &token.id, now, token.last_used_at).await?;
@@ -158,7 +188,7 @@ impl Asker {
     #[must_use]
     pub fn user(&self) -> Option<&User> {
         match &self.who {
-            Who::Person(user) => Some(user),
+            Who::Person { user, .. } => Some(user),
             Who::Service { .. } => None,
         }
     }
@@ -167,7 +197,7 @@ impl Asker {
     #[must_use]
     pub fn id(&self) -> &str {
         match &self.who {
-            Who::Person(user) => &user.id,
+            Who::Person { user, .. } => &user.id,
             Who::Service { id, .. } => id,
         }
     }
@@ -176,7 +206,7 @@ impl Asker {
     #[must_use]
     pub fn key(&self) -> &str {
         match &self.who {
-            Who::Person(user) => &user.id,
+            Who::Person { user, .. } => &user.id,
             Who::Service { .. } => &self.home.id,
         }
     }
@@ -209,17 +239,21 @@ impl Asker {
     /// How receipts and the audit log name them.
     #[must_use]
     pub fn actor(&self) -> Actor {
-        match &self.who {
-            Who::Person(user) => Actor::administrator(user, Via::Api, &self.address),
+        let actor = match &self.who {
+            Who::Person { user, by } => {
+                let actor = Actor::administrator(user, Via::Api, &self.address);
+                by.iter().fold(actor, |actor, by| actor.by(by))
+            }
             Who::Service { name, .. } => Actor::service(&self.home.name, name, &self.address),
-        }
+        };
+        actor.with(self.reach.with())
     }
 
     /// How others are told who did something.
     #[must_use]
     pub fn name(&self) -> String {
         match &self.who {
-            Who::Person(user) => {
+            Who::Person { user, .. } => {
                 let email = user.email.as_str();
                 user.name.as_ref().map_or_else(|| email.to_owned(), |name| format!("{name} ({email})"))
             }
@@ -238,7 +272,7 @@ impl Asker {
     #[must_use]
     pub fn may_judge(&self, user: &User) -> bool {
         let above = match &self.who {
-            Who::Person(by) => may_judge(by, user),
+            Who::Person { user: by, .. } => may_judge(by, user),
             Who::Service { .. } => !user.platform,
         };
         above && !(self.is_limited() && (user.admin || user.platform))
@@ -248,6 +282,21 @@ impl Asker {
     #[must_use]
     pub fn reach(&self) -> &Reach {
         &self.reach
+    }
+
+    /// Their tenant's turn to change something: one at a time, so that others need not wait for all of its own. Whoever takes it
+    /// has read the whole request.
+    ///
+    /// # Errors
+    /// 429 when that takes too long.
+    pub async fn turn(&self, app: &App) -> Result<Turn, ApiError> {
+        let turn = app.limits.writes.take(self.home.id.as_str(), PATIENCE).await;
+        turn.ok_or_else(|| {
+            let slow = error(Code::SlowDown, "too many changes at once: make one after the other");
+            let muted = !app.limits.floods.is_first("changes", &self.home.name);
+            let cause = format!("tenant {} changes side by side", self.home.name);
+            ApiError { retry_after: Some(AGAIN), muted, ..ApiError::new(slow, cause) }
+        })
     }
 
     /// Asks for more than the area that the route is of.

@@ -12,13 +12,9 @@ use super::asker::Asker;
 use crate::{
     api_token::Maker,
     app::App,
-    apply::{
-        Hashing,
-        single::{Noun, Order},
-    },
+    apply::single::{Noun, Order},
     error::ApiError,
     oauth::error::{Code, error},
-    password,
     store::{audit::Actor, tenants::Tenant},
 };
 
@@ -94,7 +90,7 @@ impl Desk {
     pub fn order(&self, force: bool) -> Order<'_> {
         Order {
             sealer: &self.app.sealer,
-            hashing: Hashing { hash: |text| password::hash_now(text).ok(), verify: password::verify_now },
+            ahead: None,
             actor: &self.actor,
             platform: self.asker.is_platform(),
             force,

@@ -68,6 +68,7 @@ async fn invite(app: &App, asker: &Asker, tenant: &Tenant, (headers, body): (&He
         by: &asker.name(),
         lifetime: request.expires_in.unwrap_or(invitation::LIFETIME),
     };
+    let _turn = asker.turn(app).await?;
     let made = desk(app, asker).invite(tenant, &wanted).await.map_err(refused)?;
     app.deliveries.nudge();
     Ok(body::answer(StatusCode::CREATED, &shown(app, &made)))
@@ -127,7 +128,14 @@ async fn again(
 ) -> Result<Response, ApiError> {
     let again: Again = body::read_or_default(headers, body)?;
     let lifetime = again.expires_in.unwrap_or(invitation::LIFETIME);
-    let made = desk(app, asker).resend(tenant, known(id)?, lifetime).await.map_err(refused)?;
+    let id = known(id)?;
+    // Its new link is handed out anew, with the teams that it opens.
+    let there = store::invites::find(&app.db, &tenant.id, id).await?;
+    if there.is_some_and(|invite| !invite.teams.is_empty()) {
+        asker.require("teams", Level::Write)?;
+    }
+    let _turn = asker.turn(app).await?;
+    let made = desk(app, asker).resend(tenant, id, lifetime).await.map_err(refused)?;
     app.deliveries.nudge();
     Ok(body::answer(StatusCode::OK, &shown(app, &made)))
 }
@@ -143,6 +151,7 @@ pub async fn revoke_of(at: Named) -> Result<Response, ApiError> {
 }
 
 async fn take_back(app: &App, asker: &Asker, tenant: &Tenant, id: &str) -> Result<Response, ApiError> {
+    let _turn = asker.turn(app).await?;
     desk(app, asker).revoke(tenant, known(id)?).await.map_err(refused)?;
     Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response())
 }

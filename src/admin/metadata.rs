@@ -57,7 +57,7 @@ pub async fn accept(desk: Desk, headers: HeaderMap, bytes: Bytes) -> Result<Resp
 pub async fn fetch(desk: Desk) -> Result<Response, ApiError> {
     let (tenant, connection) = named(&desk).await?;
     desk.app.limits.checks.take(desk.asker.key()).map_err(too_often)?;
-    let outcome = match desk.app.providers.refresh(&tenant.name, &connection).await {
+    let outcome = match desk.app.providers.refresh(&tenant.name, &connection, desk.actor()).await {
         Ok(Some(outcome)) => word(&outcome),
         Ok(None) => return Err(nothing()),
         // Why is told with the rest.

@@ -33,7 +33,7 @@ use axum::{
 };
 
 use crate::{app::App, policy::api_scope::Level};
-use asker::Needs;
+use asker::{Needs, PATIENCE};
 
 /// One thing that operators may ask.
 struct Route {

@@ -4,7 +4,7 @@
 use axum::{
     body::Bytes,
     extract::RawQuery,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::{
     app::App,
     apply::{
         Action, LastWayIn, Line, Plan,
-        single::{self, Ask, Expect, Fault, Noun, Order, Refusal},
+        single::{self, Ahead, Ask, Expect, Fault, Noun, Order, Refusal},
     },
     bearer, body,
     error::ApiError,
@@ -26,12 +26,13 @@ use crate::{
         error::{Code, error},
         params::Params,
     },
+    password::PasswordError,
     policy::{api_scope::Level, connection::Protocol, directory::GroupRule, email::Email, principal::Kind, role::Role},
     secret,
     store::{
-        StoreError, clients,
+        On, StoreError, clients,
         db::Tx,
-        directories, principals, resources, tenant_tokens,
+        directories, domains, principals, resources, tenant_tokens,
         tenants::{self, Tenant},
         users::{self, LastAdministrator},
         window::{Narrow, Phase},
@@ -69,8 +70,10 @@ pub async fn tenants(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, 
 /// `GET /api/v1/tenants/{tenant}/{noun}/{name}`, and of the tenant itself.
 pub async fn show(desk: Desk) -> Result<Response, ApiError> {
     let (tenant, noun, name) = desk.thing()?;
-    let found = single::show(&desk.app.db, &desk.app.sealer, tenant, noun, name).await?;
-    Ok(shown(StatusCode::OK, &found.ok_or_else(nothing)?))
+    let (db, sealer) = (&desk.app.db, &desk.app.sealer);
+    let found = single::show(db, sealer, tenant, noun, name).await?.ok_or_else(nothing)?;
+    let tag = tag(&found, &single::print(db, sealer, tenant, noun, name).await?);
+    Ok(shown(StatusCode::OK, &found, &tag))
 }
 
 /// `POST /api/v1/tenants/{tenant}/{noun}`: a new one, called as the body says.
@@ -79,10 +82,17 @@ pub async fn create(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, b
     let (tenant, noun) = (desk.tenant()?, desk.noun()?);
     let body: Value = body::read(&headers, &body)?;
     outlasts_nobody(&desk.asker, noun, &body)?;
-    let mut tx = desk.app.db.begin().await?;
-    let order = desk.order(asked.force);
+    let _turn = desk.asker.turn(&desk.app).await?;
     let name = body.as_object().and_then(|fields| noun.name_in(fields)).unwrap_or_default();
-    may_touch(&mut tx, &desk.asker, tenant, noun, &name).await?;
+    may_touch(&mut On::from(&desk.app.db), &desk.asker, tenant, noun, &name).await?;
+    let ahead = match ahead(&desk, (tenant, noun, None), &body, Expect::New).await? {
+        Ok(ahead) => ahead,
+        Err(refusal) => return refused(refusal),
+    };
+    let mut tx = desk.app.db.begin().await?;
+    let order = Order { ahead: Some(&ahead), ..desk.order(asked.force) };
+    tenants::lock(&mut tx).await?;
+    may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, &name).await?;
     let before = group_rules(&mut tx, tenant, noun, &name).await?;
     let plan = match single::put(&mut tx, &order, tenant, noun, None, &body, Expect::New).await {
         Ok(plan) => plan,
@@ -95,6 +105,10 @@ pub async fn create(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, b
 /// `POST /api/v1/tenants`
 pub async fn establish(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let body: Value = body::read(&headers, &body)?;
+    if body.get("domains").is_some_and(|domains| *domains != json!([])) {
+        desk.asker.require("domains", Level::Write)?;
+    }
+    let _turn = desk.asker.turn(&desk.app).await?;
     let mut tx = desk.app.db.begin().await?;
     let plan = match single::establish(&mut tx, &desk.order(false), &body).await {
         Ok(plan) => plan,
@@ -111,10 +125,22 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
     let (tenant, noun, name) = desk.thing()?;
     let body: Value = body::read(&headers, &body)?;
     outlasts_nobody(&desk.asker, noun, &body)?;
-    let mut tx = desk.app.db.begin().await?;
+    let _turn = desk.asker.turn(&desk.app).await?;
     let order = desk.order(asked.force);
-    unchanged(&mut tx, &order, tenant, noun, name, &headers).await?;
-    may_touch(&mut tx, &desk.asker, tenant, noun, name).await?;
+    let mut on = On::from(&desk.app.db);
+    unchanged(&mut on, &order, tenant, noun, name, &headers).await?;
+    may_touch(&mut on, &desk.asker, tenant, noun, name).await?;
+    keeps_domains(&mut on, &desk.asker, tenant, noun, &body).await?;
+    let ahead = match ahead(&desk, (tenant, noun, Some(name)), &body, Expect::Any).await? {
+        Ok(ahead) => ahead,
+        Err(refusal) => return refused(refusal),
+    };
+    let mut tx = desk.app.db.begin().await?;
+    let order = Order { ahead: Some(&ahead), ..order };
+    tenants::lock(&mut tx).await?;
+    unchanged(&mut On::from(&mut tx), &order, tenant, noun, name, &headers).await?;
+    may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, name).await?;
+    keeps_domains(&mut On::from(&mut tx), &desk.asker, tenant, noun, &body).await?;
     let before = group_rules(&mut tx, tenant, noun, name).await?;
     let plan = match single::put(&mut tx, &order, tenant, noun, Some(name), &body, Expect::Any).await {
         Ok(plan) => plan,
@@ -128,10 +154,12 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
 pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, ApiError> {
     let asked = Asked::read(query.as_deref())?;
     let (tenant, noun, name) = desk.thing()?;
+    let _turn = desk.asker.turn(&desk.app).await?;
     let mut tx = desk.app.db.begin().await?;
     let order = desk.order(asked.force);
-    unchanged(&mut tx, &order, tenant, noun, name, &headers).await?;
-    may_touch(&mut tx, &desk.asker, tenant, noun, name).await?;
+    tenants::lock(&mut tx).await?;
+    unchanged(&mut On::from(&mut tx), &order, tenant, noun, name, &headers).await?;
+    may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, name).await?;
     let plan = match single::remove(&mut tx, &order, tenant, noun, name).await {
         Ok(plan) => plan,
         Err(refusal) => return refused(refusal),
@@ -174,6 +202,30 @@ pub async fn roles_held(app: &App, tenant: &Tenant, noun: Noun, name: &str) -> R
         Some(principal) => resources::some_held_by(&app.db, &principal.id, ROLES).await,
         None => Ok(Vec::new()),
     }
+}
+
+/// What is done of a change before others wait for it; the inner error refuses.
+async fn ahead(
+    desk: &Desk,
+    (tenant, noun, name): (&Tenant, Noun, Option<&str>),
+    body: &Value,
+    expect: Expect,
+) -> Result<Result<Ahead, Refusal>, ApiError> {
+    let app = &desk.app;
+    let reading = match single::read_ahead(&app.db, &desk.order(false), tenant, noun, name, body, expect).await {
+        Ok(reading) => reading,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let password = match single::password(noun, body) {
+        Some(password) => match app.passwords.hash(password).await {
+            Ok(hash) => Some(hash),
+            Err(PasswordError::Busy) => return Err(ApiError::unavailable("too many passwords are being hashed at once")),
+            // It is told which field that is of.
+            Err(PasswordError::Hash) => None,
+        },
+        None => None,
+    };
+    Ok(Ok(Ahead { reading: Some(reading), password }))
 }
 
 /// What the query says.
@@ -235,10 +287,10 @@ pub fn state_among(all: &[Phase], word: &str) -> Result<Phase, ApiError> {
     Phase::among(all, word).ok_or_else(|| error(Code::InvalidRequest, why()).into())
 }
 
-/// Whoever names in `If-Match` what they have seen must not overwrite what somebody else has written since. Under the lock of
-/// all writers, so that of two who have seen the same the second is told.
+/// Whoever names in `If-Match` what they have seen must not overwrite what somebody else has written since. Asked again under
+/// the lock of all writers, so that of two who have seen the same the second is told.
 async fn unchanged(
-    tx: &mut Tx,
+    on: &mut On<'_>,
     order: &Order<'_>,
     tenant: &Tenant,
     noun: Noun,
@@ -250,8 +302,10 @@ async fn unchanged(
     if matching.is_none() && absent.is_none() {
         return Ok(());
     }
-    tenants::lock(tx).await?;
-    let now = single::show(&mut *tx, order.sealer, tenant, noun, name).await?.map(|thing| tag(&thing));
+    let now = match single::show(&mut *on, order.sealer, tenant, noun, name).await? {
+        Some(thing) => Some(tag(&thing, &single::print(&mut *on, order.sealer, tenant, noun, name).await?)),
+        None => None,
+    };
     let holds = |tags: &str| {
         let tags: Vec<&str> = tags.split(',').map(str::trim).collect();
         now.as_deref().is_some_and(|now| tags.iter().any(|tag| *tag == "*" || *tag == now))
@@ -268,6 +322,15 @@ async fn unchanged(
 fn outlasts_nobody(asker: &Asker, noun: Noun, body: &Value) -> Result<(), ApiError> {
     if noun == Noun::Directories && body["token"].is_string() && asker.reach().end().is_some() {
         return Err(outreached(asker, None));
+    }
+    Ok(())
+}
+
+/// The domains that a body gives a tenant count as proven: whoever changes them does what writing domains does.
+async fn keeps_domains(on: &mut On<'_>, asker: &Asker, tenant: &Tenant, noun: Noun, body: &Value) -> Result<(), ApiError> {
+    let Some(said) = body.get("domains").filter(|_| noun == Noun::Tenant) else { return Ok(()) };
+    if *said != json!(domains::of_tenant(on, &tenant.id).await?) {
+        asker.require("domains", Level::Write)?;
     }
     Ok(())
 }
@@ -298,23 +361,22 @@ fn may_say(asker: &Asker, before: &[GroupRule], after: &[GroupRule]) -> Result<(
 }
 
 /// What a token of fewer scopes must not touch, as it is: an administrator, a token that may more, or a client whose tokens
-/// do. Asked before something is changed and again after.
-async fn may_touch(tx: &mut Tx, asker: &Asker, tenant: &Tenant, noun: Noun, name: &str) -> Result<(), ApiError> {
-    tenants::lock(tx).await?;
+/// do. Asked before others have to wait for the change, before it is made, and again after.
+async fn may_touch(on: &mut On<'_>, asker: &Asker, tenant: &Tenant, noun: Noun, name: &str) -> Result<(), ApiError> {
     match noun {
         _ if name.contains('\0') => Ok(()),
         Noun::Users => {
             let user = match Email::parse(name) {
-                Some(email) => users::find_by_email(&mut *tx, &tenant.id, &email).await?,
-                None => users::find(&mut *tx, name).await?.filter(|user| user.tenant_id == tenant.id),
+                Some(email) => users::find_by_email(&mut *on, &tenant.id, &email).await?,
+                None => users::find(&mut *on, name).await?.filter(|user| user.tenant_id == tenant.id),
             };
             user.map_or(Ok(()), |user| require_may(asker, &user))
         }
         Noun::ServiceTokens => {
-            let further = asker.reach().outreached_by(tx, &tenant.id, name).await?;
+            let further = asker.reach().outreached_by(&mut *on, &tenant.id, name).await?;
             further.map_or(Ok(()), |token| Err(outreached(asker, token.expires_at)))
         }
-        Noun::Clients if asker.is_limited() => match clients::find(&mut *tx, name).await? {
+        Noun::Clients if asker.is_limited() => match clients::find(&mut *on, name).await? {
             Some(client) if client.tenant_id == tenant.id && client.settings.admin_api => {
                 let why = "the tokens of this application open the admin API: only a token with the scope admin may touch it";
                 Err(bearer::forbidden(why, &asker.name()))
@@ -332,7 +394,7 @@ async fn may_touch(tx: &mut Tx, asker: &Asker, tenant: &Tenant, noun: Noun, name
 /// Commits, and answers with what is there now; of a service that has none yet, with its token, this once.
 async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str, plan: &Plan) -> Result<Response, ApiError> {
     let app = &desk.app;
-    may_touch(&mut tx, &desk.asker, tenant, noun, name).await?;
+    may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, name).await?;
     let is_new = plan.lines.iter().any(|line| line.action == Action::Create);
     let mut token = None;
     if noun == Noun::ServiceTokens && is_new {
@@ -344,30 +406,27 @@ async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str
     // The tenant may be another than it was.
     let tenant = tenants::find(&mut tx, &tenant.id).await?.ok_or_else(no_tenant)?;
     let thing = single::show(&mut tx, &app.sealer, &tenant, noun, name).await?;
+    let print = single::print(&mut tx, &app.sealer, &tenant, noun, name).await?;
     tx.commit().await?;
     app.deliveries.nudge();
     let mut thing = thing.ok_or_else(|| ApiError::unavailable("what was just written is gone"))?;
-    let tag = tag(&thing);
+    let tag = tag(&thing, &print);
     if let Some(fields) = thing.as_object_mut().filter(|_| !plan.warnings.is_empty()) {
         fields.insert("warnings".to_owned(), json!(plan.warnings));
     }
     if let (Some(token), Some(fields)) = (token, thing.as_object_mut()) {
         fields.insert("token".to_owned(), token.into());
     }
-    let mut response = shown(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &thing);
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    Ok(response)
+    Ok(shown(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &thing, &tag))
 }
 
-fn shown(status: StatusCode, thing: &Value) -> Response {
-    ([(header::ETAG, tag(thing))], body::answer(status, thing)).into_response()
+fn shown(status: StatusCode, thing: &Value, tag: &str) -> Response {
+    ([(header::ETAG, tag)], body::answer(status, thing)).into_response()
 }
 
-/// What this version of it is called.
-fn tag(thing: &Value) -> String {
-    format!("\"{}\"", secret::digest(&thing.to_string()))
+/// What this version of it is called: of all that is shown of it, and of the print of its secrets.
+fn tag(thing: &Value, print: &str) -> String {
+    format!("\"{}\"", secret::digest(&format!("{print} {thing}")))
 }
 
 fn refused(refusal: Refusal) -> Result<Response, ApiError> {

@@ -58,6 +58,7 @@ async fn shut_out(
     (headers, body): (&HeaderMap, &Bytes),
 ) -> Result<Response, ApiError> {
     let request: Request = body::read_or_default(headers, body)?;
+    let _turn = asker.turn(app).await?;
     let user = find(app, &tenant.id, id).await?;
     require_may(asker, &user)?;
     let actor = asker.actor();
@@ -107,6 +108,7 @@ pub async fn activate_of(desk: Desk) -> Result<Response, ApiError> {
 }
 
 async fn let_in(app: &App, asker: &Asker, tenant: &Tenant, id: &str) -> Result<Response, ApiError> {
+    let _turn = asker.turn(app).await?;
     let user = find(app, &tenant.id, id).await?;
     require_may(asker, &user)?;
     let actor = asker.actor();

@@ -219,7 +219,7 @@ impl Work<'_> {
                     tenant.name, directory.name
                 ));
             }
-            changed |= !known.declared && directory_tokens::declare(&mut *self.tx, &known.id).await?;
+            changed |= !known.declared && directory_tokens::declare(&mut *self.tx, &known.id, self.actor.with.as_deref()).await?;
             return Ok(changed.then_some((had, true)));
         }
         if let Some(other) = directories::by_token(&mut *self.tx, &fingerprint).await? {
@@ -239,6 +239,7 @@ impl Work<'_> {
             declared: true,
             created_at: self.now,
             expires_at: None,
+            made_with: self.actor.with.clone(),
             last_used_at: None,
         };
         directory_tokens::insert(&mut *self.tx, &token).await?;

@@ -20,6 +20,7 @@ use crate::{
         audit::Actor,
         db::Tx,
         tenants::{self, Tenant},
+        users,
     },
 };
 
@@ -29,7 +30,8 @@ pub type Result<T = ()> = std::result::Result<T, StoreError>;
 pub struct Work<'a> {
     pub tx: &'a mut Tx,
     pub sealer: &'a Sealer,
-    pub hashing: Hashing,
+    /// How a password is compared with one that was set meanwhile; nothing where none is compared.
+    pub hashing: Option<Hashing>,
     pub now: i64,
     pub plan: Plan,
     /// The domains that tenants had who lost one already: that is a change of theirs.
@@ -54,7 +56,14 @@ pub struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub fn new(tx: &'a mut Tx, sealer: &'a Sealer, hashing: Hashing, origin: &'a str, actor: &'a Actor, now: i64) -> Self {
+    pub fn new(
+        tx: &'a mut Tx,
+        sealer: &'a Sealer,
+        hashing: Option<Hashing>,
+        origin: &'a str,
+        actor: &'a Actor,
+        now: i64,
+    ) -> Self {
         Self {
             tx,
             sealer,
@@ -101,6 +110,7 @@ impl<'a> Work<'a> {
     pub async fn run(&mut self, prune: bool, files: &[TenantFile], hashed: &[Hashed]) -> Result {
         self.prune = prune;
         tenants::lock(self.tx).await?;
+        let governed = users::is_governed(&mut *self.tx).await?;
         for tenant in tenants::all(&mut *self.tx).await? {
             self.plan.tenant_id = Some(tenant.id.clone());
             match files.iter().find(|f| f.name == tenant.name) {
@@ -114,7 +124,19 @@ impl<'a> Work<'a> {
             let was = self.ways_in.get(&tenant.id).copied().unwrap_or_default();
             self.ways_in(&tenant, was, file.require_sso).await?;
         }
+        if governed && !users::is_governed(&mut *self.tx).await? {
+            self.ungoverned(files);
+        }
         self.rivals(None).await
+    }
+
+    /// The deployment would be administered by nobody: that no file may do by the way.
+    fn ungoverned(&mut self, files: &[TenantFile]) {
+        let off = files.iter().find(|file| file.enabled == Some(false)).or(files.first());
+        let at = off.map_or(At { line: 1, column: 1 }, |file| file.at);
+        let text = "nobody would be left who administers the deployment: make an administrator of the platform in another tenant \
+                    first (gatehouse admin add --platform)";
+        self.problem(at, text);
     }
 
     /// What the tenant owns, each after what it refers to.

@@ -19,7 +19,7 @@ use crate::{
         clients,
         connections::{self, Connection},
         directories::{self, Directory},
-        directory_tokens, domains, mappings,
+        directory_tokens, domains, lineage, mappings,
         principals::{self, Principal},
         resources::{self, Resource},
         sites::{self, Site},
@@ -82,7 +82,11 @@ impl Work<'_> {
         if self.stays(&name) {
             return Ok(());
         }
-        self.plan.goes(name, Losses::default(), services::service_token_differs(Some(x), None));
+        let made = match &x.fingerprint {
+            Some(fingerprint) => lineage::descent(&mut *self.tx, fingerprint, self.now).await?,
+            None => Vec::new(),
+        };
+        self.plan.goes(name, Losses::named(made), services::service_token_differs(Some(x), None));
         tenant_tokens::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }

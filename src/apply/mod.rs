@@ -105,7 +105,7 @@ pub async fn run(
     let passwords::Prepared { hashed, memo } = passwords::prepare(db, sealer, hashing, &tenants).await.map_err(whole)?;
     let mut tx = db.begin().await.map_err(whole)?;
     let actor = options.actor.cloned().unwrap_or_else(|| Actor::apply(Via::File));
-    let mut work = execute::Work::new(&mut tx, sealer, hashing, file.origin, &actor, now);
+    let mut work = execute::Work::new(&mut tx, sealer, Some(hashing), file.origin, &actor, now);
     let result = work.run(options.prune, &tenants, &hashed).await;
     let (plan, mut problems) = work.into_parts();
     if options.agreed.is_some_and(|agreed| !agreed.covers(&plan)) {

@@ -35,6 +35,16 @@ pub struct Hashed {
     pub impossible: bool,
 }
 
+impl Hashed {
+    /// That of one user by themselves, whose password was hashed before: it is set, whatever the stored one is.
+    pub fn given(tenant: &Tenant, user: &UserFile, hash: Option<&str>) -> Option<Self> {
+        user.password.as_ref()?;
+        let new = hash.map(str::to_owned);
+        let impossible = new.is_none();
+        Some(Self { tenant: tenant.name.clone(), email: user.email.clone(), stored: None, new, impossible })
+    }
+}
+
 /// What the transaction needs to know of passwords.
 pub struct Prepared {
     /// Those of all users whose password the file gives.
@@ -90,21 +100,6 @@ fn fingerprint(sealer: &Sealer, passwords: &[&String], hashed: &[Hashed]) -> Opt
     let hashes = hashed.iter().map(|user| user.new.as_ref().or(user.stored.as_ref()).filter(|_| !user.impossible));
     let pairs: Option<Vec<_>> = passwords.iter().zip(hashes).map(|(password, hash)| Some((password, hash?))).collect();
     Some(sealer.fingerprint(MEMO, &serde_json::to_string(&pairs?).ok()?))
-}
-
-/// That of one user by themselves. Their row is locked meanwhile, so the hashing happens on another thread.
-pub async fn of_one(tx: &mut Tx, hashing: Hashing, tenant: &Tenant, user: &UserFile) -> Result<Vec<Hashed>, StoreError> {
-    let Some(password) = user.password.clone() else { return Ok(Vec::new()) };
-    let stored = users::find_by_email(tx, &tenant.id, &user.email).await?.and_then(|user| user.password_hash);
-    let known = stored.clone();
-    let (same, new) = tokio::task::spawn_blocking(move || {
-        let same = known.is_some_and(|hash| (hashing.verify)(&password, &hash));
-        (same, if same { None } else { (hashing.hash)(&password) })
-    })
-    .await
-    .unwrap_or((false, None));
-    let impossible = !same && new.is_none();
-    Ok(vec![Hashed { tenant: tenant.name.clone(), email: user.email.clone(), stored, new, impossible }])
 }
 
 /// Notes that the passwords fit, for the next time. It stays true whatever happens to the users: another hash makes

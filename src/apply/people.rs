@@ -118,8 +118,8 @@ impl Work<'_> {
     }
 
     fn is_password(&self, file: &UserFile, user: &User) -> bool {
-        match (&file.password, &user.password_hash) {
-            (Some(password), Some(hash)) => (self.hashing.verify)(password, hash),
+        match (self.hashing, &file.password, &user.password_hash) {
+            (Some(hashing), Some(password), Some(hash)) => (hashing.verify)(password, hash),
             _ => false,
         }
     }

@@ -3,6 +3,7 @@
 
 use std::{
     cell::RefCell,
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -191,6 +192,9 @@ pub struct Text {
     pub raw: String,
 }
 
+/// Most keys of one mapping that are told to have no meaning: each is compared with all that have one.
+const STRANGE: usize = 100;
+
 /// The entries of one mapping, taken out one by one.
 pub struct Fields<'c, 'n> {
     pub context: &'c Context<'c>,
@@ -208,8 +212,9 @@ impl<'c, 'n> Fields<'c, 'n> {
             return None;
         };
         let mut once: Vec<(&Key, &Node)> = Vec::new();
+        let mut names: HashSet<&str> = HashSet::new();
         for (key, value) in entries {
-            if once.iter().any(|(k, _)| k.name == key.name) {
+            if !names.insert(&key.name) {
                 context.problem(key.at, format!("{} stands twice in {what}", key.name));
             } else {
                 once.push((key, value));
@@ -347,7 +352,7 @@ impl<'c, 'n> Fields<'c, 'n> {
     pub fn finish(self) {
         #[cfg(test)]
         self.context.spoken.borrow_mut().push((self.at, self.known.clone()));
-        for (key, _) in &self.entries {
+        for (key, _) in self.entries.iter().take(STRANGE) {
             let hint = suggest::hint(&key.name, self.known.iter().copied());
             self.context.problem(key.at, format!("{} has no key {}{hint}", self.what, key.name));
         }

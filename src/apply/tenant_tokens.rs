@@ -26,6 +26,7 @@ impl Work<'_> {
             enabled: file.enabled.unwrap_or(old.as_ref().is_none_or(|o| o.enabled)),
             scopes: file.scopes.clone(),
             expires_at: file.expires_at,
+            made_with: self.made_with(old.as_ref(), &given, file),
             last_used_at: old.as_ref().and_then(|o| o.last_used_at),
             created_at: old.as_ref().map_or(self.now, |o| o.created_at),
             retired: match &old {
@@ -48,6 +49,16 @@ impl Work<'_> {
             None => self.plan.create(name, changes),
         }
         Ok(())
+    }
+
+    /// What its token was made with: what a file gives stands by itself.
+    fn made_with(&self, old: Option<&ServiceToken>, given: &Given, file: &ServiceTokenFile) -> Option<String> {
+        let is_said = matches!(file.token, Some((_, Secret::Said(_))));
+        match old {
+            Some(old) if old.fingerprint == given.fingerprint && (self.single || !is_said) => old.made_with.clone(),
+            Some(old) => old.renewed_with(self.actor.with.as_deref()),
+            None => self.actor.with.clone(),
+        }
     }
 
     /// The token that it has from now on. One made here is none of a file's business that gives none.

@@ -136,7 +136,8 @@ impl At<'_> {
         let (tenant, user) = self.find(who).await?;
         users::hold_administrators(&mut tx, &tenant.id).await.map_err(one)?;
         let all = administrators(self.db).await?;
-        let others = || all.iter().filter(|(_, other)| other.id != user.id && other.active);
+        // Whose organisation is switched off administers nothing.
+        let others = || all.iter().filter(|(of, other)| other.id != user.id && other.active && of.enabled);
         let left = others().any(|(_, other)| other.platform);
         if user.platform && !left && !force {
             return Err(one("this is the last administrator of the deployment: make another one first, or say --force"));

@@ -1,6 +1,9 @@
 //! `gatehouse connections …`: what an operator must know of connections, and their word for a provider's new keys.
 
-use std::fmt::{self, Display, Write as _};
+use std::{
+    fmt::{self, Display, Write as _},
+    sync::Arc,
+};
 
 use super::{Problems, one, say};
 use crate::{
@@ -12,6 +15,7 @@ use crate::{
     outbound::Outbound,
     policy::{connection::Protocol, saml::SamlSettings},
     provider_metadata::{Acceptance, Desk, Outcome, Providers, Word, belongs},
+    seal::Sealer,
     store::{
         self, Db,
         audit::Actor,
@@ -49,9 +53,9 @@ pub async fn show(settings: &Settings, tenant: &str, connection: &str) -> Result
 
 /// Fetches the metadata of one connection now.
 pub async fn refresh(settings: &Settings, tenant: &str, connection: &str) -> Result<(), Problems> {
-    let (db, _) = app::open_store(settings).await.map_err(one)?;
+    let (db, sealer) = app::open_store(settings).await.map_err(one)?;
     let (tenant, connection) = find(&db, tenant, connection).await?;
-    let outcome = providers(settings, &db)?.refresh(&tenant.name, &connection).await;
+    let outcome = providers(settings, &db, sealer)?.refresh(&tenant.name, &connection, &Actor::command_line()).await;
     db.close().await;
     match outcome.map_err(one)? {
         None => Err(one(format!("{}/{} has no metadata_url", tenant.name, connection.name))),
@@ -91,9 +95,9 @@ pub async fn accept(settings: &Settings, tenant: &str, connection: &str, fingerp
     }
 }
 
-fn providers(settings: &Settings, db: &Db) -> Result<Providers, Problems> {
+fn providers(settings: &Settings, db: &Db, sealer: Sealer) -> Result<Providers, Problems> {
     let outbound = Outbound::new(settings.outbound_allow.clone()).map_err(one)?;
-    Ok(Providers::new(db.clone(), outbound, Clock::system()))
+    Ok(Providers::new(db.clone(), Arc::new(sealer), outbound, Clock::system()))
 }
 
 async fn find(db: &Db, tenant: &str, connection: &str) -> Result<(Tenant, Connection), Problems> {

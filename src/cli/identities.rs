@@ -6,12 +6,11 @@ use super::{Problems, confirm::agree, one, say};
 use crate::{
     app,
     apply::{
-        Hashing, Line, Plan,
+        Line, Plan,
         single::{self, Noun, Order, Refusal},
     },
     clock::Clock,
     config::Settings,
-    password,
     policy::{claim_rules::ClaimRule, principal::Kind},
     store::{
         self, Db,
@@ -59,8 +58,7 @@ pub async fn delete(settings: &Settings, tenant: &str, name: &str, yes: bool) ->
         return Err(one(format!("there is no {label}{hint}")));
     };
     let actor = Actor::command_line();
-    let hashing = Hashing { hash: |password| password::hash_now(password).ok(), verify: password::verify_now };
-    let order = Order { sealer: &sealer, hashing, actor: &actor, platform: true, force: true, now: Clock::system().now() };
+    let order = Order { sealer: &sealer, ahead: None, actor: &actor, platform: true, force: true, now: Clock::system().now() };
     let mut tx = db.begin().await.map_err(one)?;
     let plan = removed(&mut tx, &order, &tenant, &identity.name).await?;
     drop(tx);

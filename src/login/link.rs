@@ -201,7 +201,15 @@ impl Link<'_> {
             return Ok(());
         };
         let (connection, address) = (&self.arrival.connection.name, email.as_str());
-        match profiles::readdress(db, Source::SignIn, user_id, email, now).await? {
+        let Some(was) = store::users::find(db, user_id).await?.filter(|user| user.email != *email) else { return Ok(()) };
+        let mut tx = db.begin().await?;
+        let became = profiles::readdress(&mut tx, Source::SignIn, user_id, email, now).await?;
+        if became == Readdressed::Changed {
+            let changes = Changes::default().changed("email", was.email.as_str(), address);
+            self.note(&mut tx, &was, Action::Update, changes.is("connection", connection.as_str()), now);
+            tx.commit().await?;
+        }
+        match became {
             Readdressed::Theirs | Readdressed::Kept => {}
             Readdressed::Changed => tracing::info!(user = user_id, connection, address, "e-mail address follows the provider"),
             Readdressed::Taken => tracing::warn!(

@@ -26,6 +26,7 @@ use crate::{
     store::{
         self,
         admin_links::{self, Kind},
+        audit::{self, Action, Actor, Changes, Event},
         tenants::{self, Tenant},
         users::{self, User},
     },
@@ -129,6 +130,12 @@ async fn make(
     tenants::save(&mut tx, &tenant).await?;
     users::insert(&mut tx, &user, named()).await?;
     users::set_platform(&mut tx, &user.id, true, now).await?;
+    let actor = Actor::newcomer(&visit.address);
+    let made = Event::new(tenant.id.as_str(), Action::Create, format!("tenant {}", tenant.name));
+    audit::append(&mut tx, &app.sealer, &actor, made, now);
+    let appointed = Event::new(tenant.id.as_str(), Action::Appoint, audit::subject_of(&mut tx, &user).await?);
+    let changes = Changes::default().is("user", "new").is("admin", true).is("platform", true);
+    audit::append(&mut tx, &app.sealer, &actor, appointed.with(changes), now);
     tx.commit().await?;
     tracing::info!(tenant = tenant.name, user = user.id, "the first administrator was made");
     Ok(user)

@@ -49,7 +49,7 @@ impl Desk<'_> {
         let read = |text: &Option<String>| text.as_deref().map(settle::provider).transpose();
         let subject = format!("connection {}/{}", tenant.name, connection.name);
         let event = Event::new(tenant.id.as_str(), Action::Update, subject);
-        let event = event.with(changes(read(&seen.provider)?.as_ref(), read(&row.provider)?.as_ref()));
+        let event = event.with(changes("accepted", read(&seen.provider)?.as_ref(), read(&row.provider)?.as_ref()));
         audit::append(&mut tx, self.sealer, self.actor, event, self.now);
         tx.commit().await?;
         tell(&tenant.name, &connection.name, &Outcome::Changed(change.clone()));
@@ -57,18 +57,25 @@ impl Desk<'_> {
     }
 }
 
-/// What is another by it.
-fn changes(was: Option<&Provider>, is: Option<&Provider>) -> Changes {
+/// What became of the metadata, in a word, and what is another by it.
+pub(super) fn changes(word: &str, was: Option<&Provider>, is: Option<&Provider>) -> Changes {
     let fingerprints = |of: &Provider| of.signers().into_iter().map(|c| c.fingerprint).collect::<Vec<_>>();
     let addresses = |of: &Provider| of.sso.iter().chain(&of.slo).map(|at| at.location.clone()).collect::<Vec<_>>();
-    let accepted = Changes::default().is("metadata", "accepted");
-    let (Some(was), Some(is)) = (was, is) else { return accepted };
-    let mut accepted = accepted.changed("certificates", fingerprints(was), fingerprints(is));
+    let told = Changes::default().is("metadata", word);
+    let (was, is) = match (was, is) {
+        (Some(was), Some(is)) => (was, is),
+        (None, Some(is)) => {
+            let told = told.is("certificates", fingerprints(is)).is("entity_id", is.entity_id.as_str());
+            return told.is("endpoints", addresses(is));
+        }
+        _ => return told,
+    };
+    let mut told = told.changed("certificates", fingerprints(was), fingerprints(is));
     if was.entity_id != is.entity_id {
-        accepted = accepted.changed("entity_id", was.entity_id.as_str(), is.entity_id.as_str());
+        told = told.changed("entity_id", was.entity_id.as_str(), is.entity_id.as_str());
     }
     if addresses(was) != addresses(is) {
-        accepted = accepted.changed("endpoints", addresses(was), addresses(is));
+        told = told.changed("endpoints", addresses(was), addresses(is));
     }
-    accepted
+    told
 }

@@ -18,6 +18,7 @@ use moka::future::Cache;
 use tokio::sync::Mutex;
 use url::Url;
 
+use self::settle::Settled;
 pub use self::{
     acceptance::Desk,
     settle::{Acceptance, Outcome, Word},
@@ -31,9 +32,11 @@ use crate::{
     metrics,
     outbound::Outbound,
     policy::cause::Cause,
+    seal::Sealer,
     secret,
     store::{
         self, Db, StoreError,
+        audit::{self, Action, Actor, Event},
         connections::Connection,
         provider_metadata::{self as rows, Row},
         tenants,
@@ -42,8 +45,10 @@ use crate::{
 
 /// How many seconds a failure is remembered while there is no document that could be used.
 const FAILED: i64 = 3;
-/// Most documents that one round fetches, and how many at once.
-const ROUND: (i64, usize) = (64, 4);
+/// Most documents that one round fetches, and of one tenant: one whose providers do not answer keeps nobody waiting.
+const ROUND: (i64, i64) = (64, 8);
+/// How many it fetches at once.
+const AT_ONCE: usize = 4;
 /// What an address is asked for.
 const ACCEPT: &str = "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1";
 
@@ -59,6 +64,8 @@ pub struct Providers(Arc<Inner>);
 
 struct Inner {
     db: Db,
+    /// Seals the audit log.
+    sealer: Arc<Sealer>,
     outbound: Outbound,
     clock: Clock,
     /// By connection and version: a version never changes.
@@ -91,8 +98,8 @@ impl<'a> Source<'a> {
 impl Providers {
     /// Knows nothing yet but what `db` holds.
     #[must_use]
-    pub fn new(db: Db, outbound: Outbound, clock: Clock) -> Self {
-        Self(Arc::new(Inner { db, outbound, clock, read: Cache::new(1_024), fetching: Cache::new(1_024) }))
+    pub fn new(db: Db, sealer: Arc<Sealer>, outbound: Outbound, clock: Clock) -> Self {
+        Self(Arc::new(Inner { db, sealer, outbound, clock, read: Cache::new(1_024), fetching: Cache::new(1_024) }))
     }
 
     /// The provider of `connection` and the version of what is known of it, fetched first if it must be; nothing for a
@@ -116,7 +123,7 @@ impl Providers {
         if let Some((_, error)) = failed.as_ref().filter(|(until, _)| now < *until) {
             return Err(error.clone());
         }
-        let error = match self.renew(tenant, connection, &source).await {
+        let error = match self.renew(tenant, connection, &source, &Actor::itself()).await {
             Ok(Outcome::Held(why, _)) => Error::Misconfigured(Cause::MetadataHeld.with(format!(
                 "the provider's metadata in use is past its validUntil, and the one that came is held, because {why}; compare \
                  its fingerprints with the provider's and accept it on the connection's page, or by: gatehouse connections accept {tenant} {} FINGERPRINT",
@@ -165,12 +172,12 @@ impl Providers {
 
     /// Fetches what is due, each by the one node that claims it. Failures are logged and stored.
     pub async fn refresh_due(&self) {
-        let due = match rows::due(&self.0.db, self.0.clock.now(), ROUND.0).await {
+        let due = match rows::due(&self.0.db, self.0.clock.now(), ROUND).await {
             Ok(due) => due,
             Err(e) => return tracing::error!(cause = %e, "providers' metadata cannot be renewed"),
         };
         stream::iter(due)
-            .for_each_concurrent(ROUND.1, |row| async move {
+            .for_each_concurrent(AT_ONCE, |row| async move {
                 if let Err(e) = self.refresh_row(&row).await {
                     tracing::error!(connection_id = row.connection_id, cause = %e, "a provider's metadata cannot be renewed");
                 }
@@ -187,7 +194,7 @@ impl Providers {
         let Some(tenant) = tenants::find(&self.0.db, &connection.tenant_id).await? else { return Ok(()) };
         match Source::of(&connection) {
             // What was renewed by the hand of its claim says for itself what came of it.
-            Some(source) => drop(self.renew(&tenant.name, &connection, &source).await),
+            Some(source) => drop(self.renew(&tenant.name, &connection, &source, &Actor::itself()).await),
             // Its provider is described by other means now. The row keeps its version, which must never count anew.
             None => {
                 let retired =
@@ -198,24 +205,24 @@ impl Providers {
         Ok(())
     }
 
-    /// Fetches the document of `connection` now, whether it is due or not; nothing for a connection without a metadata URL.
+    /// Fetches the document of `connection` now because `actor` says so, whether it is due or not; nothing for a connection without a metadata URL.
     ///
     /// # Errors
     /// Why nothing came.
-    pub async fn refresh(&self, tenant: &str, connection: &Connection) -> Result<Option<Outcome>, Error> {
+    pub async fn refresh(&self, tenant: &str, connection: &Connection, actor: &Actor) -> Result<Option<Outcome>, Error> {
         match Source::of(connection) {
-            Some(source) => self.renew(tenant, connection, &source).await.map(Some),
+            Some(source) => self.renew(tenant, connection, &source, actor).await.map(Some),
             None => Ok(None),
         }
     }
 
     /// Fetches, settles what came, stores and tells it.
-    async fn renew(&self, tenant: &str, connection: &Connection, source: &Source<'_>) -> Result<Outcome, Error> {
+    async fn renew(&self, tenant: &str, connection: &Connection, source: &Source<'_>, actor: &Actor) -> Result<Outcome, Error> {
         let seen = rows::find(&self.0.db, &connection.id).await.map_err(unreadable)?;
         let result = self.fetch(source).await;
         let now = self.0.clock.now();
         let settled = settle::settle(seen.as_ref(), &connection.id, &source.digest, result, now).map_err(unreadable)?;
-        let first = rows::save(&self.0.db, seen.as_ref(), &settled.row).await.map_err(unreadable)?;
+        let first = self.keep((tenant, connection), actor, seen.as_ref(), &settled).await.map_err(unreadable)?;
         match (settled.result, first) {
             (Ok(outcome), true) => {
                 tell(tenant, &connection.name, &outcome);
@@ -228,6 +235,40 @@ impl Providers {
                 Err(error)
             }
         }
+    }
+
+    /// Stores what came, and with it the entry of the audit log where that signs people in from now on, or waits for a word;
+    /// whether nobody else was first.
+    async fn keep(
+        &self,
+        (tenant, connection): (&str, &Connection),
+        actor: &Actor,
+        seen: Option<&Row>,
+        settled: &Settled,
+    ) -> Result<bool, StoreError> {
+        let word = match &settled.result {
+            Ok(Outcome::First(_)) => "taken",
+            Ok(Outcome::Changed(_)) => "changed",
+            // Once, though it comes again and again.
+            Ok(Outcome::Held(..)) if seen.is_none_or(|seen| seen.held_since != settled.row.held_since) => "held",
+            _ => return rows::save(&self.0.db, seen, &settled.row).await,
+        };
+        let mut tx = self.0.db.begin().await?;
+        if !rows::save(&mut tx, seen, &settled.row).await? {
+            return Ok(false);
+        }
+        let read = |text: Option<&String>| text.map(|text| settle::provider(text)).transpose();
+        let was = read(seen.and_then(|seen| seen.provider.as_ref()))?;
+        let is = match &settled.result {
+            Ok(Outcome::Held(_, provider)) => Some(provider.clone()),
+            _ => read(settled.row.provider.as_ref())?,
+        };
+        let subject = format!("connection {tenant}/{}", connection.name);
+        let event = Event::new(connection.tenant_id.as_str(), Action::Update, subject);
+        let event = event.with(acceptance::changes(word, was.as_ref(), is.as_ref()));
+        audit::append(&mut tx, &self.0.sealer, actor, event, self.0.clock.now());
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn fetch(&self, source: &Source<'_>) -> Result<Provider, Error> {

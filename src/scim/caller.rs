@@ -26,7 +26,7 @@ use crate::{
         audit::Actor,
         clients,
         directories::{self, Shown},
-        directory_tokens, standing,
+        directory_tokens, lineage, standing,
     },
     token::{Scope, issue::AccessClaims},
 };
@@ -232,8 +232,12 @@ async fn recognise(app: &App, token: &str) -> Result<Result<directories::Caller,
         Ok(caller) => caller,
         Err(why) => return Ok(Err(why)),
     };
-    Ok(match caller.refusal(app.clock.now()) {
+    let now = app.clock.now();
+    Ok(match caller.refusal(now) {
         Some(why) => Err(why),
+        None if !lineage::lives(&app.db, caller.shown.made_with(), now).await? => {
+            Err("what the token was made with has ended")
+        }
         None => Ok(caller),
     })
 }

@@ -113,7 +113,9 @@ pub async fn make(tx: &mut Tx, sealer: &Sealer, new: &New<'_>) -> Result<String>
 pub async fn look(on: impl Into<On<'_>>, token: &str, now: i64) -> Result<Option<AdminLink>> {
     let sql = "SELECT kind, user_id, made_by, created_at, expires_at FROM admin_links l WHERE link_hash = $1 \
                AND used_at IS NULL AND expires_at > $2 \
-               AND ((kind = 'setup' AND NOT EXISTS (SELECT 1 FROM users u WHERE (u.admin OR u.platform) AND u.active)) \
+               AND ((kind = 'setup' AND NOT EXISTS \
+                      (SELECT 1 FROM users u JOIN tenants t ON t.id = u.tenant_id \
+                       WHERE (u.admin OR u.platform) AND u.active AND t.enabled)) \
                  OR (kind = 'break_glass' AND EXISTS \
                       (SELECT 1 FROM users u JOIN tenants t ON t.id = u.tenant_id \
                        WHERE u.id = l.user_id AND u.active AND (u.admin OR u.platform) AND t.enabled)))";

@@ -151,6 +151,8 @@ pub enum Shown {
     Token {
         /// Its row id.
         id: String,
+        /// What it was made with, where that was a token ([`super::lineage`]).
+        made_with: Option<String>,
         /// When it ends.
         expires_at: Option<i64>,
         /// When it was last seen to be used.
@@ -158,6 +160,17 @@ pub enum Shown {
     },
     /// An access token of the client of this id.
     Client(String),
+}
+
+impl Shown {
+    /// What the directory's token was made with, where that was a token.
+    #[must_use]
+    pub fn made_with(&self) -> Option<&str> {
+        match self {
+            Self::Token { made_with, .. } => made_with.as_deref(),
+            Self::Client(_) => None,
+        }
+    }
 }
 
 /// Who pushes: a directory, by a token of it or by a client of ours.
@@ -215,6 +228,7 @@ struct CallerRow {
     #[sqlx(flatten)]
     owner: OwnerRow,
     token_id: String,
+    made_with: Option<String>,
     expires_at: Option<i64>,
     last_used_at: Option<i64>,
 }
@@ -225,14 +239,14 @@ struct CallerRow {
 /// # Errors
 /// As [`find`].
 pub async fn by_token(on: impl Into<On<'_>>, fingerprint: &str) -> Result<Option<Caller>> {
-    let sql = "SELECT d.*, t.name AS tenant_name, t.enabled AS tenant_enabled, t.provisioning, k.id AS token_id, k.expires_at, k.last_used_at \
+    let sql = "SELECT d.*, t.name AS tenant_name, t.enabled AS tenant_enabled, t.provisioning, k.id AS token_id, k.made_with, k.expires_at, k.last_used_at \
                FROM directory_tokens k \
                JOIN directories d ON d.id = k.directory_id \
                JOIN tenants t ON t.id = d.tenant_id \
                WHERE k.fingerprint = $1";
     let row = on.into().optional::<CallerRow>(sql, params![fingerprint]).await?;
     row.map(|row| {
-        let shown = Shown::Token { id: row.token_id, expires_at: row.expires_at, last_used_at: row.last_used_at };
+        let shown = Shown::Token { id: row.token_id, made_with: row.made_with, expires_at: row.expires_at, last_used_at: row.last_used_at };
         row.owner.caller(shown)
     })
     .transpose()

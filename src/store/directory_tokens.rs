@@ -21,6 +21,8 @@ pub struct DirectoryToken {
     pub created_at: i64,
     /// When it ends.
     pub expires_at: Option<i64>,
+    /// What it was made with, where that was a token ([`super::lineage`]).
+    pub made_with: Option<String>,
     /// When it was last seen to be used, to the minute.
     pub last_used_at: Option<i64>,
 }
@@ -44,10 +46,12 @@ pub fn fingerprint(sealer: &Sealer, token: &str) -> String {
 /// # Errors
 /// A conflict when there is one with this fingerprint.
 pub async fn insert(on: impl Into<On<'_>>, token: &DirectoryToken) -> Result<()> {
-    let sql = "INSERT INTO directory_tokens (id, directory_id, fingerprint, declared, created_at, expires_at, last_used_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let sql = "INSERT INTO directory_tokens (id, directory_id, fingerprint, declared, created_at, expires_at, last_used_at, \
+                 made_with) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let t = token;
-    let params = params![&t.id, &t.directory_id, &t.fingerprint, t.declared, t.created_at, t.expires_at, t.last_used_at];
+    let params =
+        params![&t.id, &t.directory_id, &t.fingerprint, t.declared, t.created_at, t.expires_at, t.last_used_at, &t.made_with];
     on.into().execute(sql, params).await.map(|_| ())
 }
 
@@ -101,12 +105,13 @@ pub async fn end_others(on: impl Into<On<'_>>, directory_id: &str, keep: &str, a
     on.into().execute(sql, params![directory_id, keep, at]).await
 }
 
-/// Notes that a declarative file gives it; whether it is there.
+/// Notes that a declarative file gives it, or whoever asks `with` a token; whether it is there.
 ///
 /// # Errors
 /// What the database says.
-pub async fn declare(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
-    Ok(on.into().execute("UPDATE directory_tokens SET declared = TRUE WHERE id = $1", params![id]).await? > 0)
+pub async fn declare(on: impl Into<On<'_>>, id: &str, with: Option<&str>) -> Result<bool> {
+    let sql = "UPDATE directory_tokens SET declared = TRUE, made_with = $2 WHERE id = $1";
+    Ok(on.into().execute(sql, params![id, with]).await? > 0)
 }
 
 /// Deletes it; whether it was there.

@@ -28,6 +28,12 @@ pub struct Proof {
     pub missing_since: Option<i64>,
     /// Why the last look gave nothing.
     pub failure: Option<String>,
+    /// Who began it, in words; nothing of those that are older than this column.
+    pub begun_by: Option<String>,
+    /// Their row, where it was a user.
+    pub begun_id: Option<String>,
+    /// The set-up link by which a guest began it.
+    pub link_id: Option<String>,
     /// When gatehouse looks again by itself (unix seconds).
     pub due_at: i64,
 }
@@ -66,10 +72,11 @@ pub async fn proven(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<String
 /// # Errors
 /// What the database says.
 pub async fn insert(on: impl Into<On<'_>>, proof: &Proof) -> Result<bool> {
-    let sql = "INSERT INTO domain_proofs (tenant_id, domain, challenge, created_at, due_at) VALUES ($1, $2, $3, $4, $5) \
-               ON CONFLICT (tenant_id, domain) DO NOTHING";
+    let sql = "INSERT INTO domain_proofs (tenant_id, domain, challenge, created_at, due_at, begun_by, begun_id, link_id) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant_id, domain) DO NOTHING";
     let p = proof;
-    Ok(on.into().execute(sql, params![&p.tenant_id, &p.domain, &p.challenge, p.created_at, p.due_at]).await? == 1)
+    let params = params![&p.tenant_id, &p.domain, &p.challenge, p.created_at, p.due_at, &p.begun_by, &p.begun_id, &p.link_id,];
+    Ok(on.into().execute(sql, params).await? == 1)
 }
 
 /// Writes what was found; only as long as the challenge is the one that was looked for.
@@ -103,13 +110,28 @@ pub async fn delete(on: impl Into<On<'_>>, tenant_id: &str, domain: &str) -> Res
     Ok(on.into().execute(sql, params![tenant_id, domain]).await? == 1)
 }
 
-/// Those that are to be looked for by now, the longest due first.
+/// Forgets what was begun by a set-up link and is not proven, but for the domain `keep`; which domains those were.
 ///
 /// # Errors
 /// What the database says.
-pub async fn due(on: impl Into<On<'_>>, now: i64, limit: i64) -> Result<Vec<Proof>> {
-    let sql = "SELECT * FROM domain_proofs WHERE due_at <= $1 ORDER BY due_at LIMIT $2";
-    on.into().all::<Proof>(sql, params![now, limit]).await
+pub async fn forget_of_link(on: impl Into<On<'_>>, link_id: &str, keep: Option<&str>) -> Result<Vec<String>> {
+    let sql = "DELETE FROM domain_proofs WHERE link_id = $1 AND proven_at IS NULL AND ($2 IS NULL OR domain <> $2) \
+               RETURNING domain";
+    Ok(on.into().all::<(String,)>(sql, params![link_id, keep]).await?.into_iter().map(|(domain,)| domain).collect())
+}
+
+/// Those that are to be looked for by now: at most `limit`, and `of_each` of a tenant; of each
+/// the longest due one first, then of each its second, and so on.
+///
+/// # Errors
+/// What the database says.
+pub async fn due(on: impl Into<On<'_>>, now: i64, (limit, of_each): (i64, i64)) -> Result<Vec<Proof>> {
+    let sql = "SELECT tenant_id, domain, challenge, created_at, checked_at, proven_at, accepted_by, missing_since, failure, \
+                 begun_by, begun_id, link_id, due_at \
+               FROM (SELECT p.*, ROW_NUMBER() OVER (PARTITION BY tenant_id ORDER BY due_at, domain) AS place \
+                     FROM domain_proofs p WHERE due_at <= $1) AS ranked \
+               WHERE place <= $3 ORDER BY place, due_at LIMIT $2";
+    on.into().all::<Proof>(sql, params![now, limit, of_each]).await
 }
 
 /// Takes one that is due, so that no other node looks too; whether it was still there to take.

@@ -34,6 +34,7 @@ pub mod identities;
 pub mod invites;
 pub mod keys;
 pub mod left_records;
+pub mod lineage;
 pub mod logins;
 pub mod logouts;
 mod long;

@@ -27,6 +27,8 @@ pub struct PersonalToken {
     pub fingerprint: String,
     /// What it may, as far as they may.
     pub scopes: ApiScopes,
+    /// What it was made with, where that was a token ([`super::lineage`]).
+    pub made_with: Option<String>,
     /// When it ends.
     pub expires_at: i64,
     /// When it was last seen to be used, to the minute.
@@ -42,6 +44,7 @@ struct Stored {
     name: String,
     fingerprint: String,
     scopes: String,
+    made_with: Option<String>,
     expires_at: i64,
     last_used_at: Option<i64>,
     created_at: i64,
@@ -57,6 +60,7 @@ impl TryFrom<Stored> for PersonalToken {
             user_id: row.user_id,
             name: row.name,
             fingerprint: row.fingerprint,
+            made_with: row.made_with,
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,
             created_at: row.created_at,
@@ -116,11 +120,11 @@ pub async fn ending(
 /// # Errors
 /// What the database says.
 pub async fn insert(on: impl Into<On<'_>>, token: &PersonalToken) -> Result<()> {
-    let sql = "INSERT INTO personal_tokens (id, user_id, name, fingerprint, scopes, expires_at, created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let sql = "INSERT INTO personal_tokens (id, user_id, name, fingerprint, scopes, made_with, expires_at, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let scopes = write_json("personal token scopes", &token.scopes)?;
     let t = token;
-    let params = params![&t.id, &t.user_id, &t.name, &t.fingerprint, &scopes, t.expires_at, t.created_at];
+    let params = params![&t.id, &t.user_id, &t.name, &t.fingerprint, &scopes, &t.made_with, t.expires_at, t.created_at];
     on.into().execute(sql, params).await.map(|_| ())
 }
 

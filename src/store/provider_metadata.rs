@@ -73,15 +73,18 @@ pub async fn held(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Row>> {
     on.into().all(sql, params![tenant_id]).await
 }
 
-/// Those that are to be fetched again, the longest due first.
+/// Those that are to be fetched again: at most `limit`, and `of_each` of a tenant; of each the longest due one first, then of
+/// each its second, and so on.
 ///
 /// # Errors
 /// What the database says.
-pub async fn due(db: &Db, now: i64, limit: i64) -> Result<Vec<Row>> {
+pub async fn due(db: &Db, now: i64, (limit, of_each): (i64, i64)) -> Result<Vec<Row>> {
     db.all(
         "SELECT connection_id, source, version, provider, held, held_since, failure, tried_at, fetched_at, changed_at, due_at
-         FROM provider_metadata WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
-        params![now, limit],
+         FROM (SELECT m.*, ROW_NUMBER() OVER (PARTITION BY c.tenant_id ORDER BY m.due_at, m.connection_id) AS place
+               FROM provider_metadata m JOIN connections c ON c.id = m.connection_id WHERE m.due_at <= $1) AS ranked
+         WHERE place <= $3 ORDER BY place, due_at LIMIT $2",
+        params![now, limit, of_each],
     )
     .await
 }

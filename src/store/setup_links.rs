@@ -4,6 +4,7 @@
 use super::{
     audit::{self, Action, Actor, Changes, Event},
     db::{Result, Tx},
+    domain_proofs,
     on::On,
     statement::Statement,
     tenants::Tenant,
@@ -89,7 +90,7 @@ impl SetupLink {
     /// How receipts and the audit log name whoever follows it.
     #[must_use]
     pub fn actor(&self, address: &str) -> Actor {
-        Actor::guest(&self.connection, &self.made_by, address)
+        Actor::guest(&self.connection, &self.made_by, address).with(self.made_with.as_deref())
     }
 
     fn event(&self, tenant: &Tenant, action: Action) -> Event {
@@ -274,7 +275,9 @@ pub async fn end(tx: &mut Tx, sealer: &Sealer, actor: &Actor, tenant: &Tenant, l
         return Ok(false);
     }
     tx.execute("DELETE FROM setup_guests WHERE link_id = $1", params![&link.id]).await?;
-    audit::append(tx, sealer, actor, link.event(tenant, Action::Revoke), now);
+    let forgotten = domain_proofs::forget_of_link(&mut *tx, &link.id, None).await?;
+    let changes = if forgotten.is_empty() { Changes::default() } else { Changes::default().was("domains_to_prove", forgotten) };
+    audit::append(tx, sealer, actor, link.event(tenant, Action::Revoke).with(changes), now);
     Ok(true)
 }
 
@@ -286,6 +289,8 @@ pub async fn end_all(tx: &mut Tx, maker_id: &str, now: i64) -> Result<()> {
     let sql = "UPDATE setup_links SET ended_at = $2, ended_by = 'the end of its maker''s access' \
                WHERE maker_id = $1 AND ended_at IS NULL AND expires_at > $2";
     tx.execute(sql, params![maker_id, now]).await?;
+    let sql = "DELETE FROM domain_proofs WHERE proven_at IS NULL AND link_id IN (SELECT id FROM setup_links WHERE maker_id = $1)";
+    tx.execute(sql, params![maker_id]).await?;
     let sql = "DELETE FROM setup_guests WHERE link_id IN (SELECT id FROM setup_links WHERE maker_id = $1)";
     tx.execute(sql, params![maker_id]).await.map(|_| ())
 }

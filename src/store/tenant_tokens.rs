@@ -33,6 +33,8 @@ pub struct ServiceToken {
     pub enabled: bool,
     /// What it may.
     pub scopes: ApiScopes,
+    /// What the token was made with, where that was a token ([`super::lineage`]).
+    pub made_with: Option<String>,
     /// When it ends.
     pub expires_at: Option<i64>,
     /// When it was last seen to be used, to the minute.
@@ -42,6 +44,14 @@ pub struct ServiceToken {
 }
 
 impl ServiceToken {
+    /// What a new token of this service is made with by somebody who asks `with` a token: one that renews itself stands on what it
+    /// stood on before.
+    #[must_use]
+    pub fn renewed_with(&self, with: Option<&str>) -> Option<String> {
+        let itself = with.is_some() && self.fingerprint.as_deref() == with;
+        if itself { self.made_with.clone() } else { with.map(str::to_owned) }
+    }
+
     /// Why it opens nothing at `now` (unix seconds).
     #[must_use]
     pub fn refusal(&self, now: i64) -> Option<&'static str> {
@@ -63,6 +73,7 @@ struct Stored {
     retired: Option<String>,
     enabled: bool,
     scopes: String,
+    made_with: Option<String>,
     expires_at: Option<i64>,
     last_used_at: Option<i64>,
     created_at: i64,
@@ -81,6 +92,7 @@ impl TryFrom<Stored> for ServiceToken {
             declared: row.declared,
             retired: row.retired,
             enabled: row.enabled,
+            made_with: row.made_with,
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,
             created_at: row.created_at,
@@ -194,11 +206,11 @@ pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>, since: i64, 
 /// A conflict when another of the tenant has the name, or any has the token.
 pub async fn save(on: impl Into<On<'_>>, token: &ServiceToken) -> Result<()> {
     let sql = "INSERT INTO service_tokens (id, tenant_id, name, fingerprint, declared, retired, enabled, scopes, expires_at, \
-                 created_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+                 created_at, made_with) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
                ON CONFLICT (id) DO UPDATE SET fingerprint = excluded.fingerprint, declared = excluded.declared, \
                  retired = excluded.retired, enabled = excluded.enabled, scopes = excluded.scopes, \
-                 expires_at = excluded.expires_at";
+                 expires_at = excluded.expires_at, made_with = excluded.made_with";
     let scopes = write_json("service token scopes", &token.scopes)?;
     let t = token;
     let params = params![
@@ -212,6 +224,7 @@ pub async fn save(on: impl Into<On<'_>>, token: &ServiceToken) -> Result<()> {
         &scopes,
         t.expires_at,
         t.created_at,
+        &t.made_with,
     ];
     on.into().execute(sql, params).await.map(|_| ())
 }

@@ -241,12 +241,12 @@ pub async fn is_administered(on: impl Into<On<'_>>, tenant_id: &str) -> Result<b
     Ok(on.into().optional::<(String,)>(sql, params![tenant_id]).await?.is_some())
 }
 
-/// Whether somebody can administer the deployment.
+/// Whether somebody can administer the deployment: whose organisation is switched off can not.
 ///
 /// # Errors
 /// What the database says.
 pub async fn is_governed(on: impl Into<On<'_>>) -> Result<bool> {
-    let sql = "SELECT id FROM users WHERE platform AND active LIMIT 1";
+    let sql = "SELECT u.id FROM users u JOIN tenants t ON t.id = u.tenant_id WHERE u.platform AND u.active AND t.enabled LIMIT 1";
     Ok(on.into().optional::<(String,)>(sql, params![]).await?.is_some())
 }
 
@@ -302,7 +302,8 @@ pub async fn set_platform(on: impl Into<On<'_>>, id: &str, platform: bool, now: 
 /// # Errors
 /// What the database says.
 pub async fn is_deployment_administered(on: impl Into<On<'_>>) -> Result<bool> {
-    let sql = "SELECT id FROM users WHERE (admin OR platform) AND active LIMIT 1";
+    let sql = "SELECT u.id FROM users u JOIN tenants t ON t.id = u.tenant_id \
+               WHERE (u.admin OR u.platform) AND u.active AND t.enabled LIMIT 1";
     Ok(on.into().optional::<(String,)>(sql, params![]).await?.is_some())
 }
 

@@ -5,7 +5,10 @@ use gatehouse::{
     admin_link,
     clock::Clock,
     policy::email::Email,
-    store::{audit::Actor, personal_tokens, tenants, users},
+    store::{
+        audit::{self, Actor},
+        personal_tokens, tenants, users,
+    },
 };
 
 use crate::{
@@ -55,6 +58,13 @@ async fn the_first_start_makes_an_administrator(backend: Backend) {
     let tenant = tenants::find_by_name(&world.app.db, "acme").await.unwrap().unwrap();
     let ada = users::find_by_email(&world.app.db, &tenant.id, &Email::parse("ada@acme.example").unwrap()).await.unwrap().unwrap();
     assert!(ada.admin && ada.platform && ada.email_proven);
+    let log = audit::following(&world.app.db, &audit::Filter::default(), 0, 100).await.unwrap();
+    let said: Vec<_> = log.iter().map(|e| (e.action.as_str(), e.subject.as_str(), e.address.as_deref())).collect();
+    for told in [("create", "tenant acme"), ("appoint", "user acme/ada@acme.example")] {
+        assert!(said.contains(&(told.0, told.1, Some("127.0.0.1"))), "{told:?}: {said:?}");
+    }
+    let appointed = log.iter().find(|e| e.action == "appoint").unwrap();
+    assert_eq!((appointed.tenant_id.as_ref(), &appointed.changes["platform"]["is"]), (Some(&tenant.id), &true.into()));
 
     // Once, and never again while there is an administrator.
     assert_eq!(browser.get(&link).await.status, 404);

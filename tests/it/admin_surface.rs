@@ -180,7 +180,8 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
         }
         ("DELETE", "/api/v1/personal_tokens/{id}") => ("personal_tokens/none", None, [404, 404, 404]),
         ("POST", "/api/v1/tenants/{tenant}/service_tokens/{name}/token") => {
-            ("tenants/acme/service_tokens/bot/token", None, [404, 200, 200])
+            // It lasts longer than what they ask with.
+            ("tenants/acme/service_tokens/bot/token", None, [404, 403, 403])
         }
         ("GET", "/api/v1/tenants") => ("tenants", None, [200, 200, 200]),
         ("POST", "/api/v1/tenants") => ("tenants", named(), [403, 403, 201]),
@@ -189,7 +190,7 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
         ("DELETE", path) if path == tenant => ("tenants/acme", None, [404, 403, 409]),
         ("GET", "/api/v1/tenants/{tenant}/setup-links") => ("tenants/acme/setup-links", None, [404, 200, 200]),
         ("POST", "/api/v1/tenants/{tenant}/setup-links") => {
-            ("tenants/acme/setup-links", Some(json!({"connection": "made-WHO"})), [404, 201, 201])
+            ("tenants/acme/setup-links", Some(json!({"connection": "made-WHO", "days": 1})), [404, 201, 201])
         }
         ("DELETE", "/api/v1/tenants/{tenant}/setup-links/{name}") => ("tenants/acme/setup-links/none", None, [404, 404, 404]),
         ("GET", "/api/v1/tenants/{tenant}/domains") => ("tenants/acme/domains", None, [404, 200, 200]),

@@ -8,14 +8,18 @@ use std::{
 
 use gatehouse::{
     admin_link,
+    apply::{
+        self, File, Hashing, Options,
+        single::{self, Expect, Noun, Order, Refusal},
+    },
     store::{
         admin_links::{self, Kind, New},
         audit::{self, Entry, Filter},
-        sweep,
+        sweep, tenants,
         users::{self, User},
     },
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     on_both,
@@ -32,6 +36,7 @@ on_both!(
     the_first_start_prints_a_link,
     the_command_line_reads_and_verifies,
     an_identity_leaves_a_trace,
+    whose_organisation_is_off_administers_nothing,
 );
 
 const STATE: &str = r#"
@@ -332,4 +337,58 @@ tenants:
     assert_eq!((gone.len(), entry.subject.as_str(), entry.via.as_str()), (1, "external identity acme/runner", "command"));
     assert_eq!(entry.changes["lost"], serde_json::json!({"is": ["viewer on model gpt"]}));
     assert_eq!(entry.changes["issuer"], serde_json::json!({"was": "ci"}));
+}
+
+/// What a file would say.
+async fn file(world: &World, text: &str, prune: bool) -> Result<String, String> {
+    let file = File { text, origin: "state.yaml", env: &|_| None };
+    let (hashing, options) = (Hashing { hash: |_| None, verify: |_, _| false }, Options { prune, ..Options::default() });
+    match apply::run(&world.app.db, &world.app.sealer, hashing, file, options, world.clock.now()).await {
+        Ok(plan) => Ok(plan.to_string()),
+        Err(problems) => Err(problems.iter().map(ToString::to_string).collect()),
+    }
+}
+
+async fn whose_organisation_is_off_administers_nothing(backend: Backend) {
+    let world = World::with(backend, STATE, &[]).await;
+    said(&world, &["admin", "add", "ada@acme.example", "--tenant", "other", "--platform"]).await;
+    let other = tenants::find_by_name(&world.app.db, "other").await.unwrap().unwrap();
+    let (actor, sealer) = (actor(), &world.app.sealer);
+    let order = Order { sealer, ahead: None, actor: &actor, platform: true, force: false, now: world.clock.now() };
+    let off = async |force: bool| {
+        let mut tx = world.app.db.begin().await.unwrap();
+        let order = Order { force, ..order };
+        let body = json!({"enabled": false});
+        let done = single::put(&mut tx, &order, &other, Noun::Tenant, Some("other"), &body, Expect::There).await;
+        if done.is_ok() {
+            tx.commit().await.unwrap();
+        }
+        done
+    };
+    let gone = async || {
+        let mut tx = world.app.db.begin().await.unwrap();
+        single::remove(&mut tx, &order, &other, Noun::Tenant, "other").await
+    };
+    assert!(matches!(off(false).await, Err(Refusal::LastAdministrator)));
+    assert!(matches!(gone().await, Err(Refusal::LastAdministrator)));
+    let switched = STATE.replace("- name: other\n", "- name: other\n  enabled: false\n");
+    let (bare, _) = STATE.split_once("- name: other").unwrap();
+    for (text, prune) in [(switched.as_str(), false), (bare, true)] {
+        let refused = file(&world, text, prune).await.unwrap_err();
+        assert!(refused.contains("nobody would be left who administers the deployment"), "{refused}");
+    }
+    assert!(tenants::find_by_name(&world.app.db, "other").await.unwrap().unwrap().enabled);
+
+    // The honest twin: somebody else does.
+    said(&world, &["admin", "add", "bob@acme.example", "--tenant", "acme", "--platform"]).await;
+    assert!(gone().await.is_ok());
+    assert!(off(false).await.is_ok());
+    // Whoever is left is the last one, whoever else is off.
+    let bob = user(&world, "acme", "bob@acme.example").await.id;
+    assert!(refused(&world, &["users", "deactivate", &bob]).await.contains("last active administrator"));
+    assert!(refused(&world, &["admin", "remove", "bob@acme.example"]).await.contains("the last administrator of the deployment"));
+    // Of a deployment that nobody can administer any more, whoever reads the output of a start is let in.
+    assert_eq!(admin_link::setup(&world.app).await.unwrap(), None);
+    world.sql("UPDATE tenants SET enabled = FALSE").await;
+    assert!(admin_link::setup(&world.app).await.unwrap().is_some());
 }

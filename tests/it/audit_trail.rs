@@ -1,9 +1,12 @@
 //! What stands in the audit log of whatever was done: one entry a thing, with who it was; and who may read it.
 
 use gatehouse::{
-    apply,
-    policy::directory::DirectorySettings,
-    store::audit::{self, Entry, Filter},
+    admin_link, apply,
+    policy::{directory::DirectorySettings, email::Email},
+    store::{
+        self,
+        audit::{self, Entry, Filter},
+    },
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,7 +15,7 @@ use crate::{
     browser::{Answer, Browser},
     on_both,
     scim::{FAST, pusher},
-    world::{Backend, World, decode, text},
+    world::{Backend, World, actor, decode, text},
 };
 
 on_both!(
@@ -25,6 +28,7 @@ on_both!(
     administrators_read_their_own,
     what_is_not_understood_is_refused,
     lines_are_all_there_is,
+    an_entry_says_by_which_token,
 );
 
 const STATE: &str = r#"
@@ -364,4 +368,35 @@ async fn lines_are_all_there_is(backend: Backend) {
     let after = seqs[1_200];
     assert_eq!(lines(&format!("?after={after}")).await, all[1_201..]);
     assert!(all.iter().all(|line| line["tenant"] == "acme"));
+}
+
+async fn an_entry_says_by_which_token(backend: Backend) {
+    let world = World::with(backend, STATE, &[]).await;
+    let ada = tokens(&world, "web", "ada@acme.example").await;
+    let made = post(&world, &ada, "personal_tokens", json!({"name": "laptop", "scopes": ["admin"]})).await.json();
+    let start = last(&world).await;
+    let by_token = json!({"access_token": made["token"]});
+    assert_eq!(post(&world, &by_token, "tenants/acme/teams", json!({"name": "sre"})).await.status, 201);
+    let entry = since(&world, start).await.remove(0);
+    assert_eq!(entry.actor, format!("administrator ada@acme.example by personal token laptop ({})", text(&made, "id")));
+    // And whoever asks for what she did is told.
+    let hers = read(&world, &ada, "?actor=ada@acme.example&action=create").await;
+    assert!(hers["entries"].as_array().unwrap().iter().any(|e| e["subject"] == "team acme/sre"), "{hers}");
+
+    let tenant = store::tenants::find_by_name(&world.app.db, "acme").await.unwrap().unwrap();
+    let email = Email::parse("ada@acme.example").unwrap();
+    let user = store::users::find_by_email(&world.app.db, &tenant.id, &email).await.unwrap().unwrap();
+    let (app, now) = (&world.app, world.clock.now());
+    let link = admin_link::break_glass(&app.db, &app.sealer, app.issuer(), (&actor(), &user), 900, now).await.unwrap();
+    let mut browser = Browser::new();
+    let csrf = browser.get(&link).await.csrf();
+    assert_eq!(browser.post(&link, &[("csrf", &csrf)]).await.status, 303);
+    let new = format!("{}/admin/acme/teams", world.url);
+    let csrf = browser.get(&format!("{new}/new")).await.csrf();
+    let answer = browser.post(&new, &[("csrf", &csrf), ("name", "night")]).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let entries = since(&world, start).await;
+    let entry = entries.iter().find(|entry| entry.subject == "team acme/night").unwrap();
+    assert_eq!(entry.actor, "administrator ada@acme.example by break-glass link");
+    assert_eq!(entry.actor_id.as_ref(), Some(&user.id));
 }

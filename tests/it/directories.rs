@@ -143,7 +143,16 @@ async fn a_token_is_the_files_own(db: &Db) {
 /// As the command makes one.
 async fn made(db: &Db, name: &str, expires_at: Option<i64>) {
     let (id, fingerprint, directory_id) = (name.to_owned(), name.to_owned(), directory(db).await.id);
-    let made = DirectoryToken { id, directory_id, fingerprint, declared: false, created_at: 200, expires_at, last_used_at: None };
+    let made = DirectoryToken {
+        id,
+        directory_id,
+        fingerprint,
+        declared: false,
+        created_at: 200,
+        expires_at,
+        made_with: None,
+        last_used_at: None,
+    };
     directory_tokens::insert(db, &made).await.unwrap();
 }
 

@@ -27,6 +27,7 @@ on_both!(
     only_a_record_makes_a_domain_the_tenants,
     a_file_keeps_what_was_proven,
     the_api_says_the_same,
+    each_tenant_has_its_turn,
 );
 
 /// A deployment with a name server.
@@ -57,7 +58,7 @@ impl Registry {
     /// Makes a challenge: what is to be published.
     async fn begin(&self, tenant: &str, domain: &str) -> String {
         let tenant = self.tenant(tenant).await;
-        let proof = domain_proof::begin(&self.app, &actor(), &tenant, domain).await.unwrap();
+        let proof = domain_proof::begin(&self.app, &actor(), &tenant, domain, None).await.unwrap();
         own_domain::value(&proof.challenge)
     }
 
@@ -282,4 +283,22 @@ async fn the_api_says_the_same(backend: Backend) {
     assert_eq!(ask(Method::DELETE, "/b.example", None).await.status, 200);
     assert_eq!(ask(Method::GET, "/b.example", None).await.status, 404);
     assert_eq!(ask(Method::POST, "", Some(json!({"domain": "gmail.com"}))).await.status, 400);
+}
+
+/// Whoever has many domains that nobody answers for keeps no others waiting.
+async fn each_tenant_has_its_turn(backend: Backend) {
+    let registry = Registry::new(backend).await;
+    for n in 0..20 {
+        registry.begin("acme", &format!("n{n}.example")).await;
+    }
+    registry.clock.advance(60);
+    registry.begin("other", "late.example").await;
+    registry.clock.advance(600);
+    let due = domain_proofs::due(&registry.app.db, registry.clock.now(), (10, 4)).await.unwrap();
+    let places: Vec<&str> = due.iter().map(|proof| proof.domain.as_str()).collect();
+    assert_eq!((due.len(), places.iter().position(|name| *name == "late.example")), (5, Some(1)), "{places:?}");
+    let value = registry.begin("other", "late.example").await;
+    registry.publish("late.example", &[&value]);
+    domain_proof::look_again(&registry.app).await;
+    assert!(registry.has("other", "late.example").await);
 }

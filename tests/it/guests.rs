@@ -4,10 +4,11 @@
 use axum::http::Method;
 use gatehouse::{
     apply::single::Noun,
-    policy::api_scope::ApiScopes,
+    domain_proof,
+    policy::{api_scope::ApiScopes, own_domain},
     secret,
     store::{
-        self, directories, setup_links,
+        self, audit, directories, domain_proofs, setup_links,
         tenant_tokens::{self, ServiceToken},
     },
 };
@@ -26,6 +27,9 @@ on_both!(
     a_link_ends_with_the_service_that_made_it,
     guests_of_a_tenant_are_counted_together,
     another_provider_is_chosen,
+    a_guest_proves_one_domain,
+    what_is_not_proven_goes_with_the_link,
+    another_link_is_followed_on_purpose,
 );
 
 const BOT: &str = "0123456789abcdef0123456789abcdef";
@@ -156,6 +160,7 @@ async fn a_link_ends_with_the_service_that_made_it(backend: Backend) {
         enabled: true,
         scopes: ApiScopes::parse(["connections:write", "directories:write"]).unwrap(),
         expires_at: Some(now + 86_400),
+        made_with: None,
         last_used_at: None,
         created_at: now,
     };
@@ -178,9 +183,12 @@ async fn a_link_ends_with_the_service_that_made_it(backend: Backend) {
         assert!(!opens(&bench, url, &mut guest).await, "{what}");
         tenant_tokens::save(db, &row).await.unwrap();
     }
+    assert!(pushes(&bench, &pushed).await, "the honest twin: within the service's day");
     assert!(store::tenant_tokens::delete(db, &row.id).await.unwrap());
     assert!(!opens(&bench, url, &mut guest).await, "deleted");
-    assert!(pushes(&bench, &pushed).await, "the honest twin: within the service's day");
+    assert!(!pushes(&bench, &pushed).await, "nor what was made by the link");
+    tenant_tokens::save(db, &row).await.unwrap();
+    assert!(pushes(&bench, &pushed).await);
     bench.clock.advance(86_400);
     assert!(!pushes(&bench, &pushed).await, "what a token has made is good no longer than it");
 }
@@ -293,4 +301,95 @@ async fn another_provider_is_chosen(backend: Backend) {
     ];
     bench.send(&mut guest, "/setup", &other).await;
     assert_eq!(bench.stored(Noun::Connections, "corp").await.unwrap()["preset"], "okta");
+}
+
+/// The domains that wait to be proven.
+async fn waiting(bench: &Bench) -> Vec<String> {
+    let all = domain_proofs::of_tenant(&bench.app.db, &bench.tenant("acme").await.id).await.unwrap();
+    all.into_iter().filter(|proof| proof.proven_at.is_none()).map(|proof| proof.domain).collect()
+}
+
+/// Has its record stand where it is looked for.
+async fn publish(bench: &Bench, domain: &str) {
+    let tenant = bench.tenant("acme").await;
+    let proof = domain_proofs::find(&bench.app.db, &tenant.id, domain).await.unwrap().unwrap();
+    bench.publish(domain, &[&own_domain::value(&proof.challenge)]);
+}
+
+async fn a_guest_proves_one_domain(backend: Backend) {
+    let bench = Bench::new(backend).await;
+    let mut guest = bench.follow(&bench.link("corp", &[("domain", "on")]).await).await;
+    let mut another = bench.follow(&bench.link("people", &[("domain", "on")]).await).await;
+    for domain in ["one.example", "two.example", "three.example"] {
+        let answer = bench.send(&mut guest, "/setup/domain", &[("domain", domain)]).await;
+        assert_eq!(answer.location(), Some("/setup?done=challenged"), "{}", answer.body);
+    }
+    bench.send(&mut another, "/setup/domain", &[("domain", "four.example")]).await;
+    assert_eq!(waiting(&bench).await, ["four.example", "three.example"], "of each link the last");
+    publish(&bench, "three.example").await;
+    bench.clock.advance(121);
+    domain_proof::look_again(&bench.app).await;
+    assert!(bench.has("acme", "three.example").await && !bench.has("acme", "four.example").await);
+    // It is said who began it, not that gatehouse did it by itself.
+    let log = audit::page(&bench.app.db, &audit::Filter::default(), None, 100).await.unwrap();
+    let joined = log.iter().find(|entry| entry.action == "update" && entry.subject == "tenant acme").unwrap();
+    let actor = "set-up link corp by administrator ada@acme.example";
+    assert_eq!((joined.actor.as_str(), joined.via.as_str()), (actor, "system"));
+    // What is proven stays when the guest goes on.
+    bench.send(&mut guest, "/setup/domain", &[("domain", "five.example")]).await;
+    assert!(bench.has("acme", "three.example").await);
+    assert_eq!(waiting(&bench).await, ["five.example", "four.example"]);
+}
+
+async fn what_is_not_proven_goes_with_the_link(backend: Backend) {
+    for end in ["revoked", "finished", "shut out", "demoted", "expired", "honest"] {
+        let bench = Bench::new(backend).await;
+        bench.sql("UPDATE users SET admin = TRUE WHERE email = 'bob@acme.example'").await;
+        let mut guest = bench.follow(&bench.link("corp", &[("domain", "on")]).await).await;
+        bench.send(&mut guest, "/setup/domain", &[("domain", "corp.example")]).await;
+        publish(&bench, "corp.example").await;
+        let tenant = bench.tenant("acme").await;
+        let links = setup_links::of_tenant(&bench.app.db, &tenant.id, Default::default(), None, 10).await.unwrap();
+        match end {
+            "revoked" => {
+                let answer = api(&bench, BOT, Method::DELETE, &format!("setup-links/{}", links[0].id), None).await;
+                assert_eq!(answer.status, 200, "{}", answer.body);
+            }
+            "finished" => drop(bench.send(&mut guest, "/setup/finish", &[]).await),
+            "shut out" => drop(bench.shut_out(&bench.user_id("ada@acme.example").await).await),
+            "demoted" => drop(bench.sql("UPDATE users SET admin = FALSE WHERE email = 'ada@acme.example'").await),
+            "expired" => bench.clock.advance(8 * 86_400),
+            _ => {}
+        }
+        let at_once = matches!(end, "revoked" | "finished" | "shut out");
+        assert_eq!(waiting(&bench).await.is_empty(), at_once, "{end}");
+        bench.clock.advance(121);
+        domain_proof::look_again(&bench.app).await;
+        assert_eq!(waiting(&bench).await, [""; 0], "{end}");
+        assert_eq!(bench.has("acme", "corp.example").await, end == "honest", "{end}");
+    }
+}
+
+async fn another_link_is_followed_on_purpose(backend: Backend) {
+    let bench = Bench::new(backend).await;
+    let (mine, theirs) = (bench.link("corp", &[]).await, bench.link("trap", &[]).await);
+    let mut guest = bench.follow(&mine).await;
+    let asked = guest.get(&theirs).await;
+    assert_eq!((asked.status, asked.header("referrer-policy")), (200, Some("no-referrer")), "{}", asked.body);
+    assert!(asked.body.contains("Leave the connection") && asked.cookie_lines().is_empty(), "{}", asked.body);
+    assert!(guest.get(&bench.at("/setup")).await.body.contains("<code>corp</code>"), "nothing has changed");
+    // Another site's form does not agree in their place, nor does one without the token.
+    assert_eq!(guest.post(&theirs, &[]).await.status, 403);
+    let body = format!("csrf={}", asked.csrf());
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", "https://evil.example")];
+    assert_eq!(guest.send(Method::POST, &theirs, &headers, Some(body)).await.status, 403);
+    assert_eq!(Browser::new().post(&theirs, &[("csrf", &asked.csrf())]).await.status, 404);
+    assert!(guest.get(&bench.at("/setup")).await.body.contains("<code>corp</code>"), "nothing has changed");
+    let agreed = guest.post(&theirs, &[("csrf", &asked.csrf())]).await;
+    assert_eq!((agreed.status, agreed.location()), (303, Some("/setup")), "{}", agreed.body);
+    assert!(guest.get(&bench.at("/setup")).await.body.contains("<code>trap</code>"));
+    // The same one again asks nothing, and neither does one where the other has ended.
+    assert_eq!(guest.get(&theirs).await.status, 303);
+    bench.sql("UPDATE setup_links SET ended_at = 1 WHERE connection = 'trap'").await;
+    assert_eq!(guest.get(&mine).await.status, 303);
 }

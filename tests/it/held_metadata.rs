@@ -153,6 +153,9 @@ async fn what_is_accepted_signs_people_in(backend: Backend) {
     scene.sign_in(0, true).await;
     let shown = scene.shown().await;
     let (held, in_force) = (&shown["held"], &shown["in_force"]);
+    let told: Vec<Value> =
+        scene.log().await.iter().map(|entry| json!([entry["changes"]["metadata"]["is"], entry["actor"]])).collect();
+    assert_eq!(told[..2], [json!(["held", "gatehouse"]), json!(["taken", "gatehouse"])], "{told:?}");
     let print = |of: &Value| of["certificates"][0]["fingerprint"].clone();
     assert_eq!((&held["added"][0], &held["removed"][0]), (&print(held), &print(in_force)), "{shown}");
     assert!(held["because"].as_str().unwrap().contains("no signing key") && held["since"].is_string(), "{shown}");
@@ -276,6 +279,8 @@ async fn fetches_are_asked_for_and_counted(backend: Backend) {
     assert_eq!(fetch().await.json()["outcome"], "unchanged");
     scene.publisher.publish(&document(&[0, 1]));
     assert_eq!(fetch().await.json()["outcome"], "changed", "a key in force vouches for it");
+    let changed = scene.log().await.remove(0);
+    assert_eq!((&changed["changes"]["metadata"]["is"], &changed["actor"]), (&json!("changed"), &json!("service token acme/bot")));
     scene.sign_in(1, true).await;
     scene.publisher.publish(&document(&[2]));
     let held = fetch().await.json();

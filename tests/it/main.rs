@@ -6,6 +6,7 @@
 
 mod access;
 mod admin;
+mod admin_areas;
 mod admin_audit;
 mod admin_directories;
 mod admin_entry;
@@ -36,6 +37,7 @@ mod backchannel;
 mod browser;
 mod catalogue;
 mod causes;
+mod changes_in_turn;
 mod checks;
 mod cli;
 mod cli_directories;

@@ -3,7 +3,7 @@
 use gatehouse::{
     params,
     policy::email::Email,
-    store::{tenants, users},
+    store::{audit, tenants, users},
 };
 
 use crate::{
@@ -40,6 +40,11 @@ async fn they_follow_the_provider(backend: Backend) {
     let line = log.text().lines().find(|l| l.contains("e-mail address follows the provider")).map(str::to_owned);
     let line = line.expect("a line for those who look back");
     assert!(line.contains(&ada.id) && line.contains("ada.lovelace@acme.example"), "{line}");
+    let log = audit::page(&sso.app.db, &audit::Filter::default(), None, 100).await.unwrap();
+    let entry = log.iter().find(|entry| entry.action == "update" && entry.changes["email"].is_object()).unwrap();
+    let email = serde_json::json!({"was": "ada@acme.example", "is": "ada.lovelace@acme.example"});
+    assert_eq!((&entry.changes["email"], entry.actor_id.as_ref()), (&email, Some(&ada.id)), "{entry:?}");
+    assert_eq!(entry.via, "sign-in");
     // Another spelling of the same one is the same one.
     let updated = now.updated_at;
     sso.clock.advance(60);

@@ -44,6 +44,7 @@ impl Pushed {
             declared: false,
             created_at: now,
             expires_at: None,
+            made_with: None,
             last_used_at: None,
         };
         directory_tokens::insert(db, &made).await.unwrap();

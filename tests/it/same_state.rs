@@ -234,6 +234,7 @@ async fn token(world: &World) -> String {
         scopes: ApiScopes::everything(),
         // Longer than what it makes.
         expires_at: now + 20 * 366 * 86_400,
+        made_with: None,
         last_used_at: None,
         created_at: now,
     };

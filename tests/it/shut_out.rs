@@ -259,16 +259,12 @@ async fn after<T>(first: gatehouse::store::db::Tx, second: impl Future<Output = 
 
 /// One takes the rights of one of the last two administrators, the other shuts the other one out: each saw the other.
 async fn of_a_demotion_and_a_lock_at_once_one_is_refused(backend: Backend) {
-    use gatehouse::apply::{
-        Hashing,
-        single::{self, Expect, Noun, Order},
-    };
+    use gatehouse::apply::single::{self, Expect, Noun, Order};
     for (demoted, refused) in [("ada@acme.example", true), ("eve@acme.example", false)] {
         let world = World::with(backend, ADMINS, &[]).await;
         let tenant = gatehouse::store::tenants::find_by_name(&world.app.db, "acme").await.unwrap().unwrap();
         let (actor, now, bob) = (actor(), world.clock.now(), id(&world, "bob@acme.example").await);
-        let hashing = Hashing { hash: |_| None, verify: |_, _| false };
-        let order = Order { sealer: &world.app.sealer, hashing, actor: &actor, platform: false, force: false, now };
+        let order = Order { sealer: &world.app.sealer, ahead: None, actor: &actor, platform: false, force: false, now };
         let mut tx = world.app.db.begin().await.unwrap();
         let body = serde_json::json!({"admin": false});
         single::put(&mut tx, &order, &tenant, Noun::Users, Some(demoted), &body, Expect::There).await.unwrap();

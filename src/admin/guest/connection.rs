@@ -19,12 +19,8 @@ use crate::{
         pages::{form, guide},
     },
     app::App,
-    apply::{
-        Hashing,
-        single::{self, Expect, Fault, Noun, Order, Refusal},
-    },
+    apply::single::{self, Expect, Fault, Noun, Order, Refusal},
     error::PageError,
-    password,
     policy::finding::{Finding, Mark},
     store::{
         audit::Actor,
@@ -210,6 +206,5 @@ async fn put(app: &App, tx: &mut Tx, link: &SetupLink, tenant: &Tenant, actor: &
 /// A change on the guest's behalf: never more than an administrator of the tenant could.
 #[must_use]
 pub fn order<'a>(app: &'a App, actor: &'a Actor) -> Order<'a> {
-    let hashing = Hashing { hash: |text| password::hash_now(text).ok(), verify: password::verify_now };
-    Order { sealer: &app.sealer, hashing, actor, platform: false, force: false, now: app.clock.now() }
+    Order { sealer: &app.sealer, ahead: None, actor, platform: false, force: false, now: app.clock.now() }
 }

@@ -38,7 +38,7 @@ pub async fn domain(State(app): State<App>, sent: Sent) -> Result<Response, Page
         return Err(gone());
     }
     let typed = sent.one("domain").unwrap_or_default();
-    match domain_proof::begin(&app, &guest.actor(), &guest.tenant, typed).await {
+    match domain_proof::begin(&app, &guest.actor(), &guest.tenant, typed, Some(&guest.link)).await {
         Ok(proof) => {
             setup_links::note_domain(&app.db, &guest.link.id, &proof.domain).await?;
             Ok(done("challenged"))
@@ -130,6 +130,7 @@ pub async fn token(State(app): State<App>, sent: Sent) -> Result<Response, PageE
         created_at: now,
         // What a token has made ends with it, also by way of a link. Its end may have been brought forward since.
         expires_at: [guest.link.ends_at, maker.and_then(|maker| maker.expires_at)].into_iter().flatten().min(),
+        made_with: guest.link.made_with.clone(),
         last_used_at: None,
     };
     directory_tokens::insert(&mut tx, &row).await?;

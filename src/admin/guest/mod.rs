@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! GET  /setup/{token}     enter        the link becomes a cookie, so that it stands in no address, referrer or log any more
+//! POST /setup/{token}     enter        whoever has another link open here has agreed to leave it
 //! GET  /setup             page         the provider's steps, the form, what was found, the record, the token, the ticks
 //! POST /setup             connection   what may be typed is written by apply::single, in the link's name
 //! POST /setup/check, …    connection, extras
@@ -43,6 +44,7 @@ fn all() -> Vec<(Method, &'static str, Serve)> {
         (Method::POST, "/setup/token", |r| r.post(extras::token)),
         (Method::POST, "/setup/finish", |r| r.post(enter::finish)),
         (Method::GET, "/setup/{token}", |r| r.get(enter::enter)),
+        (Method::POST, "/setup/{token}", |r| r.post(enter::switch)),
     ]
 }
 

@@ -69,7 +69,7 @@ async fn page(app: &App, caller: &Caller, tenant: &Tenant, typed: &str, error: O
 pub async fn begin(State(app): State<App>, Path(tenant): Path<String>, posted: Posted) -> Result<Response, PageError> {
     let tenant = posted.caller.tenant(&app, &tenant).await?;
     let typed = posted.one("domain").unwrap_or_default();
-    let begun = domain_proof::begin(&app, &posted.caller.actor(), &tenant, typed).await;
+    let begun = domain_proof::begin(&app, &posted.caller.actor(), &tenant, typed, None).await;
     answer(&app, &posted, &tenant, typed, begun.map(|_| "challenged")).await
 }
 

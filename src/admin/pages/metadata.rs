@@ -158,7 +158,7 @@ pub async fn fetch(
         let error = format!("It was fetched too often: wait {wait} s.");
         return page(&app, caller, &tenant, &connection, Some((StatusCode::TOO_MANY_REQUESTS, error))).await;
     }
-    let word = match app.providers.refresh(&tenant.name, &connection).await {
+    let word = match app.providers.refresh(&tenant.name, &connection, &posted.caller.actor()).await {
         Ok(Some(Outcome::Unchanged) | None) => "fetched",
         Ok(Some(Outcome::Held(..))) => "held",
         Ok(Some(Outcome::First(_) | Outcome::Changed(_))) => "fetched-anew",

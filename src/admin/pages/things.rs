@@ -20,18 +20,22 @@ use super::{
     tokens,
 };
 use crate::{
-    admin::things::roles_held,
+    admin::{PATIENCE, things::roles_held},
     app::App,
     apply::{
-        self, Action, Hashing, LastWayIn, Line, Plan,
-        single::{self, Expect, Fault, Order, Refusal},
+        self, Action, LastWayIn, Line, Plan,
+        single::{self, Ahead, Expect, Fault, Order, Refusal},
     },
     error::PageError,
     moment::{Moment, instant},
     operator::Operator,
+    password::PasswordError,
     policy::role::Role,
     store::{audit::Actor, db::Tx, tenants::Tenant, users::LastAdministrator},
 };
+
+/// What is said when too much is being changed at once.
+const CROWDED: &str = "Much is being changed right now. Nothing was saved: please try again in a moment.";
 
 /// Where a page stands: the tenant, the noun, and how `apply` calls it.
 pub struct Place {
@@ -98,8 +102,7 @@ impl Place {
 /// On whose behalf a page changes something.
 #[must_use]
 pub fn order<'a>(app: &'a App, operator: &Operator, actor: &'a Actor) -> Order<'a> {
-    let hashing = Hashing { hash: |password| crate::password::hash_now(password).ok(), verify: crate::password::verify_now };
-    Order { sealer: &app.sealer, hashing, actor, platform: operator.is_platform(), force: false, now: app.clock.now() }
+    Order { sealer: &app.sealer, ahead: None, actor, platform: operator.is_platform(), force: false, now: app.clock.now() }
 }
 
 /// `GET /admin/{tenant}/{noun}`
@@ -241,12 +244,26 @@ impl Write<'_> {
         for field in fields.iter().filter(|field| self.name.is_some() && field.stays(&self.base)) {
             thing[field.path] = self.base[field.path].clone();
         }
+        // Before anybody waits for it.
+        let home = &self.posted.caller.operator.home.id;
+        let Some(_turn) = self.app.limits.writes.take(home, PATIENCE).await else {
+            return self.again(&whole(CROWDED.to_owned())).await;
+        };
+        let password = match single::password(self.place.key, &thing) {
+            Some(password) => match self.app.passwords.hash(password).await {
+                Err(PasswordError::Busy) => return self.again(&whole(CROWDED.to_owned())).await,
+                // A password that cannot be hashed is a fault of its field.
+                hashed => hashed.ok(),
+            },
+            None => None,
+        };
+        let ahead = Ahead { reading: None, password };
         let mut tx = self.app.db.begin().await?;
         if self.is_too_much(&mut tx, self.name).await? {
             drop(tx);
             return self.again(&whole(BRIEF.to_owned())).await;
         }
-        match self.put(&mut tx, &thing).await {
+        match self.put(&mut tx, &thing, &ahead).await {
             Ok(plan) => {
                 if self.is_too_much(&mut tx, self.place.name_in(&thing).as_deref()).await? {
                     drop(tx);
@@ -290,11 +307,11 @@ impl Write<'_> {
         Ok(Some(tokens::once(&frame, (&place.path(&name), &name), &token)))
     }
 
-    async fn put(&self, tx: &mut Tx, thing: &Value) -> Result<Plan, Refusal> {
+    async fn put(&self, tx: &mut Tx, thing: &Value, ahead: &Ahead) -> Result<Plan, Refusal> {
         let caller = &self.posted.caller;
         let actor = caller.actor();
         let expect = if self.name.is_some() { Expect::There } else { Expect::New };
-        let order = order(self.app, &caller.operator, &actor);
+        let order = Order { ahead: Some(ahead), ..order(self.app, &caller.operator, &actor) };
         single::put(tx, &order, &self.place.tenant, self.place.key, self.name, thing, expect).await
     }
 

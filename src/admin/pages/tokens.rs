@@ -25,8 +25,9 @@ use crate::{
     policy::api_scope::{self, ApiScopes},
     store::{
         audit::Actor,
+        lineage,
         personal_tokens::{self, PersonalToken},
-        tenants,
+        tenant_tokens, tenants,
     },
 };
 
@@ -170,7 +171,7 @@ pub async fn ask(State(app): State<App>, caller: Caller, Path(id): Path<String>)
     let frame = Frame::of_tenant(&app, &caller, &caller.operator.home, "tokens", format!("Revoke the token {}?", token.name));
     let question = Question {
         lead: "Whatever uses it is refused at once. A token that was revoked cannot be brought back.",
-        loss: &[],
+        loss: &ends_with(&app, &token.id).await?,
         action: &format!("{OWN}/{id}/revoke"),
         back: OWN,
         yes: "Revoke",
@@ -190,6 +191,12 @@ pub async fn revoke(State(app): State<App>, Path(id): Path<String>, posted: Post
     Ok(done(OWN, "revoked"))
 }
 
+/// What was made with a token and ends with it, in words.
+async fn ends_with(app: &App, with: &str) -> Result<Vec<String>, PageError> {
+    let made = lineage::descent(&app.db, with, app.clock.now()).await?;
+    Ok(made.into_iter().map(|what| format!("Made with it, and ending with it: {what}.")).collect())
+}
+
 const NOUN: &str = "service_tokens";
 
 /// `GET /admin/{tenant}/service_tokens/{name}/token`
@@ -202,9 +209,15 @@ pub async fn ask_renewal(
     let place = Place::find(&app, &caller, &tenant, NOUN).await?;
     place.stored(&app, &name).await?;
     let path = place.path(&name);
+    let first = "The token that it has now ends at once: whatever uses it is refused until it gets the new one.".to_owned();
+    let mut loss = vec![first];
+    let has = tenant_tokens::find_by_name(&app.db, &place.tenant.id, &name).await?.and_then(|token| token.fingerprint);
+    if let Some(fingerprint) = has {
+        loss.extend(ends_with(&app, &fingerprint).await?);
+    }
     let question = Question {
         lead: "You get a new token, which is shown once.",
-        loss: &["The token that it has now ends at once: whatever uses it is refused until it gets the new one.".to_owned()],
+        loss: &loss,
         action: &format!("{path}/token"),
         back: &path,
         yes: "Make a new token",

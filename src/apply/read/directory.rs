@@ -10,7 +10,7 @@ use crate::{
         yaml::Node,
     },
     policy::{
-        directory::{DirectorySettings, GroupRule},
+        directory::{DirectorySettings, GroupRule, too_many_rules},
         role::Role,
     },
 };
@@ -29,15 +29,15 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<DirectoryFile> {
     let overlap = tenant::span(&mut f, "token_overlap", 0).unwrap_or_default();
     let enabled = f.bool("enabled");
     let proven_domains_only = f.bool("proven_domains_only").unwrap_or_default();
-    let rules = f.list("group_rules");
-    let place = rules.first().map(|node| node.at);
+    let mut rules = f.list("group_rules");
+    // Before any of them is looked at: a pattern is made ready in a while.
+    if let (Some(why), Some(first)) = (too_many_rules(rules.len()), rules.first()) {
+        context.problem(first.at, why);
+        rules.clear();
+    }
     let group_rules: Vec<_> = rules.into_iter().filter_map(|n| rule(context, n)).collect();
     f.finish();
-    let sound = group_rules.iter().all(|rule| rule.problems().is_empty());
     let settings = DirectorySettings { proven_domains_only, group_rules };
-    if sound && let Some(at) = place {
-        settings.problems().into_iter().for_each(|why| context.problem(at, why));
-    }
     let name = name?;
     Some(DirectoryFile { at: name.at, name: name.value, connection, token, overlap, enabled, settings })
 }

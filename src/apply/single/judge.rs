@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     apply::desired::{Secret, TenantFile},
-    store::{db::Tx, domains, tenants::Tenant},
+    store::{On, domains, tenants::Tenant},
 };
 
 /// What [`super::show()`] tells and nobody sets.
@@ -69,7 +69,7 @@ pub fn name(noun: Noun, name: &str, old: Option<&Found>, fields: &mut Map<String
 /// What is the deployment's is for those who administer that: the hosts of sites, a tenant's being switched on, and its
 /// domains, which count as proven. So are they themselves: whoever could give them a password could be them.
 pub async fn reach(
-    tx: &mut Tx,
+    on: &mut On<'_>,
     order: &Order<'_>,
     tenant: &Tenant,
     noun: Noun,
@@ -85,7 +85,7 @@ pub async fn reach(
     match noun {
         Noun::Sites => Err(Refusal::Forbidden(PLATFORM)),
         Noun::Tenant => {
-            let domains = domains::of_tenant(tx, &tenant.id).await?;
+            let domains = domains::of_tenant(on, &tenant.id).await?;
             let now = spelled(tenant, &domains);
             let differs = |key: &&str| fields.get(*key).is_some_and(|said| now.get(*key) != Some(said));
             let faults: Vec<Fault> =

@@ -10,7 +10,7 @@ use super::{Fault, Order, Refusal, show::Found};
 use crate::{
     apply::{issuers::secrets_of, nouns::secret_of},
     policy::{connection::ConnectionSettings, trusted_issuer::IssuerSettings},
-    store::{db::Tx, directory_tokens, domains, trusted_issuers::TrustedIssuer},
+    store::{On, directory_tokens, domains, trusted_issuers::TrustedIssuer},
 };
 
 /// What proves who we are without a secret.
@@ -18,14 +18,14 @@ const WITHOUT: [&str; 2] = ["private_key_jwt", "none"];
 
 /// Fills in what stays and can be read; the answer names the secret that stays and cannot.
 pub async fn fill(
-    tx: &mut Tx,
+    on: &mut On<'_>,
     order: &Order<'_>,
     old: Option<&Found>,
     fields: &mut Map<String, Value>,
 ) -> Result<Option<&'static str>, Refusal> {
     match old {
         Some(Found::Tenant(tenant)) if !fields.contains_key("domains") => {
-            let domains = domains::of_tenant(tx, &tenant.id).await?;
+            let domains = domains::of_tenant(&mut *on, &tenant.id).await?;
             fields.insert("domains".to_owned(), domains.into());
         }
         Some(Found::Connection(old)) => {
@@ -48,7 +48,7 @@ pub async fn fill(
             return Ok(stays.then_some("secret"));
         }
         Some(Found::Directory(old)) if !fields.contains_key("token") => {
-            let tokens = directory_tokens::of_directory(&mut *tx, &old.id).await?;
+            let tokens = directory_tokens::of_directory(&mut *on, &old.id).await?;
             return Ok(tokens.iter().any(|token| token.declared).then_some("token"));
         }
         Some(Found::ServiceToken(old)) if !fields.contains_key("token") => {

@@ -9,6 +9,7 @@
 //! Everything happens in the caller's transaction, its entries in the audit log too. To ask before something is lost, drop the
 //! transaction of [`remove`] and show its plan.
 
+mod ahead;
 mod draft;
 mod judge;
 mod kept;
@@ -21,16 +22,16 @@ mod spelling;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+pub use ahead::{Ahead, Reading, password, read as read_ahead};
 pub use draft::{Draft, draft};
 pub use list::{Ask, Part, list, states};
 pub use noun::Noun;
-pub use show::show;
+pub use show::{print, show};
 
 use self::literal::Literal;
 use super::{
-    Hashing,
     execute::Work,
-    passwords,
+    passwords::Hashed,
     plan::Plan,
     read,
     reader::{Context, Problem},
@@ -41,7 +42,7 @@ use super::{
 use crate::{
     seal::Sealer,
     store::{
-        StoreError,
+        On, StoreError,
         audit::Actor,
         db::Tx,
         teams,
@@ -56,8 +57,8 @@ pub(super) use show::Found;
 pub struct Order<'a> {
     /// Seals what is stored.
     pub sealer: &'a Sealer,
-    /// Makes hashes of passwords.
-    pub hashing: Hashing,
+    /// What was done of it already; a password that nobody has hashed is not set.
+    pub ahead: Option<&'a Ahead>,
     /// Who, for receipts and the audit log.
     pub actor: &'a Actor,
     /// Whether they administer the deployment, not only the tenant.
@@ -137,48 +138,30 @@ pub async fn put(
     expect: Expect,
 ) -> Result<Plan, Refusal> {
     hold(tx, tenant, noun).await?;
-    let mut fields = judge::fields(noun, body)?;
-    let named = match name {
-        Some(name) => show::find(&mut *tx, tenant, noun, name).await?,
-        None => None,
-    };
-    let old = match (name, named) {
-        (Some(name), old) => {
-            judge::name(noun, name, old.as_ref(), &mut fields)?;
-            old
+    let (old, fields, stays) = saying(&mut On::from(&mut *tx), order, tenant, noun, name, body, expect).await?;
+    let anew;
+    let reading = match order.ahead.and_then(|ahead| ahead.reading.as_ref()).filter(|it| it.is_of(&fields, stays)) {
+        Some(reading) => reading,
+        None => {
+            anew = Reading::new(tenant, noun, fields, stays);
+            &anew
         }
-        (None, _) => match noun.name_in(&fields) {
-            Some(name) => show::find(&mut *tx, tenant, noun, &name).await?,
-            None => None,
-        },
     };
-    match expect {
-        Expect::New if old.is_some() => return Err(Refusal::Exists),
-        Expect::There if old.is_none() => return Err(Refusal::Missing),
-        _ => {}
-    }
-    judge::reach(tx, order, tenant, noun, old.as_ref(), &fields).await?;
-    let stays = kept::fill(tx, order, old.as_ref(), &mut fields).await?;
-    let literal = Literal::new(fields, stays);
-    let context = Context::literal("");
-    let file = read::one(&context, tenant, noun, &literal.node);
-    literal.judge(context.into_problems())?;
-    judge::administering(order, old.as_ref(), &file)?;
-    rivals::judge(tx, order, tenant, old.as_ref(), &file).await?;
-    let hashed = match file.users.first() {
-        Some(user) => passwords::of_one(tx, order.hashing, tenant, user).await?,
-        None => Vec::new(),
-    };
+    let (file, literal) = reading.sound()?;
+    judge::administering(order, old.as_ref(), file)?;
+    rivals::judge(tx, order, tenant, old.as_ref(), file).await?;
+    let password = order.ahead.and_then(|ahead| ahead.password.as_deref());
+    let hashed: Vec<Hashed> = file.users.iter().filter_map(|user| Hashed::given(tenant, user, password)).collect();
 
     let led = Led::of(tx, order.sealer, tenant).await?;
-    let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.actor, order.now);
+    let mut work = Work::new(&mut *tx, order.sealer, None, "", order.actor, order.now);
     work.single = true;
     work.plan.tenant_id = Some(tenant.id.clone());
     if led.tenant {
         work.administered.push(tenant.id.clone());
     }
     match (noun, &old) {
-        (Noun::Tenant, _) => drop(work.tenant(&file).await?),
+        (Noun::Tenant, _) => drop(work.tenant(file).await?),
         (_, Some(Found::Directory(old))) => {
             for named in &file.directories {
                 work.new_rules(tenant, old.clone(), named).await?;
@@ -188,7 +171,7 @@ pub async fn put(
     }
     let said = if noun == Noun::Tenant { file.require_sso } else { None };
     if noun != Noun::Tenant {
-        work.things(tenant, &file, &hashed).await?;
+        work.things(tenant, file, &hashed).await?;
         for client in &file.clients {
             work.landings(tenant, client).await?;
         }
@@ -203,6 +186,41 @@ pub async fn put(
     led_still(tx, order, tenant, led).await?;
     trail::note(tx, order.sealer, order.actor, &plan, order.now);
     Ok(plan)
+}
+
+/// What a body says of the thing as it stands, with what it leaves out and stays.
+async fn saying(
+    on: &mut On<'_>,
+    order: &Order<'_>,
+    tenant: &Tenant,
+    noun: Noun,
+    name: Option<&str>,
+    body: &Value,
+    expect: Expect,
+) -> Result<(Option<Found>, Map<String, Value>, Option<&'static str>), Refusal> {
+    let mut fields = judge::fields(noun, body)?;
+    let named = match name {
+        Some(name) => show::find(&mut *on, tenant, noun, name).await?,
+        None => None,
+    };
+    let old = match (name, named) {
+        (Some(name), old) => {
+            judge::name(noun, name, old.as_ref(), &mut fields)?;
+            old
+        }
+        (None, _) => match noun.name_in(&fields) {
+            Some(name) => show::find(&mut *on, tenant, noun, &name).await?,
+            None => None,
+        },
+    };
+    match expect {
+        Expect::New if old.is_some() => return Err(Refusal::Exists),
+        Expect::There if old.is_none() => return Err(Refusal::Missing),
+        _ => {}
+    }
+    judge::reach(on, order, tenant, noun, old.as_ref(), &fields).await?;
+    let stays = kept::fill(on, order, old.as_ref(), &mut fields).await?;
+    Ok((old, fields, stays))
 }
 
 /// Makes a new tenant of `body`, which names nothing that it owns.
@@ -222,7 +240,7 @@ pub async fn establish(tx: &mut Tx, order: &Order<'_>, body: &Value) -> Result<P
     if tenants::find_by_name(&mut *tx, &file.name).await?.is_some() {
         return Err(Refusal::Exists);
     }
-    let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.actor, order.now);
+    let mut work = Work::new(&mut *tx, order.sealer, None, "", order.actor, order.now);
     work.single = true;
     let made = work.tenant(&file).await?;
     work.ways_in(&made, WaysIn::default(), file.require_sso).await?;
@@ -240,9 +258,9 @@ pub async fn establish(tx: &mut Tx, order: &Order<'_>, body: &Value) -> Result<P
 pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun, name: &str) -> Result<Plan, Refusal> {
     hold(tx, tenant, noun).await?;
     let Some(found) = show::find(&mut *tx, tenant, noun, name).await? else { return Err(Refusal::Missing) };
-    judge::reach(tx, order, tenant, noun, Some(&found), &Map::new()).await?;
+    judge::reach(&mut On::from(&mut *tx), order, tenant, noun, Some(&found), &Map::new()).await?;
     let led = Led::of(tx, order.sealer, tenant).await?;
-    let mut work = Work::new(&mut *tx, order.sealer, order.hashing, "", order.actor, order.now);
+    let mut work = Work::new(&mut *tx, order.sealer, None, "", order.actor, order.now);
     work.single = true;
     work.plan.tenant_id = Some(tenant.id.clone());
     work.prune = true;

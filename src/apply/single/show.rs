@@ -9,7 +9,7 @@ use super::{
     spelling::{self, rules},
 };
 use crate::{
-    apply::issuers::secrets_of,
+    apply::{issuers::secrets_of, nouns::secret_of},
     oauth::client::Client,
     policy::{email::Email, principal::Kind},
     seal::Sealer,
@@ -121,6 +121,30 @@ pub async fn find(on: impl Into<On<'_>>, tenant: &Tenant, noun: Noun, name: &str
         },
         Noun::Sites => sites::find_by_name(on, id, name).await?.map(Found::Site),
     })
+}
+
+/// A keyed print of the secrets of a thing, which [`show`] leaves out: another one where one of them is another.
+///
+/// # Errors
+/// What the database says.
+pub async fn print(on: impl Into<On<'_>>, sealer: &Sealer, tenant: &Tenant, noun: Noun, name: &str) -> Result<String> {
+    let mut on = on.into();
+    let secrets: Vec<Option<String>> = match find(&mut on, tenant, noun, name).await? {
+        Some(Found::Connection(x)) => vec![secret_of(sealer, &x)?],
+        Some(Found::Client(x)) => vec![x.secret_fingerprint],
+        Some(Found::User(x)) => vec![x.password_hash],
+        Some(Found::ServiceToken(x)) => vec![x.fingerprint],
+        Some(Found::Directory(x)) => {
+            let tokens = directory_tokens::of_directory(&mut on, &x.id).await?;
+            tokens.into_iter().filter(|token| token.declared).map(|token| Some(token.fingerprint)).collect()
+        }
+        Some(Found::Issuer(x)) => {
+            let secrets = secrets_of(sealer, &x)?;
+            vec![secrets.introspection, secrets.oauth_client]
+        }
+        _ => Vec::new(),
+    };
+    Ok(sealer.fingerprint("secrets of a thing", &json!(secrets).to_string()))
 }
 
 /// What is known of it without asking further: an entry of a list.

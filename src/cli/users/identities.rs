@@ -1,7 +1,10 @@
 //! A user's identities by an operator's word: one linked, one taken away.
 
+use std::sync::Arc;
+
 use super::{At, Who, told};
 use crate::{
+    app,
     cli::{Problems, confirm::agree, one, say, token::plain},
     clock::Clock,
     config::Settings,
@@ -38,7 +41,8 @@ impl At<'_> {
         let (tenant, user) = self.find(who).await?;
         let connection = self.connection(&tenant, name).await?;
         let outbound = Outbound::new(settings.outbound_allow.clone()).map_err(one)?;
-        let providers = Providers::new(self.db.clone(), outbound, Clock::system());
+        let (db, sealer) = app::open_store(settings).await.map_err(one)?;
+        let providers = Providers::new(db, Arc::new(sealer), outbound, Clock::system());
         let held = providers.current(&tenant.name, &connection).await.map_err(one)?;
         let all = issuers(&connection, held.map(|(_, provider)| provider)).await.map_err(one)?;
         let issuer = issuer(all, said).map_err(one)?;

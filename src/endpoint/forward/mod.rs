@@ -17,15 +17,11 @@ pub mod respond;
 pub mod sign_in;
 pub mod spoof;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    panic::AssertUnwindSafe,
-    pin::pin,
-};
+use std::{net::IpAddr, panic::AssertUnwindSafe, pin::pin};
 
 use axum::{
     Json, Router,
-    extract::{ConnectInfo, Request, State},
+    extract::{Request, State},
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse as _, Response},
     routing::any,

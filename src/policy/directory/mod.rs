@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{role::Role, site::ResourceName};
 use pattern::{Captures, Pattern};
+pub use problems::too_many_rules;
 
 /// The capture that names a role.
 const ROLE: &str = "role";

@@ -10,12 +10,18 @@ use super::{
 /// Most rules of one directory: each is tried on the name of every group.
 const MOST_RULES: usize = 200;
 
+/// What is wrong with so many rules, which is known before the first of them is looked at.
+#[must_use]
+pub fn too_many_rules(rules: usize) -> Option<String> {
+    (rules > MOST_RULES).then(|| format!("group_rules has more than {MOST_RULES} rules; captures like {{workspace}} save many"))
+}
+
 impl DirectorySettings {
     /// What cannot work, and what to write instead; each begins with the name of the setting.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
-        if self.group_rules.len() > MOST_RULES {
-            return vec![format!("group_rules has more than {MOST_RULES} rules; captures like {{workspace}} save many")];
+        if let Some(why) = too_many_rules(self.group_rules.len()) {
+            return vec![why];
         }
         let of = |rule: &GroupRule| rule.problems().into_iter().map(|why| format!("group_rules: {why}")).collect::<Vec<_>>();
         self.group_rules.iter().flat_map(of).collect()

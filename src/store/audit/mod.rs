@@ -71,6 +71,9 @@ pub struct Actor {
     pub via: Via,
     /// Where from.
     pub address: Option<String>,
+    /// What they asked with, where that was a token: the row of a personal one, the fingerprint of a service's, the family of a
+    /// sign-in's. What they make stands on it ([`super::lineage`]); entries say it in words ([`Actor::by`]).
+    pub with: Option<String>,
 }
 
 impl Actor {
@@ -141,13 +144,31 @@ impl Actor {
         Self { address: Some(address.to_owned()), ..Self::named(&name, Via::Page) }
     }
 
+    /// Somebody whose wish gatehouse fulfils later, by itself.
+    #[must_use]
+    pub fn earlier(name: &str, id: Option<&str>) -> Self {
+        Self { id: id.map(str::to_owned), ..Self::named(name, Via::System) }
+    }
+
+    /// The same, who came by something that is not their sign-in: `personal token laptop`.
+    #[must_use]
+    pub fn by(self, what: &str) -> Self {
+        Self { name: format!("{} by {what}", self.name), ..self }
+    }
+
+    /// The same, who asked with a token.
+    #[must_use]
+    pub fn with(self, with: Option<&str>) -> Self {
+        Self { with: with.map(str::to_owned), ..self }
+    }
+
     fn user(what: &str, user: &User, via: Via, address: &str) -> Self {
         let name = format!("{what} {}", user.email.as_str());
-        Self { name, id: Some(user.id.clone()), via, address: Some(address.to_owned()) }
+        Self { id: Some(user.id.clone()), address: Some(address.to_owned()), ..Self::named(&name, via) }
     }
 
     fn named(name: &str, via: Via) -> Self {
-        Self { name: name.to_owned(), id: None, via, address: None }
+        Self { name: name.to_owned(), id: None, via, address: None, with: None }
     }
 }
 

@@ -30,7 +30,10 @@ impl<'a> Filter<'a> {
         }
         if let Some(actor) = self.actor {
             sql.push(" AND (actor IN (").bind(actor).push(", 'administrator ' || ").bind(actor);
-            sql.push(", 'user ' || ").bind(actor).push(") OR actor_id = ").bind(actor).push(")");
+            sql.push(", 'user ' || ").bind(actor).push(") OR actor_id = ").bind(actor);
+            // By whatever token or link.
+            sql.push(" OR SUBSTR(actor, 1, LENGTH('administrator ' || ").bind(actor);
+            sql.push(" || ' by ')) = 'administrator ' || ").bind(actor).push(" || ' by ')");
         }
         if let Some(action) = self.action {
             sql.push(" AND action = ").bind(action);

@@ -159,7 +159,8 @@ async fn shut(tx: &mut Tx, out: &ShutOut<'_>, removes: bool) -> Result<std::resu
     let sql = "UPDATE users SET active = FALSE, shut_by = $2, updated_at = $3 WHERE id = $1 AND active \
                AND ($4 OR NOT admin OR EXISTS (SELECT 1 FROM users o WHERE o.tenant_id = users.tenant_id \
                     AND o.id <> users.id AND o.admin AND o.active)) \
-               AND ($4 OR NOT platform OR EXISTS (SELECT 1 FROM users o WHERE o.id <> users.id AND o.platform AND o.active))";
+               AND ($4 OR NOT platform OR EXISTS (SELECT 1 FROM users o JOIN tenants t ON t.id = o.tenant_id \
+                    WHERE o.id <> users.id AND o.platform AND o.active AND t.enabled))";
     let params = params![out.user_id, out.by.as_str(), out.now, out.force];
     if On::from(&mut *tx).alter(sql, params).await? == 0 {
         let still = find(&mut *tx, out.user_id).await?.is_some_and(|user| user.active);

@@ -5,8 +5,10 @@ use gatehouse::{
     policy::email::Email,
     store::{
         audit::Actor,
+        directories, directory_tokens, personal_tokens, setup_links, tenant_tokens,
         tenants::{self, Tenant},
         users::{self, User},
+        window::Narrow,
     },
 };
 use reqwest::Method;
@@ -121,10 +123,20 @@ async fn person(world: &World, tenant: &Tenant, name: &str) -> Person {
     let mut browser = Browser::new();
     let api = admin_token(world, &mut browser, &tenant.name, &email).await;
     let csrf = browser.get(&format!("{}/admin/{}/teams/new", world.url, tenant.name)).await.csrf();
-    let token = made(world, &api, "personal_tokens", json!({"name": "x", "scopes": ["admin"]})).await;
-    let personal = (text(&token, "id").to_owned(), text(&token, "token").to_owned());
     let user = users::find_by_email(&world.app.db, &tenant.id, &Email::parse(&email).unwrap()).await.unwrap().unwrap();
+    // At the pages: what is made with a token ends with it.
+    let fields = [("csrf", csrf.as_str()), ("name", "x"), ("scopes", "admin"), ("days", "30")];
+    let shown = browser.post(&format!("{}/admin/_/tokens", world.url), &fields).await;
+    let own = personal_tokens::of_user(&world.app.db, &user.id).await.unwrap();
+    let personal = (own[0].id.clone(), once(&shown, personal_tokens::PREFIX));
     Person { user, browser, csrf, api, personal }
+}
+
+/// The token that a page shows once.
+fn once(page: &Answer, prefix: &str) -> String {
+    let (_, rest) = page.body.split_once(prefix).unwrap_or_else(|| panic!("no token: {} {}", page.status, page.body));
+    let token: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
+    format!("{prefix}{token}")
 }
 
 /// The path of an address of ours.
@@ -151,10 +163,25 @@ pub fn typed(idp: &Idp) -> Vec<(&'static str, &str)> {
     ]
 }
 
-async fn link(world: &World, idp: &Idp, tenant: &str, maker: &str, connection: &str) -> Link {
-    let wish = json!({"connection": connection, "directory": true, "days": 7});
-    let link = made(world, maker, &format!("tenants/{tenant}/setup-links"), wish).await;
-    let (id, path) = (text(&link, "id").to_owned(), path_of(text(&link, "url")));
+/// A link that Ada makes at the pages: its id and path.
+async fn link_of(world: &World, tenant: &Tenant, ada: &mut Person) -> (String, String) {
+    let url = format!("{}/admin/{}/setup-links", world.url, tenant.name);
+    let fields = [("csrf", ada.csrf.as_str()), ("connection", "corp"), ("days", "7"), ("directory", "on")];
+    let shown = ada.browser.post(&url, &fields).await;
+    let token = once(&shown, &format!("{}/setup/", world.url));
+    let newest = setup_links::of_tenant(&world.app.db, &tenant.id, Narrow::default(), None, 1).await.unwrap();
+    (newest[0].id.clone(), path_of(&token))
+}
+
+/// A link that a service makes by the API: its id and path.
+async fn link_by(world: &World, tenant: &Tenant, service: &str) -> (String, String) {
+    let wish = json!({"connection": "mill", "directory": true, "days": 7});
+    let link = made(world, service, &format!("tenants/{}/setup-links", tenant.name), wish).await;
+    (text(&link, "id").to_owned(), path_of(text(&link, "url")))
+}
+
+/// A guest follows it.
+async fn follow(world: &World, idp: &Idp, (id, path): (String, String)) -> Link {
     let mut browser = Browser::new();
     let page = browser.get(&format!("{}{path}", world.url)).await;
     assert_eq!(page.location(), Some("/setup"), "{}", page.body);
@@ -179,17 +206,23 @@ impl<'a> Row<'a> {
         let tenant = tenants::find_by_name(db, name).await.unwrap().unwrap();
         let (mut ada, root) = (person(world, &tenant, "ada").await, person(world, &tenant, "root").await);
         let of = |what: &str| format!("tenants/{name}/{what}");
-        let service = made(world, &ada.api, &of("service_tokens"), json!({"name": "bot", "scopes": ["admin"]})).await;
-        let service = text(&service, "token").to_owned();
-        let links = [link(world, idp, name, &ada.api, "corp").await, link(world, idp, name, &service, "mill").await];
+        let page = |what: &str| format!("{}/admin/{name}/{what}", world.url);
+        let fields = [("csrf", ada.csrf.as_str()), ("name", "bot"), ("enabled", "on"), ("scopes", "admin"), ("expires_at", "")];
+        let service = once(&ada.browser.post(&page("service_tokens"), &fields).await, tenant_tokens::PREFIX);
+        let links = [link_of(world, &tenant, &mut ada).await, link_by(world, &tenant, &service).await];
+        let [of_ada, of_service] = links;
+        let links = [follow(world, idp, of_ada).await, follow(world, idp, of_service).await];
         let mut returns = Vec::new();
         for _ in 0..2 {
             let test = format!("{}/admin/{name}/connections/okta/test", world.url);
             let departure = ada.browser.post(&test, &[("csrf", &ada.csrf)]).await;
             returns.push(back(world, idp, &departure).await);
         }
-        let token = made(world, &ada.api, &of("directories/people/token"), json!({})).await;
-        let directory = (text(&token, "id").to_owned(), text(&token, "token").to_owned());
+        let fields = [("csrf", ada.csrf.as_str()), ("overlap", "0s"), ("expires_in", ""), ("seen", "")];
+        let shown = ada.browser.post(&page("directories/people/token"), &fields).await;
+        let people = directories::find_by_name(db, &tenant.id, "people").await.unwrap().unwrap();
+        let made_there = directory_tokens::of_directory(db, &people.id).await.unwrap();
+        let directory = (made_there[0].id.clone(), once(&shown, directory_tokens::PREFIX));
         let invite = made(world, &ada.api, &of("invites"), json!({"email": format!("guest@{name}.example")})).await;
         let invite = (text(&invite, "id").to_owned(), path_of(text(&invite, "link")));
         let shell = Actor::command_line();

@@ -94,13 +94,16 @@ impl Row<'_> {
             "service-disabled" => self.service(|token| token.enabled = false).await,
             "service-ended" => self.service(|token| token.expires_at = Some(now)).await,
             "service-deleted" => {
-                self.api(&self.ada.api, Method::DELETE, &of("service_tokens/bot"), None).await;
+                let bot = tenant_tokens::find_by_name(db, &self.tenant.id, "bot").await.unwrap().unwrap();
+                assert!(tenant_tokens::delete(db, &bot.id).await.unwrap());
             }
             "service-narrowed" => {
                 self.service(|token| token.scopes = ApiScopes::parse(["connections:write"]).unwrap()).await;
             }
             "service-renewed" => {
-                self.api(&self.ada.api, Method::POST, &of("service_tokens/bot/token"), None).await;
+                let url = format!("{}/admin/{}/service_tokens/bot/token", world.url, self.name);
+                let renewed = self.ada.browser.clone().post(&url, &[("csrf", &self.ada.csrf)]).await;
+                assert_eq!(renewed.status, 200, "{}", renewed.body);
             }
             "link-revoked" => {
                 for link in &self.links {

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 /// `yes`: let in; `ask`: led to sign in; `no`: refused. Administrators are two, the tenant's own and the platform's, and states of
 /// administrators are of both, but where a directory or the tenant's own service makes them: neither is above the platform's.
 ///
-/// A personal token stands on what its owner is, not on how they signed in. What was made for the tenant, a directory's token or
-/// an invite, outlasts whoever made it; what a guest does with a link does not. A session that began with a link has shown
+/// A personal token stands on what its owner is, not on how they signed in. What was made for the tenant at the pages, a
+/// directory's token or an invite, outlasts whoever made it; what a guest does with a link does not, nor what was made with a
+/// token, also by way of a link. A session that began with a link has shown
 /// neither a password nor a provider, so it stands on neither.
 #[rustfmt::skip]
 const TABLE: &str = "
@@ -32,11 +33,11 @@ const TABLE: &str = "
     signing-key-retired     yes  yes  yes           yes         yes     yes           no  no           no      yes      yes               yes     yes  yes   yes        yes          yes           yes       yes             yes               yes    yes         yes
     personal-revoked        yes  yes  yes           yes         yes     yes           yes yes          yes     no       no                yes     yes  yes   yes        yes          yes           yes       yes             yes               yes    yes         yes
     personal-ended          yes  yes  yes           yes         yes     yes           yes yes          yes     no       no                yes     yes  yes   yes        yes          yes           yes       yes             yes               yes    yes         yes
-    service-disabled        yes  yes  yes           yes         yes     yes           yes yes          yes     yes      yes               no      yes  yes   yes        yes          no            yes       yes             yes               yes    yes         yes
-    service-ended           yes  yes  yes           yes         yes     yes           yes yes          yes     yes      yes               no      yes  yes   yes        yes          no            yes       yes             yes               yes    yes         yes
-    service-deleted         yes  yes  yes           yes         yes     yes           yes yes          yes     yes      yes               no      yes  yes   yes        yes          no            yes       yes             yes               yes    yes         yes
+    service-disabled        yes  yes  yes           yes         yes     yes           yes yes          yes     yes      yes               no      yes  yes   yes        yes          no            yes       yes             no                yes    yes         yes
+    service-ended           yes  yes  yes           yes         yes     yes           yes yes          yes     yes      yes               no      yes  yes   yes        yes          no            yes       yes             no                yes    yes         yes
+    service-deleted         yes  yes  yes           yes         yes     yes           yes yes          yes     yes      yes               no      yes  yes   yes        yes          no            yes       yes             no                yes    yes         yes
     service-narrowed        yes  yes  yes           yes         yes     yes           yes yes          yes     yes      yes               no      yes  yes   yes        yes          no            yes       yes             yes               yes    yes         yes
-    service-renewed         yes  yes  yes           yes         yes     yes           yes yes          yes     yes      yes               no      yes  yes   yes        yes          no            yes       yes             yes               yes    yes         yes
+    service-renewed         yes  yes  yes           yes         yes     yes           yes yes          yes     yes      yes               no      yes  yes   yes        yes          no            yes       yes             no                yes    yes         yes
     link-revoked            yes  yes  yes           yes         yes     yes           yes yes          yes     yes      yes               yes     no   no    no         no           no            yes       yes             yes               yes    yes         yes
     link-finished           yes  yes  yes           yes         yes     yes           yes yes          yes     yes      yes               yes     no   no    no         no           no            yes       yes             yes               yes    yes         yes
     link-expired            yes  yes  yes           yes         yes     yes           yes yes          yes     yes      yes               yes     no   no    no         no           no            yes       yes             yes               yes    yes         yes

@@ -104,6 +104,7 @@ pub async fn token(world: &World, directory_id: &str, expires_at: Option<i64>) -
         declared: false,
         created_at: world.clock.now(),
         expires_at,
+        made_with: None,
         last_used_at: None,
     };
     directory_tokens::insert(&world.app.db, &row).await.unwrap();

@@ -6,7 +6,7 @@ mod rights;
 use gatehouse::{
     apply::{
         self, Action, File, Hashing, Options, Plan,
-        single::{self, Expect, Noun, Order, Refusal},
+        single::{self, Ahead, Expect, Noun, Order, Refusal},
     },
     params,
     policy::email::Email,
@@ -155,11 +155,11 @@ async fn apply(db: &Db, tenant: &Value) -> Result<String, String> {
 }
 
 fn root() -> Actor {
-    Actor { name: "administrator root@acme.example".to_owned(), id: None, via: Via::Api, address: None }
+    Actor { name: "administrator root@acme.example".to_owned(), id: None, via: Via::Api, address: None, with: None }
 }
 
 fn order<'a>(sealer: &'a Sealer, actor: &'a Actor) -> Order<'a> {
-    Order { sealer, hashing: HASHING, actor, platform: true, force: false, now: 200 }
+    Order { sealer, ahead: None, actor, platform: true, force: false, now: 200 }
 }
 
 async fn acme(db: &Db) -> Tenant {
@@ -180,6 +180,10 @@ async fn put_as(
     expect: Expect,
 ) -> Result<Plan, Refusal> {
     let tenant = acme(db).await;
+    let reading = single::read_ahead(db, order, &tenant, noun, name, body, expect).await.ok();
+    let password = single::password(noun, body).and_then(HASHING.hash);
+    let ahead = Ahead { reading, password };
+    let order = &Order { ahead: Some(&ahead), ..*order };
     let mut tx = db.begin().await.unwrap();
     let plan = single::put(&mut tx, order, &tenant, noun, name, body, expect).await?;
     tx.commit().await.unwrap();
@@ -255,7 +259,9 @@ async fn files_and_single_things_lead_to_the_same_state(db: &Db) {
     assert_eq!(apply(db, &rich).await.unwrap().lines().last(), Some("no changes"));
     for noun in ORDER {
         for body in rich[noun.as_str()].as_array().unwrap() {
-            assert_eq!(put(&file, noun, None, body).await.unwrap().changes(), 0, "{body}");
+            // A password that is given is set, whatever the one before was.
+            let changes = usize::from(body["password"].is_string());
+            assert_eq!(put(&file, noun, None, body).await.unwrap().changes(), changes, "{body}");
         }
     }
 }
