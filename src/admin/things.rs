@@ -27,7 +27,6 @@ use crate::{
         params::Params,
     },
     policy::{api_scope::Level, connection::Protocol, directory::GroupRule, email::Email, principal::Kind, role::Role},
-    secret,
     store::{
         StoreError, clients,
         db::Tx,
@@ -364,7 +363,7 @@ fn shown(status: StatusCode, thing: &Value) -> Response {
 
 /// What this version of it is called.
 fn tag(thing: &Value) -> String {
-    format!("\"{}\"", secret::digest(&thing.to_string()))
+    format!("\"{}\"", single::version(thing))
 }
 
 fn refused(refusal: Refusal) -> Result<Response, ApiError> {

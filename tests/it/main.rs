@@ -7,6 +7,7 @@
 mod access;
 mod admin;
 mod admin_audit;
+mod admin_desks;
 mod admin_directories;
 mod admin_entry;
 mod admin_expiring;

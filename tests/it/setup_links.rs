@@ -74,8 +74,10 @@ impl Bench {
     }
 
     pub async fn send(&self, browser: &mut Browser, to: &str, fields: &[(&str, &str)]) -> Answer {
-        let csrf = browser.get(&self.at("/setup")).await.csrf();
-        let all: Vec<_> = [("csrf", csrf.as_str())].into_iter().chain(fields.iter().copied()).collect();
+        let page = browser.get(&self.at("/setup")).await;
+        let (csrf, version) = (page.csrf(), page.field("version"));
+        let version = version.as_deref().map(|version| ("version", version));
+        let all: Vec<_> = [("csrf", csrf.as_str())].into_iter().chain(version).chain(fields.iter().copied()).collect();
         browser.post(&self.at(to), &all).await
     }
 

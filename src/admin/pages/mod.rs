@@ -4,7 +4,7 @@
 //! GET  /admin                              whoever is signed in → their tenant's overview; platform administrators: all tenants
 //! GET  /admin/{tenant}/{noun}              list     a page of names, searched and paged by the database
 //! GET  /admin/{tenant}/{noun}/new, …/{name}   edit    form (pure) shows the thing's fields
-//! POST …                                   edit     form reads the thing again → apply::single writes it, or says what is wrong
+//! POST …                                   saving   as long as the thing is what the form was opened with: form → apply::single writes it
 //! POST …/{name}/check                      check    the form again, with what was found where it leads
 //! GET, POST …/{name}/delete                removal  what would be lost, then the deletion
 //! GET, POST …/connections/{name}/test      trial    a sign-in of which nothing comes, to see what would
@@ -36,6 +36,7 @@ mod once;
 mod overview;
 mod resources;
 pub mod rows;
+mod saving;
 mod setup_links;
 mod sheet;
 mod sign_ins;

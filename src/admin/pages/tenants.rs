@@ -80,6 +80,8 @@ fn sheet(app: &App, caller: &Caller, posted: Option<&Posted>, faults: &[Fault]) 
         guide: None,
         section: None,
         is_stored: false,
+        version: None,
+        stale: false,
         check: None,
         findings: None,
         delete: None,

@@ -36,13 +36,15 @@ pub struct Form<'a> {
     pub faults: &'a [Fault],
     pub hidden: &'a [(&'static str, String)],
     pub findings: Option<&'a [Finding]>,
+    /// Whether the thing is another than the form was opened with.
+    pub stale: bool,
 }
 
 impl<'a> Form<'a> {
     /// With nothing typed yet.
     #[must_use]
     pub fn blank(place: &'a Place, name: Option<&'a str>, thing: &'a Value, hidden: &'a [(&'static str, String)]) -> Self {
-        Self { place, name, thing, posted: None, faults: &[], hidden, findings: None }
+        Self { place, name, thing, posted: None, faults: &[], hidden, findings: None, stale: false }
     }
 
     fn is_of_connection(&self) -> bool {
@@ -89,6 +91,15 @@ impl<'a> Form<'a> {
             })
     }
 
+    /// What the form was opened with; after somebody else has changed it, that, so that sending it again is meant.
+    fn version(&self) -> Option<String> {
+        self.name?;
+        match self.posted {
+            Some(posted) if !self.stale => posted.one("version").map(str::to_owned),
+            _ => Some(single::version(self.thing)),
+        }
+    }
+
     /// What its administrator must not overlook.
     async fn notices(&self, app: &App) -> Result<Vec<Notice>, PageError> {
         if self.pushes_in_vain(app).await? {
@@ -108,7 +119,7 @@ impl<'a> Form<'a> {
         Ok(held.into_iter().chain(untested).chain(found).collect())
     }
 
-    /// The page; with faults 422.
+    /// The page; with faults 422, after somebody else's change 409.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -147,6 +158,8 @@ impl<'a> Form<'a> {
             below,
             section,
             is_stored: self.name.is_some(),
+            version: self.version(),
+            stale: self.stale,
             check: inspection::covers(place.key).then(|| format!("{}/check", place.path(self.name.unwrap_or("new")))),
             findings: self.findings,
             delete: delete.as_deref(),

@@ -17,6 +17,7 @@ mod literal;
 mod noun;
 mod show;
 mod spelling;
+mod version;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -25,6 +26,7 @@ pub use draft::{Draft, draft};
 pub use list::{Ask, Part, list, states};
 pub use noun::Noun;
 pub use show::show;
+pub use version::version;
 
 use self::literal::Literal;
 use super::{
