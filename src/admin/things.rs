@@ -176,17 +176,19 @@ pub async fn roles_held(app: &App, tenant: &Tenant, noun: Noun, name: &str) -> R
 }
 
 /// What the query says.
-struct Asked {
-    search: String,
-    after: String,
-    limit: usize,
+pub struct Asked {
+    pub search: String,
+    pub after: String,
+    pub limit: usize,
     force: bool,
     confirm: Option<String>,
     narrow: Narrow,
 }
 
 impl Asked {
-    fn read(query: Option<&str>) -> Result<Self, ApiError> {
+    /// # Errors
+    /// A part of it cannot be read.
+    pub fn read(query: Option<&str>) -> Result<Self, ApiError> {
         let params = Params::parse(query.unwrap_or_default())?;
         let text = |name| params.one(name).map(|value| value.unwrap_or_default().to_owned());
         let limit = params.one("limit")?.map_or(Some(PAGE), |text| text.parse().ok()).filter(|limit| (1..=PAGE).contains(limit));
@@ -366,7 +368,11 @@ fn tag(thing: &Value) -> String {
     format!("\"{}\"", single::version(thing))
 }
 
-fn refused(refusal: Refusal) -> Result<Response, ApiError> {
+/// Why nothing was changed.
+///
+/// # Errors
+/// All but fields that are wrong, which have an answer of their own.
+pub fn refused(refusal: Refusal) -> Result<Response, ApiError> {
     match refusal {
         Refusal::Faults(faults) => Ok(faulty(&faults)),
         Refusal::Exists => Err(error(Code::Conflict, "there is one of this name already").into()),

@@ -94,6 +94,7 @@ test('an administrator comes in, makes tokens, and things come to be', async () 
   known['_/tokens'] = await behind('/admin/_/tokens', 'main a[href$="/revoke"]', 1);
   known['{name}/tokens'] = await behind('/admin/acme/directories/people', 'main a[href$="/revoke"]', 1);
   known.users = await behind('/admin/acme/users?search=grace', 'table.list th a');
+  known['{name}/members'] = known.users;
   known.invites = await behind('/admin/acme/invites', 'main a[href$="/revoke"]', 1);
   known['sign-ins'] = await behind('/admin/acme/sign-ins', 'table.list th a');
   known.resources = await behind('/admin/acme/resources', 'table.list th a');

@@ -19,6 +19,7 @@ mod admin_pages;
 mod admin_people;
 mod admin_resources;
 mod admin_surface;
+mod admin_teams;
 mod admin_token_pages;
 mod admin_tokens;
 mod administering;

@@ -31,6 +31,7 @@ mod invites;
 mod keys;
 pub mod known;
 mod list;
+mod members;
 mod metadata;
 mod once;
 mod overview;
@@ -141,6 +142,10 @@ fn all() -> Vec<Page> {
         post("/admin/{tenant}/resources/{name}/collaborators", |r| r.post(resources::add)),
         get("/admin/{tenant}/resources/{name}/collaborators/remove", |r| r.get(resources::ask)),
         post("/admin/{tenant}/resources/{name}/collaborators/remove", |r| r.post(resources::remove)),
+        get("/admin/{tenant}/teams/{name}/members", |r| r.get(members::find)),
+        post("/admin/{tenant}/teams/{name}/members", |r| r.post(members::add)),
+        get("/admin/{tenant}/teams/{name}/members/{user}/remove", |r| r.get(members::ask)),
+        post("/admin/{tenant}/teams/{name}/members/{user}/remove", |r| r.post(members::remove)),
         get("/admin/{tenant}/service_tokens/{name}/token", |r| r.get(tokens::ask_renewal)),
         post("/admin/{tenant}/service_tokens/{name}/token", |r| r.post(tokens::renew)),
         get("/admin/_/sign-ins", |r| r.get(sign_ins::of_all)),

@@ -7,7 +7,7 @@ use super::{
     caller::{Caller, Posted},
     directories,
     frame::{Frame, address},
-    guide, known,
+    guide, known, members,
     sheet::{Notice, Sheet},
     things::Place,
     trial,
@@ -133,13 +133,23 @@ impl<'a> Form<'a> {
         };
         let back = if is_tenant { (address(&place.tenant.name, ""), "Overview") } else { (place.list(), noun.title) };
         let test = self.name.filter(|_| self.is_of_connection()).map(|name| format!("{}/test", place.path(name)));
-        let section = match self.name {
-            Some(name) => directories::section(app, place, name).await?,
+        let members = match self.name {
+            Some(name) => members::told(app, caller, place, name).await?,
             None => None,
+        };
+        if let (Some(name), Some(told)) = (self.name, members.as_ref().filter(|_| self.thing["made_for_group"] == true)) {
+            return Ok(members::pushed(app, caller, place, name, told));
+        }
+        // A group's team goes with the group, or with the rule.
+        let stays = members.as_ref().is_some_and(|told| !told.groups.is_empty());
+        let section = match (self.name, members) {
+            (_, Some(told)) => Some(told.section),
+            (Some(name), None) => directories::section(app, place, name).await?,
+            (None, None) => None,
         };
         let delete = match self.name {
             Some(_) if is_tenant => caller.operator.is_platform().then(|| format!("{}/delete", place.list())),
-            name => name.map(|name| format!("{}/delete", place.path(name))),
+            name => name.filter(|_| !stays).map(|name| format!("{}/delete", place.path(name))),
         };
         let below = match self.name.filter(|_| self.is_of_connection()) {
             Some(name) => Some(directories::of_connection(app, &place.tenant, name).await?),

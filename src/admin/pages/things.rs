@@ -97,7 +97,7 @@ impl Place {
     /// # Errors
     /// A page: there is none of this name.
     pub async fn stored_on(&self, app: &App, on: impl Into<On<'_>>, name: &str) -> Result<Value, PageError> {
-        let thing = single::show(on, &app.sealer, &self.tenant, self.key, name).await?;
+        let thing = single::outline(on, &app.sealer, &self.tenant, self.key, name).await?;
         thing.ok_or_else(|| missing(self.key.word()))
     }
 }

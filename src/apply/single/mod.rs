@@ -14,6 +14,7 @@ mod judge;
 mod kept;
 mod list;
 mod literal;
+mod members;
 mod noun;
 mod show;
 mod spelling;
@@ -24,8 +25,9 @@ use serde_json::{Map, Value};
 
 pub use draft::{Draft, draft};
 pub use list::{Ask, Part, list, states};
+pub use members::{join, leave};
 pub use noun::Noun;
-pub use show::show;
+pub use show::{outline, show};
 pub use version::version;
 
 use self::literal::Literal;
