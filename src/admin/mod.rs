@@ -64,6 +64,8 @@ fn all() -> Vec<Route> {
     let identity = "/api/v1/tenants/{tenant}/users/{name}/identities/{connection}";
     let (members, member) =
         ("/api/v1/tenants/{tenant}/teams/{name}/members", "/api/v1/tenants/{tenant}/teams/{name}/members/{user}");
+    let personal = "/api/v1/tenants/{tenant}/users/{name}/personal_tokens";
+    let one_personal = "/api/v1/tenants/{tenant}/users/{name}/personal_tokens/{id}";
     let renewal = "/api/v1/tenants/{tenant}/service_tokens/{name}/token";
     let (directory_tokens, directory_token) =
         ("/api/v1/tenants/{tenant}/directories/{name}/token", "/api/v1/tenants/{tenant}/directories/{name}/tokens/{id}");
@@ -76,6 +78,9 @@ fn all() -> Vec<Route> {
         route(Method::DELETE, identity, Some("users"), |r| r.delete(identities::unlink)),
         route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/teams", Some("users"), |r| r.get(users::teams)),
         route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/sessions", Some("users"), |r| r.get(users::sessions)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/users/{name}/sign-out", Some("users"), |r| r.post(users::sign_out)),
+        route(Method::GET, personal, Some("users"), |r| r.get(users::personal_tokens)),
+        route(Method::DELETE, one_personal, Some("users"), |r| r.delete(users::revoke)),
         route(Method::GET, members, Some("teams"), |r| r.get(members::list)),
         route(Method::GET, member, Some("teams"), |r| r.get(members::show)),
         route(Method::PUT, member, Some("teams"), |r| r.put(members::join)),

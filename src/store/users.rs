@@ -4,7 +4,7 @@ mod access;
 
 pub use access::{
     AtStake, By, LastAdministrator, Opened, Opening, ShutOut, at_stake, end_access, end_with_receipt, find_locked,
-    hold_administrator, hold_administrators, hold_for_record, open_again, remove, shut_out,
+    hold_administrator, hold_administrators, hold_for_record, open_again, remove, shut_out, sign_out,
 };
 
 use super::{

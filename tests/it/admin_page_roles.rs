@@ -84,6 +84,10 @@ pub fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('t', Method::POST, "/admin/acme/connections/read/metadata/accept".to_owned()),
         ('t', Method::POST, "/admin/acme/connections/read/metadata/fetch".to_owned()),
         ('t', Method::GET, format!("/admin/acme/users/{user}")),
+        ('t', Method::GET, format!("/admin/acme/users/{user}/sign-out")),
+        ('t', Method::POST, format!("/admin/acme/users/{user}/sign-out")),
+        ('t', Method::GET, format!("/admin/acme/users/{user}/tokens/of-bob/revoke")),
+        ('t', Method::POST, format!("/admin/acme/users/{user}/tokens/of-bob/revoke")),
         ('t', Method::GET, format!("/admin/acme/users/{user}/edit")),
         ('t', Method::POST, format!("/admin/acme/users/{user}/edit")),
         ('t', Method::GET, format!("/admin/acme/users/{user}/deactivate")),
@@ -165,6 +169,10 @@ async fn things(desk: &Desk) {
         format!(
             "INSERT INTO personal_tokens (id, user_id, name, fingerprint, scopes, expires_at, created_at) \
              VALUES ('of-ada', '{ada}', 'x', 'f', '[]', {end}, {now})"
+        ),
+        format!(
+            "INSERT INTO personal_tokens (id, user_id, name, fingerprint, scopes, expires_at, created_at) \
+             SELECT 'of-bob', id, 'y', 'g', '[]', {end}, {now} FROM users WHERE email = 'bob@acme.example'"
         ),
         format!(
             "INSERT INTO traces (id, tenant_id, at, outcome, address, hops) \
@@ -253,6 +261,7 @@ fn forms(user: &str) -> Vec<(char, String)> {
     let last = [
         "/remove",
         "/revoke",
+        "/sign-out",
         "/deactivate",
         "/activate",
         "/delete",

@@ -6,6 +6,7 @@
 
 mod access;
 mod admin;
+mod admin_access;
 mod admin_audit;
 mod admin_desks;
 mod admin_directories;

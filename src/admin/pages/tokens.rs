@@ -15,6 +15,7 @@ use super::{
     form::{self, Field, Kind, Shown},
     frame::Frame,
     things::Place,
+    users,
 };
 use crate::{
     api_token::{Maker, Unfit, Wanted},
@@ -27,6 +28,7 @@ use crate::{
         audit::Actor,
         personal_tokens::{self, PersonalToken},
         tenants,
+        users::User,
     },
 };
 
@@ -71,13 +73,14 @@ pub fn maker<'a>(app: &'a App, actor: &'a Actor) -> Maker<'a> {
 
 /// One of an administrator's own, in words.
 #[derive(Debug)]
-struct Row {
-    id: String,
-    name: String,
-    scopes: String,
-    last_used: String,
-    ends: String,
-    is_over: bool,
+pub struct Row {
+    pub id: String,
+    pub name: String,
+    pub scopes: String,
+    pub made: String,
+    pub last_used: String,
+    pub ends: String,
+    pub is_over: bool,
 }
 
 impl Row {
@@ -86,6 +89,7 @@ impl Row {
             id: token.id.clone(),
             name: token.name.clone(),
             scopes: token.scopes.words().join(", "),
+            made: Moment(token.created_at).to_string(),
             last_used: token.last_used_at.map_or_else(|| "never".to_owned(), |at| Moment(at).to_string()),
             ends: Moment(token.expires_at).to_string(),
             is_over: token.expires_at <= now,
@@ -188,6 +192,55 @@ pub async fn revoke(State(app): State<App>, Path(id): Path<String>, posted: Post
     }
     tx.commit().await?;
     Ok(done(OWN, "revoked"))
+}
+
+/// A user's, for the page of the user.
+///
+/// # Errors
+/// What the database says.
+pub async fn of(app: &App, user: &User) -> Result<Vec<Row>, PageError> {
+    let all = personal_tokens::of_user(&app.db, &user.id).await?;
+    Ok(all.iter().map(|token| Row::new(token, app.clock.now())).collect())
+}
+
+/// `GET /admin/{tenant}/users/{id}/tokens/{token}/revoke`
+pub async fn ask_of(
+    State(app): State<App>,
+    caller: Caller,
+    Path((tenant, user, id)): Path<(String, String, String)>,
+) -> Result<Response, PageError> {
+    let (tenant, user) = users::find(&app, &caller, (&tenant, &user)).await?;
+    let all = personal_tokens::of_user(&app.db, &user.id).await?;
+    let token = all.into_iter().find(|token| token.id == id).ok_or_else(|| missing("token"))?;
+    let title = format!("Revoke the token {} of {}?", token.name, user.email.as_str());
+    let back = users::path(&tenant, &user.id);
+    let question = Question {
+        lead: "Whatever uses it is refused at once. A token that was revoked cannot be brought back.",
+        loss: &[],
+        action: &format!("{back}/tokens/{id}/revoke"),
+        back: &back,
+        yes: "Revoke",
+        error: None,
+    };
+    Ok(question.page(&Frame::of_tenant(&app, &caller, &tenant, "users", title)))
+}
+
+/// `POST /admin/{tenant}/users/{id}/tokens/{token}/revoke`
+pub async fn revoke_of(
+    State(app): State<App>,
+    Path((tenant, user, id)): Path<(String, String, String)>,
+    posted: Posted,
+) -> Result<Response, PageError> {
+    let caller = &posted.caller;
+    let (tenant, user) = users::find(&app, caller, (&tenant, &user)).await?;
+    users::require_may(caller, &user)?;
+    let actor = caller.actor();
+    let mut tx = app.db.begin().await?;
+    if !maker(&app, &actor).revoke(&mut tx, &user, &id).await? {
+        return Err(missing("token"));
+    }
+    tx.commit().await?;
+    Ok(done(&users::path(&tenant, &user.id), "revoked"))
 }
 
 const NOUN: &str = "service_tokens";

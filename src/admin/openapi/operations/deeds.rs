@@ -101,7 +101,22 @@ pub fn of_user(method: &Method, rest: &str) -> Option<Operation> {
         json!({"type": "object", "properties": properties, "required": names, "additionalProperties": false})
     };
     let many = |properties: Value| json!({"type": "array", "items": object(properties)});
+    let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    if (method.as_str(), rest) == ("DELETE", "/users/{name}/personal_tokens/{id}") {
+        let revoke = operation("revokeTokenOfUser", "users", "End a personal token of a user, at once.");
+        return Some(revoke.answers(204, None::<Value>).fails([404]));
+    }
     let (name, about, answer) = match (method.as_str(), rest) {
+        ("POST", "/users/{name}/sign-out") => (
+            "signOutUser",
+            "End every session and token of a user, who may sign in again.",
+            json!({"user_id": text(), "email": text(), "receipt": {"anyOf": [reference("Receipt"), {"type": "null"}]}}),
+        ),
+        ("GET", "/users/{name}/personal_tokens") => (
+            "listTokensOfUser",
+            "What is known of a user's personal tokens.",
+            json!({"personal_tokens": {"type": "array", "items": reference("PersonalToken")}}),
+        ),
         ("GET", "/users/{name}/identities") => (
             "listIdentities",
             "Who a user is at providers and in directories.",
