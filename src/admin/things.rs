@@ -127,8 +127,15 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
 pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, ApiError> {
     let asked = Asked::read(query.as_deref())?;
     let (tenant, noun, name) = desk.thing()?;
-    let mut tx = desk.app.db.begin().await?;
     let order = desk.order(asked.force);
+    if noun == Noun::Tenant && asked.confirm.as_deref() != Some(name) && !is_conditional(&headers) {
+        // Counted, not tried out: that would keep everybody else from writing.
+        return match single::at_stake(&desk.app.db, &order, tenant).await {
+            Ok(lost) => Ok(body::answer(StatusCode::CONFLICT, &asking(&lost))),
+            Err(refusal) => refused(refusal),
+        };
+    }
+    let mut tx = desk.app.db.begin().await?;
     unchanged(&mut tx, &order, tenant, noun, name, &headers).await?;
     may_touch(&mut tx, &desk.asker, tenant, noun, name).await?;
     let plan = match single::remove(&mut tx, &order, tenant, noun, name).await {
@@ -142,13 +149,12 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
     };
     let asks = !lost.is_empty() || noun == Noun::Tenant;
     if asks && asked.confirm.as_deref() != Some(name) {
-        let description = "more is lost with it: repeat the name as confirm to delete it nevertheless";
-        let mut body = json!({ "error": Code::Conflict.as_str(), "error_description": description, "lost": lost });
+        let mut body = asking(&lost);
         drop(tx);
         let held = roles_held(&desk.app, tenant, noun, name).await?;
         if !held.is_empty() {
             let one = |(kind, name, role): &(String, String, Role)| json!({"type": kind, "name": name, "role": role.as_str()});
-            body["error_description"] = format!("update the collaborators of the resources first; {description}").into();
+            body["error_description"] = format!("update the collaborators of the resources first; {ASKING}").into();
             body["resources"] = held.iter().map(one).collect();
         }
         return Ok(body::answer(StatusCode::CONFLICT, &body));
@@ -156,6 +162,17 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
     tx.commit().await?;
     desk.app.deliveries.nudge();
     Ok(body::answer(StatusCode::OK, &json!({ "deleted": name, "lost": lost })))
+}
+
+const ASKING: &str = "more is lost with it: repeat the name as confirm to delete it nevertheless";
+
+/// What is said to whoever has not repeated the name.
+fn asking(lost: &[String]) -> Value {
+    json!({ "error": Code::Conflict.as_str(), "error_description": ASKING, "lost": lost })
+}
+
+fn is_conditional(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH)
 }
 
 /// The resources that an external identity or virtual account holds a role on, the first of them: what its deletion takes from

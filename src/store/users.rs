@@ -249,6 +249,17 @@ pub async fn is_governed(on: impl Into<On<'_>>) -> Result<bool> {
     Ok(on.into().optional::<(String,)>(sql, params![]).await?.is_some())
 }
 
+/// Whether those of one tenant alone can: with it, nobody could any more.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_governed_from(on: impl Into<On<'_>>, tenant_id: &str) -> Result<bool> {
+    let sql = "SELECT (SELECT COUNT(*) FROM users WHERE platform AND active), \
+                      (SELECT COUNT(*) FROM users WHERE platform AND active AND tenant_id = $1)";
+    let (all, own) = on.into().optional::<(i64, i64)>(sql, params![tenant_id]).await?.unwrap_or_default();
+    Ok(all > 0 && all == own)
+}
+
 /// Writes name, `email_proven`, `admin` and `updated_at`; whether the user is there. Address and tenant never change;
 /// `active` changes through [`shut_out`] and [`open_again`] only, the password through [`set_password`].
 ///

@@ -34,6 +34,7 @@ use self::literal::Literal;
 use super::{
     Hashing,
     execute::Work,
+    losses::lost_with_tenant,
     passwords,
     plan::Plan,
     read,
@@ -45,7 +46,7 @@ use super::{
 use crate::{
     seal::Sealer,
     store::{
-        StoreError,
+        On, StoreError,
         audit::Actor,
         db::Tx,
         teams,
@@ -280,6 +281,22 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
     led_still(tx, order, tenant, led).await?;
     trail::note(tx, order.sealer, order.actor, &plan, order.now);
     Ok(plan)
+}
+
+/// What the deletion of a tenant would take with it, in words: counted by whoever only asks, who keeps nobody from writing and
+/// writes nothing.
+///
+/// # Errors
+/// Why it would be refused.
+pub async fn at_stake(on: impl Into<On<'_>>, order: &Order<'_>, tenant: &Tenant) -> Result<Vec<String>, Refusal> {
+    if !order.platform {
+        return Err(Refusal::Forbidden(judge::PLATFORM));
+    }
+    let mut on = on.into();
+    if !order.force && users::is_governed_from(&mut on, &tenant.id).await? {
+        return Err(Refusal::LastAdministrator);
+    }
+    Ok(lost_with_tenant(on, &tenant.id, order.now).await?.told())
 }
 
 /// Has others wait who change things at the same time, and where it is about people, those who shut administrators out.
