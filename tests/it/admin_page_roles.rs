@@ -107,6 +107,7 @@ pub fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('p', Method::POST, "/admin/acme/domains/acme.example/accept".to_owned()),
         ('t', Method::GET, "/admin/acme/setup-links".to_owned()),
         ('t', Method::POST, "/admin/acme/setup-links".to_owned()),
+        ('t', Method::GET, "/admin/acme/setup-links/linked/revoke".to_owned()),
         ('t', Method::POST, "/admin/acme/setup-links/linked/revoke".to_owned()),
     ]);
     for thing in ["connections/okta", "connections/new", "trusted_issuers/idp"] {

@@ -18,6 +18,7 @@ mod admin_keys;
 mod admin_page_roles;
 mod admin_pages;
 mod admin_people;
+mod admin_questions;
 mod admin_resources;
 mod admin_surface;
 mod admin_teams;

@@ -226,9 +226,12 @@ async fn a_link_ends_in_many_ways(backend: Backend) {
             "revoked" => {
                 let mut ada = bench.ada().await;
                 let page = ada.get(&bench.at(LINKS)).await;
-                let (_, rest) = page.body.split_once(&format!("action=\"{LINKS}/")).unwrap();
+                let (_, rest) = page.body.split_once(&format!("href=\"{LINKS}/")).unwrap();
                 let to = format!("{LINKS}/{}", rest.split_once('"').unwrap().0);
-                let answer = ada.post(&bench.at(&to), &[("csrf", &page.csrf())]).await;
+                let question = ada.get(&bench.at(&to)).await;
+                assert!(question.body.contains("Revoke the set-up link for corp?"), "{}", question.body);
+                assert_eq!(guest.get(&bench.at("/setup")).await.status, 200, "a question ends nothing");
+                let answer = ada.post(&bench.at(&to), &[("csrf", &question.csrf())]).await;
                 assert_eq!(answer.location(), Some("/admin/acme/setup-links?done=revoked"), "{}", answer.body);
             }
             "finished" => {

@@ -41,6 +41,7 @@ mod saving;
 mod setup_links;
 mod sheet;
 mod sign_ins;
+mod switching;
 mod tenants;
 mod thing;
 mod things;
@@ -102,6 +103,7 @@ fn all() -> Vec<Page> {
         post("/admin/{tenant}/domains/{domain}/delete", |r| r.post(domains::delete)),
         get("/admin/{tenant}/setup-links", |r| r.get(setup_links::list)),
         post("/admin/{tenant}/setup-links", |r| r.post(setup_links::create)),
+        get("/admin/{tenant}/setup-links/{id}/revoke", |r| r.get(setup_links::ask)),
         post("/admin/{tenant}/setup-links/{id}/revoke", |r| r.post(setup_links::revoke)),
         get("/admin/{tenant}/users", |r| r.get(users::list)),
         post("/admin/{tenant}/users", |r| r.post(users::create)),

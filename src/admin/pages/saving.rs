@@ -8,6 +8,7 @@ use super::{
     caller::{BRIEF, Posted, missing},
     confirm, form,
     frame::Frame,
+    switching,
     thing::Form,
     things::{Place, order},
     tokens,
@@ -90,6 +91,15 @@ impl<'a> Write<'a> {
         if self.is_too_much(&mut tx, self.place.name_in(&thing).as_deref()).await? {
             drop(tx);
             return self.again(&whole(BRIEF.to_owned())).await;
+        }
+        let shuts = switching::unasked(&plan, self.posted);
+        if let Some(name) = self.name.filter(|_| !shuts.is_empty()) {
+            drop(tx);
+            let typed = switching::kept_secrets(self.place, &self.base, self.posted);
+            return match typed.is_empty() {
+                true => switching::ask(self.app, self.place, name, self.posted, &shuts).await,
+                false => self.again(&typed).await,
+            };
         }
         let token = self.token(&mut tx, &plan, &thing).await?;
         tx.commit().await?;
