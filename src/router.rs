@@ -37,11 +37,13 @@ pub fn router(app: App) -> Router {
         .merge(admin::guest::routes())
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .merge(login::answers(&app).layer(RequestBodyLimitLayer::new(ANSWER_LIMIT)))
+        .layer(middleware::from_fn(too_large_for_people))
         .layer(session::layer(&app))
         .layer(middleware::map_response(session::take_cookie_back));
     let others = Router::new().merge(endpoint::routes(&app)).merge(admin::routes()).merge(assets::routes()).fallback(not_found);
     others
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(middleware::map_response(too_large))
         .merge(people)
         // It limits bodies itself, each by what it is for, and says so in the form of its errors.
         .merge(scim::routes())
@@ -53,6 +55,37 @@ pub fn router(app: App) -> Router {
         // What proxies ask with every request of their sites does the same by itself, for a fraction of the cost.
         .merge(forward::questions())
         .with_state(app)
+}
+
+/// A body that was not even read is said to be too large in the words of its door: to people by a page.
+async fn too_large_for_people(request: Request, next: Next) -> Response {
+    // The hops of a control plane are among them.
+    let is_machine = request.uri().path().starts_with("/api/");
+    let response = next.run(request).await;
+    if is_machine {
+        return too_large(response).await;
+    }
+    if !is_bare(&response) {
+        return response;
+    }
+    let explanation = "What was sent is larger than this page takes. Nothing was changed.";
+    let page = PageError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "That is too much at once", explanation, "body limit");
+    page.advise("Go back and send less at once.").into_response()
+}
+
+/// The same, to machines.
+async fn too_large(response: Response) -> Response {
+    if !is_bare(&response) {
+        return response;
+    }
+    let body = json!({"error": "invalid_request", "error_description": format!("the body is larger than {BODY_LIMIT} bytes")});
+    (StatusCode::PAYLOAD_TOO_LARGE, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// Whether a limit has answered, and no handler.
+fn is_bare(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    response.status() == StatusCode::PAYLOAD_TOO_LARGE && kind.is_none_or(|kind| kind.starts_with("text/plain"))
 }
 
 async fn not_found(uri: Uri) -> Response {

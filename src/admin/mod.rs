@@ -16,6 +16,7 @@ mod identities;
 mod inspection;
 mod invites;
 mod keys;
+mod members;
 mod metadata;
 mod openapi;
 pub mod pages;
@@ -61,6 +62,10 @@ fn all() -> Vec<Route> {
     let fetched = "/api/v1/tenants/{tenant}/connections/{name}/metadata/fetch";
     let (many, one) = ("/api/v1/tenants/{tenant}/{noun}", "/api/v1/tenants/{tenant}/{noun}/{name}");
     let identity = "/api/v1/tenants/{tenant}/users/{name}/identities/{connection}";
+    let (members, member) =
+        ("/api/v1/tenants/{tenant}/teams/{name}/members", "/api/v1/tenants/{tenant}/teams/{name}/members/{user}");
+    let personal = "/api/v1/tenants/{tenant}/users/{name}/personal_tokens";
+    let one_personal = "/api/v1/tenants/{tenant}/users/{name}/personal_tokens/{id}";
     let renewal = "/api/v1/tenants/{tenant}/service_tokens/{name}/token";
     let (directory_tokens, directory_token) =
         ("/api/v1/tenants/{tenant}/directories/{name}/token", "/api/v1/tenants/{tenant}/directories/{name}/tokens/{id}");
@@ -73,6 +78,13 @@ fn all() -> Vec<Route> {
         route(Method::DELETE, identity, Some("users"), |r| r.delete(identities::unlink)),
         route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/teams", Some("users"), |r| r.get(users::teams)),
         route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/sessions", Some("users"), |r| r.get(users::sessions)),
+        route(Method::POST, "/api/v1/tenants/{tenant}/users/{name}/sign-out", Some("users"), |r| r.post(users::sign_out)),
+        route(Method::GET, personal, Some("users"), |r| r.get(users::personal_tokens)),
+        route(Method::DELETE, one_personal, Some("users"), |r| r.delete(users::revoke)),
+        route(Method::GET, members, Some("teams"), |r| r.get(members::list)),
+        route(Method::GET, member, Some("teams"), |r| r.get(members::show)),
+        route(Method::PUT, member, Some("teams"), |r| r.put(members::join)),
+        route(Method::DELETE, member, Some("teams"), |r| r.delete(members::leave)),
         route(Method::GET, "/api/v1/tenants/{tenant}/invites", Some("invites"), |r| r.get(invites::list_of)),
         route(Method::POST, "/api/v1/tenants/{tenant}/invites", Some("invites"), |r| r.post(invites::create_of)),
         route(Method::DELETE, "/api/v1/tenants/{tenant}/invites/{name}", Some("invites"), |r| r.delete(invites::revoke_of)),

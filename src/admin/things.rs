@@ -155,8 +155,15 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
     let asked = Asked::read(query.as_deref())?;
     let (tenant, noun, name) = desk.thing()?;
     let _turn = desk.asker.turn(&desk.app).await?;
-    let mut tx = desk.app.db.begin().await?;
     let order = desk.order(asked.force);
+    if noun == Noun::Tenant && asked.confirm.as_deref() != Some(name) && !is_conditional(&headers) {
+        // Counted, not tried out: that would keep everybody else from writing.
+        return match single::at_stake(&desk.app.db, &order, tenant).await {
+            Ok(lost) => Ok(body::answer(StatusCode::CONFLICT, &asking(&lost))),
+            Err(refusal) => refused(refusal),
+        };
+    }
+    let mut tx = desk.app.db.begin().await?;
     tenants::lock(&mut tx).await?;
     unchanged(&mut On::from(&mut tx), &order, tenant, noun, name, &headers).await?;
     may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, name).await?;
@@ -171,13 +178,12 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
     };
     let asks = !lost.is_empty() || noun == Noun::Tenant;
     if asks && asked.confirm.as_deref() != Some(name) {
-        let description = "more is lost with it: repeat the name as confirm to delete it nevertheless";
-        let mut body = json!({ "error": Code::Conflict.as_str(), "error_description": description, "lost": lost });
+        let mut body = asking(&lost);
         drop(tx);
         let held = roles_held(&desk.app, tenant, noun, name).await?;
         if !held.is_empty() {
             let one = |(kind, name, role): &(String, String, Role)| json!({"type": kind, "name": name, "role": role.as_str()});
-            body["error_description"] = format!("update the collaborators of the resources first; {description}").into();
+            body["error_description"] = format!("update the collaborators of the resources first; {ASKING}").into();
             body["resources"] = held.iter().map(one).collect();
         }
         return Ok(body::answer(StatusCode::CONFLICT, &body));
@@ -185,6 +191,17 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
     tx.commit().await?;
     desk.app.deliveries.nudge();
     Ok(body::answer(StatusCode::OK, &json!({ "deleted": name, "lost": lost })))
+}
+
+const ASKING: &str = "more is lost with it: repeat the name as confirm to delete it nevertheless";
+
+/// What is said to whoever has not repeated the name.
+fn asking(lost: &[String]) -> Value {
+    json!({ "error": Code::Conflict.as_str(), "error_description": ASKING, "lost": lost })
+}
+
+fn is_conditional(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH)
 }
 
 /// The resources that an external identity or virtual account holds a role on, the first of them: what its deletion takes from
@@ -229,17 +246,19 @@ async fn ahead(
 }
 
 /// What the query says.
-struct Asked {
-    search: String,
-    after: String,
-    limit: usize,
+pub struct Asked {
+    pub search: String,
+    pub after: String,
+    pub limit: usize,
     force: bool,
     confirm: Option<String>,
     narrow: Narrow,
 }
 
 impl Asked {
-    fn read(query: Option<&str>) -> Result<Self, ApiError> {
+    /// # Errors
+    /// A part of it cannot be read.
+    pub fn read(query: Option<&str>) -> Result<Self, ApiError> {
         let params = Params::parse(query.unwrap_or_default())?;
         let text = |name| params.one(name).map(|value| value.unwrap_or_default().to_owned());
         let limit = params.one("limit")?.map_or(Some(PAGE), |text| text.parse().ok()).filter(|limit| (1..=PAGE).contains(limit));
@@ -424,12 +443,16 @@ fn shown(status: StatusCode, thing: &Value, tag: &str) -> Response {
     ([(header::ETAG, tag)], body::answer(status, thing)).into_response()
 }
 
-/// What this version of it is called: of all that is shown of it, and of the print of its secrets.
+/// What this version of it is called: of what it is, and of the print of its secrets.
 fn tag(thing: &Value, print: &str) -> String {
-    format!("\"{}\"", secret::digest(&format!("{print} {thing}")))
+    format!("\"{}\"", secret::digest(&format!("{print} {}", single::version(thing))))
 }
 
-fn refused(refusal: Refusal) -> Result<Response, ApiError> {
+/// Why nothing was changed.
+///
+/// # Errors
+/// All but fields that are wrong, which have an answer of their own.
+pub fn refused(refusal: Refusal) -> Result<Response, ApiError> {
     match refusal {
         Refusal::Faults(faults) => Ok(faulty(&faults)),
         Refusal::Exists => Err(error(Code::Conflict, "there is one of this name already").into()),

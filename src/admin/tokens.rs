@@ -109,7 +109,8 @@ pub async fn renew(desk: Desk, State(app): State<App>) -> Result<Response, ApiEr
     Ok(body::answer(StatusCode::OK, &json!({ "name": name, "token": token })))
 }
 
-fn said(token: &PersonalToken) -> Value {
+/// What is told of one.
+pub fn said(token: &PersonalToken) -> Value {
     let time = |at: i64| Moment(at).machine();
     json!({
         "id": token.id,

@@ -3,13 +3,17 @@
 use axum::{
     body::Bytes,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
-    response::Response,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{asker::Asker, desk::Desk};
+use super::{
+    asker::Asker,
+    desk::{Desk, nothing},
+    tokens,
+};
 use crate::{
     app::App,
     bearer, body,
@@ -25,6 +29,9 @@ use crate::{
         users::{self, By, LastAdministrator, Opened, Opening, ShutOut, User},
     },
 };
+
+/// Why somebody's access ended who may come in again, on their receipt.
+pub const SIGNED_OUT: &str = "signed out";
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -128,6 +135,50 @@ async fn let_in(app: &App, asker: &Asker, tenant: &Tenant, id: &str) -> Result<R
     Ok(body::answer(StatusCode::OK, &json!({ "user_id": user.id, "email": user.email.as_str(), "active": true })))
 }
 
+/// `POST /api/v1/tenants/{tenant}/users/{name}/sign-out`: everywhere; they may sign in again.
+pub async fn sign_out(desk: Desk) -> Result<Response, ApiError> {
+    let app = &desk.app;
+    let user = find(app, &desk.tenant()?.id, desk.name()?).await?;
+    require_may(&desk.asker, &user)?;
+    let actor = desk.actor();
+    let out = ShutOut {
+        user_id: &user.id,
+        by: By::Operator,
+        actor,
+        cause: SIGNED_OUT,
+        force: false,
+        sealer: &app.sealer,
+        now: app.clock.now(),
+    };
+    let mut tx = app.db.begin().await?;
+    let receipt = users::sign_out(&mut tx, &out).await?;
+    tx.commit().await?;
+    app.deliveries.nudge();
+    tracing::info!(user = user.id, by = actor.name, "a user was signed out");
+    let answer = json!({ "user_id": user.id, "email": user.email.as_str(), "receipt": receipt });
+    Ok(body::answer(StatusCode::OK, &answer))
+}
+
+/// `GET /api/v1/tenants/{tenant}/users/{name}/personal_tokens`: what is known of theirs.
+pub async fn personal_tokens(desk: Desk) -> Result<Response, ApiError> {
+    let user = find(&desk.app, &desk.tenant()?.id, desk.name()?).await?;
+    let all = store::personal_tokens::of_user(&desk.app.db, &user.id).await?;
+    let all: Vec<Value> = all.iter().map(tokens::said).collect();
+    Ok(body::answer(StatusCode::OK, &json!({ "personal_tokens": all })))
+}
+
+/// `DELETE /api/v1/tenants/{tenant}/users/{name}/personal_tokens/{id}`: one of theirs.
+pub async fn revoke(desk: Desk, Path((_, _, id)): Path<(String, String, String)>) -> Result<Response, ApiError> {
+    let user = find(&desk.app, &desk.tenant()?.id, desk.name()?).await?;
+    require_may(&desk.asker, &user)?;
+    let mut tx = desk.app.db.begin().await?;
+    if !desk.maker().revoke(&mut tx, &user, &id).await? {
+        return Err(nothing());
+    }
+    tx.commit().await?;
+    Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response())
+}
+
 /// `GET /api/v1/users/{id}/receipts`: also of a user who is gone.
 pub async fn receipts(asker: Asker, State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
     ended(&app, asker.home(), &id).await
@@ -140,12 +191,14 @@ pub async fn receipts_of(desk: Desk) -> Result<Response, ApiError> {
 
 async fn ended(app: &App, tenant: &Tenant, id: &str) -> Result<Response, ApiError> {
     // Databases do not agree on what a NUL is.
-    let receipts: Vec<Receipt> = match id.contains('\0') {
+    let mut receipts: Vec<Receipt> = match id.contains('\0') {
         true => Vec::new(),
         false => store::receipts::of_user(&app.db, &tenant.id, id).await?,
     };
     if receipts.is_empty() {
-        find(app, &tenant.id, id).await?;
+        // Who is there can be named by address too.
+        let user = find(app, &tenant.id, id).await?;
+        receipts = store::receipts::of_user(&app.db, &tenant.id, &user.id).await?;
     }
     Ok(body::answer(StatusCode::OK, &json!({ "receipts": receipts })))
 }

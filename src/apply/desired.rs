@@ -116,7 +116,8 @@ pub struct UserFile {
 pub struct TeamFile {
     pub at: At,
     pub name: String,
-    pub members: Vec<(At, Email)>,
+    /// Nothing: it is not said.
+    pub members: Option<Vec<(At, Email)>>,
     /// Whose bearers belong to it.
     pub tokens: Vec<TokensFile>,
 }

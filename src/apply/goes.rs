@@ -8,7 +8,7 @@ use super::{
     difference::Pair,
     execute::{Result, Work},
     issuers,
-    losses::Losses,
+    losses::{Losses, lost_with_tenant},
     nouns,
     plan::{Action, Change},
     principals as mapped, sites as places, tenant_tokens as services,
@@ -45,7 +45,7 @@ impl Work<'_> {
         if self.stays(&name) {
             return Ok(());
         }
-        let lost = self.lost_with_tenant(x).await?;
+        let lost = lost_with_tenant(&mut *self.tx, &x.id, self.now).await?;
         let domains = domains::of_tenant(&mut *self.tx, &x.id).await?;
         let was = nouns::tenant_differs(Some(x), None, Some(Change::new("domains", domains, ())));
         self.plan.goes(name, lost, was);

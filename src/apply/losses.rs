@@ -13,7 +13,7 @@ use crate::{
         site::{Login, SiteSettings},
     },
     store::{
-        clients,
+        On, StoreError, clients,
         connections::{self, Connection},
         dependents::{self, Sample},
         directories::Directory,
@@ -46,6 +46,11 @@ impl Losses {
         Self { named, counted: Vec::new() }
     }
 
+    /// All of it, in words.
+    pub fn told(&self) -> Vec<String> {
+        self.named.iter().cloned().chain(self.counted.iter().map(|count| count.text.clone())).collect()
+    }
+
     fn count(&mut self, n: i64, one: &str, many: &str) {
         self.counted.extend(number(n, one, many).map(Count::from));
     }
@@ -61,31 +66,32 @@ fn number(n: i64, one: &str, many: &str) -> Option<String> {
     }
 }
 
-impl Work<'_> {
-    pub async fn lost_with_tenant(&mut self, tenant: &Tenant) -> Result<Losses> {
-        let (id, now) = (&*tenant.id, self.now);
-        let has = overview::counts(&mut *self.tx, id).await?;
-        let sites = i64::try_from(sites::of_tenant(&mut *self.tx, id).await?.len()).unwrap_or(i64::MAX);
-        let mut lost = Losses::default();
-        for (n, one, many) in [
-            (has.users, "user", "users"),
-            (has.connections, "connection", "connections"),
-            (has.clients, "client", "clients"),
-            (has.teams, "team", "teams"),
-            (has.directories, "directory", "directories"),
-            (has.trusted_issuers, "trusted issuer", "trusted issuers"),
-            (has.external_identities, "external identity", "external identities"),
-            (has.virtual_accounts, "virtual account", "virtual accounts"),
-            (has.resources, "resource", "resources"),
-            (sites, "site", "sites"),
-            (dependents::invites_of(&mut *self.tx, id, now).await?, "invite", "invites"),
-            (dependents::families_of_tenant(&mut *self.tx, id, now).await?, FAMILY.0, FAMILY.1),
-        ] {
-            lost.count(n, one, many);
-        }
-        Ok(lost)
+/// What goes with a tenant: counted, and nothing of it touched.
+pub async fn lost_with_tenant(on: impl Into<On<'_>>, id: &str, now: i64) -> std::result::Result<Losses, StoreError> {
+    let mut on = on.into();
+    let has = overview::counts(&mut on, id).await?;
+    let sites = i64::try_from(sites::of_tenant(&mut on, id).await?.len()).unwrap_or(i64::MAX);
+    let mut lost = Losses::default();
+    for (n, one, many) in [
+        (has.users, "user", "users"),
+        (has.connections, "connection", "connections"),
+        (has.clients, "client", "clients"),
+        (has.teams, "team", "teams"),
+        (has.directories, "directory", "directories"),
+        (has.trusted_issuers, "trusted issuer", "trusted issuers"),
+        (has.external_identities, "external identity", "external identities"),
+        (has.virtual_accounts, "virtual account", "virtual accounts"),
+        (has.resources, "resource", "resources"),
+        (sites, "site", "sites"),
+        (dependents::invites_of(&mut on, id, now).await?, "invite", "invites"),
+        (dependents::families_of_tenant(&mut on, id, now).await?, FAMILY.0, FAMILY.1),
+    ] {
+        lost.count(n, one, many);
     }
+    Ok(lost)
+}
 
+impl Work<'_> {
     pub async fn lost_with_connection(&mut self, tenant: &Tenant, x: &Connection) -> Result<Losses> {
         let (id, now) = (&*x.id, self.now);
         let mut named = self.mapped_from(id).await?;

@@ -1,5 +1,7 @@
 //! Users and teams.
 
+use std::collections::HashSet;
+
 use super::{
     desired::{TeamFile, UserFile},
     difference::{Pair, differs},
@@ -125,10 +127,10 @@ impl Work<'_> {
     }
 
     pub async fn team(&mut self, tenant: &Tenant, file: &TeamFile) -> Result {
-        let mut wanted = Vec::new();
-        for (at, email) in &file.members {
+        let mut wanted = HashSet::new();
+        for (at, email) in file.members.iter().flatten() {
             match users::find_by_email(&mut *self.tx, &tenant.id, email).await? {
-                Some(user) => wanted.push(user.id),
+                Some(user) => drop(wanted.insert(user.id)),
                 None => {
                     let text = format!("{} is no user of tenant {}; add them under users", email.as_str(), tenant.name);
                     self.problem(*at, text);
@@ -157,17 +159,22 @@ impl Work<'_> {
                 team
             }
         };
-        let members = teams::members(&mut *self.tx, &team.id).await?;
         let (mut left, mut joined) = (Vec::new(), Vec::new());
-        for id in members.iter().filter(|m| !wanted.contains(m)) {
-            if teams::remove_member(&mut *self.tx, &team.id, id).await? {
-                left.push(self.address(id).await?);
+        // Whoever changes one thing of a team, and says nothing of its members, keeps them: they may be a hundred thousand.
+        if file.members.is_some() || !self.single {
+            let members: HashSet<String> = teams::members(&mut *self.tx, &team.id).await?.into_iter().collect();
+            for id in members.difference(&wanted) {
+                if teams::remove_member(&mut *self.tx, &team.id, id).await? {
+                    left.push(self.address(id).await?);
+                }
             }
-        }
-        for id in wanted.iter().filter(|w| !members.contains(w)) {
-            if teams::add_member(&mut *self.tx, &team.id, id).await? {
-                joined.push(self.address(id).await?);
+            for id in wanted.difference(&members) {
+                if teams::add_member(&mut *self.tx, &team.id, id).await? {
+                    joined.push(self.address(id).await?);
+                }
             }
+            left.sort_unstable();
+            joined.sort_unstable();
         }
         let mut changes = Vec::new();
         if !left.is_empty() || !joined.is_empty() {

@@ -127,6 +127,35 @@ pub async fn invites_of(on: impl Into<On<'_>>, tenant_id: &str, now: i64) -> Res
     some(on, sql, tenant_id, now).await
 }
 
+/// How many users of a tenant may come in.
+///
+/// # Errors
+/// What the database says.
+pub async fn active_users_of(on: impl Into<On<'_>>, tenant_id: &str) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM users WHERE tenant_id = $1 AND active LIMIT $2) AS u";
+    Ok(on.into().optional::<(i64,)>(sql, params![tenant_id, MOST + 1]).await?.unwrap_or_default().0)
+}
+
+/// How many users of a tenant have a password.
+///
+/// # Errors
+/// What the database says.
+pub async fn passwords_of(on: impl Into<On<'_>>, tenant_id: &str) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM users WHERE tenant_id = $1 AND active AND password_hash IS NOT NULL \
+               LIMIT $2) AS u";
+    Ok(on.into().optional::<(i64,)>(sql, params![tenant_id, MOST + 1]).await?.unwrap_or_default().0)
+}
+
+/// How many browser sessions the users of a tenant have.
+///
+/// # Errors
+/// What the database says.
+pub async fn sessions_of(on: impl Into<On<'_>>, tenant_id: &str, now: i64) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM sessions s JOIN users u ON u.id = s.user_id \
+               WHERE u.tenant_id = $1 AND s.expires_at > $2 LIMIT $3) AS s";
+    some(on, sql, tenant_id, now).await
+}
+
 async fn some(on: impl Into<On<'_>>, sql: &'static str, id: &str, now: i64) -> Result<i64> {
     Ok(on.into().optional::<(i64,)>(sql, params![id, now, MOST + 1]).await?.unwrap_or_default().0)
 }

@@ -61,6 +61,7 @@ pub mod sites;
 pub mod standing;
 pub mod statement;
 pub mod sweep;
+pub mod team_members;
 pub mod teams;
 pub mod tenant_tokens;
 pub mod tenants;

@@ -4,7 +4,7 @@ mod access;
 
 pub use access::{
     AtStake, By, LastAdministrator, Opened, Opening, ShutOut, at_stake, end_access, end_with_receipt, find_locked,
-    hold_administrator, hold_administrators, hold_for_record, open_again, remove, shut_out,
+    hold_administrator, hold_administrators, hold_for_record, open_again, remove, shut_out, sign_out,
 };
 
 use super::{
@@ -248,6 +248,17 @@ pub async fn is_administered(on: impl Into<On<'_>>, tenant_id: &str) -> Result<b
 pub async fn is_governed(on: impl Into<On<'_>>) -> Result<bool> {
     let sql = "SELECT u.id FROM users u JOIN tenants t ON t.id = u.tenant_id WHERE u.platform AND u.active AND t.enabled LIMIT 1";
     Ok(on.into().optional::<(String,)>(sql, params![]).await?.is_some())
+}
+
+/// Whether those of one tenant alone can: with it, nobody could any more.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_governed_from(on: impl Into<On<'_>>, tenant_id: &str) -> Result<bool> {
+    let sql = "SELECT (SELECT COUNT(*) FROM users WHERE platform AND active), \
+                      (SELECT COUNT(*) FROM users WHERE platform AND active AND tenant_id = $1)";
+    let (all, own) = on.into().optional::<(i64, i64)>(sql, params![tenant_id]).await?.unwrap_or_default();
+    Ok(all > 0 && all == own)
 }
 
 /// Writes name, `email_proven`, `admin` and `updated_at`; whether the user is there. Address and tenant never change;

@@ -94,6 +94,10 @@ test('an administrator comes in, makes tokens, and things come to be', async () 
   known['_/tokens'] = await behind('/admin/_/tokens', 'main a[href$="/revoke"]', 1);
   known['{name}/tokens'] = await behind('/admin/acme/directories/people', 'main a[href$="/revoke"]', 1);
   known.users = await behind('/admin/acme/users?search=grace', 'table.list th a');
+  known['{name}/members'] = known.users;
+  const hedy = await behind('/admin/acme/users?search=hedy', 'table.list th a');
+  known['/admin/{tenant}/users/{id}/tokens/{token}/revoke'] = `/admin/acme/users/${hedy}/tokens/${known['_/tokens']}/revoke`;
+  known['setup-links'] = await behind('/admin/acme/setup-links', 'main a[href$="/revoke"]', 1);
   known.invites = await behind('/admin/acme/invites', 'main a[href$="/revoke"]', 1);
   known['sign-ins'] = await behind('/admin/acme/sign-ins', 'table.list th a');
   known.resources = await behind('/admin/acme/resources', 'table.list th a');

@@ -294,7 +294,6 @@ async fn lists_of_things_are_rows(backend: Backend) {
 
     let path = "/admin/acme/teams/sre";
     let tokens = [
-        ("members", "bob@acme.example"),
         ("tokens.0.issuer", "idp"),
         ("tokens.0.claims.0.name", "department"),
         ("tokens.0.claims.0.values", "sre\r\nops"),

@@ -61,6 +61,10 @@ pub fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('t', Method::POST, "/admin/acme/resources/model:gpt/role".to_owned()),
         ('t', Method::GET, "/admin/acme/resources/model:gpt/collaborators/remove?kind=external_identity&name=ci".to_owned()),
         ('t', Method::POST, "/admin/acme/resources/model:gpt/collaborators/remove?kind=external_identity&name=nobody".to_owned()),
+        ('t', Method::GET, "/admin/acme/teams/sre/members".to_owned()),
+        ('t', Method::POST, "/admin/acme/teams/sre/members".to_owned()),
+        ('t', Method::GET, format!("/admin/acme/teams/sre/members/{user}/remove")),
+        ('t', Method::POST, format!("/admin/acme/teams/sre/members/{user}/remove")),
         ('t', Method::GET, "/admin/acme/service_tokens/bot/token".to_owned()),
         ('t', Method::POST, "/admin/acme/service_tokens/bot/token".to_owned()),
         ('t', Method::GET, "/admin/acme".to_owned()),
@@ -80,6 +84,10 @@ pub fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('t', Method::POST, "/admin/acme/connections/read/metadata/accept".to_owned()),
         ('t', Method::POST, "/admin/acme/connections/read/metadata/fetch".to_owned()),
         ('t', Method::GET, format!("/admin/acme/users/{user}")),
+        ('t', Method::GET, format!("/admin/acme/users/{user}/sign-out")),
+        ('t', Method::POST, format!("/admin/acme/users/{user}/sign-out")),
+        ('t', Method::GET, format!("/admin/acme/users/{user}/tokens/of-bob/revoke")),
+        ('t', Method::POST, format!("/admin/acme/users/{user}/tokens/of-bob/revoke")),
         ('t', Method::GET, format!("/admin/acme/users/{user}/edit")),
         ('t', Method::POST, format!("/admin/acme/users/{user}/edit")),
         ('t', Method::GET, format!("/admin/acme/users/{user}/deactivate")),
@@ -99,6 +107,7 @@ pub fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('p', Method::POST, "/admin/acme/domains/acme.example/accept".to_owned()),
         ('t', Method::GET, "/admin/acme/setup-links".to_owned()),
         ('t', Method::POST, "/admin/acme/setup-links".to_owned()),
+        ('t', Method::GET, "/admin/acme/setup-links/linked/revoke".to_owned()),
         ('t', Method::POST, "/admin/acme/setup-links/linked/revoke".to_owned()),
     ]);
     for thing in ["connections/okta", "connections/new", "trusted_issuers/idp"] {
@@ -161,6 +170,10 @@ async fn things(desk: &Desk) {
         format!(
             "INSERT INTO personal_tokens (id, user_id, name, fingerprint, scopes, expires_at, created_at) \
              VALUES ('of-ada', '{ada}', 'x', 'f', '[]', {end}, {now})"
+        ),
+        format!(
+            "INSERT INTO personal_tokens (id, user_id, name, fingerprint, scopes, expires_at, created_at) \
+             SELECT 'of-bob', id, 'y', 'g', '[]', {end}, {now} FROM users WHERE email = 'bob@acme.example'"
         ),
         format!(
             "INSERT INTO traces (id, tenant_id, at, outcome, address, hops) \
@@ -249,6 +262,7 @@ fn forms(user: &str) -> Vec<(char, String)> {
     let last = [
         "/remove",
         "/revoke",
+        "/sign-out",
         "/deactivate",
         "/activate",
         "/delete",

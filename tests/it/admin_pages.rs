@@ -110,13 +110,21 @@ impl Desk {
         format!("{}{path}", self.url)
     }
 
-    /// Opens a page and sends its form with these fields.
+    /// Opens a page and sends its form with these fields; where that switches something off, says yes to the question.
     pub async fn fill(&self, browser: &mut Browser, page: &str, to: &str, fields: &[(&str, &str)]) -> Answer {
         let form = browser.get(&self.at(page)).await;
         assert_eq!(form.status, 200, "{page}: {}", form.body);
-        let csrf = form.csrf();
-        let all: Vec<_> = [("csrf", csrf.as_str())].into_iter().chain(fields.iter().copied()).collect();
-        browser.post(&self.at(to), &all).await
+        let (csrf, version) = (form.csrf(), form.field("version"));
+        let version = version.as_deref().map(|version| ("version", version));
+        let all: Vec<_> = [("csrf", csrf.as_str())].into_iter().chain(version).chain(fields.iter().copied()).collect();
+        let answer = browser.post(&self.at(to), &all).await;
+        match answer.body.contains("name=\"confirmed\"") {
+            true => {
+                let yes: Vec<_> = all.into_iter().chain([("confirmed", "on")]).collect();
+                browser.post(&self.at(to), &yes).await
+            }
+            false => answer,
+        }
     }
 }
 

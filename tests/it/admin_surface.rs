@@ -110,6 +110,7 @@ pub fn area(path: &str) -> &'static str {
         ["tenants"] | ["tenants", _] => "tenants",
         ["tenants", _, "domains", ..] => "domains",
         ["tenants", _, "setup-links", ..] | ["tenants", _, "connections", _, "test" | "metadata", ..] => "connections",
+        ["tenants", _, "teams", ..] => "teams",
         ["tenants", _, "service_tokens", ..] => "service_tokens",
         ["tenants", _, "{noun}", _, "check"] => "connections",
         // What is asked of any noun is asked of teams.
@@ -160,6 +161,23 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
         }
         ("GET", "/api/v1/tenants/{tenant}/users/{name}/teams") => ("tenants/acme/users/GIL/teams", None, [404, 200, 200]),
         ("GET", "/api/v1/tenants/{tenant}/users/{name}/sessions") => ("tenants/acme/users/GIL/sessions", None, [404, 200, 200]),
+        ("POST", "/api/v1/tenants/{tenant}/users/{name}/sign-out") => ("tenants/acme/users/GIL/sign-out", None, [404, 200, 200]),
+        ("GET", "/api/v1/tenants/{tenant}/users/{name}/personal_tokens") => {
+            ("tenants/acme/users/GIL/personal_tokens", None, [404, 200, 200])
+        }
+        ("DELETE", "/api/v1/tenants/{tenant}/users/{name}/personal_tokens/{id}") => {
+            ("tenants/acme/users/GIL/personal_tokens/none", None, [404, 404, 404])
+        }
+        ("GET", "/api/v1/tenants/{tenant}/teams/{name}/members") => ("tenants/acme/teams/sre/members", None, [404, 200, 200]),
+        ("GET", "/api/v1/tenants/{tenant}/teams/{name}/members/{user}") => {
+            ("tenants/acme/teams/sre/members/bob@acme.example", None, [404, 200, 200])
+        }
+        ("PUT", "/api/v1/tenants/{tenant}/teams/{name}/members/{user}") => {
+            ("tenants/acme/teams/sre/members/GIL", None, [404, 201, 200])
+        }
+        ("DELETE", "/api/v1/tenants/{tenant}/teams/{name}/members/{user}") => {
+            ("tenants/acme/teams/sre/members/GIL", None, [404, 204, 404])
+        }
         ("GET", "/api/v1/tenants/{tenant}/invites") => ("tenants/acme/invites", None, [404, 200, 200]),
         ("POST", "/api/v1/tenants/{tenant}/invites") => {
             ("tenants/acme/invites", Some(json!({"email": "for-WHO@acme.example"})), [404, 201, 201])

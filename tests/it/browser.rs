@@ -51,6 +51,56 @@ impl Answer {
         rest.split_once('"').map(|(value, _)| value.to_owned())
     }
 
+    /// What a browser would send of the form that goes to this address: each field with what stands in it.
+    pub fn form(&self, action: &str) -> Vec<(String, String)> {
+        let opening = format!("action=\"{action}\"");
+        let (_, rest) = self.body.split_once(&opening).unwrap_or_else(|| panic!("no form to {action} in {}", self.body));
+        let mut rest = rest.split_once("</form>").expect("a form ends").0;
+        let plain = |text: &str| {
+            let named = [("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")];
+            named.into_iter().fold(text.to_owned(), |text, (entity, sign)| text.replace(entity, sign))
+        };
+        let attribute = |tag: &str, name: &str| {
+            let (_, value) = tag.split_once(&format!(" {name}=\""))?;
+            value.split_once('"').map(|(value, _)| plain(value))
+        };
+        let mut fields = Vec::new();
+        // Within a list of choices: whether one stands in it already.
+        let mut chosen: Option<bool> = None;
+        while let Some((_, from)) = rest.split_once('<') {
+            let (tag, after) = from.split_once('>').expect("a tag ends");
+            rest = after;
+            let name = attribute(tag, "name");
+            match (tag.split([' ', '\n']).next().unwrap_or_default(), name) {
+                ("input", Some(name)) if tag.contains("type=\"checkbox\"") => {
+                    let value = attribute(tag, "value").unwrap_or_else(|| "on".to_owned());
+                    fields.extend(tag.contains(" checked").then_some((name, value)));
+                }
+                ("input", Some(name)) => fields.push((name, attribute(tag, "value").unwrap_or_default())),
+                ("textarea", Some(name)) => {
+                    let (text, after) = rest.split_once("</textarea>").expect("a text ends");
+                    // The first line break is no part of it.
+                    fields.push((name, plain(text.strip_prefix('\n').unwrap_or(text))));
+                    rest = after;
+                }
+                ("select", Some(name)) => {
+                    fields.push((name, String::new()));
+                    chosen = Some(false);
+                }
+                ("option", _) => {
+                    let is_first = chosen == Some(false);
+                    if let Some((_, into)) = fields.last_mut().filter(|_| is_first || tag.contains(" selected")) {
+                        *into = attribute(tag, "value").unwrap_or_default();
+                    }
+                    chosen = chosen.map(|_| true);
+                }
+                ("/select", _) => chosen = None,
+                _ => {}
+            }
+        }
+        fields
+    }
+
     pub fn cookie_lines(&self) -> Vec<String> {
         self.headers.get_all("set-cookie").iter().map(|v| v.to_str().unwrap().to_owned()).collect()
     }

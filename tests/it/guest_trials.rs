@@ -171,7 +171,7 @@ async fn a_link_that_ends_takes_its_tests_along(backend: Backend) {
             "revoked" => {
                 let mut ada = bench.ada().await;
                 let page = ada.get(&bench.at(LINKS)).await;
-                let (_, rest) = page.body.split_once(&format!("action=\"{LINKS}/")).unwrap();
+                let (_, rest) = page.body.split_once(&format!("href=\"{LINKS}/")).unwrap();
                 let to = format!("{LINKS}/{}", rest.split_once('"').unwrap().0);
                 assert_eq!(ada.post(&bench.at(&to), &[("csrf", &page.csrf())]).await.status, 303);
             }

@@ -10,7 +10,7 @@ use gatehouse::{
     store::{
         Db, audit, clients, connections, directories, invites, principals, resources, sites,
         statement::Statement,
-        teams, tenants, trusted_issuers, users,
+        team_members, teams, tenants, trusted_issuers, users,
         window::{Narrow, Phase, Window},
     },
 };
@@ -95,6 +95,15 @@ async fn crowd(world: &World, tenant: &str) {
         format!(
             "INSERT INTO audit (seq, at, tenant_id, actor, actor_id, via, action, subject, changes, mac) {numbers} SELECT 1000 + i, i, CASE WHEN i % 2 = 0 THEN '{tenant}' ELSE 'elsewhere' END, 'administrator a-' || (i % 50), 'a' || (i % 50), 'page', CASE WHEN i % 1000 = 0 THEN 'rotate' ELSE 'update' END, 'team acme/t-' || i, '{{}}', 'x' FROM n"
         ),
+        format!("INSERT INTO team_members (team_id, user_id) {numbers} SELECT 't1', 'u' || i FROM n WHERE i % 2 = 0"),
+        format!(
+            "INSERT INTO directory_groups (id, directory_id, display_name, shown_name, resource, version, created_at, updated_at) {numbers} SELECT 'g' || i, 'd1', 'g-' || i, 'G-' || i, '{{}}', 1, i, i FROM n WHERE i <= 20"
+        ),
+        format!(
+            "INSERT INTO directory_users (id, directory_id, user_id, made_user, user_name, active, resource, version, created_at, updated_at) {numbers} SELECT 'r' || i, 'd1', 'u' || i, TRUE, 'u-' || i, TRUE, '{{}}', 1, i, i FROM n"
+        ),
+        format!("INSERT INTO directory_members (group_id, member_id) {numbers} SELECT 'g' || (i % 20 + 1), 'r' || i FROM n"),
+        "INSERT INTO group_teams (group_id, team_id) VALUES ('g1', 't1'), ('g2', 't2')".to_owned(),
         "ANALYZE".to_owned(),
     ] {
         world.sql(sql.leak()).await;
@@ -211,6 +220,31 @@ async fn lists_go_along_an_index(backend: Backend) {
             }
             timed(&what, db.all::<Any>(sql, params)).await.unwrap();
         }
+    }
+    // Half of all users, and two tenths of that.
+    for (team, is_large) in [("t1", true), ("t2", true), ("t2", false)] {
+        for (after, search) in [("", ""), ("u-5", ""), ("", "nothing like it")] {
+            let what = format!("{backend:?}: members of {team} after {after:?} like {search:?}, large: {is_large}");
+            let window = Window::new(&acme, search, after, 51);
+            if is_large && search.is_empty() {
+                // Along the addresses of the tenant, and each asked by indexes; small tables beside them may be read whole.
+                let plan = plan_of(db, backend, team_members::statement(team, &window, is_large)).await;
+                let (walk, whole) = match backend {
+                    Backend::Sqlite => ("(tenant_id=? AND email>?)", ["USE TEMP B-TREE", "SCAN u", "SCAN t", "SCAN h"]),
+                    Backend::Postgres => {
+                        ("users_tenant_id_email_key", ["Sort", "Seq Scan on users", "Seq Scan on team_members", "hashed"])
+                    }
+                };
+                let reads_all = whole.iter().any(|part| plan.lines().any(|line| line.contains(part)));
+                assert!(plan.contains(walk) && !reads_all, "{what}:\n{plan}");
+            }
+            timed(&what, db.select::<Any>(&team_members::statement(team, &window, is_large))).await.unwrap();
+        }
+    }
+    for team in ["t1", "t2", "t3"] {
+        let what = format!("{backend:?}: the first members of {team}");
+        let found = timed(&what, team_members::window(db, team, &Window::new(&acme, "", "", 51))).await.unwrap();
+        assert_eq!(found.len(), if team == "t3" { 0 } else { 51 }, "{what}");
     }
     for after in ["zzzz", "v5"] {
         let what = format!("{backend:?}: invites after {after:?}");

@@ -6,8 +6,10 @@
 
 mod access;
 mod admin;
+mod admin_access;
 mod admin_areas;
 mod admin_audit;
+mod admin_desks;
 mod admin_directories;
 mod admin_entry;
 mod admin_expiring;
@@ -17,8 +19,10 @@ mod admin_keys;
 mod admin_page_roles;
 mod admin_pages;
 mod admin_people;
+mod admin_questions;
 mod admin_resources;
 mod admin_surface;
+mod admin_teams;
 mod admin_token_pages;
 mod admin_tokens;
 mod administering;

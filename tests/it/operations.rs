@@ -172,6 +172,10 @@ async fn limits_hold(backend: Backend) {
     for path in ["/oauth2/token", "/oauth2/authorize", "/oauth2/introspect", "/api/svc/v1/oauth2/token", "/login/x"] {
         let answer = browser.post(&format!("{}{path}", world.url), &[("a", &big)]).await;
         assert_eq!(answer.status, 413, "{path}");
+        let (is_page, is_json) =
+            (answer.body.contains("That is too much at once"), answer.body.contains("\"error\":\"invalid_request\""));
+        let machines = ["token", "introspect"].iter().any(|end| path.ends_with(end));
+        assert_eq!((is_page, is_json), (!machines, machines), "{path}: {}", answer.body);
     }
     let many = (0..200).map(|i| format!("p{i}=x")).collect::<Vec<_>>().join("&");
     let answer = browser.get(&format!("{}/oauth2/authorize?{many}", world.url)).await;

@@ -182,7 +182,7 @@ fn forms() -> Vec<Form> {
                 ("trusted", "on"),
             ],
         ),
-        ("teams", "", vec![("name", "sre"), ("members", "bob@acme.example")]),
+        ("teams", "", vec![("name", "sre")]),
         (
             "directories",
             "",
@@ -309,6 +309,10 @@ async fn pages_api_and_file_lead_to_the_same_state(backend: Backend) {
         let expected = if noun == "service_tokens" { 200 } else { 303 };
         assert_eq!(answer.status, expected, "{noun} {fields:?}: {}", answer.body);
     }
+    // Members are put in on the team's own page.
+    let (page, bob) = ("/admin/acme/teams/sre/members", pages.user_id("bob@acme.example").await);
+    let answer = pages.fill(&mut root, page, page, &[("whom", &bob)]).await;
+    assert_eq!(answer.location(), Some("/admin/acme/teams/sre?done=joined"), "{}", answer.body);
     // Roles are given on the resource's own page.
     for (whom, role) in [("external_identity:ci", "viewer"), ("team:sre", "manager")] {
         let page = "/admin/acme/resources/model:gpt/collaborators";

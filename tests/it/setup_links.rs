@@ -74,8 +74,10 @@ impl Bench {
     }
 
     pub async fn send(&self, browser: &mut Browser, to: &str, fields: &[(&str, &str)]) -> Answer {
-        let csrf = browser.get(&self.at("/setup")).await.csrf();
-        let all: Vec<_> = [("csrf", csrf.as_str())].into_iter().chain(fields.iter().copied()).collect();
+        let page = browser.get(&self.at("/setup")).await;
+        let (csrf, version) = (page.csrf(), page.field("version"));
+        let version = version.as_deref().map(|version| ("version", version));
+        let all: Vec<_> = [("csrf", csrf.as_str())].into_iter().chain(version).chain(fields.iter().copied()).collect();
         browser.post(&self.at(to), &all).await
     }
 
@@ -224,9 +226,12 @@ async fn a_link_ends_in_many_ways(backend: Backend) {
             "revoked" => {
                 let mut ada = bench.ada().await;
                 let page = ada.get(&bench.at(LINKS)).await;
-                let (_, rest) = page.body.split_once(&format!("action=\"{LINKS}/")).unwrap();
+                let (_, rest) = page.body.split_once(&format!("href=\"{LINKS}/")).unwrap();
                 let to = format!("{LINKS}/{}", rest.split_once('"').unwrap().0);
-                let answer = ada.post(&bench.at(&to), &[("csrf", &page.csrf())]).await;
+                let question = ada.get(&bench.at(&to)).await;
+                assert!(question.body.contains("Revoke the set-up link for corp?"), "{}", question.body);
+                assert_eq!(guest.get(&bench.at("/setup")).await.status, 200, "a question ends nothing");
+                let answer = ada.post(&bench.at(&to), &[("csrf", &question.csrf())]).await;
                 assert_eq!(answer.location(), Some("/admin/acme/setup-links?done=revoked"), "{}", answer.body);
             }
             "finished" => {

@@ -41,6 +41,8 @@ pub struct Base {
     pub thing: Value,
     pub hidden: Vec<(&'static str, String)>,
     pub is_stored: bool,
+    /// What is stored now, which a form carries along; empty: nothing.
+    pub version: String,
 }
 
 impl Base {
@@ -52,7 +54,8 @@ impl Base {
         let name = &guest.link.connection;
         let stored = single::show(&app.db, &app.sealer, &guest.tenant, Noun::Connections, name).await?;
         if let Some(thing) = stored {
-            let base = Self { thing, hidden: Vec::new(), is_stored: true };
+            let version = single::version(&thing);
+            let base = Self { thing, hidden: Vec::new(), is_stored: true, version };
             return Ok(Some(match beginning {
                 Some(other) if base.differs(&other.0) && base.is_free(app, guest).await? => base.chosen_anew(other),
                 _ => base,
@@ -60,7 +63,7 @@ impl Base {
         }
         Ok(beginning.map(|(mut thing, hidden)| {
             thing["name"] = name.as_str().into();
-            Self { thing, hidden, is_stored: false }
+            Self { thing, hidden, is_stored: false, version: String::new() }
         }))
     }
 
@@ -148,7 +151,7 @@ pub async fn check(State(app): State<App>, sent: Sent) -> Result<Response, PageE
         Ok(thing) => (Some(look(&app, &sent.guest, &thing).await), Vec::new()),
         Err(faults) => (None, faults),
     };
-    let form = Form { base: &base, sent: Some(&sent), faults: &faults, findings: findings.as_deref() };
+    let form = Form { base: &base, sent: Some(&sent), faults: &faults, findings: findings.as_deref(), stale: false };
     page::page(&app, &sent.guest, Some(form), page::Said::default()).await
 }
 
@@ -164,14 +167,22 @@ async fn look(app: &App, guest: &Guest, thing: &Value) -> Vec<Finding> {
 /// `POST /setup`
 pub async fn save(State(app): State<App>, sent: Sent) -> Result<Response, PageError> {
     let (base, thing) = typed(&app, &sent).await?;
+    if sent.one("version").unwrap_or_default() != base.version {
+        return stale(&app, &sent, &base).await;
+    }
     let thing = match thing {
         Ok(thing) => thing,
         Err(faults) => return again(&app, &sent, &base, &faults).await,
     };
     let (link, tenant, actor) = (&sent.guest.link, &sent.guest.tenant, sent.guest.actor());
     let mut tx = app.db.begin().await?;
-    match put(&app, &mut tx, link, tenant, &actor, &thing).await {
-        Ok(()) => tx.commit().await?,
+    match put(&app, &mut tx, link, tenant, &actor, (&base, &thing)).await {
+        Ok(true) => tx.commit().await?,
+        Ok(false) => {
+            drop(tx);
+            let (base, _) = typed(&app, &sent).await?;
+            return stale(&app, &sent, &base).await;
+        }
         Err(Refusal::Faults(faults)) => return again(&app, &sent, &base, &faults).await,
         Err(Refusal::Conflict(_)) => return Err(in_use()),
         Err(Refusal::Store(e)) => return Err(e.into()),
@@ -184,23 +195,41 @@ pub async fn save(State(app): State<App>, sent: Sent) -> Result<Response, PageEr
 }
 
 async fn again(app: &App, sent: &Sent, base: &Base, faults: &[Fault]) -> Result<Response, PageError> {
-    let form = Form { base, sent: Some(sent), faults, findings: None };
+    let form = Form { base, sent: Some(sent), faults, findings: None, stale: false };
     page::page(app, &sent.guest, Some(form), page::Said::default()).await
 }
 
-/// Writes it as an administrator of the tenant would, unless it came to be in use meanwhile.
-async fn put(app: &App, tx: &mut Tx, link: &SetupLink, tenant: &Tenant, actor: &Actor, thing: &Value) -> Result<(), Refusal> {
+/// Somebody else has written since the form was opened: the form as it was typed, to be sent again.
+async fn stale(app: &App, sent: &Sent, base: &Base) -> Result<Response, PageError> {
+    let form = Form { base, sent: Some(sent), faults: &[], findings: None, stale: true };
+    page::page(app, &sent.guest, Some(form), page::Said::default()).await
+}
+
+/// Writes it as an administrator of the tenant would, unless it came to be in use meanwhile; `false`: it is another than the
+/// one that the form was laid over.
+async fn put(
+    app: &App,
+    tx: &mut Tx,
+    link: &SetupLink,
+    tenant: &Tenant,
+    actor: &Actor,
+    (base, thing): (&Base, &Value),
+) -> Result<bool, Refusal> {
     let order = order(app, actor);
     crate::store::tenants::lock(tx).await?;
     let was = connections::find_by_name(&mut *tx, &tenant.id, &link.connection).await?;
     if was.is_some_and(|was| was.enabled) {
         return Err(Refusal::Conflict("it is in use"));
     }
+    let now = single::show(&mut *tx, &app.sealer, tenant, Noun::Connections, &link.connection).await?;
+    if now.map(|now| single::version(&now)).unwrap_or_default() != base.version {
+        return Ok(false);
+    }
     single::put(tx, &order, tenant, Noun::Connections, Some(&link.connection), thing, Expect::Any).await?;
     if let Some(connection) = connections::find_by_name(&mut *tx, &tenant.id, &link.connection).await? {
         setup_links::bind(&mut *tx, &link.id, &connection.id).await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// A change on the guest's behalf: never more than an administrator of the tenant could.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     admin::pages::{
-        form::{self, Laid},
+        form::{self, Difference, Laid},
         frame,
         guide::{self, Choice, Guide},
         known,
@@ -36,6 +36,8 @@ pub struct Form<'a> {
     pub sent: Option<&'a Sent>,
     pub faults: &'a [Fault],
     pub findings: Option<&'a [Finding]>,
+    /// Whether somebody else has written since it was opened.
+    pub stale: bool,
 }
 
 /// What else an answer says.
@@ -67,6 +69,10 @@ struct Page<'a> {
     guest: &'a Guest,
     csrf: &'a str,
     failed: bool,
+    stale: bool,
+    differences: Vec<Difference>,
+    action: &'a str,
+    version: &'a str,
     said: &'a Said,
     ticks: &'a [Tick],
     in_use: bool,
@@ -112,7 +118,7 @@ pub async fn show(State(app): State<App>, guest: Guest, RawQuery(query): RawQuer
     {
         return render(&app, &guest, None, Said { done, ..Said::default() }).await;
     }
-    let form = base.as_ref().map(|base| Form { base, sent: None, faults: &[], findings: None });
+    let form = base.as_ref().map(|base| Form { base, sent: None, faults: &[], findings: None, stale: false });
     page(&app, &guest, form, Said { done, ..Said::default() }).await
 }
 
@@ -125,7 +131,7 @@ pub async fn page(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) 
         Some(_) => None,
         None => Base::find(app, guest, None).await?,
     };
-    let form = form.or_else(|| stored.as_ref().map(|base| Form { base, sent: None, faults: &[], findings: None }));
+    let form = form.or_else(|| stored.as_ref().map(|base| Form { base, sent: None, faults: &[], findings: None, stale: false }));
     render(app, guest, form, said).await
 }
 
@@ -133,16 +139,26 @@ pub async fn page(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) 
 async fn render(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) -> Result<Response, PageError> {
     let in_use = form.is_some_and(|form| form.base.is_in_use());
     let own = form.map(|form| fields::of(&form.base.thing)).unwrap_or_default();
-    let (mut shown, mut rest) = (Vec::new(), Vec::new());
+    let (mut shown, mut rest, mut differences) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(form) = form.filter(|_| !in_use) {
         let read = |name: &str| form.sent.and_then(|sent| sent.one(name));
         let posted: Option<form::Posted<'_>> = form.sent.map(|_| &read as form::Posted<'_>);
         shown = form::show(&own, posted, &form.base.thing, form.faults, form.base.is_stored);
         known::usual(&form.base.thing).tell(&mut shown);
         rest = form::rest(&own, form.faults);
+        if let Some(posted) = posted.filter(|_| form.stale) {
+            differences = form::differences(&own, posted, &form.base.thing);
+        }
     }
     let (ticks, record) = (ticks(app, guest).await?, record(app, guest).await?);
-    let failed = form.is_some_and(|form| !form.faults.is_empty()) || said.domain_error.is_some() || said.token_error.is_some();
+    let stale = form.is_some_and(|form| form.stale);
+    // What was sent is still of what it was opened with, unless somebody has just been told.
+    let version = form.map_or("", |form| match form.sent {
+        Some(sent) if !form.stale => sent.one("version").unwrap_or_default(),
+        _ => form.base.version.as_str(),
+    });
+    let failed =
+        stale || form.is_some_and(|form| !form.faults.is_empty()) || said.domain_error.is_some() || said.token_error.is_some();
     let [oidc, saml] = guide::choices("/setup");
     let guide = form.map(|form| guide::of_connection(app, &guest.tenant, &form.base.thing));
     let is_free = match form {
@@ -154,6 +170,10 @@ async fn render(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) ->
         guest,
         csrf: &guest.csrf(app),
         failed,
+        stale,
+        differences,
+        action: "/setup",
+        version,
         said: &said,
         ticks: &ticks,
         in_use,
@@ -170,7 +190,11 @@ async fn render(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) ->
         record,
         scim: guide::directories::of(app, preset),
     };
-    let status = if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = match (stale, failed) {
+        (true, _) => StatusCode::CONFLICT,
+        (false, true) => StatusCode::UNPROCESSABLE_ENTITY,
+        (false, false) => StatusCode::OK,
+    };
     let mut response = (status, page).into_response();
     set_policy(response.headers_mut(), &scripted_policy());
     Ok(response)

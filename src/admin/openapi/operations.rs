@@ -178,7 +178,6 @@ impl Operation {
         for status in ALWAYS.iter().chain(&self.fails) {
             let content = match status {
                 409 => json!({"application/json": {"schema": reference("Conflict")}}),
-                413 => json!({"text/plain": {"schema": {"type": "string"}}}),
                 422 => json!({"application/json": {"schema": reference("Faults")}}),
                 _ => json!({"application/json": {"schema": reference("Error")}}),
             };
@@ -193,6 +192,7 @@ fn place(name: &str) -> &'static str {
         "tenant" => "The tenant's name.",
         "id" => "Its id.",
         "connection" => "The connection's name.",
+        "user" => "The user's address or id.",
         _ => "What it is called: a user by address or id, a resource as type:name.",
     }
 }
@@ -212,6 +212,7 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
             ("/{noun}", Some(noun)) => many(method, noun),
             ("/{noun}/{name}", Some(noun)) => one(method, noun),
             ("/{noun}/{name}/check", Some(noun)) if *method == Method::POST => Some(check(noun)),
+            (rest, _) if rest.starts_with("/teams/") => deeds::of_team(method, rest),
             (rest, _) if rest.starts_with("/users/") || rest.starts_with("/invites") => people_of(method, rest),
             (rest, _) => {
                 onboarding::of(method, rest).or_else(|| metadata::of(method, rest)).or_else(|| deeds::of_tenant(method, rest))

@@ -192,6 +192,12 @@ impl Posted {
         self.fields.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
+    /// All fields, in the order they came.
+    #[must_use]
+    pub fn fields(&self) -> &[(String, String)] {
+        &self.fields
+    }
+
     /// The first value of a field.
     #[must_use]
     pub fn one(&self, name: &str) -> Option<&str> {

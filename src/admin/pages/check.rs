@@ -52,6 +52,7 @@ pub async fn check(
         faults: &faults,
         hidden: &hidden,
         findings: findings.as_deref(),
+        stale: false,
     };
     form.page(&app, &posted.caller).await
 }

@@ -42,6 +42,7 @@ struct Page<'a> {
     failed: bool,
     question: Question<'a>,
     before: &'a Before,
+    carried: &'a [(String, String)],
 }
 
 impl Question<'_> {
@@ -56,7 +57,13 @@ impl Question<'_> {
     pub fn after(self, before: &Before, frame: &Frame) -> Response {
         let failed = self.error.is_some();
         let status = if failed { StatusCode::CONFLICT } else { StatusCode::OK };
-        (status, Page { frame, failed, question: self, before }).into_response()
+        (status, Page { frame, failed, question: self, before, carried: &[] }).into_response()
+    }
+
+    /// The page, where these fields go along with yes.
+    #[must_use]
+    pub fn carrying(self, carried: &[(String, String)], frame: &Frame) -> Response {
+        Page { frame, failed: false, question: self, before: &Before::default(), carried }.into_response()
     }
 }
 

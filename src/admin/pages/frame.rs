@@ -66,7 +66,7 @@ const OF_PLATFORM: [(&str, &str); 5] = [
 ];
 
 /// What a page may say that was done, by the word that its address carries: nothing of the address itself is ever shown.
-const DONE: [(&str, &str); 24] = [
+const DONE: [(&str, &str); 27] = [
     ("created", "It was created."),
     ("saved", "The changes were saved."),
     ("unchanged", "Nothing had changed."),
@@ -83,11 +83,14 @@ const DONE: [(&str, &str); 24] = [
     ("not-fetched", "Nothing usable came: the last failure says why."),
     ("removed", "The role was taken."),
     ("added", "The roles were given."),
+    ("joined", "They are in the team."),
+    ("left", "They were taken out of the team."),
     ("invited", "The invite is on its way."),
     ("rotated", "The next key was made."),
     ("waiting", "Nothing was done: the next key is there already."),
     ("shown", "Nothing was done: this had been sent before, and what it made is shown only once."),
     ("deactivated", "The user was deactivated: their sessions and tokens have ended."),
+    ("signed-out", "They were signed out everywhere, and may sign in again."),
     ("activated", "The user may come in again."),
     ("linked", "The identity is theirs: it signs them in from now on."),
     ("unlinked", "The identity was unlinked: sessions and tokens of the user have ended."),

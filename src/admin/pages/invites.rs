@@ -103,6 +103,8 @@ fn sheet(app: &App, caller: &Caller, tenant: &Tenant, posted: Option<&Posted>, f
         guide: None,
         section: None,
         is_stored: false,
+        version: None,
+        stale: false,
         check: None,
         also: Vec::new(),
         findings: None,

@@ -4,7 +4,7 @@
 //! GET  /admin                              whoever is signed in → their tenant's overview; platform administrators: all tenants
 //! GET  /admin/{tenant}/{noun}              list     a page of names, searched and paged by the database
 //! GET  /admin/{tenant}/{noun}/new, …/{name}   edit    form (pure) shows the thing's fields
-//! POST …                                   edit     form reads the thing again → apply::single writes it, or says what is wrong
+//! POST …                                   saving   as long as the thing is what the form was opened with: form → apply::single writes it
 //! POST …/{name}/check                      check    the form again, with what was found where it leads
 //! GET, POST …/{name}/delete                removal  what would be lost, then the deletion
 //! GET, POST …/connections/{name}/test      trial    a sign-in of which nothing comes, to see what would
@@ -31,14 +31,17 @@ mod invites;
 mod keys;
 pub mod known;
 mod list;
+mod members;
 mod metadata;
 mod once;
 mod overview;
 mod resources;
 pub mod rows;
+mod saving;
 mod setup_links;
 mod sheet;
 mod sign_ins;
+mod switching;
 mod tenants;
 mod thing;
 mod things;
@@ -100,6 +103,7 @@ fn all() -> Vec<Page> {
         post("/admin/{tenant}/domains/{domain}/delete", |r| r.post(domains::delete)),
         get("/admin/{tenant}/setup-links", |r| r.get(setup_links::list)),
         post("/admin/{tenant}/setup-links", |r| r.post(setup_links::create)),
+        get("/admin/{tenant}/setup-links/{id}/revoke", |r| r.get(setup_links::ask)),
         post("/admin/{tenant}/setup-links/{id}/revoke", |r| r.post(setup_links::revoke)),
         get("/admin/{tenant}/users", |r| r.get(users::list)),
         post("/admin/{tenant}/users", |r| r.post(users::create)),
@@ -108,6 +112,10 @@ fn all() -> Vec<Page> {
         get("/admin/{tenant}/users/{id}/deactivate", |r| r.get(users::confirm)),
         post("/admin/{tenant}/users/{id}/deactivate", |r| r.post(users::deactivate)),
         post("/admin/{tenant}/users/{id}/activate", |r| r.post(users::activate)),
+        get("/admin/{tenant}/users/{id}/sign-out", |r| r.get(users::ask_sign_out)),
+        post("/admin/{tenant}/users/{id}/sign-out", |r| r.post(users::sign_out)),
+        get("/admin/{tenant}/users/{id}/tokens/{token}/revoke", |r| r.get(tokens::ask_of)),
+        post("/admin/{tenant}/users/{id}/tokens/{token}/revoke", |r| r.post(tokens::revoke_of)),
         get("/admin/{tenant}/users/{id}/edit", |r| r.get(users::edit)),
         post("/admin/{tenant}/users/{id}/edit", |r| r.post(users::save)),
         get("/admin/{tenant}/users/{id}/identities", |r| r.get(identities::ask)),
@@ -140,6 +148,10 @@ fn all() -> Vec<Page> {
         post("/admin/{tenant}/resources/{name}/collaborators", |r| r.post(resources::add)),
         get("/admin/{tenant}/resources/{name}/collaborators/remove", |r| r.get(resources::ask)),
         post("/admin/{tenant}/resources/{name}/collaborators/remove", |r| r.post(resources::remove)),
+        get("/admin/{tenant}/teams/{name}/members", |r| r.get(members::find)),
+        post("/admin/{tenant}/teams/{name}/members", |r| r.post(members::add)),
+        get("/admin/{tenant}/teams/{name}/members/{user}/remove", |r| r.get(members::ask)),
+        post("/admin/{tenant}/teams/{name}/members/{user}/remove", |r| r.post(members::remove)),
         get("/admin/{tenant}/service_tokens/{name}/token", |r| r.get(tokens::ask_renewal)),
         post("/admin/{tenant}/service_tokens/{name}/token", |r| r.post(tokens::renew)),
         get("/admin/_/sign-ins", |r| r.get(sign_ins::of_all)),

@@ -126,6 +126,36 @@ pub async fn create(State(app): State<App>, Path(tenant): Path<String>, posted: 
     }
 }
 
+/// `GET /admin/{tenant}/setup-links/{id}/revoke`
+pub async fn ask(
+    State(app): State<App>,
+    caller: Caller,
+    Path((tenant, id)): Path<(String, String)>,
+) -> Result<Response, PageError> {
+    let tenant = caller.tenant(&app, &tenant).await?;
+    let link = match id.contains('\0') {
+        true => None,
+        false => setup_links::find(&app.db, &tenant.id, &id).await?,
+    };
+    let link = link.filter(|link| link.is_open(app.clock.now()));
+    let link = link.ok_or_else(|| missing("set-up link"))?;
+    let back = address(&tenant.name, SECTION);
+    let opened = match link.opened_at {
+        Some(at) => format!("Somebody has followed it, first at {}: their page closes at once.", Moment(at)),
+        None => "Nobody has followed it yet.".to_owned(),
+    };
+    let question = confirm::Question {
+        lead: "Whoever has the link can do nothing with it any more. What was filled in by it stays.",
+        loss: &[opened],
+        action: &format!("{back}/{id}/revoke"),
+        back: &back,
+        yes: "Revoke",
+        error: None,
+    };
+    let title = format!("Revoke the set-up link for {}?", link.connection);
+    Ok(question.page(&Frame::of_tenant(&app, &caller, &tenant, SECTION, title)))
+}
+
 /// `POST /admin/{tenant}/setup-links/{id}/revoke`
 pub async fn revoke(
     State(app): State<App>,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     caller::Posted,
     fields::Noun,
-    form::{self, Known, Laid},
+    form::{self, Difference, Known, Laid},
     frame::Frame,
     guide::Guide,
 };
@@ -45,6 +45,10 @@ pub struct Sheet<'a> {
     pub section: Option<String>,
     /// Whether there is such a thing already.
     pub is_stored: bool,
+    /// What it was when the form was opened, which goes along.
+    pub version: Option<String>,
+    /// Whether somebody else has changed it since.
+    pub stale: bool,
     /// Where it is checked without being saved, if it can be.
     pub check: Option<String>,
     /// What that gave.
@@ -81,6 +85,8 @@ impl From<String> for Notice {
 struct Page<'a> {
     frame: &'a Frame,
     failed: bool,
+    stale: bool,
+    differences: Vec<Difference>,
     rest: &'a [&'a str],
     back: &'a str,
     back_text: &'a str,
@@ -89,6 +95,7 @@ struct Page<'a> {
     section: Option<String>,
     action: &'a str,
     hidden: &'a [(&'static str, String)],
+    version: Option<&'a str>,
     laid: Laid,
     save: &'a str,
     check: Option<&'a str>,
@@ -101,7 +108,7 @@ struct Page<'a> {
 }
 
 impl Sheet<'_> {
-    /// The page; with faults 422.
+    /// The page; with faults 422, after somebody else's change 409.
     #[must_use]
     pub fn page(self, frame: &Frame) -> Response {
         let fields = self.noun.fields(self.thing);
@@ -109,10 +116,16 @@ impl Sheet<'_> {
         let posted: Option<form::Posted<'_>> = self.posted.map(|_| &read as form::Posted<'_>);
         let mut shown = form::show(fields, posted, self.thing, self.faults, self.is_stored);
         self.known.tell(&mut shown);
-        let failed = !self.faults.is_empty();
+        let failed = self.stale || !self.faults.is_empty();
+        let differences = match posted {
+            Some(posted) if self.stale => form::differences(fields, posted, self.thing),
+            _ => Vec::new(),
+        };
         let page = Page {
             frame,
             failed,
+            stale: self.stale,
+            differences,
             rest: &form::rest(fields, self.faults),
             back: &self.back.0,
             back_text: self.back.1,
@@ -121,6 +134,7 @@ impl Sheet<'_> {
             section: self.section,
             action: self.action,
             hidden: self.hidden,
+            version: self.version.as_deref(),
             laid: Laid::of(shown),
             save: if self.is_stored { "Save" } else { "Create" },
             check: self.check.as_deref(),
@@ -131,7 +145,12 @@ impl Sheet<'_> {
             below: self.below,
             also: self.also,
         };
-        let mut response = (if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, page).into_response();
+        let status = match (self.stale, failed) {
+            (true, _) => StatusCode::CONFLICT,
+            (false, true) => StatusCode::UNPROCESSABLE_ENTITY,
+            (false, false) => StatusCode::OK,
+        };
+        let mut response = (status, page).into_response();
         if self.check.is_some() {
             set_policy(response.headers_mut(), &scripted_policy());
         }

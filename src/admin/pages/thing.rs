@@ -7,7 +7,7 @@ use super::{
     caller::{Caller, Posted},
     directories,
     frame::{Frame, address},
-    guide, known,
+    guide, known, members,
     sheet::{Notice, Sheet},
     things::Place,
     trial,
@@ -36,13 +36,15 @@ pub struct Form<'a> {
     pub faults: &'a [Fault],
     pub hidden: &'a [(&'static str, String)],
     pub findings: Option<&'a [Finding]>,
+    /// Whether the thing is another than the form was opened with.
+    pub stale: bool,
 }
 
 impl<'a> Form<'a> {
     /// With nothing typed yet.
     #[must_use]
     pub fn blank(place: &'a Place, name: Option<&'a str>, thing: &'a Value, hidden: &'a [(&'static str, String)]) -> Self {
-        Self { place, name, thing, posted: None, faults: &[], hidden, findings: None }
+        Self { place, name, thing, posted: None, faults: &[], hidden, findings: None, stale: false }
     }
 
     fn is_of_connection(&self) -> bool {
@@ -89,6 +91,15 @@ impl<'a> Form<'a> {
             })
     }
 
+    /// What the form was opened with; after somebody else has changed it, that, so that sending it again is meant.
+    fn version(&self) -> Option<String> {
+        self.name?;
+        match self.posted {
+            Some(posted) if !self.stale => posted.one("version").map(str::to_owned),
+            _ => Some(single::version(self.thing)),
+        }
+    }
+
     /// What its administrator must not overlook.
     async fn notices(&self, app: &App) -> Result<Vec<Notice>, PageError> {
         if self.pushes_in_vain(app).await? {
@@ -108,7 +119,7 @@ impl<'a> Form<'a> {
         Ok(held.into_iter().chain(untested).chain(found).collect())
     }
 
-    /// The page; with faults 422.
+    /// The page; with faults 422, after somebody else's change 409.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -122,13 +133,23 @@ impl<'a> Form<'a> {
         };
         let back = if is_tenant { (address(&place.tenant.name, ""), "Overview") } else { (place.list(), noun.title) };
         let test = self.name.filter(|_| self.is_of_connection()).map(|name| format!("{}/test", place.path(name)));
-        let section = match self.name {
-            Some(name) => directories::section(app, place, name).await?,
+        let members = match self.name {
+            Some(name) => members::told(app, caller, place, name).await?,
             None => None,
+        };
+        if let (Some(name), Some(told)) = (self.name, members.as_ref().filter(|_| self.thing["made_for_group"] == true)) {
+            return Ok(members::pushed(app, caller, place, name, told));
+        }
+        // A group's team goes with the group, or with the rule.
+        let stays = members.as_ref().is_some_and(|told| !told.groups.is_empty());
+        let section = match (self.name, members) {
+            (_, Some(told)) => Some(told.section),
+            (Some(name), None) => directories::section(app, place, name).await?,
+            (None, None) => None,
         };
         let delete = match self.name {
             Some(_) if is_tenant => caller.operator.is_platform().then(|| format!("{}/delete", place.list())),
-            name => name.map(|name| format!("{}/delete", place.path(name))),
+            name => name.filter(|_| !stays).map(|name| format!("{}/delete", place.path(name))),
         };
         let below = match self.name.filter(|_| self.is_of_connection()) {
             Some(name) => Some(directories::of_connection(app, &place.tenant, name).await?),
@@ -147,6 +168,8 @@ impl<'a> Form<'a> {
             below,
             section,
             is_stored: self.name.is_some(),
+            version: self.version(),
+            stale: self.stale,
             check: inspection::covers(place.key).then(|| format!("{}/check", place.path(self.name.unwrap_or("new")))),
             findings: self.findings,
             delete: delete.as_deref(),

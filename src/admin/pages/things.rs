@@ -8,34 +8,29 @@ use axum::{
 use serde_json::{Map, Value};
 
 use super::{
-    caller::{BRIEF, Caller, Posted, missing},
+    caller::{Caller, Posted, missing},
     claims,
     confirm::{self, Before, Question},
     fields::{self, Noun},
-    form,
     frame::{Frame, address},
     guide,
     list::{List, Narrowing, PAGE, Query, Row},
+    saving::Write,
     thing::Form,
-    tokens,
 };
 use crate::{
-    admin::{PATIENCE, things::roles_held},
+    admin::things::roles_held,
     app::App,
     apply::{
-        self, Action, LastWayIn, Line, Plan,
-        single::{self, Ahead, Expect, Fault, Order, Refusal},
+        self, LastWayIn, Line, Plan,
+        single::{self, Order, Refusal},
     },
     error::PageError,
     moment::{Moment, instant},
     operator::Operator,
-    password::PasswordError,
     policy::role::Role,
-    store::{audit::Actor, db::Tx, tenants::Tenant, users::LastAdministrator},
+    store::{On, audit::Actor, db::Tx, tenants::Tenant, users::LastAdministrator},
 };
-
-/// What is said when too much is being changed at once.
-const CROWDED: &str = "Much is being changed right now. Nothing was saved: please try again in a moment.";
 
 /// Where a page stands: the tenant, the noun, and how `apply` calls it.
 pub struct Place {
@@ -85,16 +80,24 @@ impl Place {
         }
     }
 
-    fn name_in(&self, thing: &Value) -> Option<String> {
+    pub fn name_in(&self, thing: &Value) -> Option<String> {
         self.key.name_in(thing.as_object()?)
     }
 
-    /// The thing as it is stored.
+    /// The thing as it is stored, as far as its form tells of it.
     ///
     /// # Errors
     /// A page: there is none of this name.
     pub async fn stored(&self, app: &App, name: &str) -> Result<Value, PageError> {
-        let thing = single::show(&app.db, &app.sealer, &self.tenant, self.key, name).await?;
+        self.stored_on(app, &app.db, name).await
+    }
+
+    /// The same, within a transaction.
+    ///
+    /// # Errors
+    /// A page: there is none of this name.
+    pub async fn stored_on(&self, app: &App, on: impl Into<On<'_>>, name: &str) -> Result<Value, PageError> {
+        let thing = single::outline(on, &app.sealer, &self.tenant, self.key, name).await?;
         thing.ok_or_else(|| missing(self.key.word()))
     }
 }
@@ -179,8 +182,7 @@ pub async fn create(
     let place = Place::find(&app, &posted.caller, &tenant, &noun).await?;
     let asked = |name: &str| posted.one(name).map(str::to_owned);
     let Some((base, hidden)) = place.noun.beginning(&asked) else { return Err(missing("provider")) };
-    let write = Write { app: &app, place: &place, name: None, posted: &posted, base, hidden };
-    write.run().await
+    Write { app: &app, place: &place, name: None, posted: &posted, base, hidden, stale: false }.run().await
 }
 
 /// `GET /admin/{tenant}/{noun}/{name}`
@@ -201,8 +203,7 @@ pub async fn save(
     posted: Posted,
 ) -> Result<Response, PageError> {
     let place = Place::find(&app, &posted.caller, &tenant, &noun).await?;
-    let base = place.stored(&app, &name).await?;
-    Write { app: &app, place: &place, name: Some(&name), posted: &posted, base, hidden: Vec::new() }.run().await
+    Write::over(&app, &place, &name, &posted).await?.run().await
 }
 
 /// `GET /admin/{tenant}/settings`
@@ -215,131 +216,7 @@ pub async fn settings(State(app): State<App>, caller: Caller, Path(tenant): Path
 /// `POST /admin/{tenant}/settings`
 pub async fn save_settings(State(app): State<App>, Path(tenant): Path<String>, posted: Posted) -> Result<Response, PageError> {
     let place = Place::settings(posted.caller.tenant(&app, &tenant).await?);
-    let base = place.stored(&app, &tenant).await?;
-    Write { app: &app, place: &place, name: Some(&tenant), posted: &posted, base, hidden: Vec::new() }.run().await
-}
-
-/// A form that was sent, about to be written.
-struct Write<'a> {
-    app: &'a App,
-    place: &'a Place,
-    name: Option<&'a str>,
-    posted: &'a Posted,
-    base: Value,
-    hidden: Vec<(&'static str, String)>,
-}
-
-impl Write<'_> {
-    async fn run(self) -> Result<Response, PageError> {
-        // "Add rows" saves nothing.
-        if self.posted.one("more").is_some() {
-            return self.again(&[]).await;
-        }
-        let fields = self.place.noun.fields(&self.base);
-        let mut thing = match form::read(fields, &|name| self.posted.one(name), self.base.clone()) {
-            Ok(thing) => thing,
-            Err(faults) => return self.again(&faults).await,
-        };
-        // What a stored thing is called is not what a form says.
-        for field in fields.iter().filter(|field| self.name.is_some() && field.stays(&self.base)) {
-            thing[field.path] = self.base[field.path].clone();
-        }
-        // Before anybody waits for it.
-        let home = &self.posted.caller.operator.home.id;
-        let Some(_turn) = self.app.limits.writes.take(home, PATIENCE).await else {
-            return self.again(&whole(CROWDED.to_owned())).await;
-        };
-        let password = match single::password(self.place.key, &thing) {
-            Some(password) => match self.app.passwords.hash(password).await {
-                Err(PasswordError::Busy) => return self.again(&whole(CROWDED.to_owned())).await,
-                // A password that cannot be hashed is a fault of its field.
-                hashed => hashed.ok(),
-            },
-            None => None,
-        };
-        let ahead = Ahead { reading: None, password };
-        let mut tx = self.app.db.begin().await?;
-        if self.is_too_much(&mut tx, self.name).await? {
-            drop(tx);
-            return self.again(&whole(BRIEF.to_owned())).await;
-        }
-        match self.put(&mut tx, &thing, &ahead).await {
-            Ok(plan) => {
-                if self.is_too_much(&mut tx, self.place.name_in(&thing).as_deref()).await? {
-                    drop(tx);
-                    return self.again(&whole(BRIEF.to_owned())).await;
-                }
-                let token = self.token(&mut tx, &plan, &thing).await?;
-                tx.commit().await?;
-                self.app.deliveries.nudge();
-                Ok(token.unwrap_or_else(|| self.written(&plan, &thing)))
-            }
-            Err(Refusal::Faults(faults)) => self.again(&faults).await,
-            Err(Refusal::Exists) => {
-                let text = format!("there is a {} of this name already", self.place.key.word());
-                self.again(&[Fault { path: self.place.noun.key.to_owned(), text }]).await
-            }
-            Err(Refusal::Missing) => Err(missing(self.place.key.word())),
-            Err(Refusal::Forbidden(text) | Refusal::Conflict(text)) => self.again(&whole(text.to_owned())).await,
-            Err(Refusal::LastAdministrator) => self.again(&whole(LastAdministrator.to_string())).await,
-            Err(Refusal::LastWayIn) => self.again(&whole(LastWayIn.to_string())).await,
-            Err(Refusal::Store(e)) => Err(e.into()),
-        }
-    }
-
-    /// Whether it is a service token that reaches further than whoever asks. Asked before something is changed and again after.
-    async fn is_too_much(&self, tx: &mut Tx, name: Option<&str>) -> Result<bool, PageError> {
-        let Some(name) = name.filter(|_| self.place.key == single::Noun::ServiceTokens) else { return Ok(false) };
-        let reach = &self.posted.caller.operator.reach;
-        Ok(reach.outreached_by(tx, &self.place.tenant.id, name).await?.is_some())
-    }
-
-    /// The page with the token of a new service, shown this once.
-    async fn token(&self, tx: &mut Tx, plan: &Plan, thing: &Value) -> Result<Option<Response>, PageError> {
-        let (app, place, caller) = (self.app, self.place, &self.posted.caller);
-        let is_new = plan.lines.iter().any(|line| line.action == Action::Create);
-        let Some(name) = self.place.name_in(thing).filter(|_| is_new && place.key == single::Noun::ServiceTokens) else {
-            return Ok(None);
-        };
-        let actor = caller.actor();
-        let Some(token) = tokens::maker(app, &actor).renew(tx, &place.tenant, &name).await? else { return Ok(None) };
-        let frame = Frame::of_tenant(app, caller, &place.tenant, place.noun.name, name.as_str());
-        Ok(Some(tokens::once(&frame, (&place.path(&name), &name), &token)))
-    }
-
-    async fn put(&self, tx: &mut Tx, thing: &Value, ahead: &Ahead) -> Result<Plan, Refusal> {
-        let caller = &self.posted.caller;
-        let actor = caller.actor();
-        let expect = if self.name.is_some() { Expect::There } else { Expect::New };
-        let order = Order { ahead: Some(ahead), ..order(self.app, &caller.operator, &actor) };
-        single::put(tx, &order, &self.place.tenant, self.place.key, self.name, thing, expect).await
-    }
-
-    fn written(&self, plan: &Plan, thing: &Value) -> Response {
-        let what = match plan.lines.first().map(|line| line.action) {
-            Some(Action::Create) => "created",
-            Some(Action::Unchanged) | None => "unchanged",
-            Some(_) => "saved",
-        };
-        let to = match (self.name, self.place.name_in(thing)) {
-            (Some(_), _) if self.place.key == single::Noun::Tenant => self.place.list(),
-            (Some(name), _) => self.place.path(name),
-            // A user's page is by id, which is not known here.
-            (None, Some(name)) if self.place.noun.name != "users" => self.place.path(&name),
-            _ => self.place.list(),
-        };
-        confirm::done(&to, what)
-    }
-
-    async fn again(&self, faults: &[Fault]) -> Result<Response, PageError> {
-        let (place, name, thing, hidden) = (self.place, self.name, &self.base, &self.hidden[..]);
-        let form = Form { posted: Some(self.posted), faults, ..Form::blank(place, name, thing, hidden) };
-        form.page(self.app, &self.posted.caller).await
-    }
-}
-
-fn whole(text: String) -> [Fault; 1] {
-    [Fault { path: String::new(), text }]
+    Write::over(&app, &place, &tenant, &posted).await?.run().await
 }
 
 /// `GET /admin/{tenant}/{noun}/{name}/delete`

@@ -15,6 +15,7 @@ use super::{
     form::{self, Field, Kind, Shown},
     frame::Frame,
     things::Place,
+    users,
 };
 use crate::{
     api_token::{Maker, Unfit, Wanted},
@@ -28,6 +29,7 @@ use crate::{
         lineage,
         personal_tokens::{self, PersonalToken},
         tenant_tokens, tenants,
+        users::User,
     },
 };
 
@@ -72,13 +74,14 @@ pub fn maker<'a>(app: &'a App, actor: &'a Actor) -> Maker<'a> {
 
 /// One of an administrator's own, in words.
 #[derive(Debug)]
-struct Row {
-    id: String,
-    name: String,
-    scopes: String,
-    last_used: String,
-    ends: String,
-    is_over: bool,
+pub struct Row {
+    pub id: String,
+    pub name: String,
+    pub scopes: String,
+    pub made: String,
+    pub last_used: String,
+    pub ends: String,
+    pub is_over: bool,
 }
 
 impl Row {
@@ -87,6 +90,7 @@ impl Row {
             id: token.id.clone(),
             name: token.name.clone(),
             scopes: token.scopes.words().join(", "),
+            made: Moment(token.created_at).to_string(),
             last_used: token.last_used_at.map_or_else(|| "never".to_owned(), |at| Moment(at).to_string()),
             ends: Moment(token.expires_at).to_string(),
             is_over: token.expires_at <= now,
@@ -195,6 +199,56 @@ pub async fn revoke(State(app): State<App>, Path(id): Path<String>, posted: Post
 async fn ends_with(app: &App, with: &str) -> Result<Vec<String>, PageError> {
     let made = lineage::descent(&app.db, with, app.clock.now()).await?;
     Ok(made.into_iter().map(|what| format!("Made with it, and ending with it: {what}.")).collect())
+}
+
+/// A user's, for the page of the user.
+///
+/// # Errors
+/// What the database says.
+pub async fn of(app: &App, user: &User) -> Result<Vec<Row>, PageError> {
+    let all = personal_tokens::of_user(&app.db, &user.id).await?;
+    Ok(all.iter().map(|token| Row::new(token, app.clock.now())).collect())
+}
+
+/// `GET /admin/{tenant}/users/{id}/tokens/{token}/revoke`
+pub async fn ask_of(
+    State(app): State<App>,
+    caller: Caller,
+    Path((tenant, user, id)): Path<(String, String, String)>,
+) -> Result<Response, PageError> {
+    let (tenant, user) = users::find(&app, &caller, (&tenant, &user)).await?;
+    let all = personal_tokens::of_user(&app.db, &user.id).await?;
+    let token = all.into_iter().find(|token| token.id == id).ok_or_else(|| missing("token"))?;
+    let title = format!("Revoke the token {} of {}?", token.name, user.email.as_str());
+    let back = users::path(&tenant, &user.id);
+    let loss = ends_with(&app, &token.id).await?;
+    let question = Question {
+        lead: "Whatever uses it is refused at once. A token that was revoked cannot be brought back.",
+        loss: &loss,
+        action: &format!("{back}/tokens/{id}/revoke"),
+        back: &back,
+        yes: "Revoke",
+        error: None,
+    };
+    Ok(question.page(&Frame::of_tenant(&app, &caller, &tenant, "users", title)))
+}
+
+/// `POST /admin/{tenant}/users/{id}/tokens/{token}/revoke`
+pub async fn revoke_of(
+    State(app): State<App>,
+    Path((tenant, user, id)): Path<(String, String, String)>,
+    posted: Posted,
+) -> Result<Response, PageError> {
+    let caller = &posted.caller;
+    let (tenant, user) = users::find(&app, caller, (&tenant, &user)).await?;
+    users::require_may(caller, &user)?;
+    let actor = caller.actor();
+    let mut tx = app.db.begin().await?;
+    if !maker(&app, &actor).revoke(&mut tx, &user, &id).await? {
+        return Err(missing("token"));
+    }
+    tx.commit().await?;
+    Ok(done(&users::path(&tenant, &user.id), "revoked"))
 }
 
 const NOUN: &str = "service_tokens";

@@ -12,9 +12,10 @@ use super::{
     caller::{Caller, Posted, missing},
     confirm::{Question, done},
     frame::{Frame, address},
-    things,
+    things, tokens,
 };
 use crate::{
+    admin::users::SIGNED_OUT,
     app::App,
     error::PageError,
     moment::Moment,
@@ -24,7 +25,7 @@ use crate::{
         dossiers::{self, Living, Membership, Pushed, Upstream},
         receipts::{self, Receipt},
         tenants::Tenant,
-        users::{self, By, LastAdministrator, Opened, Opening, ShutOut, User},
+        users::{self, AtStake, By, LastAdministrator, Opened, Opening, ShutOut, User},
     },
 };
 
@@ -60,6 +61,7 @@ struct Page<'a> {
     records: &'a [Record],
     memberships: &'a [Membership],
     sessions: &'a [Living],
+    tokens: &'a [tokens::Row],
     receipts: &'a [Receipt],
 }
 
@@ -97,6 +99,7 @@ pub async fn show(
         records: &records.collect::<Vec<_>>(),
         memberships: &dossiers::memberships(&app.db, &user.id).await?,
         sessions: &dossiers::sessions(&app.db, &user.id, app.clock.now()).await?,
+        tokens: &tokens::of(&app, &user).await?,
         receipts: &receipts::of_user(&app.db, &tenant.id, &user.id).await?,
         user: &user,
     };
@@ -108,7 +111,9 @@ pub fn may(caller: &Caller, user: &User) -> bool {
     may_judge(&caller.operator.user, user)
 }
 
-fn require_may(caller: &Caller, user: &User) -> Result<(), PageError> {
+/// # Errors
+/// They are above whoever asks.
+pub fn require_may(caller: &Caller, user: &User) -> Result<(), PageError> {
     if may(caller, user) { Ok(()) } else { Err(not_by_you(user)) }
 }
 
@@ -124,6 +129,65 @@ fn state(user: &User) -> &'static str {
         (false, Some(By::Directory)) => "Deactivated by a directory",
         (false, _) => "Deactivated by an administrator",
     }
+}
+
+/// `GET /admin/{tenant}/users/{id}/sign-out`
+pub async fn ask_sign_out(
+    State(app): State<App>,
+    caller: Caller,
+    Path((name, id)): Path<(String, String)>,
+) -> Result<Response, PageError> {
+    let (tenant, user) = find(&app, &caller, (&name, &id)).await?;
+    let AtStake { sessions, token_families, site_sessions, personal_tokens, .. } =
+        users::at_stake(&app.db, &user.id, app.clock.now()).await?;
+    let back = path(&tenant, &user.id);
+    let lost = |n: i64, one: &str, many: &str| match n {
+        0 => None,
+        1 => Some(format!("One {one} ends.")),
+        n => Some(format!("{n} {many} end.")),
+    };
+    let loss = [
+        lost(sessions, "browser session", "browser sessions"),
+        lost(token_families, "sign-in at an application, with its tokens,", "sign-ins at applications, with their tokens,"),
+        lost(site_sessions, "sign-in to a site", "sign-ins to sites"),
+        lost(personal_tokens, "personal token", "personal tokens"),
+        Some("Applications that asked for it are told to sign them out.".to_owned()),
+    ];
+    let question = Question {
+        lead: "They are out at once, everywhere, and may sign in again.",
+        loss: &loss.into_iter().flatten().collect::<Vec<_>>(),
+        action: &format!("{back}/sign-out"),
+        back: &back,
+        yes: "Sign out",
+        error: None,
+    };
+    Ok(question.page(&Frame::of_tenant(&app, &caller, &tenant, "users", format!("Sign {} out everywhere?", user.email.as_str()))))
+}
+
+/// `POST /admin/{tenant}/users/{id}/sign-out`
+pub async fn sign_out(
+    State(app): State<App>,
+    Path((name, id)): Path<(String, String)>,
+    posted: Posted,
+) -> Result<Response, PageError> {
+    let caller = &posted.caller;
+    let (tenant, user) = find(&app, caller, (&name, &id)).await?;
+    require_may(caller, &user)?;
+    let actor = caller.actor();
+    let out = ShutOut {
+        user_id: &user.id,
+        by: By::Operator,
+        actor: &actor,
+        cause: SIGNED_OUT,
+        force: false,
+        sealer: &app.sealer,
+        now: app.clock.now(),
+    };
+    let mut tx = app.db.begin().await?;
+    users::sign_out(&mut tx, &out).await?;
+    tx.commit().await?;
+    app.deliveries.nudge();
+    Ok(done(&path(&tenant, &user.id), "signed-out"))
 }
 
 /// `GET /admin/{tenant}/users/{id}/deactivate`

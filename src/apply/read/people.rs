@@ -28,6 +28,7 @@ pub fn user(context: &Context<'_>, node: &Node) -> Option<UserFile> {
 pub fn team(context: &Context<'_>, node: &Node) -> Option<TeamFile> {
     let mut f = Fields::of(context, node, "a team")?;
     let name = f.required_text("name");
+    let is_said = f.has("members");
     let members: Vec<(At, Email)> = f.texts("members").into_iter().filter_map(|t| Some((t.at, address(context, &t)?))).collect();
     let tokens = f.list("tokens").into_iter().filter_map(|n| tokens(context, n)).collect();
     f.finish();
@@ -37,7 +38,7 @@ pub fn team(context: &Context<'_>, node: &Node) -> Option<TeamFile> {
         context.problem(name.at, "a team's name must be 1 to 128 bytes without control characters");
         return None;
     }
-    Some(TeamFile { at: name.at, name: name.value, members, tokens })
+    Some(TeamFile { at: name.at, name: name.value, members: is_said.then_some(members), tokens })
 }
 
 /// Tokens whose bearers belong to a team.

@@ -15,9 +15,11 @@ mod judge;
 mod kept;
 mod list;
 mod literal;
+mod members;
 mod noun;
 mod show;
 mod spelling;
+mod version;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -25,12 +27,15 @@ use serde_json::{Map, Value};
 pub use ahead::{Ahead, Reading, password, read as read_ahead};
 pub use draft::{Draft, draft};
 pub use list::{Ask, Part, list, states};
+pub use members::{join, leave};
 pub use noun::Noun;
-pub use show::{print, show};
+pub use show::{outline, print, show};
+pub use version::version;
 
 use self::literal::Literal;
 use super::{
     execute::Work,
+    losses::lost_with_tenant,
     passwords::Hashed,
     plan::Plan,
     read,
@@ -294,6 +299,22 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
     led_still(tx, order, tenant, led).await?;
     trail::note(tx, order.sealer, order.actor, &plan, order.now);
     Ok(plan)
+}
+
+/// What the deletion of a tenant would take with it, in words: counted by whoever only asks, who keeps nobody from writing and
+/// writes nothing.
+///
+/// # Errors
+/// Why it would be refused.
+pub async fn at_stake(on: impl Into<On<'_>>, order: &Order<'_>, tenant: &Tenant) -> Result<Vec<String>, Refusal> {
+    if !order.platform {
+        return Err(Refusal::Forbidden(judge::PLATFORM));
+    }
+    let mut on = on.into();
+    if !order.force && users::is_governed_from(&mut on, &tenant.id).await? {
+        return Err(Refusal::LastAdministrator);
+    }
+    Ok(lost_with_tenant(on, &tenant.id, order.now).await?.told())
 }
 
 /// Has others wait who change things at the same time, and where it is about people, those who shut administrators out.

@@ -24,7 +24,7 @@ use crate::{
         sites::{self, Site},
         teams::{self, Team},
         tenant_tokens::{self, ServiceToken},
-        tenants::Tenant,
+        tenants::{self, Tenant},
         trusted_issuers::{self, TrustedIssuer},
         users::{self, User},
     },
@@ -55,13 +55,25 @@ pub enum Found {
 /// # Errors
 /// What the database says.
 pub async fn show(on: impl Into<On<'_>>, sealer: &Sealer, tenant: &Tenant, noun: Noun, name: &str) -> Result<Option<Value>> {
-    let mut on = on.into();
+    tell(on.into(), sealer, tenant, noun, name, true).await
+}
+
+async fn tell(
+    mut on: On<'_>,
+    sealer: &Sealer,
+    tenant: &Tenant,
+    noun: Noun,
+    name: &str,
+    with_members: bool,
+) -> Result<Option<Value>> {
     let Some(found) = find(&mut on, tenant, noun, name).await? else { return Ok(None) };
     let mut fields = brief(sealer, &found)?;
     match &found {
         Found::Tenant(tenant) => fields = spelled(tenant, &domains::of_tenant(&mut on, &tenant.id).await?),
         Found::Team(team) => {
-            fields.insert("members".to_owned(), teams::addresses(&mut on, &team.id).await?.into());
+            if with_members {
+                fields.insert("members".to_owned(), teams::addresses(&mut on, &team.id).await?.into());
+            }
             let mut tokens = Vec::new();
             for mapping in mappings::of_team(&mut on, &team.id).await? {
                 tokens.push(Value::Object(leading(&mut on, &mapping).await?));
@@ -93,6 +105,14 @@ pub async fn show(on: impl Into<On<'_>>, sealer: &Sealer, tenant: &Tenant, noun:
     Ok(Some(Value::Object(fields)))
 }
 
+/// As [`show`], without what has pages of its own and may be long: the members of a team.
+///
+/// # Errors
+/// What the database says.
+pub async fn outline(on: impl Into<On<'_>>, sealer: &Sealer, tenant: &Tenant, noun: Noun, name: &str) -> Result<Option<Value>> {
+    tell(on.into(), sealer, tenant, noun, name, false).await
+}
+
 /// As [`show`], as it is stored.
 pub async fn find(on: impl Into<On<'_>>, tenant: &Tenant, noun: Noun, name: &str) -> Result<Option<Found>> {
     let mut on = on.into();
@@ -102,7 +122,9 @@ pub async fn find(on: impl Into<On<'_>>, tenant: &Tenant, noun: Noun, name: &str
     }
     let id = &tenant.id;
     Ok(match noun {
-        Noun::Tenant => (tenant.name == name).then(|| Found::Tenant(tenant.clone())),
+        // Anew: whoever asks under a lock has found it before.
+        Noun::Tenant if tenant.name == name => tenants::find(on, id).await?.map(Found::Tenant),
+        Noun::Tenant => None,
         Noun::Connections => connections::find_by_name(on, id, name).await?.map(Found::Connection),
         Noun::Clients => clients::find(on, name).await?.filter(|x| x.tenant_id == *id).map(Found::Client),
         Noun::Users => match Email::parse(name) {

@@ -205,6 +205,20 @@ async fn receipt(tx: &mut Tx, out: &ShutOut<'_>, user: User, action: Action) -> 
     Ok(receipt)
 }
 
+/// Signs a user out everywhere: as [`shut_out`], and they may sign in again at once. Whom nothing was open for has a receipt
+/// too. `None`: there is no such user. After the commit, `delivery` is to be nudged.
+///
+/// # Errors
+/// What the database says.
+pub async fn sign_out(tx: &mut Tx, out: &ShutOut<'_>) -> Result<Option<Receipt>> {
+    let Some(user) = find_locked(tx, out.user_id).await? else { return Ok(None) };
+    let receipt = end_with_receipt(tx, out, &user).await?;
+    let event = Event::new(receipt.tenant_id.as_str(), Action::End, audit::subject_of(&mut *tx, &user).await?);
+    let event = event.with(Changes::default().is("cause", out.cause).is("receipt", receipt.id.as_str()));
+    audit::append(tx, out.sealer, out.actor, event, out.now);
+    Ok(Some(receipt))
+}
+
 /// [`end_access`], with a receipt that says so: of `out` only who, why and when counts. Where a directory does it, open invites
 /// of the user's address end too.
 ///

@@ -57,8 +57,11 @@ impl Row<'_> {
             "guest" => by_page(&self.get(node, &mut self.links[0].browser.clone(), "/setup").await),
             "service-guest" => by_page(&self.get(node, &mut self.links[1].browser.clone(), "/setup").await),
             "guest-form" => {
-                let form: Vec<_> = typed(self.idp).into_iter().chain([("csrf", self.links[0].csrf.as_str())]).collect();
-                let answer = self.post(node, &mut self.links[0].browser.clone(), "/setup", &form).await;
+                let mut browser = self.links[0].browser.clone();
+                let version = self.get(node, &mut browser, "/setup").await.field("version").unwrap_or_default();
+                let own = [("csrf", self.links[0].csrf.as_str()), ("version", version.as_str())];
+                let form: Vec<_> = typed(self.idp).into_iter().chain(own).collect();
+                let answer = self.post(node, &mut browser, "/setup", &form).await;
                 if led_to(&answer, "/setup?done=") { "yes" } else { refused(&answer) }
             }
             "guest-return" => {

@@ -22,12 +22,15 @@ on_both!(
 
 const SETTINGS: &str = "/admin/acme/settings";
 
-/// The form of the organisation with the switch on.
+/// The form of the organisation with the switch on, and yes to what it ends.
 async fn by_page(bench: &Bench, browser: &mut Browser) -> Answer {
     let url = format!("{}{SETTINGS}", bench.url);
-    let csrf = browser.get(&url).await.csrf();
+    let form = browser.get(&url).await;
+    let (csrf, version) = (form.csrf(), form.field("version").unwrap_or_default());
     let fields = [
         ("csrf", csrf.as_str()),
+        ("version", version.as_str()),
+        ("confirmed", "on"),
         ("display_name", "Acme"),
         ("enabled", "on"),
         ("provisioning", "jit"),

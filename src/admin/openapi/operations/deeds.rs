@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{Operation, next, operation, page, query, text};
+use super::{Operation, limit, next, operation, page, query, text};
 
 fn nullable() -> Value {
     json!({"type": ["string", "null"]})
@@ -101,7 +101,22 @@ pub fn of_user(method: &Method, rest: &str) -> Option<Operation> {
         json!({"type": "object", "properties": properties, "required": names, "additionalProperties": false})
     };
     let many = |properties: Value| json!({"type": "array", "items": object(properties)});
+    let reference = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+    if (method.as_str(), rest) == ("DELETE", "/users/{name}/personal_tokens/{id}") {
+        let revoke = operation("revokeTokenOfUser", "users", "End a personal token of a user, at once.");
+        return Some(revoke.answers(204, None::<Value>).fails([404]));
+    }
     let (name, about, answer) = match (method.as_str(), rest) {
+        ("POST", "/users/{name}/sign-out") => (
+            "signOutUser",
+            "End every session and token of a user, who may sign in again.",
+            json!({"user_id": text(), "email": text(), "receipt": {"anyOf": [reference("Receipt"), {"type": "null"}]}}),
+        ),
+        ("GET", "/users/{name}/personal_tokens") => (
+            "listTokensOfUser",
+            "What is known of a user's personal tokens.",
+            json!({"personal_tokens": {"type": "array", "items": reference("PersonalToken")}}),
+        ),
         ("GET", "/users/{name}/identities") => (
             "listIdentities",
             "Who a user is at providers and in directories.",
@@ -127,6 +142,41 @@ pub fn of_user(method: &Method, rest: &str) -> Option<Operation> {
         _ => return None,
     };
     Some(operation(name, "users", about).answers(200, object(answer)).fails([404]))
+}
+
+/// Who is in a team, below `/api/v1/tenants/{tenant}`.
+pub fn of_team(method: &Method, rest: &str) -> Option<Operation> {
+    let flag = json!({"type": "boolean"});
+    let group = answer(&json!({"directory": text(), "group": text(), "by_rule": flag}));
+    let member = answer(&json!({
+        "id": text(), "email": text(), "name": nullable(), "active": flag, "by_hand": flag,
+        "groups": {"type": "array", "items": group},
+    }));
+    Some(match (method.as_str(), rest) {
+        ("GET", "/teams/{name}/members") => {
+            operation("listMembers", "teams", "Who is in a team, and by which way, in the order of their addresses.")
+                .query([
+                    query("search", &text(), "What addresses or names hold."),
+                    query("after", &text(), "`next` of the page before."),
+                    limit(100),
+                ])
+                .answers(200, page("members", &member, &next("`after` of the following page.")))
+                .fails([404])
+        }
+        ("GET", "/teams/{name}/members/{user}") => {
+            operation("showMember", "teams", "Whether and by which ways a user is in a team.").answers(200, member).fails([404])
+        }
+        ("PUT", "/teams/{name}/members/{user}") => operation("addMember", "teams", "Put a user into a team, by hand.")
+            .answers(200, member.clone())
+            .answers(201, member)
+            .fails([404, 409, 422]),
+        ("DELETE", "/teams/{name}/members/{user}") => {
+            operation("removeMember", "teams", "Take a user out of a team who was put in by hand.")
+                .answers(204, None::<Value>)
+                .fails([404, 409])
+        }
+        _ => return None,
+    })
 }
 
 fn sign_ins(name: &str, about: &str) -> Operation {

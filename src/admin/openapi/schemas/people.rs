@@ -43,7 +43,7 @@ pub fn user() -> Value {
 pub fn team() -> Value {
     object([
         ("name", text("Its name.")),
-        ("members", texts("Addresses.")),
+        ("members", texts("Addresses of those who are in it by hand; left out, they stay.")),
         (
             "tokens",
             list(

@@ -51,7 +51,6 @@ pub const TEAMS: Noun = Noun {
     columns: &[],
     fields: Fields::Same(&[
         Field::new("name", "Name", Kind::Text, "").fixed(),
-        Field::new("members", "Members", Kind::Lines, "E-mail addresses, one on each line."),
         Field::new("tokens", "Bearer tokens that belong to it", Kind::Rows(TOKENS), "Tokens of the issuer with these claims, all of a row's together. A row that is empty is none.").advanced(),
     ]),
 };

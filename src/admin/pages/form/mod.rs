@@ -1,6 +1,7 @@
 //! A form as a list of fields, each with the path of a setting as the declarative file spells it: from what was posted to
 //! the one thing that [`crate::apply`] reads, and from a stored thing to what the fields show.
 
+mod differences;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use super::{
     rows::{self, Cell},
 };
 use crate::apply::single::Fault;
+pub use differences::{Difference, differences};
 pub use shown::{Known, Laid, Shown, rest, show};
 
 /// Where most of what is folded away is.
@@ -124,12 +126,7 @@ pub fn read(fields: &[Field], posted: Posted<'_>, base: Value) -> Result<Value, 
     let mut thing = if base.is_object() { base } else { Value::Object(Map::new()) };
     let mut faults = Vec::new();
     for field in fields {
-        let value = match field.kind {
-            Kind::Claims => claims::read(field.path, posted).map_err(|fault| vec![fault]),
-            Kind::Rows(cells) => rows::read(field.path, cells, posted),
-            _ => value_of(field, posted(field.path).unwrap_or_default()).map_err(|fault| vec![fault]),
-        };
-        match value {
+        match posted_of(field, posted) {
             Ok(Some(value)) => set(&mut thing, field.path, value),
             // A secret that is not typed stays.
             Ok(None) if field.kind == Kind::Secret => {}
@@ -138,6 +135,15 @@ pub fn read(fields: &[Field], posted: Posted<'_>, base: Value) -> Result<Value, 
         }
     }
     if faults.is_empty() { Ok(thing) } else { Err(faults) }
+}
+
+/// What was posted for one field.
+fn posted_of(field: &Field, posted: Posted<'_>) -> Result<Option<Value>, Vec<Fault>> {
+    match field.kind {
+        Kind::Claims => claims::read(field.path, posted).map_err(|fault| vec![fault]),
+        Kind::Rows(cells) => rows::read(field.path, cells, posted),
+        _ => value_of(field, posted(field.path).unwrap_or_default()).map_err(|fault| vec![fault]),
+    }
 }
 
 fn fault(path: &str, text: impl Into<String>) -> Fault {

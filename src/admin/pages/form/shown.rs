@@ -241,14 +241,18 @@ fn belongs(fields: &[Field], path: &str, field: &Field) -> bool {
     nearest.is_some_and(|f| f.path == field.path)
 }
 
-fn found<'v>(field: &Field, stored: &'v Value) -> Option<&'v Value> {
+pub(super) fn found<'v>(field: &Field, stored: &'v Value) -> Option<&'v Value> {
     stored.pointer(&format!("/{}", field.path.replace('.', "/")))
 }
 
 fn text_of(field: &Field, stored: &Value) -> String {
-    let found = found(field, stored);
+    text_in(field.kind, found(field, stored))
+}
+
+/// A value as it stands in a field of this kind.
+pub(super) fn text_in(kind: Kind, found: Option<&Value>) -> String {
     let line = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match (field.kind, found) {
+    match (kind, found) {
         (_, None | Some(Value::Null)) => String::new(),
         (Kind::Switch, Some(value)) => {
             if value.as_bool() == Some(true) {
