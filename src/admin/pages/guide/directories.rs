@@ -77,10 +77,10 @@ pub fn of(app: &App, preset: Option<&str>) -> Guide {
     };
     let words = words.unwrap_or(&ANY);
     let copies = vec![
-        Copied { name: "SCIM URL", there: words.url, value: base_url(app) },
-        Copied { name: "Token", there: words.token, value: String::new() },
+        Copied::new("SCIM URL", words.url, base_url(app)),
+        Copied::new("Token", words.token, String::new()),
     ];
-    Guide { title, steps: words.steps, copies }
+    Guide { title, steps: words.steps, copies, follows: None }
 }
 
 #[cfg(test)]
