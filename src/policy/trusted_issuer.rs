@@ -177,7 +177,8 @@ impl IssuerSettings {
     /// Connect or names a shared Entra endpoint without a directory.
     #[must_use]
     pub fn of_connection(settings: &ConnectionSettings) -> Vec<Self> {
-        let Some(oidc) = &settings.oidc else { return Vec::new() };
+        // A draft that names no issuer yet is nobody's.
+        let Some(oidc) = settings.oidc.as_ref().filter(|oidc| !oidc.issuer.is_empty()) else { return Vec::new() };
         let first = |names: Vec<&str>| names.first().map_or_else(String::new, |&name| name.to_owned());
         let one = |issuer: String| Self {
             issuer: Some(issuer),

@@ -35,7 +35,7 @@ async fn what_is_missing_is_said_beside_its_field(backend: Backend) {
     let desk = Desk::new(backend).await;
     let mut ada = desk.ada().await;
     let new = "/admin/acme/connections/new?preset=custom_oidc&protocol=oidc";
-    let chosen = [("preset", "custom_oidc"), ("protocol", "oidc")];
+    let chosen = [("preset", "custom_oidc"), ("protocol", "oidc"), ("enabled", "on")];
     let answer = desk.fill(&mut ada, new, "/admin/acme/connections", &chosen).await;
     assert_eq!(answer.status, 422, "{}", answer.body);
     let endpoints = ["oidc-authorization_endpoint", "oidc-token_endpoint", "oidc-jwks_uri"];
@@ -49,7 +49,7 @@ async fn what_is_missing_is_said_beside_its_field(backend: Backend) {
     let answer = desk.fill(&mut ada, new, "/admin/acme/connections", &discovered).await;
     assert!(marked(&answer, "oidc-issuer") && !endpoints.iter().any(|field| marked(&answer, field)), "{}", answer.body);
 
-    let saml = [("preset", "okta"), ("protocol", "saml"), ("name", "s")];
+    let saml = [("preset", "okta"), ("protocol", "saml"), ("name", "s"), ("enabled", "on")];
     let answer =
         desk.fill(&mut ada, "/admin/acme/connections/new?preset=okta&protocol=saml", "/admin/acme/connections", &saml).await;
     assert!(answer.status == 422 && marked(&answer, "saml-metadata_url"), "{}", answer.body);

@@ -49,6 +49,7 @@ mod demo;
 mod direct;
 mod directories;
 mod domains;
+mod drafts;
 mod exchange;
 mod failures;
 mod forward;

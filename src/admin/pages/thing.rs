@@ -123,9 +123,15 @@ impl<'a> Form<'a> {
             text: format!("New metadata of its provider is held since {}, and the one before stays in use.", Moment(since)),
             way: Some((format!("{}/metadata", self.place.path(name)), "Compare and accept it")),
         });
+        let (_, lacking) = single::draft(tenant, self.place.key, self.thing);
+        let lacking: Vec<String> = lacking.into_iter().map(|fault| fault.text).collect();
+        let incomplete = (!lacking.is_empty()).then(|| {
+            let due = "It is not complete, and nobody can sign in or test it before it is";
+            Notice::from(format!("{due}: {}.", lacking.join("; ")))
+        });
         let untested = trial::notice(app, tenant, name).await?.map(|text| text.to_owned().into());
         let found = inspection::standing(app, tenant, self.thing).await?.into_iter().map(|finding| finding.text.into());
-        Ok(held.into_iter().chain(untested).chain(found).collect())
+        Ok(held.into_iter().chain(incomplete).chain(untested).chain(found).collect())
     }
 
     /// The page; with faults 422.

@@ -14,7 +14,7 @@ pub fn connection() -> Value {
         ("preset", choice(&presets::PRESETS.map(|preset| preset.name), "Whose defaults fill in what is not said.")),
         ("protocol", choice(&["oidc", "saml"], "What it speaks; the part that is there says the same.")),
         enabled(
-            "Off, it is a draft: nobody signs in over it, and it can be tested. Of a new one that says nothing it is on; the pages begin with off.",
+            "Off, it is a draft: nobody signs in over it, it may leave out what is due when it is switched on, and it can be tested once it is complete. Of a new one that says nothing it is on; the pages begin with off.",
         ),
         ("login_enabled", flag("Off, it is never offered.")),
         ("button_text", text("What its button says.")),

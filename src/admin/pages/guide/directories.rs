@@ -76,10 +76,7 @@ pub fn of(app: &App, preset: Option<&str>) -> Guide {
         _ => "At the directory".to_owned(),
     };
     let words = words.unwrap_or(&ANY);
-    let copies = vec![
-        Copied::new("SCIM URL", words.url, base_url(app)),
-        Copied::new("Token", words.token, String::new()),
-    ];
+    let copies = vec![Copied::new("SCIM URL", words.url, base_url(app)), Copied::new("Token", words.token, String::new())];
     Guide { title, steps: words.steps, copies, follows: None }
 }
 

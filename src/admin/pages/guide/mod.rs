@@ -12,6 +12,8 @@ use super::{caller::Caller, fields::Noun, frame::Frame, things::Place};
 use crate::{
     admin::{directory_tokens::base_url, inspection},
     app::App,
+    connector::saml::{certificate, credentials::Usage},
+    saml_keys,
     store::{StoreError, connections, tenants::Tenant},
 };
 use providers::{PROVIDERS, Provider};
@@ -51,10 +53,18 @@ pub struct Made {
     pub shared: String,
 }
 
+/// The address of our metadata.
+const METADATA: &str = "Metadata of gatehouse";
 /// Stands for a name that is not known yet.
 pub const NAME: &str = "{name}";
 
 impl Copied {
+    /// Whether it has several lines.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        self.value.contains('\n')
+    }
+
     /// A value that is what it is.
     #[must_use]
     pub fn new(name: &'static str, there: &'static str, value: String) -> Self {
@@ -69,7 +79,7 @@ impl Copied {
 pub async fn of(app: &App, tenant: &Tenant, noun: &Noun, thing: &Value) -> Result<Option<Guide>, StoreError> {
     match noun.name {
         "connections" => {
-            let mut guide = of_connection(app, tenant, thing);
+            let mut guide = of_connection(app, tenant, thing).await;
             guide.copies.push(Copied::new("SCIM URL", "", base_url(app)));
             Ok(Some(guide))
         }
@@ -85,8 +95,7 @@ pub async fn of(app: &App, tenant: &Tenant, noun: &Noun, thing: &Value) -> Resul
 }
 
 /// Of a connection, as it is stored or as it is typed so far.
-#[must_use]
-pub fn of_connection(app: &App, tenant: &Tenant, thing: &Value) -> Guide {
+pub async fn of_connection(app: &App, tenant: &Tenant, thing: &Value) -> Guide {
     let is_saml = thing["protocol"] == "saml";
     let provider = thing["preset"].as_str().and_then(named);
     let words = provider.and_then(|p| if is_saml { p.saml.as_ref() } else { p.oidc.as_ref() });
@@ -103,11 +112,25 @@ pub fn of_connection(app: &App, tenant: &Tenant, thing: &Value) -> Guide {
     let mut copies = vec![copied("Callback URL", words.map_or("", |w| w.callback), [callback(true), callback(false)])];
     if is_saml {
         copies.push(copied("Entity ID", words.map_or("", |w| w.entity_id), at("metadata")));
-        copies.push(copied("Metadata of gatehouse", "", at("metadata")));
+        copies.push(copied(METADATA, "", at("metadata")));
         copies.push(copied("Single logout URL", "", at("slo")));
+        copies.extend(certificates(app).await);
     }
     let title = format!("At {}", provider.map_or("the provider", |p| p.title));
     Guide { title, steps: words.map_or(&[], |w| w.steps), copies, follows: None }
+}
+
+/// Our certificates that providers verify signed requests by: the one in use, and its successor once there is one.
+async fn certificates(app: &App) -> Vec<Copied> {
+    if let Err(e) = saml_keys::ready(app).await {
+        tracing::warn!(cause = %e, "our SAML certificates cannot be shown");
+    }
+    let now = app.clock.now();
+    let current = app.credentials.signing(now).map(|c| c.active_from);
+    let published = app.credentials.published(Usage::Sign, now).into_iter();
+    let later = published.filter(|c| current.is_some_and(|at| at <= c.active_from));
+    let name = |at: i64| if Some(at) == current { "Signing certificate" } else { "Signing certificate, the next" };
+    later.map(|c| Copied::new(name(c.active_from), "", certificate::pem(&c.certificate))).collect()
 }
 
 /// What the connection is called, as far as that can be its name.
@@ -117,9 +140,12 @@ fn named_so(thing: &Value) -> &str {
 }
 
 impl Guide {
-    /// Of a connection whose name is still being typed.
+    /// Of a connection whose name is still being typed, and whose metadata nobody can read yet.
     #[must_use]
-    pub fn following(self, thing: &Value) -> Self {
+    pub fn following(mut self, thing: &Value) -> Self {
+        for metadata in self.copies.iter_mut().filter(|copied| copied.name == METADATA) {
+            metadata.there = "there once the draft is created, whatever is still missing in it";
+        }
         Self { follows: Some(named_so(thing).to_owned()), ..self }
     }
 }
