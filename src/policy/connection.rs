@@ -309,7 +309,7 @@ impl OidcSettings {
     /// When our client secret ends (unix seconds): as its day begins, in UTC.
     #[must_use]
     pub fn secret_ends_at(&self) -> Option<i64> {
-        self.client_secret_expires_on.as_deref().filter(|day| day.len() == 10).and_then(|day| instant(day, 0))
+        self.client_secret_expires_on.as_deref().and_then(day_begins)
     }
 
     /// Everything that is wrong, each with its fix.
@@ -354,6 +354,12 @@ impl OidcSettings {
         let given = endpoints.into_iter().filter_map(|(field, url)| Some((field, url.as_deref().filter(|v| !v.is_empty())?)));
         given.filter_map(|(field, url)| url_problem(field, url)).collect()
     }
+}
+
+/// When a day like `2027-03-31` begins, in UTC (unix seconds).
+#[must_use]
+pub fn day_begins(day: &str) -> Option<i64> {
+    Some(day).filter(|day| day.len() == 10).and_then(|day| instant(day, 0))
 }
 
 /// Left out where it says nothing: what was stored before there was such a setting stays the same text.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     claim_rules::{ClaimRule, MatchType},
-    connection::{ConnectionSettings, OidcSettings},
+    connection::{ConnectionSettings, OidcSettings, day_begins},
 };
 
 /// Seconds that fetched keys are good for when the settings name nothing.
@@ -64,6 +64,9 @@ pub struct Introspection {
     pub content: IntrospectionContent,
     /// Seconds that a good answer may be kept, never beyond the token's `exp`; 0: each request asks anew.
     pub cache_max_age: i64,
+    /// The day (`2027-03-31`) on which our secret there ends, for warnings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret_expires_on: Option<String>,
 }
 
 /// An OAuth client of ours at the issuer, with which a service that has no sign-in of its own signs browsers in there.
@@ -78,6 +81,9 @@ pub struct OauthClient {
     pub token_endpoint: String,
     /// What is asked for.
     pub scopes: Vec<String>,
+    /// The day (`2027-03-31`) on which our secret there ends, for warnings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret_expires_on: Option<String>,
 }
 
 /// The settings of a trusted issuer, as stored. Keys come from `jwks`, else from `jwks_uri`, else from the discovery
@@ -160,8 +166,17 @@ impl IssuerSettings {
         let mut terms = Self { cache_max_age, clock_tolerance, header_key: None, oauth_client: None, ..self.clone() };
         if let Some(introspection) = &mut terms.introspection {
             introspection.cache_max_age = 0;
+            introspection.client_secret_expires_on = None;
         }
         terms
+    }
+
+    /// When the first of our secrets there ends (unix seconds).
+    #[must_use]
+    pub fn secret_ends_at(&self) -> Option<i64> {
+        let asking = self.introspection.as_ref().and_then(|there| there.client_secret_expires_on.as_deref());
+        let signing = self.oauth_client.as_ref().and_then(|there| there.client_secret_expires_on.as_deref());
+        [asking, signing].into_iter().flatten().filter_map(day_begins).min()
     }
 
     /// Makes these the values that `iss` may have.
