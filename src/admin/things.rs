@@ -4,7 +4,7 @@
 use axum::{
     body::Bytes,
     extract::RawQuery,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     asker::{Asker, outreached},
     desk::{Desk, no_tenant, nothing},
+    told,
     users::require_may,
 };
 use crate::{
@@ -70,7 +71,9 @@ pub async fn tenants(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, 
 pub async fn show(desk: Desk) -> Result<Response, ApiError> {
     let (tenant, noun, name) = desk.thing()?;
     let found = single::show(&desk.app.db, &desk.app.sealer, tenant, noun, name).await?;
-    Ok(shown(StatusCode::OK, &found.ok_or_else(nothing)?))
+    let found = found.ok_or_else(nothing)?;
+    let tag = tag(&found);
+    Ok(shown(StatusCode::OK, tag, &told::with(&desk.app, tenant, noun, found)))
 }
 
 /// `POST /api/v1/tenants/{tenant}/{noun}`: a new one, called as the body says.
@@ -351,15 +354,12 @@ async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str
     if let (Some(token), Some(fields)) = (token, thing.as_object_mut()) {
         fields.insert("token".to_owned(), token.into());
     }
-    let mut response = shown(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &thing);
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    Ok(response)
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(shown(status, tag, &told::with(app, &tenant, noun, thing)))
 }
 
-fn shown(status: StatusCode, thing: &Value) -> Response {
-    ([(header::ETAG, tag(thing))], body::answer(status, thing)).into_response()
+fn shown(status: StatusCode, tag: String, thing: &Value) -> Response {
+    ([(header::ETAG, tag)], body::answer(status, thing)).into_response()
 }
 
 /// What this version of it is called.

@@ -46,6 +46,7 @@ mod connector;
 mod crowd;
 mod databases;
 mod demo;
+mod described;
 mod direct;
 mod directories;
 mod domains;

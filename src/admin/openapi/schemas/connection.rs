@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{choice, enabled, flag, number, object, one_or_more, secret, secrets, text, warnings};
+use super::{choice, enabled, flag, number, object, one_or_more, secret, secrets, text, told, warnings};
 use crate::{
     connector::presets,
     policy::{connection, saml},
@@ -33,8 +33,20 @@ pub fn connection() -> Value {
         ("own_callback", flag("Whether it has a callback URL of its own.")),
         ("oidc", oidc()),
         ("saml", saml()),
+        ("told", told(addresses())),
         secrets(),
         warnings(),
+    ])
+}
+
+/// What is entered at the provider and its directory; those of SAML where it speaks that.
+fn addresses() -> Value {
+    object([
+        ("callback_url", text("Where answers go: redirect URI, reply URL, ACS URL.")),
+        ("scim_url", text("Where a directory pushes to.")),
+        ("entity_id", text("SAML: who we are.")),
+        ("metadata_url", text("SAML: where our metadata is, of a draft too.")),
+        ("single_logout_url", text("SAML: where logout messages go.")),
     ])
 }
 
