@@ -341,7 +341,7 @@ async fn what_is_copied_holds_the_name_that_is_typed(backend: Backend) {
     // What is suggested is free, and what is shown is made of it: there is a connection okta.
     let new = "/admin/acme/connections/new?preset=okta&protocol=oidc";
     let form = ada.get(&desk.at(new)).await;
-    assert!(form.body.contains("name=\"name\" value=\"okta-2\""), "{}", form.body);
+    assert!(form.body.contains("id=\"name\" name=\"name\"") && form.body.contains(" value=\"okta-2\""), "{}", form.body);
     assert_eq!(copied(&form, "Callback URL"), at("okta-2"));
     assert!(form.body.contains("here <code>okta-2</code>") && form.body.contains("press Check before you copy"), "{}", form.body);
     // The script has what it fills in, and may run.
