@@ -51,10 +51,14 @@ pub static COPY_SCRIPT: Asset = asset!("copy", "js", "text/javascript; charset=u
 /// Looks at a provider while its settings are typed.
 pub static CHECK_SCRIPT: Asset = asset!("check", "js", "text/javascript; charset=utf-8");
 
+/// Has the values to copy follow the name that is typed.
+pub static FOLLOW_SCRIPT: Asset = asset!("follow", "js", "text/javascript; charset=utf-8");
+
 /// Brings what is done up to date on a guest's page.
 pub static TICKS_SCRIPT: Asset = asset!("ticks", "js", "text/javascript; charset=utf-8");
 
-static ALL: [&Asset; 7] = [&STYLESHEET, &ADMIN_STYLESHEET, &MARK, &POST_SCRIPT, &COPY_SCRIPT, &CHECK_SCRIPT, &TICKS_SCRIPT];
+static ALL: [&Asset; 8] =
+    [&STYLESHEET, &ADMIN_STYLESHEET, &MARK, &POST_SCRIPT, &COPY_SCRIPT, &CHECK_SCRIPT, &FOLLOW_SCRIPT, &TICKS_SCRIPT];
 
 /// 72 bits name a version of a file; it is no secret.
 fn short_digest(content: &str) -> String {

@@ -1,8 +1,9 @@
-//! What will end: providers' certificates, client secrets, our own keys and certificate, tokens of directories and of the admin
+//! What will end: providers' certificates and metadata, client secrets, our own keys and certificate, tokens of directories and of the admin
 //! API, invites, set-up links; the soonest first. Pages and the API read it of the database; each node keeps what [`refresh`] has found last, for `/metrics`
 //! and for the number in the navigation; and [`warn`] says in the log, on one node and once, what comes near.
 
 mod collection;
+mod connections;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -34,8 +35,12 @@ const SHARE: usize = 100;
 pub enum Kind {
     /// The certificate that a SAML provider signs with, the last of several.
     ProviderCertificate,
+    /// The metadata of a SAML provider (`validUntil`), where nothing fetches it again before.
+    ProviderMetadata,
     /// Our client secret at a provider, as an operator has noted it.
     ClientSecret,
+    /// Our secret at a trusted issuer, as an operator has noted it.
+    IssuerSecret,
     /// The token that a directory pushes with.
     DirectoryToken,
     /// A service token of the admin API.
@@ -55,12 +60,36 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All.
+    pub const ALL: [Self; 12] = [
+        Self::ProviderCertificate,
+        Self::ProviderMetadata,
+        Self::ClientSecret,
+        Self::IssuerSecret,
+        Self::DirectoryToken,
+        Self::ServiceToken,
+        Self::PersonalToken,
+        Self::Invite,
+        Self::SetupLink,
+        Self::SigningKey,
+        Self::SamlKey,
+        Self::TlsCertificate,
+    ];
+
+    /// The one that is spelled so.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
     /// As the API and the metric spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ProviderCertificate => "provider_certificate",
+            Self::ProviderMetadata => "provider_metadata",
             Self::ClientSecret => "client_secret",
+            Self::IssuerSecret => "issuer_secret",
             Self::DirectoryToken => "directory_token",
             Self::ServiceToken => "service_token",
             Self::PersonalToken => "personal_token",
@@ -76,6 +105,12 @@ impl Kind {
     #[must_use]
     pub fn is_automatic(self) -> bool {
         matches!(self, Self::SigningKey | Self::Invite | Self::SetupLink)
+    }
+
+    /// Whether it is the deployment's and no tenant's.
+    #[must_use]
+    pub fn is_of_deployment(self) -> bool {
+        matches!(self, Self::SigningKey | Self::SamlKey | Self::TlsCertificate)
     }
 
     /// Whether it lasts for days only, and is made anew by whoever misses it.
@@ -160,7 +195,7 @@ impl Endings {
 /// # Errors
 /// What the database says.
 pub async fn refresh(app: &Inner) -> Result<(), StoreError> {
-    app.endings.0.store(Arc::new(collect(app, None).await?));
+    app.endings.0.store(Arc::new(collect(app, None, None).await?));
     Ok(())
 }
 

@@ -24,6 +24,7 @@ mod setup_links;
 mod sign_ins;
 mod things;
 mod tokens;
+mod told;
 mod trial;
 mod users;
 

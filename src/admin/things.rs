@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     asker::{Asker, outreached},
     desk::{Desk, no_tenant, nothing},
+    told,
     users::require_may,
 };
 use crate::{
@@ -73,7 +74,7 @@ pub async fn show(desk: Desk) -> Result<Response, ApiError> {
     let (db, sealer) = (&desk.app.db, &desk.app.sealer);
     let found = single::show(db, sealer, tenant, noun, name).await?.ok_or_else(nothing)?;
     let tag = tag(&found, &single::print(db, sealer, tenant, noun, name).await?);
-    Ok(shown(StatusCode::OK, &found, &tag))
+    Ok(shown(StatusCode::OK, tag, &told::with(&desk.app, tenant, noun, found)))
 }
 
 /// `POST /api/v1/tenants/{tenant}/{noun}`: a new one, called as the body says.
@@ -436,10 +437,11 @@ async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str
     if let (Some(token), Some(fields)) = (token, thing.as_object_mut()) {
         fields.insert("token".to_owned(), token.into());
     }
-    Ok(shown(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &thing, &tag))
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(shown(status, tag, &told::with(app, &tenant, noun, thing)))
 }
 
-fn shown(status: StatusCode, thing: &Value, tag: &str) -> Response {
+fn shown(status: StatusCode, tag: String, thing: &Value) -> Response {
     ([(header::ETAG, tag)], body::answer(status, thing)).into_response()
 }
 

@@ -120,7 +120,11 @@ fn state(tenant: &Tenant, connection: &Connection) -> &'static str {
 fn word(connection: &Connection, row: Option<&Row>, now: i64) -> String {
     let Some(saml) = connection.settings.saml.as_ref() else { return "-".into() };
     if saml.metadata_url.is_none() {
-        return if saml.metadata_xml.is_some() { "given".into() } else { "by hand".into() };
+        return match (&saml.metadata_xml, saml.certificates.is_empty()) {
+            (Some(_), _) => "given".into(),
+            (None, false) => "by hand".into(),
+            (None, true) => "-".into(),
+        };
     }
     let Some(row) = row.filter(|row| belongs(row, connection)) else { return "not fetched yet".into() };
     let provider = row.provider.as_deref().and_then(read);

@@ -2,24 +2,14 @@
 
 use std::collections::HashMap;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
-use super::{Ending, Kind};
+use super::{Ending, Kind, connections};
 use crate::{
     app::Inner,
     config::TlsFiles,
-    connector::saml::{
-        certificate::ends_at,
-        metadata::{self, Provider},
-    },
     key_list::{self, Row, State},
-    policy::saml::SamlSettings,
-    provider_metadata::belongs,
     store::{
-        self, StoreError,
-        connections::{self, Connection},
-        directory_tokens, invites, personal_tokens, provider_metadata, setup_links, tenant_tokens,
-        tenants::Tenant,
+        self, StoreError, connection_ends, directory_tokens, invites, personal_tokens, setup_links, tenant_tokens,
+        tenants::Tenant, trusted_issuers,
     },
     tls::Certificate,
 };
@@ -31,11 +21,11 @@ const TOKENS: i64 = 100;
 /// Seconds for which a token that has ended is told of.
 const PAST: i64 = 30 * 86_400;
 
-/// What ends of a tenant, or of the whole deployment, its own things too; the soonest first.
+/// What ends of a tenant, or of the whole deployment, its own things too; the soonest first. With `until`, what ends by then.
 ///
 /// # Errors
 /// What the database says.
-pub async fn collect(app: &Inner, tenant: Option<&Tenant>) -> Result<Vec<Ending>, StoreError> {
+pub async fn collect(app: &Inner, tenant: Option<&Tenant>, until: Option<i64>) -> Result<Vec<Ending>, StoreError> {
     let now = app.clock.now();
     let mut found = Found { all: Vec::new(), tenants: HashMap::new() };
     match tenant {
@@ -47,7 +37,12 @@ pub async fn collect(app: &Inner, tenant: Option<&Tenant>) -> Result<Vec<Ending>
         }
     }
     let id = tenant.map(|tenant| tenant.id.as_str());
-    found.connections(app, id).await?;
+    found.connections(app, id, until.unwrap_or(i64::MAX)).await?;
+    for issuer in trusted_issuers::with_ending_secrets(&app.db, id).await? {
+        if let Some(at) = issuer.settings.secret_ends_at() {
+            found.add(Kind::IssuerSecret, &issuer.tenant_id, issuer.name, at);
+        }
+    }
     for token in directory_tokens::ending(&app.db, id).await? {
         found.add(Kind::DirectoryToken, &token.tenant_id, token.name, token.expires_at);
     }
@@ -66,6 +61,7 @@ pub async fn collect(app: &Inner, tenant: Option<&Tenant>) -> Result<Vec<Ending>
     if tenant.is_none() {
         found.own(app, now).await?;
     }
+    found.all.retain(|ending| until.is_none_or(|until| ending.at <= until));
     found.all.sort_by(|a, b| (a.at, a.kind, &a.tenant, &a.name).cmp(&(b.at, b.kind, &b.tenant, &b.name)));
     Ok(found.all)
 }
@@ -82,26 +78,20 @@ impl Found {
         self.all.push(Ending { kind, tenant: Some(tenant.clone()), name, at, draft: false });
     }
 
-    /// Of a connection.
-    fn add_of(&mut self, kind: Kind, connection: &Connection, at: i64) {
-        let Some(tenant) = self.tenants.get(&connection.tenant_id) else { return };
-        let (tenant, name) = (Some(tenant.clone()), connection.name.clone());
-        self.all.push(Ending { kind, tenant, name, at, draft: !connection.enabled });
-    }
-
-    async fn connections(&mut self, app: &Inner, tenant_id: Option<&str>) -> Result<(), StoreError> {
-        let published = provider_metadata::of(&app.db, tenant_id).await?;
-        let published: HashMap<_, _> = published.into_iter().map(|row| (row.connection_id.clone(), row)).collect();
-        // One whose settings cannot be read fails where it is used.
-        for connection in connections::all(&app.db, tenant_id).await?.into_iter().flatten() {
-            if let Some(at) = connection.settings.oidc.as_ref().and_then(|oidc| oidc.secret_ends_at()) {
-                self.add_of(Kind::ClientSecret, &connection, at);
-            }
-            let Some(saml) = &connection.settings.saml else { continue };
-            let provider = published.get(&connection.id).filter(|row| belongs(row, &connection));
-            let provider = provider.and_then(|row| serde_json::from_str::<Provider>(row.provider.as_deref()?).ok());
-            if let Some(at) = last_certificate(saml, provider) {
-                self.add_of(Kind::ProviderCertificate, &connection, at);
+    async fn connections(&mut self, app: &Inner, tenant_id: Option<&str>, until: i64) -> Result<(), StoreError> {
+        connections::read(app, tenant_id).await?;
+        for row in connection_ends::of(&app.db, tenant_id, until).await? {
+            let Some(tenant) = self.tenants.get(&row.tenant_id) else { continue };
+            // What is fetched again before it ends is nobody's concern, unless that fails.
+            let metadata = row.metadata_at.filter(|_| row.troubled || !row.fetched);
+            let ends = [
+                (Kind::ClientSecret, row.secret_at),
+                (Kind::ProviderCertificate, row.certificate_at),
+                (Kind::ProviderMetadata, metadata),
+            ];
+            for (kind, at) in ends {
+                let ending = |at| Ending { kind, tenant: Some(tenant.clone()), name: row.name.clone(), at, draft: !row.enabled };
+                self.all.extend(at.map(ending));
             }
         }
         Ok(())
@@ -119,18 +109,6 @@ impl Found {
         }
         Ok(())
     }
-}
-
-/// When the last of a provider's certificates ends: until then it can sign with one.
-fn last_certificate(saml: &SamlSettings, published: Option<Provider>) -> Option<i64> {
-    let of = |provider: Provider| provider.certificates.iter().filter_map(|text| ends_at(&STANDARD.decode(text).ok()?)).max();
-    if saml.metadata_url.is_some() {
-        return published.and_then(of);
-    }
-    if let Some(xml) = &saml.metadata_xml {
-        return metadata::read(xml, saml.idp_entity_id.as_deref(), &[], 0).ok().and_then(of);
-    }
-    saml.certificates.iter().filter_map(|text| ends_at(&metadata::certificate(text).ok()?)).max()
 }
 
 /// When the certificate in the files ends: what is served is read from there within the hour.

@@ -235,7 +235,7 @@ impl ConnectionSettings {
         or_default(&self.groups_claims, "groups")
     }
 
-    /// Everything that is wrong, each with its fix; empty when a sign-in can be tried. Whether a secret is needed and
+    /// Everything that is lacking or wrong, each with its fix; empty when a sign-in can be tried. Whether a secret is needed and
     /// there is not judged here (see [`OidcSettings::needs_secret`]): secrets are not part of the settings.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
@@ -309,16 +309,15 @@ impl OidcSettings {
     /// When our client secret ends (unix seconds): as its day begins, in UTC.
     #[must_use]
     pub fn secret_ends_at(&self) -> Option<i64> {
-        self.client_secret_expires_on.as_deref().filter(|day| day.len() == 10).and_then(|day| instant(day, 0))
+        self.client_secret_expires_on.as_deref().and_then(day_begins)
     }
 
     /// Everything that is wrong, each with its fix.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
-        let mut found = issuer_problems(&self.issuer);
-        if self.client_id.is_empty() {
-            found.push("client_id is missing: register gatehouse at the provider and copy the id that it gives".to_owned());
-        } else if self.client_id.len() > 512 || !self.client_id.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+        let mut found = self.lacking();
+        found.extend(issuer_problems(&self.issuer));
+        if self.client_id.len() > 512 || !self.client_id.bytes().all(|b| (0x20..0x7f).contains(&b)) {
             found.push("client_id must be printable ASCII of at most 512 characters".to_owned());
         } else if self.client_id.trim() != self.client_id {
             found.push("client_id begins or ends with a space; remove it".to_owned());
@@ -347,18 +346,20 @@ impl OidcSettings {
 
     fn endpoint_problems(&self) -> Vec<String> {
         let endpoints = [
-            ("authorization_endpoint", &self.authorization_endpoint, true),
-            ("token_endpoint", &self.token_endpoint, true),
-            ("userinfo_endpoint", &self.userinfo_endpoint, false),
-            ("jwks_uri", &self.jwks_uri, true),
+            ("authorization_endpoint", &self.authorization_endpoint),
+            ("token_endpoint", &self.token_endpoint),
+            ("userinfo_endpoint", &self.userinfo_endpoint),
+            ("jwks_uri", &self.jwks_uri),
         ];
-        let judge = |(field, value, needed): (&str, &Option<String>, bool)| match value.as_deref().filter(|v| !v.is_empty()) {
-            Some(url) => url_problem(field, url),
-            None if needed => Some(format!("{field} is missing: give it, or set discover to true")),
-            None => None,
-        };
-        endpoints.into_iter().filter_map(judge).collect()
+        let given = endpoints.into_iter().filter_map(|(field, url)| Some((field, url.as_deref().filter(|v| !v.is_empty())?)));
+        given.filter_map(|(field, url)| url_problem(field, url)).collect()
     }
+}
+
+/// When a day like `2027-03-31` begins, in UTC (unix seconds).
+#[must_use]
+pub fn day_begins(day: &str) -> Option<i64> {
+    Some(day).filter(|day| day.len() == 10).and_then(|day| instant(day, 0))
 }
 
 /// Left out where it says nothing: what was stored before there was such a setting stays the same text.
@@ -373,7 +374,7 @@ fn or_default<'a>(names: &'a [String], default: &'a str) -> Vec<&'a str> {
 
 fn issuer_problems(issuer: &str) -> Vec<String> {
     if issuer.is_empty() {
-        return vec!["issuer is missing: it is the `issuer` of the provider's discovery document".to_owned()];
+        return Vec::new();
     }
     let mut found: Vec<_> = url_problem("issuer", issuer).into_iter().collect();
     if issuer.contains("/.well-known/") {

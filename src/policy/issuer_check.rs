@@ -2,7 +2,7 @@
 
 use super::{
     claim_rules::{ClaimRule, ClaimRules, MatchType, is_name},
-    connection::{KNOWN_ALGS, MAX_SKEW, url_problem},
+    connection::{KNOWN_ALGS, MAX_SKEW, day_begins, url_problem},
     identity_header::{KNOWN, alike},
     public_issuer::leaves_open,
     trusted_issuer::{Introspection, IntrospectionAuth, IssuerSecrets, IssuerSettings, OauthClient},
@@ -135,6 +135,7 @@ impl Introspection {
             _ => None,
         };
         found.extend(wrong.map(str::to_owned));
+        found.extend(day_problem("introspection_client_secret_expires_on", self.client_secret_expires_on.as_deref()));
         found.extend(span_problem("introspection_cache_max_age", self.cache_max_age, 0, MAX_KEPT_ANSWER));
         found
     }
@@ -157,8 +158,14 @@ impl OauthClient {
         if self.scopes.iter().any(|scope| scope.is_empty() || !scope.bytes().all(token)) {
             found.push("oauth_client: scopes must be words of ASCII without quotes and backslashes".to_owned());
         }
+        let day = day_problem("client_secret_expires_on", self.client_secret_expires_on.as_deref());
+        found.extend(day.map(|why| format!("oauth_client: {why}")));
         found
     }
+}
+
+fn day_problem(field: &str, day: Option<&str>) -> Option<String> {
+    day.filter(|day| day_begins(day).is_none()).map(|_| format!("{field} must be a day like 2027-03-31"))
 }
 
 fn issuer_problem(issuer: &str) -> Option<String> {

@@ -15,6 +15,7 @@ pub mod api_scope;
 pub mod cause;
 pub mod chosen_password;
 pub mod claim_rules;
+pub mod completeness;
 pub mod connection;
 pub mod directory;
 pub mod email;

@@ -143,7 +143,8 @@ impl SamlSettings {
     /// Everything that is wrong, each with its fix.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
-        let mut found = self.source_problems();
+        let mut found = self.lacking();
+        found.extend(self.source_problem());
         let urls = [
             ("metadata_url", &self.metadata_url),
             ("sso_url", &self.sso_url),
@@ -151,12 +152,6 @@ impl SamlSettings {
             ("idp_initiated_url", &self.idp_initiated_url),
         ];
         found.extend(urls.into_iter().filter_map(|(field, url)| url_problem(field, url.as_deref()?)));
-        if self.idp_initiated && (self.idp_initiated_client.is_none() || self.idp_initiated_url.is_none()) {
-            found.push(
-                "idp_initiated needs idp_initiated_client and idp_initiated_url: such a sign-in must land on one known page"
-                    .to_owned(),
-            );
-        }
         if !self.idp_initiated && (self.idp_initiated_client.is_some() || self.idp_initiated_url.is_some()) {
             found.push("idp_initiated is false, so idp_initiated_client and idp_initiated_url have no effect".to_owned());
         }
@@ -180,35 +175,13 @@ impl SamlSettings {
         found
     }
 
-    fn source_problems(&self) -> Vec<String> {
+    fn source_problem(&self) -> Option<String> {
         let by_hand = self.sso_url.is_some() || !self.certificates.is_empty();
-        let mut found = Vec::new();
         match (&self.metadata_url, &self.metadata_xml) {
-            (Some(_), Some(_)) => found.push("metadata_url and metadata_xml are both given; keep one".to_owned()),
-            (None, None) => found.extend(self.hand_problems()),
-            _ if by_hand => {
-                found.push("certificates and sso_url come from the metadata; remove them, or the metadata".to_owned())
-            }
-            _ => {}
+            (Some(_), Some(_)) => Some("metadata_url and metadata_xml are both given; keep one".to_owned()),
+            (None, None) => None,
+            _ => by_hand.then(|| "certificates and sso_url come from the metadata; remove them, or the metadata".to_owned()),
         }
-        found
-    }
-
-    fn hand_problems(&self) -> Vec<String> {
-        if self.idp_entity_id.is_none() && self.sso_url.is_none() && self.certificates.is_empty() {
-            return vec!["saml needs metadata_url, metadata_xml, or all of idp_entity_id, sso_url and certificates".to_owned()];
-        }
-        let mut found = Vec::new();
-        if self.idp_entity_id.is_none() {
-            found.push("idp_entity_id is missing: it is the provider's Issuer or entity id".to_owned());
-        }
-        if self.sso_url.is_none() && !self.idp_initiated {
-            found.push("sso_url is missing: it is where the provider takes sign-in requests".to_owned());
-        }
-        if self.certificates.is_empty() {
-            found.push("certificates is empty: nothing the provider says could be verified".to_owned());
-        }
-        found
     }
 
     /// Whether `landing` is on the origin of one of `redirect_uris`: only there may a sign-in begun at the provider land.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     claim_rules::{ClaimRule, MatchType},
-    connection::{ConnectionSettings, OidcSettings},
+    connection::{ConnectionSettings, OidcSettings, day_begins},
     identity::EmailTrust,
 };
 
@@ -65,6 +65,9 @@ pub struct Introspection {
     pub content: IntrospectionContent,
     /// Seconds that a good answer may be kept, never beyond the token's `exp`; 0: each request asks anew.
     pub cache_max_age: i64,
+    /// The day (`2027-03-31`) on which our secret there ends, for warnings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret_expires_on: Option<String>,
 }
 
 /// An OAuth client of ours at the issuer, with which a service that has no sign-in of its own signs browsers in there.
@@ -79,6 +82,9 @@ pub struct OauthClient {
     pub token_endpoint: String,
     /// What is asked for.
     pub scopes: Vec<String>,
+    /// The day (`2027-03-31`) on which our secret there ends, for warnings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret_expires_on: Option<String>,
 }
 
 /// The settings of a trusted issuer, as stored. Keys come from `jwks`, else from `jwks_uri`, else from the discovery
@@ -167,8 +173,17 @@ impl IssuerSettings {
             Self { cache_max_age, clock_tolerance, header_key: None, oauth_client: None, email_trust: None, ..self.clone() };
         if let Some(introspection) = &mut terms.introspection {
             introspection.cache_max_age = 0;
+            introspection.client_secret_expires_on = None;
         }
         terms
+    }
+
+    /// When the first of our secrets there ends (unix seconds).
+    #[must_use]
+    pub fn secret_ends_at(&self) -> Option<i64> {
+        let asking = self.introspection.as_ref().and_then(|there| there.client_secret_expires_on.as_deref());
+        let signing = self.oauth_client.as_ref().and_then(|there| there.client_secret_expires_on.as_deref());
+        [asking, signing].into_iter().flatten().filter_map(day_begins).min()
     }
 
     /// Makes these the values that `iss` may have.
@@ -184,7 +199,8 @@ impl IssuerSettings {
     /// Connect or names a shared Entra endpoint without a directory.
     #[must_use]
     pub fn of_connection(settings: &ConnectionSettings) -> Vec<Self> {
-        let Some(oidc) = &settings.oidc else { return Vec::new() };
+        // A draft that names no issuer yet is nobody's.
+        let Some(oidc) = settings.oidc.as_ref().filter(|oidc| !oidc.issuer.is_empty()) else { return Vec::new() };
         let first = |names: Vec<&str>| names.first().map_or_else(String::new, |&name| name.to_owned());
         let one = |issuer: String| Self {
             issuer: Some(issuer),

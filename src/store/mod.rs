@@ -10,6 +10,7 @@ pub mod audit_stream;
 pub mod clients;
 pub mod codes;
 pub mod condition;
+pub mod connection_ends;
 pub mod connections;
 pub mod consents;
 pub mod db;

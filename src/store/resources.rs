@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{
     db::{Param, Result, StoreError},
     on::On,
+    statement::Statement,
     window::Window,
 };
 use crate::{
@@ -93,6 +94,13 @@ pub const WINDOW: &str = "SELECT * FROM resources WHERE tenant_id = $1 AND (kind
 /// What the database says.
 pub async fn window(on: impl Into<On<'_>>, after_kind: &str, window: &Window<'_>) -> Result<Vec<Resource>> {
     let w = window;
+    if w.is_beyond_ascii() {
+        let mut s = Statement::new("SELECT * FROM resources WHERE tenant_id = ");
+        s.bind(w.tenant_id).push(" AND (kind, name) > (").bind(after_kind).push(", ").bind(w.after).push(") AND ");
+        w.holds(&mut s, "kind || ':' || name");
+        s.push(" ORDER BY kind, name LIMIT ").bind(w.limit);
+        return on.into().select(&s).await;
+    }
     on.into().all(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit, after_kind]).await
 }
 

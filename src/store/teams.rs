@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{db::Result, on::On, window::Window};
+use super::{db::Result, on::On, statement::Statement, window::Window};
 use crate::params;
 
 /// A group of users.
@@ -56,6 +56,13 @@ pub const WINDOW: &str =
 /// What the database says.
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Team>> {
     let w = window;
+    if w.is_beyond_ascii() {
+        let mut s = Statement::new("SELECT * FROM teams WHERE tenant_id = ");
+        s.bind(w.tenant_id).push(" AND name > ").bind(w.after).push(" AND ");
+        w.holds(&mut s, "name");
+        s.push(" ORDER BY name LIMIT ").bind(w.limit);
+        return on.into().select(&s).await;
+    }
     on.into().all(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await
 }
 

@@ -3,6 +3,7 @@
 use super::{
     db::{Result, StoreError, Tx},
     on::On,
+    statement::Statement,
     window::Window,
 };
 use crate::{params, policy::identity::Provisioning};
@@ -115,7 +116,16 @@ pub const WINDOW: &str = "SELECT * FROM tenants WHERE name > $1 AND (name LIKE $
 /// # Errors
 /// What the database says.
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Tenant>> {
-    let rows = on.into().all::<Stored>(WINDOW, params![window.after, window.like(), window.limit]).await?;
+    let w = window;
+    let rows = if w.is_beyond_ascii() {
+        let mut s = Statement::new("SELECT * FROM tenants WHERE name > ");
+        s.bind(w.after).push(" AND (name LIKE ").bind(w.like()).push(" ESCAPE '!' OR ");
+        w.holds(&mut s, "display_name");
+        s.push(") ORDER BY name LIMIT ").bind(w.limit);
+        on.into().select::<Stored>(&s).await?
+    } else {
+        on.into().all::<Stored>(WINDOW, params![w.after, w.like(), w.limit]).await?
+    };
     rows.into_iter().map(Tenant::try_from).collect()
 }
 

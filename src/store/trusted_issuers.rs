@@ -76,6 +76,17 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Tru
     on.into().all::<Stored>(sql, params![tenant_id]).await?.into_iter().map(Stored::read).collect()
 }
 
+/// The enabled ones of a tenant, or of all, whose settings say when a secret ends; those that can be read.
+///
+/// # Errors
+/// What the database says.
+pub async fn with_ending_secrets(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<TrustedIssuer>> {
+    let of_one = "SELECT * FROM trusted_issuers WHERE tenant_id = $1 AND enabled AND settings LIKE '%client_secret_expires_on%'";
+    let all = "SELECT * FROM trusted_issuers WHERE enabled AND settings LIKE '%client_secret_expires_on%'";
+    let rows = on.into().all_of::<Stored>(tenant_id, of_one, all).await?;
+    Ok(rows.into_iter().filter_map(|row| row.read().ok()).collect())
+}
+
 /// All of a tenant, or all there are, in the order they were made; one whose settings cannot be read as what is known of it.
 ///
 /// # Errors

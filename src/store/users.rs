@@ -139,8 +139,9 @@ pub fn narrowed<'a>(window: &'a Window<'a>) -> Statement<'a> {
     let w = window;
     let mut s = Statement::new("SELECT * FROM users WHERE tenant_id = ");
     s.bind(w.tenant_id).push(" AND email > ").bind(w.after).push(" AND (email LIKE ").bind(w.like());
-    s.push(" ESCAPE '!' OR LOWER(name) LIKE ").bind(w.like()).push(" ESCAPE '!')");
-    s.push(match w.narrow.state {
+    s.push(" ESCAPE '!' OR ");
+    w.holds(&mut s, "name");
+    s.push(")").push(match w.narrow.state {
         Some(Phase::Active) => " AND active",
         Some(Phase::Deactivated) => " AND NOT active",
         Some(Phase::Administrators) => " AND (admin OR platform)",
@@ -159,6 +160,7 @@ pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Us
     let w = window;
     let rows = match w.narrow.state {
         Some(_) => on.into().select::<Stored>(&narrowed(w)).await?,
+        None if w.is_beyond_ascii() => on.into().select::<Stored>(&narrowed(w)).await?,
         None => on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?,
     };
     rows.into_iter().map(User::try_from).collect()

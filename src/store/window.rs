@@ -1,6 +1,7 @@
 //! A window on a long list: what comes after a name, as many as asked for, and only what is searched for. Each noun has its
 //! own statement, which goes along the index of its names.
 
+use super::statement::Statement;
 use crate::policy::connection::Protocol;
 
 /// In what state the things are that a list is narrowed to. Each noun has its own few; of others it leaves nothing out.
@@ -92,14 +93,18 @@ pub struct Window<'a> {
     /// Only such.
     pub narrow: Narrow,
     like: String,
+    /// The letters beyond ASCII that are searched for, each as it may stand there and as it stands in the pattern. SQLite's
+    /// LOWER makes no such letter small, and PostgreSQL's only where the database's locale knows it.
+    letters: Vec<(String, String)>,
 }
 
 impl<'a> Window<'a> {
     /// Things whose name holds `search`, whatever its case.
     #[must_use]
     pub fn new(tenant_id: &'a str, search: &str, after: &'a str, limit: i64) -> Self {
+        let small: String = search.trim().chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c }).collect();
         let mut like = String::from("%");
-        for c in search.trim().to_lowercase().chars() {
+        for c in small.chars() {
             if matches!(c, '%' | '_' | '!') {
                 like.push('!');
             }
@@ -108,7 +113,7 @@ impl<'a> Window<'a> {
         if like.len() > 1 {
             like.push('%');
         }
-        Self { tenant_id, after, limit, narrow: Narrow::default(), like }
+        Self { tenant_id, after, limit, narrow: Narrow::default(), like, letters: letters(&small) }
     }
 
     /// Only such.
@@ -122,6 +127,40 @@ impl<'a> Window<'a> {
     pub fn like(&self) -> &str {
         &self.like
     }
+
+    /// Whether [`Self::like`] with LOWER is not enough: then [`Self::holds`] is asked.
+    #[must_use]
+    pub fn is_beyond_ascii(&self) -> bool {
+        !self.letters.is_empty()
+    }
+
+    /// Goes on with the condition that `column` holds what is searched for, whatever its case.
+    pub(super) fn holds(&'a self, s: &mut Statement<'a>, column: &'static str) {
+        s.push("LOWER(");
+        for _ in &self.letters {
+            s.push("REPLACE(");
+        }
+        s.push(column);
+        for (there, small) in &self.letters {
+            s.push(", ").bind(there.as_str()).push(", ").bind(small.as_str()).push(")");
+        }
+        s.push(") LIKE ").bind(self.like()).push(" ESCAPE '!'");
+    }
+}
+
+/// Each letter beyond ASCII with its capital, where one stands for the other and for nothing else.
+fn letters(small: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for c in small.chars().filter(|c| !c.is_ascii()) {
+        let (capital, c) = (c.to_uppercase().to_string(), c.to_string());
+        let is_its = capital != c && capital.chars().count() == 1 && capital.chars().flat_map(char::to_lowercase).eq(c.chars());
+        if is_its && found.iter().all(|(_, known)| *known != c) {
+            // The one letter that is written in another way where a word ends.
+            found.extend((c == "σ").then(|| ("ς".to_owned(), c.clone())));
+            found.push((capital, c));
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -131,7 +170,26 @@ mod tests {
     #[test]
     fn what_is_searched_for_means_itself() {
         for (search, like) in [("", "%"), (" Ok ", "%ok%"), ("a_b%!", "%a!_b!%!!%")] {
-            assert_eq!(Window::new("t", search, "", 1).like(), like);
+            let window = Window::new("t", search, "", 1);
+            assert_eq!((window.like(), window.is_beyond_ascii()), (like, false));
         }
+    }
+
+    #[test]
+    fn letters_beyond_ascii_are_found_in_either_case() {
+        for (search, like, letters) in [
+            ("Ödön", "%ödön%", &[("Ö", "ö")][..]),
+            ("ΣΟΦΟΣ", "%σοφοσ%", &[("ς", "σ"), ("Σ", "σ"), ("Ο", "ο"), ("Φ", "φ")][..]),
+            // These have no single capital.
+            ("Straße 東京", "%straße 東京%", &[][..]),
+        ] {
+            let window = Window::new("t", search, "", 1);
+            let found: Vec<_> = window.letters.iter().map(|(there, small)| (there.as_str(), small.as_str())).collect();
+            assert_eq!((window.like(), &found[..]), (like, letters));
+        }
+        let window = Window::new("t", "öä", "", 1);
+        let mut s = Statement::new("");
+        window.holds(&mut s, "name");
+        assert_eq!(s.lite(), "LOWER(REPLACE(REPLACE(name, $1, $2), $3, $4)) LIKE $5 ESCAPE '!'");
     }
 }

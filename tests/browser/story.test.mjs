@@ -35,7 +35,7 @@ before(async () => {
   idp = await Samlp.start();
   gatehouse = await Gatehouse.start();
   idp.habits = { entra: { profileMapper: entra } };
-  const redirect_uris = ['okta', 'customer'].map(callback);
+  const redirect_uris = ['okta-staff', 'customer'].map(callback);
   okta = await Upstream.start({ clients: [{ ...APP, redirect_uris }], people: OKTA });
   page = await watched();
 });
@@ -133,6 +133,9 @@ test('a connection like Okta\'s: a draft, tested, enabled, used', async () => {
   await page.getByRole('link', { name: 'Okta OIDC' }).click();
   await page.getByRole('heading', { name: 'At Okta' }).waitFor();
   assert.equal(await copied('redirect URI'), callback('okta'));
+  // What is copied follows the name that is typed: the provider takes that of the connection and no other.
+  await page.getByLabel('Name', { exact: true }).fill('okta-staff');
+  assert.equal(await copied('redirect URI'), callback('okta-staff'));
   await page.getByLabel('Client ID').fill(APP.client_id);
   await page.getByLabel('Client secret').fill(APP.client_secret);
   await page.getByLabel('Issuer URL').fill(`${okta.issuer}/`);
@@ -154,7 +157,7 @@ test('a connection like Okta\'s: a draft, tested, enabled, used', async () => {
   await look('okta-tested');
   await open('/users?search=grace');
   await page.getByText('Nothing is called like').waitFor(); // a test makes nobody
-  await open('/connections/okta/test');
+  await open('/connections/okta-staff/test');
   await enabled();
   await arrives(/okta/i, atOkta, 'grace@acme.example');
   await open('/users?search=grace');

@@ -6,14 +6,25 @@ use gatehouse::{
     store::{meta, users},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
 use crate::{
     admin_pages::{Desk, PASSWORD},
     browser::Browser,
     on_both,
+    publisher::{Document, Publisher},
     world::{Backend, text},
 };
 
-on_both!(what_ends_is_shown_and_measured, tokens_of_the_api_end_too, warnings_are_said_by_one_node_a_day,);
+on_both!(
+    what_ends_is_shown_and_measured,
+    tokens_of_the_api_end_too,
+    warnings_are_said_by_one_node_a_day,
+    metadata_ends_where_nothing_fetches_it_again,
+    settings_are_read_once_for_each_version,
+    the_list_is_searched_and_paged,
+    secrets_at_issuers_end_too,
+);
 
 /// A tenant with a secret and a certificate that end, as of the test's clock.
 async fn desk(backend: Backend) -> Desk {
@@ -160,4 +171,173 @@ async fn warnings_are_said_by_one_node_a_day(backend: Backend) {
     assert!(!meta::replace(&desk.app.db, "expiry-warned-at", Some("5"), "6").await.unwrap(), "another node was first");
     expiry::warn(&desk.app).await.unwrap();
     assert_eq!(noted().await.unwrap(), desk.clock.now().to_string());
+}
+
+/// A provider's document with a certificate that is good for ten years, and an end of its own.
+fn ending_document(until: i64) -> Document {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let mut params = rcgen::CertificateParams::default();
+    params.not_after = rcgen::date_time_ymd(2036, 1, 1);
+    let certificate = STANDARD.encode(params.self_signed(&key).unwrap().der());
+    let attributes = format!("validUntil=\"{}\"", gatehouse::moment::Moment(until).machine());
+    Document { attributes, ..Document::of(&[&certificate]) }
+}
+
+/// Kind and days left of what ends of this connection, the soonest first.
+async fn ends_of(desk: &Desk, name: &str) -> Vec<(String, i64)> {
+    let all = expiry::collect(&desk.app, None, None).await.unwrap();
+    let now = desk.clock.now();
+    let of_it = all.iter().filter(|ending| ending.name == name);
+    of_it.map(|ending| (ending.kind.as_str().to_owned(), ending.days(now))).collect()
+}
+
+async fn metadata_ends_where_nothing_fetches_it_again(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let until = desk.clock.now() + 3 * 86_400 + 60;
+    let document = ending_document(until);
+    let publisher = Publisher::start(&document).await;
+    let xml = document.xml().replace('\\', "").replace('"', "'").replace('\n', "");
+    desk.apply(&format!(
+        "tenants:\n- name: acme\n  connections:\n  - {{name: given, saml: {{metadata_xml: \"{xml}\"}}}}\n  \
+         - {{name: fetched, saml: {{metadata_url: \"{}\"}}}}\n",
+        publisher.url()
+    ))
+    .await;
+    let given = ends_of(&desk, "given").await;
+    assert_eq!((given.len(), &given[0]), (2, &("provider_metadata".to_owned(), 3)), "before the certificate: {given:?}");
+    assert!(given[1].0 == "provider_certificate" && given[1].1 > 3_000, "{given:?}");
+
+    // What is fetched again is nobody's concern as long as it comes.
+    let tenant = gatehouse::store::tenants::find_by_name(&desk.app.db, "acme").await.unwrap().unwrap();
+    let connection = gatehouse::store::connections::find_by_name(&desk.app.db, &tenant.id, "fetched").await.unwrap().unwrap();
+    assert!(ends_of(&desk, "fetched").await.is_empty());
+    desk.app.providers.refresh("acme", &connection).await.unwrap();
+    let kinds = |ends: Vec<(String, i64)>| ends.into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
+    assert_eq!(kinds(ends_of(&desk, "fetched").await), ["provider_certificate"]);
+    publisher.fall_down();
+    desk.app.providers.refresh("acme", &connection).await.unwrap_err();
+    assert_eq!(kinds(ends_of(&desk, "fetched").await), ["provider_metadata", "provider_certificate"]);
+    // Page, measure and log say the same.
+    let mut ada = desk.ada().await;
+    let page = ada.get(&desk.at("/admin/acme/expiring?kind=provider_metadata")).await;
+    assert!(page.body.contains("Metadata of a SAML provider") && page.body.contains("/connections/given"), "{}", page.body);
+    assert!(!page.body.contains("<p class=\"thing\">Certificate of a SAML provider"), "{}", page.body);
+    assert!(ada.get(&desk.at("/admin/acme")).await.body.contains("/connections/given"));
+    expiry::refresh(&desk.app).await.unwrap();
+    let metrics = Browser::new().get(&desk.at("/metrics")).await.body;
+    assert!(
+        metrics.contains("gatehouse_expires_in_seconds{kind=\"provider_metadata\",tenant=\"acme\",name=\"given\"}"),
+        "{metrics}"
+    );
+    // It comes again, for longer.
+    publisher.publish(&Document { attributes: String::new(), ..document });
+    desk.app.providers.refresh("acme", &connection).await.unwrap();
+    assert_eq!(kinds(ends_of(&desk, "fetched").await), ["provider_certificate"]);
+}
+
+async fn settings_are_read_once_for_each_version(backend: Backend) {
+    let desk = desk(backend).await;
+    assert_eq!(ends_of(&desk, "entra").await, [("client_secret".to_owned(), 19)]);
+    // What nobody has saved is not read: not even that it cannot be.
+    desk.sql("UPDATE connections SET settings = 'unreadable' WHERE name = 'adfs'").await;
+    let certificate = ends_of(&desk, "adfs").await;
+    assert_eq!(certificate.len(), 1);
+    // What somebody has saved is, on any node.
+    let day = gatehouse::moment::Moment(desk.clock.now() + 40 * 86_400).machine();
+    let sql = format!(
+        "UPDATE connections SET version = version + 1, settings = REPLACE(settings, '\"client_secret_expires_on\":\"', '\"client_secret_expires_on\":\"{}\",\"was\":\"') WHERE name = 'entra'",
+        &day[..10]
+    );
+    desk.sql(sql.leak()).await;
+    assert_eq!(ends_of(&desk, "entra").await, [("client_secret".to_owned(), 39)]);
+    desk.sql("UPDATE connections SET version = version + 1 WHERE name = 'adfs'").await;
+    assert!(ends_of(&desk, "adfs").await.is_empty(), "one that cannot be read fails where it is used");
+    desk.sql("DELETE FROM connections WHERE name = 'entra'").await;
+    assert!(ends_of(&desk, "entra").await.is_empty());
+}
+
+async fn the_list_is_searched_and_paged(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let settings = r#"{"oidc":{"issuer":"https://i.example","client_id":"x","client_secret_expires_on":"2030-01-01"}}"#;
+    let sql = format!(
+        "INSERT INTO connections (id, tenant_id, name, protocol, enabled, login_enabled, settings, version, created_at) \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250) \
+         SELECT 'k' || i, t.id, 'c-' || i, 'oidc', TRUE, TRUE, '{settings}', 1, i FROM n, tenants t WHERE t.name = 'acme'"
+    );
+    desk.sql(sql.leak()).await;
+    let mut ada = desk.ada().await;
+    let mut seen = 0;
+    let mut path = Some("/admin/acme/expiring?kind=client_secret&search=C-".to_owned());
+    while let Some(to) = path {
+        let page = ada.get(&desk.at(&to)).await;
+        seen += page.body.matches("<bdi>c-").count();
+        let next = page
+            .body
+            .split("<a href=\"")
+            .skip(1)
+            .find(|rest| rest.contains("\">Next page"))
+            .map(|rest| rest.split('"').next().unwrap());
+        path = next.map(|href| href.replace("&#38;", "&").replace("&amp;", "&"));
+        assert!(seen <= 250, "{to}");
+    }
+    assert_eq!(seen, 250);
+    for (query, there, not) in [
+        ("search=c-77", "<bdi>c-77</bdi>", "<bdi>c-78</bdi>"),
+        ("kind=invite", "Nothing like that ends", "<bdi>c-"),
+        ("kind=none&from=x&search=c-7", "<bdi>c-7</bdi>", "<bdi>c-8</bdi>"),
+    ] {
+        let page = ada.get(&desk.at(&format!("/admin/acme/expiring?{query}"))).await;
+        assert!(page.body.contains(there) && !page.body.contains(not), "{query}: {}", page.body);
+    }
+    // Somebody else's are not theirs to ask for.
+    let page = ada.get(&desk.at("/admin/acme/expiring?tenant=other&search=c-77")).await;
+    assert!(page.body.contains("<bdi>c-77</bdi>"), "{}", page.body);
+    users::set_platform(&desk.app.db, &desk.user_id("ada@acme.example").await, true, desk.clock.now()).await.unwrap();
+    let of = async |ada: &mut Browser, tenant: &str| {
+        let page = ada.get(&desk.at(&format!("/admin/_/expiring?kind=client_secret&tenant={tenant}"))).await;
+        page.body.contains("<bdi>c-")
+    };
+    assert!(of(&mut ada, "acme").await && !of(&mut ada, "other").await && of(&mut ada, "").await);
+}
+
+async fn secrets_at_issuers_end_too(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let day = |days: i64| gatehouse::moment::Moment(desk.clock.now() + days * 86_400).machine()[..10].to_owned();
+    let mut ada = desk.ada().await;
+    let path = "/admin/acme/trusted_issuers/idp";
+    let fields = |asking: &'static str, signing: &'static str| {
+        vec![
+            ("enabled", "on"),
+            ("issuer", "https://idp.example"),
+            ("audience", "api"),
+            ("introspection_endpoint", "https://idp.example/introspect"),
+            ("introspection_client_id", "x"),
+            ("introspection_client_secret", "y"),
+            ("introspection_client_secret_expires_on", asking),
+            ("oauth_client.client_id", "site"),
+            ("oauth_client.client_secret", "z"),
+            ("oauth_client.client_secret_expires_on", signing),
+            ("oauth_client.authorization_endpoint", "https://idp.example/authorize"),
+            ("oauth_client.token_endpoint", "https://idp.example/token"),
+        ]
+    };
+    for (asking, signing, field) in
+        [("soon", "", "introspection_client_secret_expires_on"), ("", "2027-02-31", "oauth_client-client_secret_expires_on")]
+    {
+        let answer = desk.fill(&mut ada, path, path, &fields(asking, signing)).await;
+        assert!(answer.status == 422 && answer.body.contains(&format!("id=\"{field}-error\"")), "{field}: {}", answer.body);
+    }
+    let (later, sooner): (&'static str, &'static str) = (day(50).leak(), day(20).leak());
+    let answer = desk.fill(&mut ada, path, path, &fields(later, sooner)).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    assert_eq!(ends_of(&desk, "idp").await, [("issuer_secret".to_owned(), 19)], "the first of the two");
+    let shown = ada.get(&desk.at(path)).await;
+    for day in [later, sooner] {
+        assert!(shown.body.contains(&format!("value=\"{day}\"")), "{day}: {}", shown.body);
+    }
+    let page = ada.get(&desk.at("/admin/acme/expiring?kind=issuer_secret")).await;
+    assert!(page.body.contains("Client secret at a trusted issuer <a href=\"/admin/acme/trusted_issuers/idp\""), "{}", page.body);
+    let stored = desk.stored(gatehouse::apply::single::Noun::TrustedIssuers, "idp").await.unwrap();
+    assert_eq!(stored["introspection_client_secret_expires_on"].as_str(), Some(later));
+    assert_eq!(stored["oauth_client"]["client_secret_expires_on"].as_str(), Some(sooner));
 }

@@ -7,6 +7,7 @@ use crate::{
     admin_pages::{Desk, STATE},
     browser::Answer,
     on_both,
+    setup_links::Bench,
     world::Backend,
 };
 
@@ -17,6 +18,8 @@ on_both!(
     who_could_come_in_is_said_beforehand,
     a_directory_is_guided_by_its_connections_provider,
     a_connections_row_unfolds_to_what_is_copied,
+    what_is_copied_holds_the_name_that_is_typed,
+    a_guest_copies_what_their_connection_will_have,
     lists_of_things_are_rows,
 );
 
@@ -32,7 +35,7 @@ async fn what_is_missing_is_said_beside_its_field(backend: Backend) {
     let desk = Desk::new(backend).await;
     let mut ada = desk.ada().await;
     let new = "/admin/acme/connections/new?preset=custom_oidc&protocol=oidc";
-    let chosen = [("preset", "custom_oidc"), ("protocol", "oidc")];
+    let chosen = [("preset", "custom_oidc"), ("protocol", "oidc"), ("enabled", "on")];
     let answer = desk.fill(&mut ada, new, "/admin/acme/connections", &chosen).await;
     assert_eq!(answer.status, 422, "{}", answer.body);
     let endpoints = ["oidc-authorization_endpoint", "oidc-token_endpoint", "oidc-jwks_uri"];
@@ -46,7 +49,7 @@ async fn what_is_missing_is_said_beside_its_field(backend: Backend) {
     let answer = desk.fill(&mut ada, new, "/admin/acme/connections", &discovered).await;
     assert!(marked(&answer, "oidc-issuer") && !endpoints.iter().any(|field| marked(&answer, field)), "{}", answer.body);
 
-    let saml = [("preset", "okta"), ("protocol", "saml"), ("name", "s")];
+    let saml = [("preset", "okta"), ("protocol", "saml"), ("name", "s"), ("enabled", "on")];
     let answer =
         desk.fill(&mut ada, "/admin/acme/connections/new?preset=okta&protocol=saml", "/admin/acme/connections", &saml).await;
     assert!(answer.status == 422 && marked(&answer, "saml-metadata_url"), "{}", answer.body);
@@ -324,4 +327,86 @@ async fn lists_of_things_are_rows(backend: Backend) {
     let answer = desk.fill(&mut ada, path, path, &more).await;
     assert!(answer.body.contains("name=\"tokens.5.issuer\""), "{}", answer.body);
     assert_eq!(desk.stored(Noun::Teams, "sre").await.unwrap()["tokens"], stored["tokens"], "nothing was saved");
+}
+
+/// What is copied under this name, beside the form.
+fn copied(answer: &Answer, what: &str) -> String {
+    let (_, guide) = answer.body.split_once("<section class=\"guide\" aria-labelledby=\"guide\">").unwrap();
+    let (_, rest) = guide.split_once(&format!("<dt>{what}")).unwrap_or_else(|| panic!("{what}: {}", answer.body));
+    let (_, rest) = rest.split_once("<code class=\"copy\">").unwrap();
+    rest.split_once('<').unwrap().0.to_owned()
+}
+
+async fn what_is_copied_holds_the_name_that_is_typed(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = desk.ada().await;
+    let issuer = desk.app.issuer();
+    let (list, at) = ("/admin/acme/connections", |name: &str| format!("{}/oauth2/callback/acme/{name}", desk.app.issuer()));
+
+    // What is suggested is free, and what is shown is made of it: there is a connection okta.
+    let new = "/admin/acme/connections/new?preset=okta&protocol=oidc";
+    let form = ada.get(&desk.at(new)).await;
+    assert!(form.body.contains("id=\"name\" name=\"name\"") && form.body.contains(" value=\"okta-2\""), "{}", form.body);
+    assert_eq!(copied(&form, "Callback URL"), at("okta-2"));
+    assert!(form.body.contains("here <code>okta-2</code>") && form.body.contains("press Check before you copy"), "{}", form.body);
+    // The script has what it fills in, and may run.
+    let made = format!("data-own=\"{}\" data-shared=\"{issuer}/oauth2/callback\"", at("{name}"));
+    assert!(form.body.contains(&made) && form.body.contains("/.gatehouse/assets/follow."), "{made}: {}", form.body);
+    assert!(form.header("content-security-policy").unwrap().contains("script-src 'self'"));
+
+    let chosen = [("preset", "okta"), ("protocol", "oidc"), ("oidc.discover", "on")];
+    let typed = |name: &'static str, own: bool| {
+        let own = own.then_some(("own_callback", "on"));
+        chosen.into_iter().chain([("name", name), ("enabled", "on")]).chain(own).collect::<Vec<_>>()
+    };
+    for (to, status) in [(list, 422), ("/admin/acme/connections/new/check", 200)] {
+        for (name, own, expected) in [
+            ("subsidiary", true, at("subsidiary")),
+            (" subsidiary ", true, at("subsidiary")),
+            ("subsidiary", false, format!("{issuer}/oauth2/callback")),
+            // What cannot be a name is in no address.
+            ("", true, at("{name}")),
+            ("\"><script>", true, at("{name}")),
+        ] {
+            let answer = desk.fill(&mut ada, new, to, &typed(name, own)).await;
+            assert_eq!((answer.status, copied(&answer, "Callback URL")), (status, expected), "{to} {name} {own}");
+        }
+    }
+    // What was shown is what the connection has.
+    let complete: Vec<_> =
+        typed("subsidiary", true).into_iter().chain([("oidc.issuer", "https://b.okta.com"), ("oidc.client_id", "b")]).collect();
+    let checked = desk.fill(&mut ada, new, "/admin/acme/connections/new/check", &complete).await;
+    let answer = desk.fill(&mut ada, new, list, &complete).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    let page = ada.get(&desk.at("/admin/acme/connections/subsidiary")).await;
+    assert_eq!(copied(&page, "Callback URL"), copied(&checked, "Callback URL"));
+    assert!(!page.body.contains("data-own=") && !page.body.contains("/assets/follow."), "its name stays: {}", page.body);
+    // Whether it has a callback of its own may still be another.
+    let path = "/admin/acme/connections/subsidiary";
+    let shared = [("oidc.issuer", "https://b.okta.com"), ("oidc.client_id", "b"), ("oidc.discover", "on"), ("name", "evil")];
+    let answer = desk.fill(&mut ada, path, &format!("{path}/check"), &shared).await;
+    assert_eq!(copied(&answer, "Callback URL"), format!("{issuer}/oauth2/callback"));
+
+    let new = "/admin/acme/connections/new?preset=entra&protocol=saml";
+    let saml = [("preset", "entra"), ("protocol", "saml"), ("name", "staff"), ("saml.metadata_url", "x y")];
+    let answer = desk.fill(&mut ada, new, list, &saml).await;
+    assert_eq!(answer.status, 422, "{}", answer.body);
+    for (what, part) in [("Entity ID", "metadata"), ("Metadata of gatehouse", "metadata"), ("Single logout URL", "slo")] {
+        assert_eq!(copied(&answer, what), format!("{issuer}/saml/acme/staff/{part}"));
+    }
+}
+
+async fn a_guest_copies_what_their_connection_will_have(backend: Backend) {
+    let bench = Bench::new(backend).await;
+    let mut guest = bench.follow(&bench.link("corp", &[]).await).await;
+    let issuer = bench.app.issuer();
+    let form = guest.get(&bench.at("/setup?preset=okta&protocol=oidc")).await;
+    assert_eq!(copied(&form, "Callback URL"), format!("{issuer}/oauth2/callback/acme/corp"));
+    let form = guest.get(&bench.at("/setup?preset=okta&protocol=saml")).await;
+    assert_eq!(copied(&form, "Entity ID"), format!("{issuer}/saml/acme/corp/metadata"));
+    // Whatever they send along as a name.
+    let typed = [("preset", "okta"), ("protocol", "oidc"), ("name", "okta"), ("oidc.issuer", "not a URL")];
+    let answer = bench.send(&mut guest, "/setup/check", &typed).await;
+    assert_eq!(copied(&answer, "Callback URL"), format!("{issuer}/oauth2/callback/acme/corp"));
+    assert!(!answer.body.contains("data-own="), "{}", answer.body);
 }

@@ -6,7 +6,13 @@ use serde_json::{Value, json};
 
 use crate::{admin_pages::Desk, browser::Browser, on_both, world::Backend};
 
-on_both!(users_by_state, connections_by_state_and_protocol, what_ends_by_state, identities_show_issuer_and_claims,);
+on_both!(
+    users_by_state,
+    connections_by_state_and_protocol,
+    what_ends_by_state,
+    identities_show_issuer_and_claims,
+    names_beyond_ascii_are_found_whatever_their_case,
+);
 
 async fn names(desk: &Desk, path: &str, key: &str, name: &str) -> Vec<String> {
     let bearer = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
@@ -131,6 +137,12 @@ async fn what_ends_by_state(backend: Backend) {
         assert_eq!(names(&desk, &format!("service_tokens?state={state}"), "service_tokens", "name").await, tokens, "{state}");
         page(&desk, &mut ada, &format!("service_tokens?state={state}"), &tokens, &all).await;
         assert_eq!(names(&desk, &format!("invites?state={state}"), "invites", "email").await, invites, "{state}");
+        let waited = ada.get(&desk.at(&format!("/admin/acme/invites?state={state}"))).await;
+        for name in ["open@acme.example", "over@acme.example"] {
+            assert_eq!(waited.body.contains(&format!("<bdi>{name}</bdi>")), invites.contains(&name), "{state}: {}", waited.body);
+        }
+        // What has ended is not sent again from here.
+        assert_eq!(waited.body.contains("/resend"), state == "open", "{}", waited.body);
         assert_eq!(names(&desk, &format!("setup-links?state={state}"), "setup_links", "connection").await, links, "{state}");
         let listed = ada.get(&desk.at(&format!("/admin/acme/setup-links?state={state}"))).await;
         for name in ["first", "second"] {
@@ -155,4 +167,42 @@ async fn identities_show_issuer_and_claims(backend: Backend) {
     let answer = Browser::new().send(Method::GET, &url, &[bearer], None).await.json();
     let one: &Value = &answer["external_identities"][0];
     assert_eq!((&one["issuer"], &one["claims"]), (&json!("idp"), &json!({"email": "*@acme.example"})), "{answer}");
+}
+
+async fn names_beyond_ascii_are_found_whatever_their_case(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    desk.apply(
+        "tenants:\n- name: acme\n  users:\n  - {email: o@acme.example, name: \"Ödön Özil\"}\n  - {email: p@acme.example, name: \"ödÖN % Kim\"}\n  \
+         teams:\n  - {name: \"Ärzte ΣΟΦΟΣ\"}\n  resources:\n  - {type: model, name: \"Über\"}\n",
+    )
+    .await;
+    let both = ["o@acme.example", "p@acme.example"];
+    for (search, found) in [
+        ("ödön", &both[..]),
+        ("ÖDÖN", &both[..]),
+        ("Özil", &both[..1]),
+        ("ÖN %", &both[1..]),
+        ("odon", &[][..]),
+        ("Ödön", &both[..]),
+    ] {
+        let query: String = url::form_urlencoded::byte_serialize(search.as_bytes()).collect();
+        assert_eq!(names(&desk, &format!("users?search={query}"), "users", "email").await, found, "{search}");
+        // With a state too, and page by page.
+        assert_eq!(names(&desk, &format!("users?search={query}&state=active"), "users", "email").await, found, "{search}");
+        let later = names(&desk, &format!("users?search={query}&limit=1&after=o@acme.example"), "users", "email").await;
+        assert_eq!(later, found.iter().copied().filter(|one| *one > both[0]).collect::<Vec<_>>(), "{search}");
+    }
+    for search in ["ärzte", "ÄRZTE", "σοφος", "σοφοσ"] {
+        let query: String = url::form_urlencoded::byte_serialize(search.as_bytes()).collect();
+        assert_eq!(names(&desk, &format!("teams?search={query}"), "teams", "name").await, ["Ärzte ΣΟΦΟΣ"], "{search}");
+    }
+    for (search, found) in [("über", 1), ("model:ÜB", 1), ("uber", 0)] {
+        let query: String = url::form_urlencoded::byte_serialize(search.as_bytes()).collect();
+        assert_eq!(names(&desk, &format!("resources?search={query}"), "resources", "name").await.len(), found, "{search}");
+    }
+    desk.sql("UPDATE tenants SET display_name = 'Österreich' WHERE name = 'acme'").await;
+    users::set_platform(&desk.app.db, &desk.user_id("ada@acme.example").await, true, desk.clock.now()).await.unwrap();
+    let mut ada = desk.ada().await;
+    let page = ada.get(&desk.at("/admin/_/tenants?search=%C3%B6sterr")).await;
+    assert!(page.status == 200 && page.body.contains("Österreich"), "{}", page.body);
 }

@@ -190,6 +190,14 @@ impl World {
         }
     }
 
+    /// What is wrong with a file that is not applied.
+    pub async fn problems(&self, state: &str) -> Vec<String> {
+        let hashing = apply::Hashing { hash: |p| password::hash_now(p).ok(), verify: password::verify_now };
+        let file = apply::File { text: state, origin: "state.yaml", env: &|_| None };
+        let plan = apply::run(&self.app.db, &self.app.sealer, hashing, file, apply::Options::default(), self.clock.now()).await;
+        plan.err().unwrap_or_default().iter().map(ToString::to_string).collect()
+    }
+
     /// An operator shuts a user out: what ended; `None` when they were out already.
     pub async fn shut_out(&self, user_id: &str) -> Option<Receipt> {
         let (by, actor, cause, sealer) = (By::Operator, &actor(), "deactivated", &self.app.sealer);

@@ -189,7 +189,8 @@ pub async fn save(State(app): State<App>, sent: Sent) -> Result<Response, PageEr
         Err(refusal) => return Err(PageError::internal(format!("{refusal:?}"))),
     }
     app.deliveries.nudge();
-    let usable = !look(&app, &sent.guest, &thing).await.iter().any(|finding| finding.mark == Mark::Wrong);
+    let complete = sent.guest.connection(&app).await?.is_some_and(|connection| page::is_complete(&connection));
+    let usable = complete && !look(&app, &sent.guest, &thing).await.iter().any(|finding| finding.mark == Mark::Wrong);
     setup_links::note_usable(&app.db, &link.id, usable.then(|| app.clock.now())).await?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/setup?done=saved")]).into_response())
 }

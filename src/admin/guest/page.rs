@@ -22,11 +22,12 @@ use crate::{
     },
     app::App,
     apply::single::Fault,
+    connector::presets,
     error::PageError,
     moment::Moment,
     page::{scripted_policy, set_policy},
     policy::{finding::Finding, own_domain},
-    store::{directories, directory_tokens, domain_proofs, domains},
+    store::{connections::Connection, directories, directory_tokens, domain_proofs, domains},
 };
 
 /// The connection's form as it is to be shown.
@@ -160,7 +161,10 @@ async fn render(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) ->
     let failed =
         stale || form.is_some_and(|form| !form.faults.is_empty()) || said.domain_error.is_some() || said.token_error.is_some();
     let [oidc, saml] = guide::choices("/setup");
-    let guide = form.map(|form| guide::of_connection(app, &guest.tenant, &form.base.thing));
+    let guide = match form {
+        Some(form) => Some(guide::of_connection(app, &guest.tenant, &form.base.thing).await),
+        None => None,
+    };
     let is_free = match form {
         Some(form) => form.base.is_free(app, guest).await?,
         None => false,
@@ -200,13 +204,20 @@ async fn render(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) ->
     Ok(response)
 }
 
+/// Whether all is said that people sign in by.
+pub fn is_complete(connection: &Connection) -> bool {
+    let settings = presets::filled(&connection.settings, connection.protocol);
+    let secret = settings.oidc.as_ref().is_none_or(|oidc| !oidc.needs_secret()) || connection.secret_sealed.is_some();
+    secret && settings.problems().is_empty()
+}
+
 /// What is done, and what is left.
 async fn ticks(app: &App, guest: &Guest) -> Result<Vec<Tick>, PageError> {
     let (link, tenant) = (&guest.link, &guest.tenant);
     let connection = guest.connection(app).await?;
     // The link may have been noted since this guest was found.
     let mut ticks = vec![
-        Tick { text: "The connection is filled in", at: connection.as_ref().map(|c| c.created_at) },
+        Tick { text: "The connection is filled in", at: connection.as_ref().filter(|c| is_complete(c)).map(|c| c.created_at) },
         Tick { text: "The provider's metadata was read, and can be used", at: link.usable_at },
     ];
     let tested = match &connection {

@@ -3,21 +3,26 @@
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     response::{IntoResponse as _, Response},
 };
 
-use super::{caller::Caller, frame::Frame};
+use super::{
+    caller::Caller,
+    frame::{Frame, address},
+};
 use crate::{
     app::App,
     error::PageError,
-    expiry::{self, Ending, Kind},
+    expiry::{self, Ending, Kind, SOON},
     moment::{Moment, span},
     store::tenants::Tenant,
 };
 
 /// Most that a page shows.
-const MOST: usize = 200;
+const MOST: usize = 100;
+/// Longest text that is searched for.
+const LONGEST: usize = 100;
 /// The address of the deployment's page.
 pub const OF_PLATFORM: &str = "/admin/_/expiring";
 
@@ -69,7 +74,9 @@ fn days(seconds: i64) -> String {
 fn title(kind: Kind) -> &'static str {
     match kind {
         Kind::ProviderCertificate => "Certificate of a SAML provider",
+        Kind::ProviderMetadata => "Metadata of a SAML provider",
         Kind::ClientSecret => "Client secret at a provider",
+        Kind::IssuerSecret => "Client secret at a trusted issuer",
         Kind::DirectoryToken => "Token of a directory",
         Kind::ServiceToken => "Service token of the admin API",
         Kind::PersonalToken => "Personal token of the admin API",
@@ -84,7 +91,9 @@ fn title(kind: Kind) -> &'static str {
 fn advice(kind: Kind) -> &'static str {
     match kind {
         Kind::ProviderCertificate => "Take the provider's new certificate over here",
+        Kind::ProviderMetadata => "Enter its newer metadata; where it has a URL, see why that brings none",
         Kind::ClientSecret => "Make a new secret at the provider, and enter it here with its day",
+        Kind::IssuerSecret => "Make a new secret at the issuer, and enter it here with its day",
         Kind::DirectoryToken => "Make a token, and enter it at the directory",
         Kind::ServiceToken => "Make a new token on its page, give it to the program, and set another end",
         Kind::PersonalToken => "Whoever it belongs to makes another one, or lets it end",
@@ -102,7 +111,10 @@ fn href(ending: &Ending) -> Option<String> {
     let name = || url::form_urlencoded::byte_serialize(ending.name.as_bytes()).collect::<String>().replace('+', "%20");
     let of = |noun: &str| ending.tenant.as_ref().map(|tenant| format!("/admin/{tenant}/{noun}"));
     match ending.kind {
-        Kind::ProviderCertificate | Kind::ClientSecret => of("connections").map(|list| format!("{list}/{}", name())),
+        Kind::ProviderCertificate | Kind::ProviderMetadata | Kind::ClientSecret => {
+            of("connections").map(|list| format!("{list}/{}", name()))
+        }
+        Kind::IssuerSecret => of("trusted_issuers").map(|list| format!("{list}/{}", name())),
         Kind::DirectoryToken => of("directories").map(|list| format!("{list}/{}", name())),
         Kind::ServiceToken => of("service_tokens").map(|list| format!("{list}/{}", name())),
         Kind::PersonalToken => None,
@@ -113,6 +125,55 @@ fn href(ending: &Ending) -> Option<String> {
     }
 }
 
+/// What the address asks for.
+#[derive(Debug, Default)]
+struct Asked {
+    search: String,
+    kind: Option<Kind>,
+    tenant: String,
+    /// How many come before.
+    from: usize,
+}
+
+impl Asked {
+    fn read(query: Option<&str>) -> Self {
+        let mut asked = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            let text = || value.trim().chars().take(LONGEST).collect();
+            match name.as_ref() {
+                "search" => asked.search = text(),
+                "tenant" => asked.tenant = text(),
+                "kind" => asked.kind = Kind::parse(&value),
+                "from" => asked.from = value.parse().unwrap_or_default(),
+                _ => {}
+            }
+        }
+        asked
+    }
+
+    fn wants(&self, ending: &Ending) -> bool {
+        self.kind.is_none_or(|kind| ending.kind == kind)
+            && (self.tenant.is_empty() || ending.tenant.as_deref() == Some(self.tenant.as_str()))
+            && (self.search.is_empty() || ending.name.to_lowercase().contains(&self.search.to_lowercase()))
+    }
+
+    fn is_narrow(&self) -> bool {
+        self.kind.is_some() || !self.tenant.is_empty() || !self.search.is_empty()
+    }
+
+    /// The address of the page that begins there.
+    fn page(&self, path: &str, from: usize) -> String {
+        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+        let kind = self.kind.map_or("", Kind::as_str);
+        for (name, value) in [("search", self.search.as_str()), ("kind", kind), ("tenant", &self.tenant)] {
+            if !value.is_empty() {
+                pairs.append_pair(name, value);
+            }
+        }
+        format!("{path}?{}", pairs.append_pair("from", &from.to_string()).finish())
+    }
+}
+
 #[derive(Debug, Template, WebTemplate)]
 #[template(path = "admin/expiring.html")]
 struct Page<'a> {
@@ -120,30 +181,49 @@ struct Page<'a> {
     failed: bool,
     rows: &'a [Told],
     of_all: bool,
-    more: usize,
+    path: &'a str,
+    asked: &'a Asked,
+    /// Spelling, title, and whether it is asked for.
+    kinds: &'a [(&'static str, &'static str, bool)],
+    next: Option<String>,
 }
 
 /// `GET /admin/_/expiring`
-pub async fn of_platform(State(app): State<App>, caller: Caller) -> Result<Response, PageError> {
+pub async fn of_platform(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Result<Response, PageError> {
     caller.require_platform()?;
-    show(&app, &caller, None).await
+    show(&app, &caller, None, query.as_deref()).await
 }
 
 /// `GET /admin/{tenant}/expiring`
-pub async fn of_tenant(State(app): State<App>, caller: Caller, Path(tenant): Path<String>) -> Result<Response, PageError> {
+pub async fn of_tenant(
+    State(app): State<App>,
+    caller: Caller,
+    Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
     let tenant = caller.tenant(&app, &tenant).await?;
-    show(&app, &caller, Some(&tenant)).await
+    show(&app, &caller, Some(&tenant), query.as_deref()).await
 }
 
-async fn show(app: &App, caller: &Caller, tenant: Option<&Tenant>) -> Result<Response, PageError> {
-    let all = expiry::collect(app, tenant).await?;
-    let rows: Vec<Told> = all.iter().take(MOST).map(|ending| Told::new(ending, app.clock.now())).collect();
-    let frame = match tenant {
-        Some(tenant) => Frame::of_tenant(app, caller, tenant, "expiring", "Expiring"),
-        None => Frame::of_platform(app, caller, OF_PLATFORM, "Expiring"),
+async fn show(app: &App, caller: &Caller, tenant: Option<&Tenant>, query: Option<&str>) -> Result<Response, PageError> {
+    let mut asked = Asked::read(query);
+    if tenant.is_some() {
+        asked.tenant.clear();
+    }
+    let (path, frame) = match tenant {
+        Some(tenant) => (address(&tenant.name, "expiring"), Frame::of_tenant(app, caller, tenant, "expiring", "Expiring")),
+        None => (OF_PLATFORM.to_owned(), Frame::of_platform(app, caller, OF_PLATFORM, "Expiring")),
     };
-    let more = all.len().saturating_sub(MOST);
-    Ok(Page { frame: &frame, failed: false, rows: &rows, of_all: tenant.is_none(), more }.into_response())
+    let all = expiry::collect(app, tenant, None).await?;
+    let wanted: Vec<&Ending> = all.iter().filter(|ending| asked.wants(ending)).skip(asked.from).take(MOST + 1).collect();
+    let now = app.clock.now();
+    let rows: Vec<Told> = wanted.iter().take(MOST).map(|ending| Told::new(ending, now)).collect();
+    let next = (wanted.len() > MOST).then(|| asked.page(&path, asked.from + MOST));
+    let of_all = tenant.is_none();
+    let offered = Kind::ALL.into_iter().filter(|kind| of_all || !kind.is_of_deployment());
+    let kinds: Vec<_> = offered.map(|kind| (kind.as_str(), title(kind), asked.kind == Some(kind))).collect();
+    let (asked, path) = (&asked, path.as_str());
+    Ok(Page { frame: &frame, failed: false, rows: &rows, of_all, path, asked, kinds: &kinds, next }.into_response())
 }
 
 /// What of a tenant somebody should look at, for its overview.
@@ -152,6 +232,6 @@ async fn show(app: &App, caller: &Caller, tenant: Option<&Tenant>) -> Result<Res
 /// What the database says.
 pub async fn near(app: &App, tenant: &Tenant) -> Result<Vec<Told>, PageError> {
     let now = app.clock.now();
-    let all = expiry::collect(app, Some(tenant)).await?;
+    let all = expiry::collect(app, Some(tenant), Some(now + SOON)).await?;
     Ok(all.iter().filter(|ending| ending.is_near(now)).take(5).map(|ending| Told::new(ending, now)).collect())
 }

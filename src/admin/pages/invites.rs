@@ -26,7 +26,7 @@ use crate::{
     invitation::{self, Desk, InviteError, Made, Wanted},
     moment::{Moment, seconds},
     policy::provisioning::takes_invites,
-    store::{self, invites::Invite, tenants::Tenant},
+    store::{self, invites::Invite, tenants::Tenant, window::Phase},
 };
 
 /// Invites on a page.
@@ -50,8 +50,17 @@ struct Page<'a> {
     path: &'a str,
     refused: Option<&'a str>,
     invites: &'a [Invite],
+    /// Whether those are shown that nobody can accept any more.
+    ended: bool,
+    now: i64,
     is_later: bool,
     next: Option<String>,
+}
+
+impl Page<'_> {
+    fn is_in(&self, state: &Phase) -> bool {
+        (*state == Phase::Ended) == self.ended
+    }
 }
 
 /// `GET /admin/{tenant}/invites`
@@ -62,10 +71,14 @@ pub async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let tenant = caller.tenant(&app, &tenant).await?;
-    let query = Query::read(query.as_deref());
+    let query = Query::narrowed(query.as_deref(), Phase::OF_ENDING);
+    let (ended, now) = (query.state == Some(Phase::Ended), app.clock.now());
     let after = Some(query.after.as_str()).filter(|after| !after.is_empty());
     let limit = i64::try_from(PAGE).unwrap_or(i64::MAX).saturating_add(1);
-    let mut invites = store::invites::open(&app.db, &tenant.id, after, app.clock.now(), limit).await?;
+    let mut invites = match ended {
+        true => store::invites::ended(&app.db, &tenant.id, after, now, limit).await?,
+        false => store::invites::open(&app.db, &tenant.id, after, now, limit).await?,
+    };
     let more = invites.len() > PAGE;
     invites.truncate(PAGE);
     let path = path(&tenant);
@@ -76,7 +89,12 @@ pub async fn list(
         users: &address(&tenant.name, SECTION),
         path: &path,
         refused: from_directory.then_some("Users of this organisation come from its directory, so nobody can be invited."),
-        next: invites.last().filter(|_| more).map(|last| format!("{path}?after={}", last.id)),
+        next: invites.last().filter(|_| more).map(|last| {
+            let state = if ended { "&state=ended" } else { "" };
+            format!("{path}?after={}{state}", last.id)
+        }),
+        ended,
+        now,
         invites: &invites,
         is_later: after.is_some(),
     };

@@ -91,6 +91,8 @@ struct Page<'a> {
     back: &'a str,
     back_text: &'a str,
     lead: &'a str,
+    /// Whether values to copy follow what is typed.
+    follows: bool,
     guide: Option<Guide>,
     section: Option<String>,
     action: &'a str,
@@ -130,6 +132,7 @@ impl Sheet<'_> {
             back: &self.back.0,
             back_text: self.back.1,
             lead: self.noun.lead,
+            follows: self.guide.as_ref().is_some_and(|guide| guide.follows.is_some()),
             guide: self.guide,
             section: self.section,
             action: self.action,

@@ -7,7 +7,8 @@ use super::{
     caller::{Caller, Posted},
     directories,
     frame::{Frame, address},
-    guide, known, members,
+    guide::{self, Guide},
+    known, members,
     sheet::{Notice, Sheet},
     things::Place,
     trial,
@@ -23,7 +24,7 @@ use crate::{
         provisioning::{PUSHES_IN_VAIN, takes_pushed},
     },
     provider_metadata::standing,
-    store,
+    store::{self, StoreError},
 };
 
 /// The form of a thing: of a stored one (by what it is called in addresses) or a new one, with what was typed, what is wrong
@@ -49,6 +50,25 @@ impl<'a> Form<'a> {
 
     fn is_of_connection(&self) -> bool {
         self.place.key == single::Noun::Connections
+    }
+
+    /// What is typed of how it is called, on top of what is stored: what stands beside the form is made of it.
+    fn typed(&self) -> Value {
+        let mut typed = self.thing.clone();
+        let Some(posted) = self.posted.filter(|_| self.is_of_connection()) else { return typed };
+        if self.name.is_none() {
+            typed["name"] = posted.one("name").unwrap_or_default().trim().into();
+        }
+        typed["own_callback"] = posted.one("own_callback").is_some_and(|on| !on.is_empty()).into();
+        typed
+    }
+
+    /// What is to be done elsewhere.
+    async fn guide(&self, app: &App) -> Result<Option<Guide>, StoreError> {
+        let typed = self.typed();
+        let guide = guide::of(app, &self.place.tenant, self.place.noun, &typed).await?;
+        let is_new = self.is_of_connection() && self.name.is_none();
+        Ok(guide.map(|guide| if is_new { guide.following(&typed) } else { guide }))
     }
 
     /// Of a draft of a connection, where a set-up link for it is made.
@@ -114,9 +134,15 @@ impl<'a> Form<'a> {
             text: format!("New metadata of its provider is held since {}, and the one before stays in use.", Moment(since)),
             way: Some((format!("{}/metadata", self.place.path(name)), "Compare and accept it")),
         });
+        let (_, lacking) = single::draft(tenant, self.place.key, self.thing);
+        let lacking: Vec<String> = lacking.into_iter().map(|fault| fault.text).collect();
+        let incomplete = (!lacking.is_empty()).then(|| {
+            let due = "It is not complete, and nobody can sign in or test it before it is";
+            Notice::from(format!("{due}: {}.", lacking.join("; ")))
+        });
         let untested = trial::notice(app, tenant, name).await?.map(|text| text.to_owned().into());
         let found = inspection::standing(app, tenant, self.thing).await?.into_iter().map(|finding| finding.text.into());
-        Ok(held.into_iter().chain(untested).chain(found).collect())
+        Ok(held.into_iter().chain(incomplete).chain(untested).chain(found).collect())
     }
 
     /// The page; with faults 422, after somebody else's change 409.
@@ -163,7 +189,7 @@ impl<'a> Form<'a> {
             posted: self.posted,
             faults: self.faults,
             hidden: self.hidden,
-            guide: guide::of(app, &place.tenant, noun, self.thing).await?,
+            guide: self.guide(app).await?,
             known: known::known(app, &place.tenant, noun, self.thing).await?,
             below,
             section,

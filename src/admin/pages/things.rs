@@ -167,9 +167,13 @@ pub async fn new(
         let pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
         pairs.into_iter().find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
     };
-    let Some((thing, hidden)) = place.noun.beginning(&asked) else {
+    let Some((mut thing, hidden)) = place.noun.beginning(&asked) else {
         return Ok(guide::choose(&app, &caller, &place).into_response());
     };
+    if place.key == single::Noun::Connections {
+        let suggested = thing["name"].as_str().unwrap_or_default();
+        thing["name"] = guide::free_name(&app, &place.tenant, suggested).await?.into();
+    }
     Form::blank(&place, None, &thing, &hidden).page(&app, &caller).await
 }
 

@@ -1,5 +1,5 @@
 //! `connections:`: the settings as the operator wrote them. The preset's habits are added only to judge them, so that
-//! what is stored stays what was said.
+//! what is stored stays what was said. A draft (`enabled: false`, said) may leave out what is due when it is enabled.
 
 use super::{lacking, provider, spot, tenant::valid_name};
 use crate::{
@@ -24,6 +24,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ConnectionFile> {
     let name = name.filter(|n| valid_name(context, n, is_name, "letters, digits and hyphens"));
     let protocol = f.choice("protocol", &[Protocol::Oidc, Protocol::Saml].map(|p| (p.as_str(), p)));
     let (enabled, login_enabled) = (f.bool("enabled"), f.bool("login_enabled"));
+    let draft = enabled == Some(false);
     let trusts = [EmailTrust::Verified, EmailTrust::Domain, EmailTrust::Never];
     let preset = f.text("preset");
     let mut settings = ConnectionSettings {
@@ -49,14 +50,19 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ConnectionFile> {
     f.finish();
     let mut secret = None;
     if let Some(oidc) = oidc_node {
-        let (oidc, found) = read_oidc(context, oidc)?;
+        let (oidc, found) = read_oidc(context, oidc, draft)?;
         (settings.oidc, secret) = (Some(oidc), found);
     }
     settings.saml = saml_node.and_then(|n| read_saml(context, n));
     if let (Some(node), Some(saml)) = (saml_node, &settings.saml) {
         provider::judge(context, node, saml);
     }
-    let spoken = if saml_node.is_some() && oidc_node.is_none() { Protocol::Saml } else { Protocol::Oidc };
+    match protocol.filter(|_| draft && oidc_node.is_none() && saml_node.is_none()) {
+        Some(Protocol::Oidc) => settings.oidc = Some(OidcSettings::default()),
+        Some(Protocol::Saml) => settings.saml = Some(SamlSettings::default()),
+        None => {}
+    }
+    let spoken = if settings.saml.is_some() && settings.oidc.is_none() { Protocol::Saml } else { Protocol::Oidc };
     let protocol = protocol.unwrap_or(spoken);
     if protocol != spoken {
         context.problem(node.at, format!("the connection's protocol is {0}, but it has no {0} part", protocol.as_str()));
@@ -67,7 +73,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ConnectionFile> {
             let hint = suggest::hint(&text.raw, known);
             context.problem(text.at, format!("preset {:?} is unknown{hint}; known are {}", text.raw, known.join(", ")));
         }
-        _ => judge(context, node, preset.map(|p| p.at), &settings, protocol),
+        _ => judge(context, node, preset.map(|p| p.at), (&settings, protocol), draft),
     }
     let name = name?;
     let landing = ["idp_initiated_client", "idp_initiated_url"].map(|field| place(node, field).unwrap_or(node.at)).into();
@@ -75,14 +81,21 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<ConnectionFile> {
 }
 
 /// Notes what is wrong with the settings as a sign-in would see them, at the key that each problem begins with.
-fn judge(context: &Context<'_>, node: &Node, preset: Option<At>, settings: &ConnectionSettings, protocol: Protocol) {
+fn judge(
+    context: &Context<'_>,
+    node: &Node,
+    preset: Option<At>,
+    (settings, protocol): (&ConnectionSettings, Protocol),
+    draft: bool,
+) {
     let mut filled = settings.clone();
     if let Err(why) = presets::apply(&mut filled, protocol) {
         context.problem(preset.unwrap_or(node.at), why);
         return;
     }
     let part = part(node).unwrap_or(node);
-    for text in filled.problems() {
+    let due_later = if draft { filled.lacking() } else { Vec::new() };
+    for text in filled.problems().into_iter().filter(|text| !due_later.contains(text)) {
         let found = spot(node, &text).or_else(|| spot(part, &text));
         match found.unwrap_or_else(|| (part.at, lacking(&text))) {
             (at, Some(key)) => context.missing(at, &key, text),
@@ -119,7 +132,7 @@ fn part(node: &Node) -> Option<&Node> {
     entries.iter().find(|(k, _)| k.name == "oidc" || k.name == "saml").map(|(_, v)| v)
 }
 
-fn read_oidc(context: &Context<'_>, node: &Node) -> Option<(OidcSettings, Option<String>)> {
+fn read_oidc(context: &Context<'_>, node: &Node, draft: bool) -> Option<(OidcSettings, Option<String>)> {
     const METHODS: [(&str, TokenAuth); 5] = [
         ("auto", TokenAuth::Auto),
         ("client_secret_basic", TokenAuth::ClientSecretBasic),
@@ -150,7 +163,7 @@ fn read_oidc(context: &Context<'_>, node: &Node) -> Option<(OidcSettings, Option
     f.finish();
     let unused = matches!(oidc.token_endpoint_auth_method, TokenAuth::PrivateKeyJwt | TokenAuth::None);
     match &secret {
-        None if oidc.needs_secret() && !has_secret => {
+        None if oidc.needs_secret() && !has_secret && !draft => {
             context.missing(node.at, "client_secret", "client_secret is missing: token_endpoint_auth_method asks for one");
         }
         Some(secret) if unused => {

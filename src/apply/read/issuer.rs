@@ -194,9 +194,10 @@ fn pins(f: &mut Fields<'_, '_>, issuer_at: At, settings: &mut IssuerSettings) {
 
 /// What we prove ourselves with; the reference shape has no words for that.
 fn introspection(f: &mut Fields<'_, '_>, node: &Node, settings: &mut IssuerSettings, secrets: &mut IssuerSecrets) {
-    const ITS: [&str; 5] = [
+    const ITS: [&str; 6] = [
         "introspection_client_id",
         "introspection_client_secret",
+        "introspection_client_secret_expires_on",
         "introspection_auth",
         "introspection_cache_max_age",
         "introspection_content_type",
@@ -211,6 +212,7 @@ fn introspection(f: &mut Fields<'_, '_>, node: &Node, settings: &mut IssuerSetti
         return;
     };
     let id = f.value("introspection_client_id");
+    introspection.client_secret_expires_on = f.value("introspection_client_secret_expires_on");
     let has_secret = f.has("introspection_client_secret");
     secrets.introspection = f.secret("introspection_client_secret").map(|s| s.value);
     let auth = f.choice("introspection_auth", &AUTH);
@@ -233,6 +235,7 @@ fn oauth_client(context: &Context<'_>, node: &Node, secrets: &mut IssuerSecrets)
         authorization_endpoint: f.value("authorization_endpoint").unwrap_or_default(),
         token_endpoint: f.value("token_endpoint").unwrap_or_default(),
         scopes: f.one_or_more("scopes").iter().flat_map(|s| s.split_ascii_whitespace()).map(str::to_owned).collect(),
+        client_secret_expires_on: f.value("client_secret_expires_on"),
     };
     secrets.oauth_client = f.secret("client_secret").map(|s| s.value);
     f.finish();

@@ -26,6 +26,10 @@ pub enum Draft {
 pub fn draft(tenant: &Tenant, noun: Noun, body: &Value) -> (Option<Draft>, Vec<Fault>) {
     let Ok(mut fields) = judge::fields(noun, body) else { return (None, vec![Fault::new("", "this must be an object")]) };
     fields.insert(noun.key().to_owned(), "draft".into());
+    if noun == Noun::Connections {
+        // What it lacks before people can sign in over it is said, although it may be saved without.
+        fields.insert("enabled".to_owned(), true.into());
+    }
     let literal = Literal::new(fields, None);
     let context = Context::literal("");
     let file = read::one(&context, tenant, noun, &literal.node);

@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// What [`super::show()`] tells and nobody sets.
-const TOLD: [&str; 8] = ["id", "secrets", "warnings", "email_proven", "platform", "shut_by", "made_for_group", "last_used_at"];
+const TOLD: [&str; 9] =
+    ["id", "told", "secrets", "warnings", "email_proven", "platform", "shut_by", "made_for_group", "last_used_at"];
 
 /// Who may change what is the deployment's.
 pub const PLATFORM: &str = "only an administrator of the platform may change this";

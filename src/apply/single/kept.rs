@@ -29,6 +29,8 @@ pub async fn fill(
             fields.insert("domains".to_owned(), domains.into());
         }
         Some(Found::Connection(old)) => {
+            // A draft that stays one may go on lacking what is due when it is enabled.
+            fields.entry("enabled").or_insert(old.enabled.into());
             if let (Some(secret), Some(part)) = (secret_of(order.sealer, old)?, part(fields, "oidc"))
                 && wants(part, "client_secret", "token_endpoint_auth_method")
             {

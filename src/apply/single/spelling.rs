@@ -125,6 +125,7 @@ fn asked(x: &Introspection) -> Fields {
     fields(&json!({
         "introspection_endpoint": x.endpoint,
         "introspection_client_id": x.client_id,
+        "introspection_client_secret_expires_on": x.client_secret_expires_on,
         "introspection_auth": x.auth,
         "introspection_content_type": content,
         "introspection_cache_max_age": x.cache_max_age,

@@ -1,5 +1,6 @@
 //! Our own certificates: an RSA key with a self-signed X.509 certificate around it. Providers pin it; nobody checks a chain.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use openssl::{
     asn1::{Asn1Time, Asn1TimeRef},
     bn::{BigNum, MsbOption},
@@ -108,6 +109,14 @@ fn unix(time: &Asn1TimeRef) -> Option<i64> {
 #[must_use]
 pub fn fingerprint(certificate: &[u8]) -> String {
     sha256(certificate).iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// A certificate as people copy it: PEM.
+#[must_use]
+pub fn pem(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }
 
 #[cfg(test)]

@@ -20,14 +20,18 @@ pub fn of_bearer(path: &str) -> Option<Operation> {
         "additionalProperties": false,
     });
     let role = json!({"type": "string", "enum": ["viewer", "editor", "manager"]});
-    let strict = |properties: Value| json!({"type": "object", "properties": properties, "additionalProperties": false});
     let verdict = json!({
         "type": "object",
         "properties": {"allowed": {"type": "boolean"}, "role": {"type": ["string", "null"]}},
     });
     Some(match path {
         "/api/v1/whoami" => {
-            let who = json!({"type": "object", "required": ["tenant", "subject", "issuer", "teams"]});
+            let mut who = strict(json!({
+                "tenant": text(), "principal": maybe(principal()), "subject": text(), "email": {"type": ["string", "null"]},
+                "issuer": text(), "teams": {"type": "array", "items": text()},
+                "principals": {"type": "array", "items": principal(), "description": "Where there are several (match: all)."},
+            }));
+            who["required"] = json!(["tenant", "principal", "subject", "email", "issuer", "teams"]);
             operation("whoami", "bearers", "Who the bearer of a token is.").query(tenant()).answers(200, who)
         }
         "/api/v1/access/check" => {
@@ -45,8 +49,62 @@ pub fn of_bearer(path: &str) -> Option<Operation> {
             asked["required"] = json!(["token"]);
             operation("explainAccess", "bearers", "What a token is worth, and why: for administrators.")
                 .body(asked, true)
-                .answers(200, json!({"type": "object"}))
+                .answers(200, report(&resource))
         }
         _ => return None,
     })
+}
+
+fn strict(properties: Value) -> Value {
+    json!({"type": "object", "properties": properties, "additionalProperties": false})
+}
+
+/// An object in which all of these are always there.
+fn whole(properties: Value) -> Value {
+    let names: Vec<String> = properties.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+    let mut schema = strict(properties);
+    schema["required"] = json!(names);
+    schema
+}
+
+fn maybe(mut schema: Value) -> Value {
+    schema["type"] = json!([schema["type"], "null"]);
+    schema
+}
+
+fn many(items: Value) -> Value {
+    json!({"type": "array", "items": items})
+}
+
+fn principal() -> Value {
+    whole(json!({"kind": kind(), "name": text(), "id": text()}))
+}
+
+fn kind() -> Value {
+    json!({"type": "string", "enum": ["user", "external_identity", "virtual_account", "team"]})
+}
+
+/// A token, explained.
+fn report(resource: &Value) -> Value {
+    let (flag, nullable) = (json!({"type": "boolean"}), json!({"type": ["string", "null"]}));
+    let (number, role) = (json!({"type": "integer", "minimum": 0}), json!({"type": ["string", "null"]}));
+    let issuer =
+        whole(json!({"kind": {"type": "string", "enum": ["gatehouse", "trusted_issuer", "connection"]}, "name": text()}));
+    let rules = many(whole(json!({"claim": text(), "passed": flag, "why": text()})));
+    let mapping = whole(json!({
+        "kind": kind(), "name": text(), "id": text(), "enabled": flag, "matched": flag, "score": number, "chosen": flag,
+        "note": text(), "rules": rules,
+    }));
+    let steps = many(whole(json!({"what": text(), "passed": flag, "detail": text()})));
+    let standing = many(whole(json!({"what": text(), "on": flag})));
+    let roles = many(whole(json!({"resource": resource, "role": text(), "by": text()})));
+    let access = maybe(whole(json!({"resource": resource, "asked": role, "role": role, "allowed": flag})));
+    whole(json!({
+        "allowed": flag, "error": nullable, "cause": nullable, "tenant": nullable, "issuer": maybe(issuer),
+        "subject": nullable, "email": nullable, "accepted": flag, "proven": flag,
+        "steps": steps, "standing": standing,
+        "mappings": many(mapping), "more_mappings": number,
+        "principal": maybe(principal()), "principals": many(principal()), "teams": many(text()),
+        "roles": roles, "more_roles": flag, "access": access,
+    }))
 }

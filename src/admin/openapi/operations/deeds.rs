@@ -4,6 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{Operation, limit, next, operation, page, query, text};
+use crate::expiry::Kind;
 
 fn nullable() -> Value {
     json!({"type": ["string", "null"]})
@@ -35,7 +36,7 @@ pub fn of_tenant(method: &Method, rest: &str) -> Option<Operation> {
             });
             operation("createDirectoryToken", "directories", "Make a directory's token, shown this once; those before it end.")
                 .body(wanted, false)
-                .answers(201, directory_token())
+                .answers(201, made_token())
                 .fails([404])
         }
         ("DELETE", "/directories/{name}/tokens/{id}") => {
@@ -248,11 +249,12 @@ fn expiring() -> Value {
     let one = json!({
         "type": "object",
         "properties": {
-            "kind": text(), "tenant": nullable(), "name": text(), "ends_at": text(),
+            "kind": {"type": "string", "enum": Kind::ALL.map(Kind::as_str)}, "tenant": nullable(), "name": text(), "ends_at": text(),
             "days_left": {"type": "integer"}, "automatic": {"type": "boolean"},
             "draft": {"type": "boolean", "description": "Of a connection that nobody signs in over."},
         },
-        "required": ["kind", "name", "ends_at", "days_left"],
+        "required": ["kind", "tenant", "name", "ends_at", "days_left", "automatic", "draft"],
+        "additionalProperties": false,
     });
     list("expiring", &one)
 }
@@ -263,10 +265,23 @@ fn directory_token() -> Value {
         "properties": {
             "id": text(), "declared": {"type": "boolean"}, "ended": {"type": "boolean"}, "created_at": text(),
             "expires_at": nullable(), "last_used_at": nullable(),
-            "token": {"type": "string", "description": "On the answer that made it, and never again."},
         },
-        "required": ["id", "created_at"],
+        "required": ["id", "declared", "ended", "created_at", "expires_at", "last_used_at"],
+        "additionalProperties": false,
     })
+}
+
+/// The answer that made it: the only one that has the token.
+fn made_token() -> Value {
+    let mut made = directory_token();
+    made["properties"]["token"] = json!({"type": "string", "description": "Shown this once."});
+    made["properties"]["base_url"] = json!({"type": "string", "description": "Where the directory pushes to: its SCIM URL."});
+    made["properties"]["older_tokens_ended"] =
+        json!({"type": "integer", "minimum": 0, "description": "How many before it end, at once or after overlap."});
+    for name in ["token", "base_url", "older_tokens_ended"] {
+        made["required"].as_array_mut().into_iter().for_each(|required| required.push(name.into()));
+    }
+    made
 }
 
 fn key() -> Value {

@@ -67,6 +67,7 @@ pub fn trusted_issuer() -> Value {
         ("introspection_endpoint", text("Where opaque tokens are asked about.")),
         ("introspection_client_id", text("Who we are there.")),
         ("introspection_client_secret", secret("Our secret there.")),
+        ("introspection_client_secret_expires_on", text("The day on which it ends.")),
         (
             "introspection_auth",
             choice(&["client_secret_basic", "client_secret_post", "bearer", "none"], "How we prove ourselves there."),
@@ -87,6 +88,7 @@ fn oauth_client() -> Value {
     object([
         ("client_id", text("Our client there, for sign-ins of sites.")),
         ("client_secret", secret("Its secret.")),
+        ("client_secret_expires_on", text("The day on which that ends.")),
         ("authorization_endpoint", text("Where people sign in.")),
         ("token_endpoint", text("Where codes are redeemed.")),
         ("scopes", one_or_more("What is asked for.")),

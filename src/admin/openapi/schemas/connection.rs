@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{choice, enabled, flag, number, object, one_or_more, secret, secrets, text, warnings};
+use super::{choice, enabled, flag, number, object, one_or_more, secret, secrets, text, told, warnings};
 use crate::{
     connector::presets,
     policy::{connection, saml},
@@ -14,7 +14,7 @@ pub fn connection() -> Value {
         ("preset", choice(&presets::PRESETS.map(|preset| preset.name), "Whose defaults fill in what is not said.")),
         ("protocol", choice(&["oidc", "saml"], "What it speaks; the part that is there says the same.")),
         enabled(
-            "Off, it is a draft: nobody signs in over it, and it can be tested. Of a new one that says nothing it is on; the pages begin with off.",
+            "Off, it is a draft: nobody signs in over it, it may leave out what is due when it is switched on, and it can be tested once it is complete. Of a new one that says nothing it is on; the pages begin with off.",
         ),
         ("login_enabled", flag("Off, it is never offered.")),
         ("button_text", text("What its button says.")),
@@ -33,8 +33,20 @@ pub fn connection() -> Value {
         ("own_callback", flag("Whether it has a callback URL of its own.")),
         ("oidc", oidc()),
         ("saml", saml()),
+        ("told", told(addresses())),
         secrets(),
         warnings(),
+    ])
+}
+
+/// What is entered at the provider and its directory; those of SAML where it speaks that.
+fn addresses() -> Value {
+    object([
+        ("callback_url", text("Where answers go: redirect URI, reply URL, ACS URL.")),
+        ("scim_url", text("Where a directory pushes to.")),
+        ("entity_id", text("SAML: who we are.")),
+        ("metadata_url", text("SAML: where our metadata is, of a draft too.")),
+        ("single_logout_url", text("SAML: where logout messages go.")),
     ])
 }
 

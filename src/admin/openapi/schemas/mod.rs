@@ -167,7 +167,7 @@ mod tests {
         let Some(fields) = schema["properties"].as_object() else { return };
         let own = fields.iter().filter(|(_, field)| field["readOnly"] != true);
         found.push((path.to_owned(), own.map(|(name, _)| name.clone()).collect()));
-        for (name, field) in fields {
+        for (name, field) in fields.iter().filter(|(_, field)| field["readOnly"] != true) {
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             properties(field, &path, found);
             properties(&field["items"], &format!("{path}[0]"), found);

@@ -36,7 +36,12 @@ const NAME: Field = Field::new(
     "Letters, digits and hyphens. It is part of addresses at the provider and cannot be changed later.",
 )
 .fixed();
-const ENABLED: Field = Field::new("enabled", "Enabled", Kind::Switch, "Off, it is a draft: nobody signs in over it.");
+const ENABLED: Field = Field::new(
+    "enabled",
+    "Enabled",
+    Kind::Switch,
+    "Off, it is a draft: nobody signs in over it, and what it needs may still be missing.",
+);
 const LOGIN: Field =
     Field::new("login_enabled", "Offered for sign-in", Kind::Switch, "Off, it only vouches for bearer tokens, under its name.");
 const BUTTON: Field = Field::new("button_text", "Button text", Kind::Text, "Sign in with Okta").advanced();

@@ -85,12 +85,9 @@ pub fn of(app: &App, preset: Option<&str>) -> Guide {
         _ => "At the directory".to_owned(),
     };
     let words = words.unwrap_or(&ANY);
-    let mut copies = vec![
-        Copied { name: "SCIM URL", there: words.url, value: base_url(app) },
-        Copied { name: "Token", there: words.token, value: String::new() },
-    ];
-    copies.extend(words.template.map(|(name, text)| Copied { name, there: "", value: text.to_owned() }));
-    Guide { title, steps: words.steps, copies }
+    let mut copies = vec![Copied::new("SCIM URL", words.url, base_url(app)), Copied::new("Token", words.token, String::new())];
+    copies.extend(words.template.map(|(name, text)| Copied::new(name, "", text.to_owned())));
+    Guide { title, steps: words.steps, copies, follows: None }
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use super::{caller::Caller, fields::Noun, frame::Frame, things::Place};
 use crate::{
     admin::{directory_tokens::base_url, inspection},
     app::App,
+    connector::saml::{certificate, credentials::Usage},
+    saml_keys,
     store::{StoreError, connections, tenants::Tenant},
 };
 use providers::{PROVIDERS, Provider};
@@ -25,6 +27,8 @@ pub struct Guide {
     pub steps: &'static [&'static str],
     /// Values to copy.
     pub copies: Vec<Copied>,
+    /// The name that the values hold and that may still be another: they follow what is typed.
+    pub follows: Option<String>,
 }
 
 /// A value to copy.
@@ -36,6 +40,36 @@ pub struct Copied {
     pub there: &'static str,
     /// What is copied.
     pub value: String,
+    /// How it is made of what is typed, if of anything.
+    pub made: Option<Made>,
+}
+
+/// A value that is made of what is typed: with [`NAME`] where the name goes.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// While the connection has a callback URL of its own.
+    pub own: String,
+    /// While it has the one that all share.
+    pub shared: String,
+}
+
+/// The address of our metadata.
+const METADATA: &str = "Metadata of gatehouse";
+/// Stands for a name that is not known yet.
+pub const NAME: &str = "{name}";
+
+impl Copied {
+    /// Whether it has several lines.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        self.value.contains('\n')
+    }
+
+    /// A value that is what it is.
+    #[must_use]
+    pub fn new(name: &'static str, there: &'static str, value: String) -> Self {
+        Self { name, there, value, made: None }
+    }
 }
 
 /// The guide beside this thing's form, if there is one.
@@ -45,8 +79,8 @@ pub struct Copied {
 pub async fn of(app: &App, tenant: &Tenant, noun: &Noun, thing: &Value) -> Result<Option<Guide>, StoreError> {
     match noun.name {
         "connections" => {
-            let mut guide = of_connection(app, tenant, thing);
-            guide.copies.push(Copied { name: "SCIM URL", there: "", value: base_url(app) });
+            let mut guide = of_connection(app, tenant, thing).await;
+            guide.copies.push(Copied::new("SCIM URL", "", base_url(app)));
             Ok(Some(guide))
         }
         "directories" => {
@@ -60,22 +94,78 @@ pub async fn of(app: &App, tenant: &Tenant, noun: &Noun, thing: &Value) -> Resul
     }
 }
 
-/// Of a connection.
-#[must_use]
-pub fn of_connection(app: &App, tenant: &Tenant, thing: &Value) -> Guide {
+/// Of a connection, as it is stored or as it is typed so far.
+pub async fn of_connection(app: &App, tenant: &Tenant, thing: &Value) -> Guide {
     let is_saml = thing["protocol"] == "saml";
     let provider = thing["preset"].as_str().and_then(named);
     let words = provider.and_then(|p| if is_saml { p.saml.as_ref() } else { p.oidc.as_ref() });
-    let at = |what: &str| format!("{}/saml/{}/{}/{what}", app.issuer(), tenant.name, thing["name"].as_str().unwrap_or("{name}"));
-    let copied = |name, there, value| Copied { name, there, value };
-    let mut copies = vec![copied("Callback URL", words.map_or("", |w| w.callback), inspection::callback(app, tenant, thing))];
+    let called = named_so(thing);
+    let copied = |name, there, [own, shared]: [String; 2]| {
+        let value = if thing["own_callback"] == true { &own } else { &shared }.replace(NAME, called);
+        Copied { name, there, value, made: Some(Made { own, shared }) }
+    };
+    let callback = |own: bool| inspection::callback(app, tenant, &json!({"name": NAME, "own_callback": own}));
+    let at = |what: &str| {
+        let url = format!("{}/saml/{}/{NAME}/{what}", app.issuer(), tenant.name);
+        [url.clone(), url]
+    };
+    let mut copies = vec![copied("Callback URL", words.map_or("", |w| w.callback), [callback(true), callback(false)])];
     if is_saml {
         copies.push(copied("Entity ID", words.map_or("", |w| w.entity_id), at("metadata")));
-        copies.push(copied("Metadata of gatehouse", "", at("metadata")));
+        copies.push(copied(METADATA, "", at("metadata")));
         copies.push(copied("Single logout URL", "", at("slo")));
+        copies.extend(certificates(app).await);
     }
     let title = format!("At {}", provider.map_or("the provider", |p| p.title));
-    Guide { title, steps: words.map_or(&[], |w| w.steps), copies }
+    Guide { title, steps: words.map_or(&[], |w| w.steps), copies, follows: None }
+}
+
+/// Our certificates that providers verify signed requests by: the one in use, and its successor once there is one.
+async fn certificates(app: &App) -> Vec<Copied> {
+    if let Err(e) = saml_keys::ready(app).await {
+        tracing::warn!(cause = %e, "our SAML certificates cannot be shown");
+    }
+    let now = app.clock.now();
+    let current = app.credentials.signing(now).map(|c| c.active_from);
+    let published = app.credentials.published(Usage::Sign, now).into_iter();
+    let later = published.filter(|c| current.is_some_and(|at| at <= c.active_from));
+    let name = |at: i64| if Some(at) == current { "Signing certificate" } else { "Signing certificate, the next" };
+    later.map(|c| Copied::new(name(c.active_from), "", certificate::pem(&c.certificate))).collect()
+}
+
+/// What the connection is called, as far as that can be its name.
+fn named_so(thing: &Value) -> &str {
+    let is_name = |name: &&str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    thing["name"].as_str().filter(is_name).unwrap_or(NAME)
+}
+
+impl Guide {
+    /// Of a connection whose name is still being typed, and whose metadata nobody can read yet.
+    #[must_use]
+    pub fn following(mut self, thing: &Value) -> Self {
+        for metadata in self.copies.iter_mut().filter(|copied| copied.name == METADATA) {
+            metadata.there = "there once the draft is created, whatever is still missing in it";
+        }
+        Self { follows: Some(named_so(thing).to_owned()), ..self }
+    }
+}
+
+/// Most names that are tried for a new connection.
+const TRIED: u32 = 50;
+
+/// A name that no connection of the tenant has: `okta-2` where there is `okta`; none where so many are taken that somebody
+/// must think of one.
+///
+/// # Errors
+/// What the database says.
+pub async fn free_name(app: &App, tenant: &Tenant, name: &str) -> Result<Option<String>, StoreError> {
+    for number in 1..=TRIED {
+        let name = if number == 1 { name.to_owned() } else { format!("{name}-{number}") };
+        if connections::find_by_name(&app.db, &tenant.id, &name).await?.is_none() {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 fn named(preset: &str) -> Option<&'static Provider> {

@@ -43,7 +43,8 @@ pub const PROVIDERS: [Provider; 14] = [
             "In the Entra admin center open App registrations, New registration; choose Accounts in this organizational directory only, and add the redirect URI below on the platform Web.",
             "Copy Application (client) ID, and under Certificates & secrets make a client secret: copy its Value, not its Secret ID, and note when it expires.",
             "The issuer is https://login.microsoftonline.com/{tenant id}/v2.0, with the Directory (tenant) ID of the overview.",
-            "Under Token configuration add the optional claim email, and a groups claim if teams shall follow groups.",
+            "Under Token configuration add the optional claim email. No groups claim is needed: teams follow a directory that pushes groups (SCIM), and no sign-in.",
+            "Under Enterprise applications open the application of the same name, and assign under Users and groups who may come in, with Assignment required switched on under Properties.",
         ]),
         saml: saml("Reply URL (Assertion Consumer Service URL)", "Identifier (Entity ID)", &[
             "In the Entra admin center open Enterprise applications, New application, Create your own application, and choose Integrate any other application you don't find in the gallery.",
@@ -57,6 +58,7 @@ pub const PROVIDERS: [Provider; 14] = [
         oidc: oidc("Sign-in redirect URI", &[
             "In the Okta admin console open Applications, Create App Integration: OIDC, Web Application.",
             "Enter the sign-in redirect URI below, save, and copy Client ID and Client secret.",
+            "Under Assignments assign the people and groups who may come in: Okta refuses everybody else.",
             "The issuer is https://{organisation}.okta.com for the organisation's own server; for a custom one it ends in /oauth2/default or the server's id.",
             "For groups, add a groups claim with a filter on the Sign On tab. A custom server without the scope groups refuses it: set the scopes to openid profile email then.",
         ]),
@@ -132,7 +134,7 @@ pub const PROVIDERS: [Provider; 14] = [
             "For groups add a Group Membership mapper to the client's dedicated scope: Token Claim Name groups, Full group path off (or switch Drop the slash before groups on among the advanced fields).",
         ]),
         saml: saml("Valid redirect URIs, and Assertion Consumer Service POST Binding URL", "Client ID", &[
-            "Fill in the form first: the metadata URL is https://{host}/realms/{realm}/protocol/saml/descriptor. Once it is saved, open the metadata of gatehouse below and save the document as a file.",
+            "The metadata URL of the form is https://{host}/realms/{realm}/protocol/saml/descriptor. Once the draft is created, open the metadata of gatehouse below and save the document as a file.",
             "In the admin console of the realm open Clients, Import client, and choose that file: Client ID, redirect URIs, logout addresses and our signing certificate come with it. Without the certificate Keycloak refuses our signed requests.",
             "By hand instead: Create client, SAML, with the Client ID below; the callback URL as one of the Valid redirect URIs and (under Advanced) as Assertion Consumer Service POST Binding URL; the single logout URL as Logout Service POST and Redirect Binding URL, and no Master SAML Processing URL, which would take the logout too. Under Keys import our certificate from the metadata, or switch Client signature required off there and Sign requests off in the form.",
             "Under Settings switch Sign assertions on, with RSA_SHA256. In the client's dedicated scope add mappers for email, firstName, lastName and groups.",
@@ -149,7 +151,7 @@ pub const PROVIDERS: [Provider; 14] = [
             "The issuer is https://{host}/adfs.",
         ]),
         saml: saml("SAML Assertion Consumer endpoint", "Relying party trust identifier", &[
-            "Fill in the form first: the metadata URL is https://{host}/FederationMetadata/2007-06/FederationMetadata.xml. Once it is saved, the metadata of gatehouse below can be read.",
+            "The metadata URL of the form is https://{host}/FederationMetadata/2007-06/FederationMetadata.xml. Once the draft is created, the metadata of gatehouse below can be read.",
             "In AD FS Management open Relying Party Trusts, Add Relying Party Trust, Claims aware, and import the metadata of gatehouse by its URL, or from a file where AD FS does not reach it. Our signing certificate comes with it, without which AD FS refuses our signed requests.",
             "By hand instead: enter endpoint and identifier as below, and add the certificate from the metadata on the Signature tab of the trust, or switch Sign requests off in the form.",
             "AD FS encrypts as soon as it knows our metadata, in a mode that counts only within a signed response: run Set-AdfsRelyingPartyTrust -TargetName … -SamlResponseSignature MessageAndAssertion, or switch Offer encryption off in the form before the import.",
@@ -173,6 +175,7 @@ pub const PROVIDERS: [Provider; 14] = [
         title: "PingFederate", preset: "pingfederate", name: "pingfederate",
         oidc: oidc("Redirect URIs", &[
             "In PingFederate open Applications, OAuth, Clients, and add one with the grant Authorization Code and the redirect URI below.",
+            "Choose Client Secret as client authentication, generate one, and copy Client ID and Client Secret: the secret is shown this once.",
             "The issuer is the base URL of the deployment, as its discovery document has it.",
         ]),
         saml: saml("Assertion Consumer Service URL", "Partner's Entity ID", &[
