@@ -82,7 +82,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("suggest", &[]),
     ("moment", &[]),
     ("markup", &[]),
-    ("limit", &[]),
+    ("limit", &["clock"]),
     ("dns", &[]),
     ("tls", &["moment"]),
     ("metrics", &["clock"]),

@@ -25,6 +25,7 @@ mod sign_ins;
 mod things;
 mod tokens;
 mod told;
+mod touching;
 mod trial;
 mod users;
 

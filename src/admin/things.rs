@@ -10,10 +10,9 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    asker::{Asker, outreached},
     desk::{Desk, no_tenant, nothing},
     told,
-    users::require_may,
+    touching::{group_rules, keeps_domains, may_say, may_touch, outlasts_nobody},
 };
 use crate::{
     app::App,
@@ -28,14 +27,14 @@ use crate::{
         params::Params,
     },
     password::PasswordError,
-    policy::{api_scope::Level, connection::Protocol, directory::GroupRule, email::Email, principal::Kind, role::Role},
+    policy::{api_scope::Level, connection::Protocol, principal::Kind, role::Role},
     secret,
     store::{
-        On, StoreError, clients,
+        On, StoreError,
         db::Tx,
-        directories, domains, principals, resources, tenant_tokens,
+        principals, resources, tenant_tokens,
         tenants::{self, Tenant},
-        users::{self, LastAdministrator},
+        users::LastAdministrator,
         window::{Narrow, Phase},
     },
 };
@@ -335,80 +334,6 @@ async fn unchanged(
         return Err(ApiError { status: StatusCode::PRECONDITION_FAILED, ..e.into() });
     }
     Ok(())
-}
-
-/// A directory's token that a body gives has no end: a token that has one makes it at the directory's own address, where it
-/// is given an end too.
-fn outlasts_nobody(asker: &Asker, noun: Noun, body: &Value) -> Result<(), ApiError> {
-    if noun == Noun::Directories && body["token"].is_string() && asker.reach().end().is_some() {
-        return Err(outreached(asker, None));
-    }
-    Ok(())
-}
-
-/// The domains that a body gives a tenant count as proven: whoever changes them does what writing domains does.
-async fn keeps_domains(on: &mut On<'_>, asker: &Asker, tenant: &Tenant, noun: Noun, body: &Value) -> Result<(), ApiError> {
-    let Some(said) = body.get("domains").filter(|_| noun == Noun::Tenant) else { return Ok(()) };
-    if *said != json!(domains::of_tenant(on, &tenant.id).await?) {
-        asker.require("domains", Level::Write)?;
-    }
-    Ok(())
-}
-
-/// What the groups of a directory mean, as it stands in the database; of anything else, nothing.
-async fn group_rules(tx: &mut Tx, tenant: &Tenant, noun: Noun, name: &str) -> Result<Vec<GroupRule>, StoreError> {
-    if noun != Noun::Directories || name.contains('\0') {
-        return Ok(Vec::new());
-    }
-    let found = directories::find_by_name(tx, &tenant.id, name).await?;
-    Ok(found.map(|directory| directory.settings.group_rules).unwrap_or_default())
-}
-
-/// A rule puts whoever is in a group into a team, or gives them a role: whoever makes, changes or removes one does what
-/// writing teams and resources does.
-fn may_say(asker: &Asker, before: &[GroupRule], after: &[GroupRule]) -> Result<(), ApiError> {
-    if before == after {
-        return Ok(());
-    }
-    let all = || before.iter().chain(after);
-    if all().any(|rule| rule.team.is_some()) {
-        asker.require("teams", Level::Write)?;
-    }
-    if all().any(|rule| rule.resource.is_some()) {
-        asker.require("resources", Level::Write)?;
-    }
-    Ok(())
-}
-
-/// What a token of fewer scopes must not touch, as it is: an administrator, a token that may more, or a client whose tokens
-/// do. Asked before others have to wait for the change, before it is made, and again after.
-async fn may_touch(on: &mut On<'_>, asker: &Asker, tenant: &Tenant, noun: Noun, name: &str) -> Result<(), ApiError> {
-    match noun {
-        _ if name.contains('\0') => Ok(()),
-        Noun::Users => {
-            let user = match Email::parse(name) {
-                Some(email) => users::find_by_email(&mut *on, &tenant.id, &email).await?,
-                None => users::find(&mut *on, name).await?.filter(|user| user.tenant_id == tenant.id),
-            };
-            user.map_or(Ok(()), |user| require_may(asker, &user))
-        }
-        Noun::ServiceTokens => {
-            let further = asker.reach().outreached_by(&mut *on, &tenant.id, name).await?;
-            further.map_or(Ok(()), |token| Err(outreached(asker, token.expires_at)))
-        }
-        Noun::Clients if asker.is_limited() => match clients::find(&mut *on, name).await? {
-            Some(client) if client.tenant_id == tenant.id && client.settings.admin_api => {
-                let why = "the tokens of this application open the admin API: only a token with the scope admin may touch it";
-                Err(bearer::forbidden(why, &asker.name()))
-            }
-            // Whoever has its secret is the directory.
-            Some(client) if client.tenant_id == tenant.id && client.settings.directory.is_some() => {
-                asker.require("directories", Level::Write)
-            }
-            _ => Ok(()),
-        },
-        _ => Ok(()),
-    }
 }
 
 /// Commits, and answers with what is there now; of a service that has none yet, with its token, this once.

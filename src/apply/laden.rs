@@ -40,5 +40,5 @@ fn said_at(file: &TenantFile) -> Option<At> {
     let issuers = file.trusted_issuers.iter().map(|f| (f.at, &f.settings.claim_values));
     let principals = file.principals.iter().filter_map(|f| f.tokens.as_ref());
     let tokens = principals.chain(file.teams.iter().flat_map(|f| &f.tokens)).map(|tokens| (tokens.at, &tokens.claims));
-    issuers.chain(tokens).filter(|(_, rules)| !Load::counted(rules).is_none()).map(|(at, _)| at).last()
+    issuers.chain(tokens).filter(|(_, rules)| !Load::counted(rules).is_none()).map(|(at, _)| at).next_back()
 }

@@ -227,7 +227,7 @@ mod tests {
                 json!({"claimValues": {"hd": {"values": "x", "match_type": "exact"}}}),
                 "claimValues: the rule for claim \"hd\" has no key",
             ),
-            (json!({"claimValues": {"hd": {"values": "x", "matchType": "like"}}}), "claimValues: matchType of the rule"),
+            (json!({"claimValues": {"hd": {"values": "x", "matchType": "alike"}}}), "claimValues: matchType of the rule"),
             (json!({"maxTokenAge": "soon"}), "maxTokenAge must be seconds"),
             (json!({"clockTolerance": -1}), "clockTolerance must be seconds"),
             (json!({"introspectCacheMaxAge": 300}), "introspectEndpoint is missing"),

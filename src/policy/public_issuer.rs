@@ -86,8 +86,10 @@ impl Public {
         let claim = rule.claim.as_str();
         let known = [self.whose, self.begins, self.ends].concat();
         let is_pin = |value: &Value| match (value, rule.match_type) {
-            (Value::String(text), MatchType::Glob) if !text.contains('*') => !text.is_empty(),
-            (Value::String(text), MatchType::Glob) => self.is_begun(claim, before_star(text)) || self.is_ended(claim, text),
+            (Value::String(text), MatchType::Glob | MatchType::Like) if !text.contains('*') => !text.is_empty(),
+            (Value::String(text), MatchType::Glob | MatchType::Like) => {
+                self.is_begun(claim, before_star(text)) || self.is_ended(claim, text)
+            }
             (Value::String(text), MatchType::Regex) => match beginning(text) {
                 Some((text, true)) => !text.is_empty(),
                 Some((text, false)) => self.is_begun(claim, &text),

@@ -235,9 +235,7 @@ async fn recognise(app: &App, token: &str) -> Result<Result<directories::Caller,
     let now = app.clock.now();
     Ok(match caller.refusal(now) {
         Some(why) => Err(why),
-        None if !lineage::lives(&app.db, caller.shown.made_with(), now).await? => {
-            Err("what the token was made with has ended")
-        }
+        None if !lineage::lives(&app.db, caller.shown.made_with(), now).await? => Err("what the token was made with has ended"),
         None => Ok(caller),
     })
 }

@@ -246,7 +246,12 @@ pub async fn by_token(on: impl Into<On<'_>>, fingerprint: &str) -> Result<Option
                WHERE k.fingerprint = $1";
     let row = on.into().optional::<CallerRow>(sql, params![fingerprint]).await?;
     row.map(|row| {
-        let shown = Shown::Token { id: row.token_id, made_with: row.made_with, expires_at: row.expires_at, last_used_at: row.last_used_at };
+        let shown = Shown::Token {
+            id: row.token_id,
+            made_with: row.made_with,
+            expires_at: row.expires_at,
+            last_used_at: row.last_used_at,
+        };
         row.owner.caller(shown)
     })
     .transpose()

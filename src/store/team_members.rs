@@ -74,8 +74,10 @@ pub fn statement<'a>(team_id: &'a str, window: &'a Window<'a>, is_large: bool) -
     s.push(" AND (u.email LIKE ").bind(w.like()).push(" ESCAPE '!' OR LOWER(u.name) LIKE ").bind(w.like()).push(" ESCAPE '!')");
     if is_large {
         s.push(" AND ((SELECT 1 FROM team_members t WHERE t.user_id = u.id AND t.team_id = ").bind(team_id);
-        s.push(" LIMIT 1) IS NOT NULL OR (SELECT 1 FROM directory_users r JOIN directory_members m ON m.member_id = r.id ");
-        s.push("JOIN group_teams gt ON gt.group_id = m.group_id WHERE r.user_id = u.id AND gt.team_id = ").bind(team_id);
+        s.push(" LIMIT 1) IS NOT NULL OR (SELECT 1 FROM directory_users r ");
+        // In this order (CROSS JOIN): SQLite might begin with the group, for each user anew.
+        s.push("CROSS JOIN directory_members m CROSS JOIN group_teams gt WHERE r.user_id = u.id AND m.member_id = r.id ");
+        s.push("AND gt.group_id = m.group_id AND gt.team_id = ").bind(team_id);
         s.push(" LIMIT 1) IS NOT NULL)");
     } else {
         s.push(" AND u.id IN (SELECT user_id FROM team_members WHERE team_id = ").bind(team_id);
@@ -116,9 +118,9 @@ async fn with_groups(on: &mut On<'_>, team_id: &str, rows: Vec<Row>) -> Result<V
     }
     let mut s = Statement::new("SELECT r.user_id, d.name AS directory, COALESCE(g.shown_name, g.display_name) AS group_name, ");
     s.push("NOT EXISTS (SELECT 1 FROM teams t WHERE t.id = gt.team_id AND t.group_id = g.id) AS by_rule ");
-    s.push("FROM directory_users r JOIN directory_members m ON m.member_id = r.id ");
-    s.push("JOIN group_teams gt ON gt.group_id = m.group_id JOIN directory_groups g ON g.id = m.group_id ");
-    s.push("JOIN directories d ON d.id = g.directory_id WHERE gt.team_id = ").bind(team_id);
+    s.push("FROM directory_users r CROSS JOIN directory_members m CROSS JOIN group_teams gt ");
+    s.push("JOIN directory_groups g ON g.id = gt.group_id JOIN directories d ON d.id = g.directory_id ");
+    s.push("WHERE m.member_id = r.id AND gt.group_id = m.group_id AND gt.team_id = ").bind(team_id);
     s.push(" AND r.user_id IN (").bind_each(rows.iter().map(|row| row.id.as_str())).push(") ORDER BY d.name, group_name");
     let mut ways: HashMap<String, Vec<TeamGroup>> = HashMap::new();
     for Way { user_id, directory, group_name, by_rule } in on.select::<Way>(&s).await? {

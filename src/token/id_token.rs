@@ -47,7 +47,7 @@ mod tests {
     use super::*;
     use crate::{
         outbound::{Allow, Outbound},
-        policy::trusted_issuer::{Introspection, IssuerSecrets, IssuerSettings},
+        policy::trusted_issuer::{Introspection, IntrospectionAuth, IssuerSecrets, IssuerSettings},
         token::jwks::{FLOOR, KeySets},
     };
 
@@ -56,7 +56,7 @@ mod tests {
     #[tokio::test]
     async fn without_keys_the_connection_proves_it_and_its_claims_are_judged() {
         let endpoint = "https://idp.example/introspect".to_owned();
-        let introspection = Some(Introspection { endpoint, ..Introspection::default() });
+        let introspection = Some(Introspection { endpoint, auth: IntrospectionAuth::None, ..Introspection::default() });
         let settings = IssuerSettings {
             issuer: Some("https://idp.example".into()),
             audience: vec!["api".into()],

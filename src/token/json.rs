@@ -194,7 +194,7 @@ mod tests {
             assert_eq!(members(bad.as_bytes(), ["z"]).unwrap_err(), why, "{bad}");
         }
         let [b, a, z] = members(text.as_bytes(), ["b", "a", "z"]).unwrap();
-        assert_eq!((b.unwrap()["a"].is_object(), a.unwrap()[5].is_null(), z), (true, true, None));
+        assert_eq!((b.unwrap()["a"].is_object(), a.unwrap()[4].is_null(), z), (true, true, None));
         assert!(object("[".repeat(10_000).as_bytes()).is_err(), "depth is bounded");
         assert!(object(b"{\"a\":\"\xff\"}").is_err(), "not UTF-8");
     }

@@ -53,14 +53,14 @@ test('a connection from the choice of its provider to its draft', async () => {
   await page.getByLabel('Client ID').fill('0oa1');
   await page.getByLabel('Client secret').fill('not to be seen again');
   await page.getByLabel('Issuer URL').fill('http://acme.okta.com');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('Nothing was saved').waitFor();
   assert.equal(await page.getByLabel('Client ID').inputValue(), '0oa1');
   assert.equal(await page.getByLabel('Client secret').inputValue(), '');
   await look('connection-wrong');
   await page.getByLabel('Issuer URL').fill('https://acme.okta.com');
   await page.getByLabel('Client secret').fill('not to be seen again');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('It was created.').waitFor();
   assert.equal(await page.getByLabel('Enabled', { exact: true }).isChecked(), false, 'a draft');
   assert.ok(!(await page.content()).includes('not to be seen again'));
@@ -80,7 +80,7 @@ test('a trusted issuer, its external identity, and a role for it', async () => {
   await page.getByLabel('Issuer', { exact: true }).fill('https://ci.example');
   await page.getByLabel('Audience').fill('api://demo');
   await page.getByLabel('JWKS URI').fill('https://ci.example/keys');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('It was created.').waitFor();
   await look('trusted-issuer');
   await open('/external_identities/new');
@@ -92,7 +92,7 @@ test('a trusted issuer, its external identity, and a role for it', async () => {
   await page.getByRole('button', { name: 'Add rows' }).click();
   await claim(2).getByLabel('Claim').fill('email');
   await claim(2).getByLabel('Values, one on each line').fill('*@demo.example');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('It was created.').waitFor();
   assert.equal(await claim(1).getByLabel('Values, one on each line').inputValue(), '*@demo.example');
   assert.equal(await claim(2).getByLabel('Values, one on each line').inputValue(), '456789\n456790');
@@ -100,7 +100,7 @@ test('a trusted issuer, its external identity, and a role for it', async () => {
   await open('/resources/new');
   await page.getByLabel('Name').fill('gpt');
   await page.getByLabel('Type').fill('model');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('It was created.').waitFor();
   await look('resource-new');
   await page.getByRole('link', { name: 'Add collaborators' }).click();

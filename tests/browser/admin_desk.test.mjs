@@ -39,7 +39,7 @@ after(async () => {
 test('a directory gets its token, which is shown once', async () => {
   await open('/demo/directories/new');
   await page.getByLabel('Name', { exact: true }).fill('people');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('It was created.').waitFor();
   await look('directory-new');
   await page.getByRole('link', { name: 'Make a token' }).click();
@@ -76,11 +76,11 @@ test('somebody is invited, reminded and no longer waited for', async () => {
   await look('invites-none');
   await page.getByRole('link', { name: 'Invite somebody' }).click();
   await page.getByLabel('E-mail address').fill('nobody');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('is not a plain e-mail address').waitFor();
   await look('invite-wrong');
   await page.getByLabel('E-mail address').fill('kim@guests.example');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('The invite is on its way.').waitFor();
   await page.getByRole('button', { name: 'Send again' }).click();
   await page.getByText('2 times').waitFor();
@@ -101,11 +101,11 @@ test('what ends is said before', async () => {
   await page.getByLabel('Client secret').fill('s');
   await page.getByLabel('The secret ends on').fill('soon');
   await page.getByLabel('Issuer URL').fill('https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('must be a day like 2027-03-31').waitFor();
   await page.getByLabel('The secret ends on').fill(day);
   await page.getByLabel('Client secret').fill('s');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('It was created.').waitFor();
   await open('/demo');
   await page.getByRole('heading', { name: 'Expiring soon' }).waitFor();
@@ -113,7 +113,7 @@ test('what ends is said before', async () => {
   await page.getByRole('link', { name: 'All that expires' }).click();
   await look('expiring');
   await open('/_/expiring');
-  await page.getByText('Key that signs tokens').first().waitFor();
+  await page.getByText('Key that signs tokens').locator('visible=true').first().waitFor();
   await look('deployment-expiring');
   assert.deepEqual(problems.splice(0), []);
 });
@@ -152,7 +152,7 @@ test('the log is read, narrowed, exported and verified', async () => {
 test('long names, what is not there, and what is the deployment\'s', async () => {
   await open('/demo/teams/new');
   await page.getByLabel('Name').fill(LONG);
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('It was created.').waitFor();
   await look('long-name');
   await open('/demo/teams');

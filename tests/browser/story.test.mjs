@@ -143,7 +143,7 @@ test('a connection like Okta\'s: a draft, tested, enabled, used', async () => {
   await look('okta-difference');
   await page.getByLabel('Issuer URL').fill(okta.issuer);
   await page.getByText('names exactly this issuer').waitFor();
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('It was created.').waitFor();
   assert.equal(await isEnabled().isChecked(), false, 'a draft');
 
@@ -176,7 +176,7 @@ test('a connection like Entra\'s, over SAML, by its metadata', async () => {
   await page.getByLabel('Metadata URL', { exact: true }).fill(`${idp.url}/metadata`);
   await page.locator('.findings li.good').first().waitFor();
   await look('entra-checked');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('It was created.').waitFor();
   assert.equal(await isEnabled().isChecked(), false, 'a draft');
   // The provider takes ours: its administrator copies the address from the page.
@@ -208,7 +208,7 @@ test('a workload holds a role on a model', async () => {
   await page.getByLabel('Issuer', { exact: true }).fill('https://ci.example');
   await page.getByLabel('Audience', { exact: true }).fill('api://acme');
   await page.getByLabel('JWKS URI').fill('https://ci.example/keys');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('It was created.').waitFor();
   await open('/external_identities/new');
   await page.getByLabel('Name', { exact: true }).fill('release-runner');
@@ -216,12 +216,12 @@ test('a workload holds a role on a model', async () => {
   const claim = page.getByRole('group', { name: 'Claim 1', exact: true });
   await claim.getByLabel('Claim').fill('repository_id');
   await claim.getByLabel('Values, one on each line').fill('456789');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('It was created.').waitFor();
   await open('/resources/new');
   await page.getByLabel('Name', { exact: true }).fill('gpt');
   await page.getByLabel('Type').fill('model');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('It was created.').waitFor();
   await page.getByRole('link', { name: 'Add collaborators' }).click();
   await page.getByLabel('Search by name or e-mail address').fill('release');
@@ -239,7 +239,7 @@ test('a workload holds a role on a model', async () => {
 test('a directory\'s token is shown once', async () => {
   await open('/directories/new');
   await page.getByLabel('Name', { exact: true }).fill('okta-scim');
-  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
   await page.getByText('It was created.').waitFor();
   await page.getByRole('link', { name: 'Make a token' }).click();
   await page.getByRole('button', { name: 'Make a token' }).click();

@@ -40,6 +40,7 @@ async fn personal(desk: &Desk, email: &str, name: &str) -> (String, String) {
         expires_at: now + 86_400,
         last_used_at: None,
         created_at: now,
+        made_with: None,
     };
     personal_tokens::insert(&desk.app.db, &row).await.unwrap();
     (row.id, format!("Bearer {token}"))

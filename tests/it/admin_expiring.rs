@@ -3,7 +3,7 @@
 use gatehouse::{
     background::Rounds,
     expiry,
-    store::{meta, users},
+    store::{audit::Actor, meta, users},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -211,11 +211,11 @@ async fn metadata_ends_where_nothing_fetches_it_again(backend: Backend) {
     let tenant = gatehouse::store::tenants::find_by_name(&desk.app.db, "acme").await.unwrap().unwrap();
     let connection = gatehouse::store::connections::find_by_name(&desk.app.db, &tenant.id, "fetched").await.unwrap().unwrap();
     assert!(ends_of(&desk, "fetched").await.is_empty());
-    desk.app.providers.refresh("acme", &connection).await.unwrap();
+    desk.app.providers.refresh("acme", &connection, &Actor::itself()).await.unwrap();
     let kinds = |ends: Vec<(String, i64)>| ends.into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
     assert_eq!(kinds(ends_of(&desk, "fetched").await), ["provider_certificate"]);
     publisher.fall_down();
-    desk.app.providers.refresh("acme", &connection).await.unwrap_err();
+    desk.app.providers.refresh("acme", &connection, &Actor::itself()).await.unwrap_err();
     assert_eq!(kinds(ends_of(&desk, "fetched").await), ["provider_metadata", "provider_certificate"]);
     // Page, measure and log say the same.
     let mut ada = desk.ada().await;
@@ -231,7 +231,7 @@ async fn metadata_ends_where_nothing_fetches_it_again(backend: Backend) {
     );
     // It comes again, for longer.
     publisher.publish(&Document { attributes: String::new(), ..document });
-    desk.app.providers.refresh("acme", &connection).await.unwrap();
+    desk.app.providers.refresh("acme", &connection, &Actor::itself()).await.unwrap();
     assert_eq!(kinds(ends_of(&desk, "fetched").await), ["provider_certificate"]);
 }
 

@@ -203,7 +203,7 @@ async fn a_directory_is_guided_by_its_connections_provider(backend: Backend) {
     desk.apply(&STATE.replace("preset: okta", "preset: onelogin")).await;
     let page = ada.get(&desk.at("/admin/acme/directories/people")).await.body.replace("&#34;", "\"");
     assert!(
-        page.contains(&format!("<code class=\"copy\">{}</code>", include_str!("../../src/admin/pages/guide/onelogin.json"))),
+        page.contains(&format!("<code class=\"copy long\">{}</code>", include_str!("../../src/admin/pages/guide/onelogin.json"))),
         "{page}"
     );
 }

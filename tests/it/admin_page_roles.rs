@@ -262,6 +262,7 @@ fn forms(user: &str) -> Vec<(char, String)> {
     let last = [
         "/remove",
         "/revoke",
+        "/unlink",
         "/sign-out",
         "/deactivate",
         "/activate",

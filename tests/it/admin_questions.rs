@@ -35,6 +35,12 @@ const SWITCHES: [Switch; 10] = [
 
 async fn platform(desk: &Desk) {
     users::set_platform(&desk.app.db, &desk.user_id("ada@acme.example").await, true, desk.clock.now()).await.unwrap();
+    // Another one stays when her organisation goes.
+    desk.sql(
+        "INSERT INTO users (id, tenant_id, email, email_proven, admin, active, platform, created_at, updated_at) \
+         SELECT 'root', id, 'root@other.example', TRUE, FALSE, TRUE, TRUE, 1, 1 FROM tenants WHERE name = 'other'",
+    )
+    .await;
 }
 
 async fn what_shuts_somebody_out_is_asked_about(backend: Backend) {
@@ -117,11 +123,6 @@ fn each_end_has_its_question() {
 async fn asking_keeps_nobody_from_writing(backend: Backend) {
     let desk = Desk::new(backend).await;
     platform(&desk).await;
-    desk.sql(
-        "INSERT INTO users (id, tenant_id, email, email_proven, admin, active, platform, created_at, updated_at) \
-         SELECT 'root', id, 'root@other.example', TRUE, FALSE, TRUE, TRUE, 1, 1 FROM tenants WHERE name = 'other'",
-    )
-    .await;
     let mut ada = desk.ada().await;
     // Somebody is writing all the while.
     let mut tx = desk.app.db.begin().await.unwrap();

@@ -3,10 +3,6 @@
 use std::sync::{Arc, Mutex};
 
 use gatehouse::{
-    apply::{
-        self,
-        single::{self, Expect, Noun, Order},
-    },
     params,
     policy::{
         claim_rules::shorthand,
@@ -14,11 +10,9 @@ use gatehouse::{
         trusted_issuer::{Introspection, IssuerSettings},
     },
     store::{
-        On,
-        audit::{Actor, Via},
-        connections,
+        On, connections,
         mappings::{Source, Target},
-        principals, tenants, trusted_issuers,
+        principals, trusted_issuers,
     },
     trust::LOOK,
 };
@@ -34,7 +28,6 @@ use crate::{
 
 on_both!(
     tokens_of_real_issuers,
-    of_equals_the_first_made_wins_within_one_second_too,
     refused_tokens_are_told_the_promised_text,
     an_issuer_that_cannot_work_is_left_out,
     a_row_that_cannot_be_read_harms_its_issuer_alone,
@@ -111,36 +104,6 @@ async fn tokens_of_real_issuers(backend: Backend) {
     // A Kubernetes token of a secret: neither audience nor end.
     let legacy = json!({"iss": "kubernetes/serviceaccount", "aud": null, "exp": null});
     assert_eq!(world.name(&world.token(legacy)).await, "401 Invalid issuer");
-}
-
-/// The clock tells seconds, and people and scripts make several things in one.
-async fn of_equals_the_first_made_wins_within_one_second_too(backend: Backend) {
-    let world = Trusted::new(backend).await;
-    let tenant = tenants::find_by_name(&world.app.db, "acme").await.unwrap().unwrap();
-    let actor = Actor { name: "root".to_owned(), id: None, via: Via::Api, address: None };
-    let hashing = apply::Hashing { hash: |_| None, verify: |_, _| false };
-    let make = async |noun, body: Value| {
-        let (sealer, now) = (&world.app.sealer, world.clock.now());
-        let order = Order { sealer, hashing, actor: &actor, platform: true, force: false, now };
-        let mut tx = world.app.db.begin().await.unwrap();
-        single::put(&mut tx, &order, &tenant, noun, None, &body, Expect::New).await.unwrap();
-        tx.commit().await.unwrap();
-    };
-    for n in 0..12 {
-        // Neither the order of the alphabet nor that of the kinds.
-        let first = json!({"name": format!("z{n}"), "issuer": "idp", "claims": {"n": n}});
-        let second = json!({"name": format!("a{n}"), "issuer": "idp", "claims": {"n": n}});
-        let (one, other) = if n % 2 == 0 {
-            (Noun::ExternalIdentities, Noun::VirtualAccounts)
-        } else {
-            (Noun::VirtualAccounts, Noun::ExternalIdentities)
-        };
-        make(one, first).await;
-        make(other, second).await;
-    }
-    for n in 0..12 {
-        assert_eq!(world.name(&world.token(json!({"n": n}))).await, format!("z{n}"));
-    }
 }
 
 async fn refused_tokens_are_told_the_promised_text(backend: Backend) {

@@ -93,7 +93,7 @@ impl Question {
     }
 }
 
-/// Who asks.
+/// Who asks: the address at the other end of the connection.
 #[must_use]
 pub fn peer(parts: &Parts) -> Option<IpAddr> {
     parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_canonical())

@@ -53,9 +53,12 @@ pub struct Kept {
 /// Names a decision.
 pub type Key = [u8; 32];
 
+/// Each with what it weighs.
+type All = Cache<Key, (u64, Arc<Kept>), Bytes, Digested>;
+
 /// What is kept. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Decisions(Arc<Cache<Key, (u64, Arc<Kept>), Bytes, Digested>>);
+pub struct Decisions(Arc<All>);
 
 /// Keys are digests: nobody chooses which of them fall together, so a part of one spreads them as well as any hash.
 type Digested = BuildHasherDefault<Part>;

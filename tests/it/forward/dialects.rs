@@ -158,10 +158,12 @@ async fn what_is_missing_is_never_an_allow(backend: Backend) {
             }
             let log = Log::capture();
             let without: Vec<_> = sound.iter().filter(|(n, _)| n != name).copied().collect();
+            world.app.limits.begin_round();
             assert_eq!(ask(&without).await.status, 400, "{path} without {name}");
             assert!(log.text().contains(&format!("{name} is missing")), "{}", log.text());
             let mut twice = sound.to_vec();
             twice.push((name, value));
+            world.app.limits.begin_round();
             assert_eq!(ask(&twice).await.status, 400, "{path} with {name} twice");
             assert!(log.text().contains(&format!("{name} is there more than once")), "{}", log.text());
             for bad in ["", "\u{e4}", "https://app.example, https://evil.example/", "evil.example/@x", "GE T"] {

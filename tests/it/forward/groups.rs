@@ -65,7 +65,7 @@ async fn a_group_opens_what_its_role_says(backend: Backend) {
         .site("model", json!({"hosts": ["model.example"], "resource": {"type": "model", "name": "gpt"}, "role": "editor"}))
         .await;
     let (okta, ada) = directory(&world).await;
-    let own = world.own().await;
+    let own = world.own_with_groups().await;
     assert_eq!(seen(&world, &own).await, (403, teams(&["on, call", "sre"])));
     // Of the group, and of what its rule gives: no more than that.
     let viewers = okta.group("gpt-viewer", &[&ada]).await;
@@ -103,7 +103,7 @@ async fn groups_and_hands_are_told_together(backend: Backend) {
     world.resource().await;
     world.site("model", json!({"hosts": ["model.example"]})).await;
     let (okta, ada) = directory(&world).await;
-    let own = world.own().await;
+    let own = world.own_with_groups().await;
     okta.group("Pushed", &[&ada]).await;
     let empty = okta.group("Empty", &[]).await;
     let pushed = store::teams::find_by_name(&world.app.db, &world.tenant, "Pushed").await.unwrap().unwrap();

@@ -201,6 +201,12 @@ impl Guarded {
         text(&self.tokens("web").await, "access_token").to_owned()
     }
 
+    /// One that tells her teams too.
+    pub async fn own_with_groups(&self) -> String {
+        let code = self.code("web", &[("scope", "openid email groups")]).await;
+        text(&self.redeem("web", &code).await.json(), "access_token").to_owned()
+    }
+
     /// An access token for the `api` client with these scopes and resource.
     pub async fn own_for(&self, scope: &str, resource: &str) -> String {
         let code = self.code("api", &[("scope", scope), ("resource", resource)]).await;

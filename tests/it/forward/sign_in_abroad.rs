@@ -131,6 +131,9 @@ async fn what_the_issuer_says_is_judged(backend: Backend) {
     assert_eq!(visitor.ask(&world, Dialect::Forward, "app.example", "/").await.status, 403);
 }
 
+/// What is done to claims.
+type Change = fn(&mut Value);
+
 /// As README has it of Okta: the bearer tokens that count are for an API, so the ID token says nothing of the person but is
 /// still what the nonce stands in.
 async fn the_id_token_binds_the_sign_in_whoever_it_is_for(backend: Backend) {
@@ -160,7 +163,7 @@ async fn the_id_token_binds_the_sign_in_whoever_it_is_for(backend: Backend) {
     assert_eq!(status, 303, "the honest twin");
     let answer = visitor.ask(&world, Dialect::Envoy, "app.example", "/page").await;
     assert_eq!((answer.status, answer.header("remote-user")), (200, Some("abroad/ada@acme.example")), "the access token's");
-    let id_tokens: [(&str, fn(&mut Value)); 7] = [
+    let id_tokens: [(&str, Change); 7] = [
         ("another nonce", |c| c["nonce"] = "other".into()),
         ("no nonce", |c| c["nonce"] = Value::Null),
         ("another audience", |c| c["aud"] = "other".into()),
@@ -184,7 +187,7 @@ async fn the_id_token_binds_the_sign_in_whoever_it_is_for(backend: Backend) {
             then(answer);
         })
     };
-    let answers: [(&str, Value, fn(&mut Value)); 3] = [
+    let answers: [(&str, Value, Change); 3] = [
         ("forged", json!({}), |a| a["id_token"] = format!("{}x", a["id_token"].as_str().unwrap()).into()),
         ("none", json!({}), |a| drop(a.as_object_mut().unwrap().remove("id_token"))),
         ("for another API", json!({"aud": "api://other"}), |_| {}),

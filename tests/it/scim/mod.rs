@@ -6,6 +6,7 @@ mod adoption;
 mod bulk;
 mod by_clients;
 mod callers;
+mod crowds;
 mod groups;
 mod groups_of_users;
 mod isolation;

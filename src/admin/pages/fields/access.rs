@@ -48,6 +48,7 @@ const EMAIL_TRUST: Kind = Kind::Choice(&[
     ("", "Never"),
     ("verified", "The issuer says that it is verified (email_verified)"),
     ("domain", "It is in a proven domain of the organisation"),
+    ("never", "Never, said in so many words"),
 ]);
 const INTROSPECTION_BODY: Kind = Kind::Choice(&[("", "A form (RFC 7662)"), ("application/json", "JSON")]);
 
