@@ -14,6 +14,7 @@ use crate::{
     policy::{api_scope::Level, directory::GroupRule, email::Email},
     store::{On, StoreError, clients, db::Tx, directories, domains, tenants::Tenant, users},
 };
+
 /// A directory's token that a body gives has no end: a token that has one makes it at the directory's own address, where it
 /// is given an end too.
 pub fn outlasts_nobody(asker: &Asker, noun: Noun, body: &Value) -> Result<(), ApiError> {
