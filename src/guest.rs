@@ -16,7 +16,7 @@ use crate::{
         connections::{self, Connection},
         lineage, personal_tokens,
         setup_links::{self, SetupLink},
-        tenant_tokens::{self, ServiceToken},
+        tenant_tokens,
         tenants::{self, Tenant},
         users,
     },
@@ -125,8 +125,7 @@ async fn maker_may(app: &App, link: &SetupLink) -> Result<bool, StoreError> {
         let operator = Operator::new(app, Some(user), Via::Page).await?;
         return Ok(operator.is_some_and(|operator| operator.is_platform() || operator.home.id == link.tenant_id));
     }
-    let is_it = |token: &ServiceToken| link.made_with.is_none() || token.fingerprint == link.made_with;
-    let token = tenant_tokens::find(&app.db, &link.maker_id).await?.filter(is_it);
+    let token = tenant_tokens::find(&app.db, &link.maker_id).await?;
     Ok(token.is_some_and(|token| token.refusal(app.clock.now()).is_none() && token.scopes.covers(&link.scopes())))
 }
 

@@ -280,8 +280,37 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::scim::TIME_LIMIT;
+
+    /// What a client of a directory gets pushes; the same with one claim of another kind of token does not.
+    #[test]
+    fn only_what_was_made_to_push_pushes() {
+        let base = "https://sso.example.com/scim/v2";
+        let made = json!({"iss": "https://sso.example.com", "sub": "d1", "aud": base, "client_id": "pusher", "exp": 2, "iat": 1,
+            "jti": "j", "scope": "scim", "tenant": "acme"});
+        let pushes = |change: Option<(&str, Value)>| {
+            let mut claims = made.clone();
+            if let Some((name, value)) = change {
+                claims[name] = value;
+            }
+            is_to_push(&serde_json::from_value(claims).unwrap(), &[base.to_owned()])
+        };
+        assert!(pushes(None));
+        for (name, value) in [
+            ("fam", json!("f1")),
+            ("acts_as", json!([{"kind": "virtual_account", "id": "p1"}])),
+            ("origin", json!({"iss": "https://issuer.example", "sub": "s", "source": "i", "terms": "t"})),
+            ("scope", json!("scim openid")),
+            ("scope", json!("openid")),
+            ("aud", json!("https://sso.example.com")),
+            ("aud", json!([base, "https://mcp.example"])),
+        ] {
+            assert!(!pushes(Some((name, value.clone()))), "{name}: {value}");
+        }
+    }
 
     /// Whatever it waits for, and whenever it begins to: its answer is given before the request is cut off.
     #[test]

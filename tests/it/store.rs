@@ -22,6 +22,8 @@ use gatehouse::{
     },
 };
 
+use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
+
 use crate::on_both_databases;
 
 on_both_databases!(
@@ -252,14 +254,15 @@ async fn what_cannot_be_read_is_an_error(db: &Db) {
 /// Four searches that nobody waited for any more were the end of a node: each kept one of the connections that read.
 fn endless() -> Statement<'static> {
     Statement::new(
-        "SELECT COUNT(*) FROM (WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT 1 - n FROM c) SELECT n FROM c) AS numbers",
+        "SELECT COUNT(*) + (SELECT COUNT(*) FROM tenants) FROM
+           (WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT 1 - n FROM c) SELECT n FROM c) AS numbers",
     )
 }
 
 /// PostgreSQL hears only that its time is over; SQLite also that nobody waits for it any more.
 #[tokio::test]
 async fn on_sqlite_a_long_statement_ends_with_whoever_asked() {
-    let (db, _dir) = crate::databases::sqlite().await;
+    let (db, folder) = crate::databases::sqlite().await;
     // More of them than connections that read: their own time is far away.
     for _ in 0..6 {
         let (statement, time) = (endless(), Duration::from_secs(120));
@@ -271,6 +274,12 @@ async fn on_sqlite_a_long_statement_ends_with_whoever_asked() {
         let asked = tokio::time::timeout(Duration::from_secs(20), db.select::<(i64,)>(&short)).await;
         assert_eq!(asked.expect("a connection is free").unwrap(), [(0,)]);
     }
+    // Nor do they work on where nobody sees them: SQLite waits for whoever still reads what was there before a write.
+    tenants::save(&db, &tenant("t")).await.unwrap();
+    let options = SqliteConnectOptions::new().filename(folder.path().join("test.db")).busy_timeout(Duration::from_secs(20));
+    let mut other = options.connect().await.unwrap();
+    let (busy,): (i64,) = sqlx::query_as("PRAGMA wal_checkpoint(RESTART)").fetch_one(&mut other).await.unwrap();
+    assert_eq!(busy, 0, "a statement is read on that nobody waits for");
 }
 
 async fn a_long_statement_ends(db: &Db) {
