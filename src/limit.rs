@@ -44,7 +44,7 @@ const HEAVY: usize = 2;
 /// Changes of users and groups that are under way at a time, whoever asks for them: half of the connections that a node has to
 /// PostgreSQL.
 const CHANGES: usize = 8;
-/// Changes by the admin API that are under way at a time, whoever asks for them.
+/// Changes of operators and guests that are under way at a time, whoever asks for them.
 const WRITES: usize = 4;
 /// Searches through many rows that are under way at a time, whoever asks: fewer than an embedded database has connections
 /// that read.
@@ -73,7 +73,7 @@ pub struct Limits {
     /// Changes of one user or group, by its row: who waits for a row inside of a transaction holds a connection, and enough of
     /// them hold all there are.
     pub changes: Turns,
-    /// Changes by the admin API and of single things on pages, by the tenant of whoever asks.
+    /// Changes of operators and guests, by the tenant of whoever asks.
     pub writes: Turns,
     /// Searches through many rows, by tenant.
     pub searches: Turns,

@@ -33,14 +33,15 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// The whole surface over one application.
 pub fn router(app: App) -> Router {
     let people = login::routes(&app)
-        .merge(admin::pages::routes())
-        .merge(admin::guest::routes())
+        .merge(admin::pages::routes(&app))
+        .merge(admin::guest::routes(&app))
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .merge(login::answers(&app).layer(RequestBodyLimitLayer::new(ANSWER_LIMIT)))
         .layer(middleware::from_fn(too_large_for_people))
         .layer(session::layer(&app))
         .layer(middleware::map_response(session::take_cookie_back));
-    let others = Router::new().merge(endpoint::routes(&app)).merge(admin::routes()).merge(assets::routes()).fallback(not_found);
+    let others =
+        Router::new().merge(endpoint::routes(&app)).merge(admin::routes(&app)).merge(assets::routes()).fallback(not_found);
     others
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .layer(middleware::map_response(too_large))

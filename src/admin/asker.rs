@@ -1,8 +1,6 @@
 //! Whoever asks the admin API: an administrator by a sign-in's access token, the same by a personal token, or a program of a
 //! tenant by a service token. What a token may is asked here, for every route at once ([`Needs`]).
 
-use std::time::Duration;
-
 use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::{HeaderMap, StatusCode, request::Parts},
@@ -13,7 +11,6 @@ use crate::{
     apply::single::Noun,
     bearer,
     error::ApiError,
-    limit::turns::Turn,
     moment::Moment,
     oauth::error::{Code, error},
     operator::{Operator, may_judge, reachable},
@@ -30,11 +27,6 @@ use crate::{
         users::{self, User},
     },
 };
-
-/// How long a change waits for the tenant's turn.
-pub const PATIENCE: Duration = Duration::from_secs(10);
-/// Seconds after which whoever has waited so long may try again.
-const AGAIN: i64 = 5;
 
 /// What a route asks of the scopes of whoever calls it. Every route has one: without it nobody gets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -282,21 +274,6 @@ impl Asker {
     #[must_use]
     pub fn reach(&self) -> &Reach {
         &self.reach
-    }
-
-    /// Their tenant's turn to change something: one at a time, so that others need not wait for all of its own. Whoever takes it
-    /// has read the whole request.
-    ///
-    /// # Errors
-    /// 429 when that takes too long.
-    pub async fn turn(&self, app: &App) -> Result<Turn, ApiError> {
-        let turn = app.limits.writes.take(self.home.id.as_str(), PATIENCE).await;
-        turn.ok_or_else(|| {
-            let slow = error(Code::SlowDown, "too many changes at once: make one after the other");
-            let muted = !app.limits.floods.is_first("changes", &self.home.name);
-            let cause = format!("tenant {} changes side by side", self.home.name);
-            ApiError { retry_after: Some(AGAIN), muted, ..ApiError::new(slow, cause) }
-        })
     }
 
     /// Asks for more than the area that the route is of.

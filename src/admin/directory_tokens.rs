@@ -56,7 +56,6 @@ pub async fn create(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Respo
     let left = desk.asker.reach().end().map(|end| end - desk.app.clock.now());
     let expires_in = [request.expires_in, left].into_iter().flatten().min();
     let wanted = Wanted { overlap: request.overlap, expires_in, seen: None };
-    let _turn = desk.asker.turn(&desk.app).await?;
     let made = tokens(&desk.app, &desk).make(tenant, &directory, &wanted).await?;
     let made = made.ok_or_else(|| ApiError::unavailable("no token was made"))?;
     let mut answer = told(&made.row, desk.app.clock.now());
@@ -71,7 +70,6 @@ pub async fn create(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Respo
 /// `DELETE /api/v1/tenants/{tenant}/directories/{name}/tokens/{id}`
 pub async fn end(desk: Desk, Path((_, _, id)): Path<(String, String, String)>) -> Result<Response, ApiError> {
     let (tenant, directory) = directory(&desk).await?;
-    let _turn = desk.asker.turn(&desk.app).await?;
     match tokens(&desk.app, &desk).end(tenant, &directory, &id).await? {
         true => Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response()),
         false => Err(nothing()),

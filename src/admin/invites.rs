@@ -68,7 +68,6 @@ async fn invite(app: &App, asker: &Asker, tenant: &Tenant, (headers, body): (&He
         by: &asker.name(),
         lifetime: request.expires_in.unwrap_or(invitation::LIFETIME),
     };
-    let _turn = asker.turn(app).await?;
     let made = desk(app, asker).invite(tenant, &wanted).await.map_err(refused)?;
     app.deliveries.nudge();
     Ok(body::answer(StatusCode::CREATED, &shown(app, &made)))
@@ -134,7 +133,6 @@ async fn again(
     if there.is_some_and(|invite| !invite.teams.is_empty()) {
         asker.require("teams", Level::Write)?;
     }
-    let _turn = asker.turn(app).await?;
     let made = desk(app, asker).resend(tenant, id, lifetime).await.map_err(refused)?;
     app.deliveries.nudge();
     Ok(body::answer(StatusCode::OK, &shown(app, &made)))
@@ -151,7 +149,6 @@ pub async fn revoke_of(at: Named) -> Result<Response, ApiError> {
 }
 
 async fn take_back(app: &App, asker: &Asker, tenant: &Tenant, id: &str) -> Result<Response, ApiError> {
-    let _turn = asker.turn(app).await?;
     desk(app, asker).revoke(tenant, known(id)?).await.map_err(refused)?;
     Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response())
 }

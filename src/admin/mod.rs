@@ -1,6 +1,6 @@
 //! Operators over `/api/v1`: a bearer token says who asks, and its scopes how far it goes (`asker`), for which tenants `desk`,
 //! and what belongs to another tenant is not there. `things` is what a tenant owns, as a file would say it; `inspection` looks at
-//! providers before that is saved; the others are deeds that no file speaks of.
+//! providers before that is saved; the others are deeds that no file speaks of. Whatever changes something waits `in_turn`.
 //!
 //! No cookie opens anything of the API, so no page of another origin can have a browser ask. The `pages` are for people: a
 //! session opens them, and forms carry a token. A `guest` comes by a link, for one connection.
@@ -13,6 +13,7 @@ mod domains;
 mod expiring;
 pub mod guest;
 mod identities;
+mod in_turn;
 mod inspection;
 mod invites;
 mod keys;
@@ -32,11 +33,12 @@ mod users;
 use axum::{
     Extension, Router,
     http::Method,
+    middleware,
     routing::{MethodRouter, get},
 };
 
 use crate::{app::App, policy::api_scope::Level};
-use asker::{Needs, PATIENCE};
+use asker::Needs;
 
 /// One thing that operators may ask.
 struct Route {
@@ -146,14 +148,25 @@ fn all() -> Vec<Route> {
 }
 
 /// Everything that administrators may ask.
-pub fn routes() -> Router<App> {
+pub fn routes(app: &App) -> Router<App> {
     // Methods of one path that come one by one are put together.
     let described = Router::new().route(openapi::PATH, get(openapi::serve));
     all().into_iter().fold(described, |router, route| {
-        let needs = Extension(route.needs());
-        router.route(route.path, (route.serve)(MethodRouter::new()).layer(needs))
+        let mut served = (route.serve)(MethodRouter::new());
+        if in_turn::is_due(&route.method, route.path, &LOOKS) {
+            served = served.layer(middleware::from_fn_with_state(app.clone(), in_turn::of_asker));
+        }
+        router.route(route.path, served.layer(Extension(route.needs())))
     })
 }
+
+/// What looks at others' servers first, and then writes little: how often an operator may is limited by itself
+/// ([`Limits::checks`](crate::limit::Limits)), and nobody else of the tenant waits for those servers meanwhile.
+const LOOKS: [&str; 3] = [
+    "/api/v1/tenants/{tenant}/domains/{name}/check",
+    "/api/v1/tenants/{tenant}/{noun}/{name}/check",
+    "/api/v1/tenants/{tenant}/connections/{name}/metadata/fetch",
+];
 
 /// Method and path of each, for the tests of who may.
 #[must_use]

@@ -82,7 +82,6 @@ pub async fn create(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, b
     let (tenant, noun) = (desk.tenant()?, desk.noun()?);
     let body: Value = body::read(&headers, &body)?;
     outlasts_nobody(&desk.asker, noun, &body)?;
-    let _turn = desk.asker.turn(&desk.app).await?;
     let name = body.as_object().and_then(|fields| noun.name_in(fields)).unwrap_or_default();
     may_touch(&mut On::from(&desk.app.db), &desk.asker, tenant, noun, &name).await?;
     let ahead = match ahead(&desk, (tenant, noun, None), &body, Expect::New).await? {
@@ -108,7 +107,6 @@ pub async fn establish(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Re
     if body.get("domains").is_some_and(|domains| *domains != json!([])) {
         desk.asker.require("domains", Level::Write)?;
     }
-    let _turn = desk.asker.turn(&desk.app).await?;
     let mut tx = desk.app.db.begin().await?;
     let plan = match single::establish(&mut tx, &desk.order(false), &body).await {
         Ok(plan) => plan,
@@ -125,7 +123,6 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
     let (tenant, noun, name) = desk.thing()?;
     let body: Value = body::read(&headers, &body)?;
     outlasts_nobody(&desk.asker, noun, &body)?;
-    let _turn = desk.asker.turn(&desk.app).await?;
     let order = desk.order(asked.force);
     let mut on = On::from(&desk.app.db);
     unchanged(&mut on, &order, tenant, noun, name, &headers).await?;
@@ -154,7 +151,6 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
 pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -> Result<Response, ApiError> {
     let asked = Asked::read(query.as_deref())?;
     let (tenant, noun, name) = desk.thing()?;
-    let _turn = desk.asker.turn(&desk.app).await?;
     let order = desk.order(asked.force);
     if noun == Noun::Tenant && asked.confirm.as_deref() != Some(name) && !is_conditional(&headers) {
         // Counted, not tried out: that would keep everybody else from writing.

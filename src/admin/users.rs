@@ -65,7 +65,6 @@ async fn shut_out(
     (headers, body): (&HeaderMap, &Bytes),
 ) -> Result<Response, ApiError> {
     let request: Request = body::read_or_default(headers, body)?;
-    let _turn = asker.turn(app).await?;
     let user = find(app, &tenant.id, id).await?;
     require_may(asker, &user)?;
     let actor = asker.actor();
@@ -115,7 +114,6 @@ pub async fn activate_of(desk: Desk) -> Result<Response, ApiError> {
 }
 
 async fn let_in(app: &App, asker: &Asker, tenant: &Tenant, id: &str) -> Result<Response, ApiError> {
-    let _turn = asker.turn(app).await?;
     let user = find(app, &tenant.id, id).await?;
     require_may(asker, &user)?;
     let actor = asker.actor();

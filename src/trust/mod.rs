@@ -21,7 +21,7 @@ pub mod sites;
 use std::sync::Arc;
 
 pub use bearer::{Bearer, Denied, Team};
-pub use freshness::Trust;
+pub use freshness::{Behind, Trust};
 pub use own::is_of;
 use serde_json::{Map, Value};
 
@@ -83,7 +83,10 @@ async fn judge_asof(app: &App, token: &str, scope: &Scope<'_>, asof: Asof) -> Re
 
 async fn judge_by(app: &App, token: &str, scope: &Scope<'_>, asof: Asof) -> Result<(Bearer, Arc<Catalogue>), Denied> {
     let now = app.clock.now();
-    let catalogue = app.trust.catalogue(now).await?;
+    let catalogue = match scope.tenant {
+        Some(tenant) => app.trust.catalogue_of(now, tenant).await?,
+        None => app.trust.catalogue(now).await?,
+    };
     let scope = catalogue.narrowed(scope);
     keep_ours(app, &catalogue, token, &scope).await?;
     let accepted = catalogue.validator.validate(token, &scope, now).await;
@@ -151,7 +154,9 @@ pub async fn of_claims(
     expires_at: Option<i64>,
 ) -> Result<Bearer, Denied> {
     let now = app.clock.now();
-    let catalogue = app.trust.catalogue(now).await?;
+    let is_current =
+        |kept: &Catalogue, behind: &Behind| kept.issuer(issuer_id).is_some_and(|issuer| !behind.is_of(&issuer.tenant_id));
+    let catalogue = app.trust.catalogue_where(now, is_current).await?;
     let gone = |what: &str| Denied::NotActive(what.to_owned());
     let issuer = catalogue.issuer(issuer_id).ok_or_else(|| gone("its issuer is trusted no longer"))?;
     let expires_at = expires_at.into_iter().chain(issuer.lasts(&claims)).min();
@@ -167,7 +172,7 @@ pub async fn of_claims(
 /// # Errors
 /// When the catalogue cannot be had.
 pub async fn issuer_by_name(app: &App, tenant_id: &str, name: &str) -> Result<Option<Arc<Issuer>>, Denied> {
-    Ok(app.trust.catalogue(app.clock.now()).await?.issuer_by_name(tenant_id, name).cloned())
+    Ok(app.trust.catalogue_of(app.clock.now(), tenant_id).await?.issuer_by_name(tenant_id, name).cloned())
 }
 
 /// The strongest role that the bearer holds on a resource of its tenant, by itself or by a team.

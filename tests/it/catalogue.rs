@@ -32,6 +32,7 @@ on_both!(
     reading_what_has_changed_is_reading_everything,
     an_older_program_is_read_whole,
     a_tenant_that_changes_all_the_time_stops_nobody,
+    nobody_waits_for_what_another_tenant_has_changed,
     gone_tenants_are_forgotten,
 );
 
@@ -196,4 +197,65 @@ async fn gone_tenants_are_forgotten(backend: Backend) {
     sweep::sweep(&app.db, &app.sealer, 86_400, START).await.unwrap();
     let left = revisions::changed_since(&app.db, 0).await.unwrap();
     assert!(left.len() == 2 && !left.contains(&gamma), "{left:?}");
+}
+
+/// What one tenant has may be much to read, and it may change all the time.
+async fn nobody_waits_for_what_another_tenant_has_changed(backend: Backend) {
+    let world = seeded(backend).await;
+    let (app, now) = (&world.app, world.clock.now());
+    let (acme, beta, gamma) = (id(app, "acme").await, id(app, "beta").await, id(app, "gamma").await);
+    let before = app.trust.catalogue(now).await.unwrap();
+    for step in 0..3 {
+        trusted_issuers::save(&app.db, &issuer(&format!("ci-{step}"), &acme, true, "a")).await.unwrap();
+        let theirs = app.trust.catalogue_of(now, &beta).await.unwrap();
+        assert!(Arc::ptr_eq(&theirs, &before), "nothing was read for it");
+    }
+    trusted_issuers::save(&app.db, &issuer("other", &gamma, true, "a")).await.unwrap();
+    // A look of the background's kind does not make anybody's less current, and whoever made a change sees it.
+    let own = app.trust.catalogue_of(now, &acme).await.unwrap();
+    assert!(own.issuer("ci-2").is_some() && own.issuer("other").is_some() && before.issuer("ci-2").is_none());
+    assert!(Arc::ptr_eq(&own, &app.trust.catalogue_of(now, &beta).await.unwrap()), "what was read is for all");
+    // One's own changes among those of others.
+    trusted_issuers::save(&app.db, &issuer("ci-3", &acme, true, "a")).await.unwrap();
+    trusted_issuers::save(&app.db, &issuer("late", &beta, true, "a")).await.unwrap();
+    assert!(app.trust.catalogue_of(now, &beta).await.unwrap().issuer("late").is_some());
+    assert!(app.trust.catalogue(now).await.unwrap().issuer("ci-3").is_some());
+    // What did not say whose it is may be anybody's.
+    world.sql("UPDATE trusted_issuers SET enabled = FALSE WHERE name = 'late'").await;
+    world.sql("UPDATE revisions SET value = value + 1 WHERE name = 'catalogue'").await;
+    world.clock.advance(1);
+    let after = app.trust.catalogue_of(world.clock.now(), &beta).await.unwrap();
+    assert!(after.issuer("late").is_some_and(|issuer| issuer.off.is_some()));
+}
+
+/// Where a read can be made to wait for a lock, which SQLite does not know.
+mod where_reads_wait {
+    use super::*;
+
+    #[tokio::test]
+    async fn others_are_answered_while_it_is_read() {
+        if crate::world::postgres().is_none() {
+            return;
+        }
+        let world = seeded(Backend::Postgres).await;
+        let (app, now) = (&world.app, world.clock.now());
+        let (acme, beta) = (id(app, "acme").await, id(app, "beta").await);
+        app.trust.catalogue(now).await.unwrap();
+        principal(app, "robot", &acme, true).await;
+        let mut lock = app.db.begin().await.unwrap();
+        lock.execute("LOCK TABLE principals IN ACCESS EXCLUSIVE MODE", &[]).await.unwrap();
+        let mut own = Box::pin(app.trust.catalogue_of(now, &acme));
+        for _ in 0..3 {
+            // It has begun, and waits.
+            tokio::select! {
+                biased;
+                read = &mut own => panic!("read, {}", read.is_ok()),
+                theirs = app.trust.catalogue_of(now, &beta) => assert!(theirs.unwrap().principal("robot").is_none()),
+            }
+            // Anybody's change, of whatever kind, does not make others wait for acme's.
+            app.db.changed();
+        }
+        drop(lock);
+        assert!(own.await.unwrap().principal("robot").is_some());
+    }
 }

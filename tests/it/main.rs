@@ -123,6 +123,7 @@ mod trust;
 mod trust_matrix;
 mod trust_ties;
 mod trusted;
+mod turns;
 mod unreadable;
 mod vectors;
 mod whoami;

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     admin::{
+        in_turn::{self, CROWDED},
         inspection::{self, Onlooker},
         pages::{form, guide},
     },
@@ -175,6 +176,10 @@ pub async fn save(State(app): State<App>, sent: Sent) -> Result<Response, PageEr
         Err(faults) => return again(&app, &sent, &base, &faults).await,
     };
     let (link, tenant, actor) = (&sent.guest.link, &sent.guest.tenant, sent.guest.actor());
+    let Some(turn) = in_turn::of_guests(&app, tenant).await else {
+        let crowded = Fault { path: String::new(), text: CROWDED.to_owned() };
+        return again(&app, &sent, &base, &[crowded]).await;
+    };
     let mut tx = app.db.begin().await?;
     match put(&app, &mut tx, link, tenant, &actor, (&base, &thing)).await {
         Ok(true) => tx.commit().await?,
@@ -189,6 +194,8 @@ pub async fn save(State(app): State<App>, sent: Sent) -> Result<Response, PageEr
         Err(refusal) => return Err(PageError::internal(format!("{refusal:?}"))),
     }
     app.deliveries.nudge();
+    // What follows looks at others' servers.
+    drop(turn);
     let complete = sent.guest.connection(&app).await?.is_some_and(|connection| page::is_complete(&connection));
     let usable = complete && !look(&app, &sent.guest, &thing).await.iter().any(|finding| finding.mark == Mark::Wrong);
     setup_links::note_usable(&app.db, &link.id, usable.then(|| app.clock.now())).await?;

@@ -21,8 +21,9 @@ mod fields;
 mod page;
 mod trial;
 
-use axum::{Router, http::Method, routing::MethodRouter};
+use axum::{Router, http::Method, middleware, routing::MethodRouter};
 
+use super::in_turn;
 use crate::app::App;
 
 /// What the path of a link begins with; what follows is a secret.
@@ -49,9 +50,19 @@ fn all() -> Vec<(Method, &'static str, Serve)> {
 }
 
 /// The guests' pages.
-pub fn routes() -> Router<App> {
-    all().into_iter().fold(Router::new(), |router, (_, path, serve)| router.route(path, serve(MethodRouter::new())))
+pub fn routes(app: &App) -> Router<App> {
+    all().into_iter().fold(Router::new(), |router, (method, path, serve)| {
+        let mut served = serve(MethodRouter::new());
+        if in_turn::is_due(&method, path, &BY_THEMSELVES) {
+            served = served.layer(middleware::from_fn_with_state(app.clone(), in_turn::of_guest));
+        }
+        router.route(path, served)
+    })
 }
+
+/// Forms that have their turn by themselves, or none: what was typed comes back to whom it does not come; the others look at
+/// others' servers, and write little.
+const BY_THEMSELVES: [&str; 4] = ["/setup", "/setup/check", "/setup/test", "/setup/domain/check"];
 
 /// Method and path of each, for the tests of who may.
 #[must_use]

@@ -57,6 +57,7 @@ use axum::{
     routing::MethodRouter,
 };
 
+use super::in_turn;
 use crate::{app::App, page};
 
 /// A page, or a form that is sent to one.
@@ -170,11 +171,34 @@ fn all() -> Vec<Page> {
 }
 
 /// The pages; they need the session layer around them.
-pub fn routes() -> Router<App> {
+pub fn routes(app: &App) -> Router<App> {
     // Methods of one path that come one by one are put together.
-    let router = all().into_iter().fold(Router::new(), |router, page| router.route(page.path, (page.serve)(MethodRouter::new())));
+    let router = all().into_iter().fold(Router::new(), |router, page| {
+        let mut served = (page.serve)(MethodRouter::new());
+        if in_turn::is_due(&page.method, page.path, &BY_THEMSELVES) {
+            served = served.layer(middleware::from_fn_with_state(app.clone(), in_turn::of_caller));
+        }
+        router.route(page.path, served)
+    });
     router.layer(middleware::map_response(scripted))
 }
+
+/// Forms that have their turn by themselves, or none: `saving` gives back what was typed to whom it does not come; the others
+/// look at others' servers, or at all of the log, and write little.
+const BY_THEMSELVES: [&str; 12] = [
+    "/admin/_/tenants",
+    "/admin/{tenant}/settings",
+    "/admin/{tenant}/users",
+    "/admin/{tenant}/users/{id}/edit",
+    "/admin/{tenant}/connections",
+    "/admin/{tenant}/{noun}",
+    "/admin/{tenant}/{noun}/{name}",
+    "/admin/{tenant}/{noun}/{name}/check",
+    "/admin/{tenant}/domains/{domain}/check",
+    "/admin/{tenant}/connections/{name}/test",
+    "/admin/{tenant}/connections/{name}/metadata/fetch",
+    "/admin/_/audit/verification",
+];
 
 /// Method and path of each, for the tests of who may.
 #[must_use]

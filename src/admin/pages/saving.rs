@@ -14,7 +14,7 @@ use super::{
     tokens,
 };
 use crate::{
-    admin::PATIENCE,
+    admin::in_turn::{self, CROWDED},
     app::App,
     apply::{
         Action, LastWayIn, Plan,
@@ -24,9 +24,6 @@ use crate::{
     password::PasswordError,
     store::{db::Tx, tenants, users::LastAdministrator},
 };
-
-/// What is said when too much is being changed at once.
-const CROWDED: &str = "Much is being changed right now. Nothing was saved: please try again in a moment.";
 
 /// A form that was sent, about to be written.
 pub struct Write<'a> {
@@ -64,8 +61,7 @@ impl<'a> Write<'a> {
             Err(faults) => return self.again(&faults).await,
         };
         // Before anybody waits for it.
-        let home = &self.posted.caller.operator.home.id;
-        let Some(_turn) = self.app.limits.writes.take(home, PATIENCE).await else {
+        let Some(_turn) = in_turn::of_operators(self.app, &self.posted.caller.operator.home).await else {
             return self.again(&whole(CROWDED.to_owned())).await;
         };
         let password = match single::password(self.place.key, &thing) {

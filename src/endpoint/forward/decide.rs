@@ -24,7 +24,7 @@ use crate::{
     store,
     token::{Invalid, validator::Scope},
     trust::{
-        self, Bearer, Denied, STALE,
+        self, Bearer, Behind, Denied, STALE,
         catalogue::Catalogue,
         sites::{Accepts, Found, Site},
     },
@@ -61,7 +61,7 @@ pub enum Verdict {
 /// Decides.
 pub async fn decide(app: &App, question: &Question) -> Verdict {
     let now = app.clock.now();
-    let catalogue = match app.trust.catalogue(now).await {
+    let catalogue = match app.trust.catalogue_where(now, |kept, behind| is_current(kept, behind, &question.host)).await {
         Ok(catalogue) => catalogue,
         Err(e) => return Verdict::Unavailable(e.to_string()),
     };
@@ -126,6 +126,12 @@ pub async fn decide(app: &App, question: &Question) -> Verdict {
         Err(Refusal::Scope) => Verdict::Scope(site),
         Err(Refusal::Forbidden(cause)) => Verdict::Forbidden(cause),
     }
+}
+
+/// Whether a catalogue is current in all that a host's sites stand on: what other tenants are changing, nobody else waits for.
+pub fn is_current(catalogue: &Catalogue, behind: &Behind, host: &str) -> bool {
+    let sites = catalogue.sites.at_host(host);
+    !sites.is_empty() && sites.iter().all(|site| !behind.is_of(&site.tenant_id))
 }
 
 /// Is the site switched on, and its tenant?

@@ -87,7 +87,7 @@ async fn proven_email(app: &App, bearer: &Bearer) -> Result<String, String> {
     let Some(source) = &bearer.source else {
         return Ok(if bearer.email_proven { text.clone() } else { String::new() });
     };
-    let catalogue = app.trust.catalogue(app.clock.now()).await.map_err(|e| e.to_string())?;
+    let catalogue = app.trust.catalogue_of(app.clock.now(), &bearer.tenant_id).await.map_err(|e| e.to_string())?;
     let trust = catalogue.issuer(source).and_then(|issuer| issuer.settings.email_trust);
     let Some(email) = Email::parse(text) else { return Ok(String::new()) };
     let says = |name: &str| bearer.claims.get(name);
@@ -111,7 +111,7 @@ async fn abroad(app: &App, bearer: &Bearer) -> Result<String, String> {
 }
 
 async fn issuer_name(app: &App, bearer: &Bearer) -> Result<String, String> {
-    let catalogue = app.trust.catalogue(app.clock.now()).await.map_err(|e| e.to_string())?;
+    let catalogue = app.trust.catalogue_of(app.clock.now(), &bearer.tenant_id).await.map_err(|e| e.to_string())?;
     let issuer = bearer.source.as_deref().and_then(|id| catalogue.issuer(id));
     Ok(issuer.map_or_else(|| bearer.issuer.clone(), |issuer| issuer.name.clone()))
 }

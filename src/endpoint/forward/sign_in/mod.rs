@@ -19,10 +19,14 @@ use axum::{
 };
 
 use super::{
-    bad_question,
+    bad_question, decide,
     question::{self, Asked, BadQuestion, Question, once, own_host, scheme, target},
 };
-use crate::{app::App, error::PageError, trust::catalogue::Catalogue};
+use crate::{
+    app::App,
+    error::PageError,
+    trust::{Behind, catalogue::Catalogue},
+};
 
 const BELOW: &str = "/.gatehouse/";
 
@@ -66,7 +70,8 @@ fn read(parts: Parts) -> Result<Question, BadQuestion> {
 
 /// One visit of a browser.
 pub async fn visit(app: &App, question: &Question) -> Response {
-    let answer = match app.trust.catalogue(app.clock.now()).await {
+    let is_current = |kept: &Catalogue, behind: &Behind| decide::is_current(kept, behind, &question.host);
+    let answer = match app.trust.catalogue_where(app.clock.now(), is_current).await {
         Ok(catalogue) => step(app, question, &catalogue).await,
         Err(e) => Err(PageError::unavailable(e.to_string())),
     };
