@@ -44,7 +44,8 @@ pub fn spawn(app: App) -> JoinHandle<()> {
             let mut ticks = interval(Duration::from_secs(POLL));
             loop {
                 ticks.tick().await;
-                tokio::join!(app.providers.refresh_due(), app.key_sets.refresh_due(app.clock.now()));
+                let now = app.clock.now();
+                tokio::join!(app.providers.refresh_due(), app.key_sets.refresh_due(now), app.trust.warm(now));
             }
         };
         // And a name server neither of these.

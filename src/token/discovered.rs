@@ -8,13 +8,13 @@ use std::sync::{
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 use url::Url;
 
 use super::{
     json,
     jwk::{KeySource, PublicKey, Wanted},
-    jwks::{FRESH, FetchKeys, KeySets, RemoteKeys, patience},
+    jwks::{FRESH, FetchKeys, KeySets, RemoteKeys, ended, patience},
 };
 
 /// A document that was good.
@@ -89,7 +89,9 @@ impl Document {
     }
 
     async fn fetch(&self, now: i64) {
+        let began = Instant::now();
         let answer = self.fetch.fetch("discovery", &self.url).await;
+        self.tried_at.store(ended(now, began), Ordering::SeqCst);
         let read = answer.and_then(|answer| Ok((read(&self.issuer, &answer.body)?, answer.max_age)));
         match read {
             Ok((jwks_uri, max_age)) => {
@@ -158,6 +160,18 @@ impl KeySource for DiscoveredKeys {
 
     fn has_any(&self, now: i64) -> bool {
         self.document.known.load_full().is_some_and(|known| self.at(&known.jwks_uri).has_any(now))
+    }
+
+    async fn warm(&self, now: i64) {
+        let known = self.document.known.load_full().map(|known| known.jwks_uri.clone());
+        let place = match known {
+            Some(place) => Ok(place),
+            None if self.document.tried_at.load(Ordering::SeqCst) == i64::MIN => self.document.look_again(None, now).await,
+            None => return,
+        };
+        if let Ok(place) = place {
+            self.at(&place).warm(now).await;
+        }
     }
 
     async fn renew(&self, now: i64) -> bool {

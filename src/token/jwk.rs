@@ -36,6 +36,11 @@ pub trait KeySource: Send + Sync {
         true
     }
 
+    /// Fetches what has never been tried to be fetched, so that the first token need not wait for it.
+    async fn warm(&self, now: i64) {
+        let _ = now;
+    }
+
     /// After a signature did not verify: whether there may be other keys now.
     async fn renew(&self, now: i64) -> bool {
         let _ = now;

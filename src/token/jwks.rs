@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use http::header;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 use url::Url;
 
 use super::{
@@ -37,6 +37,11 @@ pub const FLOOR: i64 = 60;
 /// floor. Nobody is let in meanwhile, and one fetch that fails while an issuer starts is soon made good.
 pub(super) fn patience(failures: u32, floor: i64) -> i64 {
     2_i64.checked_pow(failures.max(1)).map_or(floor, |seconds| seconds.min(floor))
+}
+
+/// When a fetch ended that began at `now` (unix seconds).
+pub(super) fn ended(now: i64, began: Instant) -> i64 {
+    now.saturating_add(i64::try_from(began.elapsed().as_secs()).unwrap_or_default())
 }
 
 /// Reads a JWKS: the keys that can verify a signature, and why others were left out. Keys beyond [`KEY_LIMIT`] are not
@@ -268,6 +273,7 @@ impl RemoteKeys {
         let shared = Arc::clone(&self.shared);
         // Of its own, so that a caller who hangs up does not take the fetch along and leave only the floor.
         let task = tokio::spawn(outbound::along(async move {
+            let began = Instant::now();
             let answer = match shared.fetch.fetch("jwks", &shared.url).await {
                 Ok(document) => read_keys(&document.body).map(|keys| (keys, document.max_age)),
                 Err(why) => Err(why),
@@ -287,6 +293,8 @@ impl RemoteKeys {
                 }
             };
             shared.known.store(Arc::new(known));
+            // The floor counts from the end: else whoever comes after an endpoint that hangs would hang as long.
+            shared.tried_at.store(ended(now, began), Ordering::SeqCst);
             drop(guard);
         }));
         if task.await.is_err() {
@@ -323,6 +331,13 @@ impl KeySource for RemoteKeys {
 
     fn has_any(&self, now: i64) -> bool {
         self.usable(now).is_some()
+    }
+
+    async fn warm(&self, now: i64) {
+        if self.shared.tried_at.load(Ordering::SeqCst) == i64::MIN {
+            let nothing = self.shared.known.load_full();
+            self.refresh(now, false, &nothing).await;
+        }
     }
 
     async fn renew(&self, now: i64) -> bool {

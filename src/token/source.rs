@@ -123,6 +123,13 @@ impl Source {
         matches!((&self.proof, token.jwt()), (Proof::Keys(_), Ok(jwt)) if verify::would_refuse(&jwt.claims, demand))
     }
 
+    /// Has its keys fetched, if nobody has tried yet.
+    pub async fn warm(&self, now: i64) {
+        if let Proof::Keys(keys) = &self.proof {
+            keys.warm(now).await;
+        }
+    }
+
     /// Whether it knows keys of its issuer.
     pub(super) fn has_keys(&self, now: i64) -> bool {
         matches!(&self.proof, Proof::Keys(keys) if keys.has_any(now))

@@ -16,6 +16,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
+use futures_util::StreamExt as _;
 use tokio::sync::Mutex;
 
 use super::{
@@ -34,6 +35,9 @@ use crate::{
     },
     token::{Validator, jwks::KeySets},
 };
+
+/// Fetches of keys that are under way at a time before anybody asks for them.
+const FETCHES: usize = 8;
 
 /// What trust stands on, and what is kept of the database. Clones share it.
 #[derive(Clone)]
@@ -166,6 +170,14 @@ impl Trust {
             self.read(now).await?;
         }
         Ok(())
+    }
+
+    /// Has the keys fetched of issuers that are new here, so that no request waits for them: for the background, after a
+    /// [`look`](Self::look). Only what nobody has tried yet: whoever cannot be reached is asked again when a token comes.
+    pub async fn warm(&self, now: i64) {
+        let Some(kept) = self.0.kept.load_full() else { return };
+        let sources = kept.catalogue.order.iter().flat_map(|issuer| &issuer.sources);
+        futures_util::stream::iter(sources).for_each_concurrent(FETCHES, |source| source.warm(now)).await;
     }
 
     async fn looked(&self, now: i64) -> Result<Arc<Kept>, Denied> {

@@ -391,3 +391,29 @@ async fn a_flood_of_made_up_kids_slows_no_good_token() {
     verify(&honest, &keys, &rules, NOW + 2 * FLOOR).await.unwrap();
     assert_eq!(script.calls(), 2);
 }
+
+/// No request waits for the first fetch, and what cannot be reached is asked again by tokens alone.
+#[tokio::test]
+async fn keys_are_there_before_anybody_asks() {
+    let script = Script::new(&Forge::jwks(&[&forge("a")]));
+    let keys = remote(&script);
+    keys.warm(NOW).await;
+    assert_eq!(script.calls(), 1);
+    keys.warm(NOW + 3_600).await;
+    assert!(has(&keys, "a", NOW).await.unwrap());
+    assert_eq!(script.calls(), 1, "it was there");
+    script.set(Err("is down"));
+    let keys = remote(&script);
+    keys.warm(NOW).await;
+    keys.warm(NOW + 3_600).await;
+    assert_eq!(script.calls(), 2);
+    assert!(has(&keys, "a", NOW + 3_600).await.is_err());
+    assert_eq!(script.calls(), 3, "the token's own");
+}
+
+/// Whoever comes after a fetch that took long does not wait as long again: the floor counts from its end.
+#[test]
+fn a_floor_begins_where_a_fetch_ends() {
+    let began = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
+    assert_eq!((ended(NOW, began), ended(NOW, Instant::now())), (NOW + 10, NOW));
+}
