@@ -5,7 +5,6 @@ use crate::{
     oauth::{
         client::{Client, GrantType},
         error::{Code, error},
-        protected_resource::admin_api,
         scope::Scopes,
     },
     policy::access::Refusal,
@@ -140,15 +139,12 @@ pub fn granted(g: &Grants<'_>, client: &Client, granted: &[String], asked: &[&st
 
 /// What is asked for now, else what was asked for at authorization: that alone, for whoever takes a token can show it
 /// wherever else it is good. A token that was asked for nothing is for the client's first audience, and for the platform
-/// where it has none; that of a client of the platform's own with `openid` is for both. One for the admin API is for nothing
-/// else.
+/// where it has none; that of a client of the platform's own with `openid` is for both. The admin API is asked for alone
+/// ([`parse_resource`](crate::oauth::authorize::parse_resource)).
 fn audience(g: &Grants<'_>, client: &Client, m: &Mint<'_>) -> Vec<String> {
     let mut audience: Vec<String> = m.resources.iter().map(|r| (*r).to_owned()).collect();
     if audience.is_empty() {
         audience = resources(m.family);
-    }
-    if audience.iter().any(|name| *name == admin_api(g.issuer)) {
-        return vec![admin_api(g.issuer)];
     }
     if !audience.is_empty() {
         return audience;

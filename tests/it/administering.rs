@@ -13,7 +13,6 @@ use crate::{
 on_both!(
     a_trusted_client_opens_nothing,
     a_resource_server_administers_nothing,
-    what_is_asked_for_besides_is_left_out,
     who_may_not_say_which_client_administers,
     what_administers_is_the_platforms_to_change,
     a_limited_token_touches_no_client_that_administers,
@@ -137,17 +136,6 @@ async fn a_resource_server_administers_nothing(backend: Backend) {
     assert_eq!(decode(&token).1["aud"], json!(world.admin_api()), "and not us besides, though it has openid");
     let answer = ask(&world, &token, "PUT", "tenants/acme/users/backdoor@acme.example", Some(backdoor)).await;
     assert_eq!(answer.status, 201, "for the admin API alone: {}", answer.body);
-}
-
-/// Whoever asks for the admin API and for something else besides gets what is good for the admin API alone.
-async fn what_is_asked_for_besides_is_left_out(backend: Backend) {
-    let world = world(backend).await;
-    let admin = world.admin_api();
-    let both = format!("{}&resource=https%3A%2F%2Fmcp.example%2F", world.admin_url("api"));
-    let answer = world.sign_in(&mut Browser::new(), &both, "ada@acme.example", "correct horse").await;
-    let answer = world.redeem("api", &answer.query("code").unwrap()).await;
-    let claims = decode(text(&answer.json(), "access_token")).1;
-    assert_eq!((&claims["aud"], answer.status), (&json!(admin), 200), "{}", answer.body);
 }
 
 /// A site that were shown such a token could administer with it.
