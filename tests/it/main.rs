@@ -71,6 +71,7 @@ mod invite_limits;
 mod invites;
 mod invites_api;
 mod laden;
+mod leading_scopes;
 mod lifetimes;
 mod linking;
 mod list_filters;
