@@ -117,6 +117,7 @@ mod sso;
 mod starts;
 mod store;
 mod sweeping;
+mod token_states;
 mod tokens;
 mod traces;
 mod trial;
