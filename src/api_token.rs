@@ -64,8 +64,14 @@ impl Maker<'_> {
         if let Some(unfit) = wanted.unfit() {
             return Ok(Err(unfit));
         }
-        if personal_tokens::of_user(&mut *tx, &user.id).await?.len() >= MOST {
+        let all = personal_tokens::judged(&mut *tx, &user.id, self.now).await?;
+        let (open, over): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, state)| state.is_open());
+        if open.len() >= MOST {
             return Ok(Err(Unfit::TooMany));
+        }
+        // As many of those that open nothing are kept to be looked at, the newest.
+        for (old, _) in over.iter().skip(MOST) {
+            personal_tokens::delete(&mut *tx, &user.id, &old.id).await?;
         }
         let token = secret::token(personal_tokens::PREFIX);
         let row = PersonalToken {

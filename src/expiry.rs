@@ -153,6 +153,44 @@ impl Ending {
     }
 }
 
+/// What of all this somebody wants to see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// What names hold, whatever the case.
+    pub search: String,
+    /// Only such.
+    pub kind: Option<Kind>,
+    /// The name of a tenant; empty: of whichever.
+    pub tenant: String,
+    /// What ends within so many days, or has ended.
+    pub days: Option<i64>,
+}
+
+impl Wanted {
+    /// Most days that can be asked for.
+    pub const MOST_DAYS: i64 = 36_500;
+
+    /// Until when what is wanted ends (unix seconds).
+    #[must_use]
+    pub fn until(&self, now: i64) -> Option<i64> {
+        self.days.map(|days| now.saturating_add(days.saturating_mul(DAY)))
+    }
+
+    /// Whether this is.
+    #[must_use]
+    pub fn has(&self, ending: &Ending) -> bool {
+        self.kind.is_none_or(|kind| ending.kind == kind)
+            && (self.tenant.is_empty() || ending.tenant.as_deref() == Some(self.tenant.as_str()))
+            && (self.search.is_empty() || ending.name.to_lowercase().contains(&self.search.to_lowercase()))
+    }
+
+    /// Whether it is less than all.
+    #[must_use]
+    pub fn is_narrow(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
 /// What a node has found last. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Endings(Arc<ArcSwap<Vec<Ending>>>);

@@ -34,6 +34,7 @@ const FRONT: &[&str] = &[
     "saml_keys",
     "provider_metadata",
     "domain_proof",
+    "tenant_end",
     "background",
     "trust",
     "delivery",

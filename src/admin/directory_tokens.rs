@@ -2,14 +2,17 @@
 
 use axum::{
     body::Bytes,
-    extract::Path,
+    extract::{Path, RawQuery},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, nothing};
+use super::{
+    desk::{Desk, nothing},
+    tokens::phase,
+};
 use crate::{
     app::App,
     body,
@@ -21,6 +24,7 @@ use crate::{
         directories::{self, Directory},
         directory_tokens::{self, DirectoryToken},
         tenants::Tenant,
+        token_state::TokenState,
     },
 };
 
@@ -35,11 +39,12 @@ struct Request {
 }
 
 /// `GET /api/v1/tenants/{tenant}/directories/{name}/token`: what is kept of them, the oldest first.
-pub async fn list(desk: Desk) -> Result<Response, ApiError> {
+pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let (_, directory) = directory(&desk).await?;
-    let tokens = directory_tokens::of_directory(&desk.app.db, &directory.id).await?;
-    let now = desk.app.clock.now();
-    let tokens: Vec<Value> = tokens.iter().map(|token| told(token, now)).collect();
+    let phase = phase(query.as_deref())?;
+    let tokens = directory_tokens::judged(&desk.app.db, &directory.id, desk.app.clock.now()).await?;
+    let wanted = tokens.iter().filter(|(_, state)| state.is_in(phase));
+    let tokens: Vec<Value> = wanted.map(|(token, state)| told(token, *state)).collect();
     Ok(body::answer(StatusCode::OK, &json!({ "tokens": tokens })))
 }
 
@@ -58,7 +63,7 @@ pub async fn create(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Respo
     let wanted = Wanted { overlap: request.overlap, expires_in, seen: None };
     let made = tokens(&desk.app, &desk).make(tenant, &directory, &wanted).await?;
     let made = made.ok_or_else(|| ApiError::unavailable("no token was made"))?;
-    let mut answer = told(&made.row, desk.app.clock.now());
+    let mut answer = told(&made.row, TokenState::Open);
     if let Some(fields) = answer.as_object_mut() {
         fields.insert("token".to_owned(), json!(made.token));
         fields.insert("base_url".to_owned(), json!(base_url(&desk.app)));
@@ -87,12 +92,14 @@ fn tokens<'a>(app: &'a App, desk: &'a Desk) -> directory_token::Desk<'a> {
     directory_token::Desk { db: &app.db, sealer: &app.sealer, actor: desk.actor(), now: app.clock.now() }
 }
 
-fn told(token: &DirectoryToken, now: i64) -> Value {
+fn told(token: &DirectoryToken, state: TokenState) -> Value {
     let time = |at: i64| Moment(at).machine();
     json!({
         "id": token.id,
         "declared": token.declared,
-        "ended": token.has_ended(now),
+        "ended": !state.is_open(),
+        "state": state.as_str(),
+        "ended_because": state.reason(),
         "created_at": time(token.created_at),
         "expires_at": token.expires_at.map(time),
         "last_used_at": token.last_used_at.map(time),

@@ -17,6 +17,7 @@ use crate::{
     oauth::error::{Code, error},
     outbound::Probe,
     policy::{
+        connection::OidcSettings,
         finding::{Finding, Mark},
         identity::EmailTrust,
     },
@@ -91,7 +92,7 @@ pub async fn standing(app: &App, tenant: &Tenant, thing: &Value) -> Result<Vec<F
 fn faulty<'a>(faults: &'a [Fault], found: &'a [Finding]) -> impl Iterator<Item = Finding> + 'a {
     let judged = |fault: &&Fault| !found.iter().any(|f| f.path == fault.path && f.mark == Mark::Wrong);
     faults.iter().filter(judged).map(|fault| {
-        let mark = if fault.text.contains(" is missing") || fault.text.contains(" needs ") { Mark::Note } else { Mark::Wrong };
+        let mark = if is_missing(fault) { Mark::Note } else { Mark::Wrong };
         Finding::new(mark, fault.path.clone(), fault.text.clone())
     })
 }
@@ -117,8 +118,31 @@ pub async fn check(desk: Desk, headers: HeaderMap, bytes: axum::body::Bytes) -> 
     thing["name"] = name.into();
     let who = Onlooker { key: desk.asker.key(), platform: desk.asker.is_platform() };
     let found = look(&desk.app, who, tenant, noun, &thing).await.map_err(too_often)?;
-    let usable = !found.iter().any(|f| f.mark == Mark::Wrong);
-    Ok(body::answer(StatusCode::OK, &json!({ "usable": usable, "findings": found })))
+    let mut missing = missing(tenant, noun, &thing);
+    if bytes.is_empty() && lacks_secret(&thing) {
+        missing.push(Fault { path: "oidc.client_secret".to_owned(), text: NO_SECRET.to_owned() });
+    }
+    let usable = missing.is_empty() && !found.iter().any(|f| f.mark == Mark::Wrong);
+    Ok(body::answer(StatusCode::OK, &json!({ "usable": usable, "missing": missing, "findings": found })))
+}
+
+/// What the settings do not say yet: what is still being typed may go without, and nobody signs in over it.
+fn missing(tenant: &Tenant, noun: Noun, thing: &Value) -> Vec<Fault> {
+    let (_, faults) = single::draft(tenant, noun, thing);
+    faults.into_iter().filter(is_missing).collect()
+}
+
+const NO_SECRET: &str = "client_secret is missing: copy it from the provider, or choose how we prove ourselves without one";
+
+/// Whether a stored connection needs a secret and has none.
+fn lacks_secret(thing: &Value) -> bool {
+    let oidc: Option<OidcSettings> = serde_json::from_value(thing["oidc"].clone()).ok();
+    let has = thing["secrets"].as_array().is_some_and(|all| all.iter().any(|name| name == "oidc.client_secret"));
+    !has && oidc.is_some_and(|oidc| oidc.needs_secret())
+}
+
+fn is_missing(fault: &Fault) -> bool {
+    fault.text.contains(" is missing") || fault.text.contains(" needs ")
 }
 
 /// Whoever asks too often is told when they may again.

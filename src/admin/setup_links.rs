@@ -13,9 +13,11 @@ use super::{
     asker::outreached,
     desk::{Desk, nothing},
     things::state_among,
+    touching::may_touch,
 };
 use crate::{
     app::App,
+    apply::single::Noun,
     body,
     error::ApiError,
     oauth::{
@@ -24,7 +26,7 @@ use crate::{
     },
     reach::Reach,
     store::{
-        StoreError,
+        On, StoreError,
         audit::Actor,
         connections,
         setup_links::{self, New, SetupLink},
@@ -182,6 +184,8 @@ pub async fn create(desk: Desk, headers: HeaderMap, bytes: Bytes) -> Result<Resp
     if !maker.may(&wish, now) {
         return Err(outreached(&desk.asker, Some(wish.until(now))));
     }
+    // Whoever follows it writes the connection.
+    may_touch(&mut On::from(&desk.app.db), &desk.asker, desk.tenant()?, Noun::Connections, &wish.connection).await?;
     let made = issue(&desk.app, maker, desk.tenant()?, &wish).await?;
     let (link, url) = made.map_err(|(_, why)| error(Code::Conflict, why))?;
     let mut answer = told(&link, desk.app.clock.now());

@@ -37,6 +37,7 @@ use crate::{
         users::LastAdministrator,
         window::{Narrow, Phase},
     },
+    tenant_end,
 };
 
 /// Things on a page unless fewer are asked for.
@@ -48,7 +49,8 @@ const ROLES: usize = 20;
 pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let asked = Asked::read(query.as_deref())?.narrowed(query.as_deref(), desk.noun()?)?;
     let (app, tenant, noun) = (&desk.app, desk.tenant()?, desk.noun()?);
-    let part = single::list(&app.db, &app.sealer, tenant, noun, asked.part(app.clock.now())).await?;
+    let mut part = single::list(&app.db, &app.sealer, tenant, noun, asked.part(app.clock.now())).await?;
+    told::states(app, tenant, noun, &mut part.items).await?;
     Ok(body::answer(StatusCode::OK, &json!({ noun.as_str(): part.items, "next": part.next })))
 }
 
@@ -73,7 +75,7 @@ pub async fn show(desk: Desk) -> Result<Response, ApiError> {
     let (db, sealer) = (&desk.app.db, &desk.app.sealer);
     let found = single::show(db, sealer, tenant, noun, name).await?.ok_or_else(nothing)?;
     let tag = tag(&found, &single::print(db, sealer, tenant, noun, name).await?);
-    Ok(shown(StatusCode::OK, tag, &told::with(&desk.app, tenant, noun, found)))
+    Ok(shown(StatusCode::OK, tag, &told::with(&desk.app, tenant, noun, found).await?))
 }
 
 /// `POST /api/v1/tenants/{tenant}/{noun}`: a new one, called as the body says.
@@ -152,53 +154,77 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
     let asked = Asked::read(query.as_deref())?;
     let (tenant, noun, name) = desk.thing()?;
     let order = desk.order(asked.force);
-    if noun == Noun::Tenant && asked.confirm.as_deref() != Some(name) && !is_conditional(&headers) {
-        // Counted, not tried out: that would keep everybody else from writing.
-        return match single::at_stake(&desk.app.db, &order, tenant).await {
-            Ok(lost) => Ok(body::answer(StatusCode::CONFLICT, &asking(&lost))),
-            Err(refusal) => refused(refusal),
+    let agreed = asked.confirm.as_deref() == Some(name);
+    if !agreed {
+        // Read, not tried out: that would keep everybody else from writing.
+        let mut tx = desk.app.db.snapshot().await?;
+        unchanged(&mut On::from(&mut tx), &order, tenant, noun, name, &headers).await?;
+        may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, name).await?;
+        let plan = match single::lost(&mut tx, &order, tenant, noun, name).await {
+            Ok(plan) => plan,
+            Err(refusal) => return refused(refusal),
+        };
+        drop(tx);
+        if asks(noun, &plan) {
+            return ask(&desk, (tenant, noun, name), &plan).await;
+        }
+    }
+    let mut before = None;
+    if noun == Noun::Tenant {
+        unchanged(&mut On::from(&desk.app.db), &order, tenant, noun, name, &headers).await?;
+        before = match tenant_end::empty(&desk.app, &order, tenant).await {
+            Ok(lost) => lost,
+            Err(refusal) => return refused(refusal),
         };
     }
     let mut tx = desk.app.db.begin().await?;
     tenants::lock(&mut tx).await?;
-    unchanged(&mut On::from(&mut tx), &order, tenant, noun, name, &headers).await?;
+    if before.is_none() {
+        unchanged(&mut On::from(&mut tx), &order, tenant, noun, name, &headers).await?;
+    }
     may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, name).await?;
     let plan = match single::remove(&mut tx, &order, tenant, noun, name).await {
         Ok(plan) => plan,
         Err(refusal) => return refused(refusal),
     };
-    // The audit log, which has a scope of its own, names them all the same.
-    let lost: Vec<String> = match desk.asker.require("users", Level::Read) {
-        Ok(()) => plan.deletions().flat_map(Line::lost).collect(),
-        Err(_) => plan.deletions().flat_map(Line::lost_unnamed).collect(),
-    };
-    let asks = !lost.is_empty() || noun == Noun::Tenant;
-    if asks && asked.confirm.as_deref() != Some(name) {
-        let mut body = asking(&lost);
+    if !agreed && asks(noun, &plan) {
+        // It came meanwhile.
         drop(tx);
-        let held = roles_held(&desk.app, tenant, noun, name).await?;
-        if !held.is_empty() {
-            let one = |(kind, name, role): &(String, String, Role)| json!({"type": kind, "name": name, "role": role.as_str()});
-            body["error_description"] = format!("update the collaborators of the resources first; {ASKING}").into();
-            body["resources"] = held.iter().map(one).collect();
-        }
-        return Ok(body::answer(StatusCode::CONFLICT, &body));
+        return ask(&desk, (tenant, noun, name), &plan).await;
     }
     tx.commit().await?;
     desk.app.deliveries.nudge();
+    // People of a tenant are told of in numbers alone.
+    let lost = before.unwrap_or_else(|| told_lost(&desk, &plan));
     Ok(body::answer(StatusCode::OK, &json!({ "deleted": name, "lost": lost })))
 }
 
+/// What is lost, for whoever asks. The audit log, which has a scope of its own, names people all the same.
+fn told_lost(desk: &Desk, plan: &Plan) -> Vec<String> {
+    match desk.asker.require("users", Level::Read) {
+        Ok(()) => plan.deletions().flat_map(Line::lost).collect(),
+        Err(_) => plan.deletions().flat_map(Line::lost_unnamed).collect(),
+    }
+}
+
+/// Whether the name must be repeated first.
+fn asks(noun: Noun, plan: &Plan) -> bool {
+    noun == Noun::Tenant || plan.deletions().any(|line| line.lost().next().is_some())
+}
+
+/// Says what would be lost, to whoever has not repeated the name.
+async fn ask(desk: &Desk, (tenant, noun, name): (&Tenant, Noun, &str), plan: &Plan) -> Result<Response, ApiError> {
+    let mut body = json!({ "error": Code::Conflict.as_str(), "error_description": ASKING, "lost": told_lost(desk, plan) });
+    let held = roles_held(&desk.app, tenant, noun, name).await?;
+    if !held.is_empty() {
+        let one = |(kind, name, role): &(String, String, Role)| json!({"type": kind, "name": name, "role": role.as_str()});
+        body["error_description"] = format!("update the collaborators of the resources first; {ASKING}").into();
+        body["resources"] = held.iter().map(one).collect();
+    }
+    Ok(body::answer(StatusCode::CONFLICT, &body))
+}
+
 const ASKING: &str = "more is lost with it: repeat the name as confirm to delete it nevertheless";
-
-/// What is said to whoever has not repeated the name.
-fn asking(lost: &[String]) -> Value {
-    json!({ "error": Code::Conflict.as_str(), "error_description": ASKING, "lost": lost })
-}
-
-fn is_conditional(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH)
-}
 
 /// The resources that an external identity or virtual account holds a role on, the first of them: what its deletion takes from
 /// whoever its tokens belong to. Of other nouns nothing.
@@ -359,7 +385,7 @@ async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str
         fields.insert("token".to_owned(), token.into());
     }
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(shown(status, tag, &told::with(app, &tenant, noun, thing)))
+    Ok(shown(status, tag, &told::with(app, &tenant, noun, thing).await?))
 }
 
 fn shown(status: StatusCode, tag: String, thing: &Value) -> Response {

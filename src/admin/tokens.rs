@@ -2,7 +2,7 @@
 
 use axum::{
     body::Bytes,
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     asker::{Asker, outreached},
     desk::{Desk, nothing},
+    things::state_among,
 };
 use crate::{
     api_token::{Maker, Wanted},
@@ -19,12 +20,17 @@ use crate::{
     bearer, body,
     error::ApiError,
     moment::Moment,
-    oauth::error::{Code, error},
+    oauth::{
+        error::{Code, error},
+        params::Params,
+    },
     policy::api_scope::ApiScopes,
     store::{
         personal_tokens::{self, PersonalToken},
         tenant_tokens, tenants,
+        token_state::TokenState,
         users::User,
+        window::Phase,
     },
 };
 
@@ -45,10 +51,30 @@ fn person(asker: &Asker) -> Result<&User, ApiError> {
 }
 
 /// `GET /api/v1/personal_tokens`: those of whoever asks.
-pub async fn list(asker: Asker, State(app): State<App>) -> Result<Response, ApiError> {
-    let own = personal_tokens::of_user(&app.db, &person(&asker)?.id).await?;
-    let own: Vec<Value> = own.iter().map(said).collect();
-    Ok(body::answer(StatusCode::OK, &json!({ "personal_tokens": own })))
+pub async fn list(asker: Asker, State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    listed(&app, person(&asker)?, query.as_deref()).await
+}
+
+/// Those of a user, in the state that the query asks for.
+///
+/// # Errors
+/// There is no such state.
+pub async fn listed(app: &App, user: &User, query: Option<&str>) -> Result<Response, ApiError> {
+    let phase = phase(query)?;
+    let all = personal_tokens::judged(&app.db, &user.id, app.clock.now()).await?;
+    let wanted = all.iter().filter(|(_, state)| state.is_in(phase));
+    let wanted: Vec<Value> = wanted.map(|(token, state)| said(token, *state)).collect();
+    Ok(body::answer(StatusCode::OK, &json!({ "personal_tokens": wanted })))
+}
+
+/// The state of tokens that a query asks for; nothing: whatever state.
+///
+/// # Errors
+/// There is no such state.
+pub fn phase(query: Option<&str>) -> Result<Option<Phase>, ApiError> {
+    let params = Params::parse(query.unwrap_or_default())?;
+    let word = params.one("state")?.filter(|word| !word.is_empty());
+    word.map(|word| state_among(Phase::OF_TOKENS, word)).transpose()
 }
 
 /// `POST /api/v1/personal_tokens`
@@ -71,7 +97,7 @@ pub async fn create(asker: Asker, State(app): State<App>, headers: HeaderMap, bo
     let made = maker.personal(&mut tx, user, Wanted { name: &request.name, scopes, lifetime }).await?;
     let (row, token) = made.map_err(|unfit| error(Code::InvalidRequest, unfit.to_string()))?;
     tx.commit().await?;
-    let mut told = said(&row);
+    let mut told = said(&row, TokenState::Open);
     told["token"] = token.into();
     Ok(body::answer(StatusCode::CREATED, &told))
 }
@@ -107,7 +133,7 @@ pub async fn renew(desk: Desk, State(app): State<App>) -> Result<Response, ApiEr
 }
 
 /// What is told of one.
-pub fn said(token: &PersonalToken) -> Value {
+pub fn said(token: &PersonalToken, state: TokenState) -> Value {
     let time = |at: i64| Moment(at).machine();
     json!({
         "id": token.id,
@@ -116,5 +142,7 @@ pub fn said(token: &PersonalToken) -> Value {
         "created_at": time(token.created_at),
         "expires_at": time(token.expires_at),
         "last_used_at": token.last_used_at.map(time),
+        "state": state.as_str(),
+        "ended_because": state.reason(),
     })
 }

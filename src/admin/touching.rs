@@ -11,8 +11,21 @@ use crate::{
     apply::single::Noun,
     bearer,
     error::ApiError,
-    policy::{api_scope::Level, directory::GroupRule, email::Email},
-    store::{On, StoreError, clients, db::Tx, directories, domains, tenants::Tenant, users},
+    policy::{
+        api_scope::Level,
+        directory::GroupRule,
+        email::Email,
+        site::{Login, OURSELVES, SiteSettings},
+    },
+    store::{
+        On, StoreError, clients, connections,
+        db::Tx,
+        directories, domains,
+        mappings::{self, Source},
+        sites,
+        tenants::Tenant,
+        trusted_issuers, users,
+    },
 };
 
 /// A directory's token that a body gives has no end: a token that has one makes it at the directory's own address, where it
@@ -58,8 +71,9 @@ pub fn may_say(asker: &Asker, before: &[GroupRule], after: &[GroupRule]) -> Resu
     Ok(())
 }
 
-/// What a token of fewer scopes must not touch, as it is: an administrator, a token that may more, or a client whose tokens
-/// do. Asked before others have to wait for the change, before it is made, and again after.
+/// What a token of fewer scopes must not touch, as it is: an administrator, a token that may more, a client whose tokens do; and
+/// what makes somebody of a caller, or opens something to them, unless the token may write that as well. Asked before others have
+/// to wait for the change, before it is made, and again after.
 pub async fn may_touch(on: &mut On<'_>, asker: &Asker, tenant: &Tenant, noun: Noun, name: &str) -> Result<(), ApiError> {
     match noun {
         _ if name.contains('\0') => Ok(()),
@@ -74,17 +88,64 @@ pub async fn may_touch(on: &mut On<'_>, asker: &Asker, tenant: &Tenant, noun: No
             let further = asker.reach().outreached_by(&mut *on, &tenant.id, name).await?;
             further.map_or(Ok(()), |token| Err(outreached(asker, token.expires_at)))
         }
-        Noun::Clients if asker.is_limited() => match clients::find(&mut *on, name).await? {
-            Some(client) if client.tenant_id == tenant.id && client.settings.admin_api => {
+        _ if !asker.is_limited() => Ok(()),
+        Noun::Clients => {
+            let Some(client) = clients::find(&mut *on, name).await?.filter(|client| client.tenant_id == tenant.id) else {
+                return Ok(());
+            };
+            if client.settings.admin_api {
                 let why = "the tokens of this application open the admin API: only a token with the scope admin may touch it";
-                Err(bearer::forbidden(why, &asker.name()))
+                return Err(bearer::forbidden(why, &asker.name()));
             }
-            // Whoever has its secret is the directory.
-            Some(client) if client.tenant_id == tenant.id && client.settings.directory.is_some() => {
-                asker.require("directories", Level::Write)
-            }
-            _ => Ok(()),
-        },
+            let acts = [("virtual_accounts", client.settings.virtual_account), ("directories", client.settings.directory)];
+            may_lead(asker, acts.into_iter().filter_map(|(area, named)| named.map(|_| area)))?;
+            let opens = |site: &SiteSettings| site.login == Some(Login::Client(name.to_owned()));
+            may_open(on, asker, tenant, opens).await
+        }
+        Noun::TrustedIssuers | Noun::Connections => {
+            let source = match noun {
+                Noun::TrustedIssuers => {
+                    let issuer = trusted_issuers::find_by_name(&mut *on, &tenant.id, name).await?;
+                    issuer.map(|issuer| Source::Issuer(issuer.id))
+                }
+                _ => {
+                    let connection = connections::find_by_name(&mut *on, &tenant.id, name).await?;
+                    connection.map(|connection| Source::Connection(connection.id))
+                }
+            };
+            let Some(source) = source else { return Ok(()) };
+            let led = mappings::led_from(&mut *on, &source).await?;
+            let to = [
+                (led.external_identities, "external_identities"),
+                (led.virtual_accounts, "virtual_accounts"),
+                (led.teams, "teams"),
+            ];
+            may_lead(asker, to.into_iter().filter_map(|(leads, area)| leads.then_some(area)))?;
+            let at = Login::Issuer(name.to_owned());
+            let opens = |site: &SiteSettings| {
+                site.issuers.iter().any(|issuer| issuer == name && issuer != OURSELVES) || site.login.as_ref() == Some(&at)
+            };
+            may_open(on, asker, tenant, opens).await
+        }
         _ => Ok(()),
+    }
+}
+
+/// Whoever has a client's secret, or an issuer's keys, is whoever that leads to: they may write what leads there who may write
+/// those as well.
+fn may_lead(asker: &Asker, to: impl Iterator<Item = &'static str>) -> Result<(), ApiError> {
+    to.into_iter().try_for_each(|area| asker.require(area, Level::Write))
+}
+
+/// The same of sites: what people get at a site's own application, and what its issuers sign, opens it.
+async fn may_open(
+    on: &mut On<'_>,
+    asker: &Asker,
+    tenant: &Tenant,
+    opens: impl Fn(&SiteSettings) -> bool,
+) -> Result<(), ApiError> {
+    match sites::of_tenant(&mut *on, &tenant.id).await?.iter().any(|site| opens(&site.settings)) {
+        true => asker.require("sites", Level::Write),
+        false => Ok(()),
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     body::Bytes,
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -158,11 +158,9 @@ pub async fn sign_out(desk: Desk) -> Result<Response, ApiError> {
 }
 
 /// `GET /api/v1/tenants/{tenant}/users/{name}/personal_tokens`: what is known of theirs.
-pub async fn personal_tokens(desk: Desk) -> Result<Response, ApiError> {
+pub async fn personal_tokens(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let user = find(&desk.app, &desk.tenant()?.id, desk.name()?).await?;
-    let all = store::personal_tokens::of_user(&desk.app.db, &user.id).await?;
-    let all: Vec<Value> = all.iter().map(tokens::said).collect();
-    Ok(body::answer(StatusCode::OK, &json!({ "personal_tokens": all })))
+    tokens::listed(&desk.app, &user, query.as_deref()).await
 }
 
 /// `DELETE /api/v1/tenants/{tenant}/users/{name}/personal_tokens/{id}`: one of theirs.

@@ -45,6 +45,8 @@ pub struct Work<'a> {
     /// Whether the tenant at hand got a resource that it did not have.
     pub resourced: bool,
     pub prune: bool,
+    /// Whether somebody only asks what would be lost: nothing goes.
+    pub looks: bool,
     /// Whether one thing is changed by itself, by somebody who need not know of other tenants.
     pub single: bool,
     pub actor: &'a Actor,
@@ -79,6 +81,7 @@ impl<'a> Work<'a> {
             counted: false,
             origin,
             prune: false,
+            looks: false,
             single: false,
             actor,
             problems: Vec::new(),

@@ -49,6 +49,9 @@ impl Work<'_> {
         let domains = domains::of_tenant(&mut *self.tx, &x.id).await?;
         let was = nouns::tenant_differs(Some(x), None, Some(Change::new("domains", domains, ())));
         self.plan.goes(name, lost, was);
+        if self.looks {
+            return Ok(());
+        }
         tenants::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
@@ -60,6 +63,9 @@ impl Work<'_> {
         }
         let lost = self.lost_with_connection(tenant, x).await?;
         self.plan.goes(name, lost, nouns::connection_differs(Some(x), None));
+        if self.looks {
+            return Ok(());
+        }
         connections::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
@@ -73,6 +79,9 @@ impl Work<'_> {
         let had = !directory_tokens::of_directory(&mut *self.tx, &x.id).await?.is_empty();
         let was = self.directory_differs((Some(x), None), had.then_some((true, false))).await?;
         self.plan.goes(name, lost, was);
+        if self.looks {
+            return Ok(());
+        }
         directories::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
@@ -87,6 +96,9 @@ impl Work<'_> {
             None => Vec::new(),
         };
         self.plan.goes(name, Losses::named(made), services::service_token_differs(Some(x), None));
+        if self.looks {
+            return Ok(());
+        }
         tenant_tokens::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
@@ -99,6 +111,9 @@ impl Work<'_> {
         let lost = self.lost_with_issuer(tenant, x).await?;
         let secrets = issuers::secrets_of(self.sealer, x)?;
         self.plan.goes(name, lost, issuers::issuer_differs((Some(x), &secrets), (None, &Default::default())));
+        if self.looks {
+            return Ok(());
+        }
         trusted_issuers::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
@@ -110,6 +125,9 @@ impl Work<'_> {
         }
         let lost = self.lost_with_client(tenant, x).await?;
         self.plan.goes(name, lost, nouns::client_differs(Some(x), None));
+        if self.looks {
+            return Ok(());
+        }
         clients::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
@@ -127,6 +145,9 @@ impl Work<'_> {
         }
         let was = Pair::new(Some(x), None).field("members", |_| &members).field("tokens", |_| &tokens).changes();
         self.plan.goes(name, lost, was);
+        if self.looks {
+            return Ok(());
+        }
         teams::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
@@ -141,6 +162,9 @@ impl Work<'_> {
         let held: Vec<String> = held.iter().map(|c| format!("{} {}: {}", noun(c.kind), c.name, c.role.as_str())).collect();
         let was = Pair::new(Some(x), None).field("collaborators", |_| &held).changes();
         self.plan.goes(name, lost, was);
+        if self.looks {
+            return Ok(());
+        }
         resources::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
@@ -154,6 +178,9 @@ impl Work<'_> {
         let mapping = mappings::of_principal(&mut *self.tx, &x.id).await?;
         let was = self.origin(mapping.as_ref()).await?;
         self.plan.goes(name, lost, mapped::principal_differs((Some(x), &was), (None, &Default::default())));
+        if self.looks {
+            return Ok(());
+        }
         principals::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
@@ -165,6 +192,9 @@ impl Work<'_> {
         }
         let lost = self.lost_with_site(x).await?;
         self.plan.goes(name, lost, places::site_differs(Some(x), None));
+        if self.looks {
+            return Ok(());
+        }
         sites::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
@@ -177,6 +207,9 @@ impl Work<'_> {
         }
         let lost = Losses::named(self.roles(&x.id).await?);
         self.plan.goes(name, lost, Vec::new());
+        if self.looks {
+            return Ok(());
+        }
         let (by, actor, cause) = (By::Operator, self.actor, "deleted");
         let out = ShutOut { user_id: &x.id, by, actor, cause, force: true, sealer: self.sealer, now: self.now };
         // Forced, so there is no last administrator to spare: who asks has said so, or looks at who is left.

@@ -78,6 +78,11 @@ impl Line {
         self.told(true)
     }
 
+    /// The part of it that somebody has set.
+    pub fn settings_lost(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(String::as_str)
+    }
+
     /// The same for whoever may not read who the people are.
     pub fn lost_unnamed(&self) -> impl Iterator<Item = String> {
         self.told(false)

@@ -53,12 +53,25 @@ pub struct LastWayIn;
 
 impl WaysIn {
     pub async fn of(tx: &mut Tx, sealer: &Sealer, tenant_id: &str) -> std::result::Result<Self, StoreError> {
+        Self::without(tx, sealer, tenant_id, None).await
+    }
+
+    /// As they would be without this connection.
+    pub async fn without(
+        tx: &mut Tx,
+        sealer: &Sealer,
+        tenant_id: &str,
+        gone: Option<&str>,
+    ) -> std::result::Result<Self, StoreError> {
         let tenant = tenants::find(&mut *tx, tenant_id).await?;
         let mut ways = Self { required: tenant.is_some_and(|tenant| tenant.require_sso), ..Self::default() };
         if !ways.required {
             return Ok(ways);
         }
         for connection in connections::offered(&mut *tx, tenant_id).await? {
+            if Some(connection.id.as_str()) == gone {
+                continue;
+            }
             ways.open = true;
             ways.proven |= trials::is_proven(&mut *tx, sealer, &connection).await?;
         }

@@ -43,13 +43,13 @@ pub async fn collect(app: &Inner, tenant: Option<&Tenant>, until: Option<i64>) -
             found.add(Kind::IssuerSecret, &issuer.tenant_id, issuer.name, at);
         }
     }
-    for token in directory_tokens::ending(&app.db, id).await? {
+    for token in directory_tokens::ending(&app.db, id, now).await? {
         found.add(Kind::DirectoryToken, &token.tenant_id, token.name, token.expires_at);
     }
-    for (tenant_id, name, at) in tenant_tokens::ending(&app.db, id, now - PAST, TOKENS).await? {
+    for (tenant_id, name, at) in tenant_tokens::ending(&app.db, id, (now - PAST, now), TOKENS).await? {
         found.add(Kind::ServiceToken, &tenant_id, name, at);
     }
-    for (tenant_id, email, name, at) in personal_tokens::ending(&app.db, id, now - PAST, TOKENS).await? {
+    for (tenant_id, email, name, at) in personal_tokens::ending(&app.db, id, (now - PAST, now), TOKENS).await? {
         found.add(Kind::PersonalToken, &tenant_id, format!("{name} of {email}"), at);
     }
     for (tenant_id, connection, at) in setup_links::ending(&app.db, id, now, INVITES).await? {

@@ -28,10 +28,16 @@ pub(super) async fn read(app: &Inner, tenant_id: Option<&str>) -> Result<(), Sto
         let unread = connection_ends::unread(&app.db, tenant_id, &after, BATCH).await?;
         let Some(last) = unread.last() else { return Ok(()) };
         after.clone_from(&last.connection_id);
+        let mut read = Vec::with_capacity(unread.len());
         for one in &unread {
-            let ends = read_one(app, one).await?;
-            connection_ends::note(&app.db, one, &ends).await?;
+            read.push(read_one(app, one).await?);
         }
+        // Together: of thousands that nobody has looked at, each by itself would be written to the disk.
+        let mut tx = app.db.begin().await?;
+        for (one, ends) in unread.iter().zip(&read) {
+            connection_ends::note(&mut tx, one, ends).await?;
+        }
+        tx.commit().await?;
     }
 }
 

@@ -44,8 +44,19 @@ pub async fn answered(
     }
     match trial::of_guest(&app, &visit, &headers, &state_hash).await? {
         Some(guests) => trial::arrive_at_guest(&app, &visit, answer, &state_hash, guests).await,
-        None => Err(PageError::no_login()),
+        None => Err(elsewhere(&app, &visit, &state_hash).await?),
     }
+}
+
+/// The page for an answer to a sign-in that is not under way in this browser. Where we gave its state out, the operator of the
+/// tenant that it was for finds it by its code; the browser learns nothing of that.
+async fn elsewhere(app: &App, visit: &Visit, state_hash: &str) -> Result<PageError, PageError> {
+    if let Some((tenant_id, connection)) = store::departures::whose(&app.db, state_hash).await? {
+        visit.trace.of_tenant(&tenant_id);
+        visit.trace.over(&connection);
+        visit.trace.hop("came_back", &[("connection", &connection)]);
+    }
+    Ok(PageError::no_login())
 }
 
 /// `POST`: the answer of a SAML provider, or the same once more from a page of ours.
@@ -93,7 +104,7 @@ async fn stray(app: &App, visit: &mut Visit, uri: &Uri, answer: Answer, name: Op
     }
     match asked {
         None if !tested => unsolicited::begin(app, visit, answer, own.map(|Path(names)| names)).await,
-        _ => Err(PageError::no_login()),
+        _ => Err(elsewhere(app, visit, name.unwrap_or_default()).await?),
     }
 }
 

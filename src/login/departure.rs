@@ -86,6 +86,12 @@ pub fn failed(connection: &Connection, e: &connector::Error) -> PageError {
 #[must_use]
 pub fn page(e: &connector::Error) -> PageError {
     let (status, kind, title, explanation) = match e {
+        connector::Error::Refused(fault) if fault.cause == Cause::ProviderProblem => (
+            StatusCode::BAD_GATEWAY,
+            "provider_unreachable",
+            "Your identity provider has a problem",
+            "Your organisation's sign-in could not answer just now. Please try again in a minute.",
+        ),
         connector::Error::Refused(_) => (
             StatusCode::FORBIDDEN,
             "provider_refused",

@@ -1,10 +1,7 @@
 //! When what connections depend on ends, kept beside them: what is in their settings and their provider's metadata is read
 //! once for each version of both, by whoever looks first.
 
-use super::{
-    db::{Db, Result},
-    on::On,
-};
+use super::{db::Result, on::On};
 use crate::params;
 
 /// When what a connection depends on ends (unix seconds); what does not end has no time.
@@ -58,9 +55,10 @@ pub async fn unread(on: impl Into<On<'_>>, tenant_id: Option<&str>, after: &str,
 ///
 /// # Errors
 /// What the database says.
-pub async fn note(db: &Db, of: &Unread, ends: &Ends) -> Result<()> {
+pub async fn note(on: impl Into<On<'_>>, of: &Unread, ends: &Ends) -> Result<()> {
     let soonest = [ends.secret, ends.certificate, ends.metadata].into_iter().flatten().min();
-    db.execute(
+    let mut on = on.into();
+    on.execute(
         "INSERT INTO connection_ends (connection_id, version, metadata_version, secret_at, certificate_at, metadata_at, fetched,
            soonest)
          SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM connections WHERE id = $1

@@ -61,6 +61,20 @@ pub async fn asked(db: &Db, state_hash: &str, now: i64) -> Result<Option<Authori
     row.map(|(request,)| read_json("login", &request)).transpose()
 }
 
+/// Whose sign-in a departure belongs to, whichever browser made it: the tenant's row id and the connection's name. It tells whose
+/// failure it is when the answer comes elsewhere, and lets nobody in.
+///
+/// # Errors
+/// What the database says.
+pub async fn whose(db: &Db, state_hash: &str) -> Result<Option<(String, String)>> {
+    db.optional(
+        "SELECT l.tenant_id, c.name FROM departures d JOIN logins l ON l.id = d.login_id JOIN connections c ON c.id = d.connection_id
+         WHERE d.state_hash = $1",
+        params![state_hash],
+    )
+    .await
+}
+
 /// Departures of one login that may wait for their answers; older ones are forgotten.
 pub const MOST: i64 = 8;
 

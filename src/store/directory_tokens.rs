@@ -1,6 +1,12 @@
 //! The tokens that directories push with, by fingerprint alone: a token is shown once, when it is made.
 
-use super::{db::Result, on::On};
+use super::{
+    db::Result,
+    lineage::{self, With},
+    on::On,
+    statement::Statement,
+    token_state::{Signs, TokenState},
+};
 use crate::{params, seal::Sealer, secret};
 
 /// What every token begins with, so that scanners of leaked secrets know one.
@@ -64,6 +70,28 @@ pub async fn of_directory(on: impl Into<On<'_>>, directory_id: &str) -> Result<V
     on.into().all(sql, params![directory_id]).await
 }
 
+#[derive(sqlx::FromRow)]
+struct Judged {
+    #[sqlx(flatten)]
+    token: DirectoryToken,
+    lives: bool,
+}
+
+/// Those of a directory, the oldest first, and whether each opens something at `now` (unix seconds).
+///
+/// # Errors
+/// What the database says.
+pub async fn judged(on: impl Into<On<'_>>, directory_id: &str, now: i64) -> Result<Vec<(DirectoryToken, TokenState)>> {
+    let mut s = Statement::new("SELECT k.*, ");
+    lineage::living(&mut s, With::Column("k.made_with"), now);
+    s.push(" AS lives FROM directory_tokens k WHERE k.directory_id = ").bind(directory_id).push(" ORDER BY k.created_at, k.id");
+    let state = |row: Judged| {
+        let signs = Signs { enabled: true, expires_at: row.token.expires_at, lives: row.lives };
+        (row.token, TokenState::of(signs, now))
+    };
+    Ok(on.into().select::<Judged>(&s).await?.into_iter().map(state).collect())
+}
+
 /// The newest token of a directory, when it is one that ends.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Ending {
@@ -75,15 +103,23 @@ pub struct Ending {
     pub expires_at: i64,
 }
 
-/// Of enabled directories of a tenant, or of all, the newest tokens that end: the ones before them were meant to.
+/// Of enabled directories of a tenant, or of all, the newest tokens that end: the ones before them were meant to. One whose
+/// maker has ended by `now` (unix seconds) has ended with it, and is no news.
 ///
 /// # Errors
 /// What the database says.
-pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>) -> Result<Vec<Ending>> {
-    let sql = "SELECT d.tenant_id, d.name, k.expires_at FROM directory_tokens k JOIN directories d ON d.id = k.directory_id \
-               WHERE d.enabled AND k.expires_at IS NOT NULL AND ($1 IS NULL OR d.tenant_id = $1) AND NOT EXISTS \
-                 (SELECT 1 FROM directory_tokens n WHERE n.directory_id = k.directory_id AND (n.created_at, n.id) > (k.created_at, k.id))";
-    on.into().all(sql, params![tenant_id]).await
+pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>, now: i64) -> Result<Vec<Ending>> {
+    let mut s = Statement::new(
+        "SELECT d.tenant_id, d.name, k.expires_at FROM directory_tokens k JOIN directories d ON d.id = k.directory_id \
+         WHERE d.enabled AND k.expires_at IS NOT NULL AND NOT EXISTS \
+           (SELECT 1 FROM directory_tokens n WHERE n.directory_id = k.directory_id AND (n.created_at, n.id) > (k.created_at, k.id)) \
+         AND ",
+    );
+    lineage::living(&mut s, With::Column("k.made_with"), now);
+    if let Some(id) = tenant_id {
+        s.push(" AND d.tenant_id = ").bind(id);
+    }
+    on.into().select(&s).await
 }
 
 /// Lets it end at `at`, unless it ends before; whether that changed anything.

@@ -1,13 +1,25 @@
 //! What was made with what: a token with which another token, or a set-up link, was made. The one address of the rule that
 //! nothing opens anything whose maker does not: each is asked for when what it made is used.
 
-use super::{db::Result, on::On};
+use super::{db::Result, on::On, statement::Statement};
 use crate::params;
 
-/// Longest line of tokens that were each made with the one before: whatever stands further away opens nothing.
-const LONGEST: usize = 8;
 /// Most that are told of what ends with a token.
 pub const MOST: usize = 100;
+
+/// What something was made with: where a statement finds it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum With<'a> {
+    /// In this column.
+    Column(&'static str),
+    /// It is this.
+    Value(Option<&'a str>),
+}
+
+#[derive(sqlx::FromRow)]
+struct Alive {
+    lives: bool,
+}
 
 /// Whether what something was made with still opens something at `now` (unix seconds), and what that was made with, and so on.
 /// What was made with nothing (`None`) stands by itself.
@@ -15,25 +27,43 @@ pub const MOST: usize = 100;
 /// # Errors
 /// What the database says.
 pub async fn lives(on: impl Into<On<'_>>, with: Option<&str>, now: i64) -> Result<bool> {
-    let sql = "SELECT k.made_with FROM personal_tokens k JOIN users u ON u.id = k.user_id JOIN tenants t ON t.id = u.tenant_id \
-                 WHERE k.id = $1 AND k.expires_at > $2 AND u.active AND (u.admin OR u.platform) AND t.enabled \
-               UNION ALL SELECT s.made_with FROM service_tokens s JOIN tenants t ON t.id = s.tenant_id \
-                 WHERE s.fingerprint = $1 AND s.enabled AND (s.expires_at IS NULL OR s.expires_at > $2) AND t.enabled \
-               UNION ALL SELECT NULL FROM families f JOIN users u ON u.id = f.user_id JOIN tenants t ON t.id = f.tenant_id \
-                   JOIN clients c ON c.id = f.client_id \
-                 WHERE f.id = $1 AND f.revoked_at IS NULL AND f.expires_at > $2 AND u.active AND (u.admin OR u.platform) \
-                   AND t.enabled AND c.enabled AND (f.connection_id IS NULL OR EXISTS \
-                     (SELECT 1 FROM connections n WHERE n.id = f.connection_id AND n.enabled AND n.login_enabled))";
-    let mut on = on.into();
-    let mut with = with.map(str::to_owned);
-    for _ in 0..LONGEST {
-        let Some(id) = &with else { return Ok(true) };
-        match on.optional::<(Option<String>,)>(sql, params![id, now]).await? {
-            Some((before,)) => with = before,
-            None => return Ok(false),
-        }
+    if with.is_none() {
+        return Ok(true);
     }
-    Ok(with.is_none())
+    let mut s = Statement::new("SELECT ");
+    living(&mut s, With::Value(with), now);
+    s.push(" AS lives");
+    Ok(on.into().select::<Alive>(&s).await?.first().is_some_and(|row| row.lives))
+}
+
+/// Goes on with the condition that what something was made with still opens something at `now`, as [`lives`] asks it. Of the
+/// line of tokens that were each made with the one before, whatever stands further away than eight opens nothing.
+pub(super) fn living<'a>(s: &mut Statement<'a>, with: With<'a>, now: i64) {
+    s.push("EXISTS (WITH RECURSIVE line (id, steps) AS (SELECT COALESCE(");
+    match with {
+        With::Column(column) => s.push(column),
+        With::Value(value) => s.bind(value),
+    };
+    s.push(
+        ", ''), 0 UNION ALL SELECT COALESCE(\
+           (SELECT COALESCE(lk.made_with, '') FROM personal_tokens lk JOIN users lu ON lu.id = lk.user_id \
+              JOIN tenants lt ON lt.id = lu.tenant_id \
+            WHERE lk.id = line.id AND lu.active AND (lu.admin OR lu.platform) AND lt.enabled AND lk.expires_at > ",
+    );
+    s.bind(now).push(
+        "), (SELECT COALESCE(ls.made_with, '') FROM service_tokens ls JOIN tenants lt ON lt.id = ls.tenant_id \
+            WHERE ls.fingerprint = line.id AND ls.enabled AND lt.enabled AND (ls.expires_at IS NULL OR ls.expires_at > ",
+    );
+    s.bind(now).push(
+        ")), (SELECT '' FROM families lf JOIN users lu ON lu.id = lf.user_id JOIN tenants lt ON lt.id = lf.tenant_id \
+              JOIN clients lc ON lc.id = lf.client_id \
+            WHERE lf.id = line.id AND lf.revoked_at IS NULL AND lu.active AND (lu.admin OR lu.platform) \
+              AND lt.enabled AND lc.enabled AND (lf.connection_id IS NULL OR EXISTS \
+                (SELECT 1 FROM connections ln WHERE ln.id = lf.connection_id AND ln.enabled AND ln.login_enabled)) \
+              AND lf.expires_at > ",
+    );
+    s.bind(now)
+        .push(")), line.steps + 1 FROM line WHERE line.id <> '' AND line.steps < 8) SELECT 1 FROM line WHERE line.id = '')");
 }
 
 /// What was made with a token and ends with it, and what was made with that, in words: `service token ci`. At most [`MOST`].

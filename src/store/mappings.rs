@@ -3,7 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{StoreError, db::Result, on::On, read_json, statement::Statement, write_json};
-use crate::{params, policy::claim_rules::ClaimRule};
+use crate::{
+    params,
+    policy::{claim_rules::ClaimRule, principal::Kind},
+};
 
 /// Where the tokens come from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -129,6 +132,36 @@ pub async fn of_team(on: impl Into<On<'_>>, team_id: &str) -> Result<Vec<Mapping
     let sql = "SELECT * FROM mappings WHERE team_id = $1 ORDER BY created_at, id";
     let rows = on.into().all::<Stored>(sql, params![team_id]).await?;
     rows.into_iter().filter_map(Stored::read).map(|read| read.map_err(|(_, e)| e)).collect()
+}
+
+/// To whom the tokens of a source lead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct Led {
+    /// To external identities.
+    pub external_identities: bool,
+    /// To virtual accounts.
+    pub virtual_accounts: bool,
+    /// To teams.
+    pub teams: bool,
+}
+
+/// To whom the tokens of a source lead.
+///
+/// # Errors
+/// What the database says.
+pub async fn led_from(on: impl Into<On<'_>>, source: &Source) -> Result<Led> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM mappings m JOIN principals p ON p.id = m.principal_id \
+                   WHERE (m.issuer_id = $1 OR m.connection_id = $2) AND p.kind = $3) AS external_identities, \
+                 EXISTS (SELECT 1 FROM mappings m JOIN principals p ON p.id = m.principal_id \
+                   WHERE (m.issuer_id = $1 OR m.connection_id = $2) AND p.kind = $4) AS virtual_accounts, \
+                 EXISTS (SELECT 1 FROM mappings m WHERE (m.issuer_id = $1 OR m.connection_id = $2) AND m.team_id IS NOT NULL) AS teams";
+    let (issuer, connection) = match source {
+        Source::Issuer(id) => (Some(id.as_str()), None),
+        Source::Connection(id) => (None, Some(id.as_str())),
+    };
+    let kinds = [Kind::ExternalIdentity, Kind::VirtualAccount].map(Kind::as_str);
+    let led = on.into().optional(sql, params![issuer, connection, kinds[0], kinds[1]]).await?;
+    Ok(led.unwrap_or_default())
 }
 
 /// All of a tenant, or all there are, in the order they were made; of one whose claims cannot be read, where its tokens come from and why.

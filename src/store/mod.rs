@@ -67,6 +67,7 @@ pub mod teams;
 pub mod tenant_tokens;
 pub mod tenants;
 pub mod throttles;
+pub mod token_state;
 pub mod traces;
 pub mod trials;
 pub mod trusted_issuers;

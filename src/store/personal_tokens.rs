@@ -2,8 +2,12 @@
 
 use super::{
     db::{Result, StoreError},
+    lineage::{self, With},
     on::On,
-    read_json, write_json,
+    read_json,
+    statement::Statement,
+    token_state::{Signs, TokenState},
+    write_json,
 };
 use crate::{params, policy::api_scope::ApiScopes, seal::Sealer, secret};
 
@@ -92,27 +96,51 @@ pub async fn of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Persona
     on.into().all::<Stored>(sql, params![user_id]).await?.into_iter().map(PersonalToken::try_from).collect()
 }
 
+#[derive(sqlx::FromRow)]
+struct Judged {
+    #[sqlx(flatten)]
+    token: Stored,
+    lives: bool,
+}
+
+/// Those of a user, the newest first, and whether each opens something at `now` (unix seconds).
+///
+/// # Errors
+/// What the database says.
+pub async fn judged(on: impl Into<On<'_>>, user_id: &str, now: i64) -> Result<Vec<(PersonalToken, TokenState)>> {
+    let mut s = Statement::new("SELECT k.*, ");
+    lineage::living(&mut s, With::Column("k.made_with"), now);
+    s.push(" AS lives FROM personal_tokens k WHERE k.user_id = ").bind(user_id).push(" ORDER BY k.created_at DESC, k.id DESC");
+    let state = |row: Judged| {
+        let signs = Signs { enabled: true, expires_at: Some(row.token.expires_at), lives: row.lives };
+        Ok((PersonalToken::try_from(row.token)?, TokenState::of(signs, now)))
+    };
+    on.into().select::<Judged>(&s).await?.into_iter().map(state).collect()
+}
+
 /// Of active users of a tenant, or of all, those that end after `since` (unix seconds), the soonest first and of each tenant at
-/// most `most`: the tenant, whose it is, what they call it, and its end (unix seconds).
+/// most `most`, without those whose maker has ended by `now`: the tenant, whose it is, what they call it, and its end (unix seconds).
 ///
 /// # Errors
 /// What the database says.
 pub async fn ending(
     on: impl Into<On<'_>>,
     tenant_id: Option<&str>,
-    since: i64,
+    (since, now): (i64, i64),
     most: i64,
 ) -> Result<Vec<(String, String, String, i64)>> {
-    let of_one = "SELECT u.tenant_id, u.email, k.name, k.expires_at FROM personal_tokens k JOIN users u ON u.id = k.user_id \
-                  WHERE u.tenant_id = $1 AND u.active AND k.expires_at > $2 ORDER BY k.expires_at LIMIT $3";
-    let of_all = "SELECT tenant_id, email, name, expires_at FROM (SELECT u.tenant_id, u.email, k.name, k.expires_at, \
-                    ROW_NUMBER() OVER (PARTITION BY u.tenant_id ORDER BY k.expires_at) AS place \
-                    FROM personal_tokens k JOIN users u ON u.id = k.user_id WHERE u.active AND k.expires_at > $1) AS ranked \
-                  WHERE place <= $2 ORDER BY expires_at";
-    match tenant_id {
-        Some(id) => on.into().all(of_one, params![id, since, most]).await,
-        None => on.into().all(of_all, params![since, most]).await,
+    let mut s = Statement::new(
+        "SELECT tenant_id, email, name, expires_at FROM (SELECT u.tenant_id, u.email, k.name, k.expires_at, \
+           ROW_NUMBER() OVER (PARTITION BY u.tenant_id ORDER BY k.expires_at) AS place \
+         FROM personal_tokens k JOIN users u ON u.id = k.user_id WHERE u.active AND k.expires_at > ",
+    );
+    s.bind(since).push(" AND ");
+    lineage::living(&mut s, With::Column("k.made_with"), now);
+    if let Some(id) = tenant_id {
+        s.push(" AND u.tenant_id = ").bind(id);
     }
+    s.push(") AS ranked WHERE place <= ").bind(most).push(" ORDER BY expires_at");
+    on.into().select(&s).await
 }
 
 /// Inserts it.

@@ -5,6 +5,7 @@ use super::{
     audit::{self, Action, Actor, Changes, Event},
     db::{Result, Tx},
     domain_proofs,
+    lineage::{self, With},
     on::On,
     statement::Statement,
     tenants::Tenant,
@@ -295,6 +296,27 @@ pub async fn end_all(tx: &mut Tx, maker_id: &str, now: i64) -> Result<()> {
     tx.execute(sql, params![maker_id]).await.map(|_| ())
 }
 
+/// Ends those that somebody has made who administers their organisation no more: being made an administrator again brings none of
+/// them back.
+///
+/// # Errors
+/// What the database says.
+pub async fn end_of_demoted(on: impl Into<On<'_>>, maker_id: &str, now: i64) -> Result<()> {
+    let mut on = on.into();
+    let sql = "UPDATE setup_links SET ended_at = $2, ended_by = 'the end of its maker''s access' \
+               WHERE maker_id = $1 AND ended_at IS NULL AND expires_at > $2 AND NOT EXISTS \
+                 (SELECT 1 FROM users u WHERE u.id = $1 AND (u.platform OR u.admin AND u.tenant_id = setup_links.tenant_id))";
+    if on.execute(sql, params![maker_id, now]).await? == 0 {
+        return Ok(());
+    }
+    let ended = "DELETE FROM domain_proofs WHERE proven_at IS NULL AND link_id IN \
+                   (SELECT id FROM setup_links WHERE maker_id = $1 AND ended_at IS NOT NULL)";
+    on.execute(ended, params![maker_id]).await?;
+    let guests = "DELETE FROM setup_guests WHERE link_id IN \
+                    (SELECT id FROM setup_links WHERE maker_id = $1 AND ended_at IS NOT NULL)";
+    on.execute(guests, params![maker_id]).await.map(|_| ())
+}
+
 /// Binds a link to the connection that it is for, once that is there.
 ///
 /// # Errors
@@ -334,14 +356,15 @@ pub async fn note_domain(on: impl Into<On<'_>>, id: &str, domain: &str) -> Resul
 /// # Errors
 /// What the database says.
 pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>, now: i64, limit: i64) -> Result<Vec<(String, String, i64)>> {
-    let of_one = "SELECT tenant_id, connection, expires_at FROM setup_links WHERE tenant_id = $1 AND ended_at IS NULL \
-                  AND expires_at > $2 ORDER BY expires_at LIMIT $3";
-    let of_all = "SELECT tenant_id, connection, expires_at FROM setup_links WHERE ended_at IS NULL \
-                  AND expires_at > $1 ORDER BY expires_at LIMIT $2";
-    match tenant_id {
-        Some(id) => on.into().all(of_one, params![id, now, limit]).await,
-        None => on.into().all(of_all, params![now, limit]).await,
+    let mut s =
+        Statement::new("SELECT tenant_id, connection, expires_at FROM setup_links WHERE ended_at IS NULL AND expires_at > ");
+    s.bind(now).push(" AND ");
+    lineage::living(&mut s, With::Column("setup_links.made_with"), now);
+    if let Some(id) = tenant_id {
+        s.push(" AND tenant_id = ").bind(id);
     }
+    s.push(" ORDER BY expires_at LIMIT ").bind(limit);
+    on.into().select(&s).await
 }
 
 /// Notes which token of the directory was made.

@@ -1,11 +1,15 @@
 //! Service tokens: a tenant's programs at the admin API. By fingerprint alone: a token is shown once, when it is made.
 
+use std::collections::HashMap;
+
 use super::{
     db::{Result, StoreError},
     directory_tokens,
+    lineage::{self, With},
     on::On,
     read_json,
     statement::Statement,
+    token_state::{Signs, TokenState},
     window::{Phase, Window},
     write_json,
 };
@@ -170,10 +174,16 @@ pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Se
     s.push(" AND LOWER(name) LIKE ").bind(w.like()).push(" ESCAPE '!'");
     match w.narrow.state {
         Some(Phase::Open) => {
-            s.push(" AND enabled AND (expires_at IS NULL OR expires_at > ").bind(w.narrow.now).push(")");
+            s.push(" AND enabled AND (expires_at IS NULL OR expires_at > ").bind(w.narrow.now).push(") AND ");
+            lineage::living(&mut s, With::Column("service_tokens.made_with"), w.narrow.now);
+        }
+        Some(Phase::Expired) => {
+            s.push(" AND expires_at <= ").bind(w.narrow.now);
         }
         Some(Phase::Ended) => {
-            s.push(" AND (NOT enabled OR expires_at <= ").bind(w.narrow.now).push(")");
+            s.push(" AND (NOT enabled OR expires_at <= ").bind(w.narrow.now).push(" OR NOT ");
+            lineage::living(&mut s, With::Column("service_tokens.made_with"), w.narrow.now);
+            s.push(")");
         }
         _ => {}
     }
@@ -182,22 +192,56 @@ pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Se
     rows.into_iter().map(ServiceToken::try_from).collect()
 }
 
-/// Of a tenant, or of all, those that open something and end after `since` (unix seconds), the soonest first and of each tenant
-/// at most `most`: tenant, name and end (unix seconds).
+#[derive(sqlx::FromRow)]
+struct Judged {
+    name: String,
+    enabled: bool,
+    expires_at: Option<i64>,
+    lives: bool,
+}
+
+/// Whether those of these names open something at `now` (unix seconds): by name.
 ///
 /// # Errors
 /// What the database says.
-pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>, since: i64, most: i64) -> Result<Vec<(String, String, i64)>> {
-    let of_one = "SELECT tenant_id, name, expires_at FROM service_tokens WHERE tenant_id = $1 AND enabled \
-                  AND fingerprint IS NOT NULL AND expires_at > $2 ORDER BY expires_at LIMIT $3";
-    let of_all = "SELECT tenant_id, name, expires_at FROM (SELECT tenant_id, name, expires_at, \
-                    ROW_NUMBER() OVER (PARTITION BY tenant_id ORDER BY expires_at) AS place FROM service_tokens \
-                    WHERE enabled AND fingerprint IS NOT NULL AND expires_at > $1) AS ranked \
-                  WHERE place <= $2 ORDER BY expires_at";
-    match tenant_id {
-        Some(id) => on.into().all(of_one, params![id, since, most]).await,
-        None => on.into().all(of_all, params![since, most]).await,
+pub async fn states(on: impl Into<On<'_>>, tenant_id: &str, names: &[&str], now: i64) -> Result<HashMap<String, TokenState>> {
+    if names.is_empty() {
+        return Ok(HashMap::new());
     }
+    let mut s = Statement::new("SELECT k.name, k.enabled, k.expires_at, ");
+    lineage::living(&mut s, With::Column("k.made_with"), now);
+    s.push(" AS lives FROM service_tokens k WHERE k.tenant_id = ").bind(tenant_id).push(" AND k.name IN (");
+    s.bind_each(names.iter().copied()).push(")");
+    let state = |row: Judged| {
+        let signs = Signs { enabled: row.enabled, expires_at: row.expires_at, lives: row.lives };
+        (row.name, TokenState::of(signs, now))
+    };
+    Ok(on.into().select::<Judged>(&s).await?.into_iter().map(state).collect())
+}
+
+/// Of a tenant, or of all, those that open something and end after `since` (unix seconds), the soonest first and of each tenant
+/// at most `most`, without those whose maker has ended by `now`: tenant, name and end (unix seconds).
+///
+/// # Errors
+/// What the database says.
+pub async fn ending(
+    on: impl Into<On<'_>>,
+    tenant_id: Option<&str>,
+    (since, now): (i64, i64),
+    most: i64,
+) -> Result<Vec<(String, String, i64)>> {
+    let mut s = Statement::new(
+        "SELECT tenant_id, name, expires_at FROM (SELECT k.tenant_id, k.name, k.expires_at, \
+           ROW_NUMBER() OVER (PARTITION BY k.tenant_id ORDER BY k.expires_at) AS place FROM service_tokens k \
+         WHERE k.enabled AND k.fingerprint IS NOT NULL AND k.expires_at > ",
+    );
+    s.bind(since).push(" AND ");
+    lineage::living(&mut s, With::Column("k.made_with"), now);
+    if let Some(id) = tenant_id {
+        s.push(" AND k.tenant_id = ").bind(id);
+    }
+    s.push(") AS ranked WHERE place <= ").bind(most).push(" ORDER BY expires_at");
+    on.into().select(&s).await
 }
 
 /// Inserts, or updates the row of this id: all but when it was last used.

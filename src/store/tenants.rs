@@ -1,7 +1,7 @@
 //! Tenants: customer organisations.
 
 use super::{
-    db::{Result, StoreError, Tx},
+    db::{Db, Result, StoreError, Tx},
     on::On,
     statement::Statement,
     window::Window,
@@ -174,6 +174,40 @@ pub async fn save(on: impl Into<On<'_>>, tenant: &Tenant) -> Result<()> {
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
     Ok(on.into().publish("DELETE FROM tenants WHERE id = $1 RETURNING id", params![id]).await? > 0)
+}
+
+/// Whether it has more users, records of directories, or external identities and virtual accounts than this.
+///
+/// # Errors
+/// What the database says.
+pub async fn has_many(on: impl Into<On<'_>>, id: &str, most: i64) -> Result<bool> {
+    let sql = "SELECT (SELECT COUNT(*) FROM (SELECT 1 AS one FROM users WHERE tenant_id = $1 LIMIT $2) AS a), \
+                 (SELECT COUNT(*) FROM (SELECT 1 AS one FROM directory_users r JOIN directories d ON d.id = r.directory_id \
+                    WHERE d.tenant_id = $1 LIMIT $2) AS b), \
+                 (SELECT COUNT(*) FROM (SELECT 1 AS one FROM principals WHERE tenant_id = $1 LIMIT $2) AS c)";
+    let found = on.into().optional::<(i64, i64, i64)>(sql, params![id, most.saturating_add(1)]).await?;
+    let (users, records, principals) = found.unwrap_or_default();
+    Ok(users.max(records).max(principals) > most)
+}
+
+/// Deletes at most `most` records of directories of a tenant, external identities and virtual accounts, and users, with what is
+/// theirs; how many of them. Of a tenant that is switched on, none.
+///
+/// # Errors
+/// What the database says.
+pub async fn empty(db: &Db, id: &str, most: i64) -> Result<u64> {
+    let mut gone = 0;
+    for sql in [
+        "DELETE FROM directory_users WHERE id IN (SELECT r.id FROM directory_users r JOIN directories d ON d.id = r.directory_id \
+           JOIN tenants t ON t.id = d.tenant_id WHERE t.id = $1 AND NOT t.enabled LIMIT $2)",
+        "DELETE FROM principals WHERE id IN (SELECT p.id FROM principals p JOIN tenants t ON t.id = p.tenant_id \
+           WHERE t.id = $1 AND NOT t.enabled LIMIT $2)",
+        "DELETE FROM users WHERE id IN (SELECT u.id FROM users u JOIN tenants t ON t.id = u.tenant_id \
+           WHERE t.id = $1 AND NOT t.enabled LIMIT $2)",
+    ] {
+        gone += On::from(db).alter(sql, params![id, most]).await?;
+    }
+    Ok(gone)
 }
 
 /// Makes declarative changes wait for one another: of two transactions that call this, the second goes on when the

@@ -11,7 +11,7 @@ use super::{
     db::{Result, StoreError},
     invites,
     on::On,
-    personal_tokens,
+    personal_tokens, setup_links,
     statement::Statement,
     window::{Phase, Window},
 };
@@ -252,6 +252,17 @@ pub async fn is_governed(on: impl Into<On<'_>>) -> Result<bool> {
     Ok(on.into().optional::<(String,)>(sql, params![]).await?.is_some())
 }
 
+/// Whether somebody could administer a tenant, and the deployment, without this user.
+///
+/// # Errors
+/// What the database says.
+pub async fn led_without(on: impl Into<On<'_>>, tenant_id: &str, user_id: &str) -> Result<(bool, bool)> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM users WHERE tenant_id = $1 AND admin AND active AND id <> $2), \
+                 EXISTS (SELECT 1 FROM users u JOIN tenants t ON t.id = u.tenant_id \
+                   WHERE u.platform AND u.active AND t.enabled AND u.id <> $2)";
+    Ok(on.into().optional::<(bool, bool)>(sql, params![tenant_id, user_id]).await?.unwrap_or_default())
+}
+
 /// Whether those of one tenant alone can: with it, nobody could any more.
 ///
 /// # Errors
@@ -274,6 +285,7 @@ pub async fn update(on: impl Into<On<'_>>, user: &User) -> Result<bool> {
     let mut on = on.into();
     let there = on.alter(sql, params).await? > 0;
     personal_tokens::delete_of_demoted(&mut on, &user.id).await?;
+    setup_links::end_of_demoted(&mut on, &user.id, user.updated_at).await?;
     Ok(there)
 }
 
@@ -307,6 +319,7 @@ pub async fn set_platform(on: impl Into<On<'_>>, id: &str, platform: bool, now: 
     let mut on = on.into();
     let there = on.alter(sql, params![id, platform, now]).await? > 0;
     personal_tokens::delete_of_demoted(&mut on, id).await?;
+    setup_links::end_of_demoted(&mut on, id, now).await?;
     Ok(there)
 }
 

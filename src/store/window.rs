@@ -23,6 +23,8 @@ pub enum Phase {
     Open,
     /// Those that do no more.
     Ended,
+    /// Of these, tokens whose time is over.
+    Expired,
 }
 
 impl Phase {
@@ -32,6 +34,8 @@ impl Phase {
     pub const OF_CONNECTIONS: &[Self] = &[Self::Draft, Self::Live];
     /// Of what ends.
     pub const OF_ENDING: &[Self] = &[Self::Open, Self::Ended];
+    /// Of tokens.
+    pub const OF_TOKENS: &[Self] = &[Self::Open, Self::Expired, Self::Ended];
 
     /// As addresses say it.
     #[must_use]
@@ -45,6 +49,7 @@ impl Phase {
             Self::Live => "live",
             Self::Open => "open",
             Self::Ended => "ended",
+            Self::Expired => "expired",
         }
     }
 
@@ -60,6 +65,7 @@ impl Phase {
             Self::Live => "Live",
             Self::Open => "Open",
             Self::Ended => "Ended",
+            Self::Expired => "Expired",
         }
     }
 

@@ -5,7 +5,8 @@ for (const value of document.querySelectorAll('code.copy')) {
   button.type = 'button';
   button.className = 'copying';
   button.textContent = 'Copy';
-  const label = value.closest('div')?.querySelector('dt')?.textContent;
+  // What it is called here: what others call it, and how long it is, nobody needs to hear.
+  const label = value.closest('dl > div')?.querySelector('dt')?.firstChild?.textContent.trim();
   if (label) button.setAttribute('aria-label', `Copy ${label}`);
   button.addEventListener('click', async () => {
     await navigator.clipboard.writeText(value.textContent);

@@ -23,6 +23,7 @@ on_both!(
     metadata_ends_where_nothing_fetches_it_again,
     settings_are_read_once_for_each_version,
     the_list_is_searched_and_paged,
+    the_api_narrows_as_the_page_does,
     secrets_at_issuers_end_too,
 );
 
@@ -340,4 +341,51 @@ async fn secrets_at_issuers_end_too(backend: Backend) {
     let stored = desk.stored(gatehouse::apply::single::Noun::TrustedIssuers, "idp").await.unwrap();
     assert_eq!(stored["introspection_client_secret_expires_on"].as_str(), Some(later));
     assert_eq!(stored["oauth_client"]["client_secret_expires_on"].as_str(), Some(sooner));
+}
+
+async fn the_api_narrows_as_the_page_does(backend: Backend) {
+    let desk = desk(backend).await;
+    let mut ada = desk.ada().await;
+    desk.fill(&mut ada, "/admin/acme/directories/people/token", "/admin/acme/directories/people/token", &[("expires_in", "90d")])
+        .await;
+    let bearer = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
+    let ask = async |path: &str| Browser::new().get_with(&desk.at(&format!("/api/v1/{path}")), &[bearer]).await;
+    let names = |answer: &serde_json::Value| {
+        let all = answer["expiring"].as_array().unwrap().iter();
+        all.map(|one| text(one, "name").to_owned()).collect::<Vec<_>>()
+    };
+    for (query, found) in [
+        ("", &["begun", "entra", "people", "adfs"][..]),
+        ("kind=provider_certificate", &["begun", "adfs"]),
+        ("days=30", &["begun", "entra"]),
+        ("days=0", &["begun"]),
+        ("days=90", &["begun", "entra", "people"]),
+        ("days=30&kind=client_secret", &["entra"]),
+        ("search=PEOP", &["people"]),
+        // It is all of one tenant's.
+        ("tenant=other&search=peop", &["people"]),
+    ] {
+        let answer = ask(&format!("tenants/acme/expiring?{query}")).await;
+        assert_eq!((answer.status, names(&answer.json())), (200, found.iter().map(|&name| name.to_owned()).collect()), "{query}");
+        if query.contains("days") {
+            let page = ada.get(&desk.at(&format!("/admin/acme/expiring?{query}"))).await;
+            for name in ["begun", "entra", "people", "adfs"] {
+                assert_eq!(page.body.contains(&format!("<bdi>{name}</bdi>")), found.contains(&name), "{query}: {}", page.body);
+            }
+        }
+    }
+    for query in ["kind=none", "days=soon", "days=-1", "days=1&days=2"] {
+        assert_eq!(ask(&format!("tenants/acme/expiring?{query}")).await.status, 400, "{query}");
+    }
+    // Of the deployment, whose administrators alone may ask.
+    assert_eq!(ask("expiring?tenant=acme").await.status, 403);
+    users::set_platform(&desk.app.db, &desk.user_id("ada@acme.example").await, true, desk.clock.now()).await.unwrap();
+    let answer = desk.sign_in(&mut Browser::new(), &desk.admin_url("web"), "ada@acme.example", PASSWORD).await;
+    let access = desk.redeem("web", &answer.query("code").unwrap()).await.json();
+    let header = format!("Bearer {}", text(&access, "access_token"));
+    for (tenant, found) in [("acme", 4), ("other", 0)] {
+        let url = desk.at(&format!("/api/v1/expiring?tenant={tenant}"));
+        let answer = Browser::new().get_with(&url, &[("authorization", &header)]).await.json();
+        assert_eq!(names(&answer).len(), found, "{answer}");
+    }
 }

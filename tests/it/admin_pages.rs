@@ -18,6 +18,7 @@ on_both!(
     a_connection_from_choice_to_deletion,
     what_was_typed_stays_beside_what_is_wrong,
     lists_are_searched_and_paged,
+    all_that_is_wrong_is_said_at_once,
 );
 
 pub const PASSWORD: &str = "correct horse battery";
@@ -294,4 +295,29 @@ async fn lists_are_searched_and_paged(backend: Backend) {
     assert_eq!(ada.get(&desk.at("/admin/acme/teams?after=%00&search=%00")).await.status, 200);
     assert_eq!(ada.get(&desk.at("/admin/acme/nothing")).await.status, 404);
     assert_eq!(ada.get(&desk.at("/admin/acme/teams/%00")).await.status, 404);
+}
+
+/// One field that cannot be read hides no other's error.
+async fn all_that_is_wrong_is_said_at_once(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = desk.ada().await;
+    let new = "/admin/acme/connections/new?preset=entra&protocol=oidc";
+    let typed = [
+        ("preset", "entra"),
+        ("protocol", "oidc"),
+        ("name", "wrong"),
+        ("enabled", "on"),
+        ("oidc.client_id", ""),
+        ("oidc.client_secret", "hush"),
+        ("oidc.issuer", "idp.example"),
+        ("oidc.discover", "on"),
+        ("oidc.client_secret_expires_on", "31.3.2027"),
+        ("oidc.skew", "abc"),
+    ];
+    let answer = desk.fill(&mut ada, new, "/admin/acme/connections", &typed).await;
+    assert_eq!(answer.status, 422, "{}", answer.body);
+    for field in ["oidc-skew", "oidc-issuer", "oidc-client_secret_expires_on"] {
+        assert!(answer.body.contains(&format!("id=\"{field}-error\"")), "{field}: {}", answer.body);
+    }
+    assert!(answer.body.contains("client_id is missing") && desk.stored(Noun::Connections, "wrong").await.is_none());
 }

@@ -21,6 +21,7 @@ on_both!(
     a_live_connection_is_complete_whoever_says_so,
     an_incomplete_draft_is_no_way_in_for_everybody,
     a_guest_saves_what_they_have,
+    a_check_says_what_is_missing,
 );
 
 const BOT: &str = "0123456789abcdef0123456789abcdef";
@@ -182,4 +183,44 @@ async fn a_guest_saves_what_they_have(backend: Backend) {
         assert!(!bench.ticked(&mut guest, open).await, "{open}");
     }
     assert_eq!(bench.stored(Noun::Connections, "corp").await.unwrap()["enabled"], false);
+}
+
+/// What a program asks before it switches a connection on.
+async fn a_check_says_what_is_missing(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let check = async |name: &str, body: Option<Value>| {
+        let bearer = format!("Bearer {BOT}");
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let url = desk.at(&format!("/api/v1/tenants/acme/connections/{name}/check"));
+        let answer = Browser::new().send(Method::POST, &url, &headers, body.map(|body| body.to_string())).await;
+        assert_eq!(answer.status, 200, "{name}: {}", answer.body);
+        answer.json()
+    };
+    let paths = |answer: &Value| {
+        let mut paths: Vec<String> =
+            answer["missing"].as_array().unwrap().iter().map(|one| one["path"].as_str().unwrap().to_owned()).collect();
+        paths.sort();
+        paths
+    };
+    let saml = json!({"preset": "okta", "enabled": false, "saml": {}});
+    assert_eq!(put(&desk, "corp", &saml).await.status, 201);
+    for answer in [check("corp", None).await, check("corp", Some(saml)).await] {
+        assert_eq!(answer["usable"], false, "{answer}");
+        assert!(answer["missing"][0]["text"].as_str().unwrap().contains(LACKS), "{answer}");
+    }
+    let oidc = json!({"preset": "custom_oidc", "enabled": false, "oidc": {"issuer": "", "client_id": ""}});
+    let answer = check("later", Some(oidc)).await;
+    assert_eq!(
+        (&answer["usable"], paths(&answer)),
+        (&json!(false), vec!["oidc.client_id".to_owned(), "oidc.issuer".to_owned()]),
+        "{answer}"
+    );
+    // The secret is stored with the connection, or it is not.
+    let mut bare = json!({"enabled": false, "oidc": {"issuer": "https://127.0.0.1:1", "client_id": "x"}});
+    assert_eq!(put(&desk, "bare", &bare).await.status, 201);
+    let answer = check("bare", None).await;
+    assert_eq!((&answer["usable"], paths(&answer)), (&json!(false), vec!["oidc.client_secret".to_owned()]), "{answer}");
+    bare["oidc"]["client_secret"] = "a-secret".into();
+    assert_eq!(put(&desk, "bare", &bare).await.status, 200);
+    assert!(paths(&check("bare", None).await).is_empty(), "now it has one");
 }

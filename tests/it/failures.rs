@@ -13,6 +13,7 @@ on_both!(
     only_the_browser_that_left_may_return,
     states_are_checked,
     the_provider_says_no,
+    the_provider_has_a_problem,
     the_provider_fails,
     the_answer_is_not_trusted
 );
@@ -106,6 +107,26 @@ async fn the_provider_says_no(backend: Backend) {
     let again = format!("{}/login/{}", sso.url, again.split('"').next().unwrap());
     let signed_in = sso.sso(&mut browser, &again).await;
     assert!(signed_in.query("code").is_some(), "{}", signed_in.body);
+}
+
+/// An outage is no refusal: whoever is told that they may not come in asks the wrong people.
+async fn the_provider_has_a_problem(backend: Backend) {
+    let sso = Sso::new(backend).await;
+    let log = Log::capture();
+    for error in ["temporarily_unavailable", "server_error"] {
+        let mut browser = Browser::new();
+        let away = departure(&sso, &mut browser).await;
+        sso.idp.turn(|k| {
+            k.redirect = change(move |answer: &mut std::collections::BTreeMap<String, String>| {
+                answer.remove("code");
+                answer.insert("error".into(), error.into());
+            });
+        });
+        let answer = browser.get(&sso.back(&away).await).await;
+        page(&log, &answer, 502, error);
+        assert!(answer.body.contains("has a problem") && answer.body.contains("try again in a minute"), "{}", answer.body);
+        assert!(!answer.body.contains("said no"), "{}", answer.body);
+    }
 }
 
 async fn the_provider_fails(backend: Backend) {

@@ -1,6 +1,9 @@
 //! What goes with a thing, or stands idle without it, is named before it goes: at the pages, over the API and in the audit log.
 
-use gatehouse::apply::single::Noun;
+use gatehouse::{
+    apply::single::Noun,
+    store::tenants::{self, Tenant},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -10,7 +13,15 @@ use crate::{
     world::{Backend, World, text},
 };
 
-on_both!(an_issuer_takes_its_identities_along, a_connection_takes_its_people_along, an_application_and_an_organisation);
+on_both!(
+    an_issuer_takes_its_identities_along,
+    a_connection_takes_its_people_along,
+    an_application_and_an_organisation,
+    whoever_asks_keeps_nobody_from_writing,
+    nothing_goes_that_was_not_asked_about,
+    many_people_go_in_steps,
+    what_goes_in_steps_is_judged_before,
+);
 
 const STATE: &str = r#"
 tenants:
@@ -178,4 +189,121 @@ async fn an_application_and_an_organisation(backend: Backend) {
     let gone = desk.fill(&mut ada, page, page, &[]).await;
     assert_eq!((gone.status, gone.location()), (303, Some("/admin/_/tenants?done=deleted")), "{}", gone.body);
     assert_eq!(ada.get(&desk.at("/admin/acme")).await.status, 404);
+}
+
+/// While somebody else writes, who only asks is answered.
+async fn whoever_asks_keeps_nobody_from_writing(backend: Backend) {
+    let api = Api::new(backend).await;
+    let mut writer = api.world.app.db.begin().await.unwrap();
+    tenants::lock(&mut writer).await.unwrap();
+    for (path, lost) in [
+        ("trusted_issuers/ci", "the issuer and claims of external identity svc"),
+        ("connections/okta", "the connection of directory people"),
+        ("external_identities/svc", "manager on model gpt"),
+    ] {
+        let asked = api.ask("DELETE", &format!("tenants/acme/{path}"), None).await;
+        assert!(asked.status == 409 && asked.body.contains(lost), "{path}: {} {}", asked.status, asked.body);
+    }
+    let asked = api.ask("DELETE", "tenants/acme?force=true", None).await;
+    assert!(asked.status == 409 && asked.body.contains("2 users"), "{}", asked.body);
+    // Whoever would be refused is told so.
+    let last = api.ask("DELETE", "tenants/acme", None).await;
+    assert!(last.status == 409 && last.body.contains("administrator") && !last.body.contains("lost"), "{}", last.body);
+    let last = api.ask("DELETE", "tenants/acme/users/ada@acme.example", None).await;
+    assert!(last.status == 409 && last.body.contains("administrator"), "{}", last.body);
+}
+
+/// The one value that the form of a question carries besides its token.
+fn agreed(page: &Answer) -> String {
+    let (_, rest) = page.body.split_once("name=\"agreed\" value=\"").unwrap_or_else(|| panic!("{}", page.body));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+async fn nothing_goes_that_was_not_asked_about(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = desk.ada().await;
+    let url = desk.at("/admin/acme/external_identities/ci/delete");
+    let asked = ada.get(&url).await;
+    assert!(asked.body.contains("loses viewer on model gpt"), "{}", asked.body);
+    let (csrf, then) = (asked.csrf(), agreed(&asked));
+    desk.apply(
+        "tenants:\n- name: acme\n  resources:\n  - {type: model, name: large, collaborators: [{external_identity: ci, role: manager}]}\n",
+    )
+    .await;
+    let again = ada.post(&url, &[("csrf", &csrf), ("agreed", &then)]).await;
+    assert!(again.body.contains("loses manager on model large") && again.body.contains("loses viewer"), "{}", again.body);
+    assert_ne!(agreed(&again), then);
+    let there = ada.get(&desk.at("/admin/acme/external_identities/ci")).await;
+    assert_eq!(there.status, 200, "it is there still");
+    let gone = ada.post(&url, &[("csrf", &csrf), ("agreed", &agreed(&again))]).await;
+    assert_eq!(gone.status, 303, "{}", gone.body);
+    assert_eq!(ada.get(&desk.at("/admin/acme/external_identities/ci")).await.status, 404);
+}
+
+/// An organisation of 1,200 users.
+async fn crowded(api: &Api, name: &'static str) -> Tenant {
+    if name != "acme" {
+        assert_eq!(api.ask("POST", "tenants", Some(json!({"name": name}))).await.status, 201);
+    }
+    let sql = format!(
+        "INSERT INTO users (id, tenant_id, email, email_proven, admin, active, created_at, updated_at) \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200) \
+         SELECT '{name}-' || i, t.id, 'u' || i || '@{name}.example', TRUE, FALSE, TRUE, 1, 1 FROM n, tenants t WHERE t.name = '{name}'"
+    );
+    api.world.sql(sql.leak()).await;
+    found(api, name).await.unwrap()
+}
+
+async fn found(api: &Api, name: &str) -> Option<Tenant> {
+    tenants::find_by_name(&api.world.app.db, name).await.unwrap()
+}
+
+async fn people(api: &Api, tenant: &Tenant) -> i64 {
+    let sql = "SELECT COUNT(*) FROM users WHERE tenant_id = $1";
+    let count: Option<(i64,)> = api.world.app.db.optional(sql, gatehouse::params![&tenant.id]).await.unwrap();
+    count.unwrap().0
+}
+
+async fn many_people_go_in_steps(backend: Backend) {
+    let api = Api::new(backend).await;
+    let big = crowded(&api, "big").await;
+    let asked = api.ask("DELETE", "tenants/big", None).await;
+    assert_eq!((asked.status, people(&api, &big).await), (409, 1_200), "{}", asked.body);
+    assert!(found(&api, "big").await.unwrap().enabled, "to ask switches nothing off");
+    let gone = api.ask("DELETE", "tenants/big?confirm=big", None).await;
+    assert_eq!((gone.status, gone.json()["lost"].clone()), (200, asked.json()["lost"].clone()), "{}", gone.body);
+    assert!(found(&api, "big").await.is_none() && people(&api, &big).await == 0);
+    let log = api.ask("GET", "audit?subject=tenant%20big", None).await.json();
+    let entries = log["entries"].as_array().unwrap();
+    let deeds: Vec<&str> = entries.iter().map(|entry| text(entry, "action")).collect();
+    assert_eq!(deeds, ["delete", "update", "create"], "{log}");
+    assert_eq!(entries[1]["changes"]["deletion_begun"]["is"], asked.json()["lost"], "{log}");
+    assert_eq!(entries[1]["changes"]["enabled"]["is"], false, "{log}");
+
+    // One that was left in the middle.
+    let half = crowded(&api, "half").await;
+    let db = &api.world.app.db;
+    assert_eq!(tenants::empty(db, &half.id, 100).await.unwrap(), 0, "nobody goes of one that is switched on");
+    tenants::save(db, &Tenant { enabled: false, ..half.clone() }).await.unwrap();
+    assert_eq!((tenants::empty(db, &half.id, 100).await.unwrap(), people(&api, &half).await), (100, 1_100));
+    assert_eq!(api.ask("DELETE", "tenants/half?confirm=half", None).await.status, 200);
+    assert!(found(&api, "half").await.is_none() && people(&api, &half).await == 0);
+    // At the pages the same.
+    let mut ada = Browser::new();
+    let url = format!("{}/login?tenant=acme&to=/account", api.world.url);
+    api.world.sign_in(&mut ada, &url, "ada@acme.example", "correct horse battery").await;
+    let page = crowded(&api, "page").await;
+    let url = format!("{}/admin/page/settings/delete", api.world.url);
+    let csrf = ada.get(&url).await.csrf();
+    assert_eq!(ada.post(&url, &[("csrf", &csrf)]).await.status, 303);
+    assert!(found(&api, "page").await.is_none() && people(&api, &page).await == 0);
+}
+
+async fn what_goes_in_steps_is_judged_before(backend: Backend) {
+    let api = Api::new(backend).await;
+    let acme = crowded(&api, "acme").await;
+    let refused = api.ask("DELETE", "tenants/acme?confirm=acme", None).await;
+    assert!(refused.status == 409 && refused.body.contains("administrator"), "{}", refused.body);
+    assert_eq!(people(&api, &acme).await, 1_202);
+    assert!(found(&api, "acme").await.unwrap().enabled);
 }

@@ -21,6 +21,7 @@ on_both!(
     calls_to_the_provider_are_among_the_hops,
     the_command_line_tells_the_same_story,
     traces_are_their_tenants_alone,
+    an_answer_in_another_browser_is_found_by_whose_it_was,
     nothing_is_kept_for_ever_or_without_end,
 );
 
@@ -197,4 +198,23 @@ async fn nothing_is_kept_for_ever_or_without_end(backend: Backend) {
     assert_eq!(all(&sso, EVERYBODY).await.len(), 4, "two of each tenant and outcome");
     assert_eq!(traces::sweep(db, START, 2).await.unwrap(), 0);
     assert_eq!(traces::sweep(db, START + 1, 2).await.unwrap(), 4, "and in time they go");
+}
+
+/// Cookies that are blocked, another host name, another browser: the commonest failures are the tenant's too.
+async fn an_answer_in_another_browser_is_found_by_whose_it_was(backend: Backend) {
+    let sso = Sso::new(backend).await;
+    let away = sso.depart(&mut Browser::new(), &sso.authorize_url("web", &[])).await;
+    let back = sso.back(&away).await;
+    let page = Browser::new().get(&back).await;
+    assert!(page.status == 400 && page.body.contains("Please start again"), "{}", page.body);
+    let acme = tenants::find_by_name(&sso.app.db, "acme").await.unwrap().unwrap().id;
+    let trace = traces::by_code(&sso.app.db, Whose::Tenant(&acme), page.reference()).await.unwrap().unwrap();
+    assert_eq!((trace.connection.as_deref(), trace.cause.as_deref(), trace.user_id), (Some("okta"), Some("no_login"), None));
+    assert!(!page.body.contains("okta") && !page.body.contains("acme"), "the browser learns nothing: {}", page.body);
+    // The sign-in itself goes on as if nothing had been, and a state of nobody's is nobody's.
+    let begun = all(&sso, Whose::Tenant(&acme)).await;
+    assert_eq!(begun.iter().filter(|trace| trace.outcome == "failed").count(), 1);
+    let unknown = Browser::new().get(&format!("{}/oauth2/callback?code=x&state=unknown", sso.url)).await;
+    assert!(traces::by_code(&sso.app.db, Whose::Tenant(&acme), unknown.reference()).await.unwrap().is_none());
+    assert!(traces::by_code(&sso.app.db, EVERYBODY, unknown.reference()).await.unwrap().is_some());
 }

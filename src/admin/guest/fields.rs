@@ -5,9 +5,11 @@ use serde_json::Value;
 
 use crate::admin::pages::{fields, form::Field};
 
-const OPEN: [&str; 20] = [
+const OPEN: [&str; 21] = [
     "oidc.client_id",
     "oidc.client_secret",
+    // They alone are told by the provider; it decides nothing.
+    "oidc.client_secret_expires_on",
     "oidc.issuer",
     "oidc.discover",
     "oidc.scopes",
@@ -53,6 +55,7 @@ mod tests {
                 assert!(!paths.contains(&kept), "{kept}");
             }
         }
+        assert!(of(&json!({"protocol": "oidc"})).iter().any(|field| field.path == "oidc.client_secret_expires_on"));
         let google = of(&json!({"protocol": "oidc", "preset": "google"}));
         let domains = google.iter().find(|field| field.path == "oidc.hosted_domains").unwrap();
         assert!(domains.fold.is_empty(), "without them every Google account comes in");

@@ -303,8 +303,20 @@ fn check(noun: Noun) -> Operation {
     let about = format!("Look where the settings of a {} lead, and write nothing; without a body the stored ones.", noun.word());
     let found = json!({
         "type": "object",
-        "properties": {"usable": {"type": "boolean"}, "findings": {"type": "array", "items": {"type": "object"}}},
-        "required": ["usable", "findings"],
+        "properties": {
+            "usable": {"type": "boolean", "description": "Whether nothing is wrong and nothing is missing."},
+            "missing": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"path": {"type": "string"}, "text": {"type": "string"}},
+                    "required": ["path", "text"],
+                },
+                "description": "What it does not say yet, and must before it is of use.",
+            },
+            "findings": {"type": "array", "items": {"type": "object"}},
+        },
+        "required": ["usable", "missing", "findings"],
     });
     operation(format!("check{name}"), noun.as_str(), about).body(reference(name), false).answers(200, found).fails([404])
 }
@@ -409,7 +421,9 @@ fn personal_tokens(method: &Method, path: &str) -> Option<Operation> {
                 "properties": {tag: {"type": "array", "items": reference("PersonalToken")}},
                 "required": [tag],
             });
-            operation("listPersonalTokens", tag, "The tokens of whoever asks.").answers(200, all)
+            operation("listPersonalTokens", tag, "The tokens of whoever asks.")
+                .narrowed(Phase::OF_TOKENS, false)
+                .answers(200, all)
         }
         ("POST", "/api/v1/personal_tokens") => operation("createPersonalToken", tag, "Make one, shown this once.")
             .body(reference("PersonalTokenRequest"), true)

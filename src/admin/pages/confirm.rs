@@ -55,9 +55,15 @@ impl Question<'_> {
     /// The page, where something is better done before.
     #[must_use]
     pub fn after(self, before: &Before, frame: &Frame) -> Response {
+        self.about(before, &[], frame)
+    }
+
+    /// The same, where these fields go along with yes.
+    #[must_use]
+    pub fn about(self, before: &Before, carried: &[(String, String)], frame: &Frame) -> Response {
         let failed = self.error.is_some();
         let status = if failed { StatusCode::CONFLICT } else { StatusCode::OK };
-        (status, Page { frame, failed, question: self, before, carried: &[] }).into_response()
+        (status, Page { frame, failed, question: self, before, carried }).into_response()
     }
 
     /// The page, where these fields go along with yes.

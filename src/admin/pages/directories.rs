@@ -26,6 +26,7 @@ use crate::{
         directories::{self, Directory},
         directory_tokens::{self, DirectoryToken},
         tenants::Tenant,
+        token_state::TokenState,
     },
 };
 
@@ -43,19 +44,22 @@ struct Told {
     end: String,
     used: Option<Moment>,
     living: bool,
+    /// Why it opens nothing.
+    over: Option<&'static str>,
 }
 
 impl Told {
-    fn new(token: &DirectoryToken, now: i64) -> Self {
-        let living = !token.has_ended(now);
+    fn new((token, state): &(DirectoryToken, TokenState), now: i64) -> Self {
+        let living = state.is_open();
         let end = match token.expires_at {
             None => "Does not end".to_owned(),
             Some(at) if living => format!("Ends in {}, {}", span(at - now), Moment(at)),
-            Some(at) => format!("Ended {}", Moment(at)),
+            Some(at) if at <= now => format!("Ended {}", Moment(at)),
+            Some(at) => format!("Would end {}", Moment(at)),
         };
         let source = if token.declared { "From a declarative file" } else { "Made here" };
         let used = token.last_used_at.map(Moment);
-        Self { id: token.id.clone(), source, made: Moment(token.created_at), end, used, living }
+        Self { id: token.id.clone(), source, made: Moment(token.created_at), end, used, living, over: state.reason() }
     }
 }
 
@@ -78,7 +82,7 @@ pub async fn section(app: &App, place: &Place, name: &str) -> Result<Option<Stri
     }
     let Some(directory) = directories::find_by_name(&app.db, &place.tenant.id, name).await? else { return Ok(None) };
     let now = app.clock.now();
-    let tokens = directory_tokens::of_directory(&app.db, &directory.id).await?;
+    let tokens = directory_tokens::judged(&app.db, &directory.id, now).await?;
     let mut told: Vec<Told> = tokens.iter().rev().map(|token| Told::new(token, now)).collect();
     told.sort_by_key(|token| !token.living);
     let has_living = told.iter().any(|token| token.living);
@@ -138,8 +142,8 @@ pub async fn ask(
 ) -> Result<Response, PageError> {
     caller.require_lasting()?;
     let (place, directory) = find(&app, &caller, &tenant, &name).await?;
-    let all = directory_tokens::of_directory(&app.db, &directory.id).await?;
     let now = app.clock.now();
+    let all = directory_tokens::judged(&app.db, &directory.id, now).await?;
     let living: Vec<Told> = all.iter().map(|token| Told::new(token, now)).filter(|token| token.living).collect();
     let frame = Frame::of_tenant(&app, &caller, &place.tenant, NOUN, format!("A token for {name}"));
     let page = Page {
@@ -147,7 +151,7 @@ pub async fn ask(
         failed: false,
         path: &place.path(&name),
         name: &name,
-        seen: all.last().map_or("", |newest| newest.id.as_str()),
+        seen: all.last().map_or("", |(newest, _)| newest.id.as_str()),
         living: &living,
         ends: &ENDS,
         overlaps: &OVERLAPS,
@@ -206,9 +210,10 @@ pub async fn confirm(
 ) -> Result<Response, PageError> {
     let (place, directory) = find(&app, &caller, &tenant, &name).await?;
     let now = app.clock.now();
-    let all = directory_tokens::of_directory(&app.db, &directory.id).await?;
-    let token = all.iter().find(|token| token.id == id && !token.has_ended(now)).ok_or_else(|| missing("token"))?;
-    let is_last = all.iter().filter(|token| !token.has_ended(now)).count() == 1;
+    let mut all = directory_tokens::judged(&app.db, &directory.id, now).await?;
+    all.retain(|(_, state)| state.is_open());
+    let (token, _) = all.iter().find(|(token, _)| token.id == id).ok_or_else(|| missing("token"))?;
+    let is_last = all.len() == 1;
     question(&app, &caller, &place.tenant, (&place.path(&name), &name), token, is_last)
 }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     app::App,
     error::PageError,
-    expiry::{self, Ending, Kind, SOON},
+    expiry::{self, Ending, Kind, SOON, Wanted},
     moment::{Moment, span},
     store::tenants::Tenant,
 };
@@ -128,9 +128,7 @@ fn href(ending: &Ending) -> Option<String> {
 /// What the address asks for.
 #[derive(Debug, Default)]
 struct Asked {
-    search: String,
-    kind: Option<Kind>,
-    tenant: String,
+    wanted: Wanted,
     /// How many come before.
     from: usize,
 }
@@ -141,9 +139,10 @@ impl Asked {
         for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             let text = || value.trim().chars().take(LONGEST).collect();
             match name.as_ref() {
-                "search" => asked.search = text(),
-                "tenant" => asked.tenant = text(),
-                "kind" => asked.kind = Kind::parse(&value),
+                "search" => asked.wanted.search = text(),
+                "tenant" => asked.wanted.tenant = text(),
+                "kind" => asked.wanted.kind = Kind::parse(&value),
+                "days" => asked.wanted.days = value.parse().ok().filter(|days| (0..=Wanted::MOST_DAYS).contains(days)),
                 "from" => asked.from = value.parse().unwrap_or_default(),
                 _ => {}
             }
@@ -151,21 +150,13 @@ impl Asked {
         asked
     }
 
-    fn wants(&self, ending: &Ending) -> bool {
-        self.kind.is_none_or(|kind| ending.kind == kind)
-            && (self.tenant.is_empty() || ending.tenant.as_deref() == Some(self.tenant.as_str()))
-            && (self.search.is_empty() || ending.name.to_lowercase().contains(&self.search.to_lowercase()))
-    }
-
-    fn is_narrow(&self) -> bool {
-        self.kind.is_some() || !self.tenant.is_empty() || !self.search.is_empty()
-    }
-
     /// The address of the page that begins there.
     fn page(&self, path: &str, from: usize) -> String {
         let mut pairs = url::form_urlencoded::Serializer::new(String::new());
-        let kind = self.kind.map_or("", Kind::as_str);
-        for (name, value) in [("search", self.search.as_str()), ("kind", kind), ("tenant", &self.tenant)] {
+        let Wanted { search, kind, tenant, days } = &self.wanted;
+        let days = days.map(|days| days.to_string()).unwrap_or_default();
+        let kind = kind.map_or("", Kind::as_str);
+        for (name, value) in [("search", search.as_str()), ("kind", kind), ("tenant", tenant), ("days", &days)] {
             if !value.is_empty() {
                 pairs.append_pair(name, value);
             }
@@ -173,6 +164,9 @@ impl Asked {
         format!("{path}?{}", pairs.append_pair("from", &from.to_string()).finish())
     }
 }
+
+/// Days that can be chosen.
+const WITHIN: [(i64, &str); 3] = [(7, "Within 7 days"), (30, "Within 30 days"), (90, "Within 90 days")];
 
 #[derive(Debug, Template, WebTemplate)]
 #[template(path = "admin/expiring.html")]
@@ -185,6 +179,8 @@ struct Page<'a> {
     asked: &'a Asked,
     /// Spelling, title, and whether it is asked for.
     kinds: &'a [(&'static str, &'static str, bool)],
+    /// Days, title, and whether they are asked for.
+    spans: &'a [(i64, &'static str, bool)],
     next: Option<String>,
 }
 
@@ -208,22 +204,24 @@ pub async fn of_tenant(
 async fn show(app: &App, caller: &Caller, tenant: Option<&Tenant>, query: Option<&str>) -> Result<Response, PageError> {
     let mut asked = Asked::read(query);
     if tenant.is_some() {
-        asked.tenant.clear();
+        asked.wanted.tenant.clear();
     }
     let (path, frame) = match tenant {
         Some(tenant) => (address(&tenant.name, "expiring"), Frame::of_tenant(app, caller, tenant, "expiring", "Expiring")),
         None => (OF_PLATFORM.to_owned(), Frame::of_platform(app, caller, OF_PLATFORM, "Expiring")),
     };
-    let all = expiry::collect(app, tenant, None).await?;
-    let wanted: Vec<&Ending> = all.iter().filter(|ending| asked.wants(ending)).skip(asked.from).take(MOST + 1).collect();
     let now = app.clock.now();
+    let all = expiry::collect(app, tenant, asked.wanted.until(now)).await?;
+    let wanted: Vec<&Ending> = all.iter().filter(|ending| asked.wanted.has(ending)).skip(asked.from).take(MOST + 1).collect();
     let rows: Vec<Told> = wanted.iter().take(MOST).map(|ending| Told::new(ending, now)).collect();
     let next = (wanted.len() > MOST).then(|| asked.page(&path, asked.from + MOST));
     let of_all = tenant.is_none();
     let offered = Kind::ALL.into_iter().filter(|kind| of_all || !kind.is_of_deployment());
-    let kinds: Vec<_> = offered.map(|kind| (kind.as_str(), title(kind), asked.kind == Some(kind))).collect();
+    let kinds: Vec<_> = offered.map(|kind| (kind.as_str(), title(kind), asked.wanted.kind == Some(kind))).collect();
+    let spans = WITHIN.map(|(days, title)| (days, title, asked.wanted.days == Some(days)));
     let (asked, path) = (&asked, path.as_str());
-    Ok(Page { frame: &frame, failed: false, rows: &rows, of_all, path, asked, kinds: &kinds, next }.into_response())
+    Ok(Page { frame: &frame, failed: false, rows: &rows, of_all, path, asked, kinds: &kinds, spans: &spans, next }
+        .into_response())
 }
 
 /// What of a tenant somebody should look at, for its overview.

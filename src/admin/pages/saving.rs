@@ -58,7 +58,7 @@ impl<'a> Write<'a> {
         }
         let thing = match self.read() {
             Ok(thing) => thing,
-            Err(faults) => return self.again(&faults).await,
+            Err(faults) => return self.again(&self.all(faults).await).await,
         };
         // Before anybody waits for it.
         let Some(_turn) = in_turn::of_operators(self.app, &self.posted.caller.operator.home).await else {
@@ -130,6 +130,28 @@ impl<'a> Write<'a> {
             thing[field.path] = self.base[field.path].clone();
         }
         Ok(thing)
+    }
+
+    /// These, and what is wrong with the fields that could be read: all of it is said at once.
+    async fn all(&self, mut faults: Vec<Fault>) -> Vec<Fault> {
+        let (place, caller) = (self.place, &self.posted.caller);
+        let (mut thing, _) = form::readable(place.noun.fields(&self.base), &|name| self.posted.one(name), self.base.clone());
+        for field in place.noun.fields(&self.base).iter().filter(|field| self.name.is_some() && field.stays(&self.base)) {
+            thing[field.path] = self.base[field.path].clone();
+        }
+        let (db, actor) = (&self.app.db, caller.actor());
+        let order = order(self.app, &caller.operator, &actor);
+        let read = single::read_ahead(db, &order, &place.tenant, place.key, self.name, &thing, Expect::Any).await;
+        if let Err(Refusal::Faults(more)) = read {
+            // That one is missing which could not be read is said already.
+            let leaf = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+            let known: Vec<(String, String)> = faults.iter().map(|fault| (fault.path.clone(), leaf(&fault.path))).collect();
+            let is_known = |fault: &Fault| {
+                known.iter().any(|(path, leaf)| fault.path.starts_with(path.as_str()) || fault.text.contains(leaf.as_str()))
+            };
+            faults.extend(more.into_iter().filter(|fault| !is_known(fault)));
+        }
+        faults
     }
 
     async fn refused(&self, refusal: Refusal) -> Result<Response, PageError> {

@@ -24,6 +24,7 @@ use crate::{
     },
     error::PageError,
     store::{db::Tx, tenants::Tenant, users::LastAdministrator},
+    tenant_end,
 };
 
 const LIST: &str = "/admin/_/tenants";
@@ -134,6 +135,10 @@ pub async fn delete(State(app): State<App>, Path(name): Path<String>, posted: Po
     // Not there before it is not theirs: of other tenants nothing is told.
     let tenant = caller.tenant(&app, &name).await?;
     caller.require_platform()?;
+    let actor = caller.actor();
+    if let Err(refusal) = tenant_end::empty(&app, &order(&app, &caller.operator, &actor), &tenant).await {
+        return question(&app, caller, &tenant, Err(refusal));
+    }
     let mut tx = app.db.begin().await?;
     match remove(&app, &mut tx, caller, &tenant).await {
         Ok(_) => {

@@ -19,7 +19,7 @@ use super::{
     thing::Form,
 };
 use crate::{
-    admin::things::roles_held,
+    admin::{things::roles_held, told},
     app::App,
     apply::{
         self, LastWayIn, Line, Plan,
@@ -29,6 +29,7 @@ use crate::{
     moment::{Moment, instant},
     operator::Operator,
     policy::role::Role,
+    secret,
     store::{On, audit::Actor, db::Tx, tenants::Tenant, users::LastAdministrator},
 };
 
@@ -119,7 +120,8 @@ pub async fn list(
     let states = single::states(place.key);
     let query = Query::narrowed(query.as_deref(), states);
     let ask = query.ask(PAGE, app.clock.now());
-    let part = single::list(&app.db, &app.sealer, &place.tenant, place.key, ask).await?;
+    let mut part = single::list(&app.db, &app.sealer, &place.tenant, place.key, ask).await?;
+    told::states(&app, &place.tenant, place.key, &mut part.items).await?;
     let rows = part.items.iter().filter_map(|thing| row(&place, thing)).collect();
     let narrowings = Narrowing::all(&query, states, false);
     let list = List::new(&query, rows, part.next.as_deref(), &place.list()).narrowings(narrowings);
@@ -134,6 +136,10 @@ pub async fn list(
 fn row(place: &Place, thing: &Value) -> Option<Row> {
     let text = |setting: &str| match &thing[setting] {
         said if setting == "claims" => claims::in_words(said),
+        said if setting == "told" => match said["ended_because"].as_str() {
+            Some(why) => format!("Ended: {why}"),
+            None => "Open".to_owned(),
+        },
         Value::Bool(active) if setting == "active" => if *active { "Active" } else { "Deactivated" }.to_owned(),
         Value::Null if setting.ends_with("_at") => "Never".to_owned(),
         Value::Null | Value::Bool(false) => String::new(),
@@ -230,10 +236,18 @@ pub async fn ask(
     Path((tenant, noun, name)): Path<(String, String, String)>,
 ) -> Result<Response, PageError> {
     let place = Place::find(&app, &caller, &tenant, &noun).await?;
-    let mut tx = app.db.begin().await?;
-    let plan = remove(&app, &mut tx, &caller, &place, &name).await;
+    let actor = caller.actor();
+    let mut tx = app.db.snapshot().await?;
+    let plan = single::lost(&mut tx, &order(&app, &caller.operator, &actor), &place.tenant, place.key, &name).await;
     drop(tx);
     question(&app, &caller, &place, &name, plan).await
+}
+
+/// What somebody has set and that goes, in short: the form of the question carries it, so that nothing goes that was not asked
+/// about. What comes and goes with every sign-in plays no part.
+fn agreed(plan: &Plan) -> String {
+    let lost: Vec<&str> = plan.deletions().flat_map(Line::settings_lost).collect();
+    secret::digest(&lost.join("\n"))
 }
 
 async fn question(
@@ -276,7 +290,7 @@ async fn question(
     };
     let hint = "Update the collaborators of these resources first, where somebody still needs what it may do there:";
     let before = Before { hint, places: held.into_iter().map(link).collect() };
-    Ok(question.after(&before, &frame))
+    Ok(question.about(&before, &[("agreed".to_owned(), agreed(&plan))], &frame))
 }
 
 /// `POST /admin/{tenant}/{noun}/{name}/delete`
@@ -288,6 +302,10 @@ pub async fn delete(
     let place = Place::find(&app, &posted.caller, &tenant, &noun).await?;
     let mut tx = app.db.begin().await?;
     match remove(&app, &mut tx, &posted.caller, &place, &name).await {
+        Ok(plan) if posted.one("agreed").is_some_and(|then| then != agreed(&plan)) => {
+            drop(tx);
+            question(&app, &posted.caller, &place, &name, Ok(plan)).await
+        }
         Ok(_) => {
             tx.commit().await?;
             app.deliveries.nudge();

@@ -3,7 +3,7 @@
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -14,6 +14,7 @@ use super::{
     confirm::{Question, done},
     form::{self, Field, Kind, Shown},
     frame::Frame,
+    list::Query,
     things::Place,
     users,
 };
@@ -29,7 +30,9 @@ use crate::{
         lineage,
         personal_tokens::{self, PersonalToken},
         tenant_tokens, tenants,
+        token_state::TokenState,
         users::User,
+        window::Phase,
     },
 };
 
@@ -81,11 +84,12 @@ pub struct Row {
     pub made: String,
     pub last_used: String,
     pub ends: String,
-    pub is_over: bool,
+    /// Why it opens nothing.
+    pub over: Option<&'static str>,
 }
 
 impl Row {
-    fn new(token: &PersonalToken, now: i64) -> Self {
+    fn new((token, state): &(PersonalToken, TokenState)) -> Self {
         Self {
             id: token.id.clone(),
             name: token.name.clone(),
@@ -93,7 +97,7 @@ impl Row {
             made: Moment(token.created_at).to_string(),
             last_used: token.last_used_at.map_or_else(|| "never".to_owned(), |at| Moment(at).to_string()),
             ends: Moment(token.expires_at).to_string(),
-            is_over: token.expires_at <= now,
+            over: state.reason(),
         }
     }
 }
@@ -104,25 +108,38 @@ struct Own<'a> {
     frame: &'a Frame,
     failed: bool,
     tokens: &'a [Row],
+    /// Words, labels, and which is chosen.
+    states: &'a [(&'static str, &'static str, bool)],
+    is_narrow: bool,
     rest: &'a [&'a str],
     shown: &'a [Shown],
 }
 
-async fn own(app: &App, caller: &Caller, posted: Option<&Posted>, faults: &[Fault]) -> Result<Response, PageError> {
-    let tokens = personal_tokens::of_user(&app.db, &caller.operator.user.id).await?;
-    let rows: Vec<Row> = tokens.iter().map(|token| Row::new(token, app.clock.now())).collect();
+async fn own(
+    app: &App,
+    caller: &Caller,
+    phase: Option<Phase>,
+    posted: Option<&Posted>,
+    faults: &[Fault],
+) -> Result<Response, PageError> {
+    let tokens = personal_tokens::judged(&app.db, &caller.operator.user.id, app.clock.now()).await?;
+    let rows: Vec<Row> = tokens.iter().filter(|(_, state)| state.is_in(phase)).map(Row::new).collect();
+    let choice = |state: &Phase| (state.as_str(), state.label(), phase == Some(*state));
+    let states: Vec<_> = Phase::OF_TOKENS.iter().map(choice).collect();
     let read = |name: &str| posted.and_then(|posted| posted.one(name));
     let typed: Option<form::Posted<'_>> = posted.map(|_| &read as form::Posted<'_>);
     let shown = form::show(&FIELDS, typed, &json!({}), faults, false);
     let frame = Frame::of_tenant(app, caller, &caller.operator.home, "tokens", TITLE);
     let failed = !faults.is_empty();
-    let page = Own { frame: &frame, failed, tokens: &rows, rest: &form::rest(&FIELDS, faults), shown: &shown };
+    let (is_narrow, rest) = (phase.is_some(), form::rest(&FIELDS, faults));
+    let page = Own { frame: &frame, failed, tokens: &rows, states: &states, is_narrow, rest: &rest, shown: &shown };
     Ok((if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, page).into_response())
 }
 
 /// `GET /admin/_/tokens`
-pub async fn list(State(app): State<App>, caller: Caller) -> Result<Response, PageError> {
-    own(&app, &caller, None, &[]).await
+pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Result<Response, PageError> {
+    let phase = Query::narrowed(query.as_deref(), Phase::OF_TOKENS).state;
+    own(&app, &caller, phase, None, &[]).await
 }
 
 /// `POST /admin/_/tokens`
@@ -134,7 +151,7 @@ pub async fn create(State(app): State<App>, posted: Posted) -> Result<Response, 
         Ok(scopes) => scopes,
         Err(word) => {
             let text = format!("{word:?} is no scope; there are {}", api_scope::words().join(", "));
-            return own(&app, caller, Some(&posted), &fault("scopes", text)).await;
+            return own(&app, caller, None, Some(&posted), &fault("scopes", text)).await;
         }
     };
     let days: i64 = posted.one("days").and_then(|days| days.parse().ok()).unwrap_or(0);
@@ -156,7 +173,7 @@ pub async fn create(State(app): State<App>, posted: Posted) -> Result<Response, 
                 Unfit::Lifetime => "days",
                 Unfit::TooMany => "",
             };
-            return own(&app, caller, Some(&posted), &fault(path, unfit.to_string())).await;
+            return own(&app, caller, None, Some(&posted), &fault(path, unfit.to_string())).await;
         }
     };
     tx.commit().await?;
@@ -206,8 +223,7 @@ async fn ends_with(app: &App, with: &str) -> Result<Vec<String>, PageError> {
 /// # Errors
 /// What the database says.
 pub async fn of(app: &App, user: &User) -> Result<Vec<Row>, PageError> {
-    let all = personal_tokens::of_user(&app.db, &user.id).await?;
-    Ok(all.iter().map(|token| Row::new(token, app.clock.now())).collect())
+    Ok(personal_tokens::judged(&app.db, &user.id, app.clock.now()).await?.iter().map(Row::new).collect())
 }
 
 /// `GET /admin/{tenant}/users/{id}/tokens/{token}/revoke`

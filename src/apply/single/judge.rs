@@ -86,6 +86,8 @@ pub async fn reach(
     match noun {
         Noun::Sites => Err(Refusal::Forbidden(PLATFORM)),
         Noun::Tenant => {
+            // As it stands: somebody may have switched it off since the request began.
+            let tenant = if let Some(Found::Tenant(tenant)) = old { tenant } else { tenant };
             let domains = domains::of_tenant(on, &tenant.id).await?;
             let now = spelled(tenant, &domains);
             let differs = |key: &&str| fields.get(*key).is_some_and(|said| now.get(*key) != Some(said));

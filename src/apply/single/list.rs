@@ -42,7 +42,7 @@ pub fn states(noun: Noun) -> &'static [Phase] {
     match noun {
         Noun::Users => Phase::OF_USERS,
         Noun::Connections => Phase::OF_CONNECTIONS,
-        Noun::ServiceTokens => Phase::OF_ENDING,
+        Noun::ServiceTokens => Phase::OF_TOKENS,
         _ => &[],
     }
 }

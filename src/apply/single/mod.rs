@@ -6,8 +6,8 @@
 //! and switches that it leaves out stay (`kept`). `show` gives what [`put`] takes, without secrets; `list` many, in short;
 //! `draft` reads what is still being typed.
 //!
-//! Everything happens in the caller's transaction, its entries in the audit log too. To ask before something is lost, drop the
-//! transaction of [`remove`] and show its plan.
+//! Everything happens in the caller's transaction, its entries in the audit log too. To ask before something is lost, show the
+//! plan of [`lost()`].
 
 mod ahead;
 mod draft;
@@ -255,21 +255,59 @@ pub async fn establish(tx: &mut Tx, order: &Order<'_>, body: &Value) -> Result<P
     Ok(plan)
 }
 
-/// Deletes one thing of the tenant, with what it owns. The plan's line says which roles are lost: whoever shall be asked
-/// first drops the transaction.
+/// Deletes one thing of the tenant, with what it owns. The plan's line says what is lost.
 ///
 /// # Errors
 /// Why not.
 pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun, name: &str) -> Result<Plan, Refusal> {
     hold(tx, tenant, noun).await?;
     let Some(found) = show::find(&mut *tx, tenant, noun, name).await? else { return Err(Refusal::Missing) };
-    judge::reach(&mut On::from(&mut *tx), order, tenant, noun, Some(&found), &Map::new()).await?;
     let led = Led::of(tx, order.sealer, tenant).await?;
     let mut work = Work::new(&mut *tx, order.sealer, None, "", order.actor, order.now);
+    goes(&mut work, order, tenant, noun, &found).await?;
+    if noun != Noun::Tenant {
+        work.ways_in(tenant, led.ways_in, None).await?;
+    }
+    let (plan, _) = work.into_parts();
+    // Of a tenant that is gone nobody asks who administers it; of the deployment they do.
+    let led = Led { tenant: led.tenant && noun != Noun::Tenant, ..led };
+    led_still(tx, order, tenant, led).await?;
+    trail::note(tx, order.sealer, order.actor, &plan, order.now);
+    Ok(plan)
+}
+
+/// What [`remove`] would take, and whether it would be refused: read in a transaction that only reads, so that nobody who is
+/// asked first keeps others from writing.
+///
+/// # Errors
+/// Why not.
+pub async fn lost(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun, name: &str) -> Result<Plan, Refusal> {
+    let Some(found) = show::find(&mut *tx, tenant, noun, name).await? else { return Err(Refusal::Missing) };
+    let was = Led::of(tx, order.sealer, tenant).await?;
+    let mut work = Work::new(&mut *tx, order.sealer, None, "", order.actor, order.now);
+    work.looks = true;
+    goes(&mut work, order, tenant, noun, &found).await?;
+    let (plan, _) = work.into_parts();
+    let is = match &found {
+        Found::User(x) => {
+            let (tenant, deployment) = users::led_without(&mut *tx, &tenant.id, &x.id).await?;
+            Led { tenant, deployment, ..was }
+        }
+        Found::Connection(x) => Led { ways_in: WaysIn::without(tx, order.sealer, &tenant.id, Some(&x.id)).await?, ..was },
+        Found::Tenant(x) => Led { deployment: !users::is_governed_from(&mut *tx, &x.id).await?, ..was },
+        _ => was,
+    };
+    was.becomes(is, order)?;
+    Ok(plan)
+}
+
+/// What goes with a thing, and the thing, unless the work only looks.
+async fn goes(work: &mut Work<'_>, order: &Order<'_>, tenant: &Tenant, noun: Noun, found: &Found) -> Result<(), Refusal> {
+    judge::reach(&mut On::from(&mut *work.tx), order, tenant, noun, Some(found), &Map::new()).await?;
     work.single = true;
     work.plan.tenant_id = Some(tenant.id.clone());
     work.prune = true;
-    match &found {
+    match found {
         Found::Tenant(_) if !order.platform => return Err(Refusal::Forbidden(judge::PLATFORM)),
         Found::Tenant(x) => work.tenant_goes(x).await?,
         Found::Connection(x) => work.connection_goes(tenant, x).await?,
@@ -290,15 +328,7 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
         Found::Resource(x) => work.resource_goes(tenant, x).await?,
         Found::Site(x) => work.site_goes(tenant, x).await?,
     }
-    if noun != Noun::Tenant {
-        work.ways_in(tenant, led.ways_in, None).await?;
-    }
-    let (plan, _) = work.into_parts();
-    // Of a tenant that is gone nobody asks who administers it; of the deployment they do.
-    let led = Led { tenant: led.tenant && noun != Noun::Tenant, ..led };
-    led_still(tx, order, tenant, led).await?;
-    trail::note(tx, order.sealer, order.actor, &plan, order.now);
-    Ok(plan)
+    Ok(())
 }
 
 /// What the deletion of a tenant would take with it, in words: counted by whoever only asks, who keeps nobody from writing and
@@ -361,18 +391,21 @@ impl Led {
         let ways_in = WaysIn::of(tx, sealer, &tenant.id).await?;
         Ok(Self { tenant: led, deployment: users::is_governed(tx).await?, ways_in })
     }
+
+    fn becomes(self, is: Self, order: &Order<'_>) -> Result<(), Refusal> {
+        if !order.force && ((self.tenant && !is.tenant) || (self.deployment && !is.deployment)) {
+            return Err(Refusal::LastAdministrator);
+        }
+        if !order.force && self.ways_in.closes(is.ways_in) {
+            return Err(Refusal::LastWayIn);
+        }
+        Ok(())
+    }
 }
 
 /// Nobody loses the last one who could administer a tenant, or the deployment, or its last way in, without having said so.
 async fn led_still(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, was: Led) -> Result<(), Refusal> {
-    let is = Led::of(tx, order.sealer, tenant).await?;
-    if !order.force && ((was.tenant && !is.tenant) || (was.deployment && !is.deployment)) {
-        return Err(Refusal::LastAdministrator);
-    }
-    if !order.force && was.ways_in.closes(is.ways_in) {
-        return Err(Refusal::LastWayIn);
-    }
-    Ok(())
+    was.becomes(Led::of(tx, order.sealer, tenant).await?, order)
 }
 
 impl Literal {

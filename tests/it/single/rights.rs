@@ -11,6 +11,7 @@ use crate::on_both_databases;
 on_both_databases!(
     what_is_expected_must_be_so,
     the_platforms_own_is_for_its_administrators,
+    what_was_read_before_the_lock_switches_nothing_on,
     deleting_says_which_roles_are_lost,
     somebody_can_still_administer_the_tenant,
     lists_are_searched_and_paged,
@@ -69,6 +70,33 @@ async fn the_platforms_own_is_for_its_administrators(db: &Db) {
     put_as(db, &tenant, Noun::Users, Some("eve@acme.example"), &bob, Expect::Any).await.unwrap();
     put(db, Noun::Users, Some("bob@acme.example"), &bob).await.unwrap();
     put(db, Noun::Sites, Some("app"), &app).await.unwrap();
+}
+
+/// Somebody else switches the tenant off between the reading of a request and its turn.
+async fn what_was_read_before_the_lock_switches_nothing_on(db: &Db) {
+    apply(db, &rich()).await.unwrap();
+    let before = acme(db).await;
+    let shown = show(db, Noun::Tenant, "acme").await;
+    db.execute("UPDATE tenants SET enabled = FALSE WHERE name = 'acme'", params![]).await.unwrap();
+    let (sealer, root) = (sealer(), root());
+    let theirs = Order { platform: false, ..order(&sealer, &root) };
+    let put = async |body: &Value| {
+        let mut tx = db.begin().await.unwrap();
+        let plan = single::put(&mut tx, &theirs, &before, Noun::Tenant, Some("acme"), body, Expect::Any).await;
+        if plan.is_ok() {
+            tx.commit().await.unwrap();
+        }
+        plan
+    };
+    assert_eq!(paths(put(&shown).await), ["enabled"], "as it was when they looked");
+    // The honest twins: nothing is said of it, or what is.
+    let mut silent = shown.clone();
+    silent.as_object_mut().unwrap().remove("enabled");
+    put(&silent).await.unwrap();
+    let mut said = shown;
+    said["enabled"] = false.into();
+    put(&said).await.unwrap();
+    assert!(!acme(db).await.enabled);
 }
 
 async fn deleting_says_which_roles_are_lost(db: &Db) {

@@ -4,7 +4,10 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{Operation, limit, next, operation, page, query, text};
-use crate::expiry::Kind;
+use crate::{
+    expiry::{Kind, Wanted},
+    store::window::Phase,
+};
 
 fn nullable() -> Value {
     json!({"type": ["string", "null"]})
@@ -18,10 +21,12 @@ fn list(key: &str, item: &Value) -> Value {
 pub fn of_tenant(method: &Method, rest: &str) -> Option<Operation> {
     Some(match (method.as_str(), rest) {
         ("GET", "/expiring") => operation("listExpiring", "expiring", "What of a tenant expires, the soonest first.")
+            .query(narrower(false))
             .answers(200, expiring())
             .fails([404]),
         ("GET", "/directories/{name}/token") => {
             operation("listDirectoryTokens", "directories", "What is kept of a directory's tokens, the oldest first.")
+                .narrowed(Phase::OF_TOKENS, false)
                 .answers(200, list("tokens", &directory_token()))
                 .fails([404])
         }
@@ -142,7 +147,8 @@ pub fn of_user(method: &Method, rest: &str) -> Option<Operation> {
         ),
         _ => return None,
     };
-    Some(operation(name, "users", about).answers(200, object(answer)).fails([404]))
+    let states = if rest.ends_with("/personal_tokens") { Phase::OF_TOKENS } else { &[] };
+    Some(operation(name, "users", about).narrowed(states, false).answers(200, object(answer)).fails([404]))
 }
 
 /// Who is in a team, below `/api/v1/tenants/{tenant}`.
@@ -225,6 +231,7 @@ pub fn of_deployment(method: &Method, path: &str) -> Option<Operation> {
         }
         ("GET", "/api/v1/expiring") => {
             operation("listAllExpiring", "expiring", "What of the deployment expires, the soonest first.")
+                .query(narrower(true))
                 .answers(200, expiring())
         }
         ("GET", "/api/v1/sign_ins") => sign_ins("listAllSignIns", "Traces of sign-ins of all tenants, the newest first."),
@@ -243,6 +250,24 @@ pub fn of_deployment(method: &Method, path: &str) -> Option<Operation> {
         }
         _ => return None,
     })
+}
+
+fn state() -> Value {
+    json!({"type": "string", "enum": Phase::OF_TOKENS.iter().map(|state| state.as_str()).collect::<Vec<_>>()})
+}
+
+/// What a list of what ends is narrowed to.
+fn narrower(of_all: bool) -> impl Iterator<Item = Value> {
+    let kinds = json!({"type": "string", "enum": Kind::ALL.map(Kind::as_str)});
+    let days = json!({"type": "integer", "minimum": 0, "maximum": Wanted::MOST_DAYS});
+    let tenant = of_all.then(|| query("tenant", &text(), "Only what is this tenant's."));
+    [
+        query("search", &text(), "What names hold."),
+        query("kind", &kinds, "Only such."),
+        query("days", &days, "Only what ends within so many days, or has ended."),
+    ]
+    .into_iter()
+    .chain(tenant)
 }
 
 fn expiring() -> Value {
@@ -264,9 +289,10 @@ fn directory_token() -> Value {
         "type": "object",
         "properties": {
             "id": text(), "declared": {"type": "boolean"}, "ended": {"type": "boolean"}, "created_at": text(),
-            "expires_at": nullable(), "last_used_at": nullable(),
+            "expires_at": nullable(), "last_used_at": nullable(), "state": state(),
+            "ended_because": {"type": ["string", "null"], "description": "Why it opens nothing."},
         },
-        "required": ["id", "declared", "ended", "created_at", "expires_at", "last_used_at"],
+        "required": ["id", "declared", "ended", "created_at", "expires_at", "last_used_at", "state", "ended_because"],
         "additionalProperties": false,
     })
 }

@@ -44,6 +44,7 @@ fn addresses() -> Value {
     object([
         ("callback_url", text("Where answers go: redirect URI, reply URL, ACS URL.")),
         ("scim_url", text("Where a directory pushes to.")),
+        ("jwks_url", text("OpenID Connect: where our keys are, for private_key_jwt and signed requests.")),
         ("entity_id", text("SAML: who we are.")),
         ("metadata_url", text("SAML: where our metadata is, of a draft too.")),
         ("single_logout_url", text("SAML: where logout messages go.")),

@@ -93,6 +93,10 @@ pub fn service_token() -> Value {
         ("scopes", texts("What it may.")),
         ("expires_at", json!({"type": "string", "description": "A day or a time; left out: never."})),
         ("last_used_at", told(time("To the minute."))),
+        (
+            "told",
+            told(object([("state", text("open, expired or ended.")), ("ended_because", maybe(text("Why it opens nothing.")))])),
+        ),
         secrets(),
         warnings(),
     ])
@@ -219,6 +223,8 @@ fn personal_token() -> Value {
         ("created_at", time("When it was made.")),
         ("expires_at", time("When it ends.")),
         ("last_used_at", maybe(time("To the minute."))),
+        ("state", text("open, expired or ended.")),
+        ("ended_because", maybe(text("Why it opens nothing."))),
     ]);
     schema["properties"]["token"] = text("Of a new one, this once.");
     schema

@@ -44,7 +44,8 @@ const ENABLED: Field = Field::new(
 );
 const LOGIN: Field =
     Field::new("login_enabled", "Offered for sign-in", Kind::Switch, "Off, it only vouches for bearer tokens, under its name.");
-const BUTTON: Field = Field::new("button_text", "Button text", Kind::Text, "Sign in with Okta").advanced();
+const BUTTON: Field =
+    Field::new("button_text", "Button text", Kind::Text, "What the sign-in page says, like: Sign in with Acme.").advanced();
 const IMAGE: Field =
     Field::new("button_image_url", "Button image URL", Kind::Text, "https only; shown 20 pixels high.").advanced();
 const PEOPLE: &str = "What is read of people";

@@ -99,7 +99,7 @@ pub const SERVICE_TOKENS: Noun = Noun {
     add: "Add a service token",
     lead: "A program uses the admin API with it, for this organisation alone. The token is shown once, when it is made.",
     platform: false,
-    columns: &[("Scopes", "scopes"), ("Ends", "expires_at"), ("Last used", "last_used_at")],
+    columns: &[("Scopes", "scopes"), ("Ends", "expires_at"), ("Last used", "last_used_at"), ("State", "told")],
     fields: Fields::Same(&[
         Field::new("name", "Name", Kind::Text, "Letters, digits and hyphens. The audit log calls it by this name.").fixed(),
         Field::new("enabled", "Enabled", Kind::Switch, "Off, its token is refused."),

@@ -123,6 +123,13 @@ pub type Posted<'a> = &'a dyn Fn(&str) -> Option<&'a str>;
 /// # Errors
 /// The faults of the fields that cannot be read.
 pub fn read(fields: &[Field], posted: Posted<'_>, base: Value) -> Result<Value, Vec<Fault>> {
+    let (thing, faults) = readable(fields, posted, base);
+    if faults.is_empty() { Ok(thing) } else { Err(faults) }
+}
+
+/// As much of that thing as can be read, and the faults of the fields that cannot.
+#[must_use]
+pub fn readable(fields: &[Field], posted: Posted<'_>, base: Value) -> (Value, Vec<Fault>) {
     let mut thing = if base.is_object() { base } else { Value::Object(Map::new()) };
     let mut faults = Vec::new();
     for field in fields {
@@ -131,10 +138,13 @@ pub fn read(fields: &[Field], posted: Posted<'_>, base: Value) -> Result<Value, 
             // A secret that is not typed stays.
             Ok(None) if field.kind == Kind::Secret => {}
             Ok(None) => remove(&mut thing, field.path),
-            Err(wrong) => faults.extend(wrong),
+            Err(wrong) => {
+                remove(&mut thing, field.path);
+                faults.extend(wrong);
+            }
         }
     }
-    if faults.is_empty() { Ok(thing) } else { Err(faults) }
+    (thing, faults)
 }
 
 /// What was posted for one field.

@@ -115,6 +115,9 @@ pub async fn of_connection(app: &App, tenant: &Tenant, thing: &Value) -> Guide {
         copies.push(copied(METADATA, "", at("metadata")));
         copies.push(copied("Single logout URL", "", at("slo")));
         copies.extend(certificates(app).await);
+    } else {
+        let keys = format!("{}/oauth2/jwks", app.issuer());
+        copies.push(Copied::new("JWKS URL of gatehouse", "for private_key_jwt and signed requests", keys));
     }
     let title = format!("At {}", provider.map_or("the provider", |p| p.title));
     Guide { title, steps: words.map_or(&[], |w| w.steps), copies, follows: None }
