@@ -130,14 +130,12 @@ impl Link<'_> {
         }
     }
 
-    /// Whether a directory has got to know this person since it was judged that none does: then it is judged anew, or the
-    /// directory could never shut them out.
+    /// Whether a directory has got to know this person since it was judged that none does, or another record speaks of them than
+    /// was judged by, or an operator's lock: then it is judged anew, or nobody could shut them out.
     async fn is_overtaken(&self, tx: &mut Tx, judged: &Found) -> Result<bool, StoreError> {
         let Arrival { connection, identity, .. } = self.arrival;
-        if judged.record.is_some() {
-            return Ok(false);
-        }
-        Ok(store::directory_links::by_subject(tx, &connection.id, &identity.subject).await?.is_some())
+        let now = store::directory_links::by_subject(tx, &connection.id, &identity.subject).await?;
+        Ok(now.is_some_and(|now| judged.record.as_ref().is_none_or(|was| (&was.id, was.active) != (&now.id, now.active))))
     }
 
     /// What a sign-in of somebody who is there brings along.

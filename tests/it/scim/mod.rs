@@ -11,6 +11,7 @@ mod groups;
 mod groups_of_users;
 mod isolation;
 mod lists;
+mod lock_paths;
 mod locks;
 mod members;
 mod patches;
