@@ -100,6 +100,11 @@ impl Link<'_> {
                     changes = changes.changed("email_proven", true, false);
                 }
                 if let Some(user) = store::users::find(&mut tx, &user_id).await? {
+                    if linking::proves(identity, &user.email, &verdict.rules())
+                        && profiles::prove(&mut tx, &user_id, &user.email, now).await?
+                    {
+                        changes = changes.changed("email_proven", false, true);
+                    }
                     self.note(&mut tx, &user, Action::Link, changes, now);
                 }
                 tx.commit().await?;
@@ -188,7 +193,8 @@ impl Link<'_> {
         audit::append(tx, &self.arrival.app.sealer, &Actor::person(user, self.address), event, now);
     }
 
-    /// Name and address are the provider's, who says them anew each time.
+    /// Name and address are the provider's, who says them anew each time; the address that is theirs already is proven by it, also
+    /// where a directory has said it.
     async fn follow(&self, user_id: &str, rules: &Rules<'_>) -> Result<(), StoreError> {
         let (db, now) = (&self.arrival.app.db, self.arrival.app.clock.now());
         if let Some(name) = &self.arrival.identity.name {
@@ -199,8 +205,15 @@ impl Link<'_> {
             return Ok(());
         };
         let (connection, address) = (&self.arrival.connection.name, email.as_str());
-        let Some(was) = store::users::find(db, user_id).await?.filter(|user| user.email != *email) else { return Ok(()) };
+        let is_new = |user: &User| user.email != *email || !user.email_proven;
+        let Some(was) = store::users::find(db, user_id).await?.filter(is_new) else { return Ok(()) };
         let mut tx = db.begin().await?;
+        if profiles::prove(&mut tx, user_id, email, now).await? {
+            let changes = Changes::default().changed("email_proven", false, true);
+            self.note(&mut tx, &was, Action::Update, changes.is("connection", connection.as_str()), now);
+            tx.commit().await?;
+            return Ok(());
+        }
         let became = profiles::readdress(&mut tx, Source::SignIn, user_id, email, now).await?;
         if became == Readdressed::Changed {
             let changes = Changes::default().changed("email", was.email.as_str(), address);

@@ -15,6 +15,7 @@ mod lock_paths;
 mod locks;
 mod members;
 mod patches;
+mod proofs;
 mod properties;
 mod races;
 mod reactivation;
