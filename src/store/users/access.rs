@@ -306,6 +306,21 @@ pub struct AtStake {
     pub token_families: i64,
     /// Browser sessions with sites.
     pub site_sessions: i64,
+/// Sets or removes the password's hash (argon2id, PHC form), and with it ends what was opened under another one: whoever signed
+/// in with the old password has to know the new one. The first password of a user ends nothing. Whether the user is there. After
+/// the commit, `delivery` is to be nudged.
+///
+/// # Errors
+/// What the database says.
+pub async fn set_password(tx: &mut Tx, sealer: &Sealer, id: &str, hash: Option<&str>, now: i64) -> Result<bool> {
+    let Some(user) = find_locked(tx, id).await? else { return Ok(false) };
+    tx.execute("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1", params![id, hash, now]).await?;
+    if user.password_hash.is_some_and(|old| Some(old.as_str()) != hash) {
+        end_access(tx, sealer, id, now).await?;
+    }
+    Ok(true)
+}
+
     /// Personal tokens for the admin API.
     pub personal_tokens: i64,
 }
