@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     params,
-    policy::{email::Email, identity},
+    policy::{email::Email, identity, legible},
 };
 
 /// Addresses that one statement writes.
@@ -73,8 +73,8 @@ impl DirectoryUser {
         let given_and_family: Vec<&str> = ["givenName", "familyName"].iter().filter_map(|part| self.name_part(part)).collect();
         let joined = Some(given_and_family.join(" ")).filter(|joined| !joined.is_empty());
         let whole = self.text("displayName").or_else(|| self.name_part("formatted"));
-        let name = whole.map(str::to_owned).filter(|name| !name.trim().is_empty()).or(joined);
-        name.map(|name| identity::cut(&name).to_owned())
+        let names = [whole.map(legible::shown), joined.map(|name| legible::shown(&name))];
+        names.into_iter().flatten().find(|name| !name.is_empty()).map(|name| identity::cut(&name).to_owned())
     }
 
     fn text(&self, name: &str) -> Option<&str> {
