@@ -139,6 +139,15 @@ impl GroupRule {
         }
     }
 
+    /// Whether it can give a role on one of these resources to a group of some name.
+    #[must_use]
+    pub fn may_name(&self, resources: &[ResourceName]) -> bool {
+        let is_it = |named: &ResourceName, made: &ResourceName| {
+            named.kind == made.kind && (named.name == made.name || named.name.contains('{'))
+        };
+        self.resource.as_ref().is_some_and(|named| resources.iter().any(|made| is_it(named, made)))
+    }
+
     fn held(&self, resource: &ResourceName, captures: &Captures, team: Option<String>) -> Option<GroupRole> {
         let role = self.role.or_else(|| self.named_role(captures.get(ROLE)?))?;
         let resource = ResourceName { kind: resource.kind.clone(), name: captures.fill(&resource.name) };

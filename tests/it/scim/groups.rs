@@ -19,6 +19,7 @@ on_both!(
     by_hand_and_by_group_add_up,
     a_renamed_group_is_what_its_new_name_says,
     rules_make_so_many_teams,
+    a_resource_settles_the_groups_that_waited_for_it,
 );
 
 async fn tenant_id(world: &World) -> String {
@@ -199,4 +200,31 @@ async fn a_renamed_group_is_what_its_new_name_says(backend: Backend) {
         assert_eq!(teams_of(&world, "kim@acme.example").await, [team], "{name}");
         assert_eq!(role_of(&world, "kim@acme.example", "prod").await, role, "{name}");
     }
+}
+
+/// And no others: a directory may have any number, and everybody waits meanwhile.
+async fn a_resource_settles_the_groups_that_waited_for_it(backend: Backend) {
+    let world = World::with(backend, STATE, &[FAST]).await;
+    let settings = rules(json!([
+        {"group": "sre-*", "team": "sre"},
+        {"group": "ws-{workspace}-{role}", "resource": {"type": "workspace", "name": "{workspace}"}},
+        {"group": "gpt", "resource": {"type": "model", "name": "gpt"}, "role": "editor"},
+    ]));
+    let directory = pusher(&world, "acme", "okta", settings, None).await;
+    let kim = directory.user("kim@acme.example").await;
+    for name in ["sre-eu", "ws-prod-viewer", "ws-lab-viewer"] {
+        directory.group(name, &[&kim]).await;
+    }
+    // Whatever is settled anew is a team again.
+    assert_eq!(world.sql("DELETE FROM group_teams").await, 3);
+    let settled = async || world.app.db.all::<(String,)>("SELECT group_id FROM group_teams", &[]).await.unwrap();
+    let with = |resource: &str| STATE.replacen("- name: other", &format!("  resources:\n  - {resource}\n- name: other"), 1);
+    for other in ["{type: model, name: prod}", "{type: model, name: other}", "{type: workspace, name: elsewhere}"] {
+        world.apply(&with(other)).await;
+        assert!(settled().await.is_empty(), "{other}");
+    }
+    world.apply(&with("{type: workspace, name: prod}")).await;
+    assert_eq!(settled().await.len(), 1);
+    assert_eq!(role_of(&world, "kim@acme.example", "prod").await, Some("viewer"));
+    assert_eq!(role_of(&world, "kim@acme.example", "lab").await, None);
 }
