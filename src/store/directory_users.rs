@@ -50,10 +50,11 @@ impl DirectoryUser {
         self.text("userName").unwrap_or_default()
     }
 
-    /// What the directory's source calls it: the upstream's unique id, if it is set up well.
+    /// What the directory's source calls it: the upstream's unique id, if it is set up well. What a source's template makes of
+    /// an attribute that is not there is none.
     #[must_use]
     pub fn external_id(&self) -> Option<&str> {
-        self.text("externalId")
+        self.text("externalId").filter(|id| !id.trim().is_empty())
     }
 
     /// The address of the local user: the primary one, else the one for work, else any, else the user name, of those that

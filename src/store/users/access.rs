@@ -177,7 +177,10 @@ async fn shut(tx: &mut Tx, out: &ShutOut<'_>, removes: bool) -> Result<std::resu
 pub async fn remove(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Result<Option<Receipt>, LastAdministrator>> {
     let user = match shut(tx, out, true).await? {
         Ok(Some(user)) => Some(user),
-        Ok(None) => find(&mut *tx, out.user_id).await?,
+        Ok(None) => {
+            keep_out(tx, out.user_id).await?;
+            find(&mut *tx, out.user_id).await?
+        }
         Err(last) => return Ok(Err(last)),
     };
     let written = match user {
@@ -186,6 +189,14 @@ pub async fn remove(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Resul
     };
     delete(tx, out.user_id).await?;
     Ok(Ok(written))
+}
+
+/// What directories say of a user whom an operator has shut out, and who goes: that they may come in has been said before the lock.
+/// Until it is said anew, nobody comes in by it.
+async fn keep_out(tx: &mut Tx, user_id: &str) -> Result<()> {
+    let sql = "UPDATE directory_users SET active = FALSE, version = version + 1 WHERE user_id = $1 AND active \
+               AND EXISTS (SELECT 1 FROM users u WHERE u.id = $1 AND NOT u.active AND u.shut_by = 'operator')";
+    On::from(tx).alter(sql, params![user_id]).await.map(|_| ())
 }
 
 /// The receipt, and the entry of the audit log that goes with it.
@@ -295,17 +306,6 @@ pub async fn end_access(tx: &mut Tx, sealer: &Sealer, id: &str, now: i64) -> Res
     Ok(Ended { sessions, codes, token_families, site_sessions, personal_tokens, logouts, invites: 0 })
 }
 
-/// What [`end_access`] would end, in number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
-pub struct AtStake {
-    /// Browser sessions here.
-    pub sessions: i64,
-    /// Authorization codes that nobody has redeemed.
-    pub codes: i64,
-    /// Token families.
-    pub token_families: i64,
-    /// Browser sessions with sites.
-    pub site_sessions: i64,
 /// Sets or removes the password's hash (argon2id, PHC form), and with it ends what was opened under another one: whoever signed
 /// in with the old password has to know the new one. The first password of a user ends nothing. Whether the user is there. After
 /// the commit, `delivery` is to be nudged.
@@ -321,6 +321,17 @@ pub async fn set_password(tx: &mut Tx, sealer: &Sealer, id: &str, hash: Option<&
     Ok(true)
 }
 
+/// What [`end_access`] would end, in number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct AtStake {
+    /// Browser sessions here.
+    pub sessions: i64,
+    /// Authorization codes that nobody has redeemed.
+    pub codes: i64,
+    /// Token families.
+    pub token_families: i64,
+    /// Browser sessions with sites.
+    pub site_sessions: i64,
     /// Personal tokens for the admin API.
     pub personal_tokens: i64,
 }

@@ -23,6 +23,7 @@ mod searches;
 mod sizes;
 mod slow;
 mod statuses;
+mod unclaimed;
 mod users;
 
 use std::ops::Deref;
