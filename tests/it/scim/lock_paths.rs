@@ -131,6 +131,7 @@ impl Scene {
 
     /// Tries one way in; whatever comes of it.
     async fn go(&self, way: &str, name: &str, user: &str) {
+        self.world.clock.advance(60);
         let (email, id) = (format!("{name}@acme.example"), format!("00u-{name}"));
         match way {
             "sign-in" => drop(comes_in(&self.world, &id, &email).await),
