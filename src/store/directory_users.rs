@@ -152,7 +152,8 @@ impl Columns {
     fn of(user: &DirectoryUser) -> Result<Self> {
         Ok(Self {
             user_name: user.user_name().to_lowercase(),
-            external_id: user.external_id().map(str::to_owned),
+            // As it was sent: filters look for that.
+            external_id: user.text("externalId").map(str::to_owned),
             display_name: user.text("displayName").map(str::to_lowercase),
             given_name: user.name_part("givenName").map(str::to_lowercase),
             family_name: user.name_part("familyName").map(str::to_lowercase),
