@@ -20,6 +20,7 @@ on_both!(
     a_renamed_group_is_what_its_new_name_says,
     rules_make_so_many_teams,
     a_resource_settles_the_groups_that_waited_for_it,
+    what_goes_with_a_groups_own_team_is_noted,
 );
 
 async fn tenant_id(world: &World) -> String {
@@ -227,4 +228,30 @@ async fn a_resource_settles_the_groups_that_waited_for_it(backend: Backend) {
     assert_eq!(settled().await.len(), 1);
     assert_eq!(role_of(&world, "kim@acme.example", "prod").await, Some("viewer"));
     assert_eq!(role_of(&world, "kim@acme.example", "lab").await, None);
+}
+
+/// A rename at the source took a role away that an administrator had given, and nobody could read of it.
+async fn what_goes_with_a_groups_own_team_is_noted(backend: Backend) {
+    let state = STATE.replace("- name: other", "  resources:\n  - {type: model, name: gpt}\n- name: other");
+    let world = World::with(backend, &state, &[FAST]).await;
+    let directory = pusher(&world, "acme", "okta", rules(json!([{"group": "sre-*", "team": "sre"}])), None).await;
+    let renamed = directory.group("Engineers", &[]).await;
+    let deleted = directory.group("Analysts", &[]).await;
+    let plain = directory.group("Plain", &[]).await;
+    for team in ["Engineers", "Analysts"] {
+        let team = teams::find_by_name(&world.app.db, &tenant_id(&world).await, team).await.unwrap().unwrap();
+        let sql = "INSERT INTO collaborators (resource_id, holder, team_id, role) SELECT id, $1, $1, 'manager' FROM resources";
+        world.app.db.execute(sql, gatehouse::params![&team.id]).await.unwrap();
+        teams::add_member(&world.app.db, &team.id, &user_id(&world, "ada@acme.example").await).await.unwrap();
+    }
+    let name = json!([{"op": "replace", "path": "displayName", "value": "sre-Engineers"}]);
+    assert_eq!(directory.patch(&at(&renamed), name).await.status, 204);
+    for group in [&deleted, &plain] {
+        assert_eq!(directory.delete(&at(group)).await.status, 204);
+    }
+    let sql = "SELECT subject, changes FROM audit WHERE action = 'delete' AND subject LIKE 'team %' ORDER BY seq";
+    let rows = world.app.db.all::<(String, String)>(sql, &[]).await.unwrap();
+    let told: Vec<(&str, Value)> = rows.iter().map(|(who, what)| (who.as_str(), serde_json::from_str(what).unwrap())).collect();
+    let lost = json!({"directory": {"was": "okta"}, "members": {"was": 1}, "roles": {"was": ["manager on model gpt"]}});
+    assert_eq!(told, [("team acme/Engineers", lost.clone()), ("team acme/Analysts", lost)]);
 }
