@@ -94,7 +94,7 @@ impl Place<'_> {
             NON_JOINER => self.parts_letters() || self.follows_virama() && self.next().is_some_and(is_letter),
             JOINER => self.follows_virama() && self.next().is_none_or(|next| !is_mark(next)) || self.joins_pictures(joins),
             // After a letter it would show nothing.
-            PICTURED => self.previous().is_some_and(|before| is_pictured(before)),
+            PICTURED => self.previous().is_some_and(is_pictured),
             c => !is_unseen(c),
         }
     }
