@@ -183,6 +183,7 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
         unchanged(&mut On::from(&mut tx), &order, tenant, noun, name, &headers).await?;
     }
     may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, name).await?;
+    may_say(&desk.asker, &group_rules(&mut tx, tenant, noun, name).await?, &[])?;
     let plan = match single::remove(&mut tx, &order, tenant, noun, name).await {
         Ok(plan) => plan,
         Err(refusal) => return refused(refusal),

@@ -82,7 +82,11 @@ impl Work<'_> {
 
     /// Rules may have waited for resources that are there now.
     pub async fn settle(&mut self, tenant: &Tenant, at: At) -> Result {
-        let taken = group_rules::settle_tenant(self.tx, &tenant.id, self.now).await?;
+        let made = std::mem::take(&mut self.resourced);
+        if made.is_empty() {
+            return Ok(());
+        }
+        let taken = group_rules::settle_made(self.tx, &tenant.id, &made, self.now).await?;
         self.taken(at, &taken);
         Ok(())
     }

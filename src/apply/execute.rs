@@ -12,7 +12,7 @@ use super::{
     yaml::At,
 };
 use crate::{
-    policy::directory::GroupRule,
+    policy::{directory::GroupRule, site::ResourceName},
     seal::Sealer,
     secret,
     store::{
@@ -42,8 +42,8 @@ pub struct Work<'a> {
     pub ways_in: HashMap<String, WaysIn>,
     /// What the groups of directories were, that were made something else already.
     pub regrouped: HashMap<String, Vec<GroupRule>>,
-    /// Whether the tenant at hand got a resource that it did not have.
-    pub resourced: bool,
+    /// The resources that the tenant at hand did not have before.
+    pub resourced: Vec<ResourceName>,
     pub prune: bool,
     /// Whether somebody only asks what would be lost: nothing goes.
     pub looks: bool,
@@ -76,7 +76,7 @@ impl<'a> Work<'a> {
             administered: Vec::new(),
             ways_in: HashMap::new(),
             regrouped: HashMap::new(),
-            resourced: false,
+            resourced: Vec::new(),
             made: 0,
             counted: false,
             origin,
@@ -179,13 +179,11 @@ impl<'a> Work<'a> {
         }
         self.fallbacks(tenant, file).await?;
         self.laden(tenant, file).await?;
-        self.resourced = false;
+        self.resourced.clear();
         for resource in &file.resources {
             self.resource(tenant, resource).await?;
         }
-        if self.resourced {
-            self.settle(tenant, file.at).await?;
-        }
+        self.settle(tenant, file.at).await?;
         for site in &file.sites {
             self.site(tenant, site).await?;
         }

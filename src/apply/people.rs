@@ -76,16 +76,11 @@ impl Work<'_> {
         }
         if let Some(hash) = new_hash {
             fields.push(Change::secret("password", old.password_hash.is_some(), true));
-            users::set_password(&mut *self.tx, &old.id, Some(hash), self.now).await?;
-            if old.password_hash.is_some() {
-                // Whoever signed in with the old one has to know the new one.
-                users::end_access(self.tx, self.sealer, &old.id, self.now).await?;
-            }
+            users::set_password(self.tx, self.sealer, &old.id, Some(hash), self.now).await?;
         }
         if file.password_goes && old.password_hash.is_some() {
             fields.push(Change::secret("password", true, false));
-            users::set_password(&mut *self.tx, &old.id, None, self.now).await?;
-            users::end_access(self.tx, self.sealer, &old.id, self.now).await?;
+            users::set_password(self.tx, self.sealer, &old.id, None, self.now).await?;
         }
         match file.active {
             Some(false) if old.active || old.shut_by == Some(By::Directory) => {

@@ -9,7 +9,7 @@ use super::{
     plan::Change,
 };
 use crate::{
-    policy::{email::Email, principal::Kind},
+    policy::{email::Email, principal::Kind, site::ResourceName},
     store::{
         principals,
         resources::{self, Collaborator, Holder, Resource},
@@ -31,7 +31,7 @@ impl Work<'_> {
                 let id = self.next_id();
                 let resource = Resource { id, tenant_id: tenant.id.clone(), kind, name, created_at: self.now };
                 resources::insert(&mut *self.tx, &resource).await?;
-                self.resourced = true;
+                self.resourced.push(ResourceName { kind: resource.kind.clone(), name: resource.name.clone() });
                 resource
             }
         };

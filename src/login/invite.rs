@@ -34,6 +34,7 @@ use crate::{
         chosen_password::{self, Weakness},
         email::Email,
         identity::EmailTrust,
+        legible,
         linking::{self, Decision, Rules},
     },
     secret,
@@ -175,7 +176,7 @@ impl Followed {
         let same_email = store::identities::with_email(db, &self.tenant.id, &self.invite.email, "").await?;
         match linking::decide_password(&known(&self.invite, true), same_email.as_ref(), &rules) {
             Decision::Create { email, email_proven, invite, admitted, .. } => {
-                let name = (!name.is_empty()).then(|| name.chars().take(NAME).collect());
+                let name = Some(legible::shown(name).chars().take(NAME).collect()).filter(|name: &String| !name.is_empty());
                 let made = link::new_user(&self.tenant.id, email, email_proven, name.or_else(|| self.invite.name.clone()), now);
                 let user = User { password_hash: Some(password_hash), ..made };
                 let mut tx = db.begin().await?;

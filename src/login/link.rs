@@ -100,6 +100,11 @@ impl Link<'_> {
                     changes = changes.changed("email_proven", true, false);
                 }
                 if let Some(user) = store::users::find(&mut tx, &user_id).await? {
+                    if linking::proves(identity, &user.email, &verdict.rules())
+                        && profiles::prove(&mut tx, &user_id, &user.email, now).await?
+                    {
+                        changes = changes.changed("email_proven", false, true);
+                    }
                     self.note(&mut tx, &user, Action::Link, changes, now);
                 }
                 tx.commit().await?;
@@ -130,14 +135,12 @@ impl Link<'_> {
         }
     }
 
-    /// Whether a directory has got to know this person since it was judged that none does: then it is judged anew, or the
-    /// directory could never shut them out.
+    /// Whether a directory has got to know this person since it was judged that none does, or another record speaks of them than
+    /// was judged by, or an operator's lock: then it is judged anew, or nobody could shut them out.
     async fn is_overtaken(&self, tx: &mut Tx, judged: &Found) -> Result<bool, StoreError> {
         let Arrival { connection, identity, .. } = self.arrival;
-        if judged.record.is_some() {
-            return Ok(false);
-        }
-        Ok(store::directory_links::by_subject(tx, &connection.id, &identity.subject).await?.is_some())
+        let now = store::directory_links::by_subject(tx, &connection.id, &identity.subject).await?;
+        Ok(now.is_some_and(|now| judged.record.as_ref().is_none_or(|was| (&was.id, was.active) != (&now.id, now.active))))
     }
 
     /// What a sign-in of somebody who is there brings along.
@@ -190,7 +193,8 @@ impl Link<'_> {
         audit::append(tx, &self.arrival.app.sealer, &Actor::person(user, self.address), event, now);
     }
 
-    /// Name and address are the provider's, who says them anew each time.
+    /// Name and address are the provider's, who says them anew each time; the address that is theirs already is proven by it, also
+    /// where a directory has said it.
     async fn follow(&self, user_id: &str, rules: &Rules<'_>) -> Result<(), StoreError> {
         let (db, now) = (&self.arrival.app.db, self.arrival.app.clock.now());
         if let Some(name) = &self.arrival.identity.name {
@@ -201,8 +205,15 @@ impl Link<'_> {
             return Ok(());
         };
         let (connection, address) = (&self.arrival.connection.name, email.as_str());
-        let Some(was) = store::users::find(db, user_id).await?.filter(|user| user.email != *email) else { return Ok(()) };
+        let is_new = |user: &User| user.email != *email || !user.email_proven;
+        let Some(was) = store::users::find(db, user_id).await?.filter(is_new) else { return Ok(()) };
         let mut tx = db.begin().await?;
+        if profiles::prove(&mut tx, user_id, email, now).await? {
+            let changes = Changes::default().changed("email_proven", false, true);
+            self.note(&mut tx, &was, Action::Update, changes.is("connection", connection.as_str()), now);
+            tx.commit().await?;
+            return Ok(());
+        }
         let became = profiles::readdress(&mut tx, Source::SignIn, user_id, email, now).await?;
         if became == Readdressed::Changed {
             let changes = Changes::default().changed("email", was.email.as_str(), address);

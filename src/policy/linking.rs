@@ -174,10 +174,12 @@ pub fn is_trusted(identity: &Identity, email: &Email, rules: &Rules<'_>) -> bool
     }
 }
 
-/// Whether the identity says that the user's address is its own, and may be believed.
-fn says(identity: &Identity, user: &Candidate, rules: &Rules<'_>) -> bool {
+/// Whether the identity says that this address is its own, and may be believed: whoever signs in with it has proven it, as they
+/// would have if they came to be by that sign-in.
+#[must_use]
+pub fn proves(identity: &Identity, address: &Email, rules: &Rules<'_>) -> bool {
     let own = identity.email.as_deref().and_then(Email::parse);
-    own.is_some_and(|own| own == user.email && is_trusted(identity, &own, rules))
+    own.is_some_and(|own| own == *address && is_trusted(identity, &own, rules))
 }
 
 impl Rules<'_> {
@@ -244,7 +246,7 @@ pub fn decide(identity: &Identity, known: &Known<'_>, rules: &Rules<'_>) -> Deci
     if let Some((record, user)) =
         known.record.filter(|record| record.leads).and_then(|record| Some((record, record.user.as_ref()?)))
     {
-        let unproven = !record.pinned && !says(identity, user, rules);
+        let unproven = !record.pinned && !proves(identity, &user.email, rules);
         return match known.accepted_by(user) {
             _ if !user.active => Refuse(Refusal::Deactivated),
             _ if user.has_identity_here => Refuse(Refusal::AlreadyLinked),

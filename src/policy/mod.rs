@@ -24,6 +24,7 @@ pub mod identity;
 pub mod identity_header;
 pub mod issuer_check;
 pub mod jwt_validation;
+pub mod legible;
 pub mod linking;
 pub mod mapping;
 pub mod own_domain;

@@ -32,8 +32,29 @@ pub async fn begin(
     said: Option<bool>,
     now: i64,
 ) -> Result<Effect, ScimError> {
-    let email = record.email();
-    let proven = judge_address(tx, caller, email.as_ref()).await?;
+    bring(tx, app, caller, record, said, true, now).await
+}
+
+/// [`begin`], also of a record that is stored and stands for nobody. Where that one lets nobody in, what speaks against a user of it
+/// is no reason to refuse: that its person is out holds whoever they are, and no user comes to be.
+async fn bring(
+    tx: &mut Tx,
+    app: &App,
+    caller: &Caller,
+    record: &mut DirectoryUser,
+    said: Option<bool>,
+    is_new: bool,
+    now: i64,
+) -> Result<Effect, ScimError> {
+    let is_out = !is_new && !record.active;
+    let mut email = record.email();
+    let proven = match judge_address(tx, caller, email.as_ref()).await {
+        Err(e) if is_out && e.fault.status < 500 => {
+            email = None;
+            false
+        }
+        judged => judged?,
+    };
     be_alone(tx, caller, record).await?;
     refuse_twins(tx, caller, record).await?;
     if let Some(Known { user, made, locked }) = known(tx, caller, record).await? {
@@ -56,8 +77,14 @@ pub async fn begin(
     }
     refuse_rivals(tx, caller, record).await?;
     let Some(email) = email else { return Ok(Effect::default()) };
+    if is_out && users::find_by_email(&mut *tx, &caller.directory.tenant_id, &email).await?.is_some() {
+        return Ok(Effect::default());
+    }
     let id = secret::row_id(now);
-    let admitted = admission::judge(tx, caller, &email, &id, now).await?;
+    let admitted = match admission::judge(tx, caller, &email, &id, now).await {
+        Err(e) if is_out && e.fault.status < 500 => return Ok(Effect::default()),
+        judged => judged?,
+    };
     let user = User {
         id,
         tenant_id: caller.directory.tenant_id.clone(),
@@ -94,7 +121,7 @@ pub async fn follow(
     said: Option<bool>,
     now: i64,
 ) -> Result<Effect, ScimError> {
-    let Some(user_id) = record.user_id.clone() else { return begin(tx, app, caller, record, said, now).await };
+    let Some(user_id) = record.user_id.clone() else { return bring(tx, app, caller, record, said, false, now).await };
     if record.external_id() != old.external_id() {
         be_alone(tx, caller, record).await?;
         refuse_twins(tx, caller, record).await?;

@@ -7,6 +7,7 @@ use super::{
     caller::Caller,
     error::ScimError,
     fault::Fault,
+    own_team::OwnTeam,
     patch::{self, GroupChange},
     resource::Versions,
     schema::canonical_group,
@@ -167,7 +168,11 @@ impl Change {
             }
         }
         if group.display_name() != old.display_name() {
+            let team = OwnTeam::of(&mut tx, &group.id).await?;
             settle(&mut tx, caller, &group, now).await?;
+            if let Some(team) = team {
+                team.note_end(&mut tx, app, caller, &group.id, now).await?;
+            }
         }
         trail::group_changed(&mut tx, app, caller, (&old, &group), &members, now);
         tx.commit().await?;
@@ -181,10 +186,15 @@ impl Change {
 /// 404, 412.
 pub async fn delete(app: &App, caller: &Caller, id: &str, if_match: Option<&Versions>) -> Result<(), ScimError> {
     let _turn = afford(app, caller, there(app, caller, id).await?).await?;
-    let mut change = Change::begin(app, caller, id, if_match).await?;
-    directory_groups::delete(&mut change.tx, &caller.directory.id, id).await?;
-    trail::group_deleted(&mut change.tx, app, caller, &change.old, change.now);
-    Ok(change.tx.commit().await?)
+    let change = Change::begin(app, caller, id, if_match).await?;
+    let Change { _alone, mut tx, old, now, .. } = change;
+    let team = OwnTeam::of(&mut tx, id).await?;
+    directory_groups::delete(&mut tx, &caller.directory.id, id).await?;
+    if let Some(team) = team {
+        team.note_end(&mut tx, app, caller, id, now).await?;
+    }
+    trail::group_deleted(&mut tx, app, caller, &old, now);
+    Ok(tx.commit().await?)
 }
 
 /// Counts what a change of so many members costs beyond the one request that it is, and waits for its turn if they are

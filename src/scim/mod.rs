@@ -21,6 +21,7 @@ pub mod fault;
 pub mod filter;
 pub mod groups;
 mod listing;
+mod own_team;
 pub mod patch;
 pub mod query;
 pub mod resource;

@@ -119,6 +119,14 @@ pub fn group_deleted(tx: &mut Tx, app: &App, caller: &Caller, gone: &DirectoryGr
     note(tx, app, caller, Action::Delete, group(caller, gone), Changes::default().was("id", gone.id.as_str()), now);
 }
 
+/// The team that was a group's own, which has gone with what it was given here: members by hand, and roles.
+pub fn team_gone(tx: &mut Tx, app: &App, caller: &Caller, name: &str, members: i64, roles: Vec<String>, now: i64) {
+    let changes = Changes::default().was("directory", caller.directory.name.as_str());
+    let changes = if members > 0 { changes.was("members", members) } else { changes };
+    let changes = if roles.is_empty() { changes } else { changes.was("roles", roles) };
+    note(tx, app, caller, Action::Delete, format!("team {}/{name}", caller.tenant), changes, now);
+}
+
 /// What an operation of a PATCH does to the members.
 pub fn membership(change: &GroupChange) -> Option<(&'static str, Vec<String>)> {
     match change {

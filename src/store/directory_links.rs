@@ -87,19 +87,21 @@ pub async fn be_alone(tx: &mut Tx, connection_id: &str, subject: &str) -> Result
 ///
 /// That a record is inactive keeps no administrator of the deployment out, and one that stands for nobody no administrator:
 /// those are shut out by `users::shut_out` alone, which asks whether they are the last. A user who was given something by
-/// hand is led to only under the id that they were made as: another would hand it to whom the directory names. Whom an operator
-/// has shut out is led to in any case, and so are those whose record is gone ([`left_records`]): to be refused.
+/// hand is led to only under the id that they were made as: another would hand it to whom the directory names.
+///
+/// Whom an operator has shut out under this id comes before anything that records say, also where theirs is gone
+/// ([`left_records`]): to be refused. Else another directory's record would lead past the lock.
 ///
 /// # Errors
 /// What the database says.
 pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &str) -> Result<Option<Record>> {
     let mut on = on.into();
+    if let Some(locked) = left_records::by_subject(&mut on, connection_id, subject).await? {
+        return Ok(Some(locked));
+    }
     let rows: Vec<Row> = on.all(BY_SUBJECT, params![connection_id, subject]).await?;
     let is_one = rows.len() == 1;
-    match rows.into_iter().next().filter(|first| is_one || !first.active) {
-        Some(first) => first.read().map(Some),
-        None => left_records::by_subject(on, connection_id, subject).await,
-    }
+    rows.into_iter().next().filter(|first| is_one || !first.active).map(Row::read).transpose()
 }
 
 /// Whether any directory of a connection, switched on or not, has this `externalId` on a record that stands for another user

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     params,
-    policy::{email::Email, identity},
+    policy::{email::Email, identity, legible},
 };
 
 /// Addresses that one statement writes.
@@ -50,10 +50,11 @@ impl DirectoryUser {
         self.text("userName").unwrap_or_default()
     }
 
-    /// What the directory's source calls it: the upstream's unique id, if it is set up well.
+    /// What the directory's source calls it: the upstream's unique id, if it is set up well. What a source's template makes of
+    /// an attribute that is not there is none.
     #[must_use]
     pub fn external_id(&self) -> Option<&str> {
-        self.text("externalId")
+        self.text("externalId").filter(|id| !id.trim().is_empty())
     }
 
     /// The address of the local user: the primary one, else the one for work, else any, else the user name, of those that
@@ -73,8 +74,8 @@ impl DirectoryUser {
         let given_and_family: Vec<&str> = ["givenName", "familyName"].iter().filter_map(|part| self.name_part(part)).collect();
         let joined = Some(given_and_family.join(" ")).filter(|joined| !joined.is_empty());
         let whole = self.text("displayName").or_else(|| self.name_part("formatted"));
-        let name = whole.map(str::to_owned).filter(|name| !name.trim().is_empty()).or(joined);
-        name.map(|name| identity::cut(&name).to_owned())
+        let names = [whole.map(legible::shown), joined.map(|name| legible::shown(&name))];
+        names.into_iter().flatten().find(|name| !name.is_empty()).map(|name| identity::cut(&name).to_owned())
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -151,7 +152,8 @@ impl Columns {
     fn of(user: &DirectoryUser) -> Result<Self> {
         Ok(Self {
             user_name: user.user_name().to_lowercase(),
-            external_id: user.external_id().map(str::to_owned),
+            // As it was sent: filters look for that.
+            external_id: user.text("externalId").map(str::to_owned),
             display_name: user.text("displayName").map(str::to_lowercase),
             given_name: user.name_part("givenName").map(str::to_lowercase),
             family_name: user.name_part("familyName").map(str::to_lowercase),

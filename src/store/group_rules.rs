@@ -6,7 +6,10 @@ use super::{
     directories::{self, Directory},
     directory_groups::{self, DirectoryGroup, TeamTaken},
 };
-use crate::policy::directory::GroupRules;
+use crate::policy::{
+    directory::{GroupRule, GroupRules},
+    site::ResourceName,
+};
 
 /// Makes a group what its directory's rules say.
 ///
@@ -42,15 +45,25 @@ pub async fn settle_all(tx: &mut Tx, directory: &Directory, now: i64) -> Result<
     Ok(taken)
 }
 
-/// The same for every directory of a tenant: a resource has been made, which rules may have waited for.
+/// The same for the groups whose rules give a role on one of these resources, which have been made and which rules may have waited
+/// for. Whatever else there is stays as it is: a directory may have any number of groups, and others wait meanwhile.
 ///
 /// # Errors
 /// As [`settle_all`].
-pub async fn settle_tenant(tx: &mut Tx, tenant_id: &str, now: i64) -> Result<Vec<TeamTaken>> {
+pub async fn settle_made(tx: &mut Tx, tenant_id: &str, made: &[ResourceName], now: i64) -> Result<Vec<TeamTaken>> {
     let mut taken = Vec::new();
     for directory in directories::of_tenant(&mut *tx, tenant_id).await? {
-        if !directory.settings.group_rules.is_empty() {
-            taken.extend(settle_all(tx, &directory, now).await?);
+        let named: Vec<GroupRule> = directory.settings.group_rules.iter().filter(|rule| rule.may_name(made)).cloned().collect();
+        if named.is_empty() {
+            continue;
+        }
+        let (waiting, rules) = (GroupRules::compile(&named), GroupRules::compile(&directory.settings.group_rules));
+        for group in directory_groups::of_directory(&mut *tx, &directory.id).await? {
+            let outcome = waiting.outcome(group.display_name());
+            if outcome.roles.iter().any(|role| made.contains(&role.resource)) {
+                let outcome = rules.outcome(group.display_name());
+                taken.extend(directory_groups::settle(tx, tenant_id, &group, &outcome, now).await?.err());
+            }
         }
     }
     Ok(taken)

@@ -48,6 +48,16 @@ pub async fn unprove(on: impl Into<On<'_>>, user_id: &str, now: i64) -> Result<b
     Ok(on.into().alter(sql, params![user_id, now]).await? > 0)
 }
 
+/// Takes a user's address for proven, if this is theirs still; whether it was not until now.
+///
+/// # Errors
+/// What the database says.
+pub async fn prove(on: impl Into<On<'_>>, user_id: &str, email: &Email, now: i64) -> Result<bool> {
+    let sql =
+        "UPDATE users SET email_proven = TRUE, updated_at = $3 WHERE id = $1 AND email = $2 AND active AND NOT email_proven";
+    Ok(on.into().alter(sql, params![user_id, email.as_str(), now]).await? > 0)
+}
+
 /// What became of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readdressed {

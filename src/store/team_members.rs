@@ -71,7 +71,9 @@ pub fn statement<'a>(team_id: &'a str, window: &'a Window<'a>, is_large: bool) -
         .bind(w.tenant_id)
         .push(" AND u.email > ")
         .bind(w.after);
-    s.push(" AND (u.email LIKE ").bind(w.like()).push(" ESCAPE '!' OR LOWER(u.name) LIKE ").bind(w.like()).push(" ESCAPE '!')");
+    s.push(" AND (u.email LIKE ").bind(w.like()).push(" ESCAPE '!' OR ");
+    w.holds(&mut s, "u.name");
+    s.push(")");
     if is_large {
         s.push(" AND ((SELECT 1 FROM team_members t WHERE t.user_id = u.id AND t.team_id = ").bind(team_id);
         s.push(" LIMIT 1) IS NOT NULL OR (SELECT 1 FROM directory_users r ");

@@ -29,6 +29,18 @@ pub async fn find_by_name(on: impl Into<On<'_>>, tenant_id: &str, name: &str) ->
     on.into().optional("SELECT * FROM teams WHERE tenant_id = $1 AND name = $2", params![tenant_id, name]).await
 }
 
+/// The team of a group's own, and how many members it has by hand.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_group(on: impl Into<On<'_>>, group_id: &str) -> Result<Option<(Team, i64)>> {
+    let mut on = on.into();
+    let team: Option<Team> = on.optional("SELECT * FROM teams WHERE group_id = $1", params![group_id]).await?;
+    let Some(team) = team else { return Ok(None) };
+    let count = on.optional::<(i64,)>("SELECT COUNT(*) FROM team_members WHERE team_id = $1", params![&team.id]).await?;
+    Ok(Some((team, count.map_or(0, |(count,)| count))))
+}
+
 /// All of a tenant, in the order they were made.
 ///
 /// # Errors

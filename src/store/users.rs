@@ -4,7 +4,7 @@ mod access;
 
 pub use access::{
     AtStake, By, LastAdministrator, Opened, Opening, ShutOut, at_stake, end_access, end_with_receipt, find_locked,
-    hold_administrator, hold_administrators, hold_for_record, open_again, remove, shut_out, sign_out,
+    hold_administrator, hold_administrators, hold_for_record, open_again, remove, set_password, shut_out, sign_out,
 };
 
 use super::{
@@ -331,15 +331,6 @@ pub async fn is_deployment_administered(on: impl Into<On<'_>>) -> Result<bool> {
     let sql = "SELECT u.id FROM users u JOIN tenants t ON t.id = u.tenant_id \
                WHERE (u.admin OR u.platform) AND u.active AND t.enabled LIMIT 1";
     Ok(on.into().optional::<(String,)>(sql, params![]).await?.is_some())
-}
-
-/// Sets or removes the password's hash (argon2id, PHC form); whether the user is there.
-///
-/// # Errors
-/// What the database says.
-pub async fn set_password(on: impl Into<On<'_>>, id: &str, hash: Option<&str>, now: i64) -> Result<bool> {
-    let sql = "UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1";
-    Ok(on.into().execute(sql, params![id, hash, now]).await? > 0)
 }
 
 /// Deletes a user with everything that is theirs; whether they were there. [`remove`] says what ended with them.

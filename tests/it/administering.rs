@@ -403,6 +403,16 @@ async fn who_writes_group_rules_may_write_what_they_name(backend: Backend) {
     // What stands may be sent back, but not taken away.
     assert_eq!(put(CI, &both).await.status, 200);
     assert_eq!((put(&tokens[0], &both).await.status, put(&tokens[0], &json!([])).await.status), (200, 403));
+    // Nor with the directory that they are of; one without rules is whoever's that may write directories.
+    let gone = async |token: &str, name: &str| {
+        ask(&world, token, "DELETE", &format!("tenants/acme/directories/{name}?confirm={name}"), None).await
+    };
+    for (token, status) in tokens.iter().zip([403, 403, 200]) {
+        let answer = gone(token, "people").await;
+        assert_eq!(answer.status, status, "{}", answer.body);
+    }
+    assert_eq!(ask(&world, CI, "PUT", "tenants/acme/directories/plain", Some(json!({"name": "plain"}))).await.status, 201);
+    assert_eq!(gone(&tokens[0], "plain").await.status, 200);
 }
 
 async fn names_have_an_end(backend: Backend) {

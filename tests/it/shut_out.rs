@@ -31,6 +31,7 @@ on_both!(
     an_unused_link_ends_too,
     whoever_is_deleted_leaves_a_receipt,
     what_came_to_be_in_between_is_not_let_in_again,
+    another_password_ends_what_the_old_one_opened,
 );
 
 const ADMINS: &str = r#"
@@ -306,4 +307,40 @@ async fn an_unused_link_ends_too(backend: Backend) {
     let look = async |link: &String| admin_links::look(&world.app.db, link, world.clock.now()).await.unwrap().is_some();
     assert!(!look(&links[0]).await);
     assert!(look(&links[1]).await, "another's works as before");
+}
+
+/// Whoever sets a password cannot forget to.
+async fn another_password_ends_what_the_old_one_opened(backend: Backend) {
+    for (new, works) in [(Some("another"), false), (None, false), (Some("as it was"), true)] {
+        let world = World::new(backend).await;
+        let ada = id(&world, "ada@acme.example").await;
+        let was = users::find(&world.app.db, &ada).await.unwrap().unwrap().password_hash;
+        let new = new.map(|new| if works { was.clone().unwrap() } else { new.to_owned() });
+        let mut browser = Browser::new();
+        let url = world.authorize_url("web", &[]);
+        let code = world.sign_in(&mut browser, &url, "ada@acme.example", "correct horse").await.query("code").unwrap();
+        let tokens = world.redeem("web", &code).await.json();
+        let set = async |hash: Option<&str>| {
+            let mut tx = world.app.db.begin().await.unwrap();
+            assert!(users::set_password(&mut tx, &world.app.sealer, &ada, hash, world.clock.now()).await.unwrap());
+            tx.commit().await.unwrap();
+        };
+        set(new.as_deref()).await;
+        let open = [
+            world.userinfo(text(&tokens, "access_token")).await.status == 200,
+            world.refresh("web", text(&tokens, "refresh_token")).await.status == 200,
+            browser.get(&url).await.query("code").is_some(),
+        ];
+        assert_eq!(open, [works; 3], "{new:?}");
+        assert_eq!(users::find(&world.app.db, &ada).await.unwrap().unwrap().password_hash, new);
+    }
+    // Who has had none loses nothing by the first.
+    let world = World::new(backend).await;
+    let ada = id(&world, "ada@acme.example").await;
+    let tokens = world.tokens("web").await;
+    world.sql("UPDATE users SET password_hash = NULL").await;
+    let mut tx = world.app.db.begin().await.unwrap();
+    users::set_password(&mut tx, &world.app.sealer, &ada, Some("first"), world.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(world.userinfo(text(&tokens, "access_token")).await.status, 200);
 }

@@ -11,6 +11,7 @@ use gatehouse::{
         identity::Provisioning,
         provisioning::named,
     },
+    seal::Sealer,
     store::{
         Db, StoreError, clients,
         connections::{self, Connection},
@@ -193,8 +194,11 @@ async fn users_and_their_addresses(db: &Db) {
     let renamed = User { name: Some("Ada".into()), admin: true, updated_at: 2, ..ada.clone() };
     assert!(users::update(db, &User { active: false, ..renamed.clone() }).await.unwrap());
     assert_eq!(users::find(db, &ada.id).await.unwrap(), Some(renamed), "active does not change by the way");
-    assert!(users::set_password(db, &ada.id, Some("hash"), 3).await.unwrap());
-    assert!(!users::set_password(db, "nobody", Some("hash"), 3).await.unwrap());
+    let sealer = Sealer::from_base64("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+    let mut tx = db.begin().await.unwrap();
+    assert!(users::set_password(&mut tx, &sealer, &ada.id, Some("hash"), 3).await.unwrap());
+    assert!(!users::set_password(&mut tx, &sealer, "nobody", Some("hash"), 3).await.unwrap());
+    tx.commit().await.unwrap();
 
     assert_eq!(db.execute("DELETE FROM users WHERE id = $1", params![&ada.id]).await.unwrap(), 1);
     assert_eq!(users::of_tenant(db, &a.id).await.unwrap(), []);

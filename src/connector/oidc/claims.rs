@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     connector::{
-        clean::clean,
+        clean::clean_name,
         groups::{Groups, split},
         presets::preset,
     },
@@ -133,12 +133,12 @@ fn subject(settings: &ConnectionSettings, docs: &[&Claims]) -> Option<String> {
 
 fn full_name(settings: &ConnectionSettings, docs: &[&Claims]) -> Option<String> {
     if let Some(name) = first(&settings.name_claims(), docs, text) {
-        return Some(clean(&name)).filter(|n| !n.is_empty());
+        return Some(clean_name(&name)).filter(|n| !n.is_empty());
     }
     let given = first(&settings.given_name_claims(), docs, text);
     let family = first(&settings.family_name_claims(), docs, text);
     let whole: Vec<_> = given.into_iter().chain(family).collect();
-    Some(clean(&whole.join(" "))).filter(|n| !n.is_empty())
+    Some(clean_name(&whole.join(" "))).filter(|n| !n.is_empty())
 }
 
 fn groups(settings: &ConnectionSettings, docs: &[&Claims]) -> Groups {

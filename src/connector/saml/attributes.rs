@@ -12,7 +12,7 @@ use super::{
 use crate::{
     connector::{
         ProviderSession,
-        clean::clean,
+        clean::clean_name,
         groups::{Groups, split},
         presets::NAME_ID,
     },
@@ -221,7 +221,7 @@ fn usable(id: &str, name: &str) -> Result<String, Fault> {
 }
 
 fn full_name(settings: &ConnectionSettings, sent: &Sent<'_>) -> Option<String> {
-    let named = |text: &str| Some(clean(text)).filter(|name| !name.is_empty());
+    let named = |text: &str| Some(clean_name(text)).filter(|name| !name.is_empty());
     if let Some(name) = sent.first(&settings.name_claims()) {
         return named(&name);
     }

@@ -10,11 +10,11 @@ mod problems;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{role::Role, site::ResourceName};
+use super::{legible::is_distinct, role::Role, site::ResourceName};
 use pattern::{Captures, Pattern};
 pub use problems::too_many_rules;
 
@@ -139,6 +139,15 @@ impl GroupRule {
         }
     }
 
+    /// Whether it can give a role on one of these resources to a group of some name.
+    #[must_use]
+    pub fn may_name(&self, resources: &[ResourceName]) -> bool {
+        let is_it = |named: &ResourceName, made: &ResourceName| {
+            named.kind == made.kind && (named.name == made.name || named.name.contains('{'))
+        };
+        self.resource.as_ref().is_some_and(|named| resources.iter().any(|made| is_it(named, made)))
+    }
+
     fn held(&self, resource: &ResourceName, captures: &Captures, team: Option<String>) -> Option<GroupRole> {
         let role = self.role.or_else(|| self.named_role(captures.get(ROLE)?))?;
         let resource = ResourceName { kind: resource.kind.clone(), name: captures.fill(&resource.name) };
@@ -154,39 +163,10 @@ impl GroupRule {
     }
 }
 
-/// Signs that nobody sees, or that turn the others round (Unicode's `Default_Ignorable_Code_Point`, what separates
-/// lines and interlinear notes, and the braille sign without dots). Those that choose a picture's form are judged by what they follow.
-const UNSEEN: [RangeInclusive<char>; 18] = [
-    '\u{ad}'..='\u{ad}',
-    '\u{34f}'..='\u{34f}',
-    '\u{61c}'..='\u{61c}',
-    '\u{115f}'..='\u{1160}',
-    '\u{17b4}'..='\u{17b5}',
-    '\u{180b}'..='\u{180f}',
-    '\u{200b}'..='\u{200f}',
-    '\u{2028}'..='\u{202e}',
-    '\u{2060}'..='\u{206f}',
-    '\u{2800}'..='\u{2800}',
-    '\u{3164}'..='\u{3164}',
-    '\u{fe00}'..='\u{fe0e}',
-    '\u{feff}'..='\u{feff}',
-    '\u{ffa0}'..='\u{ffa0}',
-    '\u{fff0}'..='\u{fffb}',
-    '\u{1bca0}'..='\u{1bca3}',
-    '\u{1d173}'..='\u{1d17a}',
-    '\u{e0000}'..='\u{e0fff}',
-];
-/// Says that the sign before it is a picture.
-const PICTURED: char = '\u{fe0f}';
-
 /// Whether a group of this name may be a team: a name with signs that nobody sees could pass for another team's.
 #[must_use]
 pub fn can_name_a_team(name: &str) -> bool {
-    let is_unseen = |c: char| c.is_control() || UNSEEN.iter().any(|range| range.contains(&c));
-    let before = std::iter::once(' ').chain(name.chars());
-    // After a letter it would show nothing.
-    let is_out_of_place = |(before, c): (char, char)| c == PICTURED && (before < '\u{2000}' || before.is_alphanumeric());
-    !name.is_empty() && name.trim() == name && !name.chars().any(is_unseen) && !before.zip(name.chars()).any(is_out_of_place)
+    is_distinct(name)
 }
 
 /// Whether teams and resources may be called so.

@@ -40,7 +40,7 @@ pub async fn bulk(State(app): State<App>, caller: Caller, headers: HeaderMap, bo
     let body = body::read(&app, &caller, &headers, body, body::BULK).await?;
     let mut job = Job::parse(&body)?;
     let order = job.order();
-    let mut run = Run { app: &app, caller: &caller, until: caller.until(), made: HashMap::new() };
+    let mut run = Run { app: &app, caller: &caller, until: caller.until(), made: HashMap::new(), ended: None };
     let mut answers: Vec<Option<Value>> = vec![None; job.entries.len()];
     let mut errors = 0;
     for (at, entry) in order.into_iter().filter_map(|at| Some((at, job.entries.get(at)?))) {
@@ -63,6 +63,8 @@ struct Run<'r> {
     until: Instant,
     /// What operations that make something have made: an id, or nothing.
     made: HashMap<String, Option<String>>,
+    /// Why the directory may push no more, since it began: then nothing waits for anything.
+    ended: Option<Fault>,
 }
 
 /// What came of an operation.
@@ -82,10 +84,13 @@ impl Run<'_> {
         done
     }
 
-    async fn attempt(&self, entry: &Entry) -> Result<Done, Fault> {
+    async fn attempt(&mut self, entry: &Entry) -> Result<Done, Fault> {
         let request = entry.request.clone()?.resolved(&self.made)?;
+        if let Some(ended) = &self.ended {
+            return Err(ended.clone());
+        }
         self.pace().await?;
-        self.caller.still(self.app).await.map_err(ScimError::told)?;
+        self.stand().await?;
         loop {
             match self.apply(&request).await {
                 // It is too much for this moment, and has changed nothing.
@@ -93,6 +98,17 @@ impl Run<'_> {
                 done => return done.map_err(ScimError::told),
             }
         }
+    }
+
+    /// That the directory may push still: somebody may have ended its token, or switched it or its tenant off, while operations
+    /// before this one were done.
+    async fn stand(&mut self) -> Result<(), Fault> {
+        let Err(error) = self.caller.still(self.app).await else { return Ok(()) };
+        let fault = error.told();
+        if fault.status == StatusCode::UNAUTHORIZED.as_u16() {
+            self.ended = Some(fault.clone());
+        }
+        Err(fault)
     }
 
     /// Waits until the directory may go on.

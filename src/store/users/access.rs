@@ -177,7 +177,10 @@ async fn shut(tx: &mut Tx, out: &ShutOut<'_>, removes: bool) -> Result<std::resu
 pub async fn remove(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Result<Option<Receipt>, LastAdministrator>> {
     let user = match shut(tx, out, true).await? {
         Ok(Some(user)) => Some(user),
-        Ok(None) => find(&mut *tx, out.user_id).await?,
+        Ok(None) => {
+            keep_out(tx, out.user_id).await?;
+            find(&mut *tx, out.user_id).await?
+        }
         Err(last) => return Ok(Err(last)),
     };
     let written = match user {
@@ -186,6 +189,14 @@ pub async fn remove(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Resul
     };
     delete(tx, out.user_id).await?;
     Ok(Ok(written))
+}
+
+/// What directories say of a user whom an operator has shut out, and who goes: that they may come in has been said before the lock.
+/// Until it is said anew, nobody comes in by it.
+async fn keep_out(tx: &mut Tx, user_id: &str) -> Result<()> {
+    let sql = "UPDATE directory_users SET active = FALSE, version = version + 1 WHERE user_id = $1 AND active \
+               AND EXISTS (SELECT 1 FROM users u WHERE u.id = $1 AND NOT u.active AND u.shut_by = 'operator')";
+    On::from(tx).alter(sql, params![user_id]).await.map(|_| ())
 }
 
 /// The receipt, and the entry of the audit log that goes with it.
@@ -293,6 +304,21 @@ pub async fn end_access(tx: &mut Tx, sealer: &Sealer, id: &str, now: i64) -> Res
     tx.news().access = true;
     let AtStake { sessions, codes, token_families, site_sessions, personal_tokens } = stake;
     Ok(Ended { sessions, codes, token_families, site_sessions, personal_tokens, logouts, invites: 0 })
+}
+
+/// Sets or removes the password's hash (argon2id, PHC form), and with it ends what was opened under another one: whoever signed
+/// in with the old password has to know the new one. The first password of a user ends nothing. Whether the user is there. After
+/// the commit, `delivery` is to be nudged.
+///
+/// # Errors
+/// What the database says.
+pub async fn set_password(tx: &mut Tx, sealer: &Sealer, id: &str, hash: Option<&str>, now: i64) -> Result<bool> {
+    let Some(user) = find_locked(tx, id).await? else { return Ok(false) };
+    tx.execute("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1", params![id, hash, now]).await?;
+    if user.password_hash.is_some_and(|old| Some(old.as_str()) != hash) {
+        end_access(tx, sealer, id, now).await?;
+    }
+    Ok(true)
 }
 
 /// What [`end_access`] would end, in number.

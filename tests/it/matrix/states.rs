@@ -78,7 +78,9 @@ impl Row<'_> {
             "passwords-off" => tenants::save(db, &Tenant { password_login: false, ..tenant }).await.unwrap(),
             "password-changed" => {
                 let hash = gatehouse::password::hash_now("another password of his").unwrap();
-                assert!(users::set_password(db, &bob.id, Some(&hash), now).await.unwrap());
+                let mut tx = db.begin().await.unwrap();
+                assert!(users::set_password(&mut tx, &sso.app.sealer, &bob.id, Some(&hash), now).await.unwrap());
+                tx.commit().await.unwrap();
             }
             "locked" => self.guess(10).await,
             "client-disabled" => self.client(|client| client.enabled = false).await,

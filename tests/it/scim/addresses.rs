@@ -177,7 +177,7 @@ async fn an_address_that_is_left_out_is_outside_no_less(backend: Backend) {
 }
 
 async fn names_that_hide_nothing(backend: Backend) {
-    let (_sso, directory) = with_two_connections(backend).await;
+    let (sso, directory) = with_two_connections(backend).await;
     let group = |name: &str| json!({"displayName": name});
     let fine = directory.made("/Groups", &group("Équipe 信頼性 🔥")).await;
     for name in ["SRE\u{200b}", "\u{202e}SRE", "S\u{7}RE", "SRE\u{3164}", " SRE"] {
@@ -186,6 +186,29 @@ async fn names_that_hide_nothing(backend: Backend) {
         super::refused(&renamed, 400, Some("invalidValue"));
     }
     assert_eq!(directory.get(&at(&fine)).await.json(), fine);
+    // Joiners where they can be seen are part of ordinary words and pictures.
+    for name in ["تیم می\u{200c}خواهم", "क्\u{200d}षमा", "👩🏽\u{200d}💻 platform"] {
+        directory.made("/Groups", &group(name)).await;
+        let mut body = person(name);
+        body["emails"] = json!([]);
+        directory.made("/Users", &body).await;
+    }
+    for name in ["ad\u{200d}min", "ad\u{200c}min", "kim\u{202e}", "🔥\u{200d}🚀"] {
+        super::refused(&directory.post("/Groups", &group(name)).await, 400, Some("invalidValue"));
+        super::refused(&directory.post("/Users", &person(name)).await, 400, Some("invalidValue"));
+    }
+    // What people are called is shown without what deceives, and comes back to the source as it was sent.
+    for (n, (said, shown)) in
+        [("Kim\u{202e}nimda\u{200b}", "Kimnimda"), ("علی\u{200c}رضا", "علی\u{200c}رضا"), ("Kim\nOde", "Kim Ode")]
+            .into_iter()
+            .enumerate()
+    {
+        let email = format!("named{n}@acme.example");
+        let mut body = person(&email);
+        body["displayName"] = json!(said);
+        assert_eq!(directory.made("/Users", &body).await["displayName"], json!(said));
+        assert_eq!(user_of(&sso, &email).await.unwrap().name.as_deref(), Some(shown));
+    }
 }
 
 /// Also where the tenant has administrators of its own, and when the two last go at once.

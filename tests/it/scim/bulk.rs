@@ -4,7 +4,7 @@ use gatehouse::policy::directory::DirectorySettings;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Pusher, Scim, at, group, person, pusher, refused};
+use super::{Pusher, Scim, accounts::user_of, at, group, person, pusher, refused};
 use crate::{
     browser::Browser,
     on_both,
@@ -20,6 +20,7 @@ on_both!(
     what_another_directory_has_is_unknown,
     a_request_has_limits,
     operations_count_in_the_pace,
+    what_ends_meanwhile_ends_the_rest,
 );
 
 async fn sent(scim: &Pusher, request: &Value) -> Vec<Value> {
@@ -212,4 +213,39 @@ async fn operations_count_in_the_pace(backend: Backend) {
     let (answer, ()) = tokio::join!(sent(&scim, &body), later);
     assert_eq!(statuses(&answer), ["404"; 3]);
     refused(&scim.get("/Users").await, 429, None);
+}
+
+/// One operation is done, the others wait for their turn; what ends then ends them, also while there is time left.
+async fn what_ends_meanwhile_ends_the_rest(backend: Backend) {
+    let ends = [
+        ("nothing", "UPDATE directories SET enabled = enabled", "201"),
+        ("the token", "DELETE FROM directory_tokens", "401"),
+        ("the directory", "UPDATE directories SET enabled = FALSE", "401"),
+        ("the tenant", "UPDATE tenants SET enabled = FALSE WHERE name = 'acme'", "401"),
+        ("the token's time", "UPDATE directory_tokens SET expires_at = 1", "401"),
+        ("its belonging", "UPDATE directory_tokens SET directory_id = (SELECT id FROM directories WHERE name = 'okta')", "401"),
+    ];
+    for (what, sql, status) in ends {
+        let scim = Scim::over(World::with(backend, STATE, &[("SCIM_RATE", "1")]).await).await;
+        pusher(&scim.world, "acme", "okta", DirectorySettings::default(), None).await;
+        for _ in 0..2 {
+            assert_eq!(scim.get("/Users").await.status, 200);
+        }
+        let operations: Vec<Value> =
+            ["a", "b", "c"].map(|name| make(name, "/Users", person(&format!("{name}@acme.example")))).into();
+        let body = request(operations.into());
+        let meanwhile = async {
+            // The first is done; the second waits.
+            while user_of(&scim.world, "a@acme.example").await.is_none() {
+                tokio::task::yield_now().await;
+            }
+            scim.world.sql(sql).await;
+            scim.world.clock.advance(5);
+        };
+        let (answers, ()) = tokio::join!(sent(&scim, &body), meanwhile);
+        assert_eq!(statuses(&answers), ["201", status, status], "{what}");
+        for name in ["b@acme.example", "c@acme.example"] {
+            assert_eq!(user_of(&scim.world, name).await.is_some(), status == "201", "{what}: {name}");
+        }
+    }
 }

@@ -19,6 +19,8 @@ on_both!(
     by_hand_and_by_group_add_up,
     a_renamed_group_is_what_its_new_name_says,
     rules_make_so_many_teams,
+    a_resource_settles_the_groups_that_waited_for_it,
+    what_goes_with_a_groups_own_team_is_noted,
 );
 
 async fn tenant_id(world: &World) -> String {
@@ -199,4 +201,57 @@ async fn a_renamed_group_is_what_its_new_name_says(backend: Backend) {
         assert_eq!(teams_of(&world, "kim@acme.example").await, [team], "{name}");
         assert_eq!(role_of(&world, "kim@acme.example", "prod").await, role, "{name}");
     }
+}
+
+/// And no others: a directory may have any number, and everybody waits meanwhile.
+async fn a_resource_settles_the_groups_that_waited_for_it(backend: Backend) {
+    let world = World::with(backend, STATE, &[FAST]).await;
+    let settings = rules(json!([
+        {"group": "sre-*", "team": "sre"},
+        {"group": "ws-{workspace}-{role}", "resource": {"type": "workspace", "name": "{workspace}"}},
+        {"group": "gpt", "resource": {"type": "model", "name": "gpt"}, "role": "editor"},
+    ]));
+    let directory = pusher(&world, "acme", "okta", settings, None).await;
+    let kim = directory.user("kim@acme.example").await;
+    for name in ["sre-eu", "ws-prod-viewer", "ws-lab-viewer"] {
+        directory.group(name, &[&kim]).await;
+    }
+    // Whatever is settled anew is a team again.
+    assert_eq!(world.sql("DELETE FROM group_teams").await, 3);
+    let settled = async || world.app.db.all::<(String,)>("SELECT group_id FROM group_teams", &[]).await.unwrap();
+    let with = |resource: &str| STATE.replacen("- name: other", &format!("  resources:\n  - {resource}\n- name: other"), 1);
+    for other in ["{type: model, name: prod}", "{type: model, name: other}", "{type: workspace, name: elsewhere}"] {
+        world.apply(&with(other)).await;
+        assert!(settled().await.is_empty(), "{other}");
+    }
+    world.apply(&with("{type: workspace, name: prod}")).await;
+    assert_eq!(settled().await.len(), 1);
+    assert_eq!(role_of(&world, "kim@acme.example", "prod").await, Some("viewer"));
+    assert_eq!(role_of(&world, "kim@acme.example", "lab").await, None);
+}
+
+/// A rename at the source took a role away that an administrator had given, and nobody could read of it.
+async fn what_goes_with_a_groups_own_team_is_noted(backend: Backend) {
+    let state = STATE.replace("- name: other", "  resources:\n  - {type: model, name: gpt}\n- name: other");
+    let world = World::with(backend, &state, &[FAST]).await;
+    let directory = pusher(&world, "acme", "okta", rules(json!([{"group": "sre-*", "team": "sre"}])), None).await;
+    let renamed = directory.group("Engineers", &[]).await;
+    let deleted = directory.group("Analysts", &[]).await;
+    let plain = directory.group("Plain", &[]).await;
+    for team in ["Engineers", "Analysts"] {
+        let team = teams::find_by_name(&world.app.db, &tenant_id(&world).await, team).await.unwrap().unwrap();
+        let sql = "INSERT INTO collaborators (resource_id, holder, team_id, role) SELECT id, $1, $1, 'manager' FROM resources";
+        world.app.db.execute(sql, gatehouse::params![&team.id]).await.unwrap();
+        teams::add_member(&world.app.db, &team.id, &user_id(&world, "ada@acme.example").await).await.unwrap();
+    }
+    let name = json!([{"op": "replace", "path": "displayName", "value": "sre-Engineers"}]);
+    assert_eq!(directory.patch(&at(&renamed), name).await.status, 204);
+    for group in [&deleted, &plain] {
+        assert_eq!(directory.delete(&at(group)).await.status, 204);
+    }
+    let sql = "SELECT subject, changes FROM audit WHERE action = 'delete' AND subject LIKE 'team %' ORDER BY seq";
+    let rows = world.app.db.all::<(String, String)>(sql, &[]).await.unwrap();
+    let told: Vec<(&str, Value)> = rows.iter().map(|(who, what)| (who.as_str(), serde_json::from_str(what).unwrap())).collect();
+    let lost = json!({"directory": {"was": "okta"}, "members": {"was": 1}, "roles": {"was": ["manager on model gpt"]}});
+    assert_eq!(told, [("team acme/Engineers", lost.clone()), ("team acme/Analysts", lost)]);
 }

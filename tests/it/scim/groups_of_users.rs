@@ -8,7 +8,12 @@ use crate::{
     world::{Backend, STATE, World},
 };
 
-on_both!(users_come_with_the_names_of_their_groups, a_directory_has_room_for_so_many, who_joins_a_group_is_read_anew);
+on_both!(
+    users_come_with_the_names_of_their_groups,
+    a_directory_has_room_for_so_many,
+    who_joins_a_group_is_read_anew,
+    whose_member_is_gone_is_read_anew
+);
 
 /// Groups of 60 KB, once for each member, were gigabytes.
 async fn users_come_with_the_names_of_their_groups(backend: Backend) {
@@ -82,5 +87,19 @@ async fn who_joins_a_group_is_read_anew(backend: Backend) {
     let read = scim.send(reqwest::Method::GET, &at(&kim), &[("if-none-match", &tag)], None).await;
     assert_eq!((read.status, &read.json()["groups"][0]["display"]), (200, &json!("SRE")));
     let alone = format!("{}?attributes=userName", at(&kim));
+    assert_eq!(scim.send(reqwest::Method::GET, &alone, &[("if-none-match", &tag)], None).await.status, 304);
+}
+
+/// Who is gone left no trace in the group's version.
+async fn whose_member_is_gone_is_read_anew(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let kim = scim.user("kim@acme.example").await;
+    let sre = scim.group("SRE", &[&kim]).await;
+    let tag = scim.get(&at(&sre)).await.header("etag").unwrap().to_owned();
+    assert_eq!(scim.delete(&at(&kim)).await.status, 204);
+    let read = scim.send(reqwest::Method::GET, &at(&sre), &[("if-none-match", &tag)], None).await;
+    assert_eq!(read.status, 200);
+    assert!(read.json()["members"].as_array().is_none_or(Vec::is_empty), "{}", read.body);
+    let alone = format!("{}?excludedAttributes=members", at(&sre));
     assert_eq!(scim.send(reqwest::Method::GET, &alone, &[("if-none-match", &tag)], None).await.status, 304);
 }
