@@ -164,8 +164,14 @@ async fn refused_tokens_are_told_the_promised_text(backend: Backend) {
     assert_eq!(world.name(&good).await, "caller", "nobody else notices");
     // That says nothing of the token: its bearer is to keep it and to ask again.
     let answer = world.whoami(&token(json!({"iss": "https://down.example"}))).await;
-    assert_eq!((text(&answer.json(), "error"), answer.header("retry-after")), ("temporarily_unavailable", Some("5")));
+    assert_eq!((text(&answer.json(), "error"), answer.header("retry-after")), ("temporarily_unavailable", Some("2")));
     assert_eq!(answer.header("www-authenticate"), None);
+    // What is left of the pause: 2 seconds after the first failure, 4 after the next.
+    for (passed, left) in [(1, "1"), (1, "4"), (3, "1")] {
+        world.clock.advance(passed);
+        let answer = world.whoami(&token(json!({"iss": "https://down.example"}))).await;
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some(left)));
+    }
 }
 
 async fn an_issuer_that_cannot_work_is_left_out(backend: Backend) {
