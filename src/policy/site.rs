@@ -31,7 +31,7 @@ pub enum Login {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ForwardMethod {
-    /// `Remote-User`, `Remote-Email`, `Remote-Name`, `Remote-Groups`.
+    /// `Remote-User`, `Remote-Email`, `Remote-Name`, `Remote-Groups`, `Remote-Subject`, `Remote-Issuer`.
     #[default]
     Headers,
     /// The claims as JSON in one header (`X-User-Claims`).

@@ -157,7 +157,7 @@ const ROLE: &str = "Role on a resource";
 const LOGINS: &[Naming] =
     &[(Source::Clients, "client", "Over gatehouse, as the application "), (Source::SignInIssuers, "issuer", "At the issuer ")];
 const IDENTITY: Kind = Kind::Choice(&[
-    ("", "Remote-User, Remote-Email, Remote-Name and Remote-Groups"),
+    ("", "Remote-User, -Email, -Name, -Groups, -Subject and -Issuer"),
     ("claims_header", "One header with the claims, as JSON"),
     ("jwt_header", "One header with a signed token"),
     ("bearer", "Authorization: the token as it came"),
