@@ -175,9 +175,6 @@ impl IntoResponse for PageError {
     }
 }
 
-/// Seconds after which somebody who could not be asked may be asked again.
-pub const RETRY_AFTER: i64 = 5;
-
 /// What a page that was shown stands for: it goes with the response as far as whoever keeps traces of sign-ins.
 #[derive(Clone, Debug)]
 pub struct Shown {

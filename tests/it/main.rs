@@ -113,6 +113,7 @@ mod sign_in_pages;
 mod sign_in_races;
 mod single;
 mod sso;
+mod site_explained;
 mod starts;
 mod store;
 mod sweeping;

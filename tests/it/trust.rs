@@ -323,7 +323,13 @@ async fn tokens_of_our_own_are_shown_to_no_issuer(backend: Backend) {
         client.settings.grant_types.push(gatehouse::oauth::client::GrantType::TokenExchange);
         assert!(gatehouse::store::clients::save(&world.app.db, &client, world.clock.now()).await.unwrap());
         assert_eq!(world.world.token("web", &exchange).await.status, 400);
-        let question = gatehouse::trust::explain::Question { token, tenant: Some(&issuer.tenant_id), about: None };
+        let question = gatehouse::trust::explain::Question {
+            token,
+            tenant: Some(&issuer.tenant_id),
+            about: None,
+            sources: None,
+            audience: &[],
+        };
         let report = gatehouse::trust::explain::explain(&world.app, question).await.unwrap();
         assert!(!report.accepted);
     }

@@ -1,21 +1,24 @@
 //! Forward auth: proxies ask here whether a request may pass to the site behind them, and what the site is told.
 //!
 //! `forwarded` (Traefik, Caddy, HAProxy), `original` (nginx) or `envoy` reads the `question` → `decide`, the one decision:
-//! `spoof` (forged identities), `credential` (what proves who it is), `remembered` (decisions kept), `identity` (what the
-//! site is told) → `respond`, as the dialect has it. `sign_in` is the browser's way, on the site's own host under
-//! `/.gatehouse/`.
+//! `spoof` (forged identities), `credential` (what proves who it is), `remembered` (decisions kept), `rules` (the site's own),
+//! `identity` (what the site is told) → `respond`, as the dialect has it. `sign_in` is the browser's way, on the site's own
+//! host under `/.gatehouse/`. `explain` asks the same for an operator, with a `witness` on the way.
 
 pub mod credential;
 pub mod decide;
 mod envoy;
+pub mod explain;
 mod forwarded;
 pub mod identity;
 mod original;
 pub mod question;
 pub mod remembered;
 pub mod respond;
+mod rules;
 pub mod sign_in;
 pub mod spoof;
+pub mod witness;
 
 use std::{net::IpAddr, panic::AssertUnwindSafe, pin::pin};
 
