@@ -267,6 +267,8 @@ async fn holder(
 ) -> Result<(Bearer, i64), Refusal> {
     let nobodys = HashSet::new();
     let (token, sources) = match credential {
+        // Nobody is asked about a token that would not pass.
+        Credential::Bearer(token) | Credential::Header { token, .. } if site.settings.exchanged_only => (token, &nobodys),
         Credential::Bearer(token) => (token, &accepts.bearer),
         Credential::Header { name, token } => (token, accepts.from_header(name).unwrap_or(&nobodys)),
         Credential::Cookie(token) => (token, &nobodys),
