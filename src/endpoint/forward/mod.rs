@@ -129,11 +129,11 @@ fn is_visit(dialect: Dialect, question: &Question) -> bool {
     dialect != Dialect::Request && sign_in::is_ours(question.path())
 }
 
-/// The proxy is not set up as it must be; its operator reads the log, once in a round for each peer: a stranger asks as often
-/// as they like.
+/// The proxy is not set up as it must be; its operator reads the log, once in a round for each peer and each thing that is
+/// wrong: a stranger asks as often as they like, and who has mended one header is told of the next.
 fn bad_question(app: &App, problem: &BadQuestion, peer: Option<IpAddr>) -> Response {
     let whose = peer.map_or_else(|| "the peer".to_owned(), |peer| peer.to_string());
-    if app.limits.floods.is_first("questions that cannot be read", &whose) {
+    if app.limits.floods.is_first("questions that cannot be read", &format!("{whose}: {problem}")) {
         tracing::error!(%problem, "forward auth: the question cannot be read, so nobody passes");
     }
     let body = json!({"error": "invalid_request", "error_description": "the proxy did not say what the request was; see gatehouse's log"});
