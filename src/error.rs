@@ -175,9 +175,6 @@ impl IntoResponse for PageError {
     }
 }
 
-/// Seconds after which somebody who could not be asked may be asked again.
-pub const RETRY_AFTER: i64 = 5;
-
 /// What a page that was shown stands for: it goes with the response as far as whoever keeps traces of sign-ins.
 #[derive(Clone, Debug)]
 pub struct Shown {
@@ -234,11 +231,11 @@ impl ApiError {
         Self { status, error, cause: cause.into(), challenge, retry_after: None, foreign: false, muted: false }
     }
 
-    /// Somebody else whom we would have to ask does not answer; `text` is a promised one.
+    /// Somebody else whom we would have to ask does not answer, and is not asked again for `seconds`; `text` is a promised one.
     #[must_use]
-    pub fn of_others(text: impl Into<Cow<'static, str>>, cause: impl Into<String>) -> Self {
+    pub fn of_others(text: impl Into<Cow<'static, str>>, cause: impl Into<String>, seconds: i64) -> Self {
         let error = error(Code::TemporarilyUnavailable, text);
-        Self { retry_after: Some(RETRY_AFTER), foreign: true, ..Self::new(error, cause) }
+        Self { retry_after: Some(seconds), foreign: true, ..Self::new(error, cause) }
     }
 
     /// Something we stand on does not answer.

@@ -9,9 +9,13 @@ use crate::{
     app::App,
     clock::Clock,
     config::Settings,
+    endpoint::{
+        explanation::explained,
+        forward::explain::{Page, SiteReport},
+    },
     policy::{role::Role, site::ResourceName},
     trust::{
-        explain::{Question, explain as explain_token},
+        explain::Question,
         report::{Report, Weighed},
     },
 };
@@ -36,6 +40,17 @@ pub struct Asked {
     /// The role on it: viewer, editor or manager
     #[arg(long, value_parser = role, requires = "resource")]
     role: Option<Role>,
+    /// Also what becomes of a request with it at a site behind forward auth: its host, or the whole URL
+    ///
+    /// By the decision itself, rule by rule, with what the site would be told. Ends with 0 when the request passes.
+    #[arg(long, value_name = "URL")]
+    site: Option<String>,
+    /// The request's method (default: GET)
+    #[arg(long, requires = "site")]
+    method: Option<String>,
+    /// The header that the token comes in (default: Authorization); Cookie for a browser with the control plane's cookie
+    #[arg(long, value_name = "NAME", requires = "site")]
+    header: Option<String>,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -73,13 +88,19 @@ async fn explain(settings: Settings, asked: Asked) -> Result<(), Problems> {
         None => None,
     };
     let about = resource.as_ref().map(|resource| (resource, asked.role));
-    let report = explain_token(&app, Question { token, tenant: tenant.as_deref(), about }).await.map_err(one)?;
+    let (method, header) = (asked.method.as_deref(), asked.header.as_deref());
+    let page = asked.site.as_deref().map(|site| Page { site, path: None, method, header }.question(token));
+    let page = page.transpose().map_err(one)?;
+    let question = Question { token, tenant: tenant.as_deref(), about, sources: None, audience: &[] };
+    let all = explained(&app, question, page.as_ref()).await.map_err(one)?;
     app.db.close().await;
     if asked.json {
-        say(serde_json::to_string_pretty(&report).map_err(one)?);
+        say(serde_json::to_string_pretty(&all).map_err(one)?);
     } else {
-        say(text(&report).trim_end());
+        let site = all.site.as_ref().map(at_site).unwrap_or_default();
+        say(format!("{site}{}", text(&all.report)).trim_end());
     }
+    let report = all.report;
     if report.allowed { Ok(()) } else { Err(one(format!("refused: {}", report.error.unwrap_or_default()))) }
 }
 
@@ -93,6 +114,20 @@ fn read() -> Result<String, Problems> {
 fn resource(text: &str) -> Result<ResourceName, Problems> {
     let (kind, name) = text.split_once('/').ok_or_else(|| one("--resource must be TYPE/NAME, for example model/gpt"))?;
     Ok(ResourceName { kind: kind.to_owned(), name: name.to_owned() })
+}
+
+/// What a site says, before what the token is worth there.
+fn at_site(site: &SiteReport) -> String {
+    let mut out = format!("{} {}\n", site.method, plain(&site.url));
+    for step in &site.steps {
+        line(&mut out, step.passed, &plain(&step.what), &plain(&step.detail));
+    }
+    for told in &site.headers {
+        let _ = writeln!(out, "told {:<20} {}", told.name, plain(&told.value));
+    }
+    let by = site.decided_by.as_deref().map(|what| format!(", by {}", plain(what))).unwrap_or_default();
+    let _ = writeln!(out, "{:<12}{}{by}\n", "answer", site.outcome);
+    out
 }
 
 fn text(report: &Report) -> String {

@@ -172,7 +172,7 @@ async fn show(plane: &Plane, browser: &Browser, status: StatusCode, error: Optio
     let (session, trouble) = match &held {
         Held::Nothing => (None, None),
         // Nothing is known about the token when the keys cannot be had.
-        Held::Refused(invalid @ Invalid::Keys(_)) => {
+        Held::Refused(invalid @ Invalid::Keys(..)) => {
             (None, Some(format!("Your access token cannot be checked: {}.", invalid.detail())))
         }
         Held::Refused(invalid) => {

@@ -1,5 +1,4 @@
-//! `POST /api/v1/access/check`: whether the bearer of a token may do something with a resource; `POST
-//! /api/v1/access/explain`: an administrator learns the same about a token, and why.
+//! `POST /api/v1/access/check`: whether the bearer of a token may do something with a resource.
 
 use axum::{
     body::Bytes,
@@ -15,9 +14,8 @@ use crate::{
     bearer, body,
     error::ApiError,
     oauth::error::{Code, error},
-    policy::{role::Role, site::ResourceName},
+    policy::role::Role,
     store,
-    trust::{self, explain::Question},
 };
 
 /// Most checks in one request.
@@ -74,37 +72,6 @@ pub async fn check(
     let results: Vec<Value> = checks.iter().zip(held).map(|(one, held)| result(one.role, held)).collect();
     let answer = if many { json!({ "results": results }) } else { results.into_iter().next().unwrap_or_default() };
     Ok(body::answer(StatusCode::OK, &answer))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Explanation {
-    token: String,
-    tenant: Option<String>,
-    resource: Option<Resource>,
-    role: Option<Role>,
-}
-
-/// Explains a token to an administrator of the tenant that it is judged for, who asks by a client of the operator's own:
-/// consent to a third party's is none to read the tenant's mappings. It is not logged.
-pub async fn explain(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
-    let (bearer, _) = bearer::administrator(&app, bearer::in_header(&headers)?).await?;
-    let request: Explanation = body::read(&headers, &body)?;
-    if request.tenant.as_ref().is_some_and(|tenant| *tenant != bearer.tenant) {
-        return Err(bearer::forbidden("an administrator may ask this for the own tenant alone", &bearer.subject));
-    }
-    if request.role.is_some() && request.resource.is_none() {
-        return Err(error(Code::InvalidRequest, "role needs a resource").into());
-    }
-    let resource = request.resource.map(|r| ResourceName { kind: r.r#type, name: r.name });
-    let question = Question {
-        token: request.token.trim(),
-        tenant: Some(&bearer.tenant_id),
-        about: resource.as_ref().map(|resource| (resource, request.role)),
-    };
-    let report = trust::explain::explain(&app, question).await?;
-    tracing::info!(by = bearer.subject, tenant = bearer.tenant, allowed = report.allowed, "a token was explained");
-    Ok(body::answer(StatusCode::OK, &report))
 }
 
 /// Each role includes the lower ones.

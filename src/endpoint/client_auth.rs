@@ -175,7 +175,7 @@ async fn verify_assertion(app: &App, client: &Client, jwt: &str) -> Result<Resul
         Ok(claims) => claims,
         // That says nothing of the client, and is none of its failures.
         Err(e) if e.is_unasked() => {
-            return Err(ApiError::of_others(e.to_string(), format!("client {:?}: {}", client.id, e.detail())));
+            return Err(ApiError::of_others(e.to_string(), format!("client {:?}: {}", client.id, e.detail()), e.retry_after()));
         }
         Err(e) => return Ok(Err(e.detail())),
     };

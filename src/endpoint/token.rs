@@ -121,7 +121,7 @@ async fn judge(app: &App, client: &Client, token: &str, grant: GrantType) -> Res
     let scope = Scope { tenant: Some(client.tenant_id.as_str()), ..Scope::default() };
     let (bearer, issuer) = trust::judge_with_issuer(app, token, &scope).await.map_err(|denied| match denied {
         Denied::Invalid(invalid) if invalid.is_unasked() => {
-            Unjudged::Unasked { text: invalid.to_string(), cause: invalid.detail() }
+            Unjudged::Unasked { text: invalid.to_string(), cause: invalid.detail(), retry_after: invalid.retry_after() }
         }
         Denied::Invalid(invalid) => Unjudged::Refused { text: invalid.to_string(), cause: invalid.detail() },
         Denied::NotActive(cause) => Unjudged::Refused { text: "Token is not active".to_owned(), cause },
@@ -184,7 +184,7 @@ impl From<GrantError> for ApiError {
     fn from(e: GrantError) -> Self {
         match e {
             GrantError::Refused { error, cause } => Self::new(error, cause),
-            GrantError::Unasked { text, cause } => Self::of_others(text, cause),
+            GrantError::Unasked { text, cause, retry_after } => Self::of_others(text, cause, retry_after),
             GrantError::Store(e) => e.into(),
             GrantError::Unavailable(cause) => Self::unavailable(cause),
             GrantError::Sign(cause) => Self::new(error(Code::ServerError, "the tokens could not be signed"), cause),

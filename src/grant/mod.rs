@@ -79,6 +79,8 @@ pub enum GrantError {
         text: String,
         /// For the log.
         cause: String,
+        /// Seconds after which to try again.
+        retry_after: i64,
     },
     /// The database does not answer.
     #[error(transparent)]

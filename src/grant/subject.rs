@@ -46,6 +46,8 @@ pub enum Unjudged {
         text: String,
         /// For the log.
         cause: String,
+        /// Seconds after which to try again.
+        retry_after: i64,
     },
     /// The database does not answer.
     Store(StoreError),
@@ -66,7 +68,7 @@ pub(super) fn require(
 ) -> Result<Subject, GrantError> {
     let subject = judged.map_err(|unjudged| match unjudged {
         Unjudged::Refused { text, cause } => refuse(text, cause),
-        Unjudged::Unasked { text, cause } => GrantError::Unasked { text, cause },
+        Unjudged::Unasked { text, cause, retry_after } => GrantError::Unasked { text, cause, retry_after },
         Unjudged::Store(e) => e.into(),
         Unjudged::Unavailable(cause) => GrantError::Unavailable(cause),
     })?;

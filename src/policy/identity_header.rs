@@ -3,13 +3,14 @@
 use super::site::{ForwardMethod, Forwarding};
 
 /// What `headers` sets.
-pub const SEPARATE: [&str; 4] = ["remote-user", "remote-email", "remote-name", "remote-groups"];
+pub const SEPARATE: [&str; 6] =
+    ["remote-user", "remote-email", "remote-name", "remote-groups", "remote-subject", "remote-issuer"];
 /// What `claims_header` sets when it has no other name.
 pub const CLAIMS: &str = "x-user-claims";
 /// What `jwt_header` sets when it has no other name.
 pub const JWT: &str = "x-user-jwt";
 /// Every name under which a site may be told without its operator having chosen one.
-pub const KNOWN: [&str; 6] = [SEPARATE[0], SEPARATE[1], SEPARATE[2], SEPARATE[3], CLAIMS, JWT];
+pub const KNOWN: [&str; 8] = [SEPARATE[0], SEPARATE[1], SEPARATE[2], SEPARATE[3], SEPARATE[4], SEPARATE[5], CLAIMS, JWT];
 
 /// Names that mean something to proxies, to browsers or to us.
 const RESERVED: &[&str] = &[

@@ -31,7 +31,7 @@ pub enum Login {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ForwardMethod {
-    /// `Remote-User`, `Remote-Email`, `Remote-Name`, `Remote-Groups`.
+    /// `Remote-User`, `Remote-Email`, `Remote-Name`, `Remote-Groups`, `Remote-Subject`, `Remote-Issuer`.
     #[default]
     Headers,
     /// The claims as JSON in one header (`X-User-Claims`).
@@ -94,6 +94,9 @@ pub struct SiteSettings {
     /// Whether the access token of the control-plane hops is taken from its cookie, which whoever has a sibling of the host
     /// can set.
     pub access_cookie: bool,
+    /// Whether tokens of trusted issuers pass only once they are exchanged for ones of ours, which are for the site's
+    /// `audience`, live shortly and end with the mapping that they were made by.
+    pub exchanged_only: bool,
 }
 
 impl Default for SiteSettings {
@@ -111,6 +114,7 @@ impl Default for SiteSettings {
             scopes: Vec::new(),
             identity: Forwarding::default(),
             access_cookie: true,
+            exchanged_only: false,
         }
     }
 }

@@ -38,6 +38,11 @@ impl SiteSettings {
         if self.issuers.is_empty() {
             found.push(format!("issuers is empty, so nobody could pass; {OURSELVES} stands for our own tokens"));
         }
+        if self.exchanged_only && (!accepts(OURSELVES) || self.issuers.len() < 2) {
+            found.push(format!(
+                "exchanged_only asks for tokens of ours that those of an issuer were exchanged for: name both in issuers, {OURSELVES} and the issuer"
+            ));
+        }
         found.extend(self.audience_problem());
         if Scopes::parse(&self.scopes.join(" ")).is_none() {
             found.push("scopes must be words of ASCII without quotes and backslashes".to_owned());
@@ -137,6 +142,7 @@ mod tests {
             login: Some(Login::Issuer("okta".into())),
             audience: Some("https://app.example".into()),
             scopes: some(&["read"]),
+            exchanged_only: true,
             ..good()
         };
         assert_eq!((good().problems(), whole.problems()), (vec![], vec![]));
@@ -150,6 +156,8 @@ mod tests {
             (SiteSettings { public_paths: some(&["/a?x"]), ..good() }, "public_paths has"),
             (SiteSettings { paths: some(&["/a"]), public_paths: some(&["/ab"]), ..good() }, "public_paths has"),
             (SiteSettings { issuers: vec![], ..good() }, "issuers is empty"),
+            (SiteSettings { exchanged_only: true, ..good() }, "exchanged_only asks"),
+            (SiteSettings { exchanged_only: true, issuers: some(&["okta"]), ..good() }, "exchanged_only asks"),
             (SiteSettings { resource: resource(), ..good() }, "role is missing"),
             (SiteSettings { role: Some(Role::Viewer), ..good() }, "role needs"),
             (SiteSettings { login: Some(Login::Issuer("okta".into())), ..good() }, "login at okta"),

@@ -51,11 +51,16 @@ impl Document {
     }
 
     fn cooling(&self, now: i64) -> bool {
+        self.pause(now) > 0
+    }
+
+    /// Seconds that are left until the next fetch; none or fewer: it may be now.
+    fn pause(&self, now: i64) -> i64 {
         let floor = match self.failures.load(Ordering::SeqCst) {
             failures @ 1.. if self.known.load().is_none() => patience(failures, self.floor),
             _ => self.floor,
         };
-        now.saturating_sub(self.tried_at.load(Ordering::SeqCst)).saturating_abs() < floor
+        floor.saturating_sub(now.saturating_sub(self.tried_at.load(Ordering::SeqCst)).saturating_abs())
     }
 
     /// Where the keys are. Only who asks for the first time, or for keys that are not where they were, waits for the
@@ -172,6 +177,12 @@ impl KeySource for DiscoveredKeys {
         if let Ok(place) = place {
             self.at(&place).warm(now).await;
         }
+    }
+
+    fn again_in(&self, now: i64) -> i64 {
+        // Whichever is asked for first: the keys where they were, or the document for where they are.
+        let document = self.document.pause(now);
+        self.document.known.load_full().map_or(document, |known| self.at(&known.jwks_uri).again_in(now).min(document))
     }
 
     async fn renew(&self, now: i64) -> bool {

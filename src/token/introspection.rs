@@ -141,7 +141,12 @@ impl Introspector {
     /// Judges `token` by what its issuer says of it.
     pub(super) async fn judge(&self, token: &str, demand: &Demand<'_>, trail: &mut Trail) -> Result<Told, Invalid> {
         let answer = self.answer(token, demand).await;
-        let claims = trail.check("introspection", answer.said, |_| "the issuer says that the token is active".to_owned())?;
+        let left = answer.until.saturating_sub(demand.now);
+        let said = answer.said.map_err(|invalid| match invalid {
+            Invalid::Unusable(cause, _) => Invalid::Unusable(cause, left),
+            other => other,
+        });
+        let claims = trail.check("introspection", said, |_| "the issuer says that the token is active".to_owned())?;
         trail.read(&claims, true);
         judge_claims(&claims, demand, trail)?;
         judge_values(&claims, &demand.rules.values, trail)?;
@@ -162,7 +167,7 @@ impl Introspector {
     fn keeps<T>(&self, said: &Result<T, Invalid>) -> i64 {
         match said {
             Ok(_) => self.max_age,
-            Err(Invalid::NotActive(_) | Invalid::Unusable(_)) => self.max_age.clamp(NO_AT_LEAST, NO_FOR),
+            Err(Invalid::NotActive(_) | Invalid::Unusable(..)) => self.max_age.clamp(NO_AT_LEAST, NO_FOR),
             Err(_) => 0,
         }
     }
@@ -261,7 +266,7 @@ fn credentials(settings: &Introspection, secret: Option<String>) -> Result<Crede
 /// The claims of an answer that says yes: a JSON object (not a JWT, RFC 9701) whose `active` is `true` and nothing like
 /// it.
 fn read(answer: Response<Vec<u8>>, demand: &Demand<'_>) -> Result<Map<String, Value>, Invalid> {
-    let failed = |cause: String| Err(Invalid::Unusable(cause));
+    let failed = |cause: String| Err(Invalid::Unusable(cause, 0));
     if answer.status() != http::StatusCode::OK {
         let cause = format!("the endpoint answered {}", answer.status().as_u16());
         // One that is in trouble may know better in a moment.

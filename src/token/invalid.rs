@@ -2,6 +2,9 @@
 
 use super::alg::Alg;
 
+/// Seconds after which somebody who could not be asked, and is given no pause, may be asked again.
+pub const ASK_AGAIN: i64 = 5;
+
 /// A refusal. `Display` is what the caller may see: fixed words that never hold what the token held. [`Invalid::detail`]
 /// is for the operator's log and names cause and fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,9 +90,9 @@ pub enum Invalid {
         /// Clock skew allowed, in seconds.
         leeway: i64,
     },
-    /// The issuer's keys cannot be had.
+    /// The issuer's keys cannot be had, and are not asked for again for so many seconds.
     #[error("JWKS fetch failed")]
-    Keys(String),
+    Keys(String, i64),
     /// The issuer has no key that fits.
     #[error("JWT validation failed")]
     UnknownKey(String),
@@ -110,9 +113,9 @@ pub enum Invalid {
     /// The issuer could not be asked about the token.
     #[error("Introspection failed")]
     Introspection(String),
-    /// The issuer was asked about the token, and gave no usable answer.
+    /// The issuer was asked about the token, gave no usable answer, and is not asked again for so many seconds.
     #[error("Introspection failed")]
-    Unusable(String),
+    Unusable(String, i64),
     /// Sources of several tenants accept it, and the caller named none.
     #[error("several tenants accept this token; name one with tenant=")]
     Ambiguous,
@@ -124,7 +127,7 @@ impl Invalid {
     pub fn detail(&self) -> String {
         match self {
             Self::Malformed(cause) | Self::UnknownKey(cause) => cause.clone(),
-            Self::Keys(cause) => format!("the issuer's keys could not be fetched: {cause}"),
+            Self::Keys(cause, _) => format!("the issuer's keys could not be fetched: {cause}"),
             Self::Algorithm { found, allowed } => {
                 let allowed: Vec<_> = allowed.iter().map(|a| a.as_str()).collect();
                 format!("alg is {}; allowed here: {}", shown(found), allowed.join(", "))
@@ -145,7 +148,7 @@ impl Invalid {
             Self::Value { claim, cause } => format!("{claim}: {cause}"),
             Self::NotActive(cause) => cause.clone(),
             Self::Introspection(cause) => format!("the issuer could not be asked about the token: {cause}"),
-            Self::Unusable(cause) => format!("the issuer gave no usable answer about the token: {cause}"),
+            Self::Unusable(cause, _) => format!("the issuer gave no usable answer about the token: {cause}"),
             Self::Ambiguous => "issuers of several tenants accept the token, and the request names none".to_owned(),
             Self::Signature => "the signature does not verify with the issuer's key".to_owned(),
         }
@@ -157,7 +160,17 @@ impl Invalid {
     /// again, and not to throw it away.
     #[must_use]
     pub fn is_unasked(&self) -> bool {
-        matches!(self, Self::Keys(_) | Self::Introspection(_) | Self::Unusable(_))
+        matches!(self, Self::Keys(..) | Self::Introspection(_) | Self::Unusable(..))
+    }
+
+    /// Seconds after which whoever has a token whose issuer [could not be asked](Self::is_unasked) is to try again: what is
+    /// left of the pause that the issuer is given.
+    #[must_use]
+    pub fn retry_after(&self) -> i64 {
+        match self {
+            Self::Keys(_, seconds) | Self::Unusable(_, seconds) => (*seconds).max(1),
+            _ => ASK_AGAIN,
+        }
     }
 
     /// How far the token came: of several refusals the one that tells most is that of the latest rule.
@@ -166,7 +179,7 @@ impl Invalid {
             Self::Malformed(_) => 0,
             Self::Algorithm { .. } | Self::Type { .. } => 1,
             Self::Expired { .. } => 2,
-            Self::UnknownKey(_) | Self::Keys(_) | Self::Introspection(_) | Self::Unusable(_) => 3,
+            Self::UnknownKey(_) | Self::Keys(..) | Self::Introspection(_) | Self::Unusable(..) => 3,
             Self::Signature | Self::NotActive(_) => 4,
             Self::Issuer { .. } => 5,
             Self::Audience { .. } | Self::Party { .. } => 6,
@@ -209,6 +222,20 @@ fn difference(found: &str, expected: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_of_a_pause_is_whole_seconds() {
+        for (invalid, seconds) in [
+            (Invalid::Keys("x".into(), 42), 42),
+            (Invalid::Keys("x".into(), 0), 1),
+            (Invalid::Unusable("x".into(), 7), 7),
+            (Invalid::Unusable("x".into(), -1), 1),
+            (Invalid::Introspection("x".into()), ASK_AGAIN),
+        ] {
+            assert!(invalid.is_unasked());
+            assert_eq!(invalid.retry_after(), seconds, "{invalid:?}");
+        }
+    }
 
     #[test]
     fn tells_the_caller_little_and_the_log_enough() {

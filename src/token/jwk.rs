@@ -41,6 +41,12 @@ pub trait KeySource: Send + Sync {
         let _ = now;
     }
 
+    /// Seconds until those that cannot be had may be asked for again.
+    fn again_in(&self, now: i64) -> i64 {
+        let _ = now;
+        0
+    }
+
     /// After a signature did not verify: whether there may be other keys now.
     async fn renew(&self, now: i64) -> bool {
         let _ = now;

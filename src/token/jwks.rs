@@ -242,12 +242,20 @@ impl RemoteKeys {
     }
 
     fn cooling(&self, now: i64) -> bool {
+        self.pause(now) > 0
+    }
+
+    /// Seconds that are left until the next fetch; none or fewer: it may be now.
+    fn pause(&self, now: i64) -> i64 {
+        if self.follows && self.shared.spare.load(Ordering::SeqCst) {
+            return 0;
+        }
         let since = now.saturating_sub(self.shared.tried_at.load(Ordering::SeqCst));
         let floor = match self.shared.failures.load(Ordering::SeqCst) {
             failures @ 1.. if self.usable(now).is_none() => patience(failures, self.shared.floor),
             _ => self.shared.floor,
         };
-        since.saturating_abs() < floor && !(self.follows && self.shared.spare.load(Ordering::SeqCst))
+        floor.saturating_sub(since.saturating_abs())
     }
 
     /// Fetches unless that was tried within the floor, or by somebody else since `seen` was known; whether it did. Who can
@@ -338,6 +346,10 @@ impl KeySource for RemoteKeys {
             let nothing = self.shared.known.load_full();
             self.refresh(now, false, &nothing).await;
         }
+    }
+
+    fn again_in(&self, now: i64) -> i64 {
+        self.pause(now)
     }
 
     async fn renew(&self, now: i64) -> bool {

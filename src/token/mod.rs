@@ -105,7 +105,7 @@ mod verifying;
 
 pub use alg::Alg;
 pub use claims::Claims;
-pub use invalid::Invalid;
+pub use invalid::{ASK_AGAIN, Invalid};
 pub use jwk::{KeySource, PublicKey};
 pub use keys::{SigningKey, Validity};
 pub use material::{KeyMaterial, import_jwks};

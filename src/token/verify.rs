@@ -104,12 +104,13 @@ async fn prove(
     keys: &dyn KeySource,
     demand: &Demand<'_>,
 ) -> Result<Arc<PublicKey>, Invalid> {
-    let mut found = keys.find(wanted, demand.now).await.map_err(Invalid::Keys)?;
+    let unfetched = |cause| Invalid::Keys(cause, keys.again_in(demand.now));
+    let mut found = keys.find(wanted, demand.now).await.map_err(unfetched)?;
     let good = judge_signature(token, wanted, &found, demand.rules);
     if good.is_ok() || found.is_empty() || !keys.renew(demand.now).await {
         return good;
     }
-    found = keys.find(wanted, demand.now).await.map_err(Invalid::Keys)?;
+    found = keys.find(wanted, demand.now).await.map_err(unfetched)?;
     judge_signature(token, wanted, &found, demand.rules)
 }
 

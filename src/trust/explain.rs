@@ -1,6 +1,8 @@
 //! Explains a token to an operator by the lines that enforce: the same validator, the same mapper, the same judgement of
 //! what is switched on. What is looked up besides is only shown, and decides nothing.
 
+use std::collections::HashSet;
+
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
@@ -33,6 +35,10 @@ pub struct Question<'a> {
     pub tenant: Option<&'a str>,
     /// A resource, and the role that is wanted on it.
     pub about: Option<(&'a ResourceName, Option<Role>)>,
+    /// The foreign sources that may judge it (row ids), where not all of the tenant may.
+    pub sources: Option<&'a HashSet<String>>,
+    /// Whom a token of ours must be for; empty: us.
+    pub audience: &'a [String],
 }
 
 /// Explains a token.
@@ -42,7 +48,7 @@ pub struct Question<'a> {
 pub async fn explain(app: &App, question: Question<'_>) -> Result<Report, Denied> {
     let now = app.clock.now();
     let catalogue = app.trust.catalogue(now).await?;
-    let scope = Scope { tenant: question.tenant, ..Scope::default() };
+    let scope = Scope { tenant: question.tenant, sources: question.sources, audience: question.audience };
     let scope = catalogue.narrowed(&scope);
     match keep_ours(app, &catalogue, question.token, &scope).await {
         Ok(()) => {}

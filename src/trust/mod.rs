@@ -35,7 +35,7 @@ use crate::{
     policy::{role::Role, site::ResourceName, trusted_issuer::IssuerSettings},
     store::{self, StoreError},
     token::{
-        Accepted, Invalid, Refused, Scope,
+        ASK_AGAIN, Accepted, Invalid, Refused, Scope,
         issue::AccessClaims,
         may_be_asked_about,
         unverified::{HARD_LIMIT, Unverified},
@@ -207,7 +207,7 @@ impl Catalogue {
             return self.unreadable(issuer);
         }
         match named.iter().find_map(|issuer| Some((issuer, issuer.problem.as_ref()?))) {
-            Some((issuer, problem)) => Denied::Invalid(Invalid::Keys(format!("{issuer} cannot work: {problem}"))),
+            Some((issuer, problem)) => Denied::Invalid(Invalid::Keys(format!("{issuer} cannot work: {problem}"), ASK_AGAIN)),
             None => invalid.into(),
         }
     }

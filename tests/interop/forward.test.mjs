@@ -19,7 +19,7 @@ import { freshCode, redeem } from './lib/wire.mjs';
 
 const ISSUER = 'https://login.customer.example';
 const AUDIENCE = 'https://services.acme.example';
-const IDENTITY = ['remote-user', 'remote-email', 'remote-name', 'remote-groups'];
+const IDENTITY = ['remote-user', 'remote-email', 'remote-name', 'remote-groups', 'remote-subject', 'remote-issuer'];
 const ports = {};
 const proxies = {};
 // Providers of machines: JWTs, and opaque tokens about which they are asked.
@@ -99,6 +99,8 @@ for (const kind of ['nginx', 'caddy']) {
     test('a token of the customer passes as the external identity it maps to', async () => {
       const { headers } = await (await get(bearer(await foreign()))).json();
       assert.equal(headers['remote-user'], 'ci');
+      assert.ok(headers['remote-subject'].includes('/'));
+      assert.equal(headers['remote-issuer'], ISSUER);
       assert.ok(!headers['remote-email'], 'nobody here has proven it');
       assert.ok(!headers['remote-name']);
     });

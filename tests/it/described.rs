@@ -83,11 +83,13 @@ async fn answers_are_what_is_described(backend: Backend) {
     let own = text(&access, "access_token").to_owned();
     let tenant = "/api/v1/tenants/{tenant}";
     let explain = |token: &str| json!({"token": token, "resource": {"type": "model", "name": "gpt"}, "role": "viewer"});
+    let at_site = json!({"token": own, "site": "https://app.example/page", "method": "POST", "header": "Cookie"});
     let saml = json!({"enabled": false, "protocol": "saml", "preset": "okta"});
     for (bearer, method, path, described, body, status) in [
         (own.as_str(), Method::GET, "/api/v1/whoami", "/api/v1/whoami".to_owned(), None, 200),
         (ada.as_str(), Method::POST, "/api/v1/access/explain", "/api/v1/access/explain".to_owned(), Some(explain(&own)), 200),
         (ada.as_str(), Method::POST, "/api/v1/access/explain", "/api/v1/access/explain".to_owned(), Some(explain("x.y.z")), 200),
+        (ada.as_str(), Method::POST, "/api/v1/access/explain", "/api/v1/access/explain".to_owned(), Some(at_site), 200),
         (BOT, Method::PUT, "/api/v1/tenants/acme/connections/corp", format!("{tenant}/connections/{{name}}"), Some(saml), 201),
         (BOT, Method::GET, "/api/v1/tenants/acme/connections/corp", format!("{tenant}/connections/{{name}}"), None, 200),
         (BOT, Method::GET, "/api/v1/tenants/acme/connections/okta", format!("{tenant}/connections/{{name}}"), None, 200),

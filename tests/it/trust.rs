@@ -165,8 +165,14 @@ async fn refused_tokens_are_told_the_promised_text(backend: Backend) {
     assert_eq!(world.name(&good).await, "caller", "nobody else notices");
     // That says nothing of the token: its bearer is to keep it and to ask again.
     let answer = world.whoami(&token(json!({"iss": "https://down.example"}))).await;
-    assert_eq!((text(&answer.json(), "error"), answer.header("retry-after")), ("temporarily_unavailable", Some("5")));
+    assert_eq!((text(&answer.json(), "error"), answer.header("retry-after")), ("temporarily_unavailable", Some("2")));
     assert_eq!(answer.header("www-authenticate"), None);
+    // What is left of the pause: 2 seconds after the first failure, 4 after the next.
+    for (passed, left) in [(1, "1"), (1, "4"), (3, "1")] {
+        world.clock.advance(passed);
+        let answer = world.whoami(&token(json!({"iss": "https://down.example"}))).await;
+        assert_eq!((answer.status, answer.header("retry-after")), (503, Some(left)));
+    }
 }
 
 async fn an_issuer_that_cannot_work_is_left_out(backend: Backend) {
@@ -318,7 +324,13 @@ async fn tokens_of_our_own_are_shown_to_no_issuer(backend: Backend) {
         client.settings.grant_types.push(gatehouse::oauth::client::GrantType::TokenExchange);
         assert!(gatehouse::store::clients::save(&world.app.db, &client, world.clock.now()).await.unwrap());
         assert_eq!(world.world.token("web", &exchange).await.status, 400);
-        let question = gatehouse::trust::explain::Question { token, tenant: Some(&issuer.tenant_id), about: None };
+        let question = gatehouse::trust::explain::Question {
+            token,
+            tenant: Some(&issuer.tenant_id),
+            about: None,
+            sources: None,
+            audience: &[],
+        };
         let report = gatehouse::trust::explain::explain(&world.app, question).await.unwrap();
         assert!(!report.accepted);
     }

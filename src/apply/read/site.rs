@@ -45,6 +45,7 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<SiteFile> {
         scopes: f.one_or_more("scopes").iter().flat_map(|s| s.split_ascii_whitespace()).map(str::to_owned).collect(),
         identity: f.take("identity").and_then(|n| identity(context, n)).unwrap_or_default(),
         access_cookie: f.bool("access_cookie").unwrap_or(true),
+        exchanged_only: f.bool("exchanged_only").unwrap_or(false),
     };
     f.finish();
     note(context, node, settings.problems());

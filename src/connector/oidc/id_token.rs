@@ -120,7 +120,7 @@ const CLOCKS: &str = "one of the two clocks is wrong: synchronise it (NTP), or r
 /// What went wrong with a token of the provider's, and what to do about it.
 pub(crate) fn explain(what: &str, invalid: &Invalid) -> Error {
     let (cause, fix) = match invalid {
-        Invalid::Keys(_) => {
+        Invalid::Keys(..) => {
             let cause = format!("{what} cannot be verified: {}", invalid.detail());
             return Error::Unreachable(Cause::ProviderKeys.with(cause));
         }
@@ -146,7 +146,7 @@ pub(crate) fn explain(what: &str, invalid: &Invalid) -> Error {
         | Invalid::Value { .. }
         | Invalid::NotActive(_)
         | Invalid::Introspection(_)
-        | Invalid::Unusable(_)
+        | Invalid::Unusable(..)
         | Invalid::Ambiguous => {
             (Cause::TokenMalformed, "the provider breaks OpenID Connect Core §2; its configuration must change")
         }

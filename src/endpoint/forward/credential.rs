@@ -46,6 +46,17 @@ impl Credential {
         }
     }
 
+    /// Where it stood, in words.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Bearer(_) => "a bearer token in Authorization".to_owned(),
+            Self::Header { name, .. } => format!("a token in {name}"),
+            Self::Session(_) => "the cookie of a sign-in on the site".to_owned(),
+            Self::Cookie(_) => format!("a token in the cookie {ACCESS_COOKIE}"),
+        }
+    }
+
     /// Whether the caller said it with this request, and is to hear what is wrong with it. A cookie that has ended is as
     /// good as none.
     #[must_use]

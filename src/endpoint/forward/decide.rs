@@ -1,34 +1,37 @@
 //! May this request pass? One decision for all dialects, and the only place that lets anybody through.
 //!
 //! Which site → is it switched on → does the request forge an identity → is the path public → what does the request prove
-//! itself with → does that hold (`trust`) → may its bearer come here.
+//! itself with → does that hold (`trust`) → may its bearer come here (`rules`). A `witness` may watch: what an operator is told
+//! of a decision is what was decided.
 
 use std::{collections::HashSet, sync::Arc};
-
-use serde_json::Value;
 
 use super::{
     credential::{self, Credential},
     identity::{self, Headers},
     question::Question,
     remembered::{Decisions, Kept},
+    rules::{self, Visit, is_ours},
     spoof,
+    witness::{Account, Witness},
 };
 use crate::{
     app::App,
     policy::{
         access::{self, Standing},
-        claim_rules::shown,
         site::Login,
     },
     store,
-    token::{Invalid, validator::Scope},
+    token::validator::Scope,
     trust::{
         self, Bearer, Behind, Denied, STALE,
         catalogue::Catalogue,
         sites::{Accepts, Found, Site},
     },
 };
+
+/// The step that lets anybody pass.
+pub const PUBLIC: &str = "public path";
 
 /// What comes of a question.
 #[derive(Debug)]
@@ -54,12 +57,28 @@ pub enum Verdict {
     Forbidden(String),
     /// There is no telling now; the cause is for the log.
     Unavailable(String),
-    /// Nor is there while the token's issuer cannot be asked: the promised text, and the cause for the log.
-    Unasked(String, String),
+    /// Nor is there while the token's issuer cannot be asked.
+    Unasked {
+        /// The promised text.
+        text: String,
+        /// The cause, for the log.
+        cause: String,
+        /// Seconds after which to try again.
+        retry_after: i64,
+    },
 }
 
 /// Decides.
-pub async fn decide(app: &App, question: &Question) -> Verdict {
+pub fn decide<'a>(app: &'a App, question: &'a Question) -> impl Future<Output = Verdict> + Send + 'a {
+    decided(app, question, Witness::nobody())
+}
+
+/// Decides by the same lines, and keeps an account of it. What was decided before is not asked, and nothing is remembered.
+pub async fn account_for(app: &App, question: &Question, account: &mut Account) -> Verdict {
+    decided(app, question, Witness::keeping(account)).await
+}
+
+async fn decided(app: &App, question: &Question, mut witness: Witness<'_>) -> Verdict {
     let now = app.clock.now();
     let catalogue = match app.trust.catalogue_where(now, |kept, behind| is_current(kept, behind, &question.host)).await {
         Ok(catalogue) => catalogue,
@@ -69,48 +88,66 @@ pub async fn decide(app: &App, question: &Question) -> Verdict {
     // changes meanwhile makes the decision stale. A catalogue that changes meanwhile has another version.
     let revision = app.db.revision();
     let (site, public) = match catalogue.sites.find(&question.host, &question.target) {
-        Found::Site { site, public } => (site, public),
-        Found::Unknown => return Verdict::Forbidden(format!("no site is at {}{}", question.host, question.path())),
-        Found::Ambiguous => {
+        Found::Site { site, public } if witness.may_see(&site.tenant_id) => (site, public),
+        Found::Ambiguous if witness.may_see_host(&catalogue, &question.host) => {
             let path = question.path();
-            return Verdict::Forbidden(format!("servers read the path {path} differently, and rules of its host depend on it"));
+            let cause = format!("servers read the path {path} differently, and rules of its host depend on it");
+            return forbidden(&mut witness, "site", cause);
+        }
+        _ => {
+            let cause = format!("no site is at {}{}", question.host, question.path());
+            return forbidden(&mut witness, "site", cause);
         }
     };
+    witness.found(&site, &question.host);
     if let Err(cause) = open(&catalogue, &site) {
-        return Verdict::Forbidden(cause);
+        return forbidden(&mut witness, "enabled", cause);
     }
+    witness.saw("enabled", true, || "the site and its tenant are on".to_owned());
     if let Some(copy) = spoof::find(&question.headers, &site.headers) {
-        return Verdict::Forbidden(format!("the request brings the identity header {copy} itself"));
+        let cause = format!("the request brings the identity header {copy} itself");
+        return forbidden(&mut witness, "identity headers", cause);
     }
     let accepts = site.accepts(&catalogue);
     if public {
+        witness.saw(PUBLIC, true, || "anybody may reach the path".to_owned());
         let told = Kept { headers: identity::nobody(&site), until: now, revision, version: catalogue.version };
         return Verdict::Pass { site, accepts, told: Arc::new(told), token: None };
     }
     let credential = match credential::find(&question.headers, &accepts, &site) {
         Ok(Some(credential)) => credential,
-        Ok(None) => return Verdict::Unknown(site),
-        Err(unclear) => return Verdict::Invalid(site, unclear.to_string(), String::new()),
+        Ok(None) => {
+            witness.saw("credential", false, || "the request carries none that the site takes".to_owned());
+            return Verdict::Unknown(site);
+        }
+        Err(unclear) => {
+            witness.saw("credential", false, || unclear.to_string());
+            return Verdict::Invalid(site, unclear.to_string(), String::new());
+        }
     };
+    witness.saw("credential", true, || credential.place());
     let key = Decisions::key(&site, question, &credential);
-    if let Some(told) = app.decisions.get(&key, &catalogue, revision, now) {
+    let kept = if witness.is_there() { None } else { app.decisions.get(&key, &catalogue, revision, now) };
+    if let Some(told) = kept {
         let token = token_of(&site, &credential);
         return Verdict::Pass { site, accepts, told, token };
     }
     // Boxed: what is kept is answered without making room for what a judgement may have to wait for. Awaited by a statement of
     // its own: the one that makes a future has room for it until it ends.
-    let judging = Box::pin(judge(app, question, &site, &accepts, &credential));
+    let judging = Box::pin(judge(app, question, &site, &accepts, &credential, &mut witness));
     match judging.await {
         Ok((headers, until)) => {
             let told = Arc::new(Kept { headers, until, revision, version: catalogue.version });
-            app.decisions.keep(key, Arc::clone(&told));
+            if !witness.is_there() {
+                app.decisions.keep(key, Arc::clone(&told));
+            }
             let token = token_of(&site, &credential);
             Verdict::Pass { site, accepts, told, token }
         }
         Err(Refusal::Denied(Denied::Store(e))) => Verdict::Unavailable(e.to_string()),
         Err(Refusal::Denied(Denied::Unavailable(cause))) => Verdict::Unavailable(cause),
         Err(Refusal::Denied(Denied::Invalid(invalid))) if invalid.is_unasked() => {
-            Verdict::Unasked(invalid.to_string(), invalid.detail())
+            Verdict::Unasked { text: invalid.to_string(), cause: invalid.detail(), retry_after: invalid.retry_after() }
         }
         // Whoever has signed in and is nobody the site takes would be sent round in circles.
         Err(Refusal::Denied(Denied::Invalid(invalid))) if matches!(credential, Credential::Session(_)) => {
@@ -134,6 +171,12 @@ pub fn is_current(catalogue: &Catalogue, behind: &Behind, host: &str) -> bool {
     !sites.is_empty() && sites.iter().all(|site| !behind.is_of(&site.tenant_id))
 }
 
+/// They do not pass, and it does not matter who it is.
+fn forbidden(witness: &mut Witness<'_>, what: &str, cause: String) -> Verdict {
+    witness.saw(what, false, || cause.clone());
+    Verdict::Forbidden(cause)
+}
+
 /// Is the site switched on, and its tenant?
 ///
 /// # Errors
@@ -148,7 +191,8 @@ pub fn open(catalogue: &Catalogue, site: &Site) -> Result<(), String> {
 }
 
 /// Why somebody does not pass.
-enum Refusal {
+#[derive(Debug)]
+pub enum Refusal {
     /// What they said does not hold.
     Denied(Denied),
     /// There is no such session.
@@ -165,6 +209,20 @@ impl From<Denied> for Refusal {
     }
 }
 
+impl Refusal {
+    /// In words for an operator.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Denied(Denied::Invalid(invalid)) => invalid.detail(),
+            Self::Denied(denied) => denied.to_string(),
+            Self::Gone => "there is no such session".to_owned(),
+            Self::Scope => "it lacks a scope that the site asks for".to_owned(),
+            Self::Forbidden(cause) => cause.clone(),
+        }
+    }
+}
+
 /// Judges a credential: what the site is told, and until when that may be kept.
 async fn judge(
     app: &App,
@@ -172,39 +230,67 @@ async fn judge(
     site: &Site,
     accepts: &Accepts,
     credential: &Credential,
+    witness: &mut Witness<'_>,
 ) -> Result<(Headers, i64), Refusal> {
     let now = app.clock.now();
-    let audience = site.settings.audience.as_slice();
-    let scope = |sources| Scope { tenant: Some(&site.tenant_id), sources: Some(sources), audience };
-    let (bearer, mut until) = match credential {
-        Credential::Bearer(token) => (trust::judge_lately(app, token, &scope(&accepts.bearer)).await?, i64::MAX),
-        Credential::Header { name, token } => {
-            let nobodys = HashSet::new();
-            let sources = accepts.from_header(name).unwrap_or(&nobodys);
-            let bearer = trust::judge_lately(app, token, &scope(sources)).await?;
-            if is_ours(&bearer) {
-                return Err(Denied::NotActive("a token of ours in the header of another issuer".to_owned()).into());
-            }
-            (bearer, i64::MAX)
-        }
-        Credential::Cookie(token) => (trust::judge_lately(app, token, &scope(&HashSet::new())).await?, i64::MAX),
-        Credential::Session(cookie) => {
-            let session = Box::pin(session(app, site, cookie));
-            session.await?
+    let (bearer, mut until) = match holder(app, site, accepts, credential, witness).await {
+        Ok(holder) => holder,
+        Err(refusal) => {
+            witness.saw("token", false, || refusal.cause());
+            return Err(refusal);
         }
     };
+    witness.saw("token", true, || "it holds".to_owned());
     let is_session = matches!(credential, Credential::Session(_));
-    match may_come(app, site, accepts, &bearer, !is_session).await {
+    let visit = Visit { site, accepts, bearer: &bearer, presented: !is_session };
+    match rules::may_come(app, &visit, witness).await {
         Err(Refusal::Scope) if is_session => {
             let narrow = Box::pin(narrow(app, site));
             return Err(narrow.await?);
         }
         other => other?,
     }
-    let headers = identity::headers(app, site, &bearer, question).await.map_err(Refusal::Forbidden)?;
+    let headers = match identity::headers(app, site, &bearer, question).await {
+        Ok(headers) => headers,
+        Err(cause) => {
+            witness.saw("identity", false, || cause.clone());
+            return Err(Refusal::Forbidden(cause));
+        }
+    };
+    witness.saw("identity", true, || "what the site is told fits".to_owned());
     // Roles and teams are read anew as often as everything else that another node may change.
     until = until.min(bearer.fresh_until).min(now + STALE).min(bearer.expires_at.unwrap_or(i64::MAX));
     Ok((headers, until.min(now + identity::lifetime(site) / 2)))
+}
+
+/// Who holds a credential, and until when at most.
+async fn holder(
+    app: &App,
+    site: &Site,
+    accepts: &Accepts,
+    credential: &Credential,
+    witness: &mut Witness<'_>,
+) -> Result<(Bearer, i64), Refusal> {
+    let nobodys = HashSet::new();
+    let (token, sources) = match credential {
+        // Nobody is asked about a token that would not pass.
+        Credential::Bearer(token) | Credential::Header { token, .. } if site.settings.exchanged_only => (token, &nobodys),
+        Credential::Bearer(token) => (token, &accepts.bearer),
+        Credential::Header { name, token } => (token, accepts.from_header(name).unwrap_or(&nobodys)),
+        Credential::Cookie(token) => (token, &nobodys),
+        Credential::Session(cookie) => {
+            let session = Box::pin(session(app, site, cookie));
+            return session.await;
+        }
+    };
+    let audience = site.settings.audience.as_slice();
+    witness.judges(sources, audience);
+    let scope = Scope { tenant: Some(&site.tenant_id), sources: Some(sources), audience };
+    let bearer = trust::judge_lately(app, token, &scope).await?;
+    if matches!(credential, Credential::Header { .. }) && is_ours(&bearer) {
+        return Err(Denied::NotActive("a token of ours in the header of another issuer".to_owned()).into());
+    }
+    Ok((bearer, i64::MAX))
 }
 
 /// What becomes of a session whose sign-in was not for all that the site asks for now: it is as good as none where the next
@@ -240,94 +326,6 @@ async fn session(app: &App, site: &Site, cookie: &str) -> Result<(Bearer, i64), 
         _ => return Err(Refusal::Gone),
     };
     Ok((bearer, session.expires_at))
-}
-
-/// Whether the token is one that we issued: also one that a foreign token was exchanged for, whose source is the issuer of
-/// that one.
-pub fn is_ours(bearer: &Bearer) -> bool {
-    bearer.own.is_some() || bearer.family.is_some()
-}
-
-/// Whether a user's token comes from a client that the operator has given the run of sites without an audience: one of the
-/// platform's own, or the one that browsers sign in to the site over. Whom a token acts as otherwise, the operator has said.
-fn is_of_known_client(site: &Site, bearer: &Bearer) -> bool {
-    let Some(family) = &bearer.family else { return true };
-    bearer.first_party || matches!(&site.settings.login, Some(Login::Client(id)) if *id == family.client_id)
-}
-
-/// Whether the bearer of a token that holds may come to this site.
-/// `presented`: with a token, not with a session of the site's own sign-in.
-async fn may_come(app: &App, site: &Site, accepts: &Accepts, bearer: &Bearer, presented: bool) -> Result<(), Refusal> {
-    let settings = &site.settings;
-    let no = |why: &str| {
-        Err(Refusal::Forbidden(format!("{} does not let {} of {} in: {why}", site.name, bearer.subject, bearer.issuer)))
-    };
-    if bearer.tenant_id != site.tenant_id {
-        return no("another tenant");
-    }
-    let accepted = match &bearer.source {
-        // One that a foreign token was exchanged for is still that issuer's word about its bearer.
-        source if is_ours(bearer) => accepts.own && source.as_ref().is_none_or(|source| accepts.holds(source)),
-        Some(source) => accepts.holds(source),
-        None => false,
-    };
-    if !accepted {
-        let expected = "an issuer of the site".to_owned();
-        return Err(Denied::Invalid(Invalid::Issuer { found: bearer.issuer.clone(), expected }).into());
-    }
-    if presented && settings.audience.is_none() && !is_of_known_client(site, bearer) {
-        // A token that any application had of any sign-in names nobody but us: it says who the person is, and not that they
-        // are to be here.
-        let client = bearer.family.as_ref().map_or("", |family| family.client_id.as_str());
-        let found = format!("gatehouse itself, for the client {client}");
-        let expected = "a client with trusted, the one of the site's login, or an audience that the site names".to_owned();
-        return Err(Denied::Invalid(Invalid::Audience { found, expected }).into());
-    }
-    if let Some(audience) = settings.audience.as_deref().filter(|_| presented && !is_ours(bearer)) {
-        // Ours were judged for it. An issuer that serves several must say so too: a token for another server is none for
-        // this one (RFC 9728, RFC 8707).
-        let found = bearer.claims.get("aud").cloned().unwrap_or_default();
-        if !words(&found).any(|name| name == audience) {
-            return Err(Denied::Invalid(Invalid::Audience { found: shown(&found), expected: audience.to_owned() }).into());
-        }
-    }
-    let given = scopes(bearer);
-    if !settings.scopes.iter().all(|wanted| given.contains(&wanted.as_str())) {
-        return Err(Refusal::Scope);
-    }
-    if !site.rules.hold(&bearer.claims) {
-        return no(&failed(site, bearer));
-    }
-    let Some(resource) = &settings.resource else { return Ok(()) };
-    let asking = Box::pin(trust::role_on(app, bearer, resource));
-    let held = asking.await.map_err(Denied::from)?;
-    let needed = settings.role.unwrap_or(crate::policy::role::Role::Viewer);
-    if held.is_none_or(|held| held < needed) {
-        return no(&format!("the role {} on {} {} is needed", needed.as_str(), resource.kind, resource.name));
-    }
-    Ok(())
-}
-
-/// Which of the site's rules the claims do not fulfil, for the log.
-fn failed(site: &Site, bearer: &Bearer) -> String {
-    let verdicts = site.rules.judge(&bearer.claims).into_iter().filter(|verdict| !verdict.passed);
-    let rules: Vec<String> = verdicts.map(|verdict| format!("claim {}: {}", verdict.claim, verdict.why)).collect();
-    format!("the claims are not as its rules have them: {}", rules.join("; "))
-}
-
-/// What a token was given for: `scope` of ours, `scope` or `scp` (Okta, Entra) of others.
-fn scopes(bearer: &Bearer) -> Vec<&str> {
-    if is_ours(bearer) {
-        let own = bearer.own.as_ref().map(|own| own.scope.as_str());
-        return own.or(bearer.family.as_ref().map(|f| f.scope.as_str())).unwrap_or_default().split(' ').collect();
-    }
-    ["scope", "scp"].iter().filter_map(|name| bearer.claims.get(*name)).flat_map(words).flat_map(|text| text.split(' ')).collect()
-}
-
-/// The texts of a claim that is one or a list of them.
-fn words(claim: &Value) -> impl Iterator<Item = &str> {
-    let list = claim.as_array().map(Vec::as_slice).unwrap_or_default();
-    claim.as_str().into_iter().chain(list.iter().filter_map(Value::as_str))
 }
 
 /// What the caller is told, and what the log is.

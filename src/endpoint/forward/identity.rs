@@ -74,7 +74,9 @@ async fn separate(app: &App, bearer: &Bearer) -> Result<Vec<String>, String> {
     };
     let teams: Vec<String> = bearer.teams.iter().map(|team| safe(&team.name, b",")).collect();
     let email = proven_email(app, bearer).await?;
-    let values = [user, safe(&email, b""), safe(name(bearer), b""), teams.join(",")];
+    // Many may act as one identity, and an issuer here may go by several names.
+    let (subject, issuer) = (subject(app, bearer).await?, safe(&bearer.issuer, b""));
+    let values = [user, safe(&email, b""), safe(name(bearer), b""), teams.join(","), subject, issuer];
     debug_assert_eq!(values.len(), SEPARATE.len());
     Ok(values.into())
 }
@@ -103,6 +105,11 @@ async fn proven_email(app: &App, bearer: &Bearer) -> Result<String, String> {
         EmailTrust::Never => false,
     };
     Ok(if believed { email.as_str().to_owned() } else { String::new() })
+}
+
+/// Whose token it is, whoever it acts as: a foreign subject is nobody's here.
+async fn subject(app: &App, bearer: &Bearer) -> Result<String, String> {
+    if bearer.source.is_some() { abroad(app, bearer).await } else { Ok(safe(&bearer.subject, b"/")) }
 }
 
 /// A foreign subject, with the name here of its issuer.
@@ -156,7 +163,7 @@ async fn signed(app: &App, site: &Site, mut claims: Map<String, Value>, bearer: 
     let now = app.clock.now();
     claims.remove("origin");
     if bearer.source.is_some() {
-        claims.insert("sub".to_owned(), abroad(app, bearer).await?.into());
+        claims.insert("sub".to_owned(), subject(app, bearer).await?.into());
         claims.insert("origin".to_owned(), json!({"iss": bearer.issuer, "sub": bearer.subject}));
         if let Some(verified) = claims.get_mut("email_verified") {
             *verified = false.into();

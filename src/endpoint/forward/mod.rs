@@ -1,21 +1,24 @@
 //! Forward auth: proxies ask here whether a request may pass to the site behind them, and what the site is told.
 //!
 //! `forwarded` (Traefik, Caddy, HAProxy), `original` (nginx) or `envoy` reads the `question` → `decide`, the one decision:
-//! `spoof` (forged identities), `credential` (what proves who it is), `remembered` (decisions kept), `identity` (what the
-//! site is told) → `respond`, as the dialect has it. `sign_in` is the browser's way, on the site's own host under
-//! `/.gatehouse/`.
+//! `spoof` (forged identities), `credential` (what proves who it is), `remembered` (decisions kept), `rules` (the site's own),
+//! `identity` (what the site is told) → `respond`, as the dialect has it. `sign_in` is the browser's way, on the site's own
+//! host under `/.gatehouse/`. `explain` asks the same for an operator, with a `witness` on the way.
 
 pub mod credential;
 pub mod decide;
 mod envoy;
+pub mod explain;
 mod forwarded;
 pub mod identity;
 mod original;
 pub mod question;
 pub mod remembered;
 pub mod respond;
+mod rules;
 pub mod sign_in;
 pub mod spoof;
+pub mod witness;
 
 use std::{net::IpAddr, panic::AssertUnwindSafe, pin::pin};
 
@@ -126,11 +129,11 @@ fn is_visit(dialect: Dialect, question: &Question) -> bool {
     dialect != Dialect::Request && sign_in::is_ours(question.path())
 }
 
-/// The proxy is not set up as it must be; its operator reads the log, once in a round for each peer: a stranger asks as often
-/// as they like.
+/// The proxy is not set up as it must be; its operator reads the log, once in a round for each peer and each thing that is
+/// wrong: a stranger asks as often as they like, and who has mended one header is told of the next.
 fn bad_question(app: &App, problem: &BadQuestion, peer: Option<IpAddr>) -> Response {
     let whose = peer.map_or_else(|| "the peer".to_owned(), |peer| peer.to_string());
-    if app.limits.floods.is_first("questions that cannot be read", &whose) {
+    if app.limits.floods.is_first("questions that cannot be read", &format!("{whose}: {problem}")) {
         tracing::error!(%problem, "forward auth: the question cannot be read, so nobody passes");
     }
     let body = json!({"error": "invalid_request", "error_description": "the proxy did not say what the request was; see gatehouse's log"});

@@ -115,6 +115,12 @@ impl Decisions {
         stands.then_some(kept)
     }
 
+    /// How many are kept.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.0.len()
+    }
+
     /// Keeps a decision.
     pub fn keep(&self, key: Key, kept: Arc<Kept>) {
         self.0.insert(key, (bytes(&kept), kept));

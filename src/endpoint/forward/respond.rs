@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{decide::Verdict, question::Question, remembered::Kept};
 use crate::{
-    error::{PageError, RETRY_AFTER},
+    error::PageError,
     oauth::{
         error::{Code, error},
         protected_resource::{Challenge, metadata_url},
@@ -23,6 +23,8 @@ use crate::{
 
 /// Where the site's browsers sign in, on the site's own host.
 pub const START: &str = "/.gatehouse/start";
+/// The code of a token that does not hold.
+const INVALID: &str = "invalid_token";
 const LOGIN_URL: HeaderName = HeaderName::from_static("x-gatehouse-login-url");
 const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
 
@@ -66,31 +68,87 @@ pub fn pass(dialect: Dialect, site: &Site, accepts: &Accepts, told: &Kept, token
     response
 }
 
+/// What a verdict is for whoever asked, in whichever dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// 200.
+    Allow,
+    /// A browser is sent to sign in.
+    SignIn,
+    /// 401.
+    Unauthorized,
+    /// 403.
+    Forbidden,
+    /// 503.
+    Unavailable,
+}
+
+impl Outcome {
+    /// Of a verdict on a question.
+    #[must_use]
+    pub fn of(question: &Question, verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Pass { .. } => Self::Allow,
+            Verdict::Unknown(site) if site.settings.login.is_some() && is_navigation(question) => Self::SignIn,
+            Verdict::Unknown(_) | Verdict::Invalid(..) => Self::Unauthorized,
+            Verdict::Scope(_) | Verdict::Forbidden(_) => Self::Forbidden,
+            Verdict::Unavailable(_) | Verdict::Unasked { .. } => Self::Unavailable,
+        }
+    }
+
+    /// As operators read it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::SignIn => "sign-in",
+            Self::Unauthorized => "401",
+            Self::Forbidden => "403",
+            Self::Unavailable => "503",
+        }
+    }
+}
+
+/// What whoever does not pass is told.
+#[must_use]
+pub fn told(verdict: &Verdict) -> &str {
+    match verdict {
+        Verdict::Pass { .. } => "",
+        Verdict::Unknown(_) => "Missing Authorization header",
+        Verdict::Invalid(_, text, _) | Verdict::Unasked { text, .. } => text,
+        Verdict::Scope(_) => "the token lacks a scope",
+        Verdict::Forbidden(_) => "Access denied",
+        Verdict::Unavailable(_) => "try again later",
+    }
+}
+
 /// Answers.
 pub fn respond(dialect: Dialect, question: &Question, verdict: Verdict) -> Response {
+    let outcome = Outcome::of(question, &verdict);
+    let text = told(&verdict).to_owned();
     let mut response = match verdict {
         Verdict::Pass { site, accepts, told, token } => pass(dialect, &site, &accepts, &told, token),
-        Verdict::Unknown(site) if site.settings.login.is_some() && is_navigation(question) => sign_in(dialect, question, &site),
-        Verdict::Unknown(site) => unauthorized(&site, None),
-        Verdict::Invalid(site, text, cause) => {
+        Verdict::Unknown(site) if outcome == Outcome::SignIn => sign_in(dialect, question, &site),
+        Verdict::Unknown(site) => unauthorized(&site, "unauthorized", &text),
+        Verdict::Invalid(site, _, cause) => {
             tracing::info!(site = site.name, text, cause, "forward auth: refused");
-            unauthorized(&site, Some(&text))
+            unauthorized(&site, INVALID, &text)
         }
         Verdict::Scope(site) => {
-            let challenge = challenge(&site, Some((Code::InsufficientScope, "the token lacks a scope")));
-            let body = json!({"error": "insufficient_scope", "error_description": "the token lacks a scope", "scope": site.settings.scopes.join(" ")});
+            let challenge = challenge(&site, Some((Code::InsufficientScope, &text)));
+            let body = json!({"error": "insufficient_scope", "error_description": text, "scope": site.settings.scopes.join(" ")});
             (StatusCode::FORBIDDEN, [(header::WWW_AUTHENTICATE, challenge)], Json(body)).into_response()
         }
-        Verdict::Forbidden(cause) => forbidden(question, cause),
+        Verdict::Forbidden(cause) => forbidden(question, &text, cause),
         Verdict::Unavailable(cause) => {
             tracing::error!(cause, "forward auth: cannot decide");
-            let body = json!({"error": "temporarily_unavailable", "error_description": "try again later"});
+            let body = json!({"error": "temporarily_unavailable", "error_description": text});
             (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
         }
-        Verdict::Unasked(text, cause) => {
+        Verdict::Unasked { cause, retry_after, .. } => {
             tracing::info!(text, cause, "forward auth: cannot decide while the token's issuer cannot be asked");
             let body = json!({"error": "temporarily_unavailable", "error_description": text});
-            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER.to_string())], Json(body)).into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, retry_after.to_string())], Json(body)).into_response()
         }
     };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -119,7 +177,9 @@ pub fn is_navigation(question: &Question) -> bool {
 fn sign_in(dialect: Dialect, question: &Question, site: &Site) -> Response {
     let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("rd", &question.target).finish();
     let start = question.beside(&format!("{START}?{query}"));
-    let Ok(location) = HeaderValue::try_from(start) else { return unauthorized(site, None) };
+    let Ok(location) = HeaderValue::try_from(start) else {
+        return unauthorized(site, "unauthorized", "Missing Authorization header");
+    };
     let to = (header::LOCATION, location.clone());
     let challenge = (header::WWW_AUTHENTICATE, challenge(site, None));
     match (dialect, &question.method) {
@@ -131,21 +191,20 @@ fn sign_in(dialect: Dialect, question: &Question, site: &Site) -> Response {
     }
 }
 
-fn unauthorized(site: &Site, invalid: Option<&str>) -> Response {
-    let challenge = challenge(site, invalid.map(|text| (Code::InvalidToken, text)));
-    let (code, text) = invalid.map_or(("unauthorized", "Missing Authorization header"), |text| ("invalid_token", text));
+fn unauthorized(site: &Site, code: &str, text: &str) -> Response {
+    let challenge = challenge(site, Some((Code::InvalidToken, text)).filter(|_| code == INVALID));
     let body = Json(json!({"error": code, "error_description": text}));
     (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], body).into_response()
 }
 
-fn forbidden(question: &Question, cause: String) -> Response {
+fn forbidden(question: &Question, text: &str, cause: String) -> Response {
     if is_navigation(question) {
         let explanation = "You may not open this page, or there is none at this address.";
         let page = PageError::new(StatusCode::FORBIDDEN, "forward_auth", "No access", explanation, cause);
         return page.advise("If you should have access, ask your administrator.").into_response();
     }
     tracing::warn!(cause, "forward auth: forbidden");
-    let body = Json(json!({"error": "access_denied", "error_description": "Access denied"}));
+    let body = Json(json!({"error": "access_denied", "error_description": text}));
     (StatusCode::FORBIDDEN, body).into_response()
 }
 

@@ -148,6 +148,14 @@ async fn only_an_object_that_says_true_is_a_yes() {
         script.answers(answer);
         let error = ask(&validator, &format!("bad-{at}"), NOW).await.unwrap_err();
         assert_eq!(error.to_string(), "Introspection failed", "{name}");
+        // An answer that says nothing is kept for a moment; who could not be asked at all may be asked again.
+        let asked_again = matches!(name, "500" | "nobody");
+        let left = |pause: i64| if asked_again { 5 } else { pause };
+        assert_eq!(error.retry_after(), left(NO_AT_LEAST), "{name}");
+        if !asked_again {
+            let error = ask(&validator, &format!("bad-{at}"), NOW + 3).await.unwrap_err();
+            assert_eq!(error.retry_after(), NO_AT_LEAST - 3, "{name}");
+        }
     }
     script.says(&json!({"active": false}));
     assert_eq!(ask(&validator, "revoked", NOW).await.unwrap_err().to_string(), "Token is not active");

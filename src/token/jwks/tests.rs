@@ -169,15 +169,20 @@ async fn an_issuer_that_never_answered_cools_down_too() {
     let script = Script::new(b"");
     script.set(Err("idp.test answered 404"));
     let keys = remote(&script);
-    let mut fetched = Vec::new();
+    let (mut fetched, mut told) = (Vec::new(), Vec::new());
     for n in 0..250 {
         for again in 0..3 {
             let before = script.calls();
             let error = has(&keys, &format!("{n}-{again}"), NOW + n).await.unwrap_err();
             assert!(error.contains("404"), "{error}");
-            fetched.extend((script.calls() > before).then_some(n));
+            if script.calls() > before {
+                fetched.push(n);
+                told.push(n + keys.again_in(NOW + n));
+            }
+            assert_eq!(Some(n + keys.again_in(NOW + n)), told.last().copied(), "what is left becomes less");
         }
     }
+    assert_eq!(told[..8], fetched[1..], "whoever waits for as long as they are told is the next");
     assert_eq!(fetched, [0, 2, 6, 14, 30, 62, 122, 182, 242], "sooner at first, and at last once in a floor");
     // What was fetched once is asked for no sooner than the floor, whatever fails then.
     let at = NOW + 302;
@@ -197,6 +202,7 @@ async fn an_issuer_that_never_answered_cools_down_too() {
     let error = verify(&forge("a").sign(r#"{"alg":"ES256","kid":"a"}"#, &claims), &keys, &rules, NOW).await.unwrap_err();
     assert_eq!(error.to_string(), "JWKS fetch failed");
     assert!(error.detail().contains("404"));
+    assert_eq!(error.retry_after(), 2);
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ async fn a_strangers_application_opens_no_site(backend: Backend) {
 
 impl Guarded {
     /// A token of the client `foreign` as long as it has no resources.
-    async fn consented_without_resources(&self) -> String {
+    pub async fn consented_without_resources(&self) -> String {
         let db = &self.app.db;
         let mut client = gatehouse::store::clients::find(db, "foreign").await.unwrap().unwrap();
         let resources = std::mem::take(&mut client.settings.resources);

@@ -14,6 +14,7 @@ use crate::{
 
 on_both!(
     separate_headers,
+    who_acts_as_one_identity_is_told_apart,
     claims_in_one_header,
     a_jwt_that_is_verified_with_our_keys_and_is_no_bearer_token,
     what_a_site_is_told_opens_nothing_where_our_tokens_are_trusted,
@@ -66,6 +67,23 @@ async fn separate_headers(backend: Backend) {
     world.team_by_claim("sre", "groups", "eng").await;
     let answer = told(&world, "alone.example", &foreign(json!({}))).await;
     assert_eq!((identity(&answer)[0].as_str(), identity(&answer)[3].as_str()), ("okta/00u1", "sre"));
+}
+
+/// Two people of one external identity are two, and none of them is somebody here.
+async fn who_acts_as_one_identity_is_told_apart(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    world.external_identity_by("partners", Vec::new()).await;
+    world.team_by_claim("sre", "groups", "eng").await;
+    let who = |answer: &Answer| ["user", "subject", "issuer"].map(|n| answer.header(&format!("remote-{n}")).unwrap().to_owned());
+    for (sub, subject) in [("00u1", "okta/00u1"), ("00u2", "okta/00u2"), ("a/b", "okta/a%2Fb"), ("é", "okta/%C3%A9")] {
+        let answer = told(&world, "app.example", &foreign(json!({"sub": sub}))).await;
+        assert_eq!(who(&answer), ["partners", subject, super::OKTA], "{sub}");
+    }
+    // A user is told by the id that never changes, and no foreign subject is one.
+    let ada = world.user("ada@acme.example").await;
+    assert_eq!(who(&told(&world, "app.example", &world.own().await).await), ["ada@acme.example", &ada, &world.url]);
+    let answer = told(&world, "app.example", &foreign(json!({"sub": ada}))).await;
+    assert_eq!(who(&answer)[1], format!("okta/{ada}"));
 }
 
 async fn claims_in_one_header(backend: Backend) {

@@ -9,7 +9,12 @@ use crate::{
     world::{Backend, World},
 };
 
-on_both!(answers_are_counted_and_named, what_a_browser_may_see_is_protected, a_stranger_leaves_one_line);
+on_both!(
+    answers_are_counted_and_named,
+    what_a_browser_may_see_is_protected,
+    a_stranger_leaves_one_line,
+    each_thing_that_a_proxy_does_not_say_is_named
+);
 
 /// Whoever reaches us without the proxy asks as often as they like.
 async fn a_stranger_leaves_one_line(backend: Backend) {
@@ -21,6 +26,29 @@ async fn a_stranger_leaves_one_line(backend: Backend) {
     let text = log.text();
     assert_eq!(text.matches("the question cannot be read").count(), 1, "{text}");
     assert!(text.contains("GATEHOUSE_TRUSTED_PROXIES"), "its operator reads what to do: {text}");
+}
+
+/// Who sets a proxy up mends one header, and is told of the next.
+async fn each_thing_that_a_proxy_does_not_say_is_named(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let log = Log::down_to(tracing::Level::INFO);
+    let all = [
+        ("x-forwarded-method", "GET"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "app.example"),
+        ("x-forwarded-uri", "/"),
+    ];
+    for (missing, _) in all {
+        let headers: Vec<_> = all.into_iter().filter(|(name, _)| *name != missing).collect();
+        for _ in 0..2 {
+            assert_eq!(Browser::new().get_with(&format!("{}/auth/forward", world.url), &headers).await.status, 400);
+        }
+    }
+    let text = log.text();
+    assert_eq!(text.matches("the question cannot be read").count(), 4, "{text}");
+    for (missing, _) in all {
+        assert_eq!(text.matches(&format!("the header {missing} is missing")).count(), 1, "{missing}: {text}");
+    }
 }
 
 async fn answers_are_counted_and_named(backend: Backend) {

@@ -146,17 +146,22 @@ impl Guarded {
 
     /// An external identity that tokens of okta with this `sub` act as.
     pub async fn external_identity(&self, name: &str, sub: &str) -> String {
+        let rule = ClaimRule { claim: "sub".into(), values: vec![sub.into()], match_type: MatchType::Exact };
+        self.external_identity_by(name, vec![rule]).await
+    }
+
+    /// One that tokens of okta with these claims act as.
+    pub async fn external_identity_by(&self, name: &str, claims: Vec<ClaimRule>) -> String {
         let id = format!("principal-{name}");
         let (tenant_id, kind, created_at) = (self.tenant.clone(), Kind::ExternalIdentity, START);
         let principal = Principal { id: id.clone(), tenant_id, kind, name: name.to_owned(), enabled: true, created_at };
         store::principals::save(&self.app.db, &principal).await.unwrap();
-        let rule = ClaimRule { claim: "sub".into(), values: vec![sub.into()], match_type: MatchType::Exact };
         let mapping = Mapping {
             id: format!("mapping-{name}"),
             tenant_id: self.tenant.clone(),
             source: Source::Issuer("issuer-okta".into()),
             target: Target::Principal(id.clone()),
-            claims: vec![rule],
+            claims,
             version: 1,
             created_at,
         };

@@ -19,7 +19,16 @@ async fn copies_of_identity_headers_go_nowhere(backend: Backend) {
     }
     let (header, value) = bearer(&world.own().await);
     // Of every method, whichever the site's is.
-    let known = ["Remote_User", "remote-email", "Remote~Name", "remote-groups", "x-user-claims", "X_User_JWT"];
+    let known = [
+        "Remote_User",
+        "remote-email",
+        "Remote~Name",
+        "remote-groups",
+        "Remote-Subject",
+        "REMOTE_ISSUER",
+        "x-user-claims",
+        "X_User_JWT",
+    ];
     for (host, copies) in [
         ("app.example", &known[..]),
         ("jwt.example", &known),
@@ -56,7 +65,7 @@ async fn every_identity_header_is_answered(backend: Backend) {
     for dialect in DIALECTS {
         let answer = world.ask(dialect, "open.example", "/open", &[API]).await;
         assert_eq!(answer.status, 200);
-        for name in ["remote-user", "remote-email", "remote-name", "remote-groups"] {
+        for name in ["remote-user", "remote-email", "remote-name", "remote-groups", "remote-subject", "remote-issuer"] {
             assert_eq!(answer.header(name), Some(""), "{dialect:?} {name}");
         }
         let token = bearer(&super::foreign(json!({"email": null, "name": null})));
@@ -75,7 +84,7 @@ async fn envoy_is_told_what_to_remove(backend: Backend) {
         answer.header("x-envoy-auth-headers-to-remove").map(str::to_owned)
     };
     assert_eq!(ask(Dialect::Envoy, "app.example").await.as_deref(), Some("x-user-claims,x-user-jwt,authorization"));
-    let all = "remote-user,remote-email,remote-name,remote-groups,x-user-claims,x-user-jwt";
+    let all = "remote-user,remote-email,remote-name,remote-groups,remote-subject,remote-issuer,x-user-claims,x-user-jwt";
     assert_eq!(ask(Dialect::Envoy, "raw.example").await.as_deref(), Some(all));
     assert_eq!(ask(Dialect::Forward, "app.example").await, None);
     // A token that comes in a header of its own goes no further either, also where anybody may pass.

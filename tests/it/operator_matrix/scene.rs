@@ -56,6 +56,8 @@ pub struct Person {
     pub csrf: String,
     /// An access token that may administer.
     pub api: String,
+    /// One of the same person's for everything else.
+    pub own: String,
     /// The id of a personal token, and the token.
     pub personal: (String, String),
 }
@@ -102,7 +104,11 @@ pub struct Row<'a> {
 
 /// An access token of a sign-in, with which its person administers: what kind of token that is, is said here alone.
 async fn admin_token(world: &World, browser: &mut Browser, client: &str, email: &str) -> String {
-    let answer = world.sign_in(browser, &world.admin_url(client), email, PASSWORD).await;
+    token_of(world, browser, &world.admin_url(client), client, email).await
+}
+
+async fn token_of(world: &World, browser: &mut Browser, url: &str, client: &str, email: &str) -> String {
+    let answer = world.sign_in(browser, url, email, PASSWORD).await;
     let (code, redirect) = (answer.query("code").unwrap_or_else(|| panic!("{email}: {}", answer.body)), redirect_uri(client));
     let form = [("grant_type", "authorization_code"), ("code", code.as_str()), ("redirect_uri", redirect.as_str())];
     let tokens = Browser::new().post_as(&format!("{}/oauth2/token", world.url), client, Some("s"), &form).await;
@@ -122,14 +128,16 @@ async fn person(world: &World, tenant: &Tenant, name: &str) -> Person {
     let email = format!("{name}@{}.example", tenant.name);
     let mut browser = Browser::new();
     let api = admin_token(world, &mut browser, &tenant.name, &email).await;
+    let plain = world.authorize_url(&tenant.name, &[]);
+    let own = token_of(world, &mut browser, &plain, &tenant.name, &email).await;
     let csrf = browser.get(&format!("{}/admin/{}/teams/new", world.url, tenant.name)).await.csrf();
     let user = users::find_by_email(&world.app.db, &tenant.id, &Email::parse(&email).unwrap()).await.unwrap().unwrap();
     // At the pages: what is made with a token ends with it.
     let fields = [("csrf", csrf.as_str()), ("name", "x"), ("scopes", "admin"), ("days", "30")];
     let shown = browser.post(&format!("{}/admin/_/tokens", world.url), &fields).await;
-    let own = personal_tokens::of_user(&world.app.db, &user.id).await.unwrap();
-    let personal = (own[0].id.clone(), once(&shown, personal_tokens::PREFIX));
-    Person { user, browser, csrf, api, personal }
+    let theirs = personal_tokens::of_user(&world.app.db, &user.id).await.unwrap();
+    let personal = (theirs[0].id.clone(), once(&shown, personal_tokens::PREFIX));
+    Person { user, browser, csrf, api, own, personal }
 }
 
 /// The token that a page shows once.

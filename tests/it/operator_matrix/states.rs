@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use super::scene::{Row, enter};
 use crate::{
     browser::Browser,
+    guesses::guess,
     world::{decode, text},
 };
 
@@ -60,7 +61,7 @@ impl Row<'_> {
                 self.by_service(Method::PUT, &of(&format!("users/{}", self.ada.user.email.as_str())), Some(body)).await;
             }
             "passwords-off" => tenants::save(db, &Tenant { password_login: false, ..self.tenant.clone() }).await.unwrap(),
-            "locked" => self.guess(10).await,
+            "locked" => guess(world, self.name, self.ada.user.email.as_str(), &self.address, 10).await,
             "signed-out" => {
                 for person in [&self.ada, &self.root] {
                     // A copy of the cookies is kept.

@@ -37,6 +37,20 @@ impl Row<'_> {
                 let answer = Browser::new().post_json(&url, &[(header, &value)], &json!({"token": self.foreign})).await;
                 if answer.status == 200 && answer.json()["allowed"] == json!(true) { "yes" } else { refused(&answer) }
             }
+            "explain-site" => {
+                let url = format!("{node}/api/v1/access/explain");
+                let (header, value) = bearer(&self.whole);
+                let asked = json!({"token": self.own, "site": format!("{}.site.example", self.name)});
+                let answer = Browser::new().post_json(&url, &[(header, &value)], &asked).await;
+                let allowed = answer.status == 200 && answer.json()["site"]["outcome"] == json!("allow");
+                if allowed { "yes" } else { refused(&answer) }
+            }
+            "admin-api" => {
+                let url = format!("{node}/api/v1/tenants/{}/users", self.name);
+                let (header, value) = bearer(&self.whole);
+                by_status(&Browser::new().get_with(&url, &[(header, &value)]).await)
+            }
+            "admin-page" => by_status(&self.browser.clone().get(&format!("{node}/admin/{}", self.name)).await),
             "exchange" => by_status(&self.exchange(node).await),
             "jwt-bearer" => {
                 let for_us = self.token("idp", json!({"aud": self.world.url, "repository": "acme/api"}));

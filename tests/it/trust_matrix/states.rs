@@ -20,6 +20,7 @@ use serde_json::json;
 
 use super::scene::{Row, rules, save_site};
 use crate::{
+    guesses::guess,
     idp::keys::key,
     world::{decode, text},
 };
@@ -34,6 +35,7 @@ impl Row<'_> {
                 let tenant = tenants::find(db, &self.tenant).await.unwrap().unwrap();
                 tenants::save(db, &tenants::Tenant { enabled: false, ..tenant }).await.unwrap();
             }
+            "tenant-deleted" => assert!(tenants::delete(db, &self.tenant).await.unwrap()),
             "issuer-disabled" => self.issuers(|issuer| issuer.enabled = false).await,
             "issuer-deleted" => {
                 for issuer in &self.issuers {
@@ -93,6 +95,7 @@ impl Row<'_> {
             }
             "record-deleted" => assert_eq!(self.pushed.delete(&world.url).await.status, 204),
             "user-deleted" => assert!(world.remove(&self.user).await.is_some()),
+            "user-locked" => guess(world, self.name, &format!("ada@{}.example", self.name), "10.8.0.1", 10).await,
             "address-changed" => {
                 let sql = "UPDATE users SET email = 'gone@other.example' WHERE id = $1 RETURNING tenant_id";
                 assert_eq!(On::from(db).publish(sql, params![&self.user]).await.unwrap(), 1);
@@ -105,6 +108,11 @@ impl Row<'_> {
                 for client in clients::of_tenant(db, &self.tenant).await.unwrap() {
                     let off = oauth::client::Client { enabled: false, ..client };
                     assert!(clients::save(db, &off, now).await.unwrap());
+                }
+            }
+            "clients-deleted" => {
+                for client in clients::of_tenant(db, &self.tenant).await.unwrap() {
+                    assert!(clients::delete(db, &client.id).await.unwrap());
                 }
             }
             "client-grants-taken" => {

@@ -45,14 +45,26 @@ pub fn of_bearer(path: &str) -> Option<Operation> {
                 .answers(200, answer)
         }
         "/api/v1/access/explain" => {
-            let mut asked = strict(json!({"token": text(), "tenant": text(), "resource": resource, "role": role}));
+            let mut asked = strict(json!({
+                "token": text(), "tenant": text(), "resource": resource, "role": role,
+                "site": described("What becomes of a request with it at this site: its host, or the whole URL."),
+                "path": described("Path and query of that request, where `site` has none."),
+                "method": described("Its method; GET, if nothing is said."),
+                "header": described(
+                    "The header that the token comes in: `Authorization`, if nothing is said; `Cookie` for a browser with the cookie of the control-plane hops; or one that an issuer has for its tokens.",
+                ),
+            }));
             asked["required"] = json!(["token"]);
-            operation("explainAccess", "bearers", "What a token is worth, and why: for administrators.")
+            operation("explainAccess", "bearers", "What a token is worth, at a site too, and why: for administrators.")
                 .body(asked, true)
                 .answers(200, report(&resource))
         }
         _ => return None,
     })
+}
+
+fn described(what: &str) -> Value {
+    json!({"type": "string", "description": what})
 }
 
 fn strict(properties: Value) -> Value {
@@ -96,6 +108,12 @@ fn report(resource: &Value) -> Value {
         "note": text(), "rules": rules,
     }));
     let steps = many(whole(json!({"what": text(), "passed": flag, "detail": text()})));
+    let site = whole(json!({
+        "name": nullable, "url": text(), "method": text(),
+        "outcome": {"type": "string", "enum": ["allow", "sign-in", "401", "403", "503"]},
+        "decided_by": nullable, "error": nullable, "cause": nullable,
+        "steps": steps, "headers": many(whole(json!({"name": text(), "value": text()}))),
+    }));
     let standing = many(whole(json!({"what": text(), "on": flag})));
     let roles = many(whole(json!({"resource": resource, "role": text(), "by": text()})));
     let access = maybe(whole(json!({"resource": resource, "asked": role, "role": role, "allowed": flag})));
@@ -105,6 +123,6 @@ fn report(resource: &Value) -> Value {
         "steps": steps, "standing": standing,
         "mappings": many(mapping), "more_mappings": number,
         "principal": maybe(principal()), "principals": many(principal()), "teams": many(text()),
-        "roles": roles, "more_roles": flag, "access": access,
+        "roles": roles, "more_roles": flag, "access": access, "site": maybe(site),
     }))
 }

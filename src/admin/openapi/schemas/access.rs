@@ -151,6 +151,7 @@ pub fn site() -> Value {
         ("scopes", one_or_more("What tokens must have.")),
         ("identity", identity()),
         ("access_cookie", flag("Whether the access token of the control-plane hops may come in its cookie.")),
+        ("exchanged_only", flag("Whether tokens of trusted issuers pass only once they are exchanged for ours.")),
         warnings(),
     ])
 }

@@ -157,7 +157,7 @@ const ROLE: &str = "Role on a resource";
 const LOGINS: &[Naming] =
     &[(Source::Clients, "client", "Over gatehouse, as the application "), (Source::SignInIssuers, "issuer", "At the issuer ")];
 const IDENTITY: Kind = Kind::Choice(&[
-    ("", "Remote-User, Remote-Email, Remote-Name and Remote-Groups"),
+    ("", "Remote-User, -Email, -Name, -Groups, -Subject and -Issuer"),
     ("claims_header", "One header with the claims, as JSON"),
     ("jwt_header", "One header with a signed token"),
     ("bearer", "Authorization: the token as it came"),
@@ -188,6 +188,7 @@ pub const SITES: Noun = Noun {
         Field::new("audience", "Audience", Kind::Text, "What tokens of ours for this site have in aud, an https address; empty: they are for gatehouse itself.").advanced(),
         Field::new("scopes", "Scopes", Kind::Words, "Which tokens of ours must have, with spaces between them.").advanced(),
         Field::new("access_cookie", "Accept the control plane's cookie", Kind::Switch, "The accessToken cookie counts like a bearer token. Whoever runs a sister host can set it.").advanced(),
+        Field::new("exchanged_only", "Exchanged tokens alone", Kind::Switch, "Tokens of other issuers pass only once they are exchanged for ours at /oauth2/token.").advanced(),
         Field::new("identity.method", "Who is there is told in", IDENTITY, "").advanced(),
         Field::new("identity.header_name", "Name of that header", Kind::Text, "Empty: X-User-Claims, or X-User-JWT.").advanced(),
         Field::new("identity.include_claims", "Claims that are told", Kind::Lines, "One on each line, besides who it is; empty: the usual ones.").advanced(),

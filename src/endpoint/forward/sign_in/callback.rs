@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::{
-    super::{decide, question::Question},
+    super::{decide, question::Question, rules},
     start::{broken, issuer},
     under_way::{self, UnderWay},
     way_on,
@@ -177,7 +177,7 @@ async fn redeem_foreign(
     for (kind, token) in [("ID", id_token), ("access", access_token)] {
         let Some(token) = token else { continue };
         match trust::judge(app, token, &scope).await {
-            Ok(bearer) if decide::is_ours(&bearer) => why.push_str("; it gave a token of ours"),
+            Ok(bearer) if rules::is_ours(&bearer) => why.push_str("; it gave a token of ours"),
             Ok(bearer) => return Ok(bearer.claims),
             Err(e) => why.push_str(&format!("; its {kind} token: {e}")),
         }
