@@ -17,7 +17,9 @@ use crate::{
         site::{Login, OURSELVES},
     },
     store::{
-        clients, resources,
+        clients,
+        mappings::Source,
+        resources,
         sites::{self, Site},
         tenants::Tenant,
         trusted_issuers,
@@ -77,15 +79,19 @@ impl Work<'_> {
     async fn references(&mut self, tenant: &Tenant, file: &SiteFile) -> Result {
         let (settings, at) = (&file.settings, &file.places);
         for name in settings.issuers.iter().filter(|name| *name != OURSELVES) {
-            if let Err(why) = self.source(tenant, name).await? {
-                self.problem(at.issuers, why);
-            }
-            let issuer = trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, name).await?;
-            let open = issuer.as_ref().and_then(|issuer| issuer.settings.open_to_anybody(&settings.claims));
+            let source = match self.source(tenant, name).await? {
+                Ok(source) => source,
+                Err(why) => {
+                    self.problem(at.issuers, why);
+                    continue;
+                }
+            };
+            let open = self.open_to_anybody(&source, &settings.claims).await?;
             if let Some(public) = open.filter(|_| settings.resource.is_none()) {
+                let noun = if matches!(source, Source::Issuer(_)) { "trusted issuer" } else { "connection" };
                 let text = format!(
-                    "anybody can have tokens of trusted issuer {name} that would pass: name a resource of the site, or in its claims \
-                     or the issuer's claim_values {}",
+                    "anybody can have tokens of {noun} {name} that would pass: name a resource of the site, or in its claims{} {}",
+                    if noun == "connection" { "" } else { " or the issuer's claim_values" },
                     public_issuer::fix(public)
                 );
                 self.problem(at.issuers, text);
