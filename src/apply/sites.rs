@@ -78,6 +78,7 @@ impl Work<'_> {
     /// What the site names must be there, and be fit for it.
     async fn references(&mut self, tenant: &Tenant, file: &SiteFile) -> Result {
         let (settings, at) = (&file.settings, &file.places);
+        let mut asked: Vec<(&str, Option<String>, bool)> = Vec::new();
         for name in settings.issuers.iter().filter(|name| *name != OURSELVES) {
             let source = match self.source(tenant, name).await? {
                 Ok(source) => source,
@@ -86,6 +87,13 @@ impl Work<'_> {
                     continue;
                 }
             };
+            if let Source::Issuer(id) = &source
+                && let Some(issuer) = trusted_issuers::find(&mut *self.tx, id).await?
+                && let Some(introspection) = issuer.settings.introspection
+            {
+                let header = issuer.settings.header_key.map(|name| name.to_ascii_lowercase());
+                asked.push((name, header, introspection.shared));
+            }
             let open = self.open_to_anybody(&source, &settings.claims).await?;
             if let Some(public) = open.filter(|_| settings.resource.is_none()) {
                 let noun = if matches!(source, Source::Issuer(_)) { "trusted issuer" } else { "connection" };
@@ -95,6 +103,16 @@ impl Work<'_> {
                     public_issuer::fix(public)
                 );
                 self.problem(at.issuers, text);
+            }
+        }
+        for (at, (name, header, shared)) in asked.iter().enumerate() {
+            let other = asked.iter().take(at).find(|(_, theirs, is)| theirs == header && !(*shared && *is));
+            if let Some((other, ..)) = other {
+                self.plan.warn(format!(
+                    "site {}/{} takes no opaque tokens of {other} and {name}, as nobody could tell whose one is: give them a \
+                     header_key each, or set introspection_shared on both",
+                    tenant.name, file.name
+                ));
             }
         }
         if let Some(resource) = &settings.resource

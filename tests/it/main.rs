@@ -90,6 +90,7 @@ mod profiles;
 mod protected_resource;
 mod provisioning;
 mod provisioning_made;
+mod public_issuers;
 mod publisher;
 mod pushed;
 mod readme;

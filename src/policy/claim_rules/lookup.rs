@@ -17,7 +17,8 @@ pub fn find<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value>
 }
 
 /// What [`find`] takes at worst. A path may be cut at each of its dots, and what is found there at each that are left.
-pub(super) fn steps(name: &str) -> usize {
+#[must_use]
+pub fn steps(name: &str) -> usize {
     let cuts = name.bytes().filter(|b| matches!(b, b'.' | b'/')).count();
     4 + cuts * (cuts + 1) / 2
 }

@@ -1,0 +1,137 @@
+//! Several issuers of one tenant that are asked about their tokens: whoever is asked has the token.
+
+use std::collections::HashSet;
+
+use super::*;
+
+const OTHER: &str = "https://as.test";
+
+/// One that knows every token.
+fn knowing(iss: &str) -> Arc<Script> {
+    let script = Arc::new(Script::default());
+    script.says(&but("iss", json!(iss)));
+    script
+}
+
+/// One that knows none.
+fn strange() -> Arc<Script> {
+    let script = Arc::new(Script::default());
+    script.says(&json!({"active": false}));
+    script
+}
+
+/// One that never answers.
+fn silent() -> Arc<Script> {
+    Arc::new(Script { hold: Some(Semaphore::new(0)), ..Script::default() })
+}
+
+fn of(iss: Option<&str>, shared: bool) -> IssuerSettings {
+    let mut settings = IssuerSettings { issuer: iss.map(str::to_owned), ..settings(0) };
+    settings.introspection.as_mut().unwrap().shared = shared;
+    settings
+}
+
+fn two(a: &Arc<Script>, b: &Arc<Script>, shared: [bool; 2]) -> Validator {
+    validator([
+        source("a", "acme", &of(Some(ISSUER), shared[0]), a),
+        source("b", "acme", &of(Some(OTHER), shared[1]), b),
+    ])
+}
+
+async fn named(validator: &Validator, source: &str) -> Result<Accepted, Invalid> {
+    let only = HashSet::from([source.to_owned()]);
+    let scope = Scope { tenant: Some("acme"), sources: Some(&only), ..Scope::default() };
+    validator.validate(OPAQUE, &scope, NOW).await
+}
+
+#[tokio::test]
+async fn nobody_is_shown_a_token_that_may_be_anothers() {
+    for shared in [[false, false], [true, false], [false, true]] {
+        let (a, b) = (strange(), knowing(OTHER));
+        let both = two(&a, &b, shared);
+        assert_eq!(ask(&both, OPAQUE, NOW).await.unwrap_err(), Invalid::Unnamed, "{shared:?}");
+        assert_eq!(Invalid::Unnamed.to_string(), "several issuers may know this token; name one with issuer=");
+        assert_eq!((a.calls(), b.calls()), (0, 0), "{shared:?}");
+        let told = both.explain(OPAQUE, &Scope { tenant: Some("acme"), ..Scope::default() }, NOW).await;
+        assert_eq!((told.outcome.map(|_| ()).unwrap_err(), a.calls(), b.calls()), (Invalid::Unnamed, 0, 0), "{shared:?}");
+        // The twins: the request says which, or the token does.
+        assert_eq!(named(&both, "b").await.unwrap().source.as_deref(), Some("b"));
+        let forge = Forge::new(SigningAlg::ES256, Some("k"));
+        let jwt = json!({"iss": OTHER, "sub": "7", "aud": "us", "exp": NOW + 300}).to_string();
+        let jwt = forge.sign(r#"{"alg":"ES256","kid":"k"}"#, &jwt);
+        assert_eq!(ask(&both, &jwt, NOW).await.unwrap().source.as_deref(), Some("b"));
+        assert_eq!((a.calls(), b.calls()), (0, 2), "{shared:?}");
+    }
+}
+
+/// Of a token whose issuer's name nobody has, as little is known.
+#[tokio::test]
+async fn nor_one_that_names_nobody_of_them() {
+    let forge = Forge::new(SigningAlg::ES256, Some("k"));
+    let jwt = json!({"iss": "https://third.test", "sub": "7", "aud": "us", "exp": NOW + 300}).to_string();
+    let jwt = forge.sign(r#"{"alg":"ES256","kid":"k"}"#, &jwt);
+    for (shared, calls) in [(false, (0, 0)), (true, (1, 0))] {
+        let (a, b) = (knowing("https://third.test"), knowing("https://third.test"));
+        let both = validator([
+            source("a", "acme", &of(None, shared), &a),
+            source("b", "acme", &of(None, shared), &b),
+        ]);
+        let said = ask(&both, &jwt, NOW).await.map(|accepted| accepted.source);
+        assert_eq!(said, if shared { Ok(Some("a".to_owned())) } else { Err(Invalid::Unnamed) });
+        assert_eq!((a.calls(), b.calls()), calls);
+    }
+    let a = knowing("https://third.test");
+    let alone = validator([source("a", "acme", &of(None, false), &a)]);
+    ask(&alone, &jwt, NOW).await.unwrap();
+}
+
+#[tokio::test]
+async fn where_the_operator_allows_it_all_are_asked_at_once() {
+    let (a, b) = (strange(), knowing(OTHER));
+    let both = two(&a, &b, [true, true]);
+    assert_eq!(ask(&both, OPAQUE, NOW).await.unwrap().source.as_deref(), Some("b"));
+    assert_eq!((a.calls(), b.calls()), (1, 1));
+    // The one that knew it is remembered.
+    for calls in 2..5 {
+        assert_eq!(ask(&both, OPAQUE, NOW + 60).await.unwrap().source.as_deref(), Some("b"));
+        assert_eq!((a.calls(), b.calls()), (1, calls));
+    }
+    let first = two(&knowing(ISSUER), &knowing(OTHER), [true, true]);
+    assert_eq!(ask(&first, OPAQUE, NOW).await.unwrap().source.as_deref(), Some("a"), "of two the first");
+    let neither = two(&strange(), &strange(), [true, true]);
+    assert_eq!(ask(&neither, OPAQUE, NOW).await.unwrap_err().to_string(), "Token is not active");
+    let broken = Arc::new(Script::default());
+    let unknown = two(&broken, &strange(), [true, true]);
+    assert_eq!(ask(&unknown, OPAQUE, NOW).await.unwrap_err().to_string(), "Introspection failed", "it might be the other's");
+}
+
+/// Time is moved by hand: an endpoint that hangs keeps nobody waiting for long, and only once.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_hangs_is_left_alone() {
+    let (a, b) = (silent(), knowing(OTHER));
+    let both = two(&a, &b, [true, true]);
+    let timed = async |token: &str| {
+        let began = tokio::time::Instant::now();
+        let said = ask(&both, token, NOW).await.map(|accepted| accepted.source.unwrap()).map_err(|e| e.to_string());
+        (said, began.elapsed().as_secs())
+    };
+    assert_eq!(timed("t1").await, (Ok("b".to_owned()), 2));
+    assert_eq!(timed("t2").await, (Ok("b".to_owned()), 0), "left alone");
+    b.says(&json!({"active": false}));
+    assert_eq!(timed("t3").await, (Err("Introspection failed".to_owned()), 0), "it might be the other's");
+    assert_eq!(a.calls(), 1);
+    tokio::time::advance(Duration::from_secs(11)).await;
+    assert_eq!(timed("t4").await, (Err("Introspection failed".to_owned()), 5), "asked again, and no longer than that");
+    assert_eq!(a.calls(), 2);
+    // What was good lately is asked about all the same, and an answer ends it.
+    let alone = Arc::new(Script { hold: Some(Semaphore::new(1)), ..Script::default() });
+    alone.says(&active());
+    let one = validator([source("s", "acme", &settings(0), &alone)]);
+    ask(&one, OPAQUE, NOW).await.unwrap();
+    let hung = tokio::time::timeout(Duration::from_secs(9), ask(&one, "made-up", NOW)).await;
+    assert!(hung.is_err());
+    alone.hold.as_ref().unwrap().add_permits(2);
+    ask(&one, "another", NOW).await.unwrap_err();
+    ask(&one, OPAQUE, NOW).await.unwrap();
+    ask(&one, "another", NOW).await.unwrap();
+}
