@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, Request, Response, header};
 use moka::future::Cache;
 use serde_json::{Map, Value, json};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 use url::{Url, form_urlencoded};
 
 use self::rest::Rest;
@@ -196,7 +196,7 @@ impl Introspector {
         let is_known = self.lately.contains_key(&key);
         let places = if is_known { &self.known } else { &self.strangers };
         // What was good lately is asked about all the same: a made-up token over which an endpoint hangs shuts out none of them.
-        let said = if is_known || !self.rest.is_on() {
+        let said = if is_known || !self.rest.is_on_at(Instant::now()) {
             self.ask_in_turn(token, places).await
         } else {
             Err(Invalid::Introspection("its endpoint did not answer lately, and is asked again in a moment".to_owned()))
@@ -235,7 +235,7 @@ impl Introspector {
             .body(body)
             .map_err(|e| failed(e.to_string()))?;
         request.headers_mut().extend(self.authorization.clone().map(|value| (header::AUTHORIZATION, value)));
-        let watch = self.rest.watch();
+        let watch = self.rest.watch_since(Instant::now());
         let answer = self.ask.ask(request).await;
         watch.ends(answer.is_ok());
         answer.map_err(failed)

@@ -24,12 +24,12 @@ pub(super) struct Watch<'a> {
 }
 
 impl Rest {
-    pub(super) fn is_on(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
+    pub(super) fn is_on_at(&self, now: Instant) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| now < until)
     }
 
-    pub(super) fn watch(&self) -> Watch<'_> {
-        Watch { rest: self, since: Instant::now(), answered: false }
+    pub(super) fn watch_since(&self, since: Instant) -> Watch<'_> {
+        Watch { rest: self, since, answered: false }
     }
 
     fn set(&self, until: Option<Instant>) {
