@@ -208,9 +208,10 @@ impl Work<'_> {
                     None => continue,
                 },
             };
-            let issuers = file.trusted_issuers.iter().filter(|f| f.name == issuer.name).map(|f| f.at);
-            let connections = file.connections.iter().filter(|f| f.name == issuer.name).map(|f| f.at);
-            let written = if issuer.is_connection() { connections.last() } else { issuers.last() };
+            let written = match issuer.source {
+                Source::Connection(_) => file.connections.iter().find(|f| f.name == issuer.name).map(|f| f.at),
+                Source::Issuer(_) => file.trusted_issuers.iter().find(|f| f.name == issuer.name).map(|f| f.at),
+            };
             let said = tokens_at(file, kind, &name, &issuer.name).or(written);
             let at = said.unwrap_or(file.at);
             let noun = super::clear::noun(kind);

@@ -363,10 +363,14 @@ mod tests {
             ("like", ruled(at(keys), iss(&json!("https://*.actions.githubusercontent.com"), "like")), Some(github)),
             ("glob", ruled(inline(), iss(&json!("https://*.actions.githubusercontent.com"), "glob")), Some(github)),
             ("regex", ruled(inline(), iss(&json!(r"https://token\.actions\..*"), "regex")), Some(github)),
-            ("by pointer", {
-                let rule = shorthand("/iss", &json!(github)).unwrap();
-                ruled(inline(), rule)
-            }, Some(github)),
+            (
+                "by pointer",
+                {
+                    let rule = shorthand("/iss", &json!(github)).unwrap();
+                    ruled(inline(), rule)
+                },
+                Some(github),
+            ),
             // The twins: others, others' keys, and one of its keys' issuers that a rule keeps out.
             ("another", IssuerSettings { issuer: Some(elsewhere.to_owned()), ..any() }, None),
             ("another's keys", at("https://idp.example/keys"), None),

@@ -149,10 +149,12 @@ impl Invalid {
             Self::NotActive(cause) => cause.clone(),
             Self::Introspection(cause) => format!("the issuer could not be asked about the token: {cause}"),
             Self::Unusable(cause) => format!("the issuer gave no usable answer about the token: {cause}"),
-            Self::Unnamed => "several of the tenant's issuers are asked about such tokens, and the request does not say which: let it \
+            Self::Unnamed => {
+                "several of the tenant's issuers are asked about such tokens, and the request does not say which: let it \
                               name one (issuer=), let the site take one alone or each in a header_key of its own, or set \
                               introspection_shared on all of them"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::Ambiguous => "issuers of several tenants accept the token, and the request names none".to_owned(),
             Self::Signature => "the signature does not verify with the issuer's key".to_owned(),
         }

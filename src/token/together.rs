@@ -78,7 +78,8 @@ async fn numbered<'s>(at: usize, question: &Question<'_>, source: &&'s Source) -
 }
 
 async fn one<'s>(question: &Question<'_>, source: &&'s Source) -> Said<'s> {
+    let (mut furthest, mut trail) = (None, Trail::default());
     // Boxed: a call needs much room.
-    let asking = Box::pin(of_tenant(question, std::slice::from_ref(source), &mut None, &mut Trail::default()));
+    let asking = Box::pin(of_tenant(question, std::slice::from_ref(source), &mut furthest, &mut trail));
     asking.await
 }

@@ -83,7 +83,10 @@ async fn each_form_must_say_whose_tokens_count(db: &Db) {
         let pinned = if google { "{hd: acme.example}" } else { PINNED };
         for claims in ["", ", claims: {ref: refs/heads/main}"] {
             let found = apply(db, &file(OPEN, &identity(claims))).await.unwrap_err();
-            assert!(found.contains("external identity ci has") && found.contains("as anybody can have tokens"), "{name}: {found}");
+            assert!(
+                found.contains("external identity ci has") && found.contains("as anybody can have tokens"),
+                "{name}: {found}"
+            );
             let found = apply(db, &file(OPEN, &site(claims))).await.unwrap_err();
             assert!(found.contains("that would pass: name a resource of the site"), "{name}: {found}");
         }
@@ -105,13 +108,15 @@ async fn each_form_must_say_whose_tokens_count(db: &Db) {
 }
 
 async fn what_was_taken_once_keeps_nobody_from_changing_something_else(db: &Db) {
-    let connection = "  connections:\n  - {name: gh, protocol: oidc, login_enabled: false, oidc: {issuer: \"ISS\", client_id: x}}\n";
+    let connection =
+        "  connections:\n  - {name: gh, protocol: oidc, login_enabled: false, oidc: {issuer: \"ISS\", client_id: x}}\n";
     let identity = "  external_identities:\n  - {name: ci, issuer: gh}\n";
     let file = |rest: &str| format!("tenants:\n- name: acme\n{rest}");
     let before = connection.replace("ISS", "https://idp.example");
     apply(db, &file(&format!("{before}{identity}"))).await.unwrap();
     // As an older release might have taken it.
-    let sql = "UPDATE connections SET settings = replace(settings, 'https://idp.example', 'https://gitlab.com') RETURNING tenant_id";
+    let sql =
+        "UPDATE connections SET settings = replace(settings, 'https://idp.example', 'https://gitlab.com') RETURNING tenant_id";
     gatehouse::store::On::from(db).publish(sql, gatehouse::params![]).await.unwrap();
     let plan = apply(db, &file("  teams:\n  - {name: sre}\n")).await.unwrap();
     assert!(plan.contains("! external identity ci has no claims, as anybody can have tokens of connection gh"), "{plan}");

@@ -191,7 +191,8 @@ fn the_index_finds_whoever_a_look_at_each_would_find() {
 #[test]
 fn comparing_a_token_takes_no_more_than_may_be() {
     let patterns = |i: i64| (0..400).map(|n| format!("*b*{i}c{n}*")).collect::<Vec<_>>();
-    let unfound = Mapper::new((0..12).map(|i| identity(&format!("i{i}"), json!({"x": patterns(i)}), i)).collect(), Matching::Best);
+    let unfound =
+        Mapper::new((0..12).map(|i| identity(&format!("i{i}"), json!({"x": patterns(i)}), i)).collect(), Matching::Best);
     // All wait for one text, and the token says it a thousand times.
     let crowd = |i: i64| identity(&format!("i{i}"), json!({"x": "a", "y": i.to_string()}), i);
     let same = |i: i64| identity(&format!("i{i}"), json!({"x": ["a", format!("b{i}")]}), i);

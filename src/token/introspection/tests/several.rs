@@ -35,10 +35,7 @@ fn of(iss: Option<&str>, shared: bool) -> IssuerSettings {
 }
 
 fn two(a: &Arc<Script>, b: &Arc<Script>, shared: [bool; 2]) -> Validator {
-    validator([
-        source("a", "acme", &of(Some(ISSUER), shared[0]), a),
-        source("b", "acme", &of(Some(OTHER), shared[1]), b),
-    ])
+    validator([source("a", "acme", &of(Some(ISSUER), shared[0]), a), source("b", "acme", &of(Some(OTHER), shared[1]), b)])
 }
 
 async fn named(validator: &Validator, source: &str) -> Result<Accepted, Invalid> {
@@ -75,10 +72,7 @@ async fn nor_one_that_names_nobody_of_them() {
     let jwt = forge.sign(r#"{"alg":"ES256","kid":"k"}"#, &jwt);
     for (shared, calls) in [(false, (0, 0)), (true, (1, 0))] {
         let (a, b) = (knowing("https://third.test"), knowing("https://third.test"));
-        let both = validator([
-            source("a", "acme", &of(None, shared), &a),
-            source("b", "acme", &of(None, shared), &b),
-        ]);
+        let both = validator([source("a", "acme", &of(None, shared), &a), source("b", "acme", &of(None, shared), &b)]);
         let said = ask(&both, &jwt, NOW).await.map(|accepted| accepted.source);
         assert_eq!(said, if shared { Ok(Some("a".to_owned())) } else { Err(Invalid::Unnamed) });
         assert_eq!((a.calls(), b.calls()), calls);
