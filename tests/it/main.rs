@@ -83,6 +83,7 @@ mod matrix;
 mod mix_up;
 mod names;
 mod nodes;
+mod opaque;
 mod operations;
 mod operator_matrix;
 mod passwords;
