@@ -28,13 +28,13 @@ use crate::{
 pub const COOKIE: &str = "accessToken";
 
 /// Who calls: by a token of ours or of a trusted issuer, in the header or the cookie. The tenant may be named by the query
-/// (`tenant`). A token that maps to nobody is refused.
+/// (`tenant`), and so may its trusted issuer (`issuer`). A token that maps to nobody is refused.
 ///
 /// # Errors
 /// `invalid_token` with the promised text; `invalid_request` when there is no token, or two; `access_denied` for nobody.
 pub async fn required(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Bearer, ApiError> {
     let params = Params::parse(query.unwrap_or_default())?;
-    let named = params.one("tenant")?;
+    let named = Named { tenant: params.one("tenant")?, issuer: params.one("issuer")? };
     judge(app, &credential(headers)?, named, &[]).await
 }
 
@@ -47,7 +47,7 @@ pub async fn administrator(app: &App, token: &str) -> Result<(Bearer, User), Api
     let administers = admin_api(app.issuer());
     // Who comes with a token that is for us otherwise is told what to ask for.
     let audience = [app.issuer().to_owned(), administers.clone()];
-    let bearer = judge(app, token, None, &audience).await?;
+    let bearer = judge(app, token, Named::default(), &audience).await?;
     let user = require_administrator(app, &bearer).await?;
     if !is_for_alone(&bearer, &administers) {
         let why = format!(
@@ -90,15 +90,26 @@ pub fn forbidden(why: impl Into<Cow<'static, str>>, who: &str) -> ApiError {
     ApiError { status: StatusCode::FORBIDDEN, ..ApiError::new(error(Code::AccessDenied, why), format!("asked by {who}")) }
 }
 
+/// What a request says of where its token comes from.
+#[derive(Clone, Copy, Default)]
+struct Named<'a> {
+    tenant: Option<&'a str>,
+    issuer: Option<&'a str>,
+}
+
 /// `audience`: whom a token of ours must be for, where that is not us as ever.
-async fn judge(app: &App, token: &str, named: Option<&str>, audience: &[String]) -> Result<Bearer, ApiError> {
+async fn judge(app: &App, token: &str, named: Named<'_>, audience: &[String]) -> Result<Bearer, ApiError> {
     // A tenant that does not exist trusts nobody: its name tells a stranger no more than another's.
-    let tenant = match named {
+    let tenant = match named.tenant {
         Some(name) => Some(app.trust.catalogue(app.clock.now()).await?.tenant_by_name(name).map(|t| t.id.clone())),
         None => None,
     };
     let tenant = tenant.as_ref().map(|found| found.as_deref().unwrap_or_default());
-    let bearer = trust::judge(app, token, &Scope { tenant, audience, ..Scope::default() }).await?;
+    let sources = match named.issuer {
+        Some(name) => Some(app.trust.catalogue(app.clock.now()).await?.sources_named(tenant, name)),
+        None => None,
+    };
+    let bearer = trust::judge(app, token, &Scope { tenant, sources: sources.as_ref(), audience }).await?;
     if bearer.principals.is_empty() && bearer.teams.is_empty() {
         let cause = format!("{} of issuer {} in tenant {} matches no mapping", bearer.subject, bearer.issuer, bearer.tenant);
         let nobody = ApiError::new(error(Code::AccessDenied, "the token maps to no identity"), cause);

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     policy::{
+        claim_rules::ClaimRule,
         connection::Protocol,
         principal::Kind,
         public_issuer,
@@ -152,19 +153,49 @@ impl Work<'_> {
         })
     }
 
+    /// Of what tokens come from, an issuer of which anybody can have one, if neither its settings nor `more` say whose count.
+    pub async fn open_to_anybody(&mut self, source: &Source, more: &[ClaimRule]) -> Result<Option<&'static str>> {
+        let all = match source {
+            Source::Issuer(id) => trusted_issuers::find(&mut *self.tx, id).await?.map(|i| vec![i.settings]),
+            Source::Connection(id) => connections::find(&mut *self.tx, id).await?.map(|c| rivals::issuers_of(&c.settings)),
+        };
+        Ok(all.unwrap_or_default().iter().find_map(|settings| settings.open_to_anybody(more)))
+    }
+
+    /// All that tokens come from of which too many have some.
+    async fn wide(&mut self, tenant: &Tenant) -> Result<Vec<Wide>> {
+        let issuers = trusted_issuers::of_tenant(&mut *self.tx, &tenant.id).await?;
+        let connections = connections::of_tenant(&mut *self.tx, &tenant.id).await?;
+        let issuers = issuers.into_iter().map(|i| Wide {
+            source: Source::Issuer(i.id),
+            noun: "trusted issuer",
+            name: i.name,
+            settings: vec![i.settings],
+        });
+        let serving = connections.into_iter().filter(serves).map(|c| Wide {
+            source: Source::Connection(c.id),
+            noun: "connection",
+            name: c.name,
+            settings: rivals::issuers_of(&c.settings),
+        });
+        Ok(issuers.chain(serving).filter(|wide| wide.settings.iter().any(is_wide)).collect())
+    }
+
     /// Whoever has no claims acts for every token of the issuer; where that issuer takes tokens of anyone or for anyone, or
     /// gives them to anybody, that would be everybody. Of one that gives them to anybody, so would whoever has claims that do
     /// not say whose.
     pub async fn fallbacks(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
-        let issuers = trusted_issuers::of_tenant(&mut *self.tx, &tenant.id).await?;
-        let open: Vec<&TrustedIssuer> = issuers.iter().filter(|i| is_wide(&i.settings)).collect();
-        if open.is_empty() {
+        let wide = self.wide(tenant).await?;
+        if wide.is_empty() {
             return Ok(());
         }
         for mapping in &mappings::of_tenant(&mut *self.tx, &tenant.id).await? {
-            let Some(issuer) = open.iter().find(|i| mapping.source == Source::Issuer(i.id.clone())) else { continue };
-            let public = issuer.settings.open_to_anybody(&mapping.claims);
-            if !mapping.claims.is_empty() && public.is_none() {
+            let Some(issuer) = wide.iter().find(|wide| mapping.source == wide.source) else { continue };
+            let public = issuer.settings.iter().find_map(|settings| settings.open_to_anybody(&mapping.claims));
+            // One that nobody can have tokens of without being named takes them all the same of anyone, or for anyone.
+            let pins_issuer = issuer.settings.iter().all(IssuerSettings::pins_issuer);
+            let pins_all = pins_issuer && issuer.settings.iter().all(IssuerSettings::pins_audience);
+            if public.is_none() && (!mapping.claims.is_empty() || pins_all) {
                 continue;
             }
             let (kind, name) = match &mapping.target {
@@ -177,34 +208,49 @@ impl Work<'_> {
                     None => continue,
                 },
             };
-            let written = file.trusted_issuers.iter().find(|f| f.name == issuer.name).map(|f| f.at);
+            let written = match issuer.source {
+                Source::Connection(_) => file.connections.iter().find(|f| f.name == issuer.name).map(|f| f.at),
+                Source::Issuer(_) => file.trusted_issuers.iter().find(|f| f.name == issuer.name).map(|f| f.at),
+            };
             let said = tokens_at(file, kind, &name, &issuer.name).or(written);
             let at = said.unwrap_or(file.at);
             let noun = super::clear::noun(kind);
-            let issuer_name = &issuer.name;
+            let issuer_name = format!("{} {}", issuer.noun, issuer.name);
             let text = if let Some(public) = public {
                 let has = if mapping.claims.is_empty() { "has no claims" } else { "has claims that anybody can have" };
                 let fix = public_issuer::fix(public);
-                let text = format!(
-                    "{noun} {name} {has}, as anybody can have tokens of trusted issuer {issuer_name}: in its claims or the issuer's \
-                     claim_values {fix}"
-                );
+                let or = if issuer.is_connection() { "" } else { " or the issuer's claim_values" };
+                let text = format!("{noun} {name} {has}, as anybody can have tokens of {issuer_name}: in its claims{or} {fix}");
                 // What was taken once, and is not what is changed now, keeps nobody from changing something else.
-                if said.is_none() && !mapping.claims.is_empty() {
+                if said.is_none() {
                     self.plan.warn(text);
                     continue;
                 }
                 text
             } else {
-                let what = if issuer.settings.pins_issuer() { "audience" } else { "issuer" };
+                let what = if pins_issuer { "audience" } else { "issuer" };
                 format!(
-                    "{noun} {name} has no claims, and trusted issuer {issuer_name} takes any {what}: too many tokens would match; \
-                     name claims, or the {what} of the issuer"
+                    "{noun} {name} has no claims, and {issuer_name} takes any {what}: too many tokens would match; name claims, or \
+                     the {what} of the issuer"
                 )
             };
             self.problem(at, text);
         }
         Ok(())
+    }
+}
+
+/// What too many have tokens of.
+struct Wide {
+    source: Source,
+    noun: &'static str,
+    name: String,
+    settings: Vec<IssuerSettings>,
+}
+
+impl Wide {
+    fn is_connection(&self) -> bool {
+        matches!(self.source, Source::Connection(_))
     }
 }
 

@@ -82,12 +82,17 @@ async fn all(tx: &mut Tx) -> std::result::Result<Vec<Trusting>, StoreError> {
 }
 
 pub(super) fn of_connection(settings: &ConnectionSettings) -> Vec<Reach> {
+    issuers_of(settings).iter().flat_map(IssuerSettings::reach).collect()
+}
+
+/// What a connection that is not offered for sign-in is as issuers.
+pub(super) fn issuers_of(settings: &ConnectionSettings) -> Vec<IssuerSettings> {
     let mut settings = settings.clone();
     // One whose preset is unknown serves nobody.
     if presets::apply(&mut settings, Protocol::Oidc).is_err() {
         return Vec::new();
     }
-    IssuerSettings::of_connection(&settings).iter().flat_map(IssuerSettings::reach).collect()
+    IssuerSettings::of_connection(&settings)
 }
 
 /// Nothing new of the file, which is one thing of the tenant, is another tenant's; `old` is what it was.

@@ -17,7 +17,9 @@ use crate::{
         site::{Login, OURSELVES},
     },
     store::{
-        clients, resources,
+        clients,
+        mappings::Source,
+        resources,
         sites::{self, Site},
         tenants::Tenant,
         trusted_issuers,
@@ -76,19 +78,41 @@ impl Work<'_> {
     /// What the site names must be there, and be fit for it.
     async fn references(&mut self, tenant: &Tenant, file: &SiteFile) -> Result {
         let (settings, at) = (&file.settings, &file.places);
+        let mut asked: Vec<(&str, Option<String>, bool)> = Vec::new();
         for name in settings.issuers.iter().filter(|name| *name != OURSELVES) {
-            if let Err(why) = self.source(tenant, name).await? {
-                self.problem(at.issuers, why);
+            let source = match self.source(tenant, name).await? {
+                Ok(source) => source,
+                Err(why) => {
+                    self.problem(at.issuers, why);
+                    continue;
+                }
+            };
+            if let Source::Issuer(id) = &source
+                && let Some(issuer) = trusted_issuers::find(&mut *self.tx, id).await?
+                && let Some(introspection) = issuer.settings.introspection
+            {
+                let header = issuer.settings.header_key.map(|name| name.to_ascii_lowercase());
+                asked.push((name, header, introspection.shared));
             }
-            let issuer = trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, name).await?;
-            let open = issuer.as_ref().and_then(|issuer| issuer.settings.open_to_anybody(&settings.claims));
+            let open = self.open_to_anybody(&source, &settings.claims).await?;
             if let Some(public) = open.filter(|_| settings.resource.is_none()) {
+                let noun = if matches!(source, Source::Issuer(_)) { "trusted issuer" } else { "connection" };
                 let text = format!(
-                    "anybody can have tokens of trusted issuer {name} that would pass: name a resource of the site, or in its claims \
-                     or the issuer's claim_values {}",
+                    "anybody can have tokens of {noun} {name} that would pass: name a resource of the site, or in its claims{} {}",
+                    if noun == "connection" { "" } else { " or the issuer's claim_values" },
                     public_issuer::fix(public)
                 );
                 self.problem(at.issuers, text);
+            }
+        }
+        for (at, (name, header, shared)) in asked.iter().enumerate() {
+            let other = asked.iter().take(at).find(|(_, theirs, is)| theirs == header && !(*shared && *is));
+            if let Some((other, ..)) = other {
+                self.plan.warn(format!(
+                    "site {}/{} takes no opaque tokens of {other} and {name}, as nobody could tell whose one is: give them a \
+                     header_key each, or set introspection_shared on both",
+                    tenant.name, file.name
+                ));
             }
         }
         if let Some(resource) = &settings.resource

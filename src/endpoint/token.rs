@@ -1,5 +1,7 @@
 //! `POST /oauth2/token` (RFC 6749 §3.2): the phases every grant shares, in order: client → may it → grant → answer.
 
+use std::collections::HashSet;
+
 use axum::{
     Json,
     extract::State,
@@ -101,7 +103,11 @@ async fn exchange(app: &App, client: &Client, params: &Params) -> Result<grant::
         has_actor: params.one("actor_token")?.is_some() || params.one("actor_token_type")?.is_some(),
         wanted: Wanted { scope: params.one("scope")?, audience: &audience },
     };
-    let judged = judge(app, client, exchange.subject_token, GrantType::TokenExchange);
+    let issuers = match params.one("issuer")? {
+        Some(name) => Some(app.trust.catalogue(app.clock.now()).await?.sources_named(Some(&client.tenant_id), name)),
+        None => None,
+    };
+    let judged = judge(app, client, exchange.subject_token, issuers.as_ref(), GrantType::TokenExchange);
     Ok(grant::token_exchange::exchange(&app.grants(), client, &exchange, judged).await?)
 }
 
@@ -111,14 +117,20 @@ async fn accept(app: &App, client: &Client, params: &Params) -> Result<grant::Mi
         assertion: params.required("assertion", "assertion is missing")?,
         wanted: Wanted { scope: params.one("scope")?, audience: &audience },
     };
-    let judged = judge(app, client, assertion.assertion, GrantType::JwtBearer);
+    let judged = judge(app, client, assertion.assertion, None, GrantType::JwtBearer);
     Ok(grant::jwt_bearer::accept(&app.grants(), client, &assertion, judged).await?)
 }
 
 /// Who the bearer of a foreign token is, in the client's own tenant: another's issuers are none of its business (Dex
 /// GHSA-7qjx-gp9h-65qj).
-async fn judge(app: &App, client: &Client, token: &str, grant: GrantType) -> Result<Subject, Unjudged> {
-    let scope = Scope { tenant: Some(client.tenant_id.as_str()), ..Scope::default() };
+async fn judge(
+    app: &App,
+    client: &Client,
+    token: &str,
+    sources: Option<&HashSet<String>>,
+    grant: GrantType,
+) -> Result<Subject, Unjudged> {
+    let scope = Scope { tenant: Some(client.tenant_id.as_str()), sources, ..Scope::default() };
     let (bearer, issuer) = trust::judge_with_issuer(app, token, &scope).await.map_err(|denied| match denied {
         Denied::Invalid(invalid) if invalid.is_unasked() => {
             Unjudged::Unasked { text: invalid.to_string(), cause: invalid.detail(), retry_after: invalid.retry_after() }

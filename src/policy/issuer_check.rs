@@ -4,7 +4,7 @@ use super::{
     claim_rules::{ClaimRule, ClaimRules, MatchType, is_name},
     connection::{KNOWN_ALGS, MAX_SKEW, day_begins, url_problem},
     identity_header::{KNOWN, alike},
-    public_issuer::leaves_open,
+    public_issuer::left_open,
     trusted_issuer::{Introspection, IntrospectionAuth, IssuerSecrets, IssuerSettings, OauthClient},
 };
 
@@ -72,8 +72,8 @@ impl IssuerSettings {
     /// An issuer of it of which anybody can have a token for whatever audience they ask, if neither a rule here nor one of
     /// `more` says whose count: then an audience keeps nobody out.
     #[must_use]
-    pub fn open_to_anybody(&self, more: &[ClaimRule]) -> Option<&str> {
-        self.issuers().find(|issuer| leaves_open(issuer, &self.claim_values) && leaves_open(issuer, more))
+    pub fn open_to_anybody(&self, more: &[ClaimRule]) -> Option<&'static str> {
+        left_open(self, more)
     }
 
     /// Whether a rule names the values of a claim, and not only their look.

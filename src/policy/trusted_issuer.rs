@@ -68,6 +68,10 @@ pub struct Introspection {
     /// The day (`2027-03-31`) on which our secret there ends, for warnings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret_expires_on: Option<String>,
+    /// Whether it may be asked about tokens of which nobody says whose they are, where others of the tenant may be too: it is
+    /// shown theirs then, and they are shown its own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
 }
 
 /// An OAuth client of ours at the issuer, with which a service that has no sign-in of its own signs browsers in there.
@@ -174,6 +178,7 @@ impl IssuerSettings {
         if let Some(introspection) = &mut terms.introspection {
             introspection.cache_max_age = 0;
             introspection.client_secret_expires_on = None;
+            introspection.shared = false;
         }
         terms
     }

@@ -9,9 +9,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, Request, Response, header};
 use moka::future::Cache;
 use serde_json::{Map, Value, json};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 use url::{Url, form_urlencoded};
 
+use self::rest::Rest;
 use super::{
     invalid::Invalid,
     json,
@@ -113,6 +114,9 @@ pub(super) struct Introspector {
     known: Places,
     /// Tokens that were good within the last hour, by the same digest.
     lately: Cache<[u8; 32], ()>,
+    rest: Rest,
+    /// Whether it may be shown tokens that another issuer of the tenant may have given.
+    shown_others: bool,
     ask: Arc<dyn Ask>,
 }
 
@@ -134,8 +138,19 @@ impl Introspector {
             strangers: Places::new(AT_ONCE),
             known: Places::new(FOR_KNOWN),
             lately: Cache::builder().max_capacity(REMEMBERED).time_to_live(Duration::from_secs(3600)).build(),
+            rest: Rest::default(),
+            shown_others: settings.shared,
             ask,
         })
+    }
+
+    pub(super) fn is_shown_others(&self) -> bool {
+        self.shown_others
+    }
+
+    /// Whether the token was good within the last hour.
+    pub(super) fn knew_lately(&self, token: &str) -> bool {
+        self.lately.contains_key(&self.key(token))
     }
 
     /// Judges `token` by what its issuer says of it.
@@ -183,8 +198,14 @@ impl Introspector {
     async fn fetch(&self, token: &str, demand: &Demand<'_>) -> Answer {
         let now = demand.now;
         let key = self.key(token);
-        let places = if self.lately.contains_key(&key) { &self.known } else { &self.strangers };
-        let said = self.ask_in_turn(token, places).await;
+        let is_known = self.lately.contains_key(&key);
+        let places = if is_known { &self.known } else { &self.strangers };
+        // What was good lately is asked about all the same: a made-up token over which an endpoint hangs shuts out none of them.
+        let said = if is_known || !self.rest.is_on_at(Instant::now()) {
+            self.ask_in_turn(token, places).await
+        } else {
+            Err(Invalid::Introspection("its endpoint did not answer lately, and is asked again in a moment".to_owned()))
+        };
         if let Err(Invalid::Introspection(cause)) = &said {
             tracing::warn!(source = %self.id, endpoint = %self.endpoint, %cause, "an issuer could not be asked about a token");
         }
@@ -219,7 +240,10 @@ impl Introspector {
             .body(body)
             .map_err(|e| failed(e.to_string()))?;
         request.headers_mut().extend(self.authorization.clone().map(|value| (header::AUTHORIZATION, value)));
-        self.ask.ask(request).await.map_err(failed)
+        let watch = self.rest.watch_since(Instant::now());
+        let answer = self.ask.ask(request).await;
+        watch.ends(answer.is_ok());
+        answer.map_err(failed)
     }
 
     fn body(&self, token: &str) -> (&'static str, Vec<u8>) {
@@ -301,6 +325,8 @@ fn read(answer: Response<Vec<u8>>, demand: &Demand<'_>) -> Result<Map<String, Va
     }
     Ok(claims)
 }
+
+mod rest;
 
 #[cfg(test)]
 mod tests;

@@ -119,6 +119,9 @@ pub enum Invalid {
     /// Sources of several tenants accept it, and the caller named none.
     #[error("several tenants accept this token; name one with tenant=")]
     Ambiguous,
+    /// Several issuers might be asked about it, and the caller named none.
+    #[error("several issuers may know this token; name one with issuer=")]
+    Unnamed,
 }
 
 impl Invalid {
@@ -149,6 +152,12 @@ impl Invalid {
             Self::NotActive(cause) => cause.clone(),
             Self::Introspection(cause) => format!("the issuer could not be asked about the token: {cause}"),
             Self::Unusable(cause, _) => format!("the issuer gave no usable answer about the token: {cause}"),
+            Self::Unnamed => {
+                "several of the tenant's issuers are asked about such tokens, and the request does not say which: let it \
+                              name one (issuer=), let the site take one alone or each in a header_key of its own, or set \
+                              introspection_shared on all of them"
+                    .to_owned()
+            }
             Self::Ambiguous => "issuers of several tenants accept the token, and the request names none".to_owned(),
             Self::Signature => "the signature does not verify with the issuer's key".to_owned(),
         }
@@ -187,7 +196,7 @@ impl Invalid {
             Self::TooOld { .. } | Self::NotYet { .. } => 8,
             Self::Claim { .. } => 9,
             Self::Value { .. } => 10,
-            Self::Ambiguous => 11,
+            Self::Ambiguous | Self::Unnamed => 11,
         }
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! `validator` holds the table of issuers whose bearer tokens we accept, each a `source`: our own is one of them; `rivals`
 //! hears what several tenants say that know one token; `id_token` judges what an issuer gives to a site's sign-in. A token
-//! (`presented`) that its issuer must be asked about goes to `introspection` instead of a key. `steps` takes down what was
+//! (`presented`) that its issuer must be asked about goes to `introspection` instead of a key. Where several may be asked at once, `together` does. `steps` takes down what was
 //! looked at when an operator asks why, and `check` looks at an issuer whose settings somebody types. The other direction: `material` makes and imports private keys, `keys` parses
 //! them, `ring` keeps them and signs, `rotation` decides when the next one is due, `issue` puts the claims together. Where
 //! rows are stored is not this room's concern.
@@ -98,6 +98,7 @@ pub mod source;
 pub mod steps;
 #[cfg(test)]
 mod testing;
+mod together;
 pub mod unverified;
 pub mod validator;
 pub mod verify;

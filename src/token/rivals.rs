@@ -17,14 +17,15 @@ use super::{
     rules::AudienceRule,
     source::{Proven, Source},
     steps::Trail,
+    together,
     unverified::Unverified,
     verify::Demand,
 };
 
 /// Tenants that may wait for their keys at a time.
-const AT_ONCE: usize = 32;
+pub(super) const AT_ONCE: usize = 32;
 /// How long the others are waited for when one has accepted the token.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A source that accepts a token, and by what.
 pub(super) type Won<'s> = (&'s Source, Proven);
@@ -60,7 +61,13 @@ pub(super) async fn judge<'s>(
     }
     if !are_several(&sources) {
         // Of one tenant alone the refusal that tells most is its answer.
-        poll.hear(Said { unasked: None, ..of_tenant(question, &sources, &mut None, trail).await });
+        let said = if sources.len() > 1 && question.token.jwt().is_err() && !trail.is_told() {
+            let asking = Box::pin(together::judge(question, &sources));
+            asking.await
+        } else {
+            of_tenant(question, &sources, &mut None, trail).await
+        };
+        poll.hear(Said { unasked: None, ..said });
         return poll.close();
     }
     let tenants = by_tenant(sources);
@@ -111,16 +118,16 @@ fn by_tenant(sources: Vec<&Source>) -> Vec<Vec<&Source>> {
 }
 
 /// What one tenant says.
-struct Said<'s> {
-    won: Option<Won<'s>>,
+pub(super) struct Said<'s> {
+    pub(super) won: Option<Won<'s>>,
     /// Why it cannot say, if one of its sources could not look.
-    unasked: Option<Invalid>,
+    pub(super) unasked: Option<Invalid>,
     /// The refusal of the source that came furthest.
-    refused: Option<Invalid>,
+    pub(super) refused: Option<Invalid>,
 }
 
 /// Asks the sources of one tenant in turn: the first that accepts has the token.
-async fn of_tenant<'s>(
+pub(super) async fn of_tenant<'s>(
     question: &Question<'_>,
     sources: &[&'s Source],
     furthest: &mut Option<Invalid>,
@@ -150,7 +157,7 @@ async fn of_tenant<'s>(
     said
 }
 
-fn is_further(invalid: &Invalid, than: Option<&Invalid>) -> bool {
+pub(super) fn is_further(invalid: &Invalid, than: Option<&Invalid>) -> bool {
     than.is_none_or(|before| before.reach() < invalid.reach())
 }
 

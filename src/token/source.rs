@@ -155,6 +155,16 @@ impl Source {
         matches!(self.proof, Proof::Introspection(_))
     }
 
+    /// Whether it may be shown tokens that another issuer of the tenant may have given.
+    pub(super) fn is_shown_others(&self) -> bool {
+        matches!(&self.proof, Proof::Introspection(endpoint) if endpoint.is_shown_others())
+    }
+
+    /// Whether its issuer said yes to this token lately.
+    pub(super) fn knew_lately(&self, token: &str) -> bool {
+        matches!(&self.proof, Proof::Introspection(endpoint) if endpoint.knew_lately(token))
+    }
+
     /// Names it to the caller, unique over all; our own has an empty one.
     #[must_use]
     pub fn id(&self) -> &str {

@@ -3,8 +3,9 @@
 //!
 //! A token is judged by the sources that its `iss` names; a caller narrows them with a [`Scope`]. The first of its tenant that
 //! accepts decides; where no tenant is named and several know it, `rivals` says how. A token without readable claims (opaque)
-//! can only be asked about, and only at the introspection endpoints of a tenant that the scope names: it is not shown to
-//! strangers.
+//! can only be asked about, and only at the introspection endpoint of a tenant that the scope names: it is not shown to
+//! strangers. Whoever is asked has the token, and can use it; so where several of that tenant might know it, none is asked until
+//! the scope says which, unless the operator has allowed all of them to be shown each other's.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -117,7 +118,8 @@ impl Validator {
     ///
     /// # Errors
     /// [`Invalid`] for the first rule that does not hold, [`Invalid::Issuer`] for an issuer that no source has,
-    /// [`Invalid::Ambiguous`] where no tenant is named and sources of several accept it.
+    /// [`Invalid::Ambiguous`] where no tenant is named and sources of several accept it, [`Invalid::Unnamed`] where several
+    /// might be asked about it.
     pub async fn validate(&self, token: &str, scope: &Scope<'_>, now: i64) -> Result<Accepted, Invalid> {
         self.judge(token, scope, now, &mut Trail::default()).await
     }
@@ -161,7 +163,10 @@ impl Validator {
         let alone = |sources| Candidates { sources, elsewhere: false };
         let jwt = match token.jwt() {
             Ok(jwt) => jwt,
-            Err(invalid) => return self.asked_about_opaque(token, scope).map(alone).ok_or_else(|| invalid.clone()),
+            Err(invalid) => {
+                let found = self.asked_about_opaque(token, scope).ok_or_else(|| invalid.clone())?;
+                return unguessed(found).map(alone);
+            }
         };
         let issuer = jwt.issuer();
         if issuer == Some(self.issuer.as_str()) {
@@ -176,7 +181,7 @@ impl Validator {
             // Of a name that another source of the tenant has, one that takes any name hears nothing: whoever has its keys
             // could say that they are the other.
             Some(tenant) if self.is_taken(tenant, issuer) => named,
-            Some(tenant) => scope.pick(self.foreign.of_anyone.get(tenant)),
+            Some(tenant) => unguessed(scope.pick(self.foreign.of_anyone.get(tenant)))?,
             None if asked.is_empty() => named,
             None => {
                 let asking: HashSet<&str> = asked.iter().map(|source| source.tenant()).collect();
@@ -235,6 +240,16 @@ impl Validator {
         let proven = self.own.judge(&token, &Demand::of(&self.own.rules, now), &mut Trail::default()).await?;
         self.accept(token, &self.own, proven)?.claims.read()
     }
+}
+
+/// Of sources that nobody has named, those to which the token may be shown.
+fn unguessed(sources: Vec<&Source>) -> Result<Vec<&Source>, Invalid> {
+    let asked: HashSet<&str> = sources.iter().filter(|source| source.is_asked()).map(|source| source.id()).collect();
+    if asked.len() < 2 || sources.iter().filter(|source| source.is_asked()).all(|source| source.is_shown_others()) {
+        return Ok(sources);
+    }
+    let by_keys: Vec<&Source> = sources.into_iter().filter(|source| !source.is_asked()).collect();
+    if by_keys.is_empty() { Err(Invalid::Unnamed) } else { Ok(by_keys) }
 }
 
 impl Scope<'_> {

@@ -117,6 +117,9 @@ impl From<Denied> for ApiError {
             Denied::Invalid(invalid) if invalid.is_unasked() => {
                 Self::of_others(invalid.to_string(), invalid.detail(), invalid.retry_after())
             }
+            Denied::Invalid(invalid @ Invalid::Unnamed) => {
+                Self::new(error(Code::InvalidRequest, invalid.to_string()), invalid.detail())
+            }
             Denied::Invalid(invalid) => Self::new(error(Code::InvalidToken, invalid.to_string()), invalid.detail()),
             Denied::NotActive(cause) => Self::new(error(Code::InvalidToken, "Token is not active"), cause),
             Denied::Ambiguous => Self::new(error(Code::InvalidRequest, denied.to_string()), ""),

@@ -2,7 +2,7 @@
 //! changed; the next one takes its place (`freshness`). `reading` makes it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicI64, Ordering},
@@ -145,6 +145,18 @@ impl Catalogue {
     #[must_use]
     pub fn issuer_by_name(&self, tenant_id: &str, name: &str) -> Option<&Arc<Issuer>> {
         self.named.get(&(tenant_id.to_owned(), name.to_owned()))
+    }
+
+    /// The row ids of those that callers mean by `name`, which is what they are called or their `iss`: of the tenant, where
+    /// one is given.
+    #[must_use]
+    pub fn sources_named(&self, tenant_id: Option<&str>, name: &str) -> HashSet<String> {
+        let is_meant = |issuer: &Issuer| {
+            let mut names = issuer.all_settings.iter().flat_map(IssuerSettings::issuers);
+            issuer.name == name || names.any(|iss| iss == name)
+        };
+        let of_tenant = self.order.iter().filter(|issuer| tenant_id.is_none_or(|id| id == issuer.tenant_id));
+        of_tenant.filter(|issuer| is_meant(issuer)).map(|issuer| issuer.id.clone()).collect()
     }
 
     /// An external identity or virtual account by row id.

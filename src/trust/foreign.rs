@@ -10,7 +10,7 @@ use super::{
 use crate::{
     policy::{
         access::{Standing, judge},
-        claim_rules::find,
+        claim_rules::{BEYOND, find},
         mapping::{Candidate, Matched},
     },
     token::issue::Actor,
@@ -42,7 +42,10 @@ pub(super) fn bearer(catalogue: &Catalogue, issuer: &Issuer, vouched: Vouched, n
     let gone = || Denied::NotActive("its issuer's tenant is gone".to_owned());
     let tenant = catalogue.tenant(&issuer.tenant_id).ok_or_else(gone)?;
     let Vouched { claims, subject, expires_at, keep_until } = vouched;
-    let Matched { principals, teams, disabled } = issuer.mapper.matches(&claims);
+    let Matched { principals, teams, disabled, beyond } = issuer.mapper.matches(&claims);
+    if beyond {
+        return Err(Denied::NotActive(format!("{issuer} of tenant {}: {BEYOND}", tenant.name)));
+    }
     if let Some(off) = issuer.off {
         return Err(Denied::NotActive(format!("{issuer} of tenant {}: {off}", tenant.name)));
     }

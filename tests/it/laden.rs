@@ -2,7 +2,7 @@
 
 use gatehouse::{
     policy::{
-        claim_rules::{ClaimRule, MatchType},
+        claim_rules::{ClaimRule, MatchType, shorthand},
         principal::Kind,
     },
     secret,
@@ -23,6 +23,7 @@ use crate::{
 on_both!(
     what_is_too_much_is_refused_at_writing,
     what_one_tenant_has_harms_nobody_else,
+    a_token_that_takes_too_much_is_refused,
     what_has_not_changed_is_not_compiled_again
 );
 
@@ -89,6 +90,31 @@ async fn what_is_too_much_is_refused_at_writing(backend: Backend) {
         201,
         "what is no expression is as many as they like"
     );
+    // Nor what every token is compared with.
+    let edgeless = |n: usize| json!({"sub": (0..n).map(|i| format!("*b*{i}c*")).collect::<Vec<_>>()});
+    let answer = put(&world, "edgeless", edgeless(501)).await;
+    assert!(answer.status == 422 && answer.body.contains("501 patterns that neither begin nor end"), "{}", answer.body);
+    for n in 0..10 {
+        let rules = shorthand("sub", &edgeless(500)["sub"]).unwrap();
+        kept(&world, "other", "theirs", &format!("patterns-{n}"), vec![rules]).await;
+    }
+    let answer = put(&world, "edgeless", edgeless(1)).await;
+    assert!(answer.status == 422 && answer.body.contains("5001 patterns that neither begin nor end"), "{}", answer.body);
+    assert_eq!(put(&world, "edged", json!({"sub": "caller-2*"})).await.status, 201, "the honest twin");
+}
+
+/// Rules that are within what a tenant may have, and a token that takes too much to compare with them: it is refused, whatever
+/// else it matches, and others are judged.
+async fn a_token_that_takes_too_much_is_refused(backend: Backend) {
+    let world = world(backend).await;
+    world.identity("caller", json!({"sub": "caller-1"})).await;
+    for n in 0..10 {
+        let patterns: Vec<String> = (0..500).map(|i| format!("*b*{n}c{i}*")).collect();
+        kept(&world, "acme", "idp", &format!("kept-{n}"), vec![shorthand("x", &json!(patterns)).unwrap()]).await;
+    }
+    let at = async |x: &str| named(&world.get("/api/v1/whoami?tenant=acme", &world.token(json!({"x": x}))).await);
+    assert_eq!(at(&"ab".repeat(1000)).await, "401 Token is not active");
+    assert_eq!(at("short").await, "caller", "the honest twin");
 }
 
 async fn what_one_tenant_has_harms_nobody_else(backend: Backend) {

@@ -264,7 +264,7 @@ async fn a_row_that_cannot_be_read_harms_its_issuer_alone(backend: Backend) {
 }
 
 /// An introspection endpoint: its address, what it answers, and with which credentials it was asked.
-async fn introspector() -> (String, Arc<Mutex<Value>>, Arc<Mutex<Vec<String>>>) {
+pub async fn introspector() -> (String, Arc<Mutex<Value>>, Arc<Mutex<Vec<String>>>) {
     let (says, seen) = (Arc::<Mutex<Value>>::default(), Arc::<Mutex<Vec<String>>>::default());
     let (answer, asked) = (Arc::clone(&says), Arc::clone(&seen));
     let router = axum::Router::new().fallback(async move |headers: axum::http::HeaderMap, body: String| {
@@ -280,7 +280,7 @@ async fn introspector() -> (String, Arc<Mutex<Value>>, Arc<Mutex<Vec<String>>>) 
 }
 
 /// An issuer of acme that is asked at `endpoint`.
-async fn asked_at(world: &Trusted, endpoint: String) -> trusted_issuers::TrustedIssuer {
+pub async fn asked_at(world: &Trusted, endpoint: String) -> trusted_issuers::TrustedIssuer {
     let mut issuer = world
         .trust("acme", "opaque", |s| {
             s.issuer = Some("https://as.example".to_owned());

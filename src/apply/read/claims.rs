@@ -15,12 +15,12 @@ pub fn read(context: &Context<'_>, node: &Node, what: &str) -> Vec<ClaimRule> {
     let read = |(key, value): (&str, &Node)| {
         let (rule, weight) =
             rule(context, key, value).map_err(|why| context.problem(value.at, format!("{what}: {why}"))).ok()??;
-        load = load.and(weight);
+        load = load.and(weight.of_expressions());
         Some(rule)
     };
     let mut rules: Vec<ClaimRule> =
         context.entries(node, what).into_iter().map(|(key, value)| (key.name.as_str(), value)).filter_map(read).collect();
-    if let Err(why) = load.within(OF_ONE) {
+    if let Err(why) = load.and(Load::counted(&rules).of_patterns()).within(OF_ONE) {
         context.problem(node.at, format!("{what}: {why}"));
     }
     rules.sort_by(|a, b| a.claim.cmp(&b.claim));

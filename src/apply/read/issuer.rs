@@ -203,7 +203,11 @@ fn introspection(f: &mut Fields<'_, '_>, node: &Node, settings: &mut IssuerSetti
         "introspection_content_type",
     ];
     let context = f.context;
+    let shared = f.bool("introspection_shared").unwrap_or_default();
     let Some(introspection) = &mut settings.introspection else {
+        if shared {
+            context.problem(place(node, "introspection_shared"), "introspection_shared needs introspection_endpoint");
+        }
         for key in ITS {
             if f.take(key).is_some() {
                 context.problem(place(node, key), format!("{key} needs introspection_endpoint"));
@@ -222,6 +226,7 @@ fn introspection(f: &mut Fields<'_, '_>, node: &Node, settings: &mut IssuerSetti
         None => IntrospectionAuth::None,
     };
     introspection.client_id = id;
+    introspection.shared = shared;
     // One that could not be read has its own problem.
     if has_secret && secrets.introspection.is_none() {
         introspection.auth = IntrospectionAuth::None;

@@ -129,6 +129,7 @@ fn asked(x: &Introspection) -> Fields {
         "introspection_auth": x.auth,
         "introspection_content_type": content,
         "introspection_cache_max_age": x.cache_max_age,
+        "introspection_shared": x.shared.then_some(true),
     }))
 }
 

@@ -147,7 +147,8 @@ pub(crate) fn explain(what: &str, invalid: &Invalid) -> Error {
         | Invalid::NotActive(_)
         | Invalid::Introspection(_)
         | Invalid::Unusable(..)
-        | Invalid::Ambiguous => {
+        | Invalid::Ambiguous
+        | Invalid::Unnamed => {
             (Cause::TokenMalformed, "the provider breaks OpenID Connect Core §2; its configuration must change")
         }
     };

@@ -8,6 +8,7 @@ mod load;
 mod lookup;
 mod pattern;
 mod shorthand;
+mod steps;
 
 #[cfg(test)]
 mod tests;
@@ -19,8 +20,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
 pub use load::{Load, OF_ONE, OF_TENANT};
+pub(super) use lookup::steps as lookup_steps;
 pub use lookup::{find, is_name};
 pub use shorthand::{rule, shorthand, value_list};
+pub use steps::{OF_ISSUER, OF_RULES, Steps};
 
 /// How a claim is compared with the values of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,8 +111,12 @@ pub struct ClaimRules {
 #[derive(Clone, Debug)]
 struct Compiled {
     rule: ClaimRule,
-    /// Of [`MatchType::Regex`] alone.
-    expressions: Vec<Regex>,
+    /// Of [`MatchType::Regex`] alone, each with the steps that it takes for a byte.
+    expressions: Vec<(Regex, usize)>,
+    /// What looking the claim up takes.
+    lookup: usize,
+    /// Whether it has patterns or expressions, which are compared last.
+    is_dear: bool,
 }
 
 /// A rule that holds only where a token has one of certain texts in the claim.
@@ -128,15 +135,31 @@ pub(super) enum Mark<'a> {
     Start(&'a str),
     /// What such a text ends with.
     End(&'a str),
+    /// A whole number, or one that is among the parts.
+    Number(i64),
 }
 
 impl<'a> Anchor<'a> {
+    /// Nothing where not each of the values can be looked up.
+    fn of(rule: &'a ClaimRule) -> Option<Self> {
+        let anchor = Self { claim: &rule.claim, rule };
+        (rule.match_type != MatchType::Regex && anchor.marks().count() == rule.values.len()).then_some(anchor)
+    }
+
     /// What the claim may be; that of each value.
     pub fn marks(&self) -> impl Iterator<Item = Mark<'a>> + use<'a> {
-        let globs = matches!(self.rule.match_type, MatchType::Glob | MatchType::Like);
-        let mark = move |text| if globs { pattern::edge(text) } else { Some(Mark::Whole(text)) };
-        self.rule.values.iter().filter_map(Value::as_str).filter_map(mark)
+        let globs = has_globs(self.rule);
+        self.rule.values.iter().filter_map(move |value| match value {
+            Value::String(text) if globs => pattern::edge(text),
+            Value::String(text) => Some(Mark::Whole(text)),
+            Value::Number(number) => whole(number).map(Mark::Number),
+            _ => None,
+        })
     }
+}
+
+fn has_globs(rule: &ClaimRule) -> bool {
+    matches!(rule.match_type, MatchType::Glob | MatchType::Like)
 }
 
 impl ClaimRules {
@@ -147,7 +170,7 @@ impl ClaimRules {
     pub fn compile(rules: &[ClaimRule]) -> Result<Self, String> {
         // Before the first is compiled: what there is too much of costs nothing.
         Load::counted(rules).within(OF_ONE)?;
-        let mut load = Load::default();
+        let mut load = Load::counted(rules).of_patterns();
         let rules = rules.iter().map(|rule| Compiled::of(rule, &mut load)).collect::<Result<_, _>>()?;
         Ok(Self { rules, load })
     }
@@ -182,28 +205,33 @@ impl ClaimRules {
         self.rules.is_empty()
     }
 
-    /// Whether all hold; nothing is put into words.
+    /// Whether all hold; nothing is put into words. Where comparing takes too much, they do not.
     #[must_use]
     pub fn hold(&self, claims: &Map<String, Value>) -> bool {
-        self.rules.iter().all(|rule| rule.holds(claims))
+        self.hold_within(claims, &mut Steps::at_most(OF_RULES))
+    }
+
+    /// The same with what is left of the steps for more than these rules. What is dear to compare is compared last.
+    pub(super) fn hold_within(&self, claims: &Map<String, Value>, steps: &mut Steps) -> bool {
+        let mut all = |dear: bool| self.rules.iter().filter(|rule| rule.is_dear == dear).all(|rule| rule.holds(claims, steps));
+        all(false) && all(true)
     }
 
     /// How many hold, by the same comparison; nothing is put into words.
-    #[must_use]
-    pub fn held(&self, claims: &Map<String, Value>) -> usize {
-        self.rules.iter().filter(|rule| rule.holds(claims)).count()
+    pub(super) fn held(&self, claims: &Map<String, Value>, steps: &mut Steps) -> usize {
+        self.rules.iter().filter(|rule| rule.holds(claims, steps)).count()
     }
 
     /// Each rule's verdict, in their order, by the same comparison as [`ClaimRules::hold`].
     #[must_use]
     pub fn judge(&self, claims: &Map<String, Value>) -> Vec<Verdict> {
-        self.rules.iter().map(|rule| rule.judge(claims)).collect()
+        let mut steps = Steps::at_most(OF_RULES);
+        self.rules.iter().map(|rule| rule.judge(claims, &mut steps)).collect()
     }
 
     /// By which rules many of their kind can be told apart without trying each: those that only certain texts fulfil.
     pub(super) fn anchors(&self) -> impl Iterator<Item = Anchor<'_>> {
-        let rules = self.rules.iter().map(|c| Anchor { claim: &c.rule.claim, rule: &c.rule });
-        rules.filter(|anchor| anchor.rule.match_type != MatchType::Regex && anchor.marks().count() == anchor.rule.values.len())
+        self.rules.iter().filter_map(|compiled| Anchor::of(&compiled.rule))
     }
 }
 
@@ -238,66 +266,93 @@ impl Compiled {
                     pattern::check_glob(text).map_err(|why| problem(&why))?;
                     continue;
                 }
-                let (expression, weight) = pattern::expression(text).map_err(|why| problem(&why))?;
-                expressions.push(expression);
-                *load = load.and(weight);
+                let (expression, bytes) = pattern::expression(text).map_err(|why| problem(&why))?;
+                expressions.push((expression, pattern::steps(bytes)));
+                *load = load.and(Load::of(bytes));
                 load.within(OF_ONE)?;
             }
         }
-        Ok(Self { rule: rule.clone(), expressions })
+        let lookup = lookup::steps(&rule.claim);
+        let is_dear = rule.match_type == MatchType::Regex || has_globs(rule);
+        Ok(Self { rule: rule.clone(), expressions, lookup, is_dear })
     }
 
-    fn holds(&self, claims: &Map<String, Value>) -> bool {
-        find(claims, &self.rule.claim).is_some_and(|claim| self.fits(claim))
+    fn holds(&self, claims: &Map<String, Value>, steps: &mut Steps) -> bool {
+        steps.take(self.lookup) && find(claims, &self.rule.claim).is_some_and(|claim| self.fits(claim, steps))
     }
 
-    fn fits(&self, claim: &Value) -> bool {
+    fn fits(&self, claim: &Value, steps: &mut Steps) -> bool {
         let values = &self.rule.values;
-        let among = |claim: &Value| values.iter().any(|value| same(value, claim));
+        let mut items = claim.as_array().into_iter().flatten();
         match self.rule.match_type {
-            MatchType::Is => among(claim) || claim.as_array().is_some_and(|items| items.iter().any(among)),
+            MatchType::Is => among(values, claim, steps) || items.any(|item| among(values, item, steps)),
             MatchType::Like => {
-                let fits = |claim: &Value| values.iter().any(|value| like(value, claim));
-                fits(claim) || claim.as_array().is_some_and(|items| items.iter().any(fits))
+                let mut fits = |claim: &Value| values.iter().any(|value| like(value, claim, steps));
+                fits(claim) || items.any(fits)
             }
-            MatchType::Exact => among(claim),
-            MatchType::Contains => values.iter().any(|value| holds(claim, value)),
-            MatchType::ContainsAll => values.iter().all(|value| holds(claim, value)),
-            MatchType::Regex => claim.as_str().is_some_and(|text| self.expressions.iter().any(|x| x.is_match(text))),
+            MatchType::Exact => among(values, claim, steps),
+            MatchType::Contains => values.iter().any(|value| holds(claim, value, steps)),
+            MatchType::ContainsAll => values.iter().all(|value| holds(claim, value, steps)),
+            MatchType::Regex => claim.as_str().filter(|text| pattern::is_looked_at(text)).is_some_and(|text| {
+                let mut fits = |(x, weight): &(Regex, usize)| steps.take(weight * (text.len() + 1)) && x.is_match(text);
+                self.expressions.iter().any(|expression| fits(expression))
+            }),
             MatchType::Glob => claim.as_str().is_some_and(|text| {
-                let fits = |value: &Value| value.as_str().is_some_and(|glob| pattern::glob(glob, text));
-                values.iter().any(fits)
+                let mut fits = |value: &Value| value.as_str().is_some_and(|glob| pattern::glob(glob, text, steps));
+                values.iter().any(|value| fits(value))
             }),
         }
     }
 
-    fn judge(&self, claims: &Map<String, Value>) -> Verdict {
+    fn judge(&self, claims: &Map<String, Value>, steps: &mut Steps) -> Verdict {
         let claim = self.rule.claim.clone();
         let wanted: Vec<String> = self.rule.values.iter().map(shown).collect();
         let wanted = format!("{} {}", self.rule.match_type.as_str(), wanted.join(", "));
+        if !steps.take(self.lookup) {
+            return Verdict { claim, passed: false, why: BEYOND.to_owned() };
+        }
         let Some(value) = find(claims, &claim) else {
             return Verdict { claim, passed: false, why: format!("the token has none; wanted: {wanted}") };
         };
-        Verdict { claim, passed: self.fits(value), why: format!("the token has {}; wanted: {wanted}", shown(value)) }
+        let passed = self.fits(value, steps);
+        let end = if steps.is_spent() { format!("; {BEYOND}") } else { String::new() };
+        Verdict { claim, passed, why: format!("the token has {}; wanted: {wanted}{end}", shown(value)) }
     }
+}
+
+/// Why what might hold does not.
+pub const BEYOND: &str = "comparing the token's claims with what they may be would take too much: name fewer values and patterns, \
+                          or let the issuer write shorter claims";
+
+/// What a comparison with a value takes.
+fn weight(claim: &Value) -> usize {
+    1 + claim.as_str().map_or(0, |text| text.len() / 64)
+}
+
+/// Whether the claim is one of the values.
+fn among(values: &[Value], claim: &Value, steps: &mut Steps) -> bool {
+    let weight = weight(claim);
+    values.iter().any(|value| steps.take(weight) && same(value, claim))
 }
 
 /// Whether a list holds the value, or a text has it as one of its words. Never part of a word: `admin` is not in
 /// `not-admin`.
-fn holds(claim: &Value, value: &Value) -> bool {
+fn holds(claim: &Value, value: &Value, steps: &mut Steps) -> bool {
     match claim {
-        Value::Array(items) => items.iter().any(|item| same(item, value)),
-        Value::String(text) => value.as_str().is_some_and(|wanted| words(text).any(|word| word == wanted)),
+        Value::Array(items) => items.iter().any(|item| steps.take(weight(item)) && same(item, value)),
+        Value::String(text) => {
+            steps.take(1 + text.len()) && value.as_str().is_some_and(|wanted| words(text).any(|word| word == wanted))
+        }
         _ => false,
     }
 }
 
 /// Whether the claim is the value, or a text that matches it where it is a pattern.
-fn like(value: &Value, claim: &Value) -> bool {
+fn like(value: &Value, claim: &Value, steps: &mut Steps) -> bool {
     match (value.as_str().filter(|text| pattern::is_glob(text)), claim.as_str()) {
-        (Some(glob), Some(text)) => pattern::glob(glob, text),
+        (Some(glob), Some(text)) => pattern::glob(glob, text, steps),
         (Some(_), None) => false,
-        (None, _) => same(value, claim),
+        (None, _) => steps.take(weight(claim)) && same(value, claim),
     }
 }
 
@@ -314,9 +369,17 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// Beyond this, a float no longer says which whole number it is.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// The whole number that it is, which is one for all that are the [`same`].
+pub(super) fn whole(number: &Number) -> Option<i64> {
+    #[allow(clippy::cast_possible_truncation)] // Less than EXACT.
+    let of_float = |float: f64| (float.abs() < EXACT && float.fract().abs() == 0.0).then_some(float as i64);
+    number.as_i64().or_else(|| number.as_f64().filter(|_| number.is_f64()).and_then(of_float))
+}
+
 fn same_number(a: &Number, b: &Number) -> bool {
-    // Beyond this, a float no longer says which whole number it is.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
     let one_is_float = a.is_f64() != b.is_f64();
     one_is_float
         && matches!((a.as_f64(), b.as_f64()), (Some(a), Some(b)) if a.abs() < EXACT && b.abs() < EXACT && (a - b).abs() == 0.0)

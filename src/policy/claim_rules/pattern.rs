@@ -2,10 +2,13 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::{Load, Mark};
+use super::{Mark, Steps};
 
 /// Longest pattern in bytes.
 const LONGEST: usize = 1024;
+/// Longest text in bytes that a pattern or an expression matches. What people and machines are called by is shorter (a SPIFFE
+/// ID has as many at most).
+const LONGEST_TEXT: usize = 2048;
 /// Most bytes that an expression may take once compiled.
 const LARGEST: usize = 256 * 1024;
 /// By which of these an expression counts: the least that it fits into.
@@ -13,8 +16,8 @@ const SIZES: [usize; 4] = [4 * 1024, 16 * 1024, 64 * 1024, LARGEST];
 /// Most bytes that an expression keeps of what it has looked at, in each of a few threads.
 const REMEMBERED: usize = 64 * 1024;
 
-/// Compiles an expression, and says how much it weighs.
-pub fn expression(text: &str) -> Result<(Regex, Load), String> {
+/// Compiles an expression, and says how many bytes it takes at most.
+pub fn expression(text: &str) -> Result<(Regex, usize), String> {
     if text.len() > LONGEST {
         return Err(format!("has an expression of more than {LONGEST} characters"));
     }
@@ -31,12 +34,23 @@ pub fn expression(text: &str) -> Result<(Regex, Load), String> {
     let whole = format!(r"\A(?:{text})\z");
     for size in SIZES {
         match build(&whole, size) {
-            Ok(expression) => return Ok((expression, Load::of(size))),
+            Ok(expression) => return Ok((expression, size)),
             Err(regex::Error::CompiledTooBig(_)) if size < LARGEST => {}
             Err(e) => return Err(unusable(e)),
         }
     }
     Err(unusable(regex::Error::CompiledTooBig(LARGEST)))
+}
+
+/// What a byte of a text takes an expression of this size at worst: where it cannot keep what it has seen, each byte leads to
+/// a look at all its states.
+pub fn steps(size: usize) -> usize {
+    size / 128
+}
+
+/// Whether patterns and expressions look at a text at all.
+pub fn is_looked_at(text: &str) -> bool {
+    text.len() <= LONGEST_TEXT
 }
 
 /// Whether a text is a pattern, where one without `*` stands for itself.
@@ -58,15 +72,22 @@ pub fn check_glob(text: &str) -> Result<(), String> {
 ///
 /// What stands between two `*` is taken where it first occurs. A later occurrence could serve no better: were what the next
 /// `*` has to skip then forbidden to it, so it would be to the one before.
-pub fn glob(pattern: &str, text: &str) -> bool {
+pub fn glob(pattern: &str, text: &str, steps: &mut Steps) -> bool {
+    if !steps.take(1) || !is_looked_at(text) {
+        return false;
+    }
     let mut pieces = pattern.split('*');
     let Some(mut rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else { return false };
     let Some(last) = pieces.next_back() else { return rest.is_empty() };
     for piece in pieces {
-        let Some(at) = rest.find(piece).filter(|at| is_wild(&rest[..*at])) else { return false };
+        let found = rest.find(piece);
+        if !steps.take(1 + piece.len() + found.unwrap_or(rest.len())) {
+            return false;
+        }
+        let Some(at) = found.filter(|at| is_wild(&rest[..*at])) else { return false };
         rest = &rest[at + piece.len()..];
     }
-    rest.strip_suffix(last).is_some_and(is_wild)
+    rest.strip_suffix(last).is_some_and(|wild| steps.take(wild.len()) && is_wild(wild))
 }
 
 /// What any text that matches the pattern begins or ends with, whichever says more; `None` where that may be anything.

@@ -241,7 +241,7 @@ fn a_rule_that_cannot_work_is_refused_with_its_claim() {
 #[test]
 fn patterns_that_explode_elsewhere_stay_linear() {
     // With an engine that backtracks, this test would not end within our lives.
-    let long = "a".repeat(100_000);
+    let long = "a".repeat(2_000);
     for (match_type, pattern) in [
         (MatchType::Regex, "(a+)+b"),
         (MatchType::Regex, "(a|a)*b"),
@@ -280,6 +280,73 @@ fn what_there_is_too_much_of_is_not_compiled() {
         assert!(error.contains("1001 values where at most 1000"), "{error}");
         assert!(one("x", json!(many(1000, "x*")), kind).is_ok());
     }
+}
+
+#[test]
+fn patterns_that_are_tried_with_every_token_are_counted() {
+    use MatchType::{Glob, Like};
+    let many = |n: usize, text: &str| (0..n).map(|i| format!("{text}{i}*")).map(Value::from).collect::<Vec<_>>();
+    let rule = |claim: &str, values: Vec<Value>, match_type| ClaimRule { claim: claim.to_owned(), values, match_type };
+    for kind in [Glob, Like] {
+        let error = ClaimRules::compile(&[rule("c", many(501, "*x"), kind)]).unwrap_err();
+        assert!(error.contains("501 patterns that neither begin nor end with text where at most 500"), "{error}");
+        assert!(ClaimRules::compile(&[rule("c", many(250, "*x"), kind), rule("d", many(251, "*x"), kind)]).is_err());
+        // The twins: as many as may be; such as say how a text begins; and such as are tried after another rule has found them.
+        for rules in [
+            vec![rule("c", many(500, "*x"), kind)],
+            vec![rule("c", many(1000, "x*"), kind)],
+            vec![rule("c", many(501, "*x"), kind), rule("org", vec![json!("acme")], MatchType::Is)],
+        ] {
+            assert!(ClaimRules::compile(&rules).is_ok());
+        }
+    }
+    let load = |n| Load::counted(&[rule("c", many(n, "*x"), Like)]);
+    assert!(load(400).and(load(4600)).within(OF_TENANT).is_ok() && load(400).and(load(4601)).within(OF_TENANT).is_err());
+}
+
+#[test]
+fn long_texts_match_no_pattern() {
+    for (pattern, match_type) in [("a*", MatchType::Glob), ("a*", MatchType::Like), ("a*", MatchType::Regex)] {
+        let rules = one("x", json!(pattern), match_type).unwrap();
+        assert!(holds(&rules, json!({"x": "a".repeat(2048)})), "{match_type:?}");
+        assert!(!holds(&rules, json!({"x": "a".repeat(2049)})), "{match_type:?}");
+    }
+    let long = "a".repeat(9000);
+    assert!(holds(&one("x", json!(long), MatchType::Is).unwrap(), json!({"x": long})), "a text that stands for itself");
+}
+
+/// What is counted is work, not time.
+#[test]
+fn comparing_ends_where_it_takes_too_much() {
+    let many = |n: usize| (0..n).map(|i| format!("b{i}")).collect::<Vec<_>>();
+    let like: Vec<String> = (0..500).map(|i| format!("*b*{i}c*")).collect();
+    let long = || format!("{}b", "a".repeat(2000));
+    let items: Vec<String> = (0..5000).map(|i| format!("a{i}")).collect();
+    let deep = vec!["a"; 250].join(".");
+    for (name, rules, claims, honest) in [
+        ("patterns", one("x", json!(like), MatchType::Like), json!({"x": vec![long(); 5]}), json!({"x": ["a-b-7c"]})),
+        ("values", one("x", json!(many(1000)), MatchType::Is), json!({"x": items}), json!({"x": ["a", "b999"]})),
+        ("words", one("x", json!(many(1000)), MatchType::Contains), json!({"x": "a ".repeat(2000)}), json!({"x": "a b999"})),
+        (
+            "expressions",
+            one("x", json!((0..100).map(|i| format!("[ab]*a[ab]{{20}}{i}")).collect::<Vec<_>>()), MatchType::Regex),
+            json!({"x": "ab".repeat(1000)}),
+            json!({"x": format!("{}99", "a".repeat(21))}),
+        ),
+    ] {
+        let rules = rules.unwrap();
+        let mut steps = Steps::at_most(OF_RULES);
+        assert!(!rules.hold_within(&map(claims.clone()), &mut steps) && steps.is_spent(), "{name}");
+        assert!(!holds(&rules, claims.clone()), "{name}");
+        assert!(rules.judge(&map(claims))[0].why.contains(BEYOND), "{name}");
+        assert!(holds(&rules, honest), "{name}");
+    }
+    let mut steps = Steps::at_most(100_000);
+    let paths = ClaimRules::compile(&vec![ClaimRule { claim: deep, values: vec![json!(1)], match_type: MatchType::Is }; 10]);
+    assert_eq!((paths.unwrap().held(&Map::new(), &mut steps), steps.is_spent()), (0, true), "paths");
+    // Once there are too few, there are none.
+    let mut steps = Steps::at_most(10);
+    assert!(steps.take(4) && !steps.take(7) && !steps.take(0) && steps.is_spent() && steps.left() == 0);
 }
 
 #[test]

@@ -5,7 +5,11 @@ use std::cmp::Reverse;
 use serde_json::{Map, Value};
 
 use super::{Candidate, Considered, Matched};
-use crate::policy::{principal::Kind, trusted_issuer::Matching};
+use crate::policy::{
+    claim_rules::{OF_ISSUER, Steps},
+    principal::Kind,
+    trusted_issuer::Matching,
+};
 
 /// Most of those that do not match that are compared to find the closest. There may be a hundred thousand, and a worker that
 /// compares them serves nobody meanwhile.
@@ -41,7 +45,8 @@ fn closest<'a>(all: &'a [Candidate], holding: &[&Candidate], claims: &Map<String
         return Vec::new();
     }
     let others = all.iter().filter(|one| !has(holding, one)).take(COMPARED);
-    let mut others: Vec<_> = others.map(|one| (one.rules.held(claims), one)).collect();
+    let mut steps = Steps::at_most(OF_ISSUER);
+    let mut others: Vec<_> = others.map(|one| (one.rules.held(claims, &mut steps), one)).collect();
     others.sort_by_key(|(held, _)| Reverse(*held));
     others.into_iter().take(most).map(|(_, one)| one).collect()
 }

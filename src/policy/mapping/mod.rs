@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use self::waiting::Waiting;
 use super::{
-    claim_rules::{ClaimRules, Verdict},
+    claim_rules::{ClaimRules, OF_ISSUER, Steps, Verdict},
     principal::{Kind, Principal},
     trusted_issuer::Matching,
 };
@@ -57,6 +57,8 @@ pub struct Matched<'a> {
     /// The one that the token would act as, were it not switched off. Then there are no principals and the token is to be
     /// refused: no weaker mapping takes its place.
     pub disabled: Option<&'a Candidate>,
+    /// Whether comparing the claims took too much: whom they match is not known, and the token is to be refused.
+    pub beyond: bool,
 }
 
 /// One mapping in an explanation.
@@ -93,14 +95,26 @@ impl Mapper {
     /// Whom a token with these claims acts as.
     #[must_use]
     pub fn matches(&self, claims: &Map<String, Value>) -> Matched<'_> {
-        self.choose(&self.holding(claims))
+        self.matches_within(claims, &mut Steps::at_most(OF_ISSUER))
+    }
+
+    fn matches_within(&self, claims: &Map<String, Value>, steps: &mut Steps) -> Matched<'_> {
+        let holding = self.holding(claims, steps);
+        if steps.is_spent() {
+            return Matched { beyond: true, ..Matched::default() };
+        }
+        self.choose(&holding)
     }
 
     /// What [`Mapper::matches`] weighs, in words, up to `most`: those that match first, and of them the best; then those that
-    /// come closest.
+    /// come closest. Nothing of a token whose claims take too much to compare.
     #[must_use]
     pub fn explain(&self, claims: &Map<String, Value>, most: usize) -> Vec<Considered<'_>> {
-        let holding = self.holding(claims);
+        let mut steps = Steps::at_most(OF_ISSUER);
+        let holding = self.holding(claims, &mut steps);
+        if steps.is_spent() {
+            return Vec::new();
+        }
         explanation::explain(&self.candidates, &holding, &self.choose(&holding), self.matching, claims, most)
     }
 
@@ -128,12 +142,12 @@ impl Mapper {
         principals.retain(|c| c.enabled);
         teams.retain(|c: &&Candidate| c.enabled);
         let disabled = first.filter(|_| principals.is_empty());
-        Matched { principals, teams, disabled }
+        Matched { principals, teams, disabled, beyond: false }
     }
 
     /// Those whose rules all hold, the oldest first.
-    fn holding(&self, claims: &Map<String, Value>) -> Vec<&Candidate> {
-        let found = self.waiting.candidates(claims).into_iter();
-        found.filter_map(|i| self.candidates.get(i)).filter(|c| c.rules.hold(claims)).collect()
+    fn holding(&self, claims: &Map<String, Value>, steps: &mut Steps) -> Vec<&Candidate> {
+        let found = self.waiting.candidates(claims, steps).into_iter();
+        found.filter_map(|i| self.candidates.get(i)).filter(|c| c.rules.hold_within(claims, steps)).collect()
     }
 }

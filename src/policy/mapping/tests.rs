@@ -186,3 +186,57 @@ fn the_index_finds_whoever_a_look_at_each_would_find() {
     }
     assert!(seen > 100, "{seen}");
 }
+
+/// What is counted is work, not time: whatever one tenant's rules and its caller's claims are, others wait for no more.
+#[test]
+fn comparing_a_token_takes_no_more_than_may_be() {
+    let patterns = |i: i64| (0..400).map(|n| format!("*b*{i}c{n}*")).collect::<Vec<_>>();
+    let unfound =
+        Mapper::new((0..12).map(|i| identity(&format!("i{i}"), json!({"x": patterns(i)}), i)).collect(), Matching::Best);
+    // All wait for one text, and the token says it a thousand times.
+    let crowd = |i: i64| identity(&format!("i{i}"), json!({"x": "a", "y": i.to_string()}), i);
+    let same = |i: i64| identity(&format!("i{i}"), json!({"x": ["a", format!("b{i}")]}), i);
+    let crowded = Mapper::new((0..2_000).map(same).collect(), Matching::Best);
+    for (name, mapper, claims, honest) in [
+        ("patterns", &unfound, json!({"x": "ab".repeat(1000)}), json!({"x": "a-b-3c7"})),
+        ("a crowd", &crowded, json!({"x": vec!["a"; 1000]}), json!({"x": "b7"})),
+    ] {
+        let matched = mapper.matches(&map(claims.clone()));
+        assert!(matched.beyond && matched.principals.is_empty() && matched.teams.is_empty(), "{name}");
+        assert!(mapper.explain(&map(claims), 10).is_empty(), "{name}");
+        let good = mapper.matches(&map(honest));
+        assert!(!good.beyond && good.principals.len() == 1, "{name}: {:?}", good.principals);
+    }
+    let ordinary = Mapper::new((0..10_000).map(crowd).collect(), Matching::Best);
+    let mut steps = Steps::at_most(100);
+    let matched = ordinary.matches_within(&map(json!({"x": "a", "y": "77"})), &mut steps);
+    assert_eq!((names(&matched.principals), matched.beyond), (vec!["i77".to_owned()], false), "{}", steps.left());
+}
+
+/// A number leads to those that name it, as a text does.
+#[test]
+fn numbers_are_looked_up() {
+    let all = vec![
+        identity("five", json!({"id": 5}), 1),
+        identity("list", json!({"id": [6, "x"]}), 2),
+        identity("half", json!({"id": 5.5}), 3),
+        identity("huge", json!({"id": 9_007_199_254_740_993_i64}), 4),
+        identity("negative", json!({"id": -3}), 5),
+        identity("text", json!({"id": "5"}), 6),
+    ];
+    let mapper = Mapper::new(all, Matching::All);
+    for (id, expected) in [
+        (json!(5), &["five"][..]),
+        (json!(5.0), &["five"]),
+        (json!([4, 5, 6]), &["five", "list"]),
+        (json!("x"), &["list"]),
+        (json!(5.5), &["half"]),
+        (json!(9_007_199_254_740_993_i64), &["huge"]),
+        (json!(9_007_199_254_740_992.0), &[]),
+        (json!(-3.0), &["negative"]),
+        (json!("5"), &["text"]),
+        (json!("-3"), &[]),
+    ] {
+        assert_eq!(names(&mapper.matches(&map(json!({"id": id}))).principals), expected, "{id}");
+    }
+}

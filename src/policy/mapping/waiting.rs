@@ -1,13 +1,13 @@
-//! Which of very many mappings a token may fulfil: each waits under one of the texts that its rules name, the rarest, and is
-//! found by the tokens that have it. A mapping that names none (only expressions, numbers, or `*` alone) is tried with every
-//! token of its issuer.
+//! Which of very many mappings a token may fulfil: each waits under one of the texts or numbers that its rules name, the rarest, and is
+//! found by the tokens that have it. A mapping that names none (only expressions, or `*` alone) is tried with every token of
+//! its issuer.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
 use super::{
-    super::claim_rules::{Mark, find, words},
+    super::claim_rules::{Mark, Steps, find, lookup_steps, whole, words},
     Candidate,
 };
 
@@ -25,7 +25,10 @@ pub(super) struct Waiting {
 /// Who waits for texts of one claim.
 #[derive(Clone, Debug, Default)]
 struct Texts {
+    /// What looking the claim up takes.
+    lookup: usize,
     whole: HashMap<String, Places>,
+    numbers: HashMap<i64, Places>,
     starts: Edges,
     ends: Edges,
 }
@@ -58,12 +61,14 @@ impl Waiting {
                 waiting.others.push(i);
                 continue;
             };
-            let texts = waiting.by_claim.entry(anchor.claim.to_owned()).or_default();
+            let fresh = || Texts { lookup: lookup_steps(anchor.claim), ..Texts::default() };
+            let texts = waiting.by_claim.entry(anchor.claim.to_owned()).or_insert_with(fresh);
             for mark in anchor.marks() {
                 match mark {
                     Mark::Whole(text) => texts.whole.entry(text.to_owned()).or_default().push(i),
                     Mark::Start(text) => texts.starts.push(text, i),
                     Mark::End(text) => texts.ends.push(text, i),
+                    Mark::Number(number) => texts.numbers.entry(number).or_default().push(i),
                 }
             }
         }
@@ -71,33 +76,61 @@ impl Waiting {
     }
 
     /// The places of all that the claims may fulfil, in order.
-    pub(super) fn candidates(&self, claims: &Map<String, Value>) -> Places {
-        let mut found = self.others.clone();
+    pub(super) fn candidates(&self, claims: &Map<String, Value>, steps: &mut Steps) -> Places {
+        let mut found = Found { places: self.others.clone(), steps };
         for (claim, texts) in &self.by_claim {
+            if !found.steps.take(texts.lookup) {
+                break;
+            }
             match find(claims, claim) {
-                Some(Value::String(text)) => {
-                    texts.look(text, &mut found);
-                    if text.contains(' ') {
-                        words(text).for_each(|word| found.extend(texts.whole.get(word).into_iter().flatten()));
-                    }
+                Some(Value::Array(items)) => items.iter().for_each(|item| texts.look(item, &mut found)),
+                Some(value) => {
+                    texts.look(value, &mut found);
+                    let spaced = value.as_str().filter(|text| text.contains(' '));
+                    spaced.into_iter().flat_map(words).for_each(|word| found.add(word.len(), || texts.whole.get(word)));
                 }
-                Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).for_each(|text| texts.look(text, &mut found)),
-                _ => {}
+                None => {}
             }
         }
         // One that takes any of several texts may have been found by each.
-        found.sort_unstable();
-        found.dedup();
-        found
+        found.places.sort_unstable();
+        found.places.dedup();
+        found.places
+    }
+}
+
+/// Whom a token's texts lead to, as long as there are steps left.
+struct Found<'s> {
+    places: Places,
+    steps: &'s mut Steps,
+}
+
+impl Found<'_> {
+    /// What is looked up by so many bytes. Each place is sorted later, and what is found a thousand times is there as often.
+    fn add<'p>(&mut self, bytes: usize, look: impl FnOnce() -> Option<&'p Places>) {
+        if !self.steps.take(1 + bytes / 8) {
+            return;
+        }
+        if let Some(places) = look().filter(|places| self.steps.take(8 * places.len())) {
+            self.places.extend(places);
+        }
     }
 }
 
 impl Texts {
-    /// Who waits for this text.
-    fn look(&self, text: &str, found: &mut Places) {
-        found.extend(self.whole.get(text).into_iter().flatten());
-        found.extend(self.starts.of(|length| text.get(..length)));
-        found.extend(self.ends.of(|length| text.get(text.len().checked_sub(length)?..)));
+    /// Who waits for this text or number.
+    fn look(&self, value: &Value, found: &mut Found<'_>) {
+        match value {
+            Value::String(text) => {
+                found.add(text.len(), || self.whole.get(text.as_str()));
+                self.starts.look(found, |length| text.get(..length));
+                self.ends.look(found, |length| text.get(text.len().checked_sub(length)?..));
+            }
+            Value::Number(number) => {
+                found.add(0, || self.numbers.get(&whole(number)?));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -110,8 +143,11 @@ impl Edges {
     }
 
     /// Who waits for one of the cuts.
-    fn of<'a>(&self, cut: impl Fn(usize) -> Option<&'a str>) -> impl Iterator<Item = usize> {
-        self.lengths.iter().filter_map(move |length| self.by_text.get(cut(*length)?)).flatten().copied()
+    fn look<'a>(&self, found: &mut Found<'_>, cut: impl Fn(usize) -> Option<&'a str>) {
+        for length in &self.lengths {
+            let cut = cut(*length);
+            found.add(cut.map_or(0, str::len), || self.by_text.get(cut?));
+        }
     }
 }
 
@@ -144,25 +180,27 @@ mod tests {
     fn many_mappings_cost_no_more_than_few() {
         let glob = |pattern: String| json!({"values": [pattern], "match_type": "glob"});
         let texts = |i: i64| json!({"org": "acme", "repo": i.to_string(), "ref": "main"});
+        let numbers = |i: i64| json!({"org": "acme", "repo": i, "ref": "main"});
         let ends = |i: i64| json!({"org": "acme", "repo": glob(format!("*@r{i}.example"))});
         let starts = |i: i64| json!({"org": "acme", "repo": glob(format!("r{i}/*"))});
         let either = |i: i64| json!({"org": glob("*".to_owned()), "repo": glob(format!("r{i}-*-{i}"))});
-        let kinds: [(&str, Say<'_>, usize); 4] =
-            [("texts", &texts, 1), ("ends", &ends, 6), ("starts", &starts, 6), ("either", &either, 6)];
+        let kinds: [(&str, Say<'_>, usize); 5] =
+            [("texts", &texts, 1), ("numbers", &numbers, 1), ("ends", &ends, 6), ("starts", &starts, 6), ("either", &either, 6)];
         for (name, rules, looks) in kinds {
             let many = waiting(20_000, rules);
             assert_eq!((many.others.len(), many.by_claim.len()), (0, 1), "{name}");
             let texts = &many.by_claim["repo"];
             let places = [&texts.whole, &texts.starts.by_text, &texts.ends.by_text].into_iter().flat_map(HashMap::values);
+            let places = places.chain(texts.numbers.values());
             assert_eq!(places.map(Vec::len).max(), Some(1), "{name}");
             assert!(1 + texts.starts.lengths.len() + texts.ends.lengths.len() <= looks, "{name}");
-            for repo in ["77", "x@r77.example", "r77/x", "r77-x-77"] {
+            for repo in [json!("77"), json!(77), json!(77.0), json!("x@r77.example"), json!("r77/x"), json!("r77-x-77")] {
                 let claims = json!({"org": "acme", "repo": repo, "ref": "main"});
-                assert!(many.candidates(claims.as_object().unwrap()).len() <= 1, "{name}: {repo}");
+                assert!(many.candidates(claims.as_object().unwrap(), &mut Steps::at_most(100)).len() <= 1, "{name}: {repo}");
             }
         }
         // The twin: what names no text is tried each time.
-        let any = waiting(3, |_| json!({"repo": glob("*".to_owned()), "number": 5}));
-        assert_eq!(any.candidates(&Map::new()), [0, 1, 2]);
+        let any = waiting(3, |_| json!({"repo": glob("*".to_owned()), "flag": true}));
+        assert_eq!(any.candidates(&Map::new(), &mut Steps::at_most(100)), [0, 1, 2]);
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{
 
 mod ends;
 mod floods;
+mod several;
 
 use super::*;
 use crate::{

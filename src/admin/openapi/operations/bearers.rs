@@ -12,7 +12,12 @@ pub fn bearers() -> [(Method, &'static str); 3] {
 
 /// What these take and answer.
 pub fn of_bearer(path: &str) -> Option<Operation> {
-    let tenant = || [query("tenant", &text(), "Of which tenant, where several accept the token.")];
+    let tenant = || {
+        [
+            query("tenant", &text(), "Of which tenant, where several accept the token."),
+            query("issuer", &text(), "Of which trusted issuer, by name or `iss`, where several may be asked about the token."),
+        ]
+    };
     let resource = json!({
         "type": "object",
         "properties": {"type": text(), "name": text()},

@@ -74,6 +74,10 @@ pub fn trusted_issuer() -> Value {
         ),
         ("introspection_content_type", choice(&["application/x-www-form-urlencoded", "application/json"], "How we ask there.")),
         ("introspection_cache_max_age", span("How long an answer counts.")),
+        (
+            "introspection_shared",
+            flag("Whether it may be shown tokens that other such issuers may have given, and they its own."),
+        ),
         ("unique_id_claim", text("What never changes about the bearer.")),
         ("email_claim", text("Where their address is.")),
         ("email_trust", choice(&["verified", "domain", "never"], "When sites are told that address: never, if nothing is said.")),

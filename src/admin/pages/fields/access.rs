@@ -80,6 +80,7 @@ pub const TRUSTED_ISSUERS: Noun = Noun {
         Field::new("introspection_auth", "How gatehouse authenticates there", INTROSPECTION_AUTH, "").within(INTROSPECTION),
         Field::new("introspection_content_type", "What is sent there", INTROSPECTION_BODY, "").within(INTROSPECTION),
         Field::new("introspection_cache_max_age", "A good answer is kept for", Kind::Text, "Like 5m; empty: each request asks anew.").within(INTROSPECTION),
+        Field::new("introspection_shared", "May be shown tokens of other such issuers", Kind::Switch, "On, opaque tokens of which nobody says whose they are go to it and to the others that have this on.").within(INTROSPECTION),
         Field::new("jwks", "JWKS", Kind::Json(r#"{"keys": [{"kty": "RSA", "kid": "1", "n": "…", "e": "AQAB"}]}"#), "The public keys themselves, instead of the JWKS URI.").advanced(),
         Field::new("clock_tolerance", "Clock tolerance", Kind::Text, "Seconds, or like 1m, that clocks may be apart; 60 when empty.").advanced(),
         Field::new("max_token_age", "Largest age of a token", Kind::Text, "Like 30m, counted from iat; empty: none.").advanced(),
