@@ -71,7 +71,9 @@ pub fn statement<'a>(team_id: &'a str, window: &'a Window<'a>, is_large: bool) -
         .bind(w.tenant_id)
         .push(" AND u.email > ")
         .bind(w.after);
-    s.push(" AND (u.email LIKE ").bind(w.like()).push(" ESCAPE '!' OR LOWER(u.name) LIKE ").bind(w.like()).push(" ESCAPE '!')");
+    s.push(" AND (u.email LIKE ").bind(w.like()).push(" ESCAPE '!' OR ");
+    w.holds(&mut s, "u.name");
+    s.push(")");
     if is_large {
         s.push(" AND ((SELECT 1 FROM team_members t WHERE t.user_id = u.id AND t.team_id = ").bind(team_id);
         s.push(" LIMIT 1) IS NOT NULL OR (SELECT 1 FROM directory_users r ");
@@ -94,7 +96,7 @@ pub fn statement<'a>(team_id: &'a str, window: &'a Window<'a>, is_large: bool) -
 pub async fn window(on: impl Into<On<'_>>, team_id: &str, window: &Window<'_>) -> Result<Vec<Member>> {
     let mut on = on.into();
     let is_large = count(&mut on, team_id, FEW).await? > FEW;
-    let rows: Vec<Row> = on.select(&statement(team_id, window, is_large)).await?;
+    let rows: Vec<Row> = on.search(&statement(team_id, window, is_large), window.time()).await?;
     with_groups(&mut on, team_id, rows).await
 }
 

@@ -19,7 +19,7 @@ use super::{
     thing::Form,
 };
 use crate::{
-    admin::things::roles_held,
+    admin::{searching, things::roles_held},
     app::App,
     apply::{
         self, LastWayIn, Line, Plan,
@@ -119,7 +119,7 @@ pub async fn list(
     let states = single::states(place.key);
     let query = Query::narrowed(query.as_deref(), states);
     let ask = query.ask(PAGE, app.clock.now());
-    let part = single::list(&app.db, &app.sealer, &place.tenant, place.key, ask).await?;
+    let part = searching::list(&app, &caller.operator.home, &place.tenant, place.key, ask).await?;
     let rows = part.items.iter().filter_map(|thing| row(&place, thing)).collect();
     let narrowings = Narrowing::all(&query, states, false);
     let list = List::new(&query, rows, part.next.as_deref(), &place.list()).narrowings(narrowings);
