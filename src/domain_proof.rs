@@ -220,9 +220,11 @@ fn wait(proof: &Proof, now: i64) -> i64 {
 /// # Errors
 /// Why not.
 pub async fn accept(app: &App, actor: &Actor, tenant: &Tenant, domain: &str) -> Result<(), No> {
-    let mut proof = domain_proofs::find(&app.db, &tenant.id, domain).await?.ok_or(No::Missing)?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
+    // Before the tenant is read, which is written as a whole.
+    tenants::lock(&mut tx).await?;
+    let mut proof = domain_proofs::find(&mut tx, &tenant.id, domain).await?.ok_or(No::Missing)?;
     join(app, &mut tx, actor, tenant, domain).await?;
     (proof.proven_at, proof.accepted_by) = (proof.proven_at.or(Some(now)), Some(actor.name.clone()));
     proof.due_at = now + AGAIN;

@@ -145,6 +145,11 @@ impl PageError {
 
 impl From<StoreError> for PageError {
     fn from(e: StoreError) -> Self {
+        if e.is_too_long() {
+            let explanation = "There is too much to look at for this search, so it was ended.";
+            return Self::new(StatusCode::BAD_REQUEST, "search_took_too_long", "That takes too long", explanation, e.to_string())
+                .advise("Go back and narrow it: look for more of a name, or for less at once.");
+        }
         Self::unavailable(e.to_string())
     }
 }
@@ -253,6 +258,10 @@ impl From<OAuthError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(e: StoreError) -> Self {
+        if e.is_too_long() {
+            let why = "there is too much to look at for this search, so it was ended: narrow it";
+            return Self::new(error(Code::InvalidRequest, why), e.to_string());
+        }
         Self::unavailable(e.to_string())
     }
 }

@@ -11,10 +11,10 @@ use crate::{
     secret,
     session::only_cookie,
     store::{
-        StoreError,
+        On, StoreError,
         audit::{Actor, Via},
         connections::{self, Connection},
-        lineage, personal_tokens,
+        identities, lineage, personal_tokens,
         setup_links::{self, SetupLink},
         tenant_tokens,
         tenants::{self, Tenant},
@@ -107,6 +107,15 @@ pub async fn standing(app: &App, link: &SetupLink) -> Result<Option<Tenant>, Pag
 /// When the database does not answer.
 pub async fn may(app: &App, link: &SetupLink) -> Result<bool, StoreError> {
     Ok(link.is_open(app.clock.now()) && maker_may(app, link).await?)
+}
+
+/// Whether people come in over a connection, or have: then it is the operators' alone. Whoever changes where it leads could become
+/// any of them, also while it is off.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_used(on: impl Into<On<'_>>, connection: &Connection) -> Result<bool, StoreError> {
+    Ok(connection.enabled || identities::any_of_connection(on, &connection.id).await?)
 }
 
 /// It is the right of whoever made the link that its guests use, and of what they made it with: the link ends with that.

@@ -53,6 +53,8 @@ const SEARCHES: usize = 2;
 const ANSWERS: usize = 16;
 /// Looks at others' servers that one administrator may ask for in a minute: each calls several addresses that they typed.
 const CHECKS: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
+/// Forms that the guests of one tenant's set-up links may send in a minute, all together: each may stand in the audit log.
+const GUESTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 /// All limits of one node.
 pub struct Limits {
@@ -83,6 +85,8 @@ pub struct Limits {
     pub sizes: Tally,
     /// On looks at providers while their settings are typed, by who asks.
     pub checks: Limiter,
+    /// On forms of guests, by tenant.
+    pub guests: Limiter,
     /// What the log says of those who were refused.
     pub floods: Floods,
 }
@@ -96,6 +100,7 @@ impl Limits {
         let (changes, writes) = (Turns::new(CHANGES), Turns::new(WRITES));
         let (searches, answers) = (Turns::new(SEARCHES), Turns::new(ANSWERS));
         let (strangers, strays, checks) = (Limiter::new(STRANGERS), Limiter::new(STRAYS), Limiter::new(CHECKS));
+        let guests = Limiter::new(GUESTS);
         let intake = Intake::new(INTAKE, INTAKE_OF_EACH);
         Self {
             sign_ins,
@@ -103,6 +108,7 @@ impl Limits {
             strangers,
             strays,
             checks,
+            guests,
             large,
             intake,
             heavy,
@@ -121,7 +127,7 @@ impl Limits {
         let turns = [&self.large, &self.heavy, &self.changes, &self.writes, &self.searches, &self.answers];
         turns.into_iter().for_each(Turns::forget_quiet);
         self.pushes.forget_quiet();
-        let all = [&self.sign_ins, &self.strangers, &self.strays, &self.checks];
+        let all = [&self.sign_ins, &self.strangers, &self.strays, &self.checks, &self.guests];
         all.into_iter().for_each(Limiter::forget_quiet);
         self.floods.sum_up();
     }

@@ -2,7 +2,7 @@
 //! tenant what is about things of theirs.
 
 use axum::{
-    Json,
+    BoxError, Json,
     body::{Body, Bytes},
     extract::{RawQuery, State},
     http::{HeaderMap, header},
@@ -11,7 +11,11 @@ use axum::{
 use futures_util::stream;
 use serde_json::json;
 
-use super::asker::Asker;
+use super::{
+    asker::Asker,
+    in_turn::PATIENCE,
+    searching::{self, Unsought},
+};
 use crate::{
     app::App,
     chronicle::{CHUNK, Line, PAGE, Tenants},
@@ -23,12 +27,17 @@ use crate::{
     },
     store::{
         StoreError,
-        audit::{self, Filter},
+        audit::{self, Entry, Filter},
+        tenants::Tenant,
+        window::TIME,
     },
 };
 
 /// What lines of JSON are called.
 const LINES: &str = "application/x-ndjson";
+
+/// Entries that an export looks at before others have their turn.
+const STRETCH: i64 = 100_000;
 
 /// Which entries, as they were asked for.
 #[derive(Debug, Default)]
@@ -66,7 +75,7 @@ impl Asked {
         }
     }
 
-    pub fn filter(&self) -> Filter<'_> {
+    fn filter(&self) -> Filter<'_> {
         Filter {
             tenant_id: self.tenant_id.as_deref(),
             actor: self.actor.as_deref(),
@@ -74,7 +83,21 @@ impl Asked {
             subject: self.subject.as_deref(),
             from: self.since,
             until: self.until,
+            time: Some(TIME),
         }
+    }
+
+    /// At most `limit` entries before one, the newest first, for whoever is at home in `home`.
+    ///
+    /// # Errors
+    /// What is said to whoever searches too much, and what the database says.
+    pub async fn page(&self, app: &App, home: &Tenant, before: Option<i64>, limit: i64) -> Result<Vec<Entry>, Unsought> {
+        let filter = self.filter();
+        let _turn = match filter.is_search() {
+            true => Some(searching::turn(app, home, PATIENCE).await?),
+            false => None,
+        };
+        Ok(audit::page(&app.db, &filter, before, limit).await?)
     }
 }
 
@@ -101,13 +124,13 @@ pub async fn read(
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accepts.split([',', ';']).any(|kind| kind.trim().eq_ignore_ascii_case(LINES)) {
         let after = number(&params, "after")?.unwrap_or(0);
-        return Ok(lines(app, asked, tenants, after));
+        return Ok(lines(app, asker.home().clone(), asked, tenants, after).await?);
     }
     let limit = number(&params, "limit")?.unwrap_or(PAGE);
     if !(1..=PAGE).contains(&limit) {
         return Err(error(Code::InvalidRequest, format!("limit must be a number from 1 to {PAGE}")).into());
     }
-    let mut entries = audit::page(&app.db, &asked.filter(), number(&params, "before")?, limit + 1).await?;
+    let mut entries = asked.page(&app, asker.home(), number(&params, "before")?, limit + 1).await?;
     let more = i64::try_from(entries.len()).unwrap_or(i64::MAX) > limit;
     entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = entries.last().filter(|_| more).map(|entry| entry.seq);
@@ -116,16 +139,30 @@ pub async fn read(
     Ok(([(header::CACHE_CONTROL, "no-store")], body).into_response())
 }
 
-/// Read as it is sent, so that a log of years needs no more memory than one chunk. A database that fails meanwhile breaks the
-/// answer off: whoever reads sees that it has no end.
-pub fn lines(app: App, asked: Asked, tenants: Tenants, after: i64) -> Response {
-    let chunks = stream::try_unfold((app, asked, tenants, after), async |(app, asked, tenants, after)| {
-        let entries = audit::following(&app.db, &asked.filter(), after, CHUNK).await?;
-        let Some(last) = entries.last().map(|entry| entry.seq) else { return Ok::<_, StoreError>(None) };
-        let text: String = entries.iter().map(|entry| Line::new(entry, &tenants).written()).collect();
-        Ok(Some((Bytes::from(text), (app, asked, tenants, last))))
-    });
-    ([(header::CONTENT_TYPE, LINES), (header::CACHE_CONTROL, "no-store")], Body::from_stream(chunks)).into_response()
+/// Read as it is sent, so that a log of years needs no more memory than one chunk, and what looks for few entries looks at so
+/// many at a time. A database that fails meanwhile breaks the answer off: whoever reads sees that it has no end.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lines(app: App, home: Tenant, asked: Asked, tenants: Tenants, after: i64) -> Result<Response, StoreError> {
+    let end = audit::end(&app.db).await?;
+    let chunks =
+        stream::try_unfold((app, home, asked, tenants, after), move |(app, home, asked, tenants, mut after)| async move {
+            while after < end {
+                let turn = searching::streamed(&app, &home).await?;
+                let to = after.saturating_add(STRETCH).min(end);
+                let entries = audit::stretch(&app.db, &asked.filter(), (after, to), CHUNK).await?;
+                drop(turn);
+                let Some(last) = entries.last().map(|entry| entry.seq) else {
+                    after = to;
+                    continue;
+                };
+                let text: String = entries.iter().map(|entry| Line::new(entry, &tenants).written()).collect();
+                return Ok::<_, BoxError>(Some((Bytes::from(text), (app, home, asked, tenants, last))));
+            }
+            Ok(None)
+        });
+    Ok(([(header::CONTENT_TYPE, LINES), (header::CACHE_CONTROL, "no-store")], Body::from_stream(chunks)).into_response())
 }
 
 /// `GET /api/v1/audit/verification`: whether the log is what was written, for platform administrators.

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How long a change waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Seconds after which whoever has waited so long may try again.
 const AGAIN: i64 = 5;
 /// What is said on pages when too much is being changed at once.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     desk::{Desk, nothing},
+    searching,
     things::{Asked, refused},
     users,
 };
@@ -21,7 +22,7 @@ use crate::{
         team_members::{self, Member},
         teams::{self, Team},
         users::User,
-        window::Window,
+        window::{Narrow, Window},
     },
 };
 
@@ -34,6 +35,7 @@ pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, Api
         return Ok(body::answer(StatusCode::OK, &json!({ "members": [], "next": null })));
     }
     let limit = i64::try_from(asked.limit).unwrap_or(i64::MAX);
+    let _turn = searching::begin(&desk.app, desk.asker.home(), &asked.search, Narrow::default()).await?;
     let window = Window::new(&team.tenant_id, &asked.search, &asked.after, limit.saturating_add(1));
     let mut found = team_members::window(&desk.app.db, &team.id, &window).await?;
     let more = found.len() > asked.limit;

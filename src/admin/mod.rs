@@ -21,6 +21,7 @@ mod members;
 mod metadata;
 mod openapi;
 pub mod pages;
+mod searching;
 mod setup_links;
 mod sign_ins;
 mod things;

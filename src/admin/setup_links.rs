@@ -20,6 +20,7 @@ use crate::{
     apply::single::Noun,
     body,
     error::ApiError,
+    guest::is_used,
     oauth::{
         error::{Code, error},
         params::Params,
@@ -115,9 +116,19 @@ pub async fn issue(
     let (mut tx, now) = (app.db.begin().await?, app.clock.now());
     tenants::lock(&mut tx).await?;
     let there = connections::find_by_name(&mut tx, &tenant.id, &wish.connection).await?;
-    // What is in use is not a guest's: a new token of theirs would end the one that a live directory pushes with.
-    if wish.directory && there.as_ref().is_some_and(|connection| connection.enabled) {
-        let why = "people sign in over this connection: switch it off first, or make the directory's token on its own page";
+    // What is in use is not a guest's: who changes it could become anybody who comes in over it, and a new token of theirs would
+    // end the one that a live directory pushes with.
+    if let Some(connection) = &there
+        && is_used(&mut tx, connection).await?
+    {
+        let why = match connection.enabled {
+            true => {
+                "this connection is on, and a link fills in a draft: if nobody has signed in over it yet, switch it off first"
+            }
+            false => {
+                "people have signed in over this connection, and whoever changes it could come in as any of them: change it yourself"
+            }
+        };
         return Ok(Err(("connection", why.to_owned())));
     }
     if setup_links::count_open(&mut tx, &tenant.id, now).await? >= setup_links::MOST_OPEN {

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::{
     desk::{Desk, no_tenant, nothing},
-    told,
-    touching::{group_rules, keeps_domains, may_say, may_touch, outlasts_nobody},
+    searching, told,
+    touching::{group_rules, keeps_domains, may_say, may_touch, outlasts_nobody, stays_behind},
 };
 use crate::{
     app::App,
@@ -49,7 +49,7 @@ const ROLES: usize = 20;
 pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let asked = Asked::read(query.as_deref())?.narrowed(query.as_deref(), desk.noun()?)?;
     let (app, tenant, noun) = (&desk.app, desk.tenant()?, desk.noun()?);
-    let mut part = single::list(&app.db, &app.sealer, tenant, noun, asked.part(app.clock.now())).await?;
+    let mut part = searching::list(app, desk.asker.home(), tenant, noun, asked.part(app.clock.now())).await?;
     told::states(app, tenant, noun, &mut part.items).await?;
     Ok(body::answer(StatusCode::OK, &json!({ noun.as_str(): part.items, "next": part.next })))
 }
@@ -59,7 +59,7 @@ pub async fn tenants(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, 
     let asked = Asked::read(query.as_deref())?;
     let (app, home) = (&desk.app, desk.asker.home());
     let body = if desk.asker.is_platform() {
-        let part = single::list(&app.db, &app.sealer, home, Noun::Tenant, asked.part(app.clock.now())).await?;
+        let part = searching::list(app, home, home, Noun::Tenant, asked.part(app.clock.now())).await?;
         json!({ "tenants": part.items, "next": part.next })
     } else {
         let own = single::show(&app.db, &app.sealer, home, Noun::Tenant, &home.name).await?;
@@ -362,6 +362,7 @@ async fn unchanged(
 /// Commits, and answers with what is there now; of a service that has none yet, with its token, this once.
 async fn finish(desk: &Desk, mut tx: Tx, tenant: &Tenant, noun: Noun, name: &str, plan: &Plan) -> Result<Response, ApiError> {
     let app = &desk.app;
+    stays_behind(&mut On::from(&mut tx), &desk.asker, tenant, noun, name).await?;
     may_touch(&mut On::from(&mut tx), &desk.asker, tenant, noun, name).await?;
     let is_new = plan.lines.iter().any(|line| line.action == Action::Create);
     let mut token = None;

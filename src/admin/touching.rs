@@ -1,6 +1,7 @@
 //! What whoever asks may say of a thing, and touch of it: asked before others have to wait for the change, under the lock before
 //! it is made, and again after.
 
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
@@ -11,6 +12,7 @@ use crate::{
     apply::single::Noun,
     bearer,
     error::ApiError,
+    oauth::error::{Code, error},
     policy::{
         api_scope::Level,
         directory::GroupRule,
@@ -35,6 +37,28 @@ pub fn outlasts_nobody(asker: &Asker, noun: Noun, body: &Value) -> Result<(), Ap
         return Err(outreached(asker, None));
     }
     Ok(())
+}
+
+/// Whoever has the secret of a directory's client is that directory, for good: a token that ends makes and changes none. Asked of
+/// what is about to be committed.
+pub async fn stays_behind(on: &mut On<'_>, asker: &Asker, tenant: &Tenant, noun: Noun, name: &str) -> Result<(), ApiError> {
+    if asker.reach().is_lasting() || noun != Noun::Clients || !is_directorys(on, tenant, name).await? {
+        return Ok(());
+    }
+    let why = error(Code::AccessDenied, "this application is a directory for good: a token that ends makes and changes none");
+    Err(ApiError { status: StatusCode::FORBIDDEN, ..ApiError::new(why, format!("asked by {}", asker.name())) })
+}
+
+/// Whether it is a client that pushes for a directory.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_directorys(on: impl Into<On<'_>>, tenant: &Tenant, name: &str) -> Result<bool, StoreError> {
+    if name.contains('\0') {
+        return Ok(false);
+    }
+    let found = clients::find(on, name).await?;
+    Ok(found.is_some_and(|client| client.tenant_id == tenant.id && client.settings.directory.is_some()))
 }
 
 /// The domains that a body gives a tenant count as proven: whoever changes them does what writing domains does.

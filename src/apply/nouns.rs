@@ -16,7 +16,7 @@ use crate::{
     store::{
         StoreError, clients,
         connections::{self, Connection},
-        directories, domain_proofs, domains, principals,
+        directories, domain_proofs, domains, principals, setup_links,
         tenants::{self, Tenant},
         trusted_issuers,
     },
@@ -123,6 +123,10 @@ impl Work<'_> {
             self.plan.create(name, changes);
         } else if self.plan.compare(name, changes) {
             connections::save(&mut *self.tx, &new).await?;
+        }
+        // From now on it is no guest's any more.
+        if new.enabled && !old.is_some_and(|old| old.enabled) {
+            setup_links::end_of_connection(self.tx, self.sealer, self.actor, (tenant, &new.name), self.now).await?;
         }
         Ok(())
     }

@@ -78,6 +78,7 @@ impl Which {
             subject: self.subject.as_deref(),
             from: self.since,
             until: self.until,
+            time: None,
         }
     }
 

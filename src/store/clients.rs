@@ -71,7 +71,7 @@ pub const WINDOW: &str = "SELECT id, tenant_id, name, secret_fingerprint, truste
 /// As [`find`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Client>> {
     let w = window;
-    let rows = on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let rows = on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
     rows.into_iter().map(Client::try_from).collect()
 }
 

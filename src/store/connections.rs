@@ -190,9 +190,9 @@ pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Co
     let w = window;
     let rows = match w.narrow {
         Narrow { state: None, protocol: None, .. } => {
-            on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?
+            on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?
         }
-        _ => on.into().select::<Stored>(&narrowed(w)).await?,
+        _ => on.into().search::<Stored>(&narrowed(w), w.time()).await?,
     };
     rows.into_iter().map(Connection::try_from).collect()
 }

@@ -104,7 +104,7 @@ pub const WINDOW: &str =
 /// As [`find`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Directory>> {
     let w = window;
-    let rows = on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let rows = on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
     rows.into_iter().map(Directory::try_from).collect()
 }
 

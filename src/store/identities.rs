@@ -114,9 +114,9 @@ pub async fn subject(db: &Db, user_id: &str, connection_id: &str) -> Result<Opti
 ///
 /// # Errors
 /// What the database says.
-pub async fn any_of_connection(db: &Db, connection_id: &str) -> Result<bool> {
-    let one: Option<(String,)> =
-        db.optional("SELECT user_id FROM identities WHERE connection_id = $1 LIMIT 1", params![connection_id]).await?;
+pub async fn any_of_connection(on: impl Into<On<'_>>, connection_id: &str) -> Result<bool> {
+    let sql = "SELECT user_id FROM identities WHERE connection_id = $1 LIMIT 1";
+    let one: Option<(String,)> = on.into().optional(sql, params![connection_id]).await?;
     Ok(one.is_some())
 }
 

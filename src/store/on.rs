@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     db::{Db, Param, Result, Row, Tx},
     statement::Statement,
+    window::Window,
 };
 use crate::params;
 
@@ -137,6 +138,17 @@ impl On<'_> {
         match self {
             Self::Db(db) => db.select(statement).await,
             Self::Tx(tx) => tx.select(statement).await,
+        }
+    }
+
+    /// A part of a list, which is ended at its time where much may have to be looked at ([`Window::time`]).
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(super) async fn part<T: Row>(&mut self, window: &Window<'_>, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<T>> {
+        match (&*self, window.time()) {
+            (Self::Db(_), Some(_)) => self.search(&Statement::whole(sql, params), window.time()).await,
+            _ => self.all(sql, params).await,
         }
     }
 

@@ -78,7 +78,7 @@ pub const WINDOW: &str = "SELECT * FROM principals WHERE tenant_id = $1 AND kind
 /// What the database says.
 pub async fn window(on: impl Into<On<'_>>, kind: Kind, window: &Window<'_>) -> Result<Vec<Principal>> {
     let w = window;
-    let rows = on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit, kind.as_str()]).await?;
+    let rows = on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit, kind.as_str()]).await?;
     rows.into_iter().map(Stored::read).collect()
 }
 

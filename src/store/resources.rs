@@ -99,9 +99,9 @@ pub async fn window(on: impl Into<On<'_>>, after_kind: &str, window: &Window<'_>
         s.bind(w.tenant_id).push(" AND (kind, name) > (").bind(after_kind).push(", ").bind(w.after).push(") AND ");
         w.holds(&mut s, "kind || ':' || name");
         s.push(" ORDER BY kind, name LIMIT ").bind(w.limit);
-        return on.into().select(&s).await;
+        return on.into().search(&s, w.time()).await;
     }
-    on.into().all(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit, after_kind]).await
+    on.into().part(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit, after_kind]).await
 }
 
 /// Inserts it.

@@ -282,6 +282,24 @@ pub async fn end(tx: &mut Tx, sealer: &Sealer, actor: &Actor, tenant: &Tenant, l
     Ok(true)
 }
 
+/// Ends the open links of a connection, which people come in over from now on.
+///
+/// # Errors
+/// What the database says.
+pub async fn end_of_connection(
+    tx: &mut Tx,
+    sealer: &Sealer,
+    actor: &Actor,
+    (tenant, connection): (&Tenant, &str),
+    now: i64,
+) -> Result<()> {
+    let sql = "SELECT * FROM setup_links WHERE tenant_id = $1 AND connection = $2 AND ended_at IS NULL AND expires_at > $3";
+    for link in tx.all::<SetupLink>(sql, params![&tenant.id, connection, now]).await? {
+        end(tx, sealer, actor, tenant, &link, now).await?;
+    }
+    Ok(())
+}
+
 /// Ends all links that somebody has made, who has lost their access.
 ///
 /// # Errors

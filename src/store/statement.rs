@@ -18,6 +18,11 @@ impl<'a> Statement<'a> {
         Self { lite: sql.to_owned(), postgres: sql.to_owned(), params: Vec::new() }
     }
 
+    /// All of a statement with its parameters.
+    pub(super) fn whole(sql: &'static str, params: &[Param<'a>]) -> Self {
+        Self { params: params.to_vec(), ..Self::new(sql) }
+    }
+
     /// Goes on with `sql`, which holds no parameters.
     pub fn push(&mut self, sql: &'static str) -> &mut Self {
         self.lite.push_str(sql);
@@ -31,6 +36,27 @@ impl<'a> Statement<'a> {
         let place = format!("${}", self.params.len());
         self.lite.push_str(&place);
         self.postgres.push_str(&place);
+        self
+    }
+
+    /// Goes on with what each of them has its own way for, without parameters.
+    pub(super) fn either(&mut self, lite: &'static str, postgres: &'static str) -> &mut Self {
+        self.lite.push_str(lite);
+        self.postgres.push_str(postgres);
+        self
+    }
+
+    /// Goes on with what SQLite has its own way for, around a parameter of this value.
+    pub(super) fn on_sqlite(&mut self, before: &'static str, value: &'a str, after: &'static str) -> &mut Self {
+        self.params.push(value.into());
+        self.lite.push_str(&format!("{before}${}{after}", self.params.len()));
+        self
+    }
+
+    /// The same for PostgreSQL.
+    pub(super) fn on_postgres(&mut self, before: &'static str, value: &'a str, after: &'static str) -> &mut Self {
+        self.params.push(value.into());
+        self.postgres.push_str(&format!("{before}${}{after}", self.params.len()));
         self
     }
 
@@ -96,5 +122,8 @@ mod tests {
         assert_eq!(s.lite(), "SELECT 1 WHERE a = $1 AND b > $2 AND c IN ($3, $4)");
         assert_eq!(s.postgres(), "SELECT 1 WHERE a = $1 AND b COLLATE \"C\" > $2 AND c IN ($3, $4) FOR UPDATE");
         assert_eq!(s.params().len(), 4);
+        let mut s = Statement::new("SELECT a");
+        s.on_sqlite(" GLOB ", "x", "").on_postgres(" ~ ", "y", "").push(" = ").bind(1);
+        assert_eq!((s.lite(), s.postgres()), ("SELECT a GLOB $1 = $3", "SELECT a ~ $2 = $3"));
     }
 }

@@ -96,7 +96,7 @@ pub fn statement<'a>(team_id: &'a str, window: &'a Window<'a>, is_large: bool) -
 pub async fn window(on: impl Into<On<'_>>, team_id: &str, window: &Window<'_>) -> Result<Vec<Member>> {
     let mut on = on.into();
     let is_large = count(&mut on, team_id, FEW).await? > FEW;
-    let rows: Vec<Row> = on.select(&statement(team_id, window, is_large)).await?;
+    let rows: Vec<Row> = on.search(&statement(team_id, window, is_large), window.time()).await?;
     with_groups(&mut on, team_id, rows).await
 }
 

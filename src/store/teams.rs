@@ -73,9 +73,9 @@ pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Te
         s.bind(w.tenant_id).push(" AND name > ").bind(w.after).push(" AND ");
         w.holds(&mut s, "name");
         s.push(" ORDER BY name LIMIT ").bind(w.limit);
-        return on.into().select(&s).await;
+        return on.into().search(&s, w.time()).await;
     }
-    on.into().all(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await
+    on.into().part(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await
 }
 
 /// The ids of a tenant's teams that groups of directories are.

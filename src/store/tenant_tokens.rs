@@ -188,7 +188,7 @@ pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Se
         _ => {}
     }
     s.push(" ORDER BY name LIMIT ").bind(w.limit);
-    let rows = on.into().select::<Stored>(&s).await?;
+    let rows = on.into().search::<Stored>(&s, w.time()).await?;
     rows.into_iter().map(ServiceToken::try_from).collect()
 }
 

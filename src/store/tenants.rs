@@ -122,9 +122,9 @@ pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Te
         s.bind(w.after).push(" AND (name LIKE ").bind(w.like()).push(" ESCAPE '!' OR ");
         w.holds(&mut s, "display_name");
         s.push(") ORDER BY name LIMIT ").bind(w.limit);
-        on.into().select::<Stored>(&s).await?
+        on.into().search::<Stored>(&s, w.time()).await?
     } else {
-        on.into().all::<Stored>(WINDOW, params![w.after, w.like(), w.limit]).await?
+        on.into().part::<Stored>(w, WINDOW, params![w.after, w.like(), w.limit]).await?
     };
     rows.into_iter().map(Tenant::try_from).collect()
 }

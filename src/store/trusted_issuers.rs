@@ -111,7 +111,7 @@ pub const WINDOW: &str =
 /// As [`find_by_name`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<TrustedIssuer>> {
     let w = window;
-    let rows = on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let rows = on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
     rows.into_iter().map(Stored::read).collect()
 }
 

@@ -159,9 +159,9 @@ pub fn narrowed<'a>(window: &'a Window<'a>) -> Statement<'a> {
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<User>> {
     let w = window;
     let rows = match w.narrow.state {
-        Some(_) => on.into().select::<Stored>(&narrowed(w)).await?,
-        None if w.is_beyond_ascii() => on.into().select::<Stored>(&narrowed(w)).await?,
-        None => on.into().all::<Stored>(WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?,
+        Some(_) => on.into().search::<Stored>(&narrowed(w), w.time()).await?,
+        None if w.is_beyond_ascii() => on.into().search::<Stored>(&narrowed(w), w.time()).await?,
+        None => on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?,
     };
     rows.into_iter().map(User::try_from).collect()
 }

@@ -1,8 +1,13 @@
 //! A window on a long list: what comes after a name, as many as asked for, and only what is searched for. Each noun has its
 //! own statement, which goes along the index of its names.
 
+use std::time::Duration;
+
 use super::statement::Statement;
 use crate::policy::connection::Protocol;
+
+/// How long the database may be at one search.
+pub const TIME: Duration = Duration::from_secs(5);
 
 /// In what state the things are that a list is narrowed to. Each noun has its own few; of others it leaves nothing out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +92,15 @@ pub struct Narrow {
     pub now: i64,
 }
 
+impl Narrow {
+    /// Whether a list so narrowed, in which this is searched for, has to look at many rows for the few that are meant. Else it goes
+    /// along an index as far as it is long.
+    #[must_use]
+    pub fn is_search(self, search: &str) -> bool {
+        !search.trim().is_empty() || self.state.is_some() || self.protocol.is_some()
+    }
+}
+
 /// Which part of a tenant's things of one noun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window<'a> {
@@ -98,16 +112,27 @@ pub struct Window<'a> {
     pub limit: i64,
     /// Only such.
     pub narrow: Narrow,
+    search: &'a str,
     like: String,
-    /// The letters beyond ASCII that are searched for, each as it may stand there and as it stands in the pattern. SQLite's
-    /// LOWER makes no such letter small, and PostgreSQL's only where the database's locale knows it.
-    letters: Vec<(String, String)>,
+    beyond: Option<Beyond>,
+}
+
+/// How letters beyond ASCII are looked for whatever their case, in one pass over each name: SQLite's LOWER makes no such letter
+/// small, and PostgreSQL's only where the database's locale knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Beyond {
+    /// For SQLite's GLOB: of each letter all that mean it.
+    glob: String,
+    /// For PostgreSQL's TRANSLATE: letters as they may stand there.
+    there: String,
+    /// And as each stands in the pattern.
+    small: String,
 }
 
 impl<'a> Window<'a> {
     /// Things whose name holds `search`, whatever its case.
     #[must_use]
-    pub fn new(tenant_id: &'a str, search: &str, after: &'a str, limit: i64) -> Self {
+    pub fn new(tenant_id: &'a str, search: &'a str, after: &'a str, limit: i64) -> Self {
         let small: String = search.trim().chars().flat_map(char::to_lowercase).map(|c| if c == 'ς' { 'σ' } else { c }).collect();
         let mut like = String::from("%");
         for c in small.chars() {
@@ -119,7 +144,7 @@ impl<'a> Window<'a> {
         if like.len() > 1 {
             like.push('%');
         }
-        Self { tenant_id, after, limit, narrow: Narrow::default(), like, letters: letters(&small) }
+        Self { tenant_id, after, limit, narrow: Narrow::default(), search, like, beyond: Beyond::of(&small) }
     }
 
     /// Only such.
@@ -137,36 +162,62 @@ impl<'a> Window<'a> {
     /// Whether [`Self::like`] with LOWER is not enough: then [`Self::holds`] is asked.
     #[must_use]
     pub fn is_beyond_ascii(&self) -> bool {
-        !self.letters.is_empty()
+        self.beyond.is_some()
+    }
+
+    /// How long the database may be at it, where that may be long.
+    #[must_use]
+    pub fn time(&self) -> Option<Duration> {
+        self.narrow.is_search(self.search).then_some(TIME)
     }
 
     /// Goes on with the condition that `column` holds what is searched for, whatever its case.
     pub(super) fn holds(&'a self, s: &mut Statement<'a>, column: &'static str) {
-        s.push("LOWER(");
-        for _ in &self.letters {
-            s.push("REPLACE(");
-        }
-        s.push(column);
-        for (there, small) in &self.letters {
-            s.push(", ").bind(there.as_str()).push(", ").bind(small.as_str()).push(")");
-        }
-        s.push(") LIKE ").bind(self.like()).push(" ESCAPE '!'");
+        let Some(beyond) = &self.beyond else {
+            s.push("LOWER(").push(column).push(") LIKE ").bind(self.like()).push(" ESCAPE '!'");
+            return;
+        };
+        // Text around a parameter that only one of them reads; the column stands in both.
+        s.push("(").either("", "LOWER(TRANSLATE(").push(column).on_sqlite(" GLOB ", &beyond.glob, "");
+        s.on_postgres(", ", &beyond.there, "").on_postgres(", ", &beyond.small, "))");
+        s.on_postgres(" LIKE ", self.like(), " ESCAPE '!'").push(")");
     }
 }
 
-/// Each letter beyond ASCII with its capital, where one stands for the other and for nothing else.
-fn letters(small: &str) -> Vec<(String, String)> {
-    let mut found: Vec<(String, String)> = Vec::new();
-    for c in small.chars().filter(|c| !c.is_ascii()) {
-        let (capital, c) = (c.to_uppercase().to_string(), c.to_string());
-        let is_its = capital != c && capital.chars().count() == 1 && capital.chars().flat_map(char::to_lowercase).eq(c.chars());
-        if is_its && found.iter().all(|(_, known)| *known != c) {
-            // The one letter that is written in another way where a word ends.
-            found.extend((c == "σ").then(|| ("ς".to_owned(), c.clone())));
-            found.push((capital, c));
+impl Beyond {
+    /// For what is searched for, in small letters; `None` where ASCII is enough.
+    fn of(small: &str) -> Option<Self> {
+        let (mut glob, mut there, mut as_small) = (String::from("*"), String::new(), String::new());
+        for c in small.chars() {
+            let others: Vec<char> = others(c).collect();
+            // In a class each of GLOB's own signs means itself.
+            if others.is_empty() && !matches!(c, '*' | '?' | '[') {
+                glob.push(c);
+                continue;
+            }
+            glob.push('[');
+            glob.push(c);
+            glob.extend(&others);
+            glob.push(']');
+            for one in others.into_iter().filter(|one| !one.is_ascii()) {
+                if !there.contains(one) {
+                    there.push(one);
+                    as_small.push(c);
+                }
+            }
         }
+        glob.push('*');
+        (!there.is_empty()).then_some(Self { glob, there, small: as_small })
     }
-    found
+}
+
+/// What else stands for a small letter, and for nothing else: its capital, and the one letter that is written in another way
+/// where a word ends.
+fn others(c: char) -> impl Iterator<Item = char> {
+    let mut capital = c.to_uppercase();
+    let is_its = |one: &char| *one != c && one.to_lowercase().eq([c]);
+    let capital = capital.next().filter(|one| capital.next().is_none() && is_its(one));
+    (c == 'σ').then_some('ς').into_iter().chain(capital)
 }
 
 #[cfg(test)]
@@ -183,19 +234,37 @@ mod tests {
 
     #[test]
     fn letters_beyond_ascii_are_found_in_either_case() {
-        for (search, like, letters) in [
-            ("Ödön", "%ödön%", &[("Ö", "ö")][..]),
-            ("ΣΟΦΟΣ", "%σοφοσ%", &[("ς", "σ"), ("Σ", "σ"), ("Ο", "ο"), ("Φ", "φ")][..]),
+        for (search, like, beyond) in [
+            ("Öd*ö", "%öd*ö%", Some(("*[öÖ][dD][*][öÖ]*", "Ö", "ö"))),
+            ("ΣΟΣ", "%σοσ%", Some(("*[σςΣ][οΟ][σςΣ]*", "ςΣΟ", "σσο"))),
+            ("ä[-]^", "%ä[-]^%", Some(("*[äÄ][[]-]^*", "Ä", "ä"))),
             // These have no single capital.
-            ("Straße 東京", "%straße 東京%", &[][..]),
+            ("Straße 東京", "%straße 東京%", None),
         ] {
             let window = Window::new("t", search, "", 1);
-            let found: Vec<_> = window.letters.iter().map(|(there, small)| (there.as_str(), small.as_str())).collect();
-            assert_eq!((window.like(), &found[..]), (like, letters));
+            let found = window.beyond.as_ref().map(|b| (b.glob.as_str(), b.there.as_str(), b.small.as_str()));
+            assert_eq!((window.like(), found), (like, beyond));
         }
-        let window = Window::new("t", "öä", "", 1);
-        let mut s = Statement::new("");
-        window.holds(&mut s, "name");
-        assert_eq!(s.lite(), "LOWER(REPLACE(REPLACE(name, $1, $2), $3, $4)) LIKE $5 ESCAPE '!'");
+    }
+
+    #[test]
+    fn a_name_is_looked_at_once_however_many_letters_are_searched_for() {
+        for (search, lite, postgres) in [
+            ("abc", "LOWER(name) LIKE $1 ESCAPE '!'", "LOWER(name) LIKE $1 ESCAPE '!'"),
+            ("öäüéà", "(name GLOB $1)", "(LOWER(TRANSLATE(name, $2, $3)) LIKE $4 ESCAPE '!')"),
+        ] {
+            let window = Window::new("t", search, "", 1);
+            let mut s = Statement::new("");
+            window.holds(&mut s, "name");
+            assert_eq!((s.lite(), s.postgres()), (lite, postgres));
+        }
+    }
+
+    #[test]
+    fn what_looks_at_many_has_a_time() {
+        assert_eq!(Window::new("t", " ", "k", 1).time(), None);
+        assert_eq!(Window::new("t", "a", "", 1).time(), Some(TIME));
+        let narrow = Narrow { state: Some(Phase::Draft), ..Narrow::default() };
+        assert_eq!(Window::new("t", "", "", 1).narrowed(narrow).time(), Some(TIME));
     }
 }

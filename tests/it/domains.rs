@@ -304,3 +304,40 @@ async fn each_tenant_has_its_turn(backend: Backend) {
     domain_proof::look_again(&registry.app).await;
     assert!(registry.has("other", "late.example").await);
 }
+
+/// Where rows are locked one by one, which SQLite does not know: who writes a tenant as a whole has read it under the lock.
+mod where_rows_are_locked {
+    use gatehouse::params;
+
+    use super::*;
+
+    async fn somebody_waits(world: &World) {
+        let waits = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while world.app.db.all::<(i64,)>(waits, &[]).await.unwrap() == [(0,)] {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn an_acceptance_undoes_no_change_of_the_settings() {
+        if crate::world::postgres().is_none() {
+            return;
+        }
+        let registry = Registry::new(Backend::Postgres).await;
+        registry.begin("acme", "b.example").await;
+        let (tenant, by) = (registry.tenant("acme").await, actor());
+        let mut tx = registry.app.db.begin().await.unwrap();
+        tenants::lock(&mut tx).await.unwrap();
+        let changing = async {
+            somebody_waits(&registry).await;
+            let sql = "UPDATE tenants SET display_name = 'Changed', password_login = FALSE WHERE id = $1";
+            tx.execute(sql, params![&tenant.id]).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        let (accepted, ()) = tokio::join!(domain_proof::accept(&registry.app, &by, &tenant, "b.example"), changing);
+        accepted.unwrap();
+        let after = registry.tenant("acme").await;
+        assert_eq!((after.display_name.as_str(), after.password_login), ("Changed", false));
+        assert!(registry.has("acme", "b.example").await);
+    }
+}

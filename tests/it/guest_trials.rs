@@ -21,6 +21,7 @@ on_both!(
     a_test_belongs_to_its_link_and_browser,
     a_link_that_ends_takes_its_tests_along,
     tests_of_guests_are_limited,
+    tests_of_operators_are_limited,
 );
 
 const TICK: &str = "A test sign-in has passed, with the settings as they are";
@@ -206,4 +207,24 @@ async fn tests_of_guests_are_limited(backend: Backend) {
     bench.clock.advance(trials::KEPT);
     gatehouse::store::sweep::sweep(&bench.app.db, &bench.app.sealer, 1 << 40, bench.clock.now()).await.unwrap();
     assert!(bench.app.db.all::<(String,)>("SELECT state_hash FROM guest_departures", &[]).await.unwrap().is_empty());
+}
+
+/// Each asks the provider for its document, and leaves rows.
+async fn tests_of_operators_are_limited(backend: Backend) {
+    let bench = Bench::new(backend).await;
+    filled(&bench, "corp").await;
+    let (mut ada, page) = (bench.ada().await, bench.at("/admin/acme/connections/corp/test"));
+    let csrf = ada.get(&page).await.csrf();
+    let mut begun = 0;
+    let refused = loop {
+        let answer = ada.post(&page, &[("csrf", &csrf)]).await;
+        if answer.status == 429 {
+            break answer;
+        }
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        begun += 1;
+        assert!(begun < 300, "there is no end of tests");
+    };
+    assert!(begun >= 30 && refused.body.contains("tested too often"), "{begun}: {}", refused.body);
+    assert_eq!(ada.get(&page).await.status, 200);
 }

@@ -32,9 +32,9 @@ on_both!(
     another_link_is_followed_on_purpose,
 );
 
-const BOT: &str = "0123456789abcdef0123456789abcdef";
+pub const BOT: &str = "0123456789abcdef0123456789abcdef";
 
-async fn api(bench: &Bench, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
+pub async fn api(bench: &Bench, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
     let bearer = format!("Bearer {token}");
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     let url = bench.at(&format!("/api/v1/tenants/acme/{path}"));
@@ -66,7 +66,9 @@ async fn a_live_directory_keeps_its_token(backend: Backend) {
     let answer = api(&bench, BOT, Method::POST, "setup-links", Some(wish)).await;
     assert_eq!((answer.status, text(&answer.json(), "error")), (409, "conflict"), "{}", answer.body);
     let bare = api(&bench, BOT, Method::POST, "setup-links", Some(json!({"connection": "okta"}))).await;
-    assert_eq!(bare.status, 201, "the honest twin: {}", bare.body);
+    assert!(bare.status == 409 && bare.body.contains("a link fills in a draft"), "{} {}", bare.status, bare.body);
+    let draft = api(&bench, BOT, Method::POST, "setup-links", Some(json!({"connection": "read"}))).await;
+    assert_eq!(draft.status, 201, "the honest twin: {}", draft.body);
 
     // A guest replaces what the guest made.
     let mut guest = bench.follow(&bench.link("corp", &[("directory", "on")]).await).await;
@@ -276,7 +278,8 @@ async fn another_provider_is_chosen(backend: Backend) {
     assert_eq!(answer.location(), Some("/setup?done=saved"), "{}", answer.body);
     let stored = bench.stored(Noun::Connections, "corp").await.unwrap();
     assert_eq!((&stored["preset"], &stored["oidc"]["issuer"]), (&json!("okta"), &json!("https://acme.okta.com")), "{stored}");
-    assert_eq!((&stored["button_text"], &stored["groups_claim"]), (&json!("With Corp"), &json!([])), "{stored}");
+    assert_eq!((&stored["button_text"], &stored["groups_claim"]), (&json!("With Corp"), &json!(["teams"])), "{stored}");
+    assert_eq!((&stored["email_trust"], &stored["email_claim"]), (&json!("domain"), &json!(["email"])), "{stored}");
     assert_eq!((&stored["enabled"], &stored["own_callback"]), (&json!(false), &json!(true)), "{stored}");
 
     // Over SAML too, and from there on it is no OpenID Connect any more.
@@ -284,28 +287,20 @@ async fn another_provider_is_chosen(backend: Backend) {
     assert!(form.body.contains("saml.metadata_url") && !form.body.contains("oidc.client_id"), "{}", form.body);
 
     // What somebody has signed in over stays what it is.
-    bench
-        .sql(
-            "INSERT INTO identities (id, connection_id, issuer, subject, user_id, created_at, last_seen_at) \
-             SELECT 'i', c.id, 'https://acme.okta.com', '00u1', u.id, 1, 1 FROM users u, connections c \
-             WHERE c.name = 'corp' AND u.email = 'bob@acme.example'",
-        )
-        .await;
-    let page = guest.get(&bench.at("/setup")).await;
-    assert!(!page.body.contains("choose=anew"), "{}", page.body);
-    let again = guest.get(&bench.at("/setup?choose=anew")).await;
-    assert!(again.body.contains("oidc.client_id"), "{}", again.body);
-    let other = [
-        ("preset", "custom_oidc"),
-        ("protocol", "oidc"),
-        ("oidc.client_id", "evil"),
-        ("oidc.client_secret", "evil"),
-        ("oidc.issuer", "https://acme.okta.com"),
-        ("oidc.discover", "on"),
-    ];
-    bench.send(&mut guest, "/setup", &other).await;
+    bench.sql(SIGNED_IN).await;
+    for path in ["/setup", "/setup?choose=anew", "/setup?preset=custom_oidc&protocol=oidc"] {
+        let page = guest.get(&bench.at(path)).await;
+        let is_shut = page.body.contains("The connection is in use") && !page.body.contains("choose=anew");
+        assert!(is_shut && !page.body.contains("oidc.client_id"), "{path}: {}", page.body);
+    }
+    assert_eq!(bench.send(&mut guest, "/setup", &bench.typed()).await.status, 409);
     assert_eq!(bench.stored(Noun::Connections, "corp").await.unwrap()["preset"], "okta");
 }
+
+/// Bob has come over the connection.
+pub const SIGNED_IN: &str = "INSERT INTO identities (id, connection_id, issuer, subject, user_id, created_at, last_seen_at) \
+                         SELECT 'i', c.id, 'https://acme.okta.com', '00u1', u.id, 1, 1 FROM users u, connections c \
+                         WHERE c.name = 'corp' AND u.email = 'bob@acme.example'";
 
 /// The domains that wait to be proven.
 async fn waiting(bench: &Bench) -> Vec<String> {

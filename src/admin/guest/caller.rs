@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Request},
-    http::request::Parts,
+    http::{StatusCode, request::Parts},
 };
 
 pub use crate::guest::{COOKIE, Guest, gone, standing};
@@ -41,8 +41,21 @@ impl FromRequest<App> for Sent {
         }
         let sent = Self { guest, fields: fields_of(Request::from_parts(parts, body), app).await? };
         let token = sent.one("csrf").unwrap_or_default();
-        if sent.guest.recognises(app, token) { Ok(sent) } else { Err(PageError::forged_form()) }
+        if !sent.guest.recognises(app, token) {
+            return Err(PageError::forged_form());
+        }
+        // Whatever a guest writes stands in the log, and others wait while it is written.
+        app.limits.guests.take(&sent.guest.key()).map_err(|wait| too_often(app, &sent.guest, wait))?;
+        Ok(sent)
     }
+}
+
+fn too_often(app: &App, guest: &Guest, wait: i64) -> PageError {
+    let explanation = "Too much was sent from here within a minute, and nothing of this was done.";
+    let cause = format!("guests of tenant {} send too many forms", guest.tenant.name);
+    let muted = !app.limits.floods.is_first("guests", &guest.tenant.id);
+    let page = PageError::new(StatusCode::TOO_MANY_REQUESTS, "setup_too_often", "Please wait a moment", explanation, cause);
+    PageError { muted, ..page.advise(format!("Go on in {wait} s.")).way_on("/setup".to_owned(), "Back") }
 }
 
 impl Sent {

@@ -6,7 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     caller::{Guest, Sent},
@@ -21,13 +21,19 @@ use crate::{
     },
     app::App,
     apply::single::{self, Expect, Fault, Noun, Order, Refusal},
+    connector::presets,
     error::PageError,
-    policy::finding::{Finding, Mark},
+    guest::is_used,
+    policy::{
+        connection::{ConnectionSettings, OidcSettings, Protocol},
+        finding::{Finding, Mark},
+        identity::EmailTrust,
+        saml::SamlSettings,
+    },
     store::{
         audit::Actor,
         connections,
         db::Tx,
-        identities,
         setup_links::{self, SetupLink},
         tenants::Tenant,
     },
@@ -42,6 +48,8 @@ pub struct Base {
     pub thing: Value,
     pub hidden: Vec<(&'static str, String)>,
     pub is_stored: bool,
+    /// Whether people come in over it, or have: then it is the operator's to change.
+    pub is_in_use: bool,
     /// What is stored now, which a form carries along; empty: nothing.
     pub version: String,
 }
@@ -55,16 +63,22 @@ impl Base {
         let name = &guest.link.connection;
         let stored = single::show(&app.db, &app.sealer, &guest.tenant, Noun::Connections, name).await?;
         if let Some(thing) = stored {
+            let is_in_use = match connections::find_by_name(&app.db, &guest.tenant.id, name).await? {
+                Some(connection) => is_used(&app.db, &connection).await?,
+                None => false,
+            };
             let version = single::version(&thing);
-            let base = Self { thing, hidden: Vec::new(), is_stored: true, version };
+            let base = Self { thing, hidden: Vec::new(), is_stored: true, is_in_use, version };
             return Ok(Some(match beginning {
-                Some(other) if base.differs(&other.0) && base.is_free(app, guest).await? => base.chosen_anew(other),
+                Some(other) if base.differs(&other.0) && !base.is_in_use => base.chosen_anew(other),
                 _ => base,
             }));
         }
         Ok(beginning.map(|(mut thing, hidden)| {
             thing["name"] = name.as_str().into();
-            Self { thing, hidden, is_stored: false, version: String::new() }
+            // Nobody has said whom the provider of a guest's choice may speak for.
+            thing["email_trust"] = EmailTrust::Domain.as_str().into();
+            Self { thing, hidden, is_stored: false, is_in_use: false, version: String::new() }
         }))
     }
 
@@ -72,62 +86,61 @@ impl Base {
         ["preset", "protocol"].iter().any(|part| self.thing[part] != other[part])
     }
 
-    /// Whether it is a draft that nobody has signed in over, so that it can become one of another provider.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn is_free(&self, app: &App, guest: &Guest) -> Result<bool, PageError> {
-        if self.thing["enabled"] == true {
-            return Ok(false);
-        }
-        let found = connections::find_by_name(&app.db, &guest.tenant.id, &guest.link.connection).await?;
-        Ok(match found {
-            Some(connection) => !identities::any_of_connection(&app.db, &connection.id).await?,
-            None => true,
-        })
-    }
-
-    /// The same draft for another provider: what the operator said of people and buttons stays, and what was said of the
-    /// provider before goes.
+    /// The same draft for another provider. What the operator said stays, and so does what they left to the provider before of how
+    /// people are known and linked: that is not the guest's to choose. What was said of the provider itself goes.
     fn chosen_anew(mut self, (other, hidden): Beginning) -> Self {
+        let is_alike = self.thing["protocol"] == other["protocol"];
+        let before = linking(&self.thing);
         let (Value::Object(thing), Value::Object(other)) = (&mut self.thing, other) else { return self };
-        for part in ["oidc", "saml"].into_iter().chain(MAPPING) {
+        for (field, usual) in before {
+            let is_said = thing.get(field).is_some_and(|said| !said.is_null() && *said != json!([]));
+            if !is_said && (is_alike || field == TRUST) {
+                thing.insert(field.to_owned(), usual);
+            } else if is_said && !is_alike && field != TRUST && thing.get(field) == Some(&usual) {
+                // Over the other protocol nothing is called so.
+                thing.remove(field);
+            }
+        }
+        for part in ["oidc", "saml"] {
             thing.remove(part);
         }
         let chosen = ["preset", "protocol", "oidc", "saml", "own_callback"];
         thing.extend(other.into_iter().filter(|(name, _)| chosen.contains(&name.as_str())));
         Self { hidden, ..self }
     }
-
-    /// Whether people sign in over it: then it is the operator's to change.
-    #[must_use]
-    pub fn is_in_use(&self) -> bool {
-        self.is_stored && self.thing["enabled"] == true
-    }
 }
 
-/// Names that one provider has and another has not.
-const MAPPING: [&str; 8] = [
-    "email_claim",
-    "unique_id_claim",
-    "name_claim",
-    "given_name_claim",
-    "family_name_claim",
-    "groups_claim",
-    "groups_delimiter",
-    "groups_strip_slash",
-];
+const TRUST: &str = "email_trust";
+
+/// How people are known and linked over a connection where its settings do not say: as the provider's kind suggests.
+fn linking(thing: &Value) -> [(&'static str, Value); 3] {
+    let protocol = thing["protocol"].as_str().and_then(Protocol::parse).unwrap_or(Protocol::Oidc);
+    let preset = thing["preset"].as_str().map(str::to_owned);
+    let is_oidc = protocol == Protocol::Oidc;
+    let unsaid = ConnectionSettings {
+        preset,
+        oidc: is_oidc.then(OidcSettings::default),
+        saml: (!is_oidc).then(SamlSettings::default),
+        ..ConnectionSettings::default()
+    };
+    let usual = presets::filled(&unsaid, protocol);
+    [
+        (TRUST, usual.email_trust().as_str().into()),
+        ("email_claim", json!(usual.email_claims())),
+        ("unique_id_claim", json!(usual.unique_id_claims())),
+    ]
+}
 
 fn in_use() -> PageError {
-    let explanation = "People sign in over this connection now, so it is not changed from here any more.";
+    let explanation = "People sign in over this connection, or have, so it is not changed from here any more.";
     PageError::new(
         StatusCode::CONFLICT,
         "setup_in_use",
         "The connection is in use",
         explanation,
-        "a guest's form for an enabled connection",
+        "a guest's form for a connection in use",
     )
-    .advise("Ask whoever sent you the link to change it, or to switch it off first.")
+    .advise("Ask whoever sent you the link to change it.")
     .way_on("/setup".to_owned(), "Back")
 }
 
@@ -138,7 +151,7 @@ async fn typed(app: &App, sent: &Sent) -> Result<(Base, Result<Value, Vec<Fault>
     let base = base.ok_or_else(|| {
         PageError::new(StatusCode::BAD_REQUEST, "bad_form", "Which provider?", "Choose a provider first.", "no provider")
     })?;
-    if base.is_in_use() {
+    if base.is_in_use {
         return Err(in_use());
     }
     let thing = form::read(&fields::of(&base.thing), &|name| sent.one(name), base.thing.clone());
@@ -226,7 +239,9 @@ async fn put(
     let order = order(app, actor);
     crate::store::tenants::lock(tx).await?;
     let was = connections::find_by_name(&mut *tx, &tenant.id, &link.connection).await?;
-    if was.is_some_and(|was| was.enabled) {
+    if let Some(was) = &was
+        && is_used(&mut *tx, was).await?
+    {
         return Err(Refusal::Conflict("it is in use"));
     }
     let now = single::show(&mut *tx, &app.sealer, tenant, Noun::Connections, &link.connection).await?;

@@ -18,6 +18,7 @@ use crate::{
     apply::single::{self, Expect, Noun, Refusal},
     domain_proof::{self, No},
     error::PageError,
+    guest::is_used,
     secret,
     store::{
         audit::{self, Action, Changes, Event},
@@ -94,8 +95,8 @@ pub async fn token(State(app): State<App>, sent: Sent) -> Result<Response, PageE
         let error = "Save the connection first: the directory's people are known by it.".to_owned();
         return page::page(&app, guest, None, Said { token_error: Some(error), ..Said::default() }).await;
     };
-    if connection.enabled {
-        return Err(in_use("the connection is enabled"));
+    if is_used(&mut tx, &connection).await? {
+        return Err(in_use("the connection is in use"));
     }
     let directory = match directories::find_by_name(&mut tx, &tenant.id, name).await? {
         Some(there) => there,

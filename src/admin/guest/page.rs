@@ -115,7 +115,7 @@ pub async fn show(State(app): State<App>, guest: Guest, RawQuery(query): RawQuer
     // Another provider can be chosen for a draft that nobody has used.
     if asked("choose").is_some()
         && let Some(base) = &base
-        && base.is_free(&app, &guest).await?
+        && !base.is_in_use
     {
         return render(&app, &guest, None, Said { done, ..Said::default() }).await;
     }
@@ -138,7 +138,7 @@ pub async fn page(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) 
 
 /// The page with this form, or with the choice of provider.
 async fn render(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) -> Result<Response, PageError> {
-    let in_use = form.is_some_and(|form| form.base.is_in_use());
+    let in_use = form.is_some_and(|form| form.base.is_in_use);
     let own = form.map(|form| fields::of(&form.base.thing)).unwrap_or_default();
     let (mut shown, mut rest, mut differences) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(form) = form.filter(|_| !in_use) {
@@ -165,10 +165,7 @@ async fn render(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) ->
         Some(form) => Some(guide::of_connection(app, &guest.tenant, &form.base.thing).await),
         None => None,
     };
-    let is_free = match form {
-        Some(form) => form.base.is_free(app, guest).await?,
-        None => false,
-    };
+    let is_free = form.is_some_and(|form| !form.base.is_in_use);
     let preset = form.and_then(|form| form.base.thing["preset"].as_str());
     let page = Page {
         guest,

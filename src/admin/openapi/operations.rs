@@ -254,7 +254,7 @@ fn many(method: &Method, noun: Noun) -> Option<Operation> {
     let operation = match *method {
         Method::GET => operation(format!("list{name}s"), tag, format!("The {tag}, in the order of their names."))
             .query([
-                query("search", &text(), "What names hold."),
+                query("search", &text(), "What names hold, 100 characters at most."),
                 query("after", &text(), "`next` of the page before."),
                 limit(100),
             ])

@@ -18,7 +18,7 @@ use super::{
     things::{self, Place},
 };
 use crate::{
-    admin::{directory_tokens::base_url, inspection},
+    admin::{directory_tokens::base_url, inspection, searching},
     app::App,
     apply::single,
     error::PageError,
@@ -68,7 +68,7 @@ pub async fn list(
     let tenant = &place.tenant;
     let states = single::states(place.key);
     let query = Query::narrowed(query.as_deref(), states);
-    let part = single::list(&app.db, &app.sealer, tenant, place.key, query.ask(PAGE, app.clock.now())).await?;
+    let part = searching::list(&app, &caller.operator.home, tenant, place.key, query.ask(PAGE, app.clock.now())).await?;
     let waiting = standing::waiting(&app.db, &tenant.id).await?;
     let mut tokens = tokens_of(&app, &place).await?;
     let row = |thing: &Value| {

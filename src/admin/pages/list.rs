@@ -12,8 +12,6 @@ use crate::{
 
 /// Rows on a page.
 pub const PAGE: usize = 50;
-/// Longest text that is searched for, in bytes.
-const LONGEST: usize = 100;
 
 /// What the address asks for.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +38,7 @@ impl Query {
     pub fn narrowed(query: Option<&str>, states: &[Phase]) -> Self {
         let mut found = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            let usable = value.len() <= LONGEST && !value.chars().any(char::is_control);
+            let usable = !value.chars().any(char::is_control);
             match name.as_ref() {
                 "state" => found.state = Phase::among(states, &value),
                 "protocol" => found.protocol = Protocol::parse(&value),
@@ -190,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_name_is_not_asked_for() {
-        let query = Query::read(Some(&format!("search={}&after=a%00b&x=1", "a".repeat(200))));
+        let query = Query::read(Some("search=a%0ab&after=a%00b&x=1"));
         assert_eq!((query.search.as_str(), query.after.as_str()), ("", ""));
         assert_eq!(Query::read(Some("search=%20ada%20")).search, "ada");
         assert_eq!(Query::read(None).after, "");

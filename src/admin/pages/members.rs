@@ -18,6 +18,7 @@ use super::{
     users,
 };
 use crate::{
+    admin::searching,
     app::App,
     apply::single::{self, Refusal},
     error::PageError,
@@ -25,7 +26,7 @@ use crate::{
         team_members::{self, Member, TeamGroup},
         teams::{self, Team},
         users::User,
-        window::Window,
+        window::{Narrow, Window},
     },
 };
 
@@ -104,8 +105,10 @@ pub async fn told(app: &App, caller: &Caller, place: &Place, name: &str) -> Resu
     let query = Query::read(caller.path.split_once('?').map(|(_, query)| query));
     let path = place.path(name);
     let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+    let turn = searching::begin(app, &caller.operator.home, &query.search, Narrow::default()).await?;
     let window = Window::new(&place.tenant.id, &query.search, &query.after, limit.saturating_add(1));
     let mut found = team_members::window(&app.db, &team.id, &window).await?;
+    drop(turn);
     let more = found.len() > PAGE;
     found.truncate(PAGE);
     let next = found.last().filter(|_| more).map(|last| {
@@ -187,7 +190,7 @@ async fn finder(
 ) -> Result<Response, PageError> {
     let path = at.path();
     let ask = single::Ask { search: &query.search, after: &query.after, limit: OFFERED, ..Default::default() };
-    let part = single::list(&app.db, &app.sealer, &at.place.tenant, single::Noun::Users, ask).await?;
+    let part = searching::list(app, &caller.operator.home, &at.place.tenant, single::Noun::Users, ask).await?;
     let mut rows = Vec::new();
     for (n, user) in part.items.iter().enumerate() {
         let text = |key: &str| user[key].as_str().unwrap_or_default().to_owned();

@@ -23,6 +23,7 @@ mod directories;
 pub mod domains;
 mod expiring;
 pub mod fields;
+mod filled_in;
 pub mod form;
 pub mod frame;
 pub mod guide;

@@ -14,7 +14,10 @@ use super::{
     tokens,
 };
 use crate::{
-    admin::in_turn::{self, CROWDED},
+    admin::{
+        in_turn::{self, CROWDED},
+        touching::is_directorys,
+    },
     app::App,
     apply::{
         Action, LastWayIn, Plan,
@@ -169,11 +172,15 @@ impl<'a> Write<'a> {
         }
     }
 
-    /// Whether it is a service token that reaches further than whoever asks. Asked before something is changed and again after.
+    /// Whether it reaches further than whoever asks: a service token, or an application that is a directory for good. Asked
+    /// before something is changed and again after.
     async fn is_too_much(&self, tx: &mut Tx, name: Option<&str>) -> Result<bool, PageError> {
-        let Some(name) = name.filter(|_| self.place.key == single::Noun::ServiceTokens) else { return Ok(false) };
-        let reach = &self.posted.caller.operator.reach;
-        Ok(reach.outreached_by(tx, &self.place.tenant.id, name).await?.is_some())
+        let (Some(name), reach) = (name, &self.posted.caller.operator.reach) else { return Ok(false) };
+        Ok(match self.place.key {
+            single::Noun::ServiceTokens => reach.outreached_by(tx, &self.place.tenant.id, name).await?.is_some(),
+            single::Noun::Clients => !reach.is_lasting() && is_directorys(tx, &self.place.tenant, name).await?,
+            _ => false,
+        })
     }
 
     /// The page with the token of a new service, shown this once.

@@ -17,6 +17,7 @@ use super::{
     things::order,
 };
 use crate::{
+    admin::searching,
     app::App,
     apply::{
         Plan,
@@ -33,8 +34,8 @@ const TITLE: &str = "Organisations";
 /// `GET /admin/_/tenants`
 pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Result<Response, PageError> {
     caller.require_platform()?;
-    let query = Query::read(query.as_deref());
-    let part = single::list(&app.db, &app.sealer, &caller.operator.home, Noun::Tenant, query.ask(PAGE, app.clock.now())).await?;
+    let (query, home) = (Query::read(query.as_deref()), &caller.operator.home);
+    let part = searching::list(&app, home, home, Noun::Tenant, query.ask(PAGE, app.clock.now())).await?;
     let text = |thing: &Value, setting: &str| thing[setting].as_str().unwrap_or_default().to_owned();
     let rows = part.items.iter().map(|tenant| Row {
         href: address(&text(tenant, "name"), ""),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     caller::{Caller, Posted},
-    directories,
+    directories, filled_in,
     frame::{Frame, address},
     guide::{self, Guide},
     known, members,
@@ -142,7 +142,8 @@ impl<'a> Form<'a> {
         });
         let untested = trial::notice(app, tenant, name).await?.map(|text| text.to_owned().into());
         let found = inspection::standing(app, tenant, self.thing).await?.into_iter().map(|finding| finding.text.into());
-        Ok(held.into_iter().chain(incomplete).chain(untested).chain(found).collect())
+        let guests = filled_in::notice(app, tenant, name).await?;
+        Ok(held.into_iter().chain(guests).chain(incomplete).chain(untested).chain(found).collect())
     }
 
     /// The page; with faults 422, after somebody else's change 409.

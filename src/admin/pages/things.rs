@@ -19,7 +19,7 @@ use super::{
     thing::Form,
 };
 use crate::{
-    admin::{things::roles_held, told},
+    admin::{searching, things::roles_held, told},
     app::App,
     apply::{
         self, LastWayIn, Line, Plan,
@@ -120,7 +120,7 @@ pub async fn list(
     let states = single::states(place.key);
     let query = Query::narrowed(query.as_deref(), states);
     let ask = query.ask(PAGE, app.clock.now());
-    let mut part = single::list(&app.db, &app.sealer, &place.tenant, place.key, ask).await?;
+    let mut part = searching::list(&app, &caller.operator.home, &place.tenant, place.key, ask).await?;
     told::states(&app, &place.tenant, place.key, &mut part.items).await?;
     let rows = part.items.iter().filter_map(|thing| row(&place, thing)).collect();
     let narrowings = Narrowing::all(&query, states, false);

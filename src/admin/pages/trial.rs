@@ -45,6 +45,8 @@ struct Page<'a> {
     is_only_guests: bool,
     /// A provider that only lets sign-ins begin on its side cannot be tested from here.
     is_saml: bool,
+    /// Seconds to wait, where tests were begun too often.
+    wait: Option<i64>,
 }
 
 async fn find(app: &App, caller: &Caller, tenant: &str, name: &str) -> Result<(Tenant, Connection), PageError> {
@@ -82,13 +84,24 @@ pub async fn show(
     Path((tenant, name)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
     let (tenant, connection) = find(&app, &caller, &tenant, &name).await?;
-    let told = trial::newest(&app, &connection, &caller.operator.user.id).await?;
-    let action = path(&tenant, &connection);
-    let frame = Frame::of_tenant(&app, &caller, &tenant, "connections", format!("Test sign-in over {}", connection.name));
-    let is_proven = trials::is_proven(&app.db, &app.sealer, &connection).await?;
+    page(&app, &caller, &tenant, &connection, None).await
+}
+
+async fn page(
+    app: &App,
+    caller: &Caller,
+    tenant: &Tenant,
+    connection: &Connection,
+    wait: Option<i64>,
+) -> Result<Response, PageError> {
+    let told = trial::newest(app, connection, &caller.operator.user.id).await?;
+    let action = path(tenant, connection);
+    let frame = Frame::of_tenant(app, caller, tenant, "connections", format!("Test sign-in over {}", connection.name));
+    let is_proven = trials::is_proven(&app.db, &app.sealer, connection).await?;
     let page = Page {
         frame: &frame,
         failed: false,
+        wait,
         back: action.trim_end_matches("/test"),
         action: &action,
         users: &address(&tenant.name, "users"),
@@ -97,9 +110,10 @@ pub async fn show(
         is_others: told.as_ref().is_some_and(|told| told.trial.tester_id != caller.operator.user.id),
         told: told.as_ref(),
         is_saml: connection.protocol == Protocol::Saml,
-        connection: &connection,
+        connection,
     };
-    let mut response = page.into_response();
+    let status = if wait.is_some() { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::OK };
+    let mut response = (status, page).into_response();
     let leads_to: Vec<&str> = connection.settings.leads_to().into_iter().chain([app.issuer()]).collect();
     set_policy(response.headers_mut(), &content_security_policy(&leads_to, false));
     Ok(response)
@@ -116,6 +130,10 @@ pub async fn begin(
     // The same sign-in that has just shown itself to be an operator's.
     let who = caller.visit.signed_in(&app, None).await?.filter(|who| who.user_id == caller.operator.user.id);
     let who = who.ok_or_else(PageError::no_login)?;
+    // Each asks the provider for its document, and leaves rows.
+    if let Err(wait) = app.limits.checks.take(&caller.operator.user.id) {
+        return page(&app, caller, &tenant, &connection, Some(wait)).await;
+    }
     match trial::begin(&app, Tester::Operator(&caller.visit, &who), &tenant, &connection).await? {
         Some(go) => Ok(leave(StatusCode::SEE_OTHER, go)),
         None => Ok((StatusCode::SEE_OTHER, [(header::LOCATION, path(&tenant, &connection))]).into_response()),

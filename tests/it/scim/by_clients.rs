@@ -1,11 +1,12 @@
 //! Clients of ours that push for a directory: what they get at the token endpoint, what it opens, and what ends it.
 
 use gatehouse::{
-    apply,
+    admin_link, apply,
     clock::Clock,
     oauth::protected_resource,
     password,
-    store::{clients, directories, tenants},
+    policy::email::Email,
+    store::{audit::Actor, clients, directories, tenants, users},
 };
 use reqwest::Method;
 use serde_json::json;
@@ -25,7 +26,8 @@ on_both!(
     it_opens_nothing_else,
     it_shares_the_directorys_pace,
     a_client_has_one_directory_of_its_tenant,
-    who_may_bind_a_client
+    who_may_bind_a_client,
+    what_ends_binds_no_client
 );
 
 /// `SCIM` stands for our address of directories.
@@ -341,4 +343,46 @@ async fn who_may_bind_a_client(backend: Backend) {
     assert_eq!(ask("wide", Method::PUT, "mine", Some(bound)).await.status, 200);
     let answer = desk.ask("mine", "my-own-secret", &[]).await.json();
     assert_eq!(desk.with("ping", text(&answer, "access_token")).await.get("/Users").await.status, 200);
+}
+
+/// A client outlives whoever made it: what ends makes and changes none that is a directory, neither a token nor a link that lets
+/// in for an hour.
+async fn what_ends_binds_no_client(backend: Backend) {
+    let desk = Desk::new(backend, &[FAST]).await;
+    let ask = async |method: Method, path: &str, body: serde_json::Value| {
+        let url = format!("{}/api/v1/tenants/acme/clients{path}", desk.world.url);
+        let headers = [("authorization", "Bearer wide-0123456789abcdef0123456789abcdef"), ("content-type", "application/json")];
+        Browser::new().send(method, &url, &headers, Some(body.to_string())).await
+    };
+    let bound = |id: &str| json!({"client_id": id, "secret": "my-own-secret", "grant_types": ["client_credentials"], "directory": "ping"});
+    assert_eq!(desk.world.sql("UPDATE service_tokens SET expires_at = 4000000000 WHERE name = 'wide'").await, 1);
+    for (method, path, id) in [(Method::PUT, "/mine", "mine"), (Method::POST, "", "mine"), (Method::PUT, "/pusher", "pusher")] {
+        let answer = ask(method, path, bound(id)).await;
+        assert!(answer.status == 403 && answer.body.contains("a token that ends"), "{path}: {} {}", answer.status, answer.body);
+    }
+    assert!(clients::find(&desk.world.app.db, "mine").await.unwrap().is_none());
+    assert_eq!(desk.ask("pusher", "pusher-secret", &[]).await.status, 200, "its secret is what it was");
+    let plain = json!({"client_id": "plain", "secret": "my-own-secret", "redirect_uris": ["https://mine.example/cb"]});
+    assert_eq!(ask(Method::PUT, "/plain", plain).await.status, 201, "honestly");
+
+    // Whoever came by break-glass is an administrator for an hour.
+    let app = &desk.world.app;
+    let tenant = tenants::find_by_name(&app.db, "acme").await.unwrap().unwrap();
+    let ada = users::find_by_email(&app.db, &tenant.id, &Email::parse("ada@acme.example").unwrap()).await.unwrap().unwrap();
+    let actor = Actor::command_line();
+    let link = admin_link::break_glass(&app.db, &app.sealer, app.issuer(), (&actor, &ada), 900, app.clock.now()).await.unwrap();
+    let mut by_link = Browser::new();
+    let csrf = by_link.get(&link).await.csrf();
+    assert_eq!(by_link.post(&link, &[("csrf", &csrf)]).await.location(), Some("/admin"));
+    let list = format!("{}/admin/acme/clients", desk.world.url);
+    let csrf = by_link.get(&format!("{list}/new")).await.csrf();
+    let bound = [("grant_types", "client_credentials"), ("directory", "ping")];
+    let plain = [("name", "Honest"), ("redirect_uris", "https://mine.example/cb")];
+    for (id, more, made) in [("mine", bound, false), ("honest", plain, true)] {
+        let fields = [("csrf", csrf.as_str()), ("client_id", id), ("enabled", "on"), ("secret", "my-own-secret")];
+        let fields: Vec<_> = fields.into_iter().chain(more).collect();
+        let answer = by_link.post(&list, &fields).await;
+        let is_there = clients::find(&app.db, id).await.unwrap().is_some();
+        assert_eq!((is_there, answer.body.contains("lets you in for an hour")), (made, !made), "{id}: {}", answer.body);
+    }
 }

@@ -163,7 +163,7 @@ pub fn of_team(method: &Method, rest: &str) -> Option<Operation> {
         ("GET", "/teams/{name}/members") => {
             operation("listMembers", "teams", "Who is in a team, and by which way, in the order of their addresses.")
                 .query([
-                    query("search", &text(), "What addresses or names hold."),
+                    query("search", &text(), "What addresses or names hold, 100 characters at most."),
                     query("after", &text(), "`next` of the page before."),
                     limit(100),
                 ])

@@ -176,7 +176,7 @@ async fn show(
     let limit = i64::try_from(PAGE).unwrap_or(i64::MAX).saturating_add(1);
     let mut entries = match failed {
         true => Vec::new(),
-        false => audit::page(&app.db, &asked.filter(), query.before, limit).await?,
+        false => asked.page(app, &caller.operator.home, query.before, limit).await?,
     };
     let more = entries.len() > PAGE;
     entries.truncate(PAGE);
@@ -215,7 +215,7 @@ async fn show(
 /// `GET /admin/_/audit/export`
 pub async fn export(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Result<Response, PageError> {
     caller.require_platform()?;
-    file(app, None, query.as_deref()).await
+    file(app, caller, None, query.as_deref()).await
 }
 
 /// `GET /admin/{tenant}/audit/export`
@@ -226,14 +226,14 @@ pub async fn export_of_tenant(
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let tenant = caller.tenant(&app, &tenant).await?;
-    file(app, Some(&tenant), query.as_deref()).await
+    file(app, caller, Some(&tenant), query.as_deref()).await
 }
 
-async fn file(app: App, tenant: Option<&Tenant>, query: Option<&str>) -> Result<Response, PageError> {
+async fn file(app: App, caller: Caller, tenant: Option<&Tenant>, query: Option<&str>) -> Result<Response, PageError> {
     let (asked, _) = Query::read(query).asked(tenant, app.clock.now());
     let tenants = Tenants::read(&app.db).await?;
     let name = tenant.map_or("gatehouse", |tenant| tenant.name.as_str());
-    let mut response = lines(app, asked, tenants, 0);
+    let mut response = lines(app, caller.operator.home, asked, tenants, 0).await?;
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"audit-{name}.jsonl\"")) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
     }

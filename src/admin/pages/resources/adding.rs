@@ -11,11 +11,14 @@ use serde_json::Value;
 
 use super::{At, Held, NOUN, ROLES, SECTIONS, change, why};
 use crate::{
-    admin::pages::{
-        caller::{Caller, Posted},
-        confirm::done,
-        frame::Frame,
-        list::Query,
+    admin::{
+        pages::{
+            caller::{Caller, Posted},
+            confirm::done,
+            frame::Frame,
+            list::Query,
+        },
+        searching,
     },
     app::App,
     apply::single::{self, Noun},
@@ -140,7 +143,7 @@ async fn page(app: &App, caller: &Caller, at: &At, asked: &Asked, error: Option<
         }
         let (after, most) = if asked.only.is_some() { (asked.after.as_str(), MORE) } else { ("", OFFERED) };
         let ask = single::Ask { search: &asked.search, after, limit: most, ..Default::default() };
-        let part = single::list(&app.db, &app.sealer, &at.place.tenant, noun, ask).await?;
+        let part = searching::list(app, &caller.operator.home, &at.place.tenant, noun, ask).await?;
         let rows = part.items.iter().enumerate().filter_map(|(n, thing)| row(kind, noun, n, thing, &held, asked)).collect();
         let next = part.next.map(|last| {
             let mut pairs = url::form_urlencoded::Serializer::new(String::new());

@@ -1,0 +1,137 @@
+//! Searches of operators: whoever searches on any route or page waits for the tenant's own searches and for nobody else's, and
+//! what is too long is not looked for.
+
+use std::time::Duration;
+
+use gatehouse::{
+    apply::single::Noun,
+    store::{tenants, users},
+};
+
+use crate::{
+    admin_pages::Desk,
+    browser::{Answer, Browser},
+    on_both,
+    world::Backend,
+};
+
+on_both!(every_search_waits_for_its_turn, what_is_too_long_is_refused, an_export_takes_turns_part_by_part, lists_wait_for_nobody);
+
+const BOT: &str = "Bearer 0123456789abcdef0123456789abcdef";
+
+/// Every address that looks for a part of a name, up to that.
+fn searched() -> Vec<String> {
+    let lists = |below: &str| Noun::OWNED.map(|noun| format!("{below}/{}?search=", noun.as_str()));
+    let mut all: Vec<String> = lists("/api/v1/tenants/acme").into_iter().chain(lists("/admin/acme")).collect();
+    all.extend(
+        [
+            "/api/v1/tenants/acme/teams/sre/members?search=",
+            "/admin/acme/teams/sre?search=",
+            "/admin/acme/teams/sre/members?search=",
+            "/admin/acme/resources/model%3Agpt/collaborators?search=",
+            "/admin/_/tenants?search=",
+        ]
+        .map(str::to_owned),
+    );
+    all
+}
+
+/// And every other that may have to look at many.
+const NARROWED: [&str; 11] = [
+    "/api/v1/audit?actor=nobody",
+    "/api/v1/audit?action=create",
+    "/api/v1/audit?subject=team",
+    "/api/v1/audit?since=7d",
+    "/api/v1/audit?until=1d",
+    "/admin/acme/audit?who=nobody",
+    "/admin/acme/audit?what=team",
+    "/api/v1/tenants/acme/users?state=never_signed_in",
+    "/api/v1/tenants/acme/service_tokens?state=ended",
+    "/api/v1/tenants/acme/connections?protocol=saml",
+    "/admin/acme/users?state=active",
+];
+
+async fn ask(desk: &Desk, ada: &mut Browser, path: &str) -> Answer {
+    match path.starts_with("/api/") {
+        true => Browser::new().get_with(&desk.at(path), &[("authorization", BOT)]).await,
+        false => ada.get(&desk.at(path)).await,
+    }
+}
+
+/// Somebody who sees every page.
+async fn platform(desk: &Desk) -> Browser {
+    users::set_platform(&desk.app.db, &desk.user_id("ada@acme.example").await, true, desk.clock.now()).await.unwrap();
+    desk.ada().await
+}
+
+async fn every_search_waits_for_its_turn(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = platform(&desk).await;
+    let acme = tenants::find_by_name(&desk.app.db, "acme").await.unwrap().unwrap();
+    let searches = searched().into_iter().map(|path| format!("{path}e"));
+    for path in searches.chain(NARROWED.map(str::to_owned)) {
+        let turn = desk.app.limits.searches.take(&acme.id, Duration::ZERO).await.expect("nobody is at it");
+        let (mut other, bare) = (ada.clone(), path.split_once('?').map_or("", |(path, _)| path));
+        let mut asked = Box::pin(ask(&desk, &mut ada, &path));
+        let lists = async {
+            for _ in 0..3 {
+                assert_eq!(ask(&desk, &mut other, bare).await.status, 200, "{bare}");
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = &mut asked => panic!("{path} waits for no turn: {}", answer.status),
+            () = lists => {}
+        }
+        drop(turn);
+        let answer = asked.await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    }
+}
+
+/// What an index answers is not kept waiting.
+async fn lists_wait_for_nobody(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = platform(&desk).await;
+    let acme = tenants::find_by_name(&desk.app.db, "acme").await.unwrap().unwrap();
+    let _turn = desk.app.limits.searches.take(&acme.id, Duration::ZERO).await.expect("nobody is at it");
+    let lists = searched().into_iter().map(|path| path.split_once('?').map_or_else(String::new, |(path, _)| path.to_owned()));
+    for path in lists.chain(["/api/v1/audit?limit=3", "/admin/acme/audit"].map(str::to_owned)) {
+        let answer = ask(&desk, &mut ada, &path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    }
+}
+
+async fn what_is_too_long_is_refused(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let mut ada = platform(&desk).await;
+    // Each another letter, of which each has a capital.
+    let letters: Vec<char> = ('à'..'ÿ').chain('ā'..'ſ').chain('α'..='ω').filter(|c| c.is_lowercase()).take(101).collect();
+    let text =
+        |n: usize| url::form_urlencoded::byte_serialize(letters[..n].iter().collect::<String>().as_bytes()).collect::<String>();
+    for path in searched() {
+        let fits = ask(&desk, &mut ada, &format!("{path}{}", text(100))).await;
+        assert_eq!(fits.status, 200, "{path}: {}", fits.body);
+        let long = ask(&desk, &mut ada, &format!("{path}{}", text(101))).await;
+        assert!(long.status == 400 && long.body.contains("at most 100 characters"), "{path}: {} {}", long.status, long.body);
+    }
+}
+
+async fn an_export_takes_turns_part_by_part(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let acme = tenants::find_by_name(&desk.app.db, "acme").await.unwrap().unwrap();
+    let headers = [("authorization", BOT), ("accept", "application/x-ndjson")];
+    let (mut browser, url) = (Browser::new(), desk.at("/api/v1/audit"));
+    let turn = desk.app.limits.searches.take(&acme.id, Duration::ZERO).await.expect("nobody is at it");
+    let mut asked = Box::pin(browser.get_with(&url, &headers));
+    let mut ada = desk.ada().await;
+    tokio::select! {
+        biased;
+        answer = &mut asked => panic!("it waits for no turn: {}", answer.status),
+        _ = ask(&desk, &mut ada, "/admin/acme/audit") => {}
+    }
+    drop(turn);
+    let answer = asked.await;
+    assert!(answer.status == 200 && answer.body.lines().count() > 5, "{} {}", answer.status, answer.body);
+    assert!(desk.app.limits.searches.take(&acme.id, Duration::ZERO).await.is_some(), "and its turn has ended");
+}
