@@ -85,6 +85,7 @@ mod names;
 mod nodes;
 mod operations;
 mod operator_matrix;
+mod password_rule;
 mod passwords;
 mod profiles;
 mod protected_resource;

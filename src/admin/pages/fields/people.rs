@@ -35,7 +35,7 @@ pub const USERS: Noun = Noun {
     fields: Fields::Same(&[
         Field::new("email", "E-mail address", Kind::Text, "").fixed(),
         Field::new("name", "Name", Kind::Text, ""),
-        Field::new("password", "Password", Kind::Secret, "At least 12 characters. Leave it empty to keep what is there."),
+        Field::new("password", "Password", Kind::Secret, "At least 12 characters, and not the first guess. Leave it empty to keep what is there."),
         Field::new("admin", "Administrator of this organisation", Kind::Switch, "May do everything that these pages can do for the organisation."),
     ]),
 };
