@@ -17,7 +17,7 @@ use super::{
 use crate::{
     app::App,
     apply::{
-        Action, LastWayIn, Line, Plan,
+        Action, LastWayIn, Line, LockedOut, Plan,
         single::{self, Ahead, Ask, Expect, Fault, Noun, Order, Refusal},
     },
     bearer, body,
@@ -390,6 +390,7 @@ pub fn refused(refusal: Refusal) -> Result<Response, ApiError> {
             Err(error(Code::Conflict, format!("{LastAdministrator}, or add force=true to the query")).into())
         }
         Refusal::LastWayIn => Err(error(Code::Conflict, format!("{LastWayIn}, or add force=true to the query")).into()),
+        Refusal::LockedOut => Err(error(Code::Conflict, format!("{LockedOut}, or add force=true to the query")).into()),
         // Somebody who takes no turns with other writers was faster.
         Refusal::Store(e @ StoreError::Database(_)) if e.is_conflict() => {
             Err(ApiError::new(error(Code::Conflict, "there is one of this name already"), e.to_string()))

@@ -53,7 +53,7 @@ pub use passwords::Hashing;
 pub use plan::{Action, Change, Count, Line, Plan};
 use reader::Context;
 pub use reader::Problem;
-pub use sso::LastWayIn;
+pub use sso::{LastWayIn, LockedOut};
 
 /// How to apply.
 #[derive(Clone, Copy, Debug, Default)]

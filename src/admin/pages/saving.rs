@@ -17,7 +17,7 @@ use crate::{
     admin::PATIENCE,
     app::App,
     apply::{
-        Action, LastWayIn, Plan,
+        Action, LastWayIn, LockedOut, Plan,
         single::{self, Ahead, Expect, Fault, Order, Refusal},
     },
     error::PageError,
@@ -147,6 +147,7 @@ impl<'a> Write<'a> {
             Refusal::Forbidden(text) | Refusal::Conflict(text) => self.again(&whole(text.to_owned())).await,
             Refusal::LastAdministrator => self.again(&whole(LastAdministrator.to_string())).await,
             Refusal::LastWayIn => self.again(&whole(LastWayIn.to_string())).await,
+            Refusal::LockedOut => self.again(&whole(LockedOut.to_string())).await,
             Refusal::Store(e) => Err(e.into()),
         }
     }
