@@ -119,7 +119,8 @@ pub async fn establish(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Re
     finish(&desk, tx, &tenant, Noun::Tenant, name, &plan).await
 }
 
-/// `PUT /api/v1/tenants/{tenant}/{noun}/{name}`: makes it what the body says, whether it is there or not.
+/// `PUT /api/v1/tenants/{tenant}/{noun}/{name}`: makes it what the body says, whether it is there or not. Where people who are
+/// linked would be refused, `confirm` must repeat the name.
 pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let asked = Asked::read(query.as_deref())?;
     let (tenant, noun, name) = desk.thing()?;
@@ -147,6 +148,12 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
         Err(refusal) => return refused(refusal),
     };
     may_say(&desk.asker, &before, &group_rules(&mut tx, tenant, noun, name).await?)?;
+    let lost = plan.takings(desk.asker.require("users", Level::Read).is_ok());
+    if !lost.is_empty() && asked.confirm.as_deref() != Some(name) {
+        let mut body = asking(&lost);
+        body["error_description"] = "something is lost with the change: repeat the name as confirm to make it nevertheless".into();
+        return Ok(body::answer(StatusCode::CONFLICT, &body));
+    }
     finish(&desk, tx, tenant, noun, name, &plan).await
 }
 

@@ -21,6 +21,7 @@ mod directories;
 mod execute;
 mod goes;
 mod issuers;
+mod known_by;
 mod laden;
 mod losses;
 mod nouns;

@@ -125,6 +125,10 @@ impl Work<'_> {
             connections::save(&mut *self.tx, &new).await?;
             self.plan.create(name, changes);
         } else if self.plan.compare(name, changes) {
+            if let Some(old) = &old {
+                let lost = self.lost_with_change(old, &new).await?;
+                self.plan.takes(lost);
+            }
             connections::save(&mut *self.tx, &new).await?;
         }
         Ok(())
