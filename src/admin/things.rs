@@ -151,7 +151,8 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
     let lost = plan.takings(desk.asker.require("users", Level::Read).is_ok());
     if !lost.is_empty() && asked.confirm.as_deref() != Some(name) {
         let mut body = asking(&lost);
-        body["error_description"] = "something is lost with the change: repeat the name as confirm to make it nevertheless".into();
+        body["error_description"] =
+            "something is lost with the change: repeat the name as confirm to make it nevertheless".into();
         return Ok(body::answer(StatusCode::CONFLICT, &body));
     }
     finish(&desk, tx, tenant, noun, name, &plan).await

@@ -13,8 +13,8 @@
 //! is stored. What would leave no connection to come in over at all is refused, except by a file, which is explicit.
 
 use super::{
-    execute::{Result, Work},
     desired::TenantFile,
+    execute::{Result, Work},
     yaml::At,
 };
 use crate::{

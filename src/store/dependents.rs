@@ -55,12 +55,7 @@ pub async fn linked_over(on: impl Into<On<'_>>, connection_id: &str, most: i64) 
 ///
 /// # Errors
 /// What the database says.
-pub async fn linked_besides(
-    on: impl Into<On<'_>>,
-    connection_id: &str,
-    issuers: &[String],
-    most: i64,
-) -> Result<Sample<String>> {
+pub async fn linked_besides(on: impl Into<On<'_>>, connection_id: &str, issuers: &[String], most: i64) -> Result<Sample<String>> {
     let mut on = on.into();
     let mut s = Statement::new("SELECT COUNT(*) FROM identities i WHERE i.connection_id = ");
     besides(s.bind(connection_id), issuers);
@@ -164,6 +159,18 @@ pub async fn active_users_of(on: impl Into<On<'_>>, tenant_id: &str) -> Result<i
 /// What the database says.
 pub async fn passwords_of(on: impl Into<On<'_>>, tenant_id: &str) -> Result<i64> {
     let sql = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM users WHERE tenant_id = $1 AND active AND password_hash IS NOT NULL \
+               LIMIT $2) AS u";
+    Ok(on.into().optional::<(i64,)>(sql, params![tenant_id, MOST + 1]).await?.unwrap_or_default().0)
+}
+
+/// How many of these have never come in over a connection that is enabled and offered for sign-in.
+///
+/// # Errors
+/// What the database says.
+pub async fn passwords_alone(on: impl Into<On<'_>>, tenant_id: &str) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM users WHERE tenant_id = $1 AND active AND password_hash IS NOT NULL \
+               AND NOT EXISTS (SELECT 1 FROM identities i JOIN connections c ON c.id = i.connection_id \
+                               WHERE i.user_id = users.id AND i.last_seen_at > 0 AND c.enabled AND c.login_enabled) \
                LIMIT $2) AS u";
     Ok(on.into().optional::<(i64,)>(sql, params![tenant_id, MOST + 1]).await?.unwrap_or_default().0)
 }

@@ -122,7 +122,7 @@ async fn secrets_are_compared_without_being_shown(db: &Db) {
 async fn switches_left_out_stay_as_they_are(db: &Db) {
     apply(db, FILE).await.unwrap();
     let off = FILE
-        .replace("name: acme\n", "name: acme\n  enabled: false\n  password_login: false\n")
+        .replace("name: acme\n", "name: acme\n  enabled: false\n")
         .replace("preset: okta", "preset: okta, enabled: false, login_enabled: false")
         .replace("trusted: true", "trusted: true, enabled: false")
         .replace("bob@acme.example", "bob@acme.example, active: false");
