@@ -17,7 +17,7 @@ use super::{
 use crate::{
     app::App,
     apply::{
-        Action, LastWayIn, Line, Plan,
+        Action, LastWayIn, Line, LockedOut, Plan,
         single::{self, Ahead, Ask, Expect, Fault, Noun, Order, Refusal},
     },
     bearer, body,
@@ -119,7 +119,8 @@ pub async fn establish(desk: Desk, headers: HeaderMap, body: Bytes) -> Result<Re
     finish(&desk, tx, &tenant, Noun::Tenant, name, &plan).await
 }
 
-/// `PUT /api/v1/tenants/{tenant}/{noun}/{name}`: makes it what the body says, whether it is there or not.
+/// `PUT /api/v1/tenants/{tenant}/{noun}/{name}`: makes it what the body says, whether it is there or not. Where people who are
+/// linked would be refused, `confirm` must repeat the name.
 pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
     let asked = Asked::read(query.as_deref())?;
     let (tenant, noun, name) = desk.thing()?;
@@ -146,6 +147,12 @@ pub async fn put(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap, body
         Err(refusal) => return refused(refusal),
     };
     may_say(&desk.asker, &before, &group_rules(&mut tx, tenant, noun, name).await?)?;
+    let lost = plan.takings(desk.asker.require("users", Level::Read).is_ok());
+    if !lost.is_empty() && asked.confirm.as_deref() != Some(name) {
+        let why = "something is lost with the change: repeat the name as confirm to make it nevertheless";
+        let body = json!({ "error": Code::Conflict.as_str(), "error_description": why, "lost": lost });
+        return Ok(body::answer(StatusCode::CONFLICT, &body));
+    }
     finish(&desk, tx, tenant, noun, name, &plan).await
 }
 
@@ -414,6 +421,7 @@ pub fn refused(refusal: Refusal) -> Result<Response, ApiError> {
             Err(error(Code::Conflict, format!("{LastAdministrator}, or add force=true to the query")).into())
         }
         Refusal::LastWayIn => Err(error(Code::Conflict, format!("{LastWayIn}, or add force=true to the query")).into()),
+        Refusal::LockedOut => Err(error(Code::Conflict, format!("{LockedOut}, or add force=true to the query")).into()),
         // Somebody who takes no turns with other writers was faster.
         Refusal::Store(e @ StoreError::Database(_)) if e.is_conflict() => {
             Err(ApiError::new(error(Code::Conflict, "there is one of this name already"), e.to_string()))

@@ -33,7 +33,8 @@ pub struct TenantFile {
     pub domains: Vec<(At, String)>,
     pub provisioning: Provisioning,
     pub enabled: Option<bool>,
-    pub password_login: Option<bool>,
+    /// Where it stands, and what is said.
+    pub password_login: Option<(At, bool)>,
     /// Where it stands, and what is said.
     pub require_sso: Option<(At, RequireSso)>,
     pub access_token_lifetime: Option<i64>,

@@ -8,7 +8,7 @@ use super::{
     passwords::{Hashed, Hashing},
     plan::Plan,
     reader::Problem,
-    sso::WaysIn,
+    sso::{Said, WaysIn},
     yaml::At,
 };
 use crate::{
@@ -125,7 +125,7 @@ impl<'a> Work<'a> {
             let tenant = self.tenant(file).await?;
             self.things(&tenant, file, hashed).await?;
             let was = self.ways_in.get(&tenant.id).copied().unwrap_or_default();
-            self.ways_in(&tenant, was, file.require_sso).await?;
+            self.ways_in(&tenant, was, Said::by(file)).await?;
         }
         if governed && !users::is_governed(&mut *self.tx).await? {
             self.ungoverned(files);

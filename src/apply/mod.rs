@@ -21,6 +21,7 @@ mod directories;
 mod execute;
 mod goes;
 mod issuers;
+mod known_by;
 mod laden;
 mod losses;
 mod nouns;
@@ -53,7 +54,7 @@ pub use passwords::Hashing;
 pub use plan::{Action, Change, Count, Line, Plan};
 use reader::Context;
 pub use reader::Problem;
-pub use sso::LastWayIn;
+pub use sso::{LastWayIn, LockedOut};
 
 /// How to apply.
 #[derive(Clone, Copy, Debug, Default)]

@@ -31,7 +31,10 @@ impl Work<'_> {
             display_name: file.display_name.clone(),
             provisioning: file.provisioning,
             enabled: file.enabled.unwrap_or(old.as_ref().is_none_or(|o| o.enabled)),
-            password_login: file.password_login.unwrap_or(old.as_ref().is_none_or(|o| o.password_login)),
+            password_login: match file.password_login {
+                Some((_, said)) => said,
+                None => old.as_ref().is_none_or(|o| o.password_login),
+            },
             require_sso: match file.require_sso {
                 Some((_, said)) => said != RequireSso::Off,
                 None => old.as_ref().is_some_and(|o| o.require_sso),
@@ -122,6 +125,10 @@ impl Work<'_> {
             connections::save(&mut *self.tx, &new).await?;
             self.plan.create(name, changes);
         } else if self.plan.compare(name, changes) {
+            if let Some(old) = &old {
+                let lost = self.lost_with_change(old, &new).await?;
+                self.plan.takes(lost);
+            }
             connections::save(&mut *self.tx, &new).await?;
         }
         // From now on it is no guest's any more.

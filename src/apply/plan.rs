@@ -62,7 +62,8 @@ pub struct Line {
     /// The fields that change, as the file spells them, never their values; of [`Action::Spare`] the addresses, of
     /// [`Action::Delete`] what somebody has set and is lost with it, as roles.
     pub fields: Vec<String>,
-    /// Of [`Action::Delete`] what else is lost, in numbers that change with every sign-in.
+    /// Of [`Action::Delete`] what else is lost, in numbers that change with every sign-in; of [`Action::Update`] what the
+    /// change takes, which nobody named.
     pub counts: Vec<Count>,
     /// The same fields with their values; of [`Action::Create`] and [`Action::Delete`] those that are not as by default.
     pub changes: Vec<Change>,
@@ -71,6 +72,11 @@ pub struct Line {
 impl Line {
     fn new(action: Action, name: String) -> Self {
         Self { tenant_id: None, action, name, fields: Vec::new(), counts: Vec::new(), changes: Vec::new() }
+    }
+
+    /// What an update takes with it: with the people's names, or for whoever may not read who they are without.
+    pub fn taken(&self, named: bool) -> impl Iterator<Item = String> {
+        self.counts.iter().filter(|_| self.action == Action::Update).map(move |count| count.told(named))
     }
 
     /// All that is lost with what goes.
@@ -140,6 +146,11 @@ impl Plan {
         self.lines.iter().filter(|line| line.action == Action::Delete)
     }
 
+    /// What is changed, and takes something with it.
+    pub fn takings(&self, named: bool) -> Vec<String> {
+        self.lines.iter().flat_map(|line| line.taken(named)).collect()
+    }
+
     /// Whether whoever has agreed to the deletions of this plan has agreed to those of another.
     pub(super) fn covers(&self, other: &Self) -> bool {
         fn named(line: &Line) -> (&str, &[String]) {
@@ -159,6 +170,13 @@ impl Plan {
     /// Something goes: what is lost with it, and what it was.
     pub(super) fn goes(&mut self, name: String, lost: Losses, was: Vec<Change>) {
         self.push(Line { fields: lost.named, counts: lost.counted, changes: was, ..Line::new(Action::Delete, name) });
+    }
+
+    /// What the change of the last line takes with it.
+    pub(super) fn takes(&mut self, lost: Losses) {
+        if let Some(line) = self.lines.last_mut() {
+            line.counts = lost.counted;
+        }
     }
 
     fn push(&mut self, line: Line) {
@@ -194,7 +212,11 @@ impl fmt::Display for Plan {
         for line @ Line { action, name, fields, .. } in &self.lines {
             match action {
                 Action::Create => writeln!(f, "+ {name}")?,
-                Action::Update => writeln!(f, "~ {name} ({})", fields.join(", "))?,
+                Action::Update if line.counts.is_empty() => writeln!(f, "~ {name} ({})", fields.join(", "))?,
+                Action::Update => {
+                    let lost: Vec<String> = line.taken(true).collect();
+                    writeln!(f, "~ {name} ({}; loses {})", fields.join(", "), lost.join(", "))?;
+                }
                 Action::Delete if line.lost().next().is_none() => writeln!(f, "- {name}")?,
                 Action::Delete => {
                     let lost: Vec<String> = line.lost().collect();
@@ -230,11 +252,12 @@ mod tests {
             "connection acme/okta".into(),
             ["oidc.scopes", "button_text", "button_text"].map(|field| Change::new(field, 1, 2)).into(),
         );
+        plan.takes(Losses { counted: vec!["the sign-in of 1 person linked over it".into()], ..Losses::default() });
         plan.add(Action::Keep, "client old".into(), vec![]);
         let lost = Losses { named: vec!["viewer on model gpt".into()], counted: vec!["2 sign-ins".into()] };
         plan.goes("external identity acme/ci".into(), lost, vec![]);
         plan.warn("careful".into());
-        let text = "+ user acme/ada@acme.example\n~ connection acme/okta (oidc.scopes, button_text)\n\
+        let text = "+ user acme/ada@acme.example\n~ connection acme/okta (oidc.scopes, button_text; loses the sign-in of 1 person linked over it)\n\
                     - client old (kept: use --prune)\n- external identity acme/ci (loses viewer on model gpt, 2 sign-ins)\n! careful\n\
                     1 created, 1 updated, 1 deleted";
         assert_eq!(plan.to_string(), text);

@@ -1,5 +1,6 @@
-//! Which passwords people may choose. Length is what counts (NIST SP 800-63B): no rules about kinds of characters, which
-//! lead to passwords that are hard to remember and easy to guess.
+//! Which passwords people may have, whoever chooses them: they themselves, an administrator on a page or over the API, or a
+//! file. Length is what counts (NIST SP 800-63B): no rules about kinds of characters, which lead to passwords that are hard to
+//! remember and easy to guess.
 
 use super::email::Email;
 
@@ -8,14 +9,17 @@ pub const LEAST: usize = 12;
 /// Most bytes: longer ones only cost time.
 const MOST: usize = 1_024;
 
-/// Why a password is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a password is not taken, in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Weakness {
     /// Fewer characters than [`LEAST`].
+    #[error("too short: it must have {LEAST} characters at least; a few words do well")]
     Short,
     /// Nobody types as much.
+    #[error("too long: it must have {MOST} bytes at most")]
     Long,
     /// The first that anybody would try: the own address, one word over and over, a row of keys.
+    #[error("easy to guess: take a few words that have nothing to do with each other")]
     Guessable,
 }
 

@@ -4,6 +4,7 @@ use super::{
     db::{Result, StoreError},
     on::On,
     overview::MOST,
+    statement::Statement,
 };
 use crate::{params, policy::principal::Kind};
 
@@ -48,6 +49,22 @@ pub async fn linked_over(on: impl Into<On<'_>>, connection_id: &str, most: i64) 
                ORDER BY u.email LIMIT $2";
     let rows = on.all::<(String,)>(sql, params![connection_id, most]).await?;
     Ok(Sample { first: rows.into_iter().map(|(email,)| email).collect(), count })
+}
+
+/// The users who sign in over a connection as somebody of another issuer than these: the addresses of at most `most`.
+///
+/// # Errors
+/// What the database says.
+pub async fn linked_besides(on: impl Into<On<'_>>, connection_id: &str, issuers: &[String], most: i64) -> Result<Sample<String>> {
+    let mut on = on.into();
+    let mut s = Statement::new("SELECT COUNT(*) FROM identities i WHERE i.connection_id = ");
+    besides(s.bind(connection_id), issuers);
+    let count = on.select::<(i64,)>(&s).await?.first().map_or(0, |row| row.0);
+    let mut s = Statement::new("SELECT u.email FROM identities i JOIN users u ON u.id = i.user_id WHERE i.connection_id = ");
+    besides(s.bind(connection_id), issuers);
+    s.push(" ORDER BY u.email LIMIT ").bind(most);
+    let first = on.select::<(String,)>(&s).await?;
+    Ok(Sample { first: first.into_iter().map(|(email,)| email).collect(), count })
 }
 
 /// The directories whose records belong to the sign-ins of a connection.
@@ -146,6 +163,18 @@ pub async fn passwords_of(on: impl Into<On<'_>>, tenant_id: &str) -> Result<i64>
     Ok(on.into().optional::<(i64,)>(sql, params![tenant_id, MOST + 1]).await?.unwrap_or_default().0)
 }
 
+/// How many of these have never come in over a connection that is enabled and offered for sign-in.
+///
+/// # Errors
+/// What the database says.
+pub async fn passwords_alone(on: impl Into<On<'_>>, tenant_id: &str) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM users WHERE tenant_id = $1 AND active AND password_hash IS NOT NULL \
+               AND NOT EXISTS (SELECT 1 FROM identities i JOIN connections c ON c.id = i.connection_id \
+                               WHERE i.user_id = users.id AND i.last_seen_at > 0 AND c.enabled AND c.login_enabled) \
+               LIMIT $2) AS u";
+    Ok(on.into().optional::<(i64,)>(sql, params![tenant_id, MOST + 1]).await?.unwrap_or_default().0)
+}
+
 /// How many browser sessions the users of a tenant have.
 ///
 /// # Errors
@@ -154,6 +183,12 @@ pub async fn sessions_of(on: impl Into<On<'_>>, tenant_id: &str, now: i64) -> Re
     let sql = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM sessions s JOIN users u ON u.id = s.user_id \
                WHERE u.tenant_id = $1 AND s.expires_at > $2 LIMIT $3) AS s";
     some(on, sql, tenant_id, now).await
+}
+
+fn besides<'a>(s: &mut Statement<'a>, issuers: &'a [String]) {
+    if !issuers.is_empty() {
+        s.push(" AND i.issuer NOT IN (").bind_each(issuers).push(")");
+    }
 }
 
 async fn some(on: impl Into<On<'_>>, sql: &'static str, id: &str, now: i64) -> Result<i64> {

@@ -243,6 +243,30 @@ pub async fn is_administered(on: impl Into<On<'_>>, tenant_id: &str) -> Result<b
     Ok(on.into().optional::<(String,)>(sql, params![tenant_id]).await?.is_some())
 }
 
+/// Who administers a tenant, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct Led {
+    /// Active administrators, of the deployment too.
+    pub administrators: i64,
+    /// Those of them who have signed in over a connection that is enabled and offered for sign-in.
+    pub over_connections: i64,
+}
+
+/// How many administer a tenant, and how many of them came in over a connection that people can use. An identity that an
+/// operator has given and nobody has used yet proves nothing.
+///
+/// # Errors
+/// What the database says.
+pub async fn led(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Led> {
+    let sql = "SELECT COUNT(*) AS administrators, \
+                      (SELECT COUNT(*) FROM users u WHERE u.tenant_id = $1 AND (u.admin OR u.platform) AND u.active \
+                       AND EXISTS (SELECT 1 FROM identities i JOIN connections c ON c.id = i.connection_id \
+                                   WHERE i.user_id = u.id AND i.last_seen_at > 0 AND c.enabled AND c.login_enabled)) \
+                        AS over_connections \
+               FROM users WHERE tenant_id = $1 AND (admin OR platform) AND active";
+    Ok(on.into().optional(sql, params![tenant_id]).await?.unwrap_or_default())
+}
+
 /// Whether somebody can administer the deployment: whose organisation is switched off can not.
 ///
 /// # Errors

@@ -99,7 +99,7 @@ impl Desk {
         users::find_by_email(&self.app.db, &tenant.id, &email).await.unwrap().unwrap().id
     }
 
-    async fn tenant(&self) -> tenants::Tenant {
+    pub async fn tenant(&self) -> tenants::Tenant {
         tenants::find_by_name(&self.app.db, "acme").await.unwrap().unwrap()
     }
 

@@ -59,7 +59,7 @@ async fn run(db: &Db, text: &str, options: Options<'_>, secret: &str) -> Result<
 }
 
 async fn apply(db: &Db, text: &str) -> Result<String, String> {
-    run(db, text, Options::default(), "hush").await
+    run(db, text, Options::default(), "hush of the file").await
 }
 
 async fn user(db: &Db, email: &str) -> Option<users::User> {
@@ -98,23 +98,23 @@ async fn secrets_are_compared_without_being_shown(db: &Db) {
     let tenant = tenants::find_by_name(db, "acme").await.unwrap().unwrap();
     let okta = connections::find_by_name(db, &tenant.id, "okta").await.unwrap().unwrap();
     let context = Connection::secret_context(&okta.id);
-    assert_eq!(sealer().open_text(&context, okta.secret_sealed.as_deref().unwrap()).unwrap(), "hush");
+    assert_eq!(sealer().open_text(&context, okta.secret_sealed.as_deref().unwrap()).unwrap(), "hush of the file");
     let print = clients::find(db, "cp").await.unwrap().unwrap().secret_fingerprint.unwrap();
-    assert!(sealer().recognises(&clients::secret_context("cp"), "hush", &print));
-    assert_eq!(user(db, "ada@acme.example").await.unwrap().password_hash.as_deref(), Some("hash of hush"));
+    assert!(sealer().recognises(&clients::secret_context("cp"), "hush of the file", &print));
+    assert_eq!(user(db, "ada@acme.example").await.unwrap().password_hash.as_deref(), Some("hash of hush of the file"));
 
     let sql = "INSERT INTO sessions (id_hash, user_id, data, created_at, expires_at) VALUES ('s', $1, '{}', 1, 9)";
     db.execute(sql, params![&user(db, "ada@acme.example").await.unwrap().id]).await.unwrap();
-    let plan = run(db, FILE, Options::default(), "other").await.unwrap();
+    let plan = run(db, FILE, Options::default(), "other than before").await.unwrap();
     let lines = "~ connection acme/okta (oidc.client_secret (secret))\n~ client cp (secret (secret))\n\
                  ~ user acme/ada@acme.example (password (secret))\n0 created, 3 updated, 0 deleted";
     assert_eq!(plan, lines);
     let sessions: Vec<(String,)> = db.all("SELECT id_hash FROM sessions", params![]).await.unwrap();
     assert!(sessions.is_empty(), "a new password ends the sessions of the old one");
     assert_eq!(connections::find(db, &okta.id).await.unwrap().unwrap().version, 2);
-    assert_eq!(run(db, FILE, Options::default(), "other").await.unwrap(), "no changes");
+    assert_eq!(run(db, FILE, Options::default(), "other than before").await.unwrap(), "no changes");
     let wrong = Sealer::from_base64("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").unwrap();
-    let file = File { text: FILE, origin: "f", env: &|_| Some("hush".into()) };
+    let file = File { text: FILE, origin: "f", env: &|_| Some("hush of the file".into()) };
     let problems = apply::run(db, &wrong, HASHING, file, Options::default(), 1).await.unwrap_err();
     assert!(problems[0].text.contains("cannot be opened with this master key"), "{problems:?}");
 }
@@ -122,7 +122,7 @@ async fn secrets_are_compared_without_being_shown(db: &Db) {
 async fn switches_left_out_stay_as_they_are(db: &Db) {
     apply(db, FILE).await.unwrap();
     let off = FILE
-        .replace("name: acme\n", "name: acme\n  enabled: false\n  password_login: false\n")
+        .replace("name: acme\n", "name: acme\n  enabled: false\n")
         .replace("preset: okta", "preset: okta, enabled: false, login_enabled: false")
         .replace("trusted: true", "trusted: true, enabled: false")
         .replace("bob@acme.example", "bob@acme.example, active: false");
@@ -169,13 +169,13 @@ async fn pruning_spares_whom_sign_ins_made(db: &Db) {
     let plan = apply(db, &less).await.unwrap();
     assert_eq!(plan, "- user acme/bob@acme.example (kept: use --prune)\nno changes");
     let prune = Options { prune: true, ..Options::default() };
-    let plan = run(db, &less, prune, "hush").await.unwrap();
+    let plan = run(db, &less, prune, "hush of the file").await.unwrap();
     let lines = "- user acme/bob@acme.example\n\
                  - 2 users of tenant acme (kept: made by sign-ins or a directory: adopted@acme.example, jit@acme.example)\n\
                  0 created, 0 updated, 1 deleted";
     assert_eq!(plan, lines);
     assert!(user(db, "jit@acme.example").await.is_some() && user(db, "adopted@acme.example").await.is_some());
-    let gone = run(db, "tenants:\n", prune, "hush").await.unwrap();
+    let gone = run(db, "tenants:\n", prune, "hush of the file").await.unwrap();
     assert!(gone.starts_with("- tenant acme (loses "), "with their tenant all go: {gone}");
 }
 
@@ -204,28 +204,28 @@ async fn counted(db: &Db, text: &str, options: Options<'_>) -> (String, (usize, 
 async fn unchanged_passwords_cost_one_hash(db: &Db) {
     let with = |second: &str| {
         format!(
-            "tenants:\n- name: acme\n  users:\n  - {{email: a@x.test, password: one}}\n  \
-             - {{email: b@x.test, password: {second}}}\n  - {{email: c@x.test, password: three}}\n"
+            "tenants:\n- name: acme\n  users:\n  - {{email: a@x.test, password: one of the words}}\n  \
+             - {{email: b@x.test, password: {second}}}\n  - {{email: c@x.test, password: three more words}}\n"
         )
     };
-    let (file, run) = (with("two"), Options::default());
+    let (file, run) = (with("two of the words"), Options::default());
     let dry = Options { dry_run: true, ..run };
     assert_eq!(counted(db, &file, run).await.1, (4, 0), "three, and the note");
     assert_eq!(counted(db, &file, run).await, ("no changes".into(), (0, 1)));
     assert_eq!(counted(db, &file, dry).await, ("no changes".into(), (0, 1)));
-    let (plan, hashes) = counted(db, &with("new"), dry).await;
+    let (plan, hashes) = counted(db, &with("new and longer"), dry).await;
     assert!(plan.starts_with("~ user acme/b@x.test (password (secret))"), "{plan}");
     assert_eq!(hashes, (2, 4));
     assert_eq!(counted(db, &file, run).await.1, (0, 1), "a dry run notes nothing");
-    assert_eq!(counted(db, &with("new"), run).await.1, (2, 4));
-    assert_eq!(counted(db, &with("new"), run).await.1, (0, 1));
+    assert_eq!(counted(db, &with("new and longer"), run).await.1, (2, 4));
+    assert_eq!(counted(db, &with("new and longer"), run).await.1, (0, 1));
     assert_eq!(counted(db, &file, run).await.1, (2, 4), "an older file is another one");
 
     let sql = "UPDATE users SET password_hash = 'hash of another' WHERE email = 'c@x.test'";
     assert_eq!(db.execute(sql, params![]).await.unwrap(), 1);
     let (plan, _) = counted(db, &file, run).await;
     assert!(plan.starts_with("~ user acme/c@x.test (password (secret))"), "behind our back: {plan}");
-    assert_eq!(user(db, "c@x.test").await.unwrap().password_hash.as_deref(), Some("hash of three"));
+    assert_eq!(user(db, "c@x.test").await.unwrap().password_hash.as_deref(), Some("hash of three more words"));
     assert_eq!(counted(db, &file, run).await.1, (0, 1));
 }
 
@@ -242,7 +242,7 @@ async fn whoever_leaves_a_tenant_without_administrators_is_told(db: &Db) {
     let warning = "! tenant acme has no active administrator left";
     for (last, told) in [("admin: true, active: false", true), ("admin: false", true), ("admin: true, name: Ada", false)] {
         let file = FILE.replace("admin: true", last);
-        let plan = run(db, &file, Options { dry_run: true, ..Options::default() }, "hush").await.unwrap();
+        let plan = run(db, &file, Options { dry_run: true, ..Options::default() }, "hush of the file").await.unwrap();
         assert_eq!(plan.contains(warning), told, "{last}: {plan}");
     }
     let other = FILE
@@ -268,7 +268,7 @@ async fn whoever_makes_somebody_unknown_an_administrator_is_told(db: &Db) {
     let warnings = |plan: &str| plan.lines().filter(|line| line.starts_with('!')).map(str::to_owned).collect::<Vec<_>>();
     let warned = "! user acme/eve@acme.example was there before the file named them, by a sign-in or a directory: see who they \
                   are with gatehouse users show";
-    let dry = run(db, &file, Options { dry_run: true, ..Options::default() }, "hush").await.unwrap();
+    let dry = run(db, &file, Options { dry_run: true, ..Options::default() }, "hush of the file").await.unwrap();
     assert_eq!(warnings(&dry), [warned], "{dry}");
     assert!(!user(db, "eve@acme.example").await.unwrap().admin);
     let plan = apply(db, &file).await.unwrap();
@@ -290,7 +290,7 @@ tenants:
   teams:
   - {name: all, members: [nobody@beta.example]}
 "#;
-    let found = run(db, text, Options::default(), &"long".repeat(100)).await.unwrap_err();
+    let found = run(db, text, Options::default(), &"a long phrase of ours ".repeat(10)).await.unwrap_err();
     let expected = "acme.yaml:4:27: domain acme.example belongs to tenant acme; remove it there first\n\
                     acme.yaml:6:17: client_id cp belongs to tenant acme; choose another, or remove it there\n\
                     acme.yaml:8:13: the password cannot be hashed: it is too long\n\
@@ -302,7 +302,7 @@ tenants:
 
 async fn a_dry_run_applies_nothing(db: &Db) {
     let dry = Options { dry_run: true, ..Options::default() };
-    assert!(run(db, FILE, dry, "hush").await.unwrap().ends_with("6 created, 0 updated, 0 deleted"));
+    assert!(run(db, FILE, dry, "hush of the file").await.unwrap().ends_with("6 created, 0 updated, 0 deleted"));
     assert!(tenants::all(db).await.unwrap().is_empty());
 }
 

@@ -61,7 +61,7 @@ async fn others_go_on(world: &World) {
 async fn a_password_is_hashed_while_nobody_waits(backend: Backend) {
     let world = World::with(backend, STATE, &[]).await;
     let gate = world.app.passwords.shut().await.unwrap();
-    let mut change = Box::pin(put(&world, CI, "acme/users/bob@acme.example", json!({"password": "a new one"})));
+    let mut change = Box::pin(put(&world, CI, "acme/users/bob@acme.example", json!({"password": "a new one of his"})));
     let waits = async {
         while world.app.passwords.waiting() == 0 {
             yield_now().await;
@@ -156,7 +156,7 @@ async fn another_secret_is_another_version(backend: Backend) {
             json!({"redirect_uris": ["https://other.example/cb"]}),
             json!({"secret": "another-secret-0123456789abcdef0123456789"}),
         ),
-        ("other/users/ada@other.example", json!({}), json!({"password": "another one"})),
+        ("other/users/ada@other.example", json!({}), json!({"password": "another one of hers"})),
         ("other/directories/okta", json!({}), json!({"token": "0123456789abcdef0123456789abcdef"})),
         ("other/service_tokens/job", json!({"scopes": ["users:read"]}), json!({"token": "fedcba9876543210fedcba9876543210"})),
     ] {

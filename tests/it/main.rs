@@ -89,6 +89,7 @@ mod nodes;
 mod opaque;
 mod operations;
 mod operator_matrix;
+mod password_rule;
 mod passwords;
 mod profiles;
 mod protected_resource;

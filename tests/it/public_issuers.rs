@@ -64,7 +64,7 @@ fn forms() -> Vec<(&'static str, String)> {
         ),
         (
             "Google as a connection",
-            "  connections:\n  - {name: gh, preset: google, login_enabled: false, HOSTED oidc: {client_id: x}}\n".to_owned(),
+            "  connections:\n  - {name: gh, preset: google, login_enabled: false, HOSTED oidc: {issuer: \"https://accounts.google.com\", client_id: x}}\n".to_owned(),
         ),
     ]
 }

@@ -65,6 +65,10 @@ fn limit(most: u16) -> Value {
     query("limit", &json!({"type": "integer", "minimum": 1, "maximum": most}), "How many at most.")
 }
 
+fn confirm_change() -> Value {
+    query("confirm", &text(), "The name again, where people who sign in over it are known by something else from now on.")
+}
+
 fn force() -> Value {
     query("force", &json!({"type": "boolean"}), "Also the last active administrator.")
 }
@@ -281,7 +285,7 @@ fn one(method: &Method, noun: Noun) -> Option<Operation> {
             operation(format!("show{name}"), tag, format!("One {word}.")).answers(200, named(noun)).tagged().fails([404])
         }
         Method::PUT => operation(format!("put{name}"), tag, format!("Make a {word} what the body says."))
-            .query([force()])
+            .query([force()].into_iter().chain((noun == Noun::Connections).then(confirm_change)))
             .body(reference(name), true)
             .answers(200, named(noun))
             .answers(201, named(noun))

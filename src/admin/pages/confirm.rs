@@ -43,6 +43,8 @@ struct Page<'a> {
     question: Question<'a>,
     before: &'a Before,
     carried: &'a [(String, String)],
+    /// Secrets that are typed again: the field, and its words.
+    again: &'a [(&'a str, &'a str)],
 }
 
 impl Question<'_> {
@@ -63,13 +65,13 @@ impl Question<'_> {
     pub fn about(self, before: &Before, carried: &[(String, String)], frame: &Frame) -> Response {
         let failed = self.error.is_some();
         let status = if failed { StatusCode::CONFLICT } else { StatusCode::OK };
-        (status, Page { frame, failed, question: self, before, carried }).into_response()
+        (status, Page { frame, failed, question: self, before, carried, again: &[] }).into_response()
     }
 
-    /// The page, where these fields go along with yes.
+    /// The page, where these fields go along with yes, and these secrets are typed again.
     #[must_use]
-    pub fn carrying(self, carried: &[(String, String)], frame: &Frame) -> Response {
-        Page { frame, failed: false, question: self, before: &Before::default(), carried }.into_response()
+    pub fn carrying(self, carried: &[(String, String)], again: &[(&str, &str)], frame: &Frame) -> Response {
+        Page { frame, failed: false, question: self, before: &Before::default(), carried, again }.into_response()
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     },
     app::App,
     apply::{
-        Action, LastWayIn, Plan,
+        Action, LastWayIn, LockedOut, Plan,
         single::{self, Ahead, Expect, Fault, Order, Refusal},
     },
     error::PageError,
@@ -58,6 +58,10 @@ impl<'a> Write<'a> {
         // "Add rows" saves nothing.
         if self.posted.one("more").is_some() {
             return self.again(&[]).await;
+        }
+        let left_out = switching::left_out(self.posted);
+        if !left_out.is_empty() {
+            return self.again(&left_out).await;
         }
         let thing = match self.read() {
             Ok(thing) => thing,
@@ -109,14 +113,10 @@ impl<'a> Write<'a> {
             drop(tx);
             return self.again(&whole(BRIEF.to_owned())).await;
         }
-        let shuts = switching::unasked(&plan, self.posted);
+        let shuts = switching::unasked(&plan, self.place.key, self.posted);
         if let Some(name) = self.name.filter(|_| !shuts.is_empty()) {
             drop(tx);
-            let typed = switching::kept_secrets(self.place, &self.base, self.posted);
-            return match typed.is_empty() {
-                true => switching::ask(self.app, self.place, name, self.posted, &shuts).await,
-                false => self.again(&typed).await,
-            };
+            return switching::ask(self.app, self.place, (name, &self.base), self.posted, &plan, &shuts).await;
         }
         let token = self.token(&mut tx, &plan, &thing).await?;
         tx.commit().await?;
@@ -168,6 +168,7 @@ impl<'a> Write<'a> {
             Refusal::Forbidden(text) | Refusal::Conflict(text) => self.again(&whole(text.to_owned())).await,
             Refusal::LastAdministrator => self.again(&whole(LastAdministrator.to_string())).await,
             Refusal::LastWayIn => self.again(&whole(LastWayIn.to_string())).await,
+            Refusal::LockedOut => self.again(&whole(LockedOut.to_string())).await,
             Refusal::Store(e) => Err(e.into()),
         }
     }

@@ -1,8 +1,16 @@
-//! What is asked before a form switches something off that people or programs use: whom it shuts out, in numbers.
+//! What is asked before a form switches something off that people or programs use, or takes from them: whom it shuts out, in
+//! numbers.
 
 use axum::response::Response;
+use serde_json::Value;
 
-use super::{caller::Posted, confirm::Question, form::Kind, frame::Frame, things::Place};
+use super::{
+    caller::Posted,
+    confirm::Question,
+    form::{Field, Kind},
+    frame::Frame,
+    things::Place,
+};
 use crate::{
     app::App,
     apply::{
@@ -11,7 +19,10 @@ use crate::{
     },
     error::PageError,
     policy::principal::Kind as Holder,
-    store::{StoreError, connections, dependents, overview::MOST, principals, resources, sites, trusted_issuers},
+    store::{
+        StoreError, connections, dependents, overview::MOST, principals, resources, sites, tenants::Tenant, trusted_issuers,
+        users,
+    },
 };
 
 /// A field of the form that says yes.
@@ -20,38 +31,73 @@ const CONFIRMED: &str = "confirmed";
 const SHUTTING: [(&str, bool); 4] =
     [("enabled", false), ("require_sso", true), ("password_login", false), ("login_enabled", false)];
 
-/// The field whose change shuts somebody out, and nobody has agreed to yet.
+/// People who are linked are known by something else from now on.
+const KNOWN: &str = "known by";
+/// Somebody's password becomes another one.
+const PASSWORD: &str = "password";
+/// Names the secrets that were asked for again.
+const ANEW: &str = "anew";
+
+/// The field whose change shuts somebody out or takes something from them, and nobody has agreed to yet.
 #[must_use]
-pub fn unasked(plan: &Plan, posted: &Posted) -> Vec<&'static str> {
-    if posted.one(CONFIRMED).is_some() { Vec::new() } else { shutting(plan) }
+pub fn unasked(plan: &Plan, noun: Noun, posted: &Posted) -> Vec<&'static str> {
+    if posted.one(CONFIRMED).is_some() { Vec::new() } else { shutting(plan, noun) }
 }
 
-fn shutting(plan: &Plan) -> Vec<&'static str> {
+fn shutting(plan: &Plan, noun: Noun) -> Vec<&'static str> {
     let updates = plan.lines.iter().filter(|line| line.action == Action::Update);
     let changes: Vec<_> = updates.flat_map(|line| &line.changes).collect();
     let shuts = |(field, to): (&'static str, bool)| {
         changes.iter().any(|change| change.field == field && change.is == to && change.was == !to).then_some(field)
     };
-    SHUTTING.into_iter().filter_map(shuts).collect()
+    let found = SHUTTING.into_iter().filter_map(shuts);
+    let rights = changes.iter().filter_map(|change| match (noun, change.field.as_str()) {
+        (Noun::Users, "admin") if change.was == true => Some("admin"),
+        (Noun::Users, field) if field.starts_with("password ") && !change.was.is_null() => Some(PASSWORD),
+        (Noun::ServiceTokens, "scopes") if !cut(&change.was, &change.is).is_empty() => Some("scopes"),
+        _ => None,
+    });
+    let known = (!plan.takings(true).is_empty()).then_some(KNOWN);
+    found.chain(rights).chain(known).collect()
 }
 
-/// A secret that was typed cannot go along with a question, for a page never says it again.
+/// The scopes that go.
+fn cut(was: &Value, is: &Value) -> Vec<String> {
+    let words = |value: &Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let (was, is) = (words(was), words(is));
+    // Who may write may read.
+    let stays = |scope: &String| is.iter().any(|is| is == "admin" || is == scope || *is == scope.replace(":read", ":write"));
+    was.into_iter().filter(|scope| !stays(scope)).collect()
+}
+
+/// The secrets that were to be typed again and were not: the form comes back rather than being saved without them.
 #[must_use]
-pub fn kept_secrets(place: &Place, thing: &serde_json::Value, posted: &Posted) -> Vec<Fault> {
-    let secrets = place.noun.fields(thing).iter().filter(|field| field.kind == Kind::Secret);
-    let typed = secrets.filter(|field| posted.one(field.path).is_some_and(|text| !text.is_empty()));
-    let text = "save this by itself first: to switch something off is asked about, and a secret is never sent back to be asked";
-    typed.map(|field| Fault { path: field.path.to_owned(), text: text.to_owned() }).collect()
+pub fn left_out(posted: &Posted) -> Vec<Fault> {
+    let empty = posted.all(ANEW).filter(|path| posted.one(path).is_none_or(str::is_empty));
+    let text = "type it here again: no secret goes along with a question";
+    empty.map(|path| Fault { path: path.to_owned(), text: text.to_owned() }).collect()
 }
 
-/// Asks; the whole form goes along.
+/// Asks; the whole form goes along, but for secrets: those that were typed are asked for again, for a page never says one.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn ask(app: &App, place: &Place, name: &str, posted: &Posted, fields: &[&'static str]) -> Result<Response, PageError> {
+pub async fn ask(
+    app: &App,
+    place: &Place,
+    (name, thing): (&str, &Value),
+    posted: &Posted,
+    plan: &Plan,
+    fields: &[&'static str],
+) -> Result<Response, PageError> {
     let mut loss = Vec::new();
     for field in fields {
-        loss.extend(lost(app, place, name, field).await?);
+        loss.extend(match *field {
+            KNOWN => plan.takings(true).into_iter().map(capital).collect(),
+            field => lost(app, place, (name, thing), plan, field).await?,
+        });
     }
     let (title, lead, yes) = match fields.first() {
         Some(&"require_sso") => {
@@ -65,6 +111,27 @@ pub async fn ask(app: &App, place: &Place, name: &str, posted: &Posted, fields: 
             "From now on nobody signs in over it.",
             "Offer it no more",
         ),
+        Some(&KNOWN) => (
+            format!("Know people of {name} by something else?"),
+            "They are linked by an issuer and a unique id. Whom the provider names otherwise from now on is a stranger, and refused \
+             where their address is taken, until they are unlinked one by one or the old value is back. This is lost:",
+            "Save",
+        ),
+        Some(&"admin") => (
+            format!("Take the administrator's rights from {}?", thing["email"].as_str().unwrap_or(name)),
+            "They administer the organisation no more. They may go on signing in.",
+            "Take them",
+        ),
+        Some(&PASSWORD) => (
+            format!("Set another password for {}?", thing["email"].as_str().unwrap_or(name)),
+            "Whoever is signed in as them is out at once, everywhere.",
+            "Set it",
+        ),
+        Some(&"scopes") => (
+            format!("Take scopes from the service token {name}?"),
+            "Whatever uses it is refused what it may do no more, from the next request on.",
+            "Take them",
+        ),
         _ => (
             format!("Switch off the {} {name}?", place.key.word()),
             "It counts from the next request on, until it is switched on again.",
@@ -73,9 +140,15 @@ pub async fn ask(app: &App, place: &Place, name: &str, posted: &Posted, fields: 
     };
     let back = place.form(name);
     let question = Question { lead, loss: &loss, action: &back, back: &back, yes, error: None };
-    let carried = posted.fields().iter().filter(|(field, _)| field != "csrf" && field != CONFIRMED).cloned();
-    let carried: Vec<_> = carried.chain([(CONFIRMED.to_owned(), "on".to_owned())]).collect();
-    Ok(question.carrying(&carried, &Frame::of_tenant(app, &posted.caller, &place.tenant, place.noun.name, title)))
+    let secrets = place.noun.fields(thing).iter().filter(|field| field.kind == Kind::Secret);
+    let (typed, empty): (Vec<&Field>, Vec<&Field>) =
+        secrets.partition(|field| posted.one(field.path).is_some_and(|text| !text.is_empty()));
+    let stays = |name: &str| ["csrf", CONFIRMED, ANEW].contains(&name) || typed.iter().chain(&empty).any(|f| f.path == name);
+    let carried = posted.fields().iter().filter(|(field, _)| !stays(field)).cloned();
+    let anew = typed.iter().map(|field| (ANEW.to_owned(), field.path.to_owned()));
+    let carried: Vec<_> = carried.chain(anew).chain([(CONFIRMED.to_owned(), "on".to_owned())]).collect();
+    let again: Vec<_> = typed.iter().map(|field| (field.path, field.label)).collect();
+    Ok(question.carrying(&carried, &again, &Frame::of_tenant(app, &posted.caller, &place.tenant, place.noun.name, title)))
 }
 
 fn number(n: i64, one: &str, many: &str) -> Option<String> {
@@ -87,8 +160,72 @@ fn number(n: i64, one: &str, many: &str) -> Option<String> {
     }
 }
 
+fn capital(text: String) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).chain(['.']).collect())
+}
+
+/// What ends with a password or with an administrator's rights, as with a sign-out everywhere.
+async fn ends_of(app: &App, thing: &Value, field: &str) -> Result<Vec<Option<String>>, StoreError> {
+    let id = thing["id"].as_str().unwrap_or_default();
+    let at_stake = users::at_stake(&app.db, id, app.clock.now()).await?;
+    let tokens = number(at_stake.personal_tokens, "personal token ends for good.", "personal tokens end for good.");
+    let links = Some("So do the set-up links that they made, and what their tokens made.".to_owned());
+    Ok(match field {
+        PASSWORD => vec![
+            number(at_stake.sessions, "browser session ends.", "browser sessions end."),
+            number(
+                at_stake.token_families,
+                "sign-in at an application ends, with its tokens.",
+                "sign-ins at applications end, with their tokens.",
+            ),
+            number(at_stake.site_sessions, "sign-in to a site ends.", "sign-ins to sites end."),
+            tokens,
+        ],
+        _ => vec![tokens, links],
+    })
+}
+
+/// Who is left with a password that signs nobody in.
+async fn without_passwords(app: &App, tenant: &Tenant) -> Result<Vec<Option<String>>, StoreError> {
+    if !tenant.takes_passwords() {
+        return Ok(vec![Some("Passwords sign nobody in here already, so nobody is shut out by this.".to_owned())]);
+    }
+    let (db, id) = (&app.db, tenant.id.as_str());
+    let led = users::led(db, id).await?;
+    let led = format!(
+        "Of {} active administrators of the organisation {} signed in over a connection that is enabled and offered.",
+        led.administrators,
+        match led.over_connections {
+            0 => "none has".to_owned(),
+            1 => "1 has".to_owned(),
+            n => format!("{n} have"),
+        }
+    );
+    Ok(vec![
+        number(
+            dependents::passwords_of(db, id).await?,
+            "user has a password, which signs them in no more.",
+            "users have a password, which signs them in no more.",
+        ),
+        number(
+            dependents::passwords_alone(db, id).await?,
+            "of these has never come in over a connection that people can use: only its provider can let them in.",
+            "of these have never come in over a connection that people can use: only its provider can let them in.",
+        ),
+        Some(led),
+        Some("Every session and token that began with a password ends, of administrators too.".to_owned()),
+    ])
+}
+
 /// Whom it shuts out.
-async fn lost(app: &App, place: &Place, name: &str, field: &str) -> Result<Vec<String>, StoreError> {
+async fn lost(
+    app: &App,
+    place: &Place,
+    (name, thing): (&str, &Value),
+    plan: &Plan,
+    field: &str,
+) -> Result<Vec<String>, StoreError> {
     const OVER_APPS: (&str, &str) = (
         "sign-in at an application is refused from now on, with its tokens.",
         "sign-ins at applications are refused from now on, with their tokens.",
@@ -109,14 +246,12 @@ async fn lost(app: &App, place: &Place, name: &str, field: &str) -> Result<Vec<S
             number(dependents::families_of_tenant(db, tenant, now).await?, OVER_APPS.0, OVER_APPS.1),
             Some("Administrators of the organisation do not come in either, and its service tokens are refused.".to_owned()),
         ],
-        (Noun::Tenant, _) => vec![
-            number(
-                dependents::passwords_of(db, tenant).await?,
-                "user has a password, and comes in by single sign-on alone.",
-                "users have a password, and come in by single sign-on alone.",
-            ),
-            Some("Every session and token that began with a password ends, of administrators too.".to_owned()),
-        ],
+        (Noun::Tenant, _) => without_passwords(app, &place.tenant).await?,
+        (Noun::Users, field) => ends_of(app, thing, field).await?,
+        (Noun::ServiceTokens, "scopes") => {
+            let changes = plan.lines.iter().flat_map(|line| &line.changes).filter(|change| change.field == "scopes");
+            changes.flat_map(|change| cut(&change.was, &change.is)).map(Some).collect()
+        }
         (Noun::Connections, _) => match connections::find_by_name(db, tenant, name).await? {
             Some(x) => vec![
                 number(
@@ -197,7 +332,7 @@ mod tests {
             };
             let mut plan = Plan::default();
             plan.lines.push(line);
-            shutting(&plan)
+            shutting(&plan, Noun::Clients)
         };
         for (field, to) in SHUTTING {
             assert_eq!(found(Action::Update, field, !to, to), [field]);
@@ -205,5 +340,16 @@ mod tests {
             assert!(found(Action::Create, field, !to, to).is_empty(), "{field}");
         }
         assert!(found(Action::Update, "trusted", true, false).is_empty());
+    }
+
+    #[test]
+    fn scopes_are_cut_where_one_goes() {
+        use serde_json::json;
+        assert_eq!(cut(&json!(["users:read", "teams:write"]), &json!(["users:read"])), ["teams:write"]);
+        assert_eq!(cut(&json!(["admin"]), &json!(["users:read"])), ["admin"]);
+        assert!(cut(&json!(["users:read"]), &json!(["users:read", "teams:read"])).is_empty());
+        assert!(cut(&json!(["users:read"]), &json!(["admin"])).is_empty());
+        assert!(cut(&json!(["users:read"]), &json!(["users:write"])).is_empty());
+        assert_eq!(cut(&json!(["users:write"]), &json!(["users:read"])), ["users:write"]);
     }
 }

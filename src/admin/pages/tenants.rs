@@ -115,7 +115,9 @@ pub async fn create(State(app): State<App>, posted: Posted) -> Result<Response, 
         Err(Refusal::Faults(faults)) => faults,
         Err(Refusal::Exists) => fault("name", "there is an organisation of this name already"),
         Err(Refusal::Forbidden(text) | Refusal::Conflict(text)) => fault("", text),
-        Err(Refusal::Missing | Refusal::LastAdministrator | Refusal::LastWayIn) => fault("name", "it needs a name"),
+        Err(Refusal::Missing | Refusal::LastAdministrator | Refusal::LastWayIn | Refusal::LockedOut) => {
+            fault("name", "it needs a name")
+        }
     };
     Ok(sheet(&app, caller, Some(&posted), &faults))
 }

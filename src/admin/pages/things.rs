@@ -22,7 +22,7 @@ use crate::{
     admin::{searching, things::roles_held, told},
     app::App,
     apply::{
-        self, LastWayIn, Line, Plan,
+        self, LastWayIn, Line, LockedOut, Plan,
         single::{self, Order, Refusal},
     },
     error::PageError,
@@ -264,6 +264,7 @@ async fn question(
         Err(Refusal::Forbidden(text) | Refusal::Conflict(text)) => (Plan::default(), Some(text.to_owned())),
         Err(Refusal::LastAdministrator) => (Plan::default(), Some(LastAdministrator.to_string())),
         Err(Refusal::LastWayIn) => (Plan::default(), Some(LastWayIn.to_string())),
+        Err(Refusal::LockedOut) => (Plan::default(), Some(LockedOut.to_string())),
         Err(other) => return Err(PageError::internal(format!("{other:?}"))),
     };
     let lost: Vec<String> = plan.deletions().flat_map(Line::lost).map(|what| format!("loses {what}")).collect();

@@ -65,14 +65,14 @@ fn path(tenant: &Tenant, connection: &Connection) -> String {
 /// # Errors
 /// When the database does not answer.
 pub async fn notice(app: &App, tenant: &Tenant, name: &str) -> Result<Option<&'static str>, PageError> {
-    if !tenant.require_sso {
+    if tenant.takes_passwords() {
         return Ok(None);
     }
     let connection = connections::find_by_name(&app.db, &tenant.id, name).await?;
     let Some(connection) = connection.filter(|c| c.enabled && c.login_enabled) else { return Ok(None) };
     let is_proven = trials::is_proven(&app.db, &app.sealer, &connection).await?;
     Ok((!is_proven).then_some(
-        "Single sign-on is required in this organisation, and this connection has passed no test as it is set up now. Test it, \
+        "Nobody signs in with a password in this organisation, and this connection has passed no test as it is set up now. Test it, \
          before it is found that nobody can come in.",
     ))
 }

@@ -7,7 +7,7 @@ use crate::{
         reader::{Context, Fields, Text},
         yaml::{At, Node},
     },
-    policy::email::Email,
+    policy::{chosen_password, email::Email},
 };
 
 pub fn user(context: &Context<'_>, node: &Node) -> Option<UserFile> {
@@ -16,12 +16,17 @@ pub fn user(context: &Context<'_>, node: &Node) -> Option<UserFile> {
     let name = f.name("name");
     // In a file, where nothing stands as in `password: ~`, nothing is said.
     let password_goes = context.env.is_none() && f.denies("password");
-    let password = f.secret("password").map(|p| p.value);
+    let password = f.secret("password");
     let active_at = place(node, "active");
     let (admin, active) = (f.bool("admin").unwrap_or_default(), f.bool("active"));
     f.finish();
     let email = email?;
     let address = address(context, &email)?;
+    // Whoever gives it: with a page, over the API or in a file. It is not told what it was.
+    if let Some(weakness) = password.as_ref().and_then(|given| chosen_password::judge(&given.value, &address).err()) {
+        context.problem(password.as_ref().map_or(email.at, |given| given.at), format!("the password is {weakness}"));
+    }
+    let password = password.map(|given| given.value);
     Some(UserFile { at: email.at, email: address, name, password, password_goes, admin, active, active_at })
 }
 

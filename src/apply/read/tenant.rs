@@ -1,6 +1,6 @@
 //! `- name: acme …`: a tenant and all it owns.
 
-use super::{client, connection, directory, issuer, people, principal, resource, site, tenant_token, twice};
+use super::{client, connection, directory, issuer, people, place, principal, resource, site, tenant_token, twice};
 use crate::{
     apply::{
         desired::TenantFile,
@@ -21,7 +21,8 @@ pub fn read(context: &Context<'_>, node: &Node) -> Option<TenantFile> {
     let display_name = f.name("display_name");
     let provisioning =
         f.choice("provisioning", &[Provisioning::Jit, Provisioning::Invite, Provisioning::Scim].map(|p| (p.as_str(), p)));
-    let (enabled, password_login) = (f.bool("enabled"), f.bool("password_login"));
+    let enabled = f.bool("enabled");
+    let password_login = f.bool("password_login").map(|said| (place(node, "password_login"), said));
     let require_sso = require_sso(&mut f);
     let access_token_lifetime = lifetime(&mut f, "access_token_lifetime");
     let refresh_token_lifetime = lifetime(&mut f, "refresh_token_lifetime");

@@ -41,7 +41,7 @@ use super::{
     read,
     reader::{Context, Problem},
     rivals,
-    sso::WaysIn,
+    sso::{Said, WaysIn},
     trail,
 };
 use crate::{
@@ -68,7 +68,7 @@ pub struct Order<'a> {
     pub actor: &'a Actor,
     /// Whether they administer the deployment, not only the tenant.
     pub platform: bool,
-    /// Also when it leaves the tenant without an active administrator, or without a way to sign in.
+    /// Also when it leaves the tenant without an active administrator, or them or everybody without a way to sign in.
     pub force: bool,
     /// Unix seconds.
     pub now: i64,
@@ -118,6 +118,8 @@ pub enum Refusal {
     LastAdministrator,
     /// Not without [`Order::force`].
     LastWayIn,
+    /// Not without [`Order::force`].
+    LockedOut,
     /// The database.
     Store(StoreError),
 }
@@ -174,7 +176,7 @@ pub async fn put(
         }
         _ => {}
     }
-    let said = if noun == Noun::Tenant { file.require_sso } else { None };
+    let said = if noun == Noun::Tenant { Said::by(file) } else { Said::default() };
     if noun != Noun::Tenant {
         work.things(tenant, file, &hashed).await?;
         for client in &file.clients {
@@ -248,7 +250,7 @@ pub async fn establish(tx: &mut Tx, order: &Order<'_>, body: &Value) -> Result<P
     let mut work = Work::new(&mut *tx, order.sealer, None, "", order.actor, order.now);
     work.single = true;
     let made = work.tenant(&file).await?;
-    work.ways_in(&made, WaysIn::default(), file.require_sso).await?;
+    work.ways_in(&made, WaysIn::default(), Said::by(&file)).await?;
     let (plan, problems) = work.into_parts();
     literal.judge(problems)?;
     trail::note(tx, order.sealer, order.actor, &plan, order.now);
@@ -266,7 +268,7 @@ pub async fn remove(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, noun: Noun,
     let mut work = Work::new(&mut *tx, order.sealer, None, "", order.actor, order.now);
     goes(&mut work, order, tenant, noun, &found).await?;
     if noun != Noun::Tenant {
-        work.ways_in(tenant, led.ways_in, None).await?;
+        work.ways_in(tenant, led.ways_in, Said::default()).await?;
     }
     let (plan, _) = work.into_parts();
     // Of a tenant that is gone nobody asks who administers it; of the deployment they do.
@@ -398,6 +400,9 @@ impl Led {
         }
         if !order.force && self.ways_in.closes(is.ways_in) {
             return Err(Refusal::LastWayIn);
+        }
+        if !order.force && self.ways_in.locks_out(is.ways_in) {
+            return Err(Refusal::LockedOut);
         }
         Ok(())
     }

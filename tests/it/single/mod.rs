@@ -104,7 +104,7 @@ fn rich() -> Value {
              "grant_types": ["client_credentials", "token_exchange", "jwt_bearer"]},
         ],
         "users": [
-            {"email": "Ada@acme.example", "name": "Ada", "password": "hush", "admin": true},
+            {"email": "Ada@acme.example", "name": "Ada", "password": "hush of the file", "admin": true},
             {"email": "bob@acme.example"},
             {"email": "eve@acme.example", "active": false},
         ],
@@ -327,7 +327,8 @@ async fn faults_name_their_fields(db: &Db) {
             vec!["redirect_uris[1]", "secret"],
         ),
         (Noun::Users, json!({"email": "ada"}), vec!["email"]),
-        (Noun::Users, json!({"email": "x@acme.example", "password": "p".repeat(200)}), vec!["email"]),
+        (Noun::Users, json!({"email": "x@acme.example", "password": "a long phrase ".repeat(10)}), vec!["email"]),
+        (Noun::Users, json!({"email": "x@acme.example", "password": "p".repeat(200)}), vec!["password"]),
         (Noun::Teams, json!({"name": "t", "members": ["ada@acme.example", "nobody@acme.example"]}), vec!["members[1]"]),
         (Noun::Teams, json!({"name": "t", "members": ["ada@acme.example", "ADA@acme.example"]}), vec!["members[1]"]),
         (Noun::Directories, json!({"name": "d", "connection": "nope", "token": TOKEN}), vec!["connection", "token"]),

@@ -53,7 +53,7 @@ async fn the_platforms_own_is_for_its_administrators(db: &Db) {
     let (sealer, root) = (sealer(), root());
     let tenant = Order { platform: false, ..order(&sealer, &root) };
     let forbidden = |refused: Result<Plan, Refusal>| matches!(refused, Err(Refusal::Forbidden(_)));
-    let (app, bob) = (show(db, Noun::Sites, "app").await, json!({"password": "mine now"}));
+    let (app, bob) = (show(db, Noun::Sites, "app").await, json!({"password": "mine now and ever"}));
     assert!(forbidden(put_as(db, &tenant, Noun::Sites, Some("app"), &app, Expect::Any).await));
     assert!(forbidden(remove_as(db, &tenant, Noun::Sites, "app").await));
     assert!(forbidden(put_as(db, &tenant, Noun::Users, Some("bob@acme.example"), &bob, Expect::Any).await));

@@ -28,7 +28,12 @@ pub fn user() -> Value {
     object([
         ("email", text("By it, or by `id`, the user is called.")),
         ("name", text("Their name.")),
-        ("password", secret("Set anew also where it is the same, and ends what was begun with the one before; null removes it.")),
+        (
+            "password",
+            secret(
+                "At least 12 characters, and more in them than the address, the commonest words or a row of keys. Set anew also where it is the same, and ends what was begun with the one before; null removes it.",
+            ),
+        ),
         ("admin", flag("Administers the tenant.")),
         ("active", flag("Off, they are shut out: sessions and tokens end.")),
         ("id", told(text("Their id: `sub` of tokens."))),

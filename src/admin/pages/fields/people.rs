@@ -35,7 +35,7 @@ pub const USERS: Noun = Noun {
     fields: Fields::Same(&[
         Field::new("email", "E-mail address", Kind::Text, "").fixed(),
         Field::new("name", "Name", Kind::Text, ""),
-        Field::new("password", "Password", Kind::Secret, "At least 12 characters. Leave it empty to keep what is there."),
+        Field::new("password", "Password", Kind::Secret, "At least 12 characters, and not the first guess. Leave it empty to keep what is there."),
         Field::new("admin", "Administrator of this organisation", Kind::Switch, "May do everything that these pages can do for the organisation."),
     ]),
 };
@@ -129,7 +129,7 @@ pub const SETTINGS: Noun = Noun {
         Field::new("display_name", "Name", Kind::Text, "What people read at sign-in."),
         Field::new("enabled", "Enabled", Kind::Switch, "Off, nobody of this organisation can sign in. Only for administrators of the deployment."),
         Field::new("provisioning", "How users come to be", PROVISIONING, "A directory brings people in by the first and the last; by invitation only, those with an open invite. Whom administrators add is a user in any case."),
-        Field::new("password_login", "Passwords", Kind::Switch, "Whether people may sign in with a password beside single sign-on."),
+        Field::new("password_login", "Passwords", Kind::Switch, "Whether people may sign in with a password beside single sign-on. They end only once a connection that is on has passed a test sign-in."),
         Field::new("require_sso", "Require single sign-on", Kind::Switch, "Nobody signs in with a password, administrators neither; sessions that began with one end. Needs a connection that has passed a test sign-in as it is set up now."),
         Field::new("domains", "Proven domains", Kind::Lines, "One on each line. They lead people to their sign-in and let e-mail addresses count, so only administrators of the deployment set them."),
         Field::new("access_token_lifetime", "Lifetime of access tokens", Kind::Text, "As 15m, 1h or 1d; empty: the deployment's.").advanced(),
