@@ -17,7 +17,6 @@ use crate::{
     oauth::error::{Code, error},
     outbound::Probe,
     policy::{
-        connection::OidcSettings,
         finding::{Finding, Mark},
         identity::EmailTrust,
     },
@@ -119,7 +118,7 @@ pub async fn check(desk: Desk, headers: HeaderMap, bytes: axum::body::Bytes) -> 
     let who = Onlooker { key: desk.asker.key(), platform: desk.asker.is_platform() };
     let found = look(&desk.app, who, tenant, noun, &thing).await.map_err(too_often)?;
     let mut missing = missing(tenant, noun, &thing);
-    if bytes.is_empty() && lacks_secret(&thing) {
+    if bytes.is_empty() && noun == Noun::Connections && lacks_secret(tenant, &thing) {
         missing.push(Fault { path: "oidc.client_secret".to_owned(), text: NO_SECRET.to_owned() });
     }
     let usable = missing.is_empty() && !found.iter().any(|f| f.mark == Mark::Wrong);
@@ -135,10 +134,10 @@ fn missing(tenant: &Tenant, noun: Noun, thing: &Value) -> Vec<Fault> {
 const NO_SECRET: &str = "client_secret is missing: copy it from the provider, or choose how we prove ourselves without one";
 
 /// Whether a stored connection needs a secret and has none.
-fn lacks_secret(thing: &Value) -> bool {
-    let oidc: Option<OidcSettings> = serde_json::from_value(thing["oidc"].clone()).ok();
+fn lacks_secret(tenant: &Tenant, thing: &Value) -> bool {
+    let (Some(Draft::Connection(_, settings)), _) = single::draft(tenant, Noun::Connections, thing) else { return false };
     let has = thing["secrets"].as_array().is_some_and(|all| all.iter().any(|name| name == "oidc.client_secret"));
-    !has && oidc.is_some_and(|oidc| oidc.needs_secret())
+    !has && settings.oidc.is_some_and(|oidc| oidc.needs_secret())
 }
 
 fn is_missing(fault: &Fault) -> bool {

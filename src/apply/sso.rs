@@ -4,7 +4,8 @@
 //! Passwords end only when a test sign-in has passed under the present settings of a connection that people can use: else the
 //! first to learn that the connection does not work would be everybody, shut out. On a fresh database nothing can have been
 //! tested; there a file may say `require_sso: untested`, and is warned for as long as nothing has been. A body from the network
-//! cannot: who has a browser can test. A tenant that is made without passwords shuts nobody out.
+//! cannot: who has a browser can test. `password_login: false` in a file is believed, with the same warning, as it always was.
+//! A tenant that is made without passwords shuts nobody out.
 //!
 //! Nor do they end, unless somebody insists, where not one administrator has come in over such a connection: nobody could
 //! administer the tenant any more. A file is explicit, and warned.
@@ -150,7 +151,8 @@ impl Work<'_> {
         if !is.required || is.proven {
             return Ok(());
         }
-        let begins = was.ends_passwords(is) || (is.declared && !was.declared);
+        // A file that says `password_login: false` has always been believed, and goes on to be.
+        let begins = (self.single && was.ends_passwords(is)) || (is.declared && !was.declared);
         if let (true, false, Some(at)) = (begins, said.untested(), said.place(was)) {
             let mut text =
                 format!("no connection has passed a test sign-in under its present settings: {}", self.test_first(tenant).await?);

@@ -20,10 +20,10 @@ type Form = (&'static str, Noun, &'static str, (&'static str, &'static str), (&'
 const FORMS: [Form; 11] = [
     ("connections/okta", Noun::Connections, "okta", ("button_text", "Theirs"), ("email_claim", "upn")),
     ("clients/web", Noun::Clients, "web", ("name", "Theirs"), ("redirect_uris", "https://mine.example/cb")),
-    ("users/bob%40acme.example/edit", Noun::Users, "bob@acme.example", ("admin", "on"), ("name", "Mine")),
+    ("users/bob%40acme.example/edit", Noun::Users, "bob@acme.example", ("name", "Theirs"), ("admin", "on")),
     ("teams/sre", Noun::Teams, "sre", ("tokens.0.issuer", "idp"), ("tokens.0.issuer", "")),
     ("directories/people", Noun::Directories, "people", ("proven_domains_only", "on"), ("connection", "")),
-    ("service_tokens/bot", Noun::ServiceTokens, "bot", ("scopes", "users:read"), ("expires_at", "2099-01-31")),
+    ("service_tokens/bot", Noun::ServiceTokens, "bot", ("expires_at", "2098-01-31"), ("expires_at", "2099-01-31")),
     ("trusted_issuers/idp", Noun::TrustedIssuers, "idp", ("audience", "theirs"), ("email_claim", "mine")),
     ("external_identities/ci", Noun::ExternalIdentities, "ci", ("claims.0.values", "*@theirs.example"), ("claims.1.name", "")),
     ("virtual_accounts/batch", Noun::VirtualAccounts, "batch", ("claims.0.values", "theirs"), ("claims.1.name", "")),

@@ -64,7 +64,7 @@ async fn what_ends_is_shown_and_measured(backend: Backend) {
     assert!(
         place("/connections/entra") < place("/directories/people") && place("/directories/people") < place("/connections/adfs")
     );
-    assert!(place("in 19 days") < place("in 90 days") && page.body.contains("class=\"near\""), "{}", page.body);
+    assert!(place("<strong>in 19 days") < place("<strong>in 90 days") && page.body.contains("class=\"near\""), "{}", page.body);
     // A draft alarms nobody, and its certificate is there to be seen.
     let draft = "/connections/begun\"><bdi>begun</bdi></a> <span class=\"off\">draft</span>";
     assert!(place(draft) < place("/connections/entra"), "{}", page.body);

@@ -216,7 +216,10 @@ async fn a_check_says_what_is_missing(backend: Backend) {
         "{answer}"
     );
     // The secret is stored with the connection, or it is not.
-    let mut bare = json!({"enabled": false, "oidc": {"issuer": "https://127.0.0.1:1", "client_id": "x"}});
+    let mut bare = json!({
+        "enabled": false,
+        "oidc": {"issuer": "https://127.0.0.1:1", "client_id": "x", "token_endpoint_auth_method": "client_secret_basic"}
+    });
     assert_eq!(put(&desk, "bare", &bare).await.status, 201);
     let answer = check("bare", None).await;
     assert_eq!((&answer["usable"], paths(&answer)), (&json!(false), vec!["oidc.client_secret".to_owned()]), "{answer}");

@@ -155,6 +155,9 @@ async fn a_set_up_link_leads_no_further_than_its_maker(backend: Backend) {
     let link = async |token: &str, connection: &str| {
         house.ask(token, "POST", "tenants/acme/setup-links", Some(json!({"connection": connection}))).await.status
     };
+    // Of a connection that is on there is none for anybody.
+    assert_eq!(link(&both, "machine").await, 409);
+    house.world.sql("UPDATE connections SET enabled = FALSE WHERE name = 'machine'").await;
     assert_eq!((link(&small, "machine").await, link(&both, "machine").await), (403, 201));
     assert_eq!((link(&small, "plain").await, link(&small, "unheard-of").await), (201, 201));
 }

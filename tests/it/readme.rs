@@ -135,8 +135,9 @@ async fn the_declarative_examples_apply() {
         r#"<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://accounts.google.com/o/saml2?idpid=C01"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>{base64}</X509Certificate></X509Data></KeyInfo></KeyDescriptor><SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="https://accounts.google.com/o/saml2/idp?idpid=C01"/></IDPSSODescriptor></EntityDescriptor>"#
     );
     let env = |name: &str| match name {
-        "OKTA_SECRET" | "ADA_PASSWORD" | "WEB_SECRET" | "OKTA_WEB_SECRET" | "OPAQUE_SECRET" | "NIGHTLY_SECRET"
-        | "GRAFANA_SECRET" | "PING_SECRET" => Some("a secret".to_owned()),
+        "ADA_PASSWORD" => Some("three words of hers".to_owned()),
+        "OKTA_SECRET" | "WEB_SECRET" | "OKTA_WEB_SECRET" | "OPAQUE_SECRET" | "NIGHTLY_SECRET" | "GRAFANA_SECRET"
+        | "PING_SECRET" => Some("a secret".to_owned()),
         "OKTA_SCIM_TOKEN" | "CI_TOKEN" => Some("0123456789abcdef0123456789abcdef".to_owned()),
         "GOOGLE_METADATA" => Some(metadata.clone()),
         "PARTNER_CERTIFICATE" => Some(certificate.pem()),

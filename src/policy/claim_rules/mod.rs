@@ -294,12 +294,12 @@ impl Compiled {
             MatchType::Contains => values.iter().any(|value| holds(claim, value, steps)),
             MatchType::ContainsAll => values.iter().all(|value| holds(claim, value, steps)),
             MatchType::Regex => claim.as_str().filter(|text| pattern::is_looked_at(text)).is_some_and(|text| {
-                let mut fits = |(x, weight): &(Regex, usize)| steps.take(weight * (text.len() + 1)) && x.is_match(text);
-                self.expressions.iter().any(|expression| fits(expression))
+                let fits = |(x, weight): &(Regex, usize)| steps.take(weight * (text.len() + 1)) && x.is_match(text);
+                self.expressions.iter().any(fits)
             }),
             MatchType::Glob => claim.as_str().is_some_and(|text| {
-                let mut fits = |value: &Value| value.as_str().is_some_and(|glob| pattern::glob(glob, text, steps));
-                values.iter().any(|value| fits(value))
+                let fits = |value: &Value| value.as_str().is_some_and(|glob| pattern::glob(glob, text, steps));
+                values.iter().any(fits)
             }),
         }
     }

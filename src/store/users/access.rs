@@ -306,8 +306,8 @@ pub async fn end_access(tx: &mut Tx, sealer: &Sealer, id: &str, now: i64) -> Res
     Ok(Ended { sessions, codes, token_families, site_sessions, personal_tokens, logouts, invites: 0 })
 }
 
-/// Sets or removes the password's hash (argon2id, PHC form), and with it ends what was opened under another one: whoever signed
-/// in with the old password has to know the new one. The first password of a user ends nothing. Whether the user is there. After
+/// Sets or removes the password's hash (argon2id, PHC form), and with it ends what was opened under the one before: whoever
+/// signed in with the old password has to know the new one. Also where it is the same: nothing tells. The first password of a user ends nothing. Whether the user is there. After
 /// the commit, `delivery` is to be nudged.
 ///
 /// # Errors
@@ -315,7 +315,7 @@ pub async fn end_access(tx: &mut Tx, sealer: &Sealer, id: &str, now: i64) -> Res
 pub async fn set_password(tx: &mut Tx, sealer: &Sealer, id: &str, hash: Option<&str>, now: i64) -> Result<bool> {
     let Some(user) = find_locked(tx, id).await? else { return Ok(false) };
     tx.execute("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1", params![id, hash, now]).await?;
-    if user.password_hash.is_some_and(|old| Some(old.as_str()) != hash) {
+    if user.password_hash.is_some() {
         end_access(tx, sealer, id, now).await?;
     }
     Ok(true)

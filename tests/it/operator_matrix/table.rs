@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 ///
 /// A personal token stands on what its owner is, not on how they signed in. What was made for the tenant at the pages, a
 /// directory's token or an invite, outlasts whoever made it; what a guest does with a link does not, nor what was made with a
-/// token, also by way of a link. A session that began with a link has shown
-/// neither a password nor a provider, so it stands on neither.
+/// token, also by way of a link. A link ends for good when its maker administers no longer, as a personal token does. A session
+/// that began with a link has shown neither a password nor a provider, so it stands on neither.
 #[rustfmt::skip]
 const TABLE: &str = "
                             page form platform-page test-return sign-in known-browser api platform-api explain personal platform-personal service link guest guest-form guest-return service-guest directory guest-directory service-directory invite break-glass by-link
@@ -20,7 +20,7 @@ const TABLE: &str = "
     admin-readmitted        ask  ask  ask           no          yes     yes           no  no           no      no       no                yes     no   no    no         no           yes           yes       yes             yes               yes    no          ask
     admin-deleted           ask  ask  ask           no          no      no            no  no           no      no       no                yes     no   no    no         no           yes           yes       yes             yes               yes    no          ask
     demoted                 no   no   no            no          no      no            no  no           no      no       no                yes     no   no    no         no           yes           yes       yes             yes               yes    no          ask
-    demoted-and-back        yes  yes  yes           yes         yes     yes           yes yes          yes     no       no                yes     yes  yes   yes        yes          yes           yes       yes             yes               yes    yes         yes
+    demoted-and-back        yes  yes  yes           yes         yes     yes           yes yes          yes     no       no                yes     no   no    no         no           yes           yes       yes             yes               yes    yes         yes
     password-changed        ask  ask  yes           no          no      no            no  yes          no      no       yes               yes     no   no    no         no           yes           yes       yes             yes               yes    no          ask
     passwords-off           ask  ask  ask           no          no      no            no  no           no      yes      yes               yes     yes  yes   yes        yes          yes           yes       yes             yes               yes    yes         yes
     locked                  yes  yes  yes           yes         no      yes           yes yes          yes     yes      yes               yes     yes  yes   yes        yes          yes           yes       yes             yes               yes    yes         yes

@@ -101,6 +101,8 @@ async fn what_was_read_before_the_lock_switches_nothing_on(db: &Db) {
 
 async fn deleting_says_which_roles_are_lost(db: &Db) {
     apply(db, &rich()).await.unwrap();
+    // Else its last connection would stay.
+    db.execute("UPDATE tenants SET password_login = TRUE", params![]).await.unwrap();
     for (noun, name, label, lost) in [
         (Noun::Sites, "app", "site acme/app", vec![]),
         (Noun::ExternalIdentities, "ci", "external identity acme/ci", vec!["viewer on model gpt"]),

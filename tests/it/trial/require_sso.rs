@@ -163,9 +163,12 @@ async fn passwords_are_switched_off_by_the_same_rule(backend: Backend) {
         let api = ask(&bench, &token, Method::PUT, force, Some(off.clone())).await;
         assert_eq!((api.status, &api.json()["faults"][0]["path"]), (422, &json!("password_login")), "{}", api.body);
     }
-    let file = by_file(&bench, "  password_login: false\n", "").await.unwrap_err();
-    assert!(file.len() == 1 && file[0].contains(WHERE), "{file:?}");
     assert!(taken().await);
+    // A file is explicit.
+    let warned = by_file(&bench, "  password_login: false\n", "").await.unwrap();
+    assert!(warned.iter().any(|text| text.contains("takes no passwords, and no connection of it has passed")), "{warned:?}");
+    assert!(!taken().await);
+    bench.sql("UPDATE tenants SET password_login = TRUE WHERE name = 'acme'").await;
     // It has passed.
     assert!(bench.run(&mut root, "okta").await.trial.passed);
     let api = ask(&bench, &token, Method::PUT, "", Some(off.clone())).await;
