@@ -22,10 +22,16 @@ pub fn random() -> String {
     encode_random::<32>()
 }
 
-/// 128 random bits as 22 base64url characters: names that are looked up by but are not credentials.
+/// 128 random bits as 22 base64url characters: names that are looked up by but are not credentials. None begins with `-`, so
+/// that each can be pasted behind a command without being taken for an option of it.
 #[must_use]
 pub fn random_id() -> String {
-    encode_random::<16>()
+    loop {
+        let id = encode_random::<16>();
+        if !id.starts_with('-') {
+            return id;
+        }
+    }
 }
 
 /// A token that is handed out once: `prefix`, [`random`], and six characters by which scanners of leaked secrets tell a real
@@ -132,6 +138,11 @@ mod tests {
         let values: std::collections::HashSet<_> = (0..10_000).map(|_| random()).collect();
         assert_eq!(values.len(), 10_000);
         assert!(values.iter().all(|v| v.len() == 43));
+    }
+
+    #[test]
+    fn an_id_is_no_option_of_a_command() {
+        assert!((0..10_000).map(|_| random_id()).all(|id| id.len() == 22 && !id.starts_with('-')));
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub enum SignIns {
     /// By the code that the person saw on the page, or by the id that the list shows.
     Show {
         /// The code or id
+        #[arg(allow_hyphen_values = true)]
         code: String,
     },
 }
