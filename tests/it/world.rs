@@ -14,13 +14,16 @@ use gatehouse::{
     config::{Environment, Settings},
     password, router,
     store::{
+        Db,
         audit::Actor,
         receipts::Receipt,
         users::{self, By, Opened, Opening, ShutOut},
     },
 };
 use serde_json::Value;
+use sqlx::Connection as _;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use crate::browser::{Answer, Browser};
 
@@ -56,20 +59,57 @@ pub fn postgres() -> Option<String> {
 
 /// A fresh, empty database.
 pub async fn fresh_database(backend: Backend, dir: &TempDir) -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
     match backend {
-        Backend::Sqlite => format!("sqlite://{}", dir.path().join("gatehouse.db").display()),
+        Backend::Sqlite => sqlite_in(dir),
+        Backend::Postgres => create_database("").await,
+    }
+}
+
+/// A fresh database that is migrated: the migrations run once, and each test has a copy of what they made.
+async fn migrated_database(backend: Backend, dir: &TempDir) -> String {
+    static SQLITE: OnceCell<Vec<u8>> = OnceCell::const_new();
+    static POSTGRES: OnceCell<String> = OnceCell::const_new();
+    let migrated = async |dir: &TempDir| {
+        let url = fresh_database(backend, dir).await;
+        let db = Db::connect(&url).await.expect("the database opens");
+        db.migrate().await.expect("the migrations run");
+        db.close().await;
+        url
+    };
+    match backend {
+        Backend::Sqlite => {
+            let made = SQLITE.get_or_init(|| async {
+                let dir = tempfile::tempdir().unwrap();
+                migrated(&dir).await;
+                std::fs::read(dir.path().join(FILE)).unwrap()
+            });
+            std::fs::write(dir.path().join(FILE), made.await).unwrap();
+            sqlite_in(dir)
+        }
         Backend::Postgres => {
-            let server = postgres().expect("a PostgreSQL server");
-            let name = format!("gatehouse_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-            let pool = sqlx::PgPool::connect(&server).await.expect("PostgreSQL answers");
-            let sql = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
-            sqlx::Executor::execute(&pool, sql).await.expect("a database can be made");
-            pool.close().await;
-            let (head, _) = server.rsplit_once('/').expect("a URL with a database");
-            format!("{head}/{name}")
+            let made = POSTGRES.get_or_init(|| async { migrated(dir).await.rsplit_once('/').unwrap().1.to_owned() });
+            create_database(&format!("TEMPLATE {}", made.await)).await
         }
     }
+}
+
+/// Where SQLite keeps a test's database.
+const FILE: &str = "gatehouse.db";
+
+fn sqlite_in(dir: &TempDir) -> String {
+    format!("sqlite://{}", dir.path().join(FILE).display())
+}
+
+async fn create_database(like: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let server = postgres().expect("a PostgreSQL server");
+    let name = format!("gatehouse_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let mut connection = sqlx::PgConnection::connect(&server).await.expect("PostgreSQL answers");
+    let sql = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} {like}"));
+    sqlx::Executor::execute(&mut connection, sql).await.expect("a database can be made");
+    connection.close().await.expect("PostgreSQL lets go");
+    let (head, _) = server.rsplit_once('/').expect("a URL with a database");
+    format!("{head}/{name}")
 }
 
 pub struct World {
@@ -139,7 +179,7 @@ impl World {
     /// With nothing but what the settings bring, by a clock that others share.
     pub async fn bare(backend: Backend, clock: Clock, settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let database = fresh_database(backend, &dir).await;
+        let database = migrated_database(backend, &dir).await;
         Self::node(dir, &database, clock, None, settings).await
     }
 
