@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{API, BROWSER, DIALECTS, Guarded, foreign};
+use super::{API, BROWSER, DIALECTS, Dialect, Guarded, foreign};
 use gatehouse::{
     oauth::client::{GrantType, SigningAlg},
     params, store,
@@ -21,6 +21,7 @@ on_both!(
     claims_are_as_the_site_has_them,
     an_address_is_the_one_of_today,
     a_site_may_do_without_the_cookie_of_the_hops,
+    our_cookies_are_not_the_services,
     an_issuer_that_cannot_be_asked_is_no_bad_token
 );
 
@@ -205,6 +206,31 @@ async fn an_address_is_the_one_of_today(backend: Backend) {
     let answer = world.ask(DIALECTS[0], "told.example", "/", &headers).await;
     let claims: serde_json::Value = serde_json::from_str(answer.header("x-user-claims").unwrap()).unwrap();
     assert_eq!((&claims["email"], &claims["email_verified"]), (&json!("gone@other.example"), &json!(false)), "{claims}");
+}
+
+/// Proxies that replace a header as a whole are told what of `Cookie` is the service's own.
+async fn our_cookies_are_not_the_services(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let public = json!({"hosts": ["open.example"], "public_paths": ["/"]});
+    world.site("open", public).await;
+    let own = world.own().await;
+    let ours = format!("accessToken={own}; refreshToken=x; __Host-gatehouse-site-abcdefgh=y");
+    for (host, cookie, left) in [
+        ("app.example", format!("theme=dark; {ours}; lang=en"), Some("theme=dark; lang=en")),
+        ("open.example", format!("{ours}; theme=dark"), Some("theme=dark")),
+        ("app.example", ours.clone(), None),
+    ] {
+        for dialect in DIALECTS {
+            let answer = world.ask(dialect, host, "/", &[API, ("cookie", &cookie)]).await;
+            let told = if dialect == Dialect::Request { None } else { left };
+            assert_eq!((answer.status, answer.header("cookie")), (200, told), "{dialect:?}: {cookie}");
+            let removed = answer.header("x-envoy-auth-headers-to-remove").unwrap_or_default();
+            let bare = removed.split(',').any(|name| name == "cookie");
+            assert_eq!(bare, dialect == Dialect::Envoy && left.is_none(), "{dialect:?}: {removed}");
+        }
+    }
+    let refused = world.ask(Dialect::Forward, "app.example", "/", &[API, ("cookie", "theme=dark")]).await;
+    assert_eq!((refused.status, refused.header("cookie")), (401, None), "only what passes goes on");
 }
 
 /// A client throws away a token that is said to be bad.
