@@ -26,6 +26,8 @@ use crate::{
 
 /// The cookie with a user's access token.
 pub const COOKIE: &str = "accessToken";
+/// The cookie with the refresh token that goes with it.
+pub const REFRESH_COOKIE: &str = "refreshToken";
 
 /// Who calls: by a token of ours or of a trusted issuer, in the header or the cookie. The tenant may be named by the query
 /// (`tenant`), and so may its trusted issuer (`issuer`). A token that maps to nobody is refused.

@@ -25,6 +25,7 @@ pub mod domain_proof;
 pub mod endpoint;
 pub mod error;
 pub mod expiry;
+pub mod explanation;
 pub mod grant;
 pub mod guest;
 pub mod identity_link;

@@ -11,6 +11,7 @@ mod desk;
 mod directory_tokens;
 mod domains;
 mod expiring;
+mod explanation;
 pub mod guest;
 mod identities;
 mod in_turn;
@@ -38,7 +39,10 @@ use axum::{
     routing::{MethodRouter, get},
 };
 
-use crate::{app::App, policy::api_scope::Level};
+use crate::{
+    app::App,
+    policy::api_scope::{Level, WHOLE},
+};
 use asker::Needs;
 
 /// One thing that operators may ask.
@@ -52,10 +56,14 @@ struct Route {
 
 impl Route {
     fn needs(&self) -> Needs {
-        let level = if self.method == Method::GET { Level::Read } else { Level::Write };
+        let looks = self.method == Method::GET || self.path == EXPLAIN;
+        let level = if looks { Level::Read } else { Level::Write };
         Needs { area: self.area, level }
     }
 }
+
+/// What has a body, for a token must stand in no address, and only looks.
+const EXPLAIN: &str = "/api/v1/access/explain";
 
 /// Everything that administrators may ask: the router is made of this list, and so are the tests of who may.
 fn all() -> Vec<Route> {
@@ -125,6 +133,8 @@ fn all() -> Vec<Route> {
         route(Method::DELETE, "/api/v1/tenants/{tenant}/setup-links/{name}", Some("connections"), |r| {
             r.delete(setup_links::revoke)
         }),
+        // It tells of issuers, identities, teams, roles and sites: whoever asks may read everything.
+        route(Method::POST, EXPLAIN, Some(WHOLE), |r| r.post(explanation::explain)),
         route(Method::GET, "/api/v1/keys", Some("keys"), |r| r.get(keys::list)),
         route(Method::POST, "/api/v1/keys/{key}/rotate", Some("keys"), |r| r.post(keys::rotate)),
         route(Method::GET, "/api/v1/expiring", Some("tenants"), |r| r.get(expiring::of_platform)),
@@ -161,9 +171,11 @@ pub fn routes(app: &App) -> Router<App> {
     })
 }
 
-/// What looks at others' servers first, and then writes little: how often an operator may is limited by itself
-/// ([`Limits::checks`](crate::limit::Limits)), and nobody else of the tenant waits for those servers meanwhile.
-const LOOKS: [&str; 3] = [
+/// What looks at others' servers first, and then writes little or nothing: nobody else of the tenant waits for those servers
+/// meanwhile. How often an operator may look at one that somebody types is limited by itself
+/// ([`Limits::checks`](crate::limit::Limits)).
+const LOOKS: [&str; 4] = [
+    EXPLAIN,
     "/api/v1/tenants/{tenant}/domains/{name}/check",
     "/api/v1/tenants/{tenant}/{noun}/{name}/check",
     "/api/v1/tenants/{tenant}/connections/{name}/metadata/fetch",

@@ -397,6 +397,7 @@ fn an_issuer_may_go_by_several_names() {
         (format!(r#""https://x.example", {shape}"#), "4:36: issuer is another one than jwt_validation names"),
         (r#"[any, "https://x.example"], jwks_uri: "https://x.example/k""#.to_owned(), "4:36: issuer: any stands alone"),
         (both.to_owned(), "4:5: jwks_uri is missing"),
+        (r#"none, jwks_uri: "https://x.example/k""#.to_owned(), "write `any` to take those that need not say one"),
     ] {
         let file = format!("tenants:\n- name: acme\n  trusted_issuers:\n  - {{name: a, audience: x, issuer: {issuer}}}\n");
         let found = problems(&file).join("\n");

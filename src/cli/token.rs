@@ -9,15 +9,9 @@ use crate::{
     app::App,
     clock::Clock,
     config::Settings,
-    endpoint::{
-        explanation::explained,
-        forward::explain::{Page, SiteReport},
-    },
+    explanation::{self, Page, SiteReport},
     policy::{role::Role, site::ResourceName},
-    trust::{
-        explain::Question,
-        report::{Report, Weighed},
-    },
+    trust::report::{Report, Weighed},
 };
 
 #[derive(Subcommand)]
@@ -34,6 +28,9 @@ pub struct Asked {
     /// Judge it for this tenant, as requests with ?tenant= are
     #[arg(long, value_name = "NAME")]
     tenant: Option<String>,
+    /// The trusted issuer that is to judge it, by its name or iss, where several could know an opaque token
+    #[arg(long, value_name = "NAME", conflicts_with = "site")]
+    issuer: Option<String>,
     /// Also whether its bearer may do something with this resource
     #[arg(long, value_name = "TYPE/NAME")]
     resource: Option<String>,
@@ -76,9 +73,7 @@ async fn explain(settings: Settings, asked: Asked) -> Result<(), Problems> {
         Some(token) => token,
         None => read()?,
     };
-    let token = token.trim();
-    let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
-    if token.is_empty() {
+    if token.trim().is_empty() {
         return Err(one("there is no token: give it on the standard input"));
     }
     let app = App::open(settings, Clock::system()).await.map_err(one)?;
@@ -89,10 +84,9 @@ async fn explain(settings: Settings, asked: Asked) -> Result<(), Problems> {
     };
     let about = resource.as_ref().map(|resource| (resource, asked.role));
     let (method, header) = (asked.method.as_deref(), asked.header.as_deref());
-    let page = asked.site.as_deref().map(|site| Page { site, path: None, method, header }.question(token));
-    let page = page.transpose().map_err(one)?;
-    let question = Question { token, tenant: tenant.as_deref(), about, sources: None, audience: &[] };
-    let all = explained(&app, question, page.as_ref()).await.map_err(one)?;
+    let page = asked.site.as_deref().map(|site| Page { site, path: None, method, header });
+    let question = explanation::Asked { token: &token, tenant: tenant.as_deref(), issuer: asked.issuer.as_deref(), about, page };
+    let all = explanation::explain(&app, &question).await.map_err(one)?;
     app.db.close().await;
     if asked.json {
         say(serde_json::to_string_pretty(&all).map_err(one)?);

@@ -7,7 +7,6 @@ pub mod access;
 pub mod caller;
 pub mod client_auth;
 pub mod discovery;
-pub mod explanation;
 pub mod forward;
 pub mod health;
 pub mod introspection;
@@ -48,7 +47,6 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/oauth2/revoke", post(revocation::revoke))
         .route("/api/v1/whoami", get(whoami::whoami))
         .route("/api/v1/access/check", post(access::check))
-        .route("/api/v1/access/explain", post(explanation::explain))
         .route(WELL_KNOWN, get(protected_resource::metadata))
         .route(&format!("{WELL_KNOWN}/{{*resource}}"), get(protected_resource::metadata))
         .layer(middleware::map_response_with_state(app.clone(), protected_resource::point_the_way))

@@ -13,19 +13,18 @@ use crate::{
     bearer,
     error::ApiError,
     policy::principal::{Kind, Principal},
-    trust::Bearer,
 };
 
 /// Handles a request with a token of ours or of a trusted issuer.
 pub async fn whoami(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
     let bearer = bearer::required(&app, &headers, query.as_deref()).await?;
     // What a person has not let a client know, their token does not tell it: a user is called by their address.
-    let email = bearer.email.as_deref().filter(|_| tells(&bearer, "email"));
+    let email = bearer.email.as_deref().filter(|_| bearer.tells("email"));
     let named = |p: &Principal| {
         let name = Some(&p.name).filter(|_| p.kind != Kind::User || email.is_some());
         json!({ "kind": p.kind.as_str(), "name": name, "id": p.id })
     };
-    let teams = bearer.teams.iter().filter(|_| tells(&bearer, "groups")).map(|t| &t.name);
+    let teams = bearer.teams.iter().filter(|_| bearer.tells("groups")).map(|t| &t.name);
     let mut answer = json!({
         "tenant": bearer.tenant,
         "principal": bearer.principal().as_ref().map(named),
@@ -39,10 +38,4 @@ pub async fn whoami(State(app): State<App>, headers: HeaderMap, RawQuery(query):
         answer["principals"] = Value::Array(bearer.principals.iter().map(named).collect());
     }
     Ok(([(header::CACHE_CONTROL, "no-store"), (header::VARY, "authorization, cookie")], Json(answer)).into_response())
-}
-
-/// Whether a token tells what `scope` gives: a user's where it has that, any other always.
-fn tells(bearer: &Bearer, scope: &str) -> bool {
-    let own = bearer.own.as_ref().filter(|_| bearer.family.is_some());
-    own.is_none_or(|own| own.scope.split(' ').any(|word| word == scope))
 }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     app::App,
-    bearer::COOKIE as ACCESS_COOKIE,
+    bearer::{COOKIE as ACCESS_COOKIE, REFRESH_COOKIE},
     error::ApiError,
     grant::{self, Minted, authorization_code::Redemption},
     oauth::{
@@ -37,8 +37,6 @@ use crate::{
     session::{Visit, host_cookie, only_cookie},
     store::{self, standing::Parties, tenants::Tenant},
 };
-
-const REFRESH_COOKIE: &str = "refreshToken";
 
 /// `GET /api/svc/v1/oauth2/authorize?tenantName=&controlPlaneURL=&redirectURL=`
 pub async fn authorize(

@@ -26,6 +26,9 @@ pub const AREAS: [&str; 17] = [
     "personal_tokens",
 ];
 
+/// The area of what is about everything: only the scopes that say so open it.
+pub const WHOLE: &str = "admin";
+
 /// How far a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -183,6 +186,9 @@ mod tests {
             assert_eq!(scopes(&[word]).allows(area, level), allowed, "{word} {area} {level:?}");
         }
         assert!(!ApiScopes::default().allows("users", Level::Read));
+        assert!(scopes(&["admin:read"]).allows(WHOLE, Level::Read) && !scopes(&["admin:read"]).allows(WHOLE, Level::Write));
+        let each: Vec<String> = words().into_iter().filter(|word| !word.starts_with("admin")).collect();
+        assert!(!ApiScopes::try_from(each).unwrap().allows(WHOLE, Level::Read), "all that there are singly are not everything");
     }
 
     #[test]

@@ -172,6 +172,11 @@ fn issuer_problem(issuer: &str) -> Option<String> {
     if !is_plain(issuer) || issuer.contains(char::is_whitespace) {
         return Some("issuer is empty, longer than 2048 bytes, or has spaces or control characters".to_owned());
     }
+    if issuer.eq_ignore_ascii_case("none") {
+        let why = "issuer none would take tokens alone that say `none` in iss: write `any` to take those that need not say one \
+                   (JWT-SVIDs of SPIFFE), and say by claims whose they are, as by sub";
+        return Some(why.to_owned());
+    }
     let document = issuer.contains("/.well-known/");
     document.then(|| "issuer is the discovery document's address; remove /.well-known/… from it".to_owned())
 }
@@ -266,6 +271,8 @@ mod tests {
         for (settings, begins) in [
             (IssuerSettings { issuer: some(""), ..good() }, "issuer is empty"),
             (IssuerSettings { issuer: some("https://idp.example/.well-known/openid-configuration"), ..good() }, "issuer is the"),
+            (IssuerSettings { issuer: some("none"), ..good() }, "issuer none would take"),
+            (IssuerSettings { other_issuers: vec!["None".to_owned()], ..good() }, "issuer none would take"),
             (IssuerSettings { audience: vec![String::new()], ..good() }, "audience holds"),
             (IssuerSettings { jwks_uri: some("ftp://idp.example"), ..good() }, "jwks_uri must begin"),
             (IssuerSettings { jwks_uri: some("https://u:p@idp.example"), ..good() }, "jwks_uri must not hold a user name"),

@@ -103,7 +103,9 @@ pub struct Ground {
     pub client: Client,
     /// Whether it was ended before its time.
     pub revoked: bool,
-    /// Whether tenant and client are on.
+    /// Whether the tenant is on, and whether the client is.
+    pub state: Standing,
+    /// Whether both are.
     pub standing: std::result::Result<(), Refusal>,
 }
 
@@ -130,8 +132,8 @@ pub async fn of_client(db: &Db, tenant_id: &str, client_id: &str, jti: &str) -> 
         .await?;
     let Some(row) = row else { return Ok(None) };
     let client = Client::try_from(row.client)?;
-    let standing = judge(Standing { client: Some(client.enabled), ..Standing::of_tenant(row.tenant) });
-    Ok(Some(Ground { client, revoked: row.revoked, standing }))
+    let state = Standing { client: Some(client.enabled), ..Standing::of_tenant(row.tenant) };
+    Ok(Some(Ground { client, revoked: row.revoked, state, standing: judge(state) }))
 }
 
 /// A token family with whom and what it stands on.

@@ -85,6 +85,13 @@ struct Answer {
     until: i64,
 }
 
+/// A "yes" that our rules refuse, and until when that is repeated. A yes itself is never kept by it.
+#[derive(Clone)]
+struct Refusal {
+    invalid: Invalid,
+    until: i64,
+}
+
 /// Room for questions that are under way.
 pub(super) struct Places {
     /// For all who ask or wait.
@@ -110,6 +117,9 @@ pub(super) struct Introspector {
     /// By a digest of the source and the whole token. Where nothing may be kept, a "yes" is shared only by those who ask while
     /// it is on its way.
     answers: Cache<[u8; 32], Answer>,
+    /// What our rules have refused, by the same digest and whom the token had to be for. The other rules are this endpoint's for
+    /// as long as it lives: who changes them has another made.
+    refused: Cache<[u8; 32], Refusal>,
     strangers: Places,
     known: Places,
     /// Tokens that were good within the last hour, by the same digest.
@@ -135,6 +145,7 @@ impl Introspector {
             content: settings.content,
             max_age,
             answers: Cache::builder().max_capacity(KEPT).time_to_live(live).build(),
+            refused: Cache::builder().max_capacity(KEPT).time_to_live(Duration::from_secs(NO_FOR.unsigned_abs())).build(),
             strangers: Places::new(AT_ONCE),
             known: Places::new(FOR_KNOWN),
             lately: Cache::builder().max_capacity(REMEMBERED).time_to_live(Duration::from_secs(3600)).build(),
@@ -153,8 +164,16 @@ impl Introspector {
         self.lately.contains_key(&self.key(token))
     }
 
-    /// Judges `token` by what its issuer says of it.
+    /// Judges `token` by what its issuer says of it. What our rules refuse is a no as any other, but for an operator who asks
+    /// why: they see each rule.
     pub(super) async fn judge(&self, token: &str, demand: &Demand<'_>, trail: &mut Trail) -> Result<Told, Invalid> {
+        let (now, refusal) = (demand.now, self.key_for(token, demand));
+        let stands = |kept: &Refusal| now < kept.until && kept.until <= now.saturating_add(self.no_for());
+        if !trail.is_told()
+            && let Some(kept) = self.refused.get(&refusal).await.filter(stands)
+        {
+            return Err(kept.invalid);
+        }
         let answer = self.answer(token, demand).await;
         let left = answer.until.saturating_sub(demand.now);
         let said = answer.said.map_err(|invalid| match invalid {
@@ -163,8 +182,13 @@ impl Introspector {
         });
         let claims = trail.check("introspection", said, |_| "the issuer says that the token is active".to_owned())?;
         trail.read(&claims, true);
-        judge_claims(&claims, demand, trail)?;
-        judge_values(&claims, &demand.rules.values, trail)?;
+        let judged = judge_claims(&claims, demand, trail).and_then(|()| judge_values(&claims, &demand.rules.values, trail));
+        if let Err(invalid) = judged {
+            let kept = Refusal { invalid: invalid.clone(), until: now.saturating_add(self.no_for()) };
+            self.refused.insert(refusal, kept).await;
+            self.lately.invalidate(&self.key(token)).await;
+            return Err(invalid);
+        }
         Ok(Told { claims: Arc::unwrap_or_clone(claims), keep_until: answer.until })
     }
 
@@ -182,9 +206,14 @@ impl Introspector {
     fn keeps<T>(&self, said: &Result<T, Invalid>) -> i64 {
         match said {
             Ok(_) => self.max_age,
-            Err(Invalid::NotActive(_) | Invalid::Unusable(..)) => self.max_age.clamp(NO_AT_LEAST, NO_FOR),
+            Err(Invalid::NotActive(_) | Invalid::Unusable(..)) => self.no_for(),
             Err(_) => 0,
         }
+    }
+
+    /// How long a "no" is repeated, in seconds.
+    fn no_for(&self) -> i64 {
+        self.max_age.clamp(NO_AT_LEAST, NO_FOR)
     }
 
     /// The whole token and whose endpoint it is: no other token, and no other issuer or tenant, finds the answer.
@@ -193,6 +222,11 @@ impl Introspector {
         let mut key = [0; 32];
         key.copy_from_slice(digest(&digest::SHA256, &whole).as_ref());
         key
+    }
+
+    /// The same, and whom the token must be for: the request may say so.
+    fn key_for(&self, token: &str, demand: &Demand<'_>) -> [u8; 32] {
+        self.key(&format!("{token}\0{:?}", demand.audience))
     }
 
     async fn fetch(&self, token: &str, demand: &Demand<'_>) -> Answer {

@@ -73,6 +73,14 @@ impl Bearer {
         principals.chain(self.teams.iter().map(|t| t.id.as_str())).collect()
     }
 
+    /// Whether its token tells what `scope` gives: a user's where it has that, any other always, and so does a sign-in that
+    /// stands for no token. What a person has not let a client know, the client's token tells nobody.
+    #[must_use]
+    pub fn tells(&self, scope: &str) -> bool {
+        let own = self.own.as_ref().filter(|_| self.family.is_some());
+        own.is_none_or(|own| own.scope.split(' ').any(|word| word == scope))
+    }
+
     /// Who it acts as by name: the best principal, else a team.
     #[must_use]
     pub fn principal(&self) -> Option<Principal> {

@@ -11,7 +11,7 @@ use super::{
     bearer_of,
     catalogue::{Catalogue, Issuer},
     keep_ours,
-    own::Asof,
+    own::{self, Asof},
     report::{Access, Footing, Held, Report, Source, Weighed},
     role_on,
 };
@@ -151,7 +151,7 @@ async fn shed_light(
             let footing = store::standing::of_family(&app.db, family, app.clock.now()).await?;
             report.standing = footing.map_or_else(Vec::new, |footing| footings(footing.state));
         }
-        None => actors(catalogue, &own, report),
+        None => report.standing = of_machine(app, catalogue, &own).await?,
     }
     Ok(())
 }
@@ -168,25 +168,14 @@ fn footings(state: Standing) -> Vec<Footing> {
     all.into_iter().filter_map(|(what, on)| Some(Footing { what: what.to_owned(), on: on? })).collect()
 }
 
-/// What a token that was exchanged, or given for client credentials, acts as.
-fn actors(catalogue: &Catalogue, own: &AccessClaims, report: &mut Report) {
-    if let Some(tenant) = catalogue.tenant_by_name(&own.tenant) {
-        report.standing.push(Footing { what: "tenant".to_owned(), on: tenant.enabled });
-    }
-    if let Some(origin) = &own.origin {
-        let on = catalogue.issuer(&origin.source).is_some_and(|issuer| issuer.off.is_none());
-        report.standing.push(Footing { what: "issuer of the token it was exchanged for".to_owned(), on });
-    }
-    for actor in &own.acts_as {
-        if let Some(known) = catalogue.principal(&actor.id) {
-            let what = called(&known.principal);
-            report.standing.push(Footing { what, on: known.enabled });
-        }
-        if let Some((mapping, version)) = &actor.mapping {
-            let on = catalogue.lead(mapping).is_some_and(|lead| lead.version == *version);
-            report.standing.push(Footing { what: "the mapping that led to it, unchanged".to_owned(), on });
-        }
-    }
+/// What a token that was exchanged, or given for client credentials, stands on.
+async fn of_machine(app: &App, catalogue: &Catalogue, own: &AccessClaims) -> Result<Vec<Footing>, Denied> {
+    let gone = |what: &str| vec![Footing { what: what.to_owned(), on: false }];
+    let Some(tenant) = catalogue.tenant_by_name(&own.tenant) else { return Ok(gone("tenant")) };
+    let ground = store::standing::of_client(&app.db, &tenant.id, &own.client_id, &own.jti).await?;
+    let Some(ground) = ground else { return Ok(gone("client")) };
+    let rows = own::grounds(catalogue, &tenant.id, &ground, own).into_iter().map(|(what, on)| Footing { what, on });
+    Ok(footings(ground.state).into_iter().chain(rows).collect())
 }
 
 fn weigh(issuer: &Issuer, said: &Said<'_>, report: &mut Report) {

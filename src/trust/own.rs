@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     STALE, Team,
     bearer::{Bearer, Denied},
-    catalogue::{Catalogue, Issuer},
+    catalogue::{Catalogue, Issuer, Known},
     footings::{Footings, Read},
 };
 use crate::{
@@ -178,31 +178,19 @@ async fn of_principal(
     let gone = |what: &str| Denied::NotActive(what.to_owned());
     let tenant = catalogue.tenant_by_name(&own.tenant).ok_or_else(|| gone("its tenant is gone"))?;
     let ground = store::standing::of_client(&app.db, &tenant.id, &own.client_id, &own.jti).await?;
-    let Ground { client, revoked, standing } = ground.ok_or_else(|| Denied::NotActive(Refusal::Gone.to_string()))?;
-    standing.map_err(|refusal| Denied::NotActive(refusal.to_string()))?;
-    if revoked {
+    let ground = ground.ok_or_else(|| Denied::NotActive(Refusal::Gone.to_string()))?;
+    ground.standing.map_err(|refusal| Denied::NotActive(refusal.to_string()))?;
+    if ground.revoked {
         return Err(gone("it was revoked"));
     }
-    let issuer = match &own.origin {
-        Some(Origin { source, terms, grant, .. }) => {
-            let issuer = catalogue.issuer(source).filter(|i| i.tenant_id == tenant.id);
-            let issuer = issuer.ok_or_else(|| gone("the issuer of the token it was exchanged for is trusted no longer"))?;
-            stand(issuer.off)?;
-            if issuer.terms() != terms {
-                return Err(gone("what is asked of its issuer's tokens has changed since it was exchanged"));
-            }
-            if !grant.is_some_and(|grant| client.may(grant)) {
-                return Err(gone("its client may not exchange tokens any more"));
-            }
-            // Whatever it says, nobody has proven this address to us.
-            ["email", "email_verified"].into_iter().for_each(|name| drop(claims.remove(name)));
-            Some(issuer)
+    if let Some(origin) = &own.origin {
+        for (_, holds) in of_origin(catalogue, &tenant.id, &ground, origin) {
+            holds.map_err(Denied::NotActive)?;
         }
-        None => None,
-    };
-    // Without an origin it stands on its client's record alone, as that is now.
-    let account = client.account().filter(|_| own.origin.is_none());
-    let standing = Standings { catalogue, tenant_id: &tenant.id, issuer: issuer.map(|i| &**i), account };
+        // Whatever it says, nobody has proven this address to us.
+        ["email", "email_verified"].into_iter().for_each(|name| drop(claims.remove(name)));
+    }
+    let standing = Standings::new(catalogue, &tenant.id, &ground, &own);
     let (mut principals, mut teams, mut acts_as) = (Vec::new(), Vec::new(), Vec::new());
     for actor in &own.acts_as {
         match standing.of(actor) {
@@ -241,8 +229,51 @@ async fn of_principal(
     })
 }
 
-fn stand(off: Option<Refusal>) -> Result<(), Denied> {
-    off.map_or(Ok(()), |refusal| Err(Denied::NotActive(refusal.to_string())))
+/// The issuer of the token that one of a tenant's was exchanged for.
+fn source<'c>(catalogue: &'c Catalogue, tenant_id: &str, origin: &Origin) -> Option<&'c Issuer> {
+    catalogue.issuer(&origin.source).map(|issuer| &**issuer).filter(|issuer| issuer.tenant_id == tenant_id)
+}
+
+/// What a token that was exchanged stands on by that, in the order in which it decides.
+fn of_origin(
+    catalogue: &Catalogue,
+    tenant_id: &str,
+    ground: &Ground,
+    origin: &Origin,
+) -> [(&'static str, Result<(), String>); 3] {
+    let Origin { terms, grant, .. } = origin;
+    let issuer = source(catalogue, tenant_id, origin);
+    let trusted = match issuer {
+        None => Err("the issuer of the token it was exchanged for is trusted no longer".to_owned()),
+        Some(issuer) => issuer.off.map_or(Ok(()), |refusal| Err(refusal.to_string())),
+    };
+    let unchanged = issuer.is_some_and(|issuer| issuer.terms() == terms);
+    let granted = grant.is_some_and(|grant| ground.client.may(grant));
+    [
+        ("issuer of the token it was exchanged for", trusted),
+        (
+            "what is asked of that issuer's tokens, unchanged",
+            must(unchanged, "what is asked of its issuer's tokens has changed since it was exchanged"),
+        ),
+        ("grant of its client", must(granted, "its client may not exchange tokens any more")),
+    ]
+}
+
+fn must(holds: bool, why: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why.to_owned()) }
+}
+
+/// What a token without a family stands on beside its tenant and client, each with whether it holds: by the comparisons that
+/// decide, in their order.
+pub(super) fn grounds(catalogue: &Catalogue, tenant_id: &str, ground: &Ground, own: &AccessClaims) -> Vec<(String, bool)> {
+    let mut rows = vec![("token, not revoked".to_owned(), !ground.revoked)];
+    if let Some(origin) = &own.origin {
+        let all = of_origin(catalogue, tenant_id, ground, origin);
+        rows.extend(all.into_iter().map(|(what, holds)| (what.to_owned(), holds.is_ok())));
+    }
+    let standing = Standings::new(catalogue, tenant_id, ground, own);
+    rows.extend(own.acts_as.iter().flat_map(|actor| standing.rows(actor)));
+    rows
 }
 
 /// Whom an actor of a token is, as long as it stands as it did when the token was made.
@@ -260,32 +291,75 @@ struct Standings<'a> {
     account: Option<&'a str>,
 }
 
-impl Standings<'_> {
+impl<'a> Standings<'a> {
+    fn new(catalogue: &'a Catalogue, tenant_id: &'a str, ground: &'a Ground, own: &AccessClaims) -> Self {
+        let issuer = own.origin.as_ref().and_then(|origin| source(catalogue, tenant_id, origin));
+        // Without an origin it stands on its client's record alone, as that is now.
+        let account = ground.client.account().filter(|_| own.origin.is_none());
+        Self { catalogue, tenant_id, issuer, account }
+    }
+
     fn of(&self, actor: &Actor) -> Result<Stands, String> {
+        self.is_led(actor)?;
+        if actor.kind == Kind::Team {
+            let team = self.catalogue.team(&actor.id).ok_or("the team is gone")?;
+            return Ok(Stands::Team(team.clone()));
+        }
+        let known = self.known(actor).ok_or("it is gone")?;
+        self.is_its_clients(actor)?;
+        is_on(known)?;
+        Ok(Stands::Principal(known.principal.clone()))
+    }
+
+    /// Whether what led to it is as it was.
+    fn is_led(&self, actor: &Actor) -> Result<(), String> {
         match (&actor.mapping, self.issuer) {
             (Some((mapping, version)), Some(issuer)) => {
                 let lead = self.catalogue.lead(mapping).ok_or("the mapping that led to it is gone")?;
                 if lead.version != *version || lead.issuer != issuer.id || lead.target != actor.id {
                     return Err("the mapping that led to it has changed".to_owned());
                 }
+                Ok(())
             }
-            (None, None) if actor.kind == Kind::VirtualAccount => {}
-            _ => return Err("it does not say what led to it".to_owned()),
+            (None, None) if actor.kind == Kind::VirtualAccount => Ok(()),
+            _ => Err("it does not say what led to it".to_owned()),
         }
-        if actor.kind == Kind::Team {
-            let team = self.catalogue.team(&actor.id).ok_or("the team is gone")?;
-            return Ok(Stands::Team(team.clone()));
-        }
+    }
+
+    fn known(&self, actor: &Actor) -> Option<&'a Known> {
         let known = self.catalogue.principal(&actor.id);
-        let known = known.filter(|k| k.tenant_id == self.tenant_id && k.principal.kind == actor.kind).ok_or("it is gone")?;
-        if actor.mapping.is_none() && self.account != Some(known.principal.name.as_str()) {
-            return Err("its client acts as it no longer".to_owned());
-        }
-        judge(Standing { principal: Some(known.enabled), ..Standing::of_tenant(true) }).map_err(|refusal| refusal.to_string())?;
-        Ok(Stands::Principal(known.principal.clone()))
+        known.filter(|known| known.tenant_id == self.tenant_id && known.principal.kind == actor.kind)
+    }
+
+    /// Whether its client still acts as it, where that alone says so.
+    fn is_its_clients(&self, actor: &Actor) -> Result<(), String> {
+        let name = self.known(actor).map(|known| known.principal.name.as_str());
+        must(actor.mapping.is_some() || (name.is_some() && self.account == name), "its client acts as it no longer")
+    }
+
+    /// The same as [`Standings::of`], one by one.
+    fn rows(&self, actor: &Actor) -> Vec<(String, bool)> {
+        let kind = actor.kind.as_str().replace('_', " ");
+        let mut rows = match (actor.kind, self.catalogue.team(&actor.id), self.known(actor)) {
+            (Kind::Team, Some(team), _) => vec![(format!("{kind} {}", team.name), true)],
+            (_, _, Some(known)) => vec![(format!("{kind} {}", known.principal.name), is_on(known).is_ok())],
+            _ => vec![(format!("{kind} {}", actor.id), false)],
+        };
+        rows.push(match actor.mapping {
+            Some(_) => ("the mapping that led to it, unchanged".to_owned(), self.is_led(actor).is_ok()),
+            None => {
+                let holds = self.is_led(actor).and_then(|()| self.is_its_clients(actor));
+                ("its client acts as it".to_owned(), holds.is_ok())
+            }
+        });
+        rows
     }
 
     fn best_alone(&self) -> bool {
         self.issuer.is_none_or(|issuer| issuer.settings.matching == Matching::Best)
     }
+}
+
+fn is_on(known: &Known) -> Result<(), String> {
+    judge(Standing { principal: Some(known.enabled), ..Standing::of_tenant(true) }).map_err(|refusal| refusal.to_string())
 }

@@ -129,6 +129,22 @@ test('a key is followed by hand', async () => {
   assert.deepEqual(problems.splice(0), []);
 });
 
+test('a token is explained, and not shown again', async () => {
+  await open('/demo');
+  await page.getByRole('link', { name: 'Explain a token' }).click();
+  await page.getByLabel('Token').fill('pasted.by.hand');
+  await page.getByLabel('Site').fill('nowhere.example');
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await page.getByRole('heading', { name: /^Refused/ }).waitFor();
+  assert.ok(!page.url().includes('pasted') && !(await page.content()).includes('pasted'));
+  assert.equal(await page.getByLabel('Site').inputValue(), 'nowhere.example');
+  await look('explained');
+  await page.getByRole('button', { name: 'Explain' }).click();
+  await page.getByRole('alert').waitFor();
+  await look('explain-nothing');
+  assert.deepEqual(problems.splice(0), []);
+});
+
 test('the log is read, narrowed, exported and verified', async () => {
   await open('/demo/audit');
   await page.locator('.log summary').first().click();

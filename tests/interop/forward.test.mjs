@@ -163,6 +163,25 @@ for (const kind of ['nginx', 'caddy']) {
       for (const name of IDENTITY) assert.ok(!open.headers[name], `${name}: ${open.headers[name]}`);
     });
 
+    test('none of our cookies arrives at the service, and its own do', async () => {
+      const secret = 'what-the-service-could-act-by';
+      const ours = [`refreshToken=${secret}`, `__Host-gatehouse-site-abcdefgh=${secret}`, `__Host-gatehouse-login-abc=${secret}`];
+      const arrived = async (path, cookie, headers = {}) => {
+        const { status, text } = await ask(ports[kind], path, { cookie, ...headers });
+        assert.equal(status, 200, text);
+        assert.ok(!text.includes(own) && !text.includes(secret), text);
+        return (JSON.parse(text).headers.cookie ?? '').split(';').map((pair) => pair.trim()).filter(Boolean);
+      };
+      const mixed = [`accessToken=${own}`, 'theme=dark', ...ours, 'xaccessToken=1', 'lang=en'].join('; ');
+      const theirs = ['theme=dark', 'xaccessToken=1', 'lang=en'];
+      assert.deepEqual(await arrived('/page', mixed), theirs);
+      assert.deepEqual(await arrived('/page', mixed, bearer(own)), theirs);
+      assert.deepEqual(await arrived('/open/x', mixed), theirs, 'nobody has judged it');
+      assert.deepEqual(await arrived('/page', `accessToken=${own}; ${ours.join('; ')}`), []);
+      assert.deepEqual(await arrived('/page', `${ours.join(';')};accessToken=${own}; theme=dark`), ['theme=dark']);
+      assert.deepEqual(await arrived('/page', 'theme=dark; lang=en', bearer(own)), ['theme=dark', 'lang=en']);
+    });
+
     test('a disguised path is not public', async () => {
       for (const path of ['/open/../page', '/open/..%2fpage', '/open/%2e%2e/page', '//open', '/OPEN']) {
         const status = await raw(ports[kind], path);
@@ -191,6 +210,7 @@ for (const kind of ['nginx', 'caddy']) {
       const { headers } = JSON.parse(landed.body);
       assert.equal(headers['remote-user'], ADA.email);
       assert.equal(headers['remote-name'], 'Ada Lovelace');
+      assert.ok(!headers.cookie, 'the cookie of the sign-in stays with the proxy');
       assert.deepEqual(browser.cookies.refused, []);
       // Once more: no sign-in is needed. Without the cookie it is.
       const cookie = browser.cookies.for(new URL(page())).map((c) => `${c.name}=${c.value}`).join('; ');
@@ -218,6 +238,16 @@ describe('asked as Envoy asks', () => {
     assert.equal(response.statusCode, 200);
     assert.equal(response.headers['remote-user'], ADA.email);
     assert.equal(response.headers['x-envoy-auth-headers-to-remove'], 'x-user-claims,x-user-jwt,authorization');
+  });
+
+  test('and the cookies that are the service\'s own', async () => {
+    const mixed = await ask('/page', { cookie: `theme=dark; accessToken=${own}; __Host-gatehouse-site-abcdefgh=x; lang=en` });
+    assert.equal(mixed.statusCode, 200);
+    assert.equal(mixed.headers.cookie, 'theme=dark; lang=en');
+    assert.ok(!mixed.headers['x-envoy-auth-headers-to-remove'].split(',').includes('cookie'));
+    const ours = await ask('/page', { cookie: `accessToken=${own}` });
+    assert.equal(ours.headers.cookie, undefined);
+    assert.ok(ours.headers['x-envoy-auth-headers-to-remove'].split(',').includes('cookie'));
   });
 
   test('redirects browsers, challenges clients, refuses forged identities', async () => {

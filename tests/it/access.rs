@@ -24,6 +24,7 @@ on_both!(
     an_administrator_sees_why,
     what_is_refused_is_shown_to_its_end,
     nobody_else_does,
+    programs_and_the_platform_ask_too,
     the_command_line_explains_the_same
 );
 
@@ -282,7 +283,7 @@ async fn nobody_else_does(backend: Backend) {
     assert_eq!((answer.status, text(&answer.json(), "error_description")), (400, NUL));
     third_parties_do_not(&world, user, &body).await;
     let other = json!({"token": token, "tenant": "other"});
-    assert_eq!(explained(&world, user, &other).await.status, 403, "another tenant");
+    assert_eq!(explained(&world, user, &other).await.status, 404, "another tenant");
     // Issuers and tokens of other tenants are as unknown as any.
     world.trust("other", "theirs", |settings| settings.issuer = Some("https://theirs.example".to_owned())).await;
     let report = explained(&world, user, &json!({"token": world.token(json!({"iss": "https://theirs.example"}))})).await.json();
@@ -295,6 +296,53 @@ async fn nobody_else_does(backend: Backend) {
     assert_eq!((&report["error"], &report["standing"]), (&json!("Token is not active"), &json!([])));
     let anonymous = Browser::new().post_json(&format!("{}/api/v1/access/explain", world.url), &[], &body).await;
     assert_eq!(anonymous.status, 401);
+}
+
+const PROGRAMS: &str = r#"
+tenants:
+- name: acme
+  users:
+  - {email: ada@acme.example, name: Ada, admin: true}
+  service_tokens:
+  - {name: reader, token: "reader-0123456789abcdef0123456789abcdef", scopes: ["admin:read"]}
+  - {name: narrow, token: "narrow-0123456789abcdef0123456789abcdef", scopes: ["trusted_issuers:write", "sites:read", "users:write"]}
+"#;
+
+/// As with the rest of the admin API: by tokens that may read everything, and of any tenant for whoever administers all.
+async fn programs_and_the_platform_ask_too(backend: Backend) {
+    let world = Trusted::new(backend).await;
+    world.apply(PROGRAMS).await;
+    world.identity("caller", json!({})).await;
+    let token = world.token(json!({}));
+    let body = json!({"token": token});
+    let admin = world.administering("web").await;
+    let personal = async |scope: &str| {
+        let made = world.post("/api/v1/personal_tokens", &admin, &json!({"name": scope, "scopes": [scope]})).await;
+        text(&made.json(), "token").to_owned()
+    };
+    let (mine, small) = (personal("admin:read").await, personal("trusted_issuers:read").await);
+    for by in [admin.as_str(), &mine, "reader-0123456789abcdef0123456789abcdef"] {
+        let report = explained(&world, by, &body).await;
+        assert_eq!((report.status, &report.json()["principal"]["name"]), (200, &json!("caller")), "{}", report.body);
+    }
+    for by in [small.as_str(), "narrow-0123456789abcdef0123456789abcdef"] {
+        let refused = explained(&world, by, &body).await;
+        assert_eq!((refused.status, text(&refused.json(), "error")), (403, "insufficient_scope"), "{}", refused.body);
+    }
+    // Of another tenant: what whoever administers the platform may.
+    world.trust("other", "theirs", |settings| settings.audience = vec!["https://other.example".to_owned()]).await;
+    let theirs = json!({"token": world.token(json!({"aud": "https://other.example"})), "tenant": "other"});
+    for by in [admin.as_str(), &mine, "reader-0123456789abcdef0123456789abcdef"] {
+        let refused = explained(&world, by, &theirs).await;
+        assert_eq!((refused.status, text(&refused.json(), "error")), (404, "not_found"), "{}", refused.body);
+    }
+    world.sql("UPDATE users SET platform = TRUE WHERE email = 'ada@acme.example'").await;
+    for by in [admin.as_str(), &mine] {
+        let report = explained(&world, by, &theirs).await.json();
+        assert_eq!((&report["tenant"], &report["issuer"]["name"]), (&json!("other"), &json!("theirs")), "{report:#}");
+        assert_eq!(explained(&world, by, &json!({"token": token, "tenant": "nobody"})).await.status, 404);
+        assert_eq!(explained(&world, by, &body).await.json()["tenant"], "acme", "their own, where they name none");
+    }
 }
 
 /// An administrator who signs in at a client, whosever it is, has not let it read the tenant's mappings.

@@ -50,6 +50,8 @@ pub fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('p', Method::POST, "/admin/_/keys/saml-sign/rotate".to_owned()),
         ('p', Method::GET, "/admin/_/expiring".to_owned()),
         ('t', Method::GET, "/admin/acme/expiring".to_owned()),
+        ('t', Method::GET, "/admin/acme/explain".to_owned()),
+        ('t', Method::POST, "/admin/acme/explain".to_owned()),
         ('t', Method::GET, "/admin/acme/invites".to_owned()),
         ('t', Method::POST, "/admin/acme/invites".to_owned()),
         ('t', Method::GET, "/admin/acme/invites/new".to_owned()),

@@ -100,6 +100,7 @@ impl Askers {
 pub fn area(path: &str) -> &'static str {
     let rest = path.strip_prefix("/api/v1/").unwrap();
     match rest.split('/').collect::<Vec<_>>().as_slice() {
+        ["access", "explain"] => "admin",
         ["audit" | "sign_ins", ..] | ["tenants", _, "sign_ins", ..] => "audit",
         ["users", ..] | ["tenants", _, "users", ..] => "users",
         ["invites", ..] | ["tenants", _, "invites", ..] => "invites",
@@ -130,6 +131,8 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
         ("GET", "/api/v1/tenants/{tenant}/sign_ins/{name}") => ("tenants/acme/sign_ins/none", None, [404, 404, 404]),
         ("GET", "/api/v1/audit") => ("audit?tenant=acme", None, [404, 200, 200]),
         ("GET", "/api/v1/audit/verification") => ("audit/verification", None, [403, 403, 200]),
+        // Each for the own tenant.
+        ("POST", "/api/v1/access/explain") => ("access/explain", Some(json!({"token": "x.y.z"})), [200, 200, 200]),
         ("GET", "/api/v1/keys") => ("keys", None, [403, 403, 200]),
         ("POST", "/api/v1/keys/{key}/rotate") => ("keys/ES256/rotate", None, [403, 403, 201]),
         ("GET", "/api/v1/expiring") => ("expiring", None, [403, 403, 200]),

@@ -27,7 +27,8 @@ on_both!(
     a_key_instead_of_a_secret,
     no_more_than_the_record_allows,
     public_clients_and_others_are_refused,
-    it_ends_with_what_it_stands_on
+    it_ends_with_what_it_stands_on,
+    an_operator_sees_what_it_stands_on
 );
 
 const DEPLOY: &str = "https://deploy.example";
@@ -107,6 +108,35 @@ async fn a_client_acts_as_its_virtual_account(backend: Backend) {
     let userinfo = world.userinfo(token).await;
     assert_eq!(refusal(&userinfo), (403, "insufficient_scope".to_owned()));
     assert_eq!(userinfo.json()["error_description"], "the access token is not a user's");
+}
+
+async fn an_operator_sees_what_it_stands_on(backend: Backend) {
+    let world = world(backend).await;
+    let db = &world.app.db;
+    let token = text(&world.batch().await.json(), "access_token").to_owned();
+    let (off, report) = world.footing(&token).await;
+    assert_eq!((off.len(), &report["allowed"]), (0, &json!(true)), "{report:#}");
+    let all: Vec<&str> = report["standing"].as_array().unwrap().iter().map(|row| text(row, "what")).collect();
+    assert_eq!(all, ["tenant", "client", "token, not revoked", "virtual account batch", "its client acts as it"]);
+    let client = clients::find(db, "batch").await.unwrap().unwrap();
+    let other = ClientSettings { virtual_account: Some("another".to_owned()), ..client.settings.clone() };
+    for (enabled, settings, expected) in [
+        (false, client.settings.clone(), vec!["client"]),
+        (true, other, vec!["its client acts as it"]),
+        (true, client.settings.clone(), vec![]),
+    ] {
+        assert!(clients::save(db, &Client { enabled, settings, ..client.clone() }, 1).await.unwrap());
+        let (off, report) = world.footing(&token).await;
+        assert_eq!(
+            (&off, &report["allowed"]),
+            (&expected.iter().map(ToString::to_string).collect(), &json!(expected.is_empty()))
+        );
+        assert_eq!(world.name(&token).await == "batch", expected.is_empty(), "the same decides");
+    }
+    let id =
+        principals::find_by_name(db, &world.tenant_id("acme").await, Kind::VirtualAccount, "batch").await.unwrap().unwrap().id;
+    assert!(principals::delete(db, &id).await.unwrap());
+    assert_eq!(world.footing(&token).await.0, [format!("virtual account {id}"), "its client acts as it".to_owned()]);
 }
 
 async fn one_read_says_what_it_stands_on(backend: Backend) {

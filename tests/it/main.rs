@@ -13,6 +13,7 @@ mod admin_desks;
 mod admin_directories;
 mod admin_entry;
 mod admin_expiring;
+mod admin_explanation;
 mod admin_guides;
 mod admin_invites;
 mod admin_keys;

@@ -61,6 +61,22 @@ async fn who_says_which_issuer_it_is_shows_the_token_to_no_other(backend: Backen
     }
     assert_eq!(seen.lock().unwrap().len(), 4);
     assert!(stolen.lock().unwrap().is_empty(), "the partner has seen nothing");
+    // An operator who asks why says so too.
+    world.apply("tenants:\n- name: acme\n  users:\n  - {email: ada@acme.example, name: Ada, admin: true}\n").await;
+    let admin = world.administering("web").await;
+    let explain = async |body: serde_json::Value| world.post("/api/v1/access/explain", &admin, &body).await;
+    let told = explain(json!({"token": "opaque-token"})).await.json();
+    assert_eq!(told["error"], "several issuers may know this token; name one with issuer=", "{told:#}");
+    let told = explain(json!({"token": "opaque-token", "issuer": "opaque"})).await.json();
+    assert_eq!((&told["allowed"], &told["principal"]["name"]), (&json!(true), &json!("job")), "{told:#}");
+    for (body, why) in [
+        (json!({"token": "opaque-token", "issuer": "nobody"}), "no trusted issuer has this name"),
+        (json!({"token": "opaque-token", "issuer": "opaque", "site": "app.example"}), "ask about an issuer or about a site"),
+    ] {
+        let refused = explain(body).await;
+        assert!(refused.status == 400 && refused.body.contains(why), "{}", refused.body);
+    }
+    assert!(stolen.lock().unwrap().is_empty(), "the partner has seen nothing");
     // Both must have it on.
     for (mut row, told) in [(issuer, unnamed), (partner, "job")] {
         row.settings.introspection.as_mut().unwrap().shared = true;

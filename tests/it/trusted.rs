@@ -168,6 +168,17 @@ impl Trusted {
         Browser::new().post_json(&format!("{}{path}", self.url), &[("authorization", &bearer)], body).await
     }
 
+    /// What a token stands on that is off, by the explanation that an operator is given, and all of it.
+    pub async fn footing(&self, token: &str) -> (Vec<String>, Value) {
+        let reader = "reader-0123456789abcdef0123456789abcdef";
+        let file =
+            format!("tenants:\n- name: acme\n  service_tokens:\n  - {{name: reader, token: {reader}, scopes: [admin:read]}}\n");
+        self.apply(&file).await;
+        let report = self.post("/api/v1/access/explain", reader, &json!({"token": token})).await.json();
+        let rows = report["standing"].as_array().unwrap().iter().filter(|row| row["on"] == json!(false));
+        (rows.map(|row| row["what"].as_str().unwrap().to_owned()).collect(), report)
+    }
+
     /// Whether the token's bearer holds `role` on a resource, and the role it holds.
     pub async fn check(&self, token: &str, resource: (&str, &str), role: &str) -> (bool, Value) {
         let body = json!({"resource": {"type": resource.0, "name": resource.1}, "role": role});

@@ -226,6 +226,7 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
     match path {
         "/api/v1/tenants" => many(method, Noun::Tenant),
         "/api/v1/audit" => Some(audit()),
+        "/api/v1/access/explain" => Some(bearers::explain()),
         path if path.starts_with("/api/v1/users/") => user(method, path),
         path if path.starts_with("/api/v1/invites") => invites(method, path),
         path if path.starts_with("/api/v1/personal_tokens") => personal_tokens(method, path),

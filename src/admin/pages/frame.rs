@@ -1,6 +1,6 @@
 //! What is around every admin page: who is here, whose things these are, and the ways to the others.
 
-use super::{caller::Caller, expiring};
+use super::{caller::Caller, expiring, explanation};
 use crate::{app::App, store::tenants::Tenant};
 
 /// A link of the navigation.
@@ -36,7 +36,7 @@ pub struct Frame {
 }
 
 /// The pages of a tenant: their part of the path, and what links say.
-const OF_TENANT: [(&str, &str); 17] = [
+const OF_TENANT: [(&str, &str); 18] = [
     ("", "Overview"),
     ("connections", "Connections"),
     ("clients", "Applications"),
@@ -44,6 +44,7 @@ const OF_TENANT: [(&str, &str); 17] = [
     ("teams", "Teams"),
     ("directories", "Directories"),
     ("trusted_issuers", "Trusted issuers"),
+    (explanation::SECTION, "Explain a token"),
     ("external_identities", "External identities"),
     ("virtual_accounts", "Virtual accounts"),
     ("resources", "Resources"),

@@ -8,6 +8,7 @@
 //! POST …/{name}/check                      check    the form again, with what was found where it leads
 //! GET, POST …/{name}/delete                removal  what would be lost, then the deletion
 //! GET, POST …/connections/{name}/test      trial    a sign-in of which nothing comes, to see what would
+//! GET, POST /admin/{tenant}/explain        explanation  what a token is worth, and why
 //! GET  …/connections/{name}/metadata       metadata what is in force and what is held; POST …/accept, …/fetch
 //! ```
 //! `caller` stands before every page: who asks, and whether a form is really theirs. `fields` says which settings each noun's
@@ -22,6 +23,7 @@ mod connections;
 mod directories;
 pub mod domains;
 mod expiring;
+mod explanation;
 pub mod fields;
 mod filled_in;
 pub mod form;
@@ -86,6 +88,8 @@ fn all() -> Vec<Page> {
         post("/admin/_/keys/{key}/rotate", |r| r.post(keys::rotate)),
         get("/admin/_/expiring", |r| r.get(expiring::of_platform)),
         get("/admin/{tenant}/expiring", |r| r.get(expiring::of_tenant)),
+        get("/admin/{tenant}/explain", |r| r.get(explanation::ask)),
+        post("/admin/{tenant}/explain", |r| r.post(explanation::show)),
         get("/admin/{tenant}/audit", |r| r.get(audit::of_tenant)),
         get("/admin/{tenant}/audit/export", |r| r.get(audit::export_of_tenant)),
         get("/admin/_/tokens", |r| r.get(tokens::list)),
@@ -186,7 +190,8 @@ pub fn routes(app: &App) -> Router<App> {
 
 /// Forms that have their turn by themselves, or none: `saving` gives back what was typed to whom it does not come; the others
 /// look at others' servers, or at all of the log, and write little.
-const BY_THEMSELVES: [&str; 12] = [
+const BY_THEMSELVES: [&str; 13] = [
+    "/admin/{tenant}/explain",
     "/admin/_/tenants",
     "/admin/{tenant}/settings",
     "/admin/{tenant}/users",

@@ -65,6 +65,21 @@ impl Credential {
     }
 }
 
+/// What a request proves itself with.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The one credential that is judged.
+    pub credential: Credential,
+    /// The one that is judged in its stead where it is as good as none: what a cookie that has ended stands before.
+    pub otherwise: Option<Credential>,
+}
+
+impl From<Credential> for Proof {
+    fn from(credential: Credential) -> Self {
+        Self { credential, otherwise: None }
+    }
+}
+
 /// Why there is no telling what a request proves itself with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unclear {
@@ -76,11 +91,12 @@ pub enum Unclear {
     Several,
 }
 
-/// The credential of a request, where the site's issuers have it.
+/// The credential of a request, where the site's issuers have it. The cookie of a sign-in on the site goes before that of the
+/// hops.
 ///
 /// # Errors
 /// When there is more than one that the caller said, or one that is none.
-pub fn find(headers: &HeaderMap, accepts: &Accepts, site: &Site) -> Result<Option<Credential>, Unclear> {
+pub fn find(headers: &HeaderMap, accepts: &Accepts, site: &Site) -> Result<Option<Proof>, Unclear> {
     let mut said = None;
     let mut foreign_scheme = false;
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
@@ -107,7 +123,7 @@ pub fn find(headers: &HeaderMap, accepts: &Accepts, site: &Site) -> Result<Optio
         if foreign_scheme || cookies(headers, ACCESS_COOKIE).any(|value| value != *token) {
             return Err(Unclear::Several);
         }
-        return Ok(said);
+        return Ok(said.map(Proof::from));
     }
     if foreign_scheme {
         return Err(Unclear::Scheme);
@@ -115,7 +131,10 @@ pub fn find(headers: &HeaderMap, accepts: &Accepts, site: &Site) -> Result<Optio
     let cookie = |name: &str| only_cookie(headers, name).filter(|value| !value.is_empty());
     let session = cookie(&site.cookie).map(Credential::Session);
     let access = || cookie(ACCESS_COOKIE).filter(|_| site.settings.access_cookie).map(Credential::Cookie);
-    Ok(session.or_else(access))
+    Ok(match session {
+        Some(credential) => Some(Proof { credential, otherwise: access() }),
+        None => access().map(Proof::from),
+    })
 }
 
 /// Every value that a cookie has.

@@ -7,7 +7,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
-    credential::{self, Credential},
+    credential::{self, Credential, Proof},
     identity::{self, Headers},
     question::Question,
     remembered::{Decisions, Kept},
@@ -114,8 +114,8 @@ async fn decided(app: &App, question: &Question, mut witness: Witness<'_>) -> Ve
         let told = Kept { headers: identity::nobody(&site), until: now, revision, version: catalogue.version };
         return Verdict::Pass { site, accepts, told: Arc::new(told), token: None };
     }
-    let credential = match credential::find(&question.headers, &accepts, &site) {
-        Ok(Some(credential)) => credential,
+    let Proof { credential, otherwise } = match credential::find(&question.headers, &accepts, &site) {
+        Ok(Some(proof)) => proof,
         Ok(None) => {
             witness.saw("credential", false, || "the request carries none that the site takes".to_owned());
             return Verdict::Unknown(site);
@@ -125,24 +125,48 @@ async fn decided(app: &App, question: &Question, mut witness: Witness<'_>) -> Ve
             return Verdict::Invalid(site, unclear.to_string(), String::new());
         }
     };
+    let at = At { app, question, catalogue: &catalogue, revision, site: &site, accepts: &accepts };
+    // A cookie that has ended is as good as none: it hides no other. Who watches has made up a request with one alone.
+    match (weigh(&at, &credential, &mut witness).await, otherwise) {
+        (Verdict::Unknown(_), Some(next)) => weigh(&at, &next, &mut witness).await,
+        (verdict, _) => verdict,
+    }
+}
+
+/// Where a credential is weighed.
+struct At<'a> {
+    app: &'a App,
+    question: &'a Question,
+    catalogue: &'a Catalogue,
+    revision: u64,
+    site: &'a Arc<Site>,
+    accepts: &'a Arc<Accepts>,
+}
+
+/// What a request with this credential comes to: as was decided before, or judged now.
+async fn weigh(at: &At<'_>, credential: &Credential, witness: &mut Witness<'_>) -> Verdict {
+    let At { app, question, catalogue, revision, site, accepts } = *at;
+    let now = app.clock.now();
     witness.saw("credential", true, || credential.place());
-    let key = Decisions::key(&site, question, &credential);
-    let kept = if witness.is_there() { None } else { app.decisions.get(&key, &catalogue, revision, now) };
+    let pass = |told: Arc<Kept>| {
+        let token = token_of(site, credential);
+        Verdict::Pass { site: Arc::clone(site), accepts: Arc::clone(accepts), told, token }
+    };
+    let key = Decisions::key(site, question, credential);
+    let kept = if witness.is_there() { None } else { app.decisions.get(&key, catalogue, revision, now) };
     if let Some(told) = kept {
-        let token = token_of(&site, &credential);
-        return Verdict::Pass { site, accepts, told, token };
+        return pass(told);
     }
     // Boxed: what is kept is answered without making room for what a judgement may have to wait for. Awaited by a statement of
     // its own: the one that makes a future has room for it until it ends.
-    let judging = Box::pin(judge(app, question, &site, &accepts, &credential, &mut witness));
+    let judging = Box::pin(judge(app, question, site, accepts, credential, witness));
     match judging.await {
         Ok((headers, until)) => {
             let told = Arc::new(Kept { headers, until, revision, version: catalogue.version });
             if !witness.is_there() {
                 app.decisions.keep(key, Arc::clone(&told));
             }
-            let token = token_of(&site, &credential);
-            Verdict::Pass { site, accepts, told, token }
+            pass(told)
         }
         Err(Refusal::Denied(Denied::Store(e))) => Verdict::Unavailable(e.to_string()),
         Err(Refusal::Denied(Denied::Unavailable(cause))) => Verdict::Unavailable(cause),
@@ -153,14 +177,14 @@ async fn decided(app: &App, question: &Question, mut witness: Witness<'_>) -> Ve
         Err(Refusal::Denied(Denied::Invalid(invalid))) if matches!(credential, Credential::Session(_)) => {
             Verdict::Forbidden(invalid.detail())
         }
-        // A cookie that has ended is as good as none: the browser may sign in anew.
-        Err(Refusal::Denied(_) | Refusal::Gone) if !credential.is_said() => Verdict::Unknown(site),
+        // The browser may sign in anew.
+        Err(Refusal::Denied(_) | Refusal::Gone) if !credential.is_said() => Verdict::Unknown(Arc::clone(site)),
         Err(Refusal::Denied(denied)) => {
             let (text, cause) = said(denied);
-            Verdict::Invalid(site, text, cause)
+            Verdict::Invalid(Arc::clone(site), text, cause)
         }
-        Err(Refusal::Gone) => Verdict::Unknown(site),
-        Err(Refusal::Scope) => Verdict::Scope(site),
+        Err(Refusal::Gone) => Verdict::Unknown(Arc::clone(site)),
+        Err(Refusal::Scope) => Verdict::Scope(Arc::clone(site)),
         Err(Refusal::Forbidden(cause)) => Verdict::Forbidden(cause),
     }
 }

@@ -11,7 +11,11 @@ use crate::{
     app::App,
     oauth::client::SigningAlg,
     policy::{
-        email::Email, identity::EmailTrust, identity_header::SEPARATE, principal::Kind, site::ForwardMethod,
+        email::Email,
+        identity::EmailTrust,
+        identity_header::SEPARATE,
+        principal::{Kind, Principal},
+        site::ForwardMethod,
         site_check::MAX_JWT_LIFE,
     },
     store,
@@ -69,10 +73,10 @@ async fn separate(app: &App, bearer: &Bearer) -> Result<Vec<String>, String> {
     // A foreign issuer chooses its subjects: a bare one could be the name of somebody here. No name holds a slash that is not
     // escaped, and a team is nobody.
     let user = match bearer.principals.first().filter(|principal| principal.kind != Kind::Team) {
-        Some(principal) => safe(&principal.name, b"/"),
+        Some(principal) => safe(told_name(bearer, principal).unwrap_or(&principal.id), b"/"),
         None => abroad(app, bearer).await?,
     };
-    let teams: Vec<String> = bearer.teams.iter().map(|team| safe(&team.name, b",")).collect();
+    let teams: Vec<String> = teams(bearer).map(|team| safe(team, b",")).collect();
     let email = proven_email(app, bearer).await?;
     // Many may act as one identity, and an issuer here may go by several names.
     let (subject, issuer) = (subject(app, bearer).await?, safe(&bearer.issuer, b""));
@@ -85,9 +89,9 @@ async fn separate(app: &App, bearer: &Bearer) -> Result<Vec<String>, String> {
 /// foreign issuer's is believed as far as its operator has said so, in the form in which addresses are compared; of a token
 /// that was exchanged for one of ours nothing says any more whether it was verified.
 async fn proven_email(app: &App, bearer: &Bearer) -> Result<String, String> {
-    let Some(text) = &bearer.email else { return Ok(String::new()) };
+    let Some(text) = email(bearer) else { return Ok(String::new()) };
     let Some(source) = &bearer.source else {
-        return Ok(if bearer.email_proven { text.clone() } else { String::new() });
+        return Ok(if bearer.email_proven { text.to_owned() } else { String::new() });
     };
     let catalogue = app.trust.catalogue_of(app.clock.now(), &bearer.tenant_id).await.map_err(|e| e.to_string())?;
     let trust = catalogue.issuer(source).and_then(|issuer| issuer.settings.email_trust);
@@ -96,7 +100,7 @@ async fn proven_email(app: &App, bearer: &Bearer) -> Result<String, String> {
     let believed = match trust.unwrap_or(EmailTrust::Never) {
         // The flag speaks of the claim beside it and of no other.
         EmailTrust::Verified => {
-            says("email_verified") == Some(&Value::Bool(true)) && says("email").and_then(Value::as_str) == Some(text.as_str())
+            says("email_verified") == Some(&Value::Bool(true)) && says("email").and_then(Value::as_str) == Some(text)
         }
         EmailTrust::Domain => {
             let domains = store::domains::of_tenant(&app.db, &bearer.tenant_id).await.map_err(|e| e.to_string())?;
@@ -126,7 +130,26 @@ async fn issuer_name(app: &App, bearer: &Bearer) -> Result<String, String> {
 /// The person's name: the token's, or the one we know.
 fn name(bearer: &Bearer) -> &str {
     let said = bearer.claims.get("name").and_then(Value::as_str);
-    said.or(bearer.name.as_deref()).unwrap_or_default()
+    said.or(bearer.name.as_deref().filter(|_| tells(bearer, "profile"))).unwrap_or_default()
+}
+
+/// Whether a site is told what `scope` gives. What is not the token's own word is as little for the site as for whoever shows
+/// the token at `whoami`; but the platform's own clients ask nobody, and sites are the platform's.
+fn tells(bearer: &Bearer, scope: &str) -> bool {
+    bearer.first_party || bearer.tells(scope)
+}
+
+fn email(bearer: &Bearer) -> Option<&str> {
+    bearer.email.as_deref().filter(|_| tells(bearer, "email"))
+}
+
+fn teams(bearer: &Bearer) -> impl Iterator<Item = &str> {
+    bearer.teams.iter().filter(|_| tells(bearer, "groups")).map(|team| team.name.as_str())
+}
+
+/// What a principal is called: a user by their address, where the site is told that.
+fn told_name<'a>(bearer: &Bearer, principal: &'a Principal) -> Option<&'a str> {
+    Some(principal.name.as_str()).filter(|_| principal.kind != Kind::User || tells(bearer, "email"))
 }
 
 /// Claims for the site: those it wants of the token's, and who we say it is, which no claim of the token replaces.
@@ -137,7 +160,7 @@ fn told(site: &Site, bearer: &Bearer) -> Map<String, Value> {
     for name in wanted {
         let value = match crate::policy::claim_rules::find(&bearer.claims, name) {
             Some(value) => value.clone(),
-            None if name == "email" => bearer.email.clone().into(),
+            None if name == "email" => email(bearer).into(),
             None if name == "name" => Some(self::name(bearer)).filter(|name| !name.is_empty()).into(),
             None => Value::Null,
         };
@@ -147,10 +170,11 @@ fn told(site: &Site, bearer: &Bearer) -> Map<String, Value> {
     }
     claims.insert("sub".to_owned(), bearer.subject.clone().into());
     claims.insert("tenant".to_owned(), bearer.tenant.clone().into());
-    claims.insert("teams".to_owned(), bearer.teams.iter().map(|team| team.name.clone()).collect());
+    claims.insert("teams".to_owned(), teams(bearer).map(str::to_owned).collect());
     claims.remove("principal");
     if let Some(principal) = bearer.principals.first().filter(|p| p.kind != Kind::Team) {
-        let principal = json!({"kind": principal.kind.as_str(), "name": principal.name, "id": principal.id});
+        let name = told_name(bearer, principal);
+        let principal = json!({"kind": principal.kind.as_str(), "name": name, "id": principal.id});
         claims.insert("principal".to_owned(), principal);
     }
     claims

@@ -2,9 +2,10 @@
 //!
 //! `forwarded` (Traefik, Caddy, HAProxy), `original` (nginx) or `envoy` reads the `question` → `decide`, the one decision:
 //! `spoof` (forged identities), `credential` (what proves who it is), `remembered` (decisions kept), `rules` (the site's own),
-//! `identity` (what the site is told) → `respond`, as the dialect has it. `sign_in` is the browser's way, on the site's own
+//! `identity` (what the site is told) and `cookies` (what it is not given) → `respond`, as the dialect has it. `sign_in` is the browser's way, on the site's own
 //! host under `/.gatehouse/`. `explain` asks the same for an operator, with a `witness` on the way.
 
+mod cookies;
 pub mod credential;
 pub mod decide;
 mod envoy;
@@ -102,7 +103,7 @@ async fn ask(app: &App, dialect: Dialect, question: Result<Question, Unread>, sp
             let mut deciding = pin!(decide::decide(app, question));
             let at_once = poll_immediate(deciding.as_mut()).await;
             if let Some(Verdict::Pass { site, accepts, told, token }) = at_once {
-                return respond::pass(dialect, &site, &accepts, &told, token);
+                return respond::pass(dialect, question, &site, &accepts, &told, token);
             }
             let span = span();
             let verdict = match at_once {
@@ -110,7 +111,9 @@ async fn ask(app: &App, dialect: Dialect, question: Result<Question, Unread>, sp
                 None => timeout(router::TIME_LIMIT, deciding).instrument(span.clone()).await,
             };
             match verdict {
-                Ok(Verdict::Pass { site, accepts, told, token }) => return respond::pass(dialect, &site, &accepts, &told, token),
+                Ok(Verdict::Pass { site, accepts, told, token }) => {
+                    return respond::pass(dialect, question, &site, &accepts, &told, token);
+                }
                 Ok(verdict) => span.in_scope(|| respond::respond(dialect, question, verdict)),
                 Err(_) => too_late(),
             }

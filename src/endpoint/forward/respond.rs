@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{decide::Verdict, question::Question, remembered::Kept};
+use super::{cookies, decide::Verdict, question::Question, remembered::Kept};
 use crate::{
     error::PageError,
     oauth::{
@@ -52,14 +52,27 @@ impl Dialect {
 }
 
 /// Lets a request pass. Only the proxy reads this answer, so it has none of the headers that browsers are given.
-pub fn pass(dialect: Dialect, site: &Site, accepts: &Accepts, told: &Kept, token: Option<String>) -> Response {
+pub fn pass(
+    dialect: Dialect,
+    question: &Question,
+    site: &Site,
+    accepts: &Accepts,
+    told: &Kept,
+    token: Option<String>,
+) -> Response {
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
-    headers.reserve(told.headers.len() + 3);
+    headers.reserve(told.headers.len() + 4);
     headers.extend(told.headers.iter().cloned());
     let token = token.and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok());
+    // nginx has little room for an answer, and takes our cookies out by itself.
+    let cookies = if dialect == Dialect::Request { None } else { cookies::of_the_service(&question.headers) };
     if dialect == Dialect::Envoy {
-        headers.insert(TO_REMOVE, to_remove(site, accepts, token.is_some()));
+        let bare = cookies.is_none() && question.headers.contains_key(header::COOKIE);
+        headers.insert(TO_REMOVE, to_remove(site, accepts, token.is_some(), bare));
+    }
+    if let Some(cookies) = cookies {
+        headers.insert(header::COOKIE, cookies);
     }
     if let Some(token) = token {
         headers.insert(header::AUTHORIZATION, token);
@@ -127,7 +140,7 @@ pub fn respond(dialect: Dialect, question: &Question, verdict: Verdict) -> Respo
     let outcome = Outcome::of(question, &verdict);
     let text = told(&verdict).to_owned();
     let mut response = match verdict {
-        Verdict::Pass { site, accepts, told, token } => pass(dialect, &site, &accepts, &told, token),
+        Verdict::Pass { site, accepts, told, token } => pass(dialect, question, &site, &accepts, &told, token),
         Verdict::Unknown(site) if outcome == Outcome::SignIn => sign_in(dialect, question, &site),
         Verdict::Unknown(site) => unauthorized(&site, "unauthorized", &text),
         Verdict::Invalid(site, _, cause) => {
@@ -217,14 +230,17 @@ fn challenge(site: &Site, wrong: Option<(Code, &str)>) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
 }
 
-/// The identity headers that are not this site's, and the credential, in whichever header it may have come, unless it was
-/// judged and the site takes it as it came: Envoy takes them out of the request.
-fn to_remove(site: &Site, accepts: &Accepts, judged: bool) -> HeaderValue {
+/// The identity headers that are not this site's, the credential, in whichever header it may have come, unless it was
+/// judged and the site takes it as it came, and cookies of which none is the service's: Envoy takes them out of the request.
+fn to_remove(site: &Site, accepts: &Accepts, judged: bool, no_cookies: bool) -> HeaderValue {
     let all = SEPARATE.into_iter().chain([CLAIMS, JWT]);
     let mut names: Vec<&str> = all.filter(|name| !site.headers.iter().any(|own| own == name)).collect();
     if !(judged && site.settings.identity.method == ForwardMethod::Bearer) {
         names.push("authorization");
         names.extend(accepts.headers.iter().map(|(name, _)| name.as_str()));
+    }
+    if no_cookies {
+        names.push("cookie");
     }
     HeaderValue::try_from(names.join(",")).unwrap_or(HeaderValue::from_static(""))
 }

@@ -1,6 +1,8 @@
 //! Whether the bearer of a token that holds may come to a site: the site's rules, in the order in which they decide.
 
-use serde_json::Value;
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
 
 use super::{decide::Refusal, witness::Witness};
 use crate::{
@@ -16,6 +18,9 @@ use crate::{
         sites::{Accepts, Site},
     },
 };
+
+/// The claim by which rules ask for a user's teams.
+const TEAMS: &str = "teams";
 
 /// Somebody who is known, at a site.
 pub struct Visit<'a> {
@@ -50,8 +55,9 @@ pub async fn may_come(app: &App, visit: &Visit<'_>, witness: &mut Witness<'_>) -
         [] => "the site asks for none".to_owned(),
         wanted => format!("it has {}", wanted.join(" ")),
     })?;
-    witness.saw_claims(|| site.rules.judge(&bearer.claims));
-    witness.goes_on(if site.rules.hold(&bearer.claims) { Ok(()) } else { Err(visit.no(&visit.failed())) })?;
+    let claims = visit.claims();
+    witness.saw_claims(|| site.rules.judge(&claims));
+    witness.goes_on(if site.rules.hold(&claims) { Ok(()) } else { Err(visit.no(&visit.failed(&claims))) })?;
     let Some(resource) = &site.settings.resource else {
         witness.saw("role", true, || "the site asks for none".to_owned());
         return witness.concludes();
@@ -129,9 +135,22 @@ impl Visit<'_> {
         if has_all { Ok(()) } else { Err(Refusal::Scope) }
     }
 
+    /// What the rules about claims are compared with: what the token says and, of a user, the teams that they are in here now,
+    /// which no token of ours says.
+    fn claims(&self) -> Cow<'_, Map<String, Value>> {
+        let Self { site, bearer, .. } = *self;
+        let is_asked = bearer.family.is_some() && site.settings.claims.iter().any(|rule| rule.claim == TEAMS);
+        if !is_asked {
+            return Cow::Borrowed(&bearer.claims);
+        }
+        let mut claims = bearer.claims.clone();
+        claims.insert(TEAMS.to_owned(), bearer.teams.iter().map(|team| team.name.clone()).collect());
+        Cow::Owned(claims)
+    }
+
     /// Which of the site's rules the claims do not fulfil, for the log.
-    fn failed(&self) -> String {
-        let verdicts = self.site.rules.judge(&self.bearer.claims).into_iter().filter(|verdict| !verdict.passed);
+    fn failed(&self, claims: &Map<String, Value>) -> String {
+        let verdicts = self.site.rules.judge(claims).into_iter().filter(|verdict| !verdict.passed);
         let rules: Vec<String> = verdicts.map(|verdict| format!("claim {}: {}", verdict.claim, verdict.why)).collect();
         format!("the claims are not as its rules have them: {}", rules.join("; "))
     }

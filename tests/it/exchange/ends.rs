@@ -26,6 +26,7 @@ use crate::{
 on_both!(
     it_ends_with_its_issuers_rules_and_its_clients_grant,
     it_stands_on_what_it_was_judged_by,
+    an_operator_sees_each_thing_it_stands_on,
     a_foreign_address_is_not_said_by_us,
     what_is_exchanged_leaves_a_line
 );
@@ -126,6 +127,47 @@ async fn it_ends_with_its_issuers_rules_and_its_clients_grant(backend: Backend) 
         let found = (world.active(&token).await, world.active(&asserted).await);
         assert_eq!(found, (exchanged, by_assertion), "{grants:?}");
     }
+}
+
+/// By the comparisons that decide: also where several things are off at once.
+async fn an_operator_sees_each_thing_it_stands_on(backend: Backend) {
+    const ISSUER: &str = "issuer of the token it was exchanged for";
+    const TERMS: &str = "what is asked of that issuer's tokens, unchanged";
+    const GRANT: &str = "grant of its client";
+    let world = world(backend).await;
+    let db = &world.app.db;
+    let (client, issuer) = (clients::find(db, "ci").await.unwrap().unwrap(), world.issuer("acme", "idp").await);
+    let token = world.exchanged().await;
+    let (off, report) = world.footing(&token).await;
+    assert_eq!((off.len(), &report["allowed"]), (0, &json!(true)), "{report:#}");
+    let all: Vec<&str> = report["standing"].as_array().unwrap().iter().map(|row| text(row, "what")).collect();
+    let led = "the mapping that led to it, unchanged";
+    let expected = ["tenant", "client", "token, not revoked", ISSUER, TERMS, GRANT, "external identity ci-runner", led];
+    assert_eq!(all, expected);
+    for (enabled, trusted, named, granted, expected) in [
+        (false, true, true, true, vec!["client"]),
+        (true, false, true, true, vec![ISSUER]),
+        (true, true, false, true, vec![TERMS]),
+        (true, true, true, false, vec![GRANT]),
+        (false, false, false, false, vec!["client", ISSUER, TERMS, GRANT]),
+        (true, true, true, true, vec![]),
+    ] {
+        let mut changed = client.clone();
+        changed.enabled = enabled;
+        changed.settings.grant_types = if granted { client.settings.grant_types.clone() } else { vec![GrantType::JwtBearer] };
+        assert!(clients::save(db, &changed, 1).await.unwrap());
+        let algorithms = if named { Vec::new() } else { vec!["RS256".to_owned()] };
+        let settings = IssuerSettings { algorithms, ..issuer.settings.clone() };
+        trusted_issuers::save(db, &TrustedIssuer { enabled: trusted, settings, ..issuer.clone() }).await.unwrap();
+        let (off, report) = world.footing(&token).await;
+        assert_eq!(off, expected, "{report:#}");
+        assert_eq!(report["allowed"], json!(expected.is_empty()), "{report:#}");
+        assert_eq!(world.name(&token).await == "ci-runner", expected.is_empty(), "the same decides");
+    }
+    let revoked = Browser::new().post_as(&format!("{}/oauth2/revoke", world.url), "ci", None, &[("token", &token)]).await;
+    assert_eq!(revoked.status, 200, "{}", revoked.body);
+    assert_eq!(world.footing(&token).await.0, ["token, not revoked"]);
+    assert_eq!(world.name(&token).await, "401 Token is not active");
 }
 
 /// Whoever reads our tokens believes our `iss` that the address is the bearer's.

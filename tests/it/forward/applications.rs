@@ -13,7 +13,8 @@ use crate::{
 on_both!(
     a_strangers_application_opens_no_site,
     a_token_for_a_resource_is_for_that_alone,
-    what_a_person_has_not_told_a_client_its_token_does_not_tell
+    what_a_person_has_not_told_a_client_its_token_does_not_tell,
+    nor_does_it_tell_a_site
 );
 
 /// The audience of the client `foreign`.
@@ -74,11 +75,16 @@ async fn a_strangers_application_opens_no_site(backend: Backend) {
 impl Guarded {
     /// A token of the client `foreign` as long as it has no resources.
     pub async fn consented_without_resources(&self) -> String {
+        self.consented_for("openid").await
+    }
+
+    /// The same for these scopes.
+    async fn consented_for(&self, scope: &str) -> String {
         let db = &self.app.db;
         let mut client = gatehouse::store::clients::find(db, "foreign").await.unwrap().unwrap();
         let resources = std::mem::take(&mut client.settings.resources);
         assert!(gatehouse::store::clients::save(db, &client, super::START).await.unwrap());
-        let tokens = self.consented(&[("scope", "openid"), ("prompt", "consent")]).await;
+        let tokens = self.consented(&[("scope", scope), ("prompt", "consent")]).await;
         client.settings.resources = resources;
         assert!(gatehouse::store::clients::save(db, &client, super::START).await.unwrap());
         text(&tokens, "access_token").to_owned()
@@ -125,4 +131,46 @@ async fn what_a_person_has_not_told_a_client_its_token_does_not_tell(backend: Ba
     let told = world.whoami_with(text(&tokens, "access_token")).await.1;
     assert_eq!((&told["email"], &told["principal"]["name"]), (&json!("ada@acme.example"), &json!("ada@acme.example")));
     assert_eq!(told["teams"].as_array().unwrap().len(), 2, "{told}");
+}
+
+/// The client shows the token where the site's people sign in over it.
+async fn nor_does_it_tell_a_site(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let site =
+        |host: &str, method: &str| json!({"hosts": [host], "login": {"client": "foreign"}, "identity": {"method": method}});
+    world.site("separate", site("separate.example", "headers")).await;
+    world.site("claims", site("claims.example", "claims_header")).await;
+    world.site("jwt", site("jwt.example", "jwt_header")).await;
+    let ada = world.user("ada@acme.example").await;
+    let told = async |token: &str| {
+        let header = format!("Bearer {token}");
+        let ask = async |host: &str| world.ask(DIALECTS[0], host, "/", &[API, ("authorization", &header)]).await;
+        let separate = ask("separate.example").await;
+        let names = ["user", "email", "name", "groups", "subject"];
+        let separate = names.map(|name| separate.header(&format!("remote-{name}")).unwrap().to_owned());
+        let claims: Value = serde_json::from_str(ask("claims.example").await.header("x-user-claims").unwrap()).unwrap();
+        let jwt = decode(ask("jwt.example").await.header("x-user-jwt").unwrap()).1;
+        (separate, [claims, jwt])
+    };
+    let silent = world.consented_without_resources().await;
+    let (separate, all) = told(&silent).await;
+    assert_eq!(separate, [ada.as_str(), "", "", "", &ada]);
+    for claims in all {
+        assert_eq!((claims.get("email"), claims.get("name"), &claims["teams"]), (None, None, &json!([])), "{claims}");
+        assert_eq!(claims["principal"], json!({"kind": "user", "name": null, "id": ada}));
+        assert!(!claims.to_string().contains("ada@") && !claims.to_string().contains("sre"), "{claims}");
+    }
+    // With the scope that tells it.
+    let (separate, all) = told(&world.consented_for("openid email").await).await;
+    assert_eq!(separate, ["ada@acme.example", "ada@acme.example", "", "", &ada]);
+    for claims in all {
+        assert_eq!((&claims["email"], &claims["teams"]), (&json!("ada@acme.example"), &json!([])), "{claims}");
+    }
+    // A client of the platform's own asks nobody, and tells.
+    let mut client = gatehouse::store::clients::find(&world.app.db, "foreign").await.unwrap().unwrap();
+    client.trusted = true;
+    assert!(gatehouse::store::clients::save(&world.app.db, &client, super::START).await.unwrap());
+    let ([user, email, name, groups, _], _) = told(&silent).await;
+    assert_eq!((user.as_str(), email.as_str(), name.as_str()), ("ada@acme.example", "ada@acme.example", "Ada"));
+    assert!(groups.contains("sre"), "{groups}");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{API, BROWSER, DIALECTS, Guarded, foreign};
+use super::{API, BROWSER, DIALECTS, Dialect, Guarded, foreign};
 use gatehouse::{
     oauth::client::{GrantType, SigningAlg},
     params, store,
@@ -20,7 +20,9 @@ on_both!(
     tokens_come_in_the_header_of_their_issuer,
     claims_are_as_the_site_has_them,
     an_address_is_the_one_of_today,
+    teams_are_those_of_today,
     a_site_may_do_without_the_cookie_of_the_hops,
+    our_cookies_are_not_the_services,
     an_issuer_that_cannot_be_asked_is_no_bad_token
 );
 
@@ -205,6 +207,54 @@ async fn an_address_is_the_one_of_today(backend: Backend) {
     let answer = world.ask(DIALECTS[0], "told.example", "/", &headers).await;
     let claims: serde_json::Value = serde_json::from_str(answer.header("x-user-claims").unwrap()).unwrap();
     assert_eq!((&claims["email"], &claims["email_verified"]), (&json!("gone@other.example"), &json!(false)), "{claims}");
+}
+
+/// No token of ours says whose teams they are; what another issuer calls teams is its own word.
+async fn teams_are_those_of_today(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let site = |team: &str| {
+        let rules = json!([{"claim": "teams", "values": [team], "match_type": "contains"}]);
+        json!({"hosts": ["teams.example"], "issuers": ["gatehouse", "okta"], "claims": rules})
+    };
+    let own = format!("Bearer {}", world.own().await);
+    let (theirs, bare) = (foreign(json!({"teams": ["sre"]})), foreign(json!({})));
+    let (theirs, bare) = (format!("Bearer {theirs}"), format!("Bearer {bare}"));
+    for (team, expected) in [("sre", [200, 200, 403]), ("gone", [403, 403, 403])] {
+        world.site("teams", site(team)).await;
+        for (token, status) in [&own, &theirs, &bare].into_iter().zip(expected) {
+            assert_eq!(world.status("teams.example", "/", &[API, ("authorization", token)]).await, status, "{team}");
+        }
+    }
+    world.site("teams", site("sre")).await;
+    assert_eq!(world.status("teams.example", "/", &[API, ("authorization", &own)]).await, 200);
+    assert_eq!(world.world.sql("DELETE FROM team_members").await, 2);
+    world.app.db.changed();
+    assert_eq!(world.status("teams.example", "/", &[API, ("authorization", &own)]).await, 403, "with the token that passed");
+}
+
+/// Proxies that replace a header as a whole are told what of `Cookie` is the service's own.
+async fn our_cookies_are_not_the_services(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let public = json!({"hosts": ["open.example"], "public_paths": ["/"]});
+    world.site("open", public).await;
+    let own = world.own().await;
+    let ours = format!("accessToken={own}; refreshToken=x; __Host-gatehouse-site-abcdefgh=y");
+    for (host, cookie, left) in [
+        ("app.example", format!("theme=dark; {ours}; lang=en"), Some("theme=dark; lang=en")),
+        ("open.example", format!("{ours}; theme=dark"), Some("theme=dark")),
+        ("app.example", ours.clone(), None),
+    ] {
+        for dialect in DIALECTS {
+            let answer = world.ask(dialect, host, "/", &[API, ("cookie", &cookie)]).await;
+            let told = if dialect == Dialect::Request { None } else { left };
+            assert_eq!((answer.status, answer.header("cookie")), (200, told), "{dialect:?}: {cookie}");
+            let removed = answer.header("x-envoy-auth-headers-to-remove").unwrap_or_default();
+            let bare = removed.split(',').any(|name| name == "cookie");
+            assert_eq!(bare, dialect == Dialect::Envoy && left.is_none(), "{dialect:?}: {removed}");
+        }
+    }
+    let refused = world.ask(Dialect::Forward, "app.example", "/", &[API, ("cookie", "theme=dark")]).await;
+    assert_eq!((refused.status, refused.header("cookie")), (401, None), "only what passes goes on");
 }
 
 /// A client throws away a token that is said to be bad.

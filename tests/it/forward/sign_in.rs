@@ -26,6 +26,7 @@ on_both!(
     what_ends_a_session,
     what_the_site_asks_for_later,
     signing_out,
+    a_dead_cookie_hides_no_other,
     the_proxy_that_answers_for_us
 );
 
@@ -296,6 +297,27 @@ async fn signing_out(backend: Backend) {
     let mut stolen = Visitor { site: kept, ..Visitor::default() };
     assert_eq!(stolen.ask(&world, Dialect::Forward, "app.example", "/").await.status, 302, "the cookie is worth nothing");
     assert_eq!(world.sql("DELETE FROM families WHERE revoked_at IS NULL").await, 0, "and the family is ended");
+}
+
+/// The cookie of a session has no end that browsers know of: it stays until they are closed.
+async fn a_dead_cookie_hides_no_other(backend: Backend) {
+    let world = Guarded::new(backend).await;
+    let mut visitor = Visitor::default();
+    assert_eq!(visitor.whole_way(&world, "app.example", "/").await.status, 303);
+    let site = visitor.cookie_line();
+    let (good, bad) = (format!("{site}; accessToken={}", world.own().await), format!("{site}; accessToken=x.y.z"));
+    for cookie in [&site, &good, &bad] {
+        assert_eq!(world.status("app.example", "/", &[API, ("cookie", cookie)]).await, 200, "while it lives: {cookie}");
+    }
+    let origin = ("origin", "https://app.example");
+    let out = visitor.visit_as(&world, Method::POST, "https://app.example/.gatehouse/sign-out", &[origin]).await;
+    assert_eq!(out.status, 303, "{}", out.body);
+    for (cookie, status) in [(&site, 401), (&good, 200), (&bad, 401)] {
+        assert_eq!(world.status("app.example", "/", &[API, ("cookie", cookie)]).await, status, "when it has ended: {cookie}");
+    }
+    let settings = json!({"hosts": ["app.example"], "login": {"client": "portal"}, "access_cookie": false});
+    world.site("app", settings).await;
+    assert_eq!(world.status("app.example", "/", &[API, ("cookie", &good)]).await, 401, "the site takes none of the hops'");
 }
 
 /// Traefik, Caddy and Envoy ask about `/.gatehouse/` as about any other page, and give the browser what we answer.

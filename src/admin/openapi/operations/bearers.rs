@@ -1,4 +1,4 @@
-//! What any bearer of a token may ask: who they are, and what they may do.
+//! What any bearer of a token may ask: who they are, and what they may do; and what operators may ask of a token.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::{Operation, operation, query, text};
 
 /// What any bearer may ask, not administrators alone.
-pub fn bearers() -> [(Method, &'static str); 3] {
-    [(Method::GET, "/api/v1/whoami"), (Method::POST, "/api/v1/access/check"), (Method::POST, "/api/v1/access/explain")]
+pub fn bearers() -> [(Method, &'static str); 2] {
+    [(Method::GET, "/api/v1/whoami"), (Method::POST, "/api/v1/access/check")]
 }
 
 /// What these take and answer.
@@ -18,13 +18,7 @@ pub fn of_bearer(path: &str) -> Option<Operation> {
             query("issuer", &text(), "Of which trusted issuer, by name or `iss`, where several may be asked about the token."),
         ]
     };
-    let resource = json!({
-        "type": "object",
-        "properties": {"type": text(), "name": text()},
-        "required": ["type", "name"],
-        "additionalProperties": false,
-    });
-    let role = json!({"type": "string", "enum": ["viewer", "editor", "manager"]});
+    let (resource, role) = (resource(), role());
     let verdict = json!({
         "type": "object",
         "properties": {"allowed": {"type": "boolean"}, "role": {"type": ["string", "null"]}},
@@ -49,23 +43,42 @@ pub fn of_bearer(path: &str) -> Option<Operation> {
                 .body(strict(asked), true)
                 .answers(200, answer)
         }
-        "/api/v1/access/explain" => {
-            let mut asked = strict(json!({
-                "token": text(), "tenant": text(), "resource": resource, "role": role,
-                "site": described("What becomes of a request with it at this site: its host, or the whole URL."),
-                "path": described("Path and query of that request, where `site` has none."),
-                "method": described("Its method; GET, if nothing is said."),
-                "header": described(
-                    "The header that the token comes in: `Authorization`, if nothing is said; `Cookie` for a browser with the cookie of the control-plane hops; or one that an issuer has for its tokens.",
-                ),
-            }));
-            asked["required"] = json!(["token"]);
-            operation("explainAccess", "bearers", "What a token is worth, at a site too, and why: for administrators.")
-                .body(asked, true)
-                .answers(200, report(&resource))
-        }
         _ => return None,
     })
+}
+
+/// What operators ask of a token.
+pub fn explain() -> Operation {
+    let (resource, role) = (resource(), role());
+    let mut asked = strict(json!({
+        "token": text(), "resource": resource, "role": role,
+        "tenant": described("For which tenant it is judged; the asker's own, if nothing is said."),
+        "issuer": described("Which trusted issuer is to judge it, by name or `iss`, where several may be asked about an opaque token; not with a site."),
+        "site": described("What becomes of a request with it at this site: its host, or the whole URL."),
+        "path": described("Path and query of that request, where `site` has none."),
+        "method": described("Its method; GET, if nothing is said."),
+        "header": described(
+            "The header that the token comes in: `Authorization`, if nothing is said; `Cookie` for a browser with the cookie of the control-plane hops; or one that an issuer has for its tokens.",
+        ),
+    }));
+    asked["required"] = json!(["token"]);
+    operation("explainAccess", "bearers", "What a token is worth, at a site too, and why.")
+        .body(asked, true)
+        .answers(200, report(&resource))
+        .fails([404])
+}
+
+fn resource() -> Value {
+    json!({
+        "type": "object",
+        "properties": {"type": text(), "name": text()},
+        "required": ["type", "name"],
+        "additionalProperties": false,
+    })
+}
+
+fn role() -> Value {
+    json!({"type": "string", "enum": ["viewer", "editor", "manager"]})
 }
 
 fn described(what: &str) -> Value {

@@ -39,6 +39,45 @@ async fn the_same_bad_token_is_one_question_in_five_seconds() {
     }
 }
 
+/// Anybody with an account at the issuer has tokens for other services of its.
+#[tokio::test]
+async fn a_yes_that_our_rules_refuse_is_kept_as_a_no() {
+    for answer in [
+        but("aud", json!("another service")),
+        but("iss", json!("https://another.test")),
+        but("exp", json!("soon")),
+        but("exp", json!(NOW - 100)),
+        but("sub", json!(null)),
+    ] {
+        let script = Arc::new(Script::default());
+        let validator = alone(&settings(0), &script);
+        script.says(&answer);
+        let first = ask(&validator, OPAQUE, NOW).await.unwrap_err();
+        for n in 0..300 {
+            assert_eq!(ask(&validator, OPAQUE, NOW + n % 5).await.unwrap_err().to_string(), first.to_string());
+        }
+        assert_eq!(script.calls(), 1, "{answer}");
+        ask(&validator, "another token", NOW).await.unwrap_err();
+        assert_eq!(script.calls(), 2, "of which nothing is known");
+        // An operator who asks why sees the rule that fails.
+        let told = validator.explain(OPAQUE, &Scope { tenant: Some("acme"), ..Scope::default() }, NOW + 1).await;
+        assert!(told.steps.iter().any(|step| step.what == "introspection" && step.passed), "{:?}", told.steps);
+        assert_eq!((told.outcome.unwrap_err().to_string(), script.calls()), (first.to_string(), 3));
+        // It may become good, and a clock that was set back prolongs nothing.
+        script.says(&active());
+        ask(&validator, OPAQUE, NOW + 5).await.unwrap();
+        script.says(&answer);
+        ask(&validator, OPAQUE, NOW + 20).await.unwrap_err();
+        script.says(&active());
+        ask(&validator, OPAQUE, NOW).await.unwrap();
+        // Other rules are another endpoint's.
+        let looser = IssuerSettings { audience: Vec::new(), ..settings(0) };
+        let calls = script.calls();
+        ask(&alone(&looser, &script), OPAQUE, NOW).await.unwrap();
+        assert_eq!(script.calls(), calls + 1);
+    }
+}
+
 #[tokio::test]
 async fn those_who_ask_at_once_share_one_question() {
     for good in [true, false] {
