@@ -171,6 +171,30 @@ pub async fn touch(tx: &mut Tx, id: &str, now: i64) -> Result<bool> {
     Ok(tx.execute(sql, params![id, now]).await? > 0)
 }
 
+/// Locks the groups that a user of the directory is in, who is about to be deleted: whoever changes members locks the group
+/// first and then meets the user, so this one does too. In one order, for two that go have groups in common.
+///
+/// # Errors
+/// What the database says.
+pub async fn hold_of_member(tx: &mut Tx, directory_id: &str, member_id: &str) -> Result<()> {
+    // An expression, of which there is no index: the groups of the user are few, and those of the directory may be many.
+    let mut s = Statement::new("SELECT id FROM directory_groups WHERE (directory_id || '') = ");
+    s.bind(directory_id).push(" AND id IN (SELECT group_id FROM directory_members WHERE member_id = ").bind(member_id);
+    // What only points to a group has no reason to wait.
+    s.push(") ORDER BY id").either("", " FOR NO KEY UPDATE");
+    tx.select::<(String,)>(&s).await.map(|_| ())
+}
+
+/// Notes of each group that a user of the directory is in that its members change, by one statement.
+///
+/// # Errors
+/// What the database says.
+pub async fn touch_of_member(tx: &mut Tx, directory_id: &str, member_id: &str, now: i64) -> Result<()> {
+    let sql = "UPDATE directory_groups SET version = version + 1, updated_at = $3 WHERE (directory_id || '') = $1 \
+                 AND id IN (SELECT group_id FROM directory_members WHERE member_id = $2)";
+    tx.execute(sql, params![directory_id, member_id, now]).await.map(|_| ())
+}
+
 /// Deletes it with the team made for it; whether it was there.
 ///
 /// # Errors
