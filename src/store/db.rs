@@ -47,6 +47,12 @@ impl StoreError {
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(e)) if e.is_unique_violation())
     }
+
+    /// Whether something that was to be pointed to is not there: it was when we looked, and somebody has deleted it since.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(e)) if e.is_foreign_key_violation())
+    }
 }
 
 /// The store's result.
