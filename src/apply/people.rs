@@ -153,7 +153,7 @@ impl Work<'_> {
                 if let Err(other) = teams::make(self.tx, &team).await? {
                     let text = format!(
                         "the tenant has a team {other}, which differs from {} by nothing but its case: take that name, or delete that \
-                         team first (--prune)",
+                         team first",
                         file.name
                     );
                     self.problem(file.at, text);

@@ -295,8 +295,8 @@ async fn other_rules_leave_what_a_rename_has_left(db: &Db) {
 async fn teams_of_a_file_differ_by_more_than_their_case(db: &Db) {
     let of = |teams: &str| format!("tenants:\n- name: acme\n  teams:\n{teams}");
     apply(db, &of("  - {name: sre}\n")).await.unwrap();
-    let text = "the tenant has a team sre, which differs from SRE by nothing but its case: take that name, or delete that team \
-                first (--prune)";
+    let text =
+        "the tenant has a team sre, which differs from SRE by nothing but its case: take that name, or delete that team first";
     assert_eq!(apply(db, &of("  - {name: SRE}\n")).await.unwrap_err(), format!("acme.yaml:4:12: {text}"));
     let both = apply(db, &of("  - {name: ops}\n  - {name: Ops}\n")).await.unwrap_err();
     assert!(both.contains("acme.yaml:5:12: the tenant has a team ops, which differs from Ops"), "{both}");
