@@ -115,9 +115,9 @@ pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Di
 /// A conflict when another directory of the tenant has the name.
 pub async fn save(on: impl Into<On<'_>>, directory: &Directory) -> Result<()> {
     let mut on = on.into();
-    if let Some(old) = find(&mut on, &directory.id).await?
-        && old.connection_id.is_some()
-        && old.connection_id != directory.connection_id
+    let sql = "SELECT connection_id FROM directories WHERE id = $1";
+    if let Some((old @ Some(_),)) = on.optional::<(Option<String>,)>(sql, params![&directory.id]).await?
+        && old != directory.connection_id
     {
         left_records::keep(&mut on, &directory.id).await?;
     }
