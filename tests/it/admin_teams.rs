@@ -201,6 +201,9 @@ async fn a_team_is_not_called_like_another_but_for_its_case(backend: Backend) {
     let put = ask(&desk, Method::PUT, &at("SRE"), Some(json!({}))).await;
     assert_eq!(put.status, 422, "{}", put.body);
     assert!(put.body.contains("the tenant has a team sre, which differs from SRE by nothing but its case"), "{}", put.body);
+    let mut ada = desk.ada().await;
+    let page = desk.fill(&mut ada, "/admin/acme/teams/new", "/admin/acme/teams", &[("name", "SRE")]).await;
+    assert!(page.status == 422 && page.body.contains("the tenant has a team sre"), "{}", page.body);
     assert_eq!(ask(&desk, Method::GET, &at("SRE"), None).await.status, 404);
     assert_eq!(ask(&desk, Method::PUT, &at("sre-eu"), Some(json!({}))).await.status, 201);
     // One that is there already goes on.
