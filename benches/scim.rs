@@ -38,6 +38,8 @@ const LOOKUP: f64 = 1.3;
 const MEMBER: f64 = 1.3;
 /// Requests in a second that a directory's first synchronisation must get through at least (Entra asks for that).
 const FLOOR: f64 = 25.0;
+/// Seconds that a PUT of the large group may take with the members that it has: a tenth of what a request may take in all.
+const PUT: f64 = 2.5;
 /// Users of the first synchronisation.
 const SYNC: usize = 100_000;
 /// Connections that it comes through.
@@ -58,6 +60,7 @@ const CHUNK: i64 = 50_000;
 const ROUNDS: usize = 15;
 const BATCH: usize = 100;
 const WRITES: usize = 200;
+const PUTS: usize = 5;
 const NOW: i64 = 1_800_000_000;
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -99,6 +102,8 @@ async fn measure(database: &str, sizes: &[i64], sync: usize, report: &mut Report
         let [small, large] = deployment.members().await;
         let name = format!("{at}: one more of {} members", deployment.members);
         report.ratio(large / small, MEMBER, &name, &format!("{}; of ten {small:.0} us", rate(large)));
+        let put = deployment.put().await;
+        report.within(put, PUT, &format!("{at}: PUT of the same {} members", deployment.members));
     }
     for deployment in all {
         deployment.end().await;
@@ -128,6 +133,11 @@ impl Report {
     fn floor(&mut self, us: f64, name: &str) {
         let times = 1e6 / us / FLOOR;
         self.row(times >= 1.0, name, &rate(us), &format!("floor {FLOOR}/s, {times:.0} times that"));
+    }
+
+    /// `us`: microseconds of one request.
+    fn within(&mut self, us: f64, seconds: f64, name: &str) {
+        self.row(us <= seconds * 1e6, name, &rate(us), &format!("budget {seconds} s"));
     }
 
     /// What limits a first synchronisation where nobody has set `scim_rate`, which is lifted here.
@@ -276,6 +286,22 @@ impl Deployment {
             }
         }
         took.map(|seconds| seconds * 1e6 / WRITES as f64)
+    }
+
+    /// The whole large group again, as Okta's wizard apps and OneLogin send it: nothing of its members changes, and none is written.
+    async fn put(&mut self) -> f64 {
+        let members: Vec<Value> = (0..self.members).map(|n| json!({"value": record(n)})).collect();
+        let body = json!({"displayName": "large", "members": members}).to_string();
+        let path = format!("/Groups/{}?excludedAttributes=members", self.groups[1]);
+        let mut took = 0.0;
+        // The first takes out whom others have put in.
+        for round in 0..=PUTS {
+            let began = Instant::now();
+            let (status, answer) = self.client.ask("PUT", &path, &body).await;
+            took += if round > 0 { began.elapsed().as_secs_f64() } else { 0.0 };
+            assert_eq!(status, 200, "{answer}");
+        }
+        took * 1e6 / PUTS as f64
     }
 
     /// As Entra and Okta do for each user: is it there? If not, it is made. Microseconds of one request, of all that come at

@@ -150,6 +150,11 @@ impl From<StoreError> for PageError {
             return Self::new(StatusCode::BAD_REQUEST, "search_took_too_long", "That takes too long", explanation, e.to_string())
                 .advise("Go back and narrow it: look for more of a name, or for less at once.");
         }
+        if e.is_gone() {
+            let explanation = "Something that this is about was deleted at this moment. Nothing was changed.";
+            return Self::new(StatusCode::CONFLICT, "gone_meanwhile", "Somebody was faster", explanation, e.to_string())
+                .advise("Go back, look at what is there now, and try again.");
+        }
         Self::unavailable(e.to_string())
     }
 }
@@ -261,6 +266,10 @@ impl From<StoreError> for ApiError {
         if e.is_too_long() {
             let why = "there is too much to look at for this search, so it was ended: narrow it";
             return Self::new(error(Code::InvalidRequest, why), e.to_string());
+        }
+        if e.is_gone() {
+            let why = "something that this is about was deleted at this moment: read it again, and try again";
+            return Self::new(error(Code::Conflict, why), e.to_string());
         }
         Self::unavailable(e.to_string())
     }

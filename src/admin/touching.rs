@@ -41,6 +41,11 @@ pub fn outlasts_nobody(asker: &Asker, noun: Noun, body: &Value) -> Result<(), Ap
 
 /// Whoever has the secret of a directory's client is that directory, for good: a token that ends makes and changes none. Asked of
 /// what is about to be committed.
+///
+/// One that is made with a lasting token stays when that is revoked or renewed, as connections, issuers and every other client
+/// do, and unlike tokens and set-up links (`store::lineage`): it is set up, and not handed on. With a rule of its own it would end
+/// while clients that act as virtual accounts did not, and renewing the token of whatever sets customers up would stop their
+/// directories from saying who has left.
 pub async fn stays_behind(on: &mut On<'_>, asker: &Asker, tenant: &Tenant, noun: Noun, name: &str) -> Result<(), ApiError> {
     if asker.reach().is_lasting() || noun != Noun::Clients || !is_directorys(on, tenant, name).await? {
         return Ok(());

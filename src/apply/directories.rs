@@ -10,7 +10,7 @@ use super::{
 use crate::{
     moment::span,
     policy::{
-        directory::{DirectorySettings, outcome},
+        directory::{DirectorySettings, GroupRule, outcome},
         provisioning::{PUSHES_IN_VAIN, takes_pushed},
     },
     store::{
@@ -19,7 +19,7 @@ use crate::{
         directory_accounts,
         directory_groups::{self, TeamTaken},
         directory_tokens::{self, DirectoryToken},
-        group_rules, teams,
+        group_rules, own_teams, teams,
         tenants::{self, Tenant},
         users::{self, By, ShutOut},
     },
@@ -47,11 +47,12 @@ impl Work<'_> {
         if named.settings.group_rules == old.settings.group_rules {
             return Ok(());
         }
-        self.regrouped.insert(old.id.clone(), old.settings.group_rules.clone());
+        let before = old.settings.group_rules.clone();
+        self.regrouped.insert(old.id.clone(), before.clone());
         let group_rules = named.settings.group_rules.clone();
         let new = Directory { settings: DirectorySettings { group_rules, ..old.settings.clone() }, ..old };
         directories::save(&mut *self.tx, &new).await?;
-        self.regroup(tenant, &new, named.at).await
+        self.regroup(tenant, &new, &before, named.at).await
     }
 
     /// How many records are lost with a directory; the users that it made stay.
@@ -62,20 +63,19 @@ impl Work<'_> {
     }
 
     /// Makes every group what the new rules say. A team of a group's own that goes takes along what it was given here.
-    async fn regroup(&mut self, tenant: &Tenant, directory: &Directory, at: At) -> Result {
+    async fn regroup(&mut self, tenant: &Tenant, directory: &Directory, before: &[GroupRule], at: At) -> Result {
         let groups = directory_groups::of_directory(&mut *self.tx, &directory.id).await?;
         let own = teams::of_tenant(&mut *self.tx, &tenant.id).await?.into_iter().filter(|team| team.group_id.is_some());
         for team in own.collect::<Vec<_>>() {
             let group = groups.iter().find(|group| team.group_id.as_deref() == Some(&group.id));
-            let goes = |group: &directory_groups::DirectoryGroup| {
-                !outcome(&directory.settings.group_rules, group.display_name()).has_own_team()
-            };
-            if group.is_some_and(goes) {
+            let Some(group) = group else { continue };
+            let [was, is] = [before, &directory.settings.group_rules].map(|rules| outcome(rules, group.display_name()));
+            if own_teams::goes(self.tx, &group.id, &was, &is).await? {
                 let lost = self.roles(&team.id).await?;
                 self.plan.add(Action::Delete, format!("team {}/{}", tenant.name, team.name), lost);
             }
         }
-        let taken = group_rules::settle_all(self.tx, directory, self.now).await?;
+        let taken = group_rules::settle_all(self.tx, directory, before, self.now).await?;
         self.taken(at, &taken);
         Ok(())
     }

@@ -150,7 +150,15 @@ impl Work<'_> {
                 let id = secret::row_id(self.now);
                 let team =
                     Team { id, tenant_id: tenant.id.clone(), name: file.name.clone(), created_at: self.now, group_id: None };
-                teams::save(&mut *self.tx, &team).await?;
+                if let Err(other) = teams::make(self.tx, &team).await? {
+                    let text = format!(
+                        "the tenant has a team {other}, which differs from {} by nothing but its case: take that name, or delete that \
+                         team first",
+                        file.name
+                    );
+                    self.problem(file.at, text);
+                    return Ok(());
+                }
                 team
             }
         };

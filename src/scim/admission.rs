@@ -47,8 +47,8 @@ pub async fn locked(tx: &mut Tx, caller: &Caller, record: &DirectoryUser) -> Res
     let Some(first) = others.into_iter().next() else { return Ok(None) };
     let is_free = first.is_own && record.user_id.is_none();
     if !is_free || directory_accounts::has_record(&mut *tx, &first.user_id, &directory.id).await? {
-        let detail = "an operator has shut out the user of this externalId, whom another record stands for: they must be let in \
-                      there before anybody else can have it";
+        let detail = "an operator has shut out the user of this externalId, whom another record stands for, or one of a directory \
+                      that is gone: they must be let in before anybody else can have it";
         let cause = format!("user {}, record {}", first.user_id, record.id);
         return Err(ScimError { cause, ..Fault::uniqueness(detail).into() });
     }

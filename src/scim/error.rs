@@ -68,10 +68,11 @@ impl From<Fault> for ScimError {
 
 impl From<StoreError> for ScimError {
     fn from(e: StoreError) -> Self {
-        let fault = match e.is_conflict() {
-            // Somebody was faster by less than our own look.
-            true => Fault::uniqueness("another resource got one of these values at this moment"),
-            false => Fault::new(503, "the directory cannot be reached at the moment; try again"),
+        // Somebody was faster by less than our own look.
+        let fault = match &e {
+            _ if e.is_conflict() => Fault::uniqueness("another resource got one of these values at this moment"),
+            _ if e.is_gone() => Fault::new(409, "something that this is about was deleted at this moment; try again"),
+            _ => Fault::new(503, "the directory cannot be reached at the moment; try again"),
         };
         Self { cause: e.to_string(), too_long: e.is_too_long(), ..fault.into() }
     }

@@ -45,6 +45,9 @@ const TIME: Duration = Duration::from_secs(5);
 const AT_ONCE: i64 = 1_000;
 /// How many resources before a page of everything count as one more request: they are only counted off in an index.
 const SKIPPED: i64 = 50_000;
+/// How many resources of a page of everything count as one more request: for `totalResults` each is counted in an index, of a million
+/// for as long as five others take.
+const COUNTED: i64 = 200_000;
 
 /// `GET /Users`, `GET /Groups`.
 pub async fn list<K: Kind>(State(app): State<App>, caller: Caller, RawQuery(raw): RawQuery) -> Result<Response, ScimError> {
@@ -84,9 +87,14 @@ async fn answer(app: &App, caller: &Caller, kind: &'static ResourceType, query: 
     let found = verb::list(app, caller, kind, &search, &projection).await;
     let (listed, paid) = found.map_err(|e| if e.too_long { too_many(kind, query).into() } else { e })?;
     drop(turn);
-    // Of those before the page as many as there are: whoever asks behind the end has not had them counted off.
-    caller.charge(app, page.offset.min(listed.total) / SKIPPED);
+    caller.charge(app, done(&page, listed.total, condition.is_always()));
     answer::send_list(app, caller, &answer_of(query, listed.total, listed.rows), paid).await
+}
+
+/// As how many requests more a page counts that has been read, of a list of `total`. What a filter looked at is paid before.
+fn done(page: &Page, total: i64, is_everything: bool) -> i64 {
+    // Of those before the page as many as there are: whoever asks behind the end has not had them counted off.
+    page.offset.min(total) / SKIPPED + if is_everything { total / COUNTED } else { 0 }
 }
 
 fn answer_of(query: &Query, total: i64, rows: Vec<Value>) -> Value {
@@ -155,5 +163,24 @@ fn too_many(kind: &ResourceType, query: &Query) -> Fault {
              eq or sw and an attribute such as userName, externalId, emails.value or displayName",
             kind.name
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_counts() {
+        let page = |offset| Page { sort_by: SortBy::Age, descending: false, offset, limit: 200 };
+        for (offset, total, is_everything, requests) in [
+            (0, 199_999, true, 0),
+            (0, 1_000_000, true, 5),
+            (0, 1_000_000, false, 0),
+            (500_000, 1_000_000, true, 15),
+            (5_000_000, 100_000, true, 2),
+        ] {
+            assert_eq!(done(&page(offset), total, is_everything), requests, "{offset} of {total}");
+        }
     }
 }

@@ -1,5 +1,6 @@
-//! The team of a group's own, which goes with the group, or when the group is renamed to what rules say is another team: with it
-//! goes what people have given it here, and the audit log says what that was.
+//! The team of a group's own, which goes with the group: with it goes what people have given it here, and the audit log says what
+//! that was. When the group is renamed to what rules say is another team, it goes with what rules have given it
+//! (`store::own_teams`).
 
 use super::{caller::Caller, trail};
 use crate::{

@@ -27,7 +27,7 @@ pub fn location(app: &App, kind: &ResourceType, id: &str) -> String {
     format!("{}{}/{id}", base(app), kind.endpoint)
 }
 
-/// The ETag of a version. Weak: what is computed (the groups of a user) is not in it.
+/// The ETag of a version. Weak: what is computed (the groups of a user) is not in it; the members of a group are.
 #[must_use]
 pub fn etag(version: i64) -> String {
     format!("W/\"{version}\"")

@@ -64,9 +64,8 @@ pub async fn read<K: Kind>(
     let projection = Query::of_url(raw.as_deref())?.projection(K::TYPE)?;
     let found = verb::find(&app, &caller, K::TYPE, &id).await?;
     let tag = etag(found.version());
-    // A user's version says nothing of their groups, and a group's not that a member is gone altogether.
-    let told_elsewhere = if matches!(found, Resource::User(_)) { "groups" } else { "members" };
-    let tells_all = !projection.wants(told_elsewhere);
+    // A user's version says nothing of their groups; a group's says everything of its members.
+    let tells_all = matches!(found, Resource::Group(_)) || !projection.wants("groups");
     if tells_all && versions(&headers, &header::IF_NONE_MATCH).is_some_and(|known| known.include(found.version())) {
         let headers = [(header::ETAG, tag), (header::CONTENT_TYPE, MEDIA_TYPE.to_owned())];
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());

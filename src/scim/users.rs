@@ -153,6 +153,7 @@ pub async fn delete(app: &App, caller: &Caller, id: &str, if_match: Option<&Vers
     let now = app.clock.now();
     let _alone = caller.alone(app, id).await?;
     let mut tx = app.db.begin().await?;
+    store::directory_groups::hold_of_member(&mut tx, &caller.directory.id, id).await?;
     store::users::hold_for_record(&mut tx, &caller.directory.id, id).await?;
     let record = directory_users::find_locked(&mut tx, &caller.directory.id, id).await?;
     let record = record.ok_or_else(|| Fault::not_found(id))?;
@@ -161,7 +162,7 @@ pub async fn delete(app: &App, caller: &Caller, id: &str, if_match: Option<&Vers
     account::end(&mut tx, app, caller, &record, now).await?;
     trail::deleted(&mut tx, app, caller, &record, noted, now);
     store::left_records::leave(&mut tx, &record.id, false, now).await?;
-    directory_users::delete(&mut tx, &record.directory_id, &record.id).await?;
+    directory_users::delete(&mut tx, &record.directory_id, &record.id, now).await?;
     account::left_to_others(&mut tx, app, caller, &record, now).await?;
     tx.commit().await?;
     app.deliveries.nudge();

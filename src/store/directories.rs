@@ -2,6 +2,7 @@
 
 use super::{
     db::{Result, StoreError},
+    left_records,
     on::On,
     read_json, tenants,
     window::Window,
@@ -108,11 +109,18 @@ pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Di
     rows.into_iter().map(Directory::try_from).collect()
 }
 
-/// Inserts, or updates the row of this id.
+/// Inserts, or updates the row of this id. Whom an operator has shut out stays out of the sign-ins that it was matched with.
 ///
 /// # Errors
 /// A conflict when another directory of the tenant has the name.
 pub async fn save(on: impl Into<On<'_>>, directory: &Directory) -> Result<()> {
+    let mut on = on.into();
+    let sql = "SELECT connection_id FROM directories WHERE id = $1";
+    if let Some((old @ Some(_),)) = on.optional::<(Option<String>,)>(sql, params![&directory.id]).await?
+        && old != directory.connection_id
+    {
+        left_records::keep(&mut on, &directory.id).await?;
+    }
     let sql = "INSERT INTO directories (id, tenant_id, name, connection_id, enabled, settings, created_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7) \
                ON CONFLICT (id) DO UPDATE SET name = excluded.name, connection_id = excluded.connection_id, \
@@ -120,18 +128,20 @@ pub async fn save(on: impl Into<On<'_>>, directory: &Directory) -> Result<()> {
     let settings = write_json("directory settings", &directory.settings)?;
     let d = directory;
     let params = params![&d.id, &d.tenant_id, &d.name, &d.connection_id, d.enabled, &settings, d.created_at];
-    on.into().alter(sql, params).await?;
+    on.alter(sql, params).await?;
     Ok(())
 }
 
 /// Deletes it with its records and groups, and the teams made for these; whether it was there. The users that it made
-/// stay: nobody is deleted because a directory is.
+/// stay: nobody is deleted because a directory is, and nobody whom an operator has shut out comes in for it.
 ///
 /// # Errors
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
+    let mut on = on.into();
+    left_records::keep(&mut on, id).await?;
     // The mappings of its groups' teams go too, which every node remembers.
-    Ok(on.into().publish("DELETE FROM directories WHERE id = $1 RETURNING tenant_id", params![id]).await? > 0)
+    Ok(on.publish("DELETE FROM directories WHERE id = $1 RETURNING tenant_id", params![id]).await? > 0)
 }
 
 /// How many users and how many groups it has.

@@ -7,7 +7,7 @@ use super::{
     db::{Result, StoreError, Tx},
     directory_users::Updated,
     on::On,
-    read_json, resources,
+    own_teams, read_json, resources,
     search::{self, Listed, Search, Table},
     statement::Statement,
     teams::{self, Team},
@@ -171,6 +171,30 @@ pub async fn touch(tx: &mut Tx, id: &str, now: i64) -> Result<bool> {
     Ok(tx.execute(sql, params![id, now]).await? > 0)
 }
 
+/// Locks the groups that a user of the directory is in, who is about to be deleted: whoever changes members locks the group
+/// first and then meets the user, so this one does too. In one order, for two that go have groups in common.
+///
+/// # Errors
+/// What the database says.
+pub async fn hold_of_member(tx: &mut Tx, directory_id: &str, member_id: &str) -> Result<()> {
+    // An expression, of which there is no index: the groups of the user are few, and those of the directory may be many.
+    let mut s = Statement::new("SELECT id FROM directory_groups WHERE (directory_id || '') = ");
+    s.bind(directory_id).push(" AND id IN (SELECT group_id FROM directory_members WHERE member_id = ").bind(member_id);
+    // What only points to a group has no reason to wait.
+    s.push(") ORDER BY id").either("", " FOR NO KEY UPDATE");
+    tx.select::<(String,)>(&s).await.map(|_| ())
+}
+
+/// Notes of each group that a user of the directory is in that its members change, by one statement.
+///
+/// # Errors
+/// What the database says.
+pub async fn touch_of_member(tx: &mut Tx, directory_id: &str, member_id: &str, now: i64) -> Result<()> {
+    let sql = "UPDATE directory_groups SET version = version + 1, updated_at = $3 WHERE (directory_id || '') = $1 \
+                 AND id IN (SELECT group_id FROM directory_members WHERE member_id = $2)";
+    tx.execute(sql, params![directory_id, member_id, now]).await.map(|_| ())
+}
+
 /// Deletes it with the team made for it; whether it was there.
 ///
 /// # Errors
@@ -191,7 +215,7 @@ pub struct TeamTaken(
 );
 
 /// Makes the group what `outcome` says: the team of its own or those that rules name, and the roles these hold. A team that
-/// a rule names and nobody has made is made now, and stays. Roles on resources that do not exist are left out: settle again
+/// a rule names and nobody has made is made now, and stays; the group's own stays beside it for what it was given by hand. Roles on resources that do not exist are left out: settle again
 /// when they do.
 ///
 /// # Errors
@@ -204,14 +228,11 @@ pub async fn settle(
     now: i64,
 ) -> Result<std::result::Result<(), TeamTaken>> {
     let own = match outcome.has_own_team() {
-        true => match own_team(tx, tenant_id, group, now).await? {
+        true => match own_teams::needed(tx, tenant_id, group, now).await? {
             Ok(id) => Some(id),
             Err(taken) => return Ok(Err(taken)),
         },
-        false => {
-            disown(tx, &group.id).await?;
-            None
-        }
+        false => own_teams::left(tx, group, outcome).await?,
     };
     let mut named = Vec::new();
     for name in &outcome.teams {
@@ -235,52 +256,24 @@ pub async fn settle(
     Ok(Ok(()))
 }
 
-/// Deletes the team of a group's own, if it has one.
-///
-/// # Errors
-/// What the database says.
-pub async fn disown(tx: &mut Tx, group_id: &str) -> Result<()> {
-    On::from(tx).publish("DELETE FROM teams WHERE group_id = $1 RETURNING tenant_id", params![group_id]).await.map(|_| ())
-}
-
-/// The team of the group's own, made or renamed as need be.
-async fn own_team(
-    tx: &mut Tx,
-    tenant_id: &str,
-    group: &DirectoryGroup,
-    now: i64,
-) -> Result<std::result::Result<String, TeamTaken>> {
-    let name = group.display_name();
-    let old: Option<Team> = tx.optional("SELECT * FROM teams WHERE group_id = $1", params![&group.id]).await?;
-    let Some(old) = old else {
-        let sql = "INSERT INTO teams (id, tenant_id, name, created_at, group_id) VALUES ($1, $2, $3, $4, $5) \
-                   ON CONFLICT (tenant_id, name) DO NOTHING";
-        let id = secret::row_id(now);
-        let made = On::from(tx).alter(sql, params![&id, tenant_id, name, now, &group.id]).await? > 0;
-        return Ok(if made { Ok(id) } else { Err(TeamTaken(name.to_owned())) });
-    };
-    if old.name == name {
-        return Ok(Ok(old.id));
-    }
-    let sql = "UPDATE teams SET name = $2 WHERE id = $1 AND NOT EXISTS \
-                 (SELECT 1 FROM teams o WHERE o.tenant_id = $3 AND o.name = $2) RETURNING tenant_id";
-    let renamed = On::from(tx).publish(sql, params![&old.id, name, tenant_id]).await? > 0;
-    Ok(if renamed { Ok(old.id) } else { Err(TeamTaken(name.to_owned())) })
-}
-
+/// The team that a rule names, made if need be.
 async fn named_team(tx: &mut Tx, tenant_id: &str, name: &str, now: i64) -> Result<std::result::Result<String, TeamTaken>> {
-    let sql =
-        "INSERT INTO teams (id, tenant_id, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (tenant_id, name) DO NOTHING";
-    let id = secret::row_id(now);
-    if let Some(team) = teams::find_by_name(&mut *tx, tenant_id, name).await? {
-        // Of several groups, it would go with the one that it was made for.
-        return Ok(if team.group_id.is_none() { Ok(team.id) } else { Err(TeamTaken(name.to_owned())) });
+    if let Some(known) = known_team(tx, tenant_id, name).await? {
+        return Ok(known);
     }
-    if On::from(&mut *tx).alter(sql, params![&id, tenant_id, name, now]).await? > 0 {
-        return Ok(Ok(id));
-    }
-    let made_meanwhile = teams::find_by_name(tx, tenant_id, name).await?;
-    made_meanwhile.map(|team| Ok(team.id)).ok_or_else(|| StoreError::Corrupt("team", format!("{name} came and went")))
+    let (id, tenant, name) = (secret::row_id(now), tenant_id.to_owned(), name.to_owned());
+    let team = Team { id, tenant_id: tenant, name, created_at: now, group_id: None };
+    Ok(match teams::make(tx, &team).await? {
+        Ok(()) => Ok(team.id),
+        // Made meanwhile, if it is the very one.
+        Err(other) => known_team(tx, tenant_id, &team.name).await?.unwrap_or(Err(TeamTaken(other))),
+    })
+}
+
+/// The same of one that is there. One of a group's own is none: of several groups, it would go with the one that it was made for.
+async fn known_team(tx: &mut Tx, tenant_id: &str, name: &str) -> Result<Option<std::result::Result<String, TeamTaken>>> {
+    let found = teams::find_by_name(tx, tenant_id, name).await?;
+    Ok(found.map(|team| if team.group_id.is_none() { Ok(team.id) } else { Err(TeamTaken(name.to_owned())) }))
 }
 
 /// Makes `teams` those of the group's members, and no others.

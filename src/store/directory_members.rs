@@ -111,10 +111,11 @@ pub async fn add(tx: &mut Tx, directory_id: &str, group_id: &str, members: &[Str
     Ok(Ok(()))
 }
 
-/// The first that is no user of the directory.
+/// The first that is no user of the directory. Those who are stay, until the transaction ends: of somebody who is deleted at this
+/// moment the database would say less than we do.
 async fn stranger(tx: &mut Tx, directory_id: &str, members: &[String]) -> Result<Option<String>> {
     let mut s = Statement::new("SELECT r.id FROM directory_users r WHERE (r.directory_id || '') = ");
-    s.bind(directory_id).push(" AND r.id IN (").bind_each(members).push(")");
+    s.bind(directory_id).push(" AND r.id IN (").bind_each(members).push(")").either("", " FOR KEY SHARE");
     let found: HashSet<String> = tx.select::<(String,)>(&s).await?.into_iter().map(|(id,)| id).collect();
     Ok(members.iter().find(|id| !found.contains(*id)).cloned())
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     db::{Result, StoreError, Tx},
+    directory_groups,
     on::On,
     read_json,
     search::{self, Listed, Search, Table},
@@ -350,11 +351,13 @@ pub async fn pin(tx: &mut Tx, id: &str) -> Result<()> {
     tx.execute("UPDATE directory_users SET pinned = external_id WHERE id = $1", params![id]).await.map(|_| ())
 }
 
-/// Deletes it; whether it was there. Its local user stays.
+/// Deletes it; whether it was there. Its local user stays. The groups it was in have one member less, and are of another
+/// version for it: whoever deletes it has locked them before it (`directory_groups::hold_of_member`).
 ///
 /// # Errors
 /// What the database says.
-pub async fn delete(on: impl Into<On<'_>>, directory_id: &str, id: &str) -> Result<bool> {
+pub async fn delete(tx: &mut Tx, directory_id: &str, id: &str, now: i64) -> Result<bool> {
+    directory_groups::touch_of_member(tx, directory_id, id, now).await?;
     let sql = "DELETE FROM directory_users WHERE id = $1 AND directory_id = $2";
-    Ok(on.into().alter(sql, params![id, directory_id]).await? > 0)
+    Ok(On::from(tx).alter(sql, params![id, directory_id]).await? > 0)
 }

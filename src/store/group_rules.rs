@@ -5,6 +5,7 @@ use super::{
     db::{Result, Tx},
     directories::{self, Directory},
     directory_groups::{self, DirectoryGroup, TeamTaken},
+    own_teams,
 };
 use crate::policy::{
     directory::{GroupRule, GroupRules},
@@ -25,18 +26,20 @@ pub async fn settle(
     directory_groups::settle(tx, &directory.tenant_id, group, &outcome, now).await
 }
 
-/// The same for every group of a directory; the teams that stand in the way, each leaving a transaction that must not be
-/// committed.
+/// The same for every group of a directory whose rules were `before`; the teams that stand in the way, each leaving a transaction
+/// that must not be committed.
 ///
 /// # Errors
 /// What the database says.
-pub async fn settle_all(tx: &mut Tx, directory: &Directory, now: i64) -> Result<Vec<TeamTaken>> {
-    let rules = GroupRules::compile(&directory.settings.group_rules);
+pub async fn settle_all(tx: &mut Tx, directory: &Directory, before: &[GroupRule], now: i64) -> Result<Vec<TeamTaken>> {
+    let (rules, before) = (GroupRules::compile(&directory.settings.group_rules), GroupRules::compile(before));
     let groups = directory_groups::of_directory(&mut *tx, &directory.id).await?;
     let settled: Vec<_> = groups.into_iter().map(|group| (rules.outcome(group.display_name()), group)).collect();
     // The team that one group gives up may have the name that a rule gives to another.
-    for (_, group) in settled.iter().filter(|(outcome, _)| !outcome.has_own_team()) {
-        directory_groups::disown(tx, &group.id).await?;
+    for (outcome, group) in &settled {
+        if own_teams::goes(tx, &group.id, &before.outcome(group.display_name()), outcome).await? {
+            own_teams::disown(tx, &group.id).await?;
+        }
     }
     let mut taken = Vec::new();
     for (outcome, group) in &settled {

@@ -1,6 +1,6 @@
 //! What records of directories were called that are gone, while their users are still there: an operator's lock on such a user
 //! holds for whoever comes under the same `externalId`. Else a directory would take the record away and bring the person in
-//! anew, by another address.
+//! anew, by another address. What a directory leaves that is itself gone, or is matched with other sign-ins, is its tenant's.
 
 use super::{
     db::{Result, StoreError, Tx},
@@ -42,8 +42,25 @@ pub async fn leave(tx: &mut Tx, record_id: &str, changes: bool, now: i64) -> Res
     tx.execute(sql, params![record_id, changes, now]).await.map(|_| ())
 }
 
+/// Keeps for the tenant whom an operator has shut out, and what a directory calls, or has called, them: it is about to go, or to be
+/// matched with the sign-ins of another connection.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn keep(on: &mut On<'_>, directory_id: &str) -> Result<()> {
+    let sql = "INSERT INTO left_locks (tenant_id, external_id, connection_id, user_id) \
+               SELECT d.tenant_id, k.external_id, COALESCE(d.connection_id, ''), k.user_id \
+               FROM (SELECT r.directory_id, r.external_id, r.user_id FROM directory_users r WHERE r.directory_id = $1 \
+                     UNION SELECT l.directory_id, l.external_id, l.user_id FROM left_records l WHERE l.directory_id = $1) k \
+               JOIN users u ON u.id = k.user_id JOIN directories d ON d.id = k.directory_id \
+               WHERE COALESCE(k.external_id, '') <> '' AND NOT u.active AND u.shut_by = 'operator' \
+               ON CONFLICT (tenant_id, external_id, connection_id, user_id) DO NOTHING";
+    on.execute(sql, params![directory_id]).await.map(|_| ())
+}
+
 /// Whom an operator has shut out under the `externalId` that a record of the directory gets now: the directory's own first.
-/// From now on it is this record's.
+/// From now on it is this record's. Of directories that are gone, those count that had the same connection; where there is none,
+/// all of the tenant.
 ///
 /// # Errors
 /// What the database says.
@@ -53,7 +70,10 @@ pub async fn met(tx: &mut Tx, directory_id: &str, connection_id: Option<&str>, e
                   WHERE l.external_id = $3 AND l.directory_id IN (SELECT id FROM directories WHERE id = $1 OR connection_id = $2) \
                   UNION ALL \
                   SELECT r.user_id, FALSE, FALSE FROM directory_users r \
-                  WHERE r.external_id = $3 AND r.directory_id IN (SELECT id FROM directories WHERE id = $1 OR connection_id = $2)) k \
+                  WHERE r.external_id = $3 AND r.directory_id IN (SELECT id FROM directories WHERE id = $1 OR connection_id = $2) \
+                  UNION ALL \
+                  SELECT t.user_id, FALSE, FALSE FROM directories d JOIN left_locks t ON t.tenant_id = d.tenant_id \
+                  WHERE d.id = $1 AND t.external_id = $3 AND (t.connection_id = '' OR $2 IS NULL OR t.connection_id = $2)) k \
                JOIN users u ON u.id = k.user_id \
                WHERE NOT u.active AND u.shut_by = 'operator' ORDER BY k.is_own DESC, k.user_id";
     let locked = tx.all::<Locked>(sql, params![directory_id, connection_id, external_id]).await?;
@@ -70,7 +90,7 @@ struct Row {
     administers: bool,
 }
 
-/// The same of who signs in as `subject`, in all directories of a connection: a record that leads to nobody but them.
+/// The same of who signs in as `subject`, in all directories that a connection has or had: a record that leads to nobody but them.
 ///
 /// # Errors
 /// What the database says.
@@ -80,7 +100,10 @@ pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &st
                   WHERE d.connection_id = $1 \
                   UNION \
                   SELECT r.user_id FROM directories d JOIN directory_users r ON r.directory_id = d.id AND r.external_id = $2 \
-                  WHERE d.connection_id = $1) \
+                  WHERE d.connection_id = $1 \
+                  UNION \
+                  SELECT t.user_id FROM connections c JOIN left_locks t ON t.tenant_id = c.tenant_id \
+                  WHERE c.id = $1 AND t.external_id = $2 AND t.connection_id = c.id) \
                ORDER BY u.id LIMIT 1";
     let Some(row) = on.into().optional::<Row>(sql, params![connection_id, subject]).await? else { return Ok(None) };
     let user = Candidate {

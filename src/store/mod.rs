@@ -43,6 +43,7 @@ pub mod mappings;
 pub mod meta;
 pub mod on;
 pub mod overview;
+pub mod own_teams;
 pub mod personal_tokens;
 pub mod principals;
 pub mod profiles;

@@ -3,7 +3,12 @@
 
 use std::collections::HashSet;
 
-use super::{db::Result, on::On, statement::Statement, window::Window};
+use super::{
+    db::{Result, Tx},
+    on::On,
+    statement::Statement,
+    window::Window,
+};
 use crate::params;
 
 /// A group of users.
@@ -112,15 +117,62 @@ pub async fn of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Team>> 
     on.into().all(sql, params![user_id]).await
 }
 
-/// Inserts, or renames the row of this id.
+/// Inserts, or renames the row of this id, whatever others are called.
 ///
 /// # Errors
 /// A conflict when another team of the tenant has the name.
 pub async fn save(on: impl Into<On<'_>>, team: &Team) -> Result<()> {
-    let sql = "INSERT INTO teams (id, tenant_id, name, created_at, group_id) VALUES ($1, $2, $3, $4, $5) \
-               ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING tenant_id";
-    on.into().publish(sql, params![&team.id, &team.tenant_id, &team.name, team.created_at, &team.group_id]).await?;
+    let sql = "INSERT INTO teams (id, tenant_id, name, created_at, group_id, folded) VALUES ($1, $2, $3, $4, $5, $6) \
+               ON CONFLICT (id) DO UPDATE SET name = excluded.name, folded = excluded.folded RETURNING tenant_id";
+    let (t, folded) = (team, folded(&team.name));
+    on.into().publish(sql, params![&t.id, &t.tenant_id, &t.name, t.created_at, &t.group_id, &folded]).await?;
     Ok(())
+}
+
+/// As what a name counts beside others: whoever compares them whatever their case takes two that differ by nothing else for one.
+#[must_use]
+pub fn folded(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// Makes a new one, unless the tenant has one of this name, in whatever case: what that one is called. The inner error has changed
+/// nothing.
+///
+/// # Errors
+/// What the database says.
+pub async fn make(tx: &mut Tx, team: &Team) -> Result<std::result::Result<(), String>> {
+    if let Some(other) = alike(tx, team, &team.name).await? {
+        return Ok(Err(other));
+    }
+    let sql = "INSERT INTO teams (id, tenant_id, name, created_at, group_id, folded) VALUES ($1, $2, $3, $4, $5, $6) \
+               ON CONFLICT (tenant_id, name) DO NOTHING";
+    let (t, folded) = (team, folded(&team.name));
+    let params = params![&t.id, &t.tenant_id, &t.name, t.created_at, &t.group_id, &folded];
+    Ok(if On::from(tx).alter(sql, params).await? > 0 { Ok(()) } else { Err(t.name.clone()) })
+}
+
+/// Calls one otherwise. As [`make`].
+///
+/// # Errors
+/// What the database says.
+pub async fn rename(tx: &mut Tx, team: &Team, name: &str) -> Result<std::result::Result<(), String>> {
+    if let Some(other) = alike(tx, team, name).await? {
+        return Ok(Err(other));
+    }
+    let sql = "UPDATE teams SET name = $2, folded = $4 WHERE id = $1 AND NOT EXISTS \
+                 (SELECT 1 FROM teams o WHERE o.tenant_id = $3 AND o.name = $2 AND o.id <> $1) RETURNING tenant_id";
+    let renamed = On::from(tx).publish(sql, params![&team.id, name, &team.tenant_id, &folded(name)]).await? > 0;
+    Ok(if renamed { Ok(()) } else { Err(name.to_owned()) })
+}
+
+/// What another team of the tenant is called that differs from `name` by its case or not at all. Of two who take such a name at
+/// this moment, the second waits and is told of the first.
+async fn alike(tx: &mut Tx, team: &Team, name: &str) -> Result<Option<String>> {
+    let folded = folded(name);
+    tx.be_alone(&format!("team {}/{folded}", team.tenant_id)).await?;
+    let sql = "SELECT name FROM teams WHERE tenant_id = $1 AND folded = $2 AND id <> $3 ORDER BY created_at, id LIMIT 1";
+    let found = tx.optional::<(String,)>(sql, params![&team.tenant_id, &folded, &team.id]).await?;
+    Ok(found.map(|(name,)| name))
 }
 
 /// Deletes it; whether it was there. Its members stay.

@@ -14,7 +14,8 @@ use crate::{
 on_both!(
     a_team_of_ten_thousand_is_changed_a_part_at_a_time,
     a_directorys_team_is_the_directorys,
-    members_are_of_the_tenant_alone
+    members_are_of_the_tenant_alone,
+    a_team_is_not_called_like_another_but_for_its_case,
 );
 
 const TOKEN: &str = "Bearer 0123456789abcdef0123456789abcdef";
@@ -191,5 +192,24 @@ async fn members_are_of_the_tenant_alone(backend: Backend) {
         let url = desk.at(&format!("{API}/members/bob@acme.example"));
         let answer = Browser::new().send(method.clone(), &url, &[("authorization", &bearer)], None).await;
         assert_eq!(answer.status, status, "{method}: {}", answer.body);
+    }
+}
+
+async fn a_team_is_not_called_like_another_but_for_its_case(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let at = |name: &str| format!("/api/v1/tenants/acme/teams/{name}");
+    let put = ask(&desk, Method::PUT, &at("SRE"), Some(json!({}))).await;
+    assert_eq!(put.status, 422, "{}", put.body);
+    assert!(put.body.contains("the tenant has a team sre, which differs from SRE by nothing but its case"), "{}", put.body);
+    let mut ada = desk.ada().await;
+    let page = desk.fill(&mut ada, "/admin/acme/teams/new", "/admin/acme/teams", &[("name", "SRE")]).await;
+    assert!(page.status == 422 && page.body.contains("the tenant has a team sre"), "{}", page.body);
+    assert_eq!(ask(&desk, Method::GET, &at("SRE"), None).await.status, 404);
+    assert_eq!(ask(&desk, Method::PUT, &at("sre-eu"), Some(json!({}))).await.status, 201);
+    // One that is there already goes on.
+    let twin = "INSERT INTO teams (id, tenant_id, name, created_at, folded) SELECT 'twin', id, 'SRE', 1, 'sre' FROM tenants WHERE name = 'acme'";
+    desk.sql(twin).await;
+    for name in ["SRE", "sre"] {
+        assert_eq!(ask(&desk, Method::PUT, &at(name), Some(json!({"tokens": []}))).await.status, 200, "{name}");
     }
 }

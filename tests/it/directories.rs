@@ -8,6 +8,7 @@ use gatehouse::{
         Db, directories,
         directory_groups::{self, DirectoryGroup},
         directory_tokens::{self, DirectoryToken},
+        directory_users::Updated,
         group_rules, resources, teams, tenants,
     },
 };
@@ -23,6 +24,8 @@ on_both_databases!(
     a_token_names_one_directory,
     rules_make_groups_anew,
     a_rule_names_no_team_of_another_group,
+    other_rules_leave_what_a_rename_has_left,
+    teams_of_a_file_differ_by_more_than_their_case,
     roles_wait_for_their_resource,
     a_team_made_for_a_group_is_not_the_files,
     pruning_says_what_goes,
@@ -261,6 +264,49 @@ async fn a_rule_names_no_team_of_another_group(db: &Db) {
     assert_eq!(team_names(db).await, ["sre", "sre-emea"]);
     apply(db, &ruled(r#"{group: "sre-*", team: sre}, {group: sre, team: sre}"#)).await.unwrap();
     assert_eq!(team_names(db).await, ["sre"]);
+}
+
+/// A group that was renamed has its own team still, for what that was given by hand. Rules that are changed then, and that have
+/// nothing to do with it, leave it; one that wants its name has it, as the plan says.
+async fn other_rules_leave_what_a_rename_has_left(db: &Db) {
+    let rule = r#"{group: "sre-*", team: sre}"#;
+    apply(db, &format!("{}{PROD}", ruled(rule))).await.unwrap();
+    let group = push(db, "engineers").await;
+    let given = PROD.replace("prod}", "prod, collaborators: [{team: engineers, role: viewer}]}");
+    apply(db, &format!("{}{given}", ruled(rule))).await.unwrap();
+    let serde_json::Value::Object(resource) = json!({"displayName": "sre-eng"}) else { unreachable!() };
+    let renamed = DirectoryGroup { resource, ..group };
+    let mut tx = db.begin().await.unwrap();
+    assert_eq!(directory_groups::update(&mut tx, &renamed).await.unwrap(), Updated::Done);
+    group_rules::settle(&mut tx, &directory(db).await, &renamed, 200).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(team_names(db).await, ["sre", "sre-eng"]);
+    let given = given.replace("team: engineers", "team: sre-eng");
+    let two = ruled(&format!(r#"{rule}, {{group: ops, team: ops}}"#));
+    let plan = apply(db, &format!("{two}{given}")).await.unwrap();
+    assert_eq!(plan, "~ directory acme/okta (group_rules)\n0 created, 1 updated, 0 deleted");
+    assert_eq!(role_of(db, "sre-eng").await, Some(Role::Viewer));
+    let its = ruled(r#"{group: "sre-*", team: sre}, {group: sre-eng, team: sre-eng}"#);
+    let plan = apply(db, &format!("{its}{PROD}")).await.unwrap();
+    assert!(plan.contains("- team acme/sre-eng (loses viewer on workspace prod)"), "{plan}");
+    assert_eq!((team_names(db).await, role_of(db, "sre-eng").await), (vec!["sre".to_owned(), "sre-eng".to_owned()], None));
+}
+
+async fn teams_of_a_file_differ_by_more_than_their_case(db: &Db) {
+    let of = |teams: &str| format!("tenants:\n- name: acme\n  teams:\n{teams}");
+    apply(db, &of("  - {name: sre}\n")).await.unwrap();
+    let text =
+        "the tenant has a team sre, which differs from SRE by nothing but its case: take that name, or delete that team first";
+    assert_eq!(apply(db, &of("  - {name: SRE}\n")).await.unwrap_err(), format!("acme.yaml:4:12: {text}"));
+    let both = apply(db, &of("  - {name: ops}\n  - {name: Ops}\n")).await.unwrap_err();
+    assert!(both.contains("acme.yaml:5:12: the tenant has a team ops, which differs from Ops"), "{both}");
+    assert_eq!(team_names(db).await, ["sre"]);
+    // Whoever deletes the one may make the other, and two that are there may stay.
+    run(db, &of("  - {name: SRE}\n"), Options { prune: true, ..Options::default() }).await.unwrap();
+    assert_eq!(team_names(db).await, ["SRE"]);
+    let twin = "INSERT INTO teams (id, tenant_id, name, created_at, folded) SELECT 'twin', id, 'sre', 1, 'sre' FROM tenants";
+    assert_eq!(db.execute(twin, &[]).await.unwrap(), 1);
+    assert_eq!(apply(db, &of("  - {name: SRE}\n  - {name: sre}\n")).await.unwrap(), "no changes");
 }
 
 async fn roles_wait_for_their_resource(db: &Db) {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use gatehouse::{
+    error::{ApiError, PageError},
     oauth::client::{Client, ClientSettings},
     params,
     policy::{
@@ -11,6 +13,7 @@ use gatehouse::{
         identity::Provisioning,
         provisioning::named,
     },
+    scim::error::ScimError,
     seal::Sealer,
     store::{
         Db, StoreError, clients,
@@ -217,7 +220,12 @@ async fn teams_and_members(db: &Db) {
     assert!(teams::add_member(db, &sre.id, &bob).await.unwrap());
     assert!(!teams::add_member(db, &sre.id, &bob).await.unwrap());
     assert!(teams::add_member(db, &sre.id, &ada).await.unwrap());
-    assert!(teams::add_member(db, &sre.id, "nobody").await.is_err());
+    let nobody = async || teams::add_member(db, &sre.id, "nobody").await.unwrap_err();
+    assert!(nobody().await.is_gone() && !nobody().await.is_conflict());
+    // Whoever meets that is told to try again, and not that the database is away.
+    assert_eq!(ApiError::from(nobody().await).status, StatusCode::CONFLICT);
+    assert_eq!(PageError::from(nobody().await).status, StatusCode::CONFLICT);
+    assert_eq!(ScimError::from(nobody().await).fault.status, 409);
     assert_eq!(teams::members(db, &sre.id).await.unwrap(), [ada.clone(), bob.clone()]);
     assert_eq!(teams::of_user(db, &ada).await.unwrap(), std::slice::from_ref(&sre));
     assert!(teams::remove_member(db, &sre.id, &ada).await.unwrap());

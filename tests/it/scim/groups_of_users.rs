@@ -1,18 +1,20 @@
 //! Users with their groups: names, and no whole groups; and how much a directory may hold.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{FAST, Scim, at, refused};
+use super::{FAST, Scim, at, pusher, refused};
 use crate::{
     on_both,
-    world::{Backend, STATE, World},
+    world::{Backend, STATE, World, text},
 };
 
 on_both!(
     users_come_with_the_names_of_their_groups,
     a_directory_has_room_for_so_many,
     who_joins_a_group_is_read_anew,
-    whose_member_is_gone_is_read_anew
+    whose_member_is_gone_is_of_another_version,
+    members_go_from_the_same_groups_at_once,
 );
 
 /// Groups of 60 KB, once for each member, were gigabytes.
@@ -90,16 +92,67 @@ async fn who_joins_a_group_is_read_anew(backend: Backend) {
     assert_eq!(scim.send(reqwest::Method::GET, &alone, &[("if-none-match", &tag)], None).await.status, 304);
 }
 
-/// Who is gone left no trace in the group's version.
-async fn whose_member_is_gone_is_read_anew(backend: Backend) {
+/// Its members are in a group's version, and so is that one of them is gone altogether. Only the groups that they were in have
+/// another one.
+async fn whose_member_is_gone_is_of_another_version(backend: Backend) {
     let scim = Scim::new(backend).await;
-    let kim = scim.user("kim@acme.example").await;
-    let sre = scim.group("SRE", &[&kim]).await;
-    let tag = scim.get(&at(&sre)).await.header("etag").unwrap().to_owned();
+    let (kim, ray) = (scim.user("kim@acme.example").await, scim.user("ray@acme.example").await);
+    let both = scim.group("SRE", &[&kim, &ray]).await;
+    let (kims, rays) = (scim.group("Kim", &[&kim]).await, scim.group("Ray", &[&ray]).await);
+    let known = async |group: &Value, tag: &str| {
+        scim.send(reqwest::Method::GET, &at(group), &[("if-none-match", tag)], None).await.status == 304
+    };
+    let began = text(&both["meta"], "lastModified").to_owned();
+    scim.world.clock.advance(60);
+    // Who has no user here any more is in the directory still, and in its groups.
+    let sql = "DELETE FROM users WHERE email = 'kim@acme.example'";
+    assert_eq!(scim.world.sql(sql).await, 1);
+    for group in [&both, &kims, &rays] {
+        assert!(known(group, "W/\"1\"").await);
+    }
     assert_eq!(scim.delete(&at(&kim)).await.status, 204);
-    let read = scim.send(reqwest::Method::GET, &at(&sre), &[("if-none-match", &tag)], None).await;
-    assert_eq!(read.status, 200);
-    assert!(read.json()["members"].as_array().is_none_or(Vec::is_empty), "{}", read.body);
-    let alone = format!("{}?excludedAttributes=members", at(&sre));
-    assert_eq!(scim.send(reqwest::Method::GET, &alone, &[("if-none-match", &tag)], None).await.status, 304);
+    for group in [&both, &kims] {
+        assert!(!known(group, "W/\"1\"").await);
+        assert!(known(group, "W/\"2\"").await, "once");
+        let read = scim.get(&at(group)).await;
+        assert_eq!(read.header("etag"), Some("W/\"2\""));
+        let members = read.json()["members"].as_array().cloned().unwrap_or_default();
+        assert!(members.iter().all(|member| member["value"] == ray["id"]), "{}", read.body);
+        assert_ne!(text(&read.json()["meta"], "lastModified"), began);
+        let put = Some(json!({"displayName": "Nobody"}).to_string());
+        refused(&scim.send(reqwest::Method::PUT, &at(group), &[("if-match", "W/\"1\"")], put).await, 412, None);
+    }
+    assert!(known(&rays, "W/\"1\"").await, "of whom nobody is gone");
+    let mut changed = scim.found("/Groups", &format!("meta.lastModified gt \"{began}\"")).await;
+    changed.sort();
+    assert_eq!(changed, ["Kim", "SRE"]);
+    // One of another directory is nobody here, and nothing moves for the attempt.
+    let other = pusher(&scim.world, "other", "okta", Default::default(), None).await;
+    refused(&other.delete(&at(&ray)).await, 404, None);
+    assert!(known(&rays, "W/\"1\"").await);
+}
+
+/// Where each has its lock: two members who go at the same moment, from the same groups, while these take in others.
+async fn members_go_from_the_same_groups_at_once(backend: Backend) {
+    let made = Scim::new(backend).await;
+    let scim = &made;
+    let mut people = Vec::new();
+    for n in 0..6 {
+        people.push(scim.user(&format!("u{n}@acme.example")).await);
+    }
+    let all: Vec<&Value> = people[..4].iter().collect();
+    let mut groups = Vec::new();
+    for n in 0..4 {
+        groups.push(scim.group(&format!("G{n}"), &all).await);
+    }
+    let more = &json!([{"op": "add", "path": "members", "value": [{"value": people[4]["id"]}, {"value": people[5]["id"]}]}]);
+    let gone = join_all(people[..4].iter().map(|one| async move { scim.delete(&at(one)).await }));
+    let come = join_all(groups.iter().map(|group| async move { scim.patch(&at(group), more.clone()).await }));
+    let (gone, come) = tokio::join!(gone, come);
+    assert!(gone.iter().chain(&come).all(|answer| answer.status == 204), "{gone:?} {come:?}");
+    for group in &groups {
+        let read = scim.get(&at(group)).await;
+        assert_eq!(read.json()["members"].as_array().map(Vec::len), Some(2));
+        assert_eq!(read.header("etag"), Some("W/\"6\""), "made, four who went, two who came");
+    }
 }

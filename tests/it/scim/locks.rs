@@ -3,7 +3,10 @@
 
 use gatehouse::{
     policy::directory::DirectorySettings,
-    store::users::{self, Opened},
+    store::{
+        directories::{self, Directory},
+        users::{self, Opened},
+    },
 };
 use serde_json::{Value, json};
 
@@ -22,6 +25,7 @@ on_both!(
     who_comes_by_themselves_meets_it,
     what_was_first_is_remembered,
     who_is_locked_by_nobody_is_made_anew,
+    a_lock_outlives_its_directory,
 );
 
 fn becomes(id: &str) -> Value {
@@ -184,4 +188,31 @@ async fn who_is_locked_by_nobody_is_made_anew(backend: Backend) {
         assert_eq!(directory.delete(&at(&again)).await.status, 204);
     }
     assert!(sso.app.db.all::<(i64,)>("SELECT COUNT(*) FROM left_records", &[]).await.unwrap() == [(0,)]);
+}
+
+/// Deleted, or matched with other sign-ins: with its records went all that was known of whom an operator had shut out.
+async fn a_lock_outlives_its_directory(backend: Backend) {
+    for moves in [false, true] {
+        let (sso, directory) = with_provider(backend).await;
+        let (_, kim) = locked(&sso, &directory, "kim").await;
+        directory.made("/Users", &known_as("ray@acme.example", "00u-ray")).await;
+        let connection = directory.row.connection_id.clone();
+        match moves {
+            true => directories::save(&sso.app.db, &Directory { connection_id: None, ..directory.row.clone() }).await.unwrap(),
+            false => assert!(directories::delete(&sso.app.db, &directory.row.id).await.unwrap()),
+        }
+        assert!(is_deactivated(&sso, "00u-kim", "kim-new@acme.example").await, "moves: {moves}");
+        assert!(user_of(&sso, "kim-new@acme.example").await.is_none());
+        // Nor does another directory bring them in, of the same connection or of none.
+        for (name, connection) in [("second", connection.as_deref()), ("third", None)] {
+            let other = pusher(&sso, "acme", name, DirectorySettings::default(), connection).await;
+            let kims = known_as(&format!("kim-{name}@acme.example"), "00u-kim");
+            refused(&other.post("/Users", &kims).await, 409, Some("uniqueness"));
+            other.made("/Users", &known_as(&format!("zoe-{name}@acme.example"), &format!("00u-zoe-{name}"))).await;
+        }
+        // Whom nobody has shut out comes in, and they do when an operator lets them.
+        comes_in(&sso, "00u-ray", "ray-new@acme.example").await.unwrap();
+        assert_eq!(sso.open_again(&kim).await, Opened::Open);
+        comes_in(&sso, "00u-kim", "kim-new@acme.example").await.unwrap();
+    }
 }

@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{Scim, at, group, refused};
-use crate::{on_both, sso::Log, world::Backend};
+use crate::{
+    on_both,
+    sso::Log,
+    world::{Backend, text},
+};
 
 on_both!(
     changes_are_exact,
@@ -12,6 +16,7 @@ on_both!(
     a_failing_change_undoes_all,
     one_more_in_a_large_group,
     many_at_once,
+    who_is_in_already_is_not_written_again,
 );
 
 async fn members(scim: &Scim, group: &Value) -> Vec<Value> {
@@ -179,4 +184,29 @@ async fn many_at_once(backend: Backend) {
     assert_eq!(members(&scim, &sre).await.len(), 1100);
     assert_eq!(scim.put(&at(&sre), &json!({"displayName": "SRE", "members": some})).await.status, 200);
     assert_eq!(members(&scim, &sre).await.len(), 600);
+}
+
+/// Whole groups of fifty thousand are sent over and over.
+async fn who_is_in_already_is_not_written_again(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let (kim, ray) = (scim.user("kim@acme.example").await, scim.user("ray@acme.example").await);
+    let sre = scim.group("SRE", &[&kim]).await;
+    // Rows that are made anew come after these.
+    let _other = scim.group("Other", &[&kim, &ray]).await;
+    let rows = async || {
+        let sql = match backend {
+            Backend::Sqlite => "SELECT CAST(rowid AS TEXT) FROM directory_members WHERE group_id = $1 AND member_id = $2",
+            Backend::Postgres => "SELECT CAST(xmin AS TEXT) FROM directory_members WHERE group_id = $1 AND member_id = $2",
+        };
+        let params = gatehouse::params![text(&sre, "id"), text(&kim, "id")];
+        scim.world.app.db.all::<(String,)>(sql, params).await.unwrap()
+    };
+    let before = rows().await;
+    assert_eq!(before.len(), 1);
+    for members in [vec![&kim], vec![&kim, &ray], vec![&ray, &kim]] {
+        assert_eq!(scim.put(&at(&sre), &group("SRE", &members)).await.status, 200);
+        assert_eq!(rows().await, before, "{}", members.len());
+    }
+    assert_eq!(scim.put(&at(&sre), &group("SRE", &[&ray])).await.status, 200);
+    assert!(rows().await.is_empty());
 }

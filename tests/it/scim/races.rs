@@ -146,6 +146,29 @@ mod where_rows_are_locked {
         }
     }
 
+    /// As on SQLite, where one is told of the other.
+    #[tokio::test]
+    async fn a_member_who_goes_at_this_moment_is_named() {
+        if crate::world::postgres().is_none() {
+            return;
+        }
+        let scim = Scim::new(Backend::Postgres).await;
+        let kim = scim.user("kim@acme.example").await;
+        let (id, sre) = (kim["id"].as_str().unwrap(), scim.group("SRE", &[]).await);
+        let mut tx = scim.world.app.db.begin().await.unwrap();
+        assert!(directory_users::find_locked(&mut tx, &scim.row.id, id).await.unwrap().is_some());
+        let add = json!([{"op": "add", "path": "members", "value": [{"value": id}]}]);
+        let goes = async {
+            somebody_waits(&scim.world).await;
+            assert!(directory_users::delete(&mut tx, &scim.row.id, id, scim.world.clock.now()).await.unwrap());
+            tx.commit().await.unwrap();
+        };
+        let path = at(&sre);
+        let (answer, ()) = tokio::join!(scim.patch(&path, add), goes);
+        super::super::refused(&answer, 400, Some("invalidValue"));
+        assert!(answer.body.contains(id), "{}", answer.body);
+    }
+
     #[tokio::test]
     async fn records_come_before_their_users() {
         if crate::world::postgres().is_none() {
