@@ -7,6 +7,7 @@
 
 mod asker;
 mod audit;
+mod collaborators;
 mod desk;
 mod directory_tokens;
 mod domains;
@@ -69,6 +70,10 @@ fn all() -> Vec<Route> {
     let identity = "/api/v1/tenants/{tenant}/users/{name}/identities/{connection}";
     let (members, member) =
         ("/api/v1/tenants/{tenant}/teams/{name}/members", "/api/v1/tenants/{tenant}/teams/{name}/members/{user}");
+    let (held, holder) = (
+        "/api/v1/tenants/{tenant}/resources/{name}/collaborators",
+        "/api/v1/tenants/{tenant}/resources/{name}/collaborators/{kind}/{holder}",
+    );
     let personal = "/api/v1/tenants/{tenant}/users/{name}/personal_tokens";
     let one_personal = "/api/v1/tenants/{tenant}/users/{name}/personal_tokens/{id}";
     let renewal = "/api/v1/tenants/{tenant}/service_tokens/{name}/token";
@@ -90,6 +95,10 @@ fn all() -> Vec<Route> {
         route(Method::GET, member, Some("teams"), |r| r.get(members::show)),
         route(Method::PUT, member, Some("teams"), |r| r.put(members::join)),
         route(Method::DELETE, member, Some("teams"), |r| r.delete(members::leave)),
+        route(Method::GET, held, Some("resources"), |r| r.get(collaborators::list)),
+        route(Method::GET, holder, Some("resources"), |r| r.get(collaborators::show)),
+        route(Method::PUT, holder, Some("resources"), |r| r.put(collaborators::give)),
+        route(Method::DELETE, holder, Some("resources"), |r| r.delete(collaborators::take)),
         route(Method::GET, "/api/v1/tenants/{tenant}/invites", Some("invites"), |r| r.get(invites::list_of)),
         route(Method::POST, "/api/v1/tenants/{tenant}/invites", Some("invites"), |r| r.post(invites::create_of)),
         route(Method::DELETE, "/api/v1/tenants/{tenant}/invites/{name}", Some("invites"), |r| r.delete(invites::revoke_of)),

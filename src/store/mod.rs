@@ -9,6 +9,7 @@ pub mod audit;
 pub mod audit_stream;
 pub mod clients;
 pub mod codes;
+pub mod collaborators;
 pub mod condition;
 pub mod connection_ends;
 pub mod connections;

@@ -111,6 +111,7 @@ pub fn area(path: &str) -> &'static str {
         ["tenants", _, "domains", ..] => "domains",
         ["tenants", _, "setup-links", ..] | ["tenants", _, "connections", _, "test" | "metadata", ..] => "connections",
         ["tenants", _, "teams", ..] => "teams",
+        ["tenants", _, "resources", ..] => "resources",
         ["tenants", _, "service_tokens", ..] => "service_tokens",
         ["tenants", _, "{noun}", _, "check"] => "connections",
         // What is asked of any noun is asked of teams.
@@ -177,6 +178,18 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
         }
         ("DELETE", "/api/v1/tenants/{tenant}/teams/{name}/members/{user}") => {
             ("tenants/acme/teams/sre/members/GIL", None, [404, 204, 404])
+        }
+        ("GET", "/api/v1/tenants/{tenant}/resources/{name}/collaborators") => {
+            ("tenants/acme/resources/model:gpt/collaborators", None, [404, 200, 200])
+        }
+        ("GET", "/api/v1/tenants/{tenant}/resources/{name}/collaborators/{kind}/{holder}") => {
+            ("tenants/acme/resources/model:gpt/collaborators/team/sre", None, [404, 200, 200])
+        }
+        ("PUT", "/api/v1/tenants/{tenant}/resources/{name}/collaborators/{kind}/{holder}") => {
+            ("tenants/acme/resources/model:gpt/collaborators/user/GIL", Some(json!({"role": "editor"})), [404, 201, 200])
+        }
+        ("DELETE", "/api/v1/tenants/{tenant}/resources/{name}/collaborators/{kind}/{holder}") => {
+            ("tenants/acme/resources/model:gpt/collaborators/user/GIL", None, [404, 204, 404])
         }
         ("GET", "/api/v1/tenants/{tenant}/invites") => ("tenants/acme/invites", None, [404, 200, 200]),
         ("POST", "/api/v1/tenants/{tenant}/invites") => {

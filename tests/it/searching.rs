@@ -26,6 +26,7 @@ fn searched() -> Vec<String> {
     all.extend(
         [
             "/api/v1/tenants/acme/teams/sre/members?search=",
+            "/api/v1/tenants/acme/resources/model%3Agpt/collaborators?search=",
             "/admin/acme/teams/sre?search=",
             "/admin/acme/teams/sre/members?search=",
             "/admin/acme/resources/model%3Agpt/collaborators?search=",

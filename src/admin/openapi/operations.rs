@@ -1,6 +1,7 @@
 //! What each route takes and answers.
 
 mod bearers;
+mod collaborators;
 mod deeds;
 mod metadata;
 
@@ -197,6 +198,8 @@ fn place(name: &str) -> &'static str {
         "id" => "Its id.",
         "connection" => "The connection's name.",
         "user" => "The user's address or id.",
+        "kind" => "What they are: user, team, external_identity or virtual_account.",
+        "holder" => "What they are called: a user by address or id.",
         _ => "What it is called: a user by address or id, a resource as type:name.",
     }
 }
@@ -217,6 +220,7 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
             ("/{noun}/{name}", Some(noun)) => one(method, noun),
             ("/{noun}/{name}/check", Some(noun)) if *method == Method::POST => Some(check(noun)),
             (rest, _) if rest.starts_with("/teams/") => deeds::of_team(method, rest),
+            (rest, _) if rest.starts_with("/resources/") => collaborators::of(method, rest),
             (rest, _) if rest.starts_with("/users/") || rest.starts_with("/invites") => people_of(method, rest),
             (rest, _) => {
                 onboarding::of(method, rest).or_else(|| metadata::of(method, rest)).or_else(|| deeds::of_tenant(method, rest))
