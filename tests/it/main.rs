@@ -57,6 +57,7 @@ mod direct;
 mod directories;
 mod domains;
 mod drafts;
+mod ended_sessions;
 mod exchange;
 mod failures;
 mod forward;

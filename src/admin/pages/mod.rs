@@ -21,6 +21,7 @@ mod confirm;
 mod connections;
 mod directories;
 pub mod domains;
+pub mod ended;
 mod expiring;
 pub mod fields;
 mod filled_in;
