@@ -11,9 +11,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    asked::Asked,
     desk::{Desk, nothing},
     searching,
-    things::{Asked, refused},
+    things::refused,
     users,
 };
 use crate::{

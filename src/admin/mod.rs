@@ -5,6 +5,7 @@
 //! No cookie opens anything of the API, so no page of another origin can have a browser ask. The `pages` are for people: a
 //! session opens them, and forms carry a token. A `guest` comes by a link, for one connection.
 
+mod asked;
 mod asker;
 mod audit;
 mod collaborators;
@@ -165,6 +166,9 @@ pub fn routes(app: &App) -> Router<App> {
         let mut served = (route.serve)(MethodRouter::new());
         if in_turn::is_due(&route.method, route.path, &LOOKS) {
             served = served.layer(middleware::from_fn_with_state(app.clone(), in_turn::of_asker));
+        }
+        if route.method == Method::GET {
+            served = served.layer(middleware::from_fn_with_state((app.clone(), route.path), asked::of_known));
         }
         router.route(route.path, served.layer(Extension(route.needs())))
     })

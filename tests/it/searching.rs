@@ -38,7 +38,7 @@ fn searched() -> Vec<String> {
 }
 
 /// And every other that may have to look at many.
-const NARROWED: [&str; 11] = [
+const NARROWED: [&str; 15] = [
     "/api/v1/audit?actor=nobody",
     "/api/v1/audit?action=create",
     "/api/v1/audit?subject=team",
@@ -50,6 +50,10 @@ const NARROWED: [&str; 11] = [
     "/api/v1/tenants/acme/service_tokens?state=ended",
     "/api/v1/tenants/acme/connections?protocol=saml",
     "/admin/acme/users?state=active",
+    "/api/v1/tenants/acme/clients?state=off",
+    "/api/v1/tenants/acme/connections?provider=okta",
+    "/api/v1/tenants/acme/external_identities?issuer=idp",
+    "/admin/acme/virtual_accounts?issuer=idp",
 ];
 
 async fn ask(desk: &Desk, ada: &mut Browser, path: &str) -> Answer {

@@ -181,6 +181,11 @@ pub fn title(preset: &str) -> Option<&'static str> {
     named(preset).map(|provider| provider.title)
 }
 
+/// Each preset, with what people call its provider.
+pub fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PROVIDERS.iter().map(|provider| (provider.preset, provider.title))
+}
+
 /// What the form of a new connection begins with, once provider and protocol are chosen.
 #[must_use]
 pub fn beginning(asked: &dyn Fn(&str) -> Option<String>) -> Option<(Value, Vec<(&'static str, String)>)> {
