@@ -23,6 +23,7 @@ mod members;
 mod metadata;
 mod openapi;
 pub mod pages;
+mod roles;
 mod searching;
 mod setup_links;
 mod sign_ins;
@@ -96,6 +97,15 @@ fn all() -> Vec<Route> {
         route(Method::GET, member, Some("teams"), |r| r.get(members::show)),
         route(Method::PUT, member, Some("teams"), |r| r.put(members::join)),
         route(Method::DELETE, member, Some("teams"), |r| r.delete(members::leave)),
+        // What somebody may do is of resources, whoever they are.
+        route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/roles", Some("resources"), |r| r.get(roles::of_user)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/teams/{name}/roles", Some("resources"), |r| r.get(roles::of_team)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/external_identities/{name}/roles", Some("resources"), |r| {
+            r.get(roles::of_external_identity)
+        }),
+        route(Method::GET, "/api/v1/tenants/{tenant}/virtual_accounts/{name}/roles", Some("resources"), |r| {
+            r.get(roles::of_virtual_account)
+        }),
         route(Method::GET, held, Some("resources"), |r| r.get(collaborators::list)),
         route(Method::GET, holder, Some("resources"), |r| r.get(collaborators::show)),
         route(Method::PUT, holder, Some("resources"), |r| r.put(collaborators::give)),

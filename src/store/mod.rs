@@ -53,6 +53,7 @@ pub mod receipts;
 pub mod replays;
 pub mod resources;
 pub mod revisions;
+pub mod roles_held;
 pub mod saml_keys;
 pub mod search;
 pub mod sessions;

@@ -101,6 +101,7 @@ pub fn area(path: &str) -> &'static str {
     let rest = path.strip_prefix("/api/v1/").unwrap();
     match rest.split('/').collect::<Vec<_>>().as_slice() {
         ["audit" | "sign_ins", ..] | ["tenants", _, "sign_ins", ..] => "audit",
+        ["tenants", _, _, _, "roles"] => "resources",
         ["users", ..] | ["tenants", _, "users", ..] => "users",
         ["invites", ..] | ["tenants", _, "invites", ..] => "invites",
         ["personal_tokens", ..] => "personal_tokens",
@@ -178,6 +179,14 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
         }
         ("DELETE", "/api/v1/tenants/{tenant}/teams/{name}/members/{user}") => {
             ("tenants/acme/teams/sre/members/GIL", None, [404, 204, 404])
+        }
+        ("GET", "/api/v1/tenants/{tenant}/users/{name}/roles") => ("tenants/acme/users/GIL/roles", None, [404, 200, 200]),
+        ("GET", "/api/v1/tenants/{tenant}/teams/{name}/roles") => ("tenants/acme/teams/sre/roles", None, [404, 200, 200]),
+        ("GET", "/api/v1/tenants/{tenant}/external_identities/{name}/roles") => {
+            ("tenants/acme/external_identities/none/roles", None, [404, 404, 404])
+        }
+        ("GET", "/api/v1/tenants/{tenant}/virtual_accounts/{name}/roles") => {
+            ("tenants/acme/virtual_accounts/none/roles", None, [404, 404, 404])
         }
         ("GET", "/api/v1/tenants/{tenant}/resources/{name}/collaborators") => {
             ("tenants/acme/resources/model:gpt/collaborators", None, [404, 200, 200])

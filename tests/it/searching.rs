@@ -27,6 +27,8 @@ fn searched() -> Vec<String> {
         [
             "/api/v1/tenants/acme/teams/sre/members?search=",
             "/api/v1/tenants/acme/resources/model%3Agpt/collaborators?search=",
+            "/api/v1/tenants/acme/users/ada@acme.example/roles?search=",
+            "/admin/acme/teams/sre/roles?search=",
             "/admin/acme/teams/sre?search=",
             "/admin/acme/teams/sre/members?search=",
             "/admin/acme/resources/model%3Agpt/collaborators?search=",

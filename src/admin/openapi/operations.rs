@@ -226,6 +226,7 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
             ("/{noun}", Some(noun)) => many(method, noun),
             ("/{noun}/{name}", Some(noun)) => one(method, noun),
             ("/{noun}/{name}/check", Some(noun)) if *method == Method::POST => Some(check(noun)),
+            (rest, _) if rest.ends_with("/{name}/roles") => collaborators::of_holder(method, rest),
             (rest, _) if rest.starts_with("/teams/") => deeds::of_team(method, rest),
             (rest, _) if rest.starts_with("/resources/") => collaborators::of(method, rest),
             (rest, _) if rest.starts_with("/users/") || rest.starts_with("/invites") => people_of(method, rest),

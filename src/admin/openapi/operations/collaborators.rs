@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{Operation, limit, next, operation, query, text};
+use super::{Operation, limit, next, operation, page, query, text};
 use crate::policy::{principal::Kind, role::Role};
 
 const KINDS: [Kind; 4] = [Kind::User, Kind::Team, Kind::ExternalIdentity, Kind::VirtualAccount];
@@ -30,12 +30,7 @@ pub fn of(method: &Method, rest: &str) -> Option<Operation> {
                 .fails([404])
         }
         ("PUT", "/resources/{name}/collaborators/{kind}/{holder}") => {
-            let wanted = json!({
-                "type": "object",
-                "properties": {"role": role()},
-                "required": ["role"],
-                "additionalProperties": false,
-            });
+            let wanted = object(&json!({"role": role()}));
             operation("giveRole", tag, "Give somebody a role on a resource, in place of one that they hold there.")
                 .body(wanted, true)
                 .answers(200, collaborator())
@@ -51,7 +46,42 @@ pub fn of(method: &Method, rest: &str) -> Option<Operation> {
     })
 }
 
-pub(super) fn role() -> Value {
+/// Which roles somebody holds, below `/api/v1/tenants/{tenant}`.
+pub fn of_holder(method: &Method, rest: &str) -> Option<Operation> {
+    let (name, tag, about) = match rest {
+        "/users/{name}/roles" => ("listRolesOfUser", "users", "Which roles a user holds on resources, also by teams."),
+        "/teams/{name}/roles" => ("listRolesOfTeam", "teams", "Which roles a team holds on resources."),
+        "/external_identities/{name}/roles" => {
+            ("listRolesOfExternalIdentity", "external_identities", "Which roles an external identity holds on resources.")
+        }
+        "/virtual_accounts/{name}/roles" => {
+            ("listRolesOfVirtualAccount", "virtual_accounts", "Which roles a virtual account holds on resources.")
+        }
+        _ => return None,
+    };
+    let held = object(&json!({
+        "resource": object(&json!({"type": text(), "name": text()})),
+        "role": role(),
+        "team": {"type": ["string", "null"], "description": "The team that it is held by; null: by themselves."},
+        "by_rule": {"type": "boolean", "description": "A directory's rule gives it, by a group."},
+    }));
+    let list = operation(name, tag, about)
+        .query([
+            query("search", &text(), "What type:name of resources hold, 100 characters at most."),
+            query("after", &text(), "`next` of the page before."),
+            limit(100),
+        ])
+        .answers(200, page("roles", &held, &next("`after` of the following page.")))
+        .fails([404]);
+    (*method == Method::GET).then_some(list)
+}
+
+fn object(properties: &Value) -> Value {
+    let names: Vec<&String> = properties.as_object().into_iter().flat_map(|all| all.keys()).collect();
+    json!({"type": "object", "properties": properties, "required": names, "additionalProperties": false})
+}
+
+fn role() -> Value {
     json!({"type": "string", "enum": Role::ALL.map(Role::as_str)})
 }
 
@@ -70,24 +100,14 @@ fn collaborator() -> Value {
 }
 
 fn list() -> Value {
-    let by_group = json!({
-        "type": "object",
-        "properties": {"team": text(), "role": role()},
-        "required": ["team", "role"],
-        "additionalProperties": false,
-    });
-    json!({
-        "type": "object",
-        "properties": {
-            "collaborators": {"type": "array", "items": collaborator()},
-            "by_groups": {
-                "type": "array",
-                "items": by_group,
-                "description": "Teams that hold a role by the group of a directory, whatever is asked for; 100 at most.",
-            },
-            "next": next("`after` of the following page."),
+    let by_group = object(&json!({"team": text(), "role": role()}));
+    object(&json!({
+        "collaborators": {"type": "array", "items": collaborator()},
+        "by_groups": {
+            "type": "array",
+            "items": by_group,
+            "description": "Teams that hold a role by the group of a directory, whatever is asked for; 100 at most.",
         },
-        "required": ["collaborators", "by_groups", "next"],
-        "additionalProperties": false,
-    })
+        "next": next("`after` of the following page."),
+    }))
 }

@@ -289,7 +289,8 @@ pub async fn remove(
     };
     let (kind, name) = named(&one).ok_or_else(|| missing("collaborator"))?;
     match change(&app, &posted.caller, &at, Change::Take(kind, &name)).await {
-        Ok(()) => Ok(done(&at.path(), "removed")),
+        // Somebody else may have been faster.
+        Ok(()) | Err(Refusal::Missing) => Ok(done(&at.path(), "removed")),
         Err(refusal) => page(&app, &posted.caller, &at, "", Some(&why(refusal)?)).await,
     }
 }
