@@ -14,7 +14,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::{asker::Asker, pages::caller::Caller};
+use super::{
+    asker::Asker,
+    pages::{caller::Caller, ended::kept},
+};
 use crate::{
     app::App,
     error::{ApiError, PageError},
@@ -75,7 +78,7 @@ pub async fn of_caller(State(app): State<App>, request: Request, next: Next) -> 
     let (mut parts, body) = request.into_parts();
     let caller = match Caller::from_request_parts(&mut parts, &app).await {
         Ok(caller) => caller,
-        Err(refusal) => return refusal.into_response(),
+        Err(refusal) => return kept(refusal, Request::from_parts(parts, body), &app).await.into_response(),
     };
     let request = match received(parts, body, &app).await {
         Ok(request) => request,

@@ -10,7 +10,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{asker::Asker, desk::Desk as Named, things::state_among};
+use super::{asked::state_among, asker::Asker, desk::Desk as Named};
 use crate::{
     app::App,
     body,

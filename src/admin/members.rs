@@ -9,9 +9,10 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
+    asked::Asked,
     desk::{Desk, nothing},
     searching,
-    things::{Asked, refused},
+    things::refused,
     users,
 };
 use crate::{

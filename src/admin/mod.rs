@@ -5,8 +5,10 @@
 //! No cookie opens anything of the API, so no page of another origin can have a browser ask. The `pages` are for people: a
 //! session opens them, and forms carry a token. A `guest` comes by a link, for one connection.
 
+mod asked;
 mod asker;
 mod audit;
+mod collaborators;
 mod desk;
 mod directory_tokens;
 mod domains;
@@ -22,6 +24,7 @@ mod members;
 mod metadata;
 mod openapi;
 pub mod pages;
+mod roles;
 mod searching;
 mod setup_links;
 mod sign_ins;
@@ -77,6 +80,10 @@ fn all() -> Vec<Route> {
     let identity = "/api/v1/tenants/{tenant}/users/{name}/identities/{connection}";
     let (members, member) =
         ("/api/v1/tenants/{tenant}/teams/{name}/members", "/api/v1/tenants/{tenant}/teams/{name}/members/{user}");
+    let (held, holder) = (
+        "/api/v1/tenants/{tenant}/resources/{name}/collaborators",
+        "/api/v1/tenants/{tenant}/resources/{name}/collaborators/{kind}/{holder}",
+    );
     let personal = "/api/v1/tenants/{tenant}/users/{name}/personal_tokens";
     let one_personal = "/api/v1/tenants/{tenant}/users/{name}/personal_tokens/{id}";
     let renewal = "/api/v1/tenants/{tenant}/service_tokens/{name}/token";
@@ -98,6 +105,19 @@ fn all() -> Vec<Route> {
         route(Method::GET, member, Some("teams"), |r| r.get(members::show)),
         route(Method::PUT, member, Some("teams"), |r| r.put(members::join)),
         route(Method::DELETE, member, Some("teams"), |r| r.delete(members::leave)),
+        // What somebody may do is of resources, whoever they are.
+        route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/roles", Some("resources"), |r| r.get(roles::of_user)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/teams/{name}/roles", Some("resources"), |r| r.get(roles::of_team)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/external_identities/{name}/roles", Some("resources"), |r| {
+            r.get(roles::of_external_identity)
+        }),
+        route(Method::GET, "/api/v1/tenants/{tenant}/virtual_accounts/{name}/roles", Some("resources"), |r| {
+            r.get(roles::of_virtual_account)
+        }),
+        route(Method::GET, held, Some("resources"), |r| r.get(collaborators::list)),
+        route(Method::GET, holder, Some("resources"), |r| r.get(collaborators::show)),
+        route(Method::PUT, holder, Some("resources"), |r| r.put(collaborators::give)),
+        route(Method::DELETE, holder, Some("resources"), |r| r.delete(collaborators::take)),
         route(Method::GET, "/api/v1/tenants/{tenant}/invites", Some("invites"), |r| r.get(invites::list_of)),
         route(Method::POST, "/api/v1/tenants/{tenant}/invites", Some("invites"), |r| r.post(invites::create_of)),
         route(Method::DELETE, "/api/v1/tenants/{tenant}/invites/{name}", Some("invites"), |r| r.delete(invites::revoke_of)),
@@ -166,6 +186,9 @@ pub fn routes(app: &App) -> Router<App> {
         let mut served = (route.serve)(MethodRouter::new());
         if in_turn::is_due(&route.method, route.path, &LOOKS) {
             served = served.layer(middleware::from_fn_with_state(app.clone(), in_turn::of_asker));
+        }
+        if route.method == Method::GET {
+            served = served.layer(middleware::from_fn_with_state((app.clone(), route.path), asked::of_known));
         }
         router.route(route.path, served.layer(Extension(route.needs())))
     })

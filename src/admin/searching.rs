@@ -82,7 +82,7 @@ impl From<Unsought> for PageError {
 ///
 /// # Errors
 /// Why not now, or not at all.
-pub async fn begin(app: &App, home: &Tenant, search: &str, narrow: Narrow) -> Result<Option<Turn>, Unsought> {
+pub async fn begin(app: &App, home: &Tenant, search: &str, narrow: Narrow<'_>) -> Result<Option<Turn>, Unsought> {
     if search.chars().count() > LONGEST {
         return Err(Unsought::TooLong);
     }

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    asked::state_among,
     asker::outreached,
     desk::{Desk, nothing},
-    things::state_among,
     touching::may_touch,
 };
 use crate::{

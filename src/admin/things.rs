@@ -10,6 +10,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
+    asked::Asked,
     desk::{Desk, no_tenant, nothing},
     searching, told,
     touching::{group_rules, keeps_domains, may_say, may_touch, outlasts_nobody, stays_behind},
@@ -18,16 +19,13 @@ use crate::{
     app::App,
     apply::{
         Action, LastWayIn, Line, LockedOut, Plan,
-        single::{self, Ahead, Ask, Expect, Fault, Noun, Order, Refusal},
+        single::{self, Ahead, Expect, Fault, Noun, Order, Refusal},
     },
     bearer, body,
     error::ApiError,
-    oauth::{
-        error::{Code, error},
-        params::Params,
-    },
+    oauth::error::{Code, error},
     password::PasswordError,
-    policy::{api_scope::Level, connection::Protocol, principal::Kind, role::Role},
+    policy::{api_scope::Level, principal::Kind, role::Role},
     secret,
     store::{
         On, StoreError,
@@ -35,13 +33,10 @@ use crate::{
         principals, resources, tenant_tokens,
         tenants::{self, Tenant},
         users::LastAdministrator,
-        window::{Narrow, Phase},
     },
     tenant_end,
 };
 
-/// Things on a page unless fewer are asked for.
-const PAGE: usize = 100;
 /// Most roles that are told before something that holds them is deleted.
 const ROLES: usize = 20;
 
@@ -273,67 +268,6 @@ async fn ahead(
         None => None,
     };
     Ok(Ok(Ahead { reading: Some(reading), password }))
-}
-
-/// What the query says.
-pub struct Asked {
-    pub search: String,
-    pub after: String,
-    pub limit: usize,
-    force: bool,
-    confirm: Option<String>,
-    narrow: Narrow,
-}
-
-impl Asked {
-    /// # Errors
-    /// A part of it cannot be read.
-    pub fn read(query: Option<&str>) -> Result<Self, ApiError> {
-        let params = Params::parse(query.unwrap_or_default())?;
-        let text = |name| params.one(name).map(|value| value.unwrap_or_default().to_owned());
-        let limit = params.one("limit")?.map_or(Some(PAGE), |text| text.parse().ok()).filter(|limit| (1..=PAGE).contains(limit));
-        let limit = limit.ok_or_else(|| error(Code::InvalidRequest, format!("limit must be a number from 1 to {PAGE}")))?;
-        let force = match params.one("force")? {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => return Err(error(Code::InvalidRequest, "force must be true or false").into()),
-        };
-        let confirm = params.one("confirm")?.map(str::to_owned);
-        let narrow = Narrow::default();
-        Ok(Self { search: text("search")?, after: text("after")?, limit, force, confirm, narrow })
-    }
-
-    /// With the state and protocol that a list of this noun is narrowed to.
-    fn narrowed(self, query: Option<&str>, noun: Noun) -> Result<Self, ApiError> {
-        let params = Params::parse(query.unwrap_or_default())?;
-        let state = match params.one("state")?.filter(|word| !word.is_empty()) {
-            None => None,
-            Some(word) => Some(state_among(single::states(noun), word)?),
-        };
-        let protocol = match params.one("protocol")?.filter(|word| noun == Noun::Connections && !word.is_empty()) {
-            None => None,
-            Some(word) => Some(Protocol::parse(word).ok_or(error(Code::InvalidRequest, "protocol must be oidc or saml"))?),
-        };
-        Ok(Self { narrow: Narrow { state, protocol, now: 0 }, ..self })
-    }
-
-    /// Which part of a list is asked for.
-    fn part(&self, now: i64) -> Ask<'_> {
-        Ask { search: &self.search, after: &self.after, limit: self.limit, narrow: Narrow { now, ..self.narrow } }
-    }
-}
-
-/// The state that a word of a query means.
-///
-/// # Errors
-/// It is none of these.
-pub fn state_among(all: &[Phase], word: &str) -> Result<Phase, ApiError> {
-    let known = || all.iter().map(|state| state.as_str()).collect::<Vec<_>>().join(", ");
-    let why = || match all.is_empty() {
-        true => "this list knows no state".to_owned(),
-        false => format!("state must be one of {}", known()),
-    };
-    Phase::among(all, word).ok_or_else(|| error(Code::InvalidRequest, why()).into())
 }
 
 /// Whoever names in `If-Match` what they have seen must not overwrite what somebody else has written since. Asked again under

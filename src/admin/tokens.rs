@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    asked::state_among,
     asker::{Asker, outreached},
     desk::{Desk, nothing},
-    things::state_among,
 };
 use crate::{
     api_token::{Maker, Wanted},

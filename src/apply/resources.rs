@@ -9,8 +9,9 @@ use super::{
     plan::Change,
 };
 use crate::{
-    policy::{email::Email, principal::Kind, site::ResourceName},
+    policy::{email::Email, principal::Kind, role::Role, site::ResourceName},
     store::{
+        db::Tx,
         principals,
         resources::{self, Collaborator, Holder, Resource},
         teams,
@@ -65,32 +66,45 @@ impl Work<'_> {
     }
 
     async fn holder(&mut self, tenant: &Tenant, file: &CollaboratorFile) -> Result<Option<Holder>> {
-        let tx = &mut *self.tx;
-        let found = match file.kind {
-            Kind::User => match Email::parse(&file.name) {
-                Some(email) => users::find_by_email(tx, &tenant.id, &email).await?.map(|user| Holder::User(user.id)),
-                None => None,
-            },
-            Kind::Team => teams::find_by_name(tx, &tenant.id, &file.name).await?.map(|team| Holder::Team(team.id)),
-            kind => principals::find_by_name(tx, &tenant.id, kind, &file.name).await?.map(|p| Holder::Principal(p.id)),
-        };
+        let found = holder(self.tx, tenant, file.kind, &file.name).await?;
         if found.is_none() {
-            let under = match file.kind {
-                Kind::User => "users",
-                Kind::Team => "teams",
-                Kind::ExternalIdentity => "external_identities",
-                Kind::VirtualAccount => "virtual_accounts",
-            };
-            let text = format!("{} is no {} of tenant {}; add it under {under}", file.name, noun(file.kind), tenant.name);
-            self.problem(file.at, text);
+            self.problem(file.at, stranger(tenant, file.kind, &file.name));
         }
         Ok(found)
     }
+}
+
+/// Whoever of the tenant is called so.
+pub async fn holder(tx: &mut Tx, tenant: &Tenant, kind: Kind, name: &str) -> Result<Option<Holder>> {
+    Ok(match kind {
+        Kind::User => match Email::parse(name) {
+            Some(email) => users::find_by_email(tx, &tenant.id, &email).await?.map(|user| Holder::User(user.id)),
+            None => None,
+        },
+        Kind::Team => teams::find_by_name(tx, &tenant.id, name).await?.map(|team| Holder::Team(team.id)),
+        kind => principals::find_by_name(tx, &tenant.id, kind, name).await?.map(|p| Holder::Principal(p.id)),
+    })
+}
+
+/// That nobody of the tenant is called so.
+pub fn stranger(tenant: &Tenant, kind: Kind, name: &str) -> String {
+    let under = match kind {
+        Kind::User => "users",
+        Kind::Team => "teams",
+        Kind::ExternalIdentity => "external_identities",
+        Kind::VirtualAccount => "virtual_accounts",
+    };
+    format!("{name} is no {} of tenant {}; add it under {under}", noun(kind), tenant.name)
+}
+
+/// Somebody with their role, in words.
+pub fn holding(kind: Kind, name: &str, role: Role) -> String {
+    format!("{} {name}: {}", noun(kind), role.as_str())
 }
 
 /// Who of `some` holds a role that they do not hold among `others`, in words.
 fn beyond(some: &[Collaborator], others: &[Collaborator]) -> Vec<String> {
     let others: HashSet<&Collaborator> = others.iter().collect();
     let some = some.iter().filter(|collaborator| !others.contains(collaborator));
-    some.map(|c| format!("{} {}: {}", noun(c.kind), c.name, c.role.as_str())).collect()
+    some.map(|c| holding(c.kind, &c.name, c.role)).collect()
 }

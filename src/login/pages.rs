@@ -83,7 +83,28 @@ pub struct Setup<'a> {
     /// The fewest characters that a password must have.
     pub least: usize,
     /// What went wrong with the last try.
-    pub error: Option<&'a str>,
+    pub wrong: Wrong<'a>,
+}
+
+/// What is wrong with the form of [`Setup`], beside each field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wrong<'a> {
+    /// With the organisation's name.
+    pub organisation: Option<&'a str>,
+    /// With the address.
+    pub email: Option<&'a str>,
+    /// With the password.
+    pub password: Option<&'a str>,
+    /// With no field.
+    pub whole: Option<&'a str>,
+}
+
+impl Wrong<'_> {
+    /// Whether anything is.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        *self != Wrong::default()
+    }
 }
 
 /// The page of a link that lets an administrator in. Its form posts `csrf`.
@@ -301,21 +322,69 @@ mod tests {
         let way_on = Some((HOSTILE, HOSTILE));
         let (since, idle_until, until) = (moment, moment, moment);
         #[rustfmt::skip]
+        let wrong = Wrong { organisation: Some(HOSTILE), email: Some(HOSTILE), password: Some(HOSTILE), whole: Some(HOSTILE) };
         let pages = [
             ("choose", choose(&buttons, None).render()),
             ("choose, bare", choose(&[], None).render()),
             ("choose, failed", choose(&buttons, Some(HOSTILE)).render()),
             ("own", Own { action: HOSTILE, csrf: HOSTILE, to: HOSTILE, who: HOSTILE, error: Some(HOSTILE) }.render()),
-            ("setup", Setup { action: HOSTILE, csrf: HOSTILE, organisation: HOSTILE, email: HOSTILE, name: HOSTILE, least: 12, error: Some(HOSTILE) }.render()),
-            ("break glass", BreakGlass { action: HOSTILE, csrf: HOSTILE, email: HOSTILE, tenant: HOSTILE, made_by: HOSTILE }.render()),
+            (
+                "setup",
+                Setup { action: HOSTILE, csrf: HOSTILE, organisation: HOSTILE, email: HOSTILE, name: HOSTILE, least: 12, wrong }
+                    .render(),
+            ),
+            (
+                "setup, before",
+                Setup {
+                    action: HOSTILE,
+                    csrf: HOSTILE,
+                    organisation: "",
+                    email: "",
+                    name: "",
+                    least: 12,
+                    wrong: Wrong::default(),
+                }
+                .render(),
+            ),
+            (
+                "break glass",
+                BreakGlass { action: HOSTILE, csrf: HOSTILE, email: HOSTILE, tenant: HOSTILE, made_by: HOSTILE }.render(),
+            ),
             ("password", password(None).render()),
             ("password, failed", password(Some(HOSTILE)).render()),
             ("invite", invited(&buttons, true, None).render()),
             ("invite, single sign-on only", invited(&buttons, false, None).render()),
             ("invite, password only, failed", invited(&[], true, Some(HOSTILE)).render()),
             ("invite, no way in", invited(&[], false, None).render()),
-            ("consent", Consent { tenant: HOSTILE, client: HOSTILE, redirect_host: HOSTILE, permissions: &permissions, email: HOSTILE, action: HOSTILE, csrf: HOSTILE }.render()),
-            ("signed in", SignedIn { name: HOSTILE, email: HOSTILE, tenant: HOSTILE, method: HOSTILE, since, idle_until, until, administers: true, action: HOSTILE, csrf: HOSTILE }.render()),
+            (
+                "consent",
+                Consent {
+                    tenant: HOSTILE,
+                    client: HOSTILE,
+                    redirect_host: HOSTILE,
+                    permissions: &permissions,
+                    email: HOSTILE,
+                    action: HOSTILE,
+                    csrf: HOSTILE,
+                }
+                .render(),
+            ),
+            (
+                "signed in",
+                SignedIn {
+                    name: HOSTILE,
+                    email: HOSTILE,
+                    tenant: HOSTILE,
+                    method: HOSTILE,
+                    since,
+                    idle_until,
+                    until,
+                    administers: true,
+                    action: HOSTILE,
+                    csrf: HOSTILE,
+                }
+                .render(),
+            ),
             ("sign out", SignOut { email: HOSTILE, action: HOSTILE, csrf: HOSTILE, fields: &fields, stay: HOSTILE }.render()),
             ("signed out", SignedOut { way_on, remains: false }.render()),
             ("signed out here only", SignedOut { way_on, remains: true }.render()),

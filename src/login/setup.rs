@@ -8,7 +8,10 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{authorize, pages};
+use super::{
+    authorize,
+    pages::{self, Wrong},
+};
 use crate::{
     admin_link,
     app::App,
@@ -61,7 +64,7 @@ pub async fn show(State(app): State<App>, mut visit: Visit, Path(token): Path<St
         name: String::new(),
         password: String::new(),
     };
-    Ok((jar, page(&app, &visit, &token, &blank, None)).into_response())
+    Ok((jar, page(&app, &visit, &token, &blank, Wrong::default())).into_response())
 }
 
 /// `POST /admin/_/setup/{token}`
@@ -74,29 +77,38 @@ pub async fn submit(
     authorize::count(&app, &visit)?;
     visit.check_form(&app, &purpose(&token), &form.csrf)?;
     require(&app, &token).await?;
-    let again =
-        |words: &str| Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&app, &visit, &token, &form, Some(words))).into_response());
-    let name = form.organisation.trim();
-    let is_name = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-    if name.is_empty() || name.len() > NAME || !name.bytes().all(is_name) {
-        return again("The short name must be small letters, digits and hyphens, like acme.");
+    let again = |wrong| Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&app, &visit, &token, &form, wrong)).into_response());
+    let (name, address) = (form.organisation.trim(), Email::parse(form.email.trim()));
+    let mut wrong = judge(&form, address.as_ref());
+    if wrong.organisation.is_none() && tenants::find_by_name(&app.db, name).await?.is_some() {
+        wrong.organisation = Some("There is an organisation of this name already.");
     }
-    let Some(email) = Email::parse(form.email.trim()) else {
-        return again("Please type your e-mail address, like name@example.com.");
-    };
-    if chosen_password::judge(&form.password, &email).is_err() {
-        return again("Take a longer password: a few words that have nothing to do with each other do well.");
-    }
-    if tenants::find_by_name(&app.db, name).await?.is_some() {
-        return again("There is an organisation of this name already.");
-    }
+    let Some(email) = address.filter(|_| !wrong.is_any()) else { return again(wrong) };
     let hash = match app.passwords.hash(&form.password).await {
         Ok(hash) => hash,
-        Err(PasswordError::Busy) => return again(super::password::BUSY),
+        Err(PasswordError::Busy) => return again(Wrong { whole: Some(super::password::BUSY), ..wrong }),
         Err(PasswordError::Hash) => return Err(PageError::internal("the password could not be hashed")),
     };
     let user = make(&app, &visit, &token, (name, email, form.name.trim(), hash)).await?;
     welcome(&app, &visit, &user, "pwd", app.settings.session_absolute).await
+}
+
+/// All that is wrong with what was typed, as far as that can be seen without asking anybody.
+fn judge(form: &First, email: Option<&Email>) -> Wrong<'static> {
+    let name = form.organisation.trim();
+    let is_name = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    let is_unnamed = name.is_empty() || name.len() > NAME || !name.bytes().all(is_name);
+    let is_weak = match email {
+        Some(email) => chosen_password::judge(&form.password, email).is_err(),
+        // Whether it is one's own address again is asked once there is one.
+        None => form.password.chars().count() < LEAST,
+    };
+    Wrong {
+        organisation: is_unnamed.then_some("The short name must be small letters, digits and hyphens, like acme."),
+        email: email.is_none().then_some("Please type your e-mail address, like name@example.com."),
+        password: is_weak.then_some("Take a longer password: a few words that have nothing to do with each other do well."),
+        whole: None,
+    }
 }
 
 /// The organisation, its first user, and the link used up, together.
@@ -187,7 +199,7 @@ pub fn unnamed(mut response: Response) -> Response {
     response
 }
 
-fn page(app: &App, visit: &Visit, token: &str, typed: &First, error: Option<&str>) -> Response {
+fn page(app: &App, visit: &Visit, token: &str, typed: &First, wrong: Wrong<'_>) -> Response {
     let page = pages::Setup {
         action: &format!("{}{token}", admin_link::SETUP),
         csrf: &visit.form_token(app, &purpose(token)),
@@ -195,7 +207,7 @@ fn page(app: &App, visit: &Visit, token: &str, typed: &First, error: Option<&str
         email: &typed.email,
         name: &typed.name,
         least: LEAST,
-        error,
+        wrong,
     };
     unnamed(page.into_response())
 }

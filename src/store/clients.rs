@@ -3,6 +3,7 @@
 use super::{
     db::{Result, StoreError},
     on::On,
+    statement::Statement,
     window::Window,
 };
 use crate::{oauth::client::Client, params};
@@ -65,13 +66,27 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Cli
 /// What [`window`] asks.
 pub const WINDOW: &str = "SELECT id, tenant_id, name, secret_fingerprint, trusted, enabled, settings FROM clients WHERE tenant_id = $1 AND id > $2 AND LOWER(id) LIKE $3 ESCAPE '!' ORDER BY id LIMIT $4";
 
+/// What [`window`] asks where it is narrowed.
+#[must_use]
+pub fn narrowed<'a>(window: &'a Window<'a>) -> Statement<'a> {
+    let mut s = window.switched(
+        "SELECT id, tenant_id, name, secret_fingerprint, trusted, enabled, settings FROM clients WHERE tenant_id = ",
+        "id",
+    );
+    s.push(" ORDER BY id LIMIT ").bind(window.limit);
+    s
+}
+
 /// A part of a tenant's, by name.
 ///
 /// # Errors
 /// As [`find`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Client>> {
     let w = window;
-    let rows = on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let rows = match w.narrow.is_narrow() {
+        false => on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?,
+        true => on.into().search::<Stored>(&narrowed(w), w.time()).await?,
+    };
     rows.into_iter().map(Client::try_from).collect()
 }
 

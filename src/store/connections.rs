@@ -5,7 +5,7 @@ use super::{
     db::{Result, StoreError},
     on::On,
     statement::Statement,
-    window::{Narrow, Phase, Window},
+    window::{Phase, Window},
 };
 use crate::{
     params,
@@ -178,6 +178,9 @@ pub fn narrowed<'a>(window: &'a Window<'a>) -> Statement<'a> {
     if let Some(protocol) = w.narrow.protocol {
         s.push(" AND protocol = ").bind(protocol.as_str());
     }
+    if w.narrow.provider.is_some() {
+        s.push(" AND LOWER(settings) LIKE ").bind(w.preset());
+    }
     s.push(" ORDER BY name LIMIT ").bind(w.limit);
     s
 }
@@ -188,11 +191,9 @@ pub fn narrowed<'a>(window: &'a Window<'a>) -> Statement<'a> {
 /// As [`find`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Connection>> {
     let w = window;
-    let rows = match w.narrow {
-        Narrow { state: None, protocol: None, .. } => {
-            on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?
-        }
-        _ => on.into().search::<Stored>(&narrowed(w), w.time()).await?,
+    let rows = match w.narrow.is_narrow() {
+        false => on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?,
+        true => on.into().search::<Stored>(&narrowed(w), w.time()).await?,
     };
     rows.into_iter().map(Connection::try_from).collect()
 }

@@ -4,7 +4,9 @@ use super::{
     db::{Result, StoreError},
     left_records,
     on::On,
-    read_json, tenants,
+    read_json,
+    statement::Statement,
+    tenants,
     window::Window,
     write_json,
 };
@@ -99,13 +101,24 @@ pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Directory>> {
 pub const WINDOW: &str =
     "SELECT * FROM directories WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
 
+/// What [`window`] asks where it is narrowed.
+#[must_use]
+pub fn narrowed<'a>(window: &'a Window<'a>) -> Statement<'a> {
+    let mut s = window.switched("SELECT * FROM directories WHERE tenant_id = ", "name");
+    s.push(" ORDER BY name LIMIT ").bind(window.limit);
+    s
+}
+
 /// A part of a tenant's, by name.
 ///
 /// # Errors
 /// As [`find`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Directory>> {
     let w = window;
-    let rows = on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let rows = match w.narrow.is_narrow() {
+        false => on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?,
+        true => on.into().search::<Stored>(&narrowed(w), w.time()).await?,
+    };
     rows.into_iter().map(Directory::try_from).collect()
 }
 

@@ -3,6 +3,7 @@
 use super::{
     db::{Result, StoreError},
     on::On,
+    statement::Statement,
     window::Window,
 };
 use crate::{params, policy::principal::Kind};
@@ -72,13 +73,34 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str, kind: Kind) -> Re
 pub const WINDOW: &str = "SELECT * FROM principals WHERE tenant_id = $1 AND kind = $5 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' \
                ORDER BY name LIMIT $4";
 
+/// What [`window`] asks where it is narrowed.
+#[must_use]
+pub fn narrowed<'a>(kind: Kind, window: &'a Window<'a>) -> Statement<'a> {
+    let w = window;
+    let mut s = w.switched("SELECT * FROM principals WHERE tenant_id = ", "name");
+    s.push(" AND kind = ").bind(kind.as_str());
+    if let Some(name) = w.narrow.provider {
+        s.push(
+            " AND id IN (SELECT m.principal_id FROM mappings m JOIN trusted_issuers i ON i.id = m.issuer_id WHERE i.tenant_id = ",
+        );
+        s.bind(w.tenant_id).push(" AND i.name = ").bind(name);
+        s.push(" UNION SELECT m.principal_id FROM mappings m JOIN connections c ON c.id = m.connection_id WHERE c.tenant_id = ");
+        s.bind(w.tenant_id).push(" AND c.name = ").bind(name).push(")");
+    }
+    s.push(" ORDER BY name LIMIT ").bind(w.limit);
+    s
+}
+
 /// A part of a tenant's of one kind, by name.
 ///
 /// # Errors
 /// What the database says.
 pub async fn window(on: impl Into<On<'_>>, kind: Kind, window: &Window<'_>) -> Result<Vec<Principal>> {
     let w = window;
-    let rows = on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit, kind.as_str()]).await?;
+    let rows = match w.narrow.is_narrow() {
+        false => on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit, kind.as_str()]).await?,
+        true => on.into().search::<Stored>(&narrowed(kind, w), w.time()).await?,
+    };
     rows.into_iter().map(Stored::read).collect()
 }
 

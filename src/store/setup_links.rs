@@ -218,7 +218,7 @@ pub async fn find(on: impl Into<On<'_>>, tenant_id: &str, id: &str) -> Result<Op
 pub async fn of_tenant(
     on: impl Into<On<'_>>,
     tenant_id: &str,
-    narrow: Narrow,
+    narrow: Narrow<'_>,
     before: Option<&str>,
     limit: i64,
 ) -> Result<Vec<SetupLink>> {

@@ -1,6 +1,6 @@
 //! Sites: the services behind forward auth.
 
-use super::{db::Result, on::On, read_json, window::Window, write_json};
+use super::{db::Result, on::On, read_json, statement::Statement, window::Window, write_json};
 use crate::{params, policy::site::SiteSettings};
 
 /// A site.
@@ -64,13 +64,24 @@ pub async fn of_tenant(on: impl Into<On<'_>>, tenant_id: &str) -> Result<Vec<Sit
 pub const WINDOW: &str =
     "SELECT * FROM sites WHERE tenant_id = $1 AND name > $2 AND LOWER(name) LIKE $3 ESCAPE '!' ORDER BY name LIMIT $4";
 
+/// What [`window`] asks where it is narrowed.
+#[must_use]
+pub fn narrowed<'a>(window: &'a Window<'a>) -> Statement<'a> {
+    let mut s = window.switched("SELECT * FROM sites WHERE tenant_id = ", "name");
+    s.push(" ORDER BY name LIMIT ").bind(window.limit);
+    s
+}
+
 /// A part of a tenant's, by name.
 ///
 /// # Errors
 /// As [`find_by_name`].
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Site>> {
     let w = window;
-    let rows = on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?;
+    let rows = match w.narrow.is_narrow() {
+        false => on.into().part::<Stored>(w, WINDOW, params![w.tenant_id, w.after, w.like(), w.limit]).await?,
+        true => on.into().search::<Stored>(&narrowed(w), w.time()).await?,
+    };
     rows.into_iter().map(Stored::read).collect()
 }
 

@@ -24,6 +24,10 @@ pub enum Phase {
     Draft,
     /// Connections that are.
     Live,
+    /// What is switched on.
+    On,
+    /// What is switched off.
+    Off,
     /// Tokens, links and invites that open something.
     Open,
     /// Those that do no more.
@@ -37,6 +41,8 @@ impl Phase {
     pub const OF_USERS: &[Self] = &[Self::Active, Self::Deactivated, Self::Administrators, Self::NeverSignedIn];
     /// Of connections.
     pub const OF_CONNECTIONS: &[Self] = &[Self::Draft, Self::Live];
+    /// Of what has a switch and no other state.
+    pub const OF_SWITCHED: &[Self] = &[Self::On, Self::Off];
     /// Of what ends.
     pub const OF_ENDING: &[Self] = &[Self::Open, Self::Ended];
     /// Of tokens.
@@ -52,6 +58,8 @@ impl Phase {
             Self::NeverSignedIn => "never_signed_in",
             Self::Draft => "draft",
             Self::Live => "live",
+            Self::On => "on",
+            Self::Off => "off",
             Self::Open => "open",
             Self::Ended => "ended",
             Self::Expired => "expired",
@@ -68,6 +76,8 @@ impl Phase {
             Self::NeverSignedIn => "Never signed in",
             Self::Draft => "Drafts",
             Self::Live => "Live",
+            Self::On => "On",
+            Self::Off => "Off",
             Self::Open => "Open",
             Self::Ended => "Ended",
             Self::Expired => "Expired",
@@ -83,21 +93,30 @@ impl Phase {
 
 /// What a list is narrowed to beside a search.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Narrow {
+pub struct Narrow<'a> {
     /// In this state.
     pub state: Option<Phase>,
     /// Connections that speak this.
     pub protocol: Option<Protocol>,
+    /// Connections of this provider, by the name of its preset; external identities and virtual accounts whose tokens are of this
+    /// trusted issuer or connection, by its name.
+    pub provider: Option<&'a str>,
     /// What has ended by then has ended (unix seconds).
     pub now: i64,
 }
 
-impl Narrow {
+impl Narrow<'_> {
+    /// Whether it leaves something out.
+    #[must_use]
+    pub fn is_narrow(self) -> bool {
+        self.state.is_some() || self.protocol.is_some() || self.provider.is_some()
+    }
+
     /// Whether a list so narrowed, in which this is searched for, has to look at many rows for the few that are meant. Else it goes
     /// along an index as far as it is long.
     #[must_use]
     pub fn is_search(self, search: &str) -> bool {
-        !search.trim().is_empty() || self.state.is_some() || self.protocol.is_some()
+        !search.trim().is_empty() || self.is_narrow()
     }
 }
 
@@ -111,9 +130,10 @@ pub struct Window<'a> {
     /// At most this many.
     pub limit: i64,
     /// Only such.
-    pub narrow: Narrow,
+    pub narrow: Narrow<'a>,
     search: &'a str,
     like: String,
+    preset: String,
     beyond: Option<Beyond>,
 }
 
@@ -144,13 +164,36 @@ impl<'a> Window<'a> {
         if like.len() > 1 {
             like.push('%');
         }
-        Self { tenant_id, after, limit, narrow: Narrow::default(), search, like, beyond: Beyond::of(&small) }
+        let (narrow, preset) = (Narrow::default(), String::new());
+        Self { tenant_id, after, limit, narrow, search, like, preset, beyond: Beyond::of(&small) }
     }
 
     /// Only such.
     #[must_use]
-    pub fn narrowed(self, narrow: Narrow) -> Self {
-        Self { narrow, ..self }
+    pub fn narrowed(self, narrow: Narrow<'a>) -> Self {
+        // As it stands in settings, where `-` and `_` are alike: for LIKE the one stands for either.
+        let preset = narrow.provider.map(|name| format!("%\"preset\":\"{}\"%", name.replace('-', "_")));
+        Self { narrow, preset: preset.unwrap_or_default(), ..self }
+    }
+
+    /// The pattern for `LOWER(settings) LIKE …` that finds settings of the provider.
+    #[must_use]
+    pub fn preset(&self) -> &str {
+        &self.preset
+    }
+
+    /// Begins a statement that is narrowed by a switch and by the name that stands in `column`; `select` ends where the tenant's id
+    /// follows.
+    pub(super) fn switched(&'a self, select: &'static str, column: &'static str) -> Statement<'a> {
+        let mut s = Statement::new(select);
+        s.bind(self.tenant_id).push(" AND ").push(column).push(" > ").bind(self.after);
+        s.push(" AND LOWER(").push(column).push(") LIKE ").bind(self.like()).push(" ESCAPE '!'");
+        s.push(match self.narrow.state {
+            Some(Phase::On) => " AND enabled",
+            Some(Phase::Off) => " AND NOT enabled",
+            _ => "",
+        });
+        s
     }
 
     /// The pattern for `LOWER(…) LIKE … ESCAPE '!'`.
@@ -258,6 +301,13 @@ mod tests {
             window.holds(&mut s, "name");
             assert_eq!((s.lite(), s.postgres()), (lite, postgres));
         }
+    }
+
+    #[test]
+    fn a_provider_is_found_however_its_preset_is_written() {
+        let narrow = Narrow { provider: Some("custom-oidc"), ..Narrow::default() };
+        assert_eq!(Window::new("t", "", "", 1).narrowed(narrow).preset(), "%\"preset\":\"custom_oidc\"%");
+        assert!(narrow.is_search(""));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The audit log on the pages: read, narrowed, exported and verified, each by whom it is for.
 
+use std::time::Duration;
+
 use gatehouse::store::users;
 
 use crate::{admin_pages::Desk, on_both, world::Backend};
 
-on_both!(the_log_is_read_narrowed_and_exported, a_log_that_was_altered_is_found_out,);
+on_both!(the_log_is_read_narrowed_and_exported, a_log_that_was_altered_is_found_out, a_verification_waits_for_its_turn,);
 
 async fn the_log_is_read_narrowed_and_exported(backend: Backend) {
     let desk = Desk::new(backend).await;
@@ -49,6 +51,31 @@ async fn the_log_is_read_narrowed_and_exported(backend: Backend) {
     assert!(!all.body.contains("other"), "of another organisation nothing is said");
     let first: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
     assert_eq!((&first["subject"], &first["tenant"]), (&"team acme/t-00".into(), &"acme".into()));
+}
+
+async fn a_verification_waits_for_its_turn(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    users::set_platform(&desk.app.db, &desk.user_id("ada@acme.example").await, true, desk.clock.now()).await.unwrap();
+    let mut ada = desk.ada().await;
+    let csrf = ada.get(&desk.at("/admin/_/audit")).await.csrf();
+    let home = desk.tenant().await.id;
+    let turn = desk.app.limits.searches.take(&home, Duration::ZERO).await.expect("nobody is at it");
+    let (mut other, check, sent) = (ada.clone(), desk.at("/admin/_/audit/verification"), [("csrf", csrf.as_str())]);
+    let mut asked = Box::pin(ada.post(&check, &sent));
+    let pages = async {
+        for _ in 0..3 {
+            assert_eq!(other.get(&desk.at("/admin/acme/teams")).await.status, 200);
+        }
+    };
+    tokio::select! {
+        biased;
+        answer = &mut asked => panic!("it waits for no turn: {}", answer.status),
+        () = pages => {}
+    }
+    drop(turn);
+    let answer = asked.await;
+    assert!(answer.status == 200 && answer.body.contains("in its place and unaltered"), "{}", answer.body);
+    assert!(desk.app.limits.searches.take(&home, Duration::ZERO).await.is_some(), "and its turn has ended");
 }
 
 async fn a_log_that_was_altered_is_found_out(backend: Backend) {

@@ -50,6 +50,23 @@ async fn the_first_start_makes_an_administrator(backend: Backend) {
         assert!(answer.status == 422 && answer.body.contains(words), "{words}: {}", answer.body);
         assert!(answer.body.contains("value=\"ada@acme.example\"") && !answer.body.contains(password));
     }
+    // All of it at once, each beside its field, and what was typed stays.
+    let [csrf, ..] = fields(&page.csrf(), "", "").map(|(_, value)| value.to_owned());
+    let typed =
+        [("csrf", csrf.as_str()), ("organisation", "No & name"), ("email", "ada"), ("name", "Ada L."), ("password", "brief")];
+    let answer = browser.post(&link, &typed).await;
+    assert_eq!(answer.status, 422, "{}", answer.body);
+    for words in [
+        "<p class=\"fault\" id=\"organisation-error\">The short name must be",
+        "<p class=\"fault\" id=\"email-error\">Please type your e-mail address",
+        "<p class=\"fault\" id=\"password-error\">Take a longer password",
+        "value=\"No &#38; name\"",
+        "value=\"ada\"",
+        "value=\"Ada L.\"",
+    ] {
+        assert!(answer.body.contains(words), "{words}: {}", answer.body);
+    }
+    assert!(answer.body.matches("aria-invalid").count() == 3 && !answer.body.contains("brief"), "{}", answer.body);
     assert_eq!(Browser::new().post(&link, &fields(&page.csrf(), "acme", PASSWORD)).await.status, 403, "another browser's form");
     let answer = browser.post(&link, &fields(&page.csrf(), "acme", PASSWORD)).await;
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER.as_u16(), Some("/admin")), "{}", answer.body);

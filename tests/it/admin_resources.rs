@@ -7,11 +7,18 @@ use gatehouse::{
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{admin_pages::Desk, browser::Browser, on_both, world::Backend};
+use crate::{
+    admin_pages::Desk,
+    browser::{Answer, Browser},
+    on_both,
+    world::Backend,
+};
 
 on_both!(
     collaborators_are_found_and_given_roles,
     a_role_is_changed_and_taken,
+    one_collaborator_at_a_time,
+    collaborators_are_of_the_tenant_alone,
     what_somebody_typed_is_inert,
     what_hangs_on_an_identity_is_told,
 );
@@ -93,6 +100,104 @@ async fn a_role_is_changed_and_taken(backend: Backend) {
     let made = desk.fill(&mut ada, "/admin/acme/resources/new", "/admin/acme/resources", &fields).await;
     assert_eq!(made.location(), Some("/admin/acme/resources/model%3Aother?done=created"), "{}", made.body);
     assert!(ada.get(&desk.at("/admin/acme/resources/model%3Aother")).await.body.contains("None holds a role."));
+}
+
+/// The API, below the tenant.
+async fn api(desk: &Desk, method: Method, path: &str, body: Option<Value>) -> Answer {
+    let headers = [("authorization", "Bearer 0123456789abcdef0123456789abcdef"), ("content-type", "application/json")];
+    let url = desk.at(&format!("/api/v1/tenants/acme/{path}"));
+    Browser::new().send(method, &url, &headers, body.map(|body| body.to_string())).await
+}
+
+const ONE: &str = "resources/model%3Agpt/collaborators";
+
+async fn one_collaborator_at_a_time(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let role = |role: &str| Some(json!({ "role": role }));
+    let bob = format!("{ONE}/user/bob@acme.example");
+    assert_eq!(api(&desk, Method::GET, &bob, None).await.status, 404, "he holds none");
+    let given = api(&desk, Method::PUT, &bob, role("viewer")).await;
+    assert_eq!((given.status, given.json()), (201, json!({"user": "bob@acme.example", "role": "viewer"})), "{}", given.body);
+    assert_eq!(api(&desk, Method::PUT, &bob, role("viewer")).await.status, 200, "again");
+    assert_eq!(api(&desk, Method::PUT, &bob, role("editor")).await.status, 200, "another one");
+    assert_eq!(api(&desk, Method::GET, &bob, None).await.json()["role"], "editor");
+    // He by his id, and others of each kind.
+    let by_id = format!("{ONE}/user/{}", desk.user_id("bob@acme.example").await);
+    assert_eq!(api(&desk, Method::GET, &by_id, None).await.json()["user"], "bob@acme.example");
+    for other in ["team/sre", "virtual_account/batch"] {
+        assert_eq!(api(&desk, Method::PUT, &format!("{ONE}/{other}"), role("manager")).await.status, 201, "{other}");
+    }
+    let all = json!([
+        {"external_identity": "ci", "role": "viewer"},
+        {"team": "sre", "role": "manager"},
+        {"user": "bob@acme.example", "role": "editor"},
+        {"virtual_account": "batch", "role": "manager"},
+    ]);
+    // A part at a time, narrowed and searched.
+    let list = async |query: &str| api(&desk, Method::GET, &format!("{ONE}?{query}"), None).await.json();
+    let told = list("").await;
+    assert_eq!((&told["collaborators"], &told["by_groups"], &told["next"]), (&all, &json!([]), &Value::Null), "{told}");
+    let first = list("limit=2").await;
+    assert_eq!((&first["collaborators"][1]["team"], &first["next"]), (&json!("sre"), &json!("team:sre")), "{first}");
+    let second = list("limit=2&after=team%3Asre").await;
+    assert_eq!((&second["collaborators"][0], &second["next"]), (&all[2], &Value::Null), "{second}");
+    assert_eq!(list("kind=team").await["collaborators"], json!([all[1]]));
+    assert_eq!(list("search=BOB").await["collaborators"], json!([all[2]]));
+    assert_eq!(api(&desk, Method::GET, &format!("{ONE}?kind=robot"), None).await.status, 400);
+    // It is what the resource says of them all, whose ETag is another with each.
+    let tag = async || api(&desk, Method::GET, "resources/model%3Agpt", None).await.header("etag").map(str::to_owned);
+    let before = tag().await;
+    assert_eq!(api(&desk, Method::DELETE, &bob, None).await.status, 204);
+    assert_eq!(api(&desk, Method::DELETE, &bob, None).await.status, 404);
+    assert_ne!(tag().await, before);
+    assert_eq!(held(&desk).await.as_array().unwrap().len(), 3);
+    let filter = audit::Filter { subject: Some("resource acme/model gpt"), ..Default::default() };
+    let log = audit::page(&desk.app.db, &filter, None, 6).await.unwrap();
+    let of_bob: Vec<String> =
+        log.iter().map(|entry| entry.changes.to_string()).filter(|text| text.contains("user bob")).collect();
+    assert_eq!(of_bob.len(), 3, "given, changed and taken, and nothing of what changed nothing: {of_bob:?}");
+    assert!(of_bob[0].contains("user bob@acme.example: editor") && !of_bob[0].contains("external identity ci"), "{of_bob:?}");
+    // What is no role gives none.
+    for wrong in [json!({"role": "owner"}), json!({}), json!({"role": "viewer", "for": "ever"})] {
+        assert_eq!(api(&desk, Method::PUT, &bob, Some(wrong)).await.status, 400);
+    }
+}
+
+async fn collaborators_are_of_the_tenant_alone(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let sql = "SELECT id FROM users WHERE email = 'eve@other.example'";
+    let eve = desk.app.db.all::<(String,)>(sql, &[]).await.unwrap()[0].0.clone();
+    let role = || Some(json!({"role": "viewer"}));
+    for stranger in [
+        format!("user/{eve}"),
+        "user/eve@other.example".to_owned(),
+        "user/none".to_owned(),
+        "team/none".to_owned(),
+        "external_identity/batch".to_owned(),
+        "virtual_account/ci".to_owned(),
+        "robot/ci".to_owned(),
+        "team/%00".to_owned(),
+    ] {
+        for (method, body) in [(Method::GET, None), (Method::PUT, role()), (Method::DELETE, None)] {
+            let answer = api(&desk, method.clone(), &format!("{ONE}/{stranger}"), body).await;
+            assert_eq!(answer.status, 404, "{method} {stranger}: {}", answer.body);
+        }
+    }
+    for nowhere in ["model%3Anone", "gpt", "%00"] {
+        let path = format!("resources/{nowhere}/collaborators/team/sre");
+        assert_eq!(api(&desk, Method::PUT, &path, role()).await.status, 404, "{nowhere}");
+    }
+    assert_eq!(held(&desk).await, json!([{"external_identity": "ci", "role": "viewer"}]));
+    // A token for reading gives nobody anything.
+    let body = Some(json!({"name": "looks", "scopes": ["resources:read"]}));
+    let made = api(&desk, Method::POST, "service_tokens", body).await.json();
+    let bearer = format!("Bearer {}", made["token"].as_str().unwrap());
+    let url = desk.at(&format!("/api/v1/tenants/acme/{ONE}/external_identity/ci"));
+    for (method, status) in [(Method::GET, 200), (Method::PUT, 403), (Method::DELETE, 403)] {
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let answer = Browser::new().send(method.clone(), &url, &headers, Some(json!({"role": "manager"}).to_string())).await;
+        assert_eq!(answer.status, status, "{method}: {}", answer.body);
+    }
 }
 
 async fn what_somebody_typed_is_inert(backend: Backend) {

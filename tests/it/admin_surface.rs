@@ -102,6 +102,7 @@ pub fn area(path: &str) -> &'static str {
     match rest.split('/').collect::<Vec<_>>().as_slice() {
         ["access", "explain"] => "admin",
         ["audit" | "sign_ins", ..] | ["tenants", _, "sign_ins", ..] => "audit",
+        ["tenants", _, _, _, "roles"] => "resources",
         ["users", ..] | ["tenants", _, "users", ..] => "users",
         ["invites", ..] | ["tenants", _, "invites", ..] => "invites",
         ["personal_tokens", ..] => "personal_tokens",
@@ -112,6 +113,7 @@ pub fn area(path: &str) -> &'static str {
         ["tenants", _, "domains", ..] => "domains",
         ["tenants", _, "setup-links", ..] | ["tenants", _, "connections", _, "test" | "metadata", ..] => "connections",
         ["tenants", _, "teams", ..] => "teams",
+        ["tenants", _, "resources", ..] => "resources",
         ["tenants", _, "service_tokens", ..] => "service_tokens",
         ["tenants", _, "{noun}", _, "check"] => "connections",
         // What is asked of any noun is asked of teams.
@@ -180,6 +182,26 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
         }
         ("DELETE", "/api/v1/tenants/{tenant}/teams/{name}/members/{user}") => {
             ("tenants/acme/teams/sre/members/GIL", None, [404, 204, 404])
+        }
+        ("GET", "/api/v1/tenants/{tenant}/users/{name}/roles") => ("tenants/acme/users/GIL/roles", None, [404, 200, 200]),
+        ("GET", "/api/v1/tenants/{tenant}/teams/{name}/roles") => ("tenants/acme/teams/sre/roles", None, [404, 200, 200]),
+        ("GET", "/api/v1/tenants/{tenant}/external_identities/{name}/roles") => {
+            ("tenants/acme/external_identities/none/roles", None, [404, 404, 404])
+        }
+        ("GET", "/api/v1/tenants/{tenant}/virtual_accounts/{name}/roles") => {
+            ("tenants/acme/virtual_accounts/none/roles", None, [404, 404, 404])
+        }
+        ("GET", "/api/v1/tenants/{tenant}/resources/{name}/collaborators") => {
+            ("tenants/acme/resources/model:gpt/collaborators", None, [404, 200, 200])
+        }
+        ("GET", "/api/v1/tenants/{tenant}/resources/{name}/collaborators/{kind}/{holder}") => {
+            ("tenants/acme/resources/model:gpt/collaborators/team/sre", None, [404, 200, 200])
+        }
+        ("PUT", "/api/v1/tenants/{tenant}/resources/{name}/collaborators/{kind}/{holder}") => {
+            ("tenants/acme/resources/model:gpt/collaborators/user/GIL", Some(json!({"role": "editor"})), [404, 201, 200])
+        }
+        ("DELETE", "/api/v1/tenants/{tenant}/resources/{name}/collaborators/{kind}/{holder}") => {
+            ("tenants/acme/resources/model:gpt/collaborators/user/GIL", None, [404, 204, 404])
         }
         ("GET", "/api/v1/tenants/{tenant}/invites") => ("tenants/acme/invites", None, [404, 200, 200]),
         ("POST", "/api/v1/tenants/{tenant}/invites") => {

@@ -15,6 +15,7 @@ use crate::on_both_databases;
 on_both_databases!(
     what_is_written_is_read_and_verified,
     what_is_tampered_with_is_named,
+    a_long_log_is_walked_in_steps,
     an_end_that_was_moved_is_not_built_upon,
     another_key_verifies_nothing,
     a_forged_entry_fits_nowhere,
@@ -78,6 +79,48 @@ async fn what_is_written_is_read_and_verified(db: &Db) {
     assert_eq!(changes, json!({"size": {"was": 1, "is": 2}, "token": {"is": "(secret)"}}));
     let intact = verdict(db).await.unwrap();
     assert_eq!((intact.first, intact.last, &intact.mac), (1, 3, &entries[2].mac));
+}
+
+async fn a_long_log_is_walked_in_steps(db: &Db) {
+    made(db).await;
+    for n in 0..9 {
+        let mut tx = db.begin().await.unwrap();
+        for i in 0..50 {
+            let event = Event::new("acme", Action::Update, format!("thing {n}-{i}"));
+            audit::append(&mut tx, &sealer(1), &ada(), event.with(Changes::default().is("size", i)), n * 3_600);
+        }
+        tx.commit().await.unwrap();
+    }
+    let steps = async || {
+        let mut walk = audit::Walk::begin(db, &sealer(1)).await.unwrap();
+        let mut steps = 1;
+        loop {
+            match walk.step(db).await.unwrap() {
+                Some(verdict) => return (steps, verdict.map(|intact| intact.last)),
+                None => steps += 1,
+            }
+        }
+    };
+    assert_eq!(steps().await, (3, Ok(450)));
+    // What goes from its beginning meanwhile, and what comes behind its end, is no flaw.
+    let mut walk = audit::Walk::begin(db, &sealer(1)).await.unwrap();
+    assert_eq!(walk.step(db).await.unwrap(), None);
+    assert_eq!(audit::retain(db, &sealer(1), 7 * 3_600).await.unwrap(), 400);
+    let mut tx = db.begin().await.unwrap();
+    audit::append(&mut tx, &sealer(1), &ada(), Event::new("acme", Action::Create, "thing later"), 10 * 3_600);
+    tx.commit().await.unwrap();
+    let mut found = None;
+    while found.is_none() {
+        found = walk.step(db).await.unwrap();
+    }
+    assert_eq!(found.unwrap().map(|intact| (intact.first, intact.last)), Ok((401, 451)));
+    // What is wrong is found in whichever step it stands.
+    for (seq, altered) in
+        [(450, "UPDATE audit SET subject = 'x' WHERE seq = 450"), (402, "UPDATE audit SET subject = 'x' WHERE seq = 402")]
+    {
+        sql(db, altered).await;
+        assert_eq!(verdict(db).await, Err(Broken { seq, flaw: Flaw::Altered }));
+    }
 }
 
 async fn what_is_tampered_with_is_named(db: &Db) {

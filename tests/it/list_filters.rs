@@ -9,6 +9,9 @@ use crate::{admin_pages::Desk, browser::Browser, on_both, world::Backend};
 on_both!(
     users_by_state,
     connections_by_state_and_protocol,
+    what_has_a_switch_by_that,
+    identities_by_their_issuer,
+    what_no_list_knows_is_refused,
     what_ends_by_state,
     identities_show_issuer_and_claims,
     names_beyond_ascii_are_found_whatever_their_case,
@@ -83,7 +86,7 @@ async fn connections_by_state_and_protocol(backend: Backend) {
     for (name, protocol) in [("draft", "oidc"), ("saml", "saml")] {
         let sql = format!(
             "INSERT INTO connections (id, tenant_id, name, protocol, enabled, login_enabled, settings, version, created_at) \
-             SELECT '{name}', id, '{name}', '{protocol}', FALSE, TRUE, '{{}}', 1, 1 FROM tenants WHERE name = 'acme'"
+             SELECT '{name}', id, '{name}', '{protocol}', FALSE, TRUE, '{{\"preset\":\"Custom_{protocol}\"}}', 1, 1 FROM tenants WHERE name = 'acme'"
         );
         desk.sql(sql.leak()).await;
     }
@@ -95,14 +98,121 @@ async fn connections_by_state_and_protocol(backend: Backend) {
         ("?protocol=saml", &["read", "saml"][..]),
         ("?protocol=oidc&state=draft", &["draft"][..]),
         ("?protocol=oidc&state=draft&search=okta", &[][..]),
+        ("?provider=okta", &["okta"][..]),
+        ("?provider=OKTA&protocol=oidc", &["okta"][..]),
+        ("?provider=custom-saml", &["saml"][..]),
+        ("?provider=google", &[][..]),
     ] {
         let path = format!("connections{query}");
         assert_eq!(names(&desk, &path, "connections", "name").await, found, "{query}");
         page(&desk, &mut ada, &path, found, &all).await;
     }
-    for wrong in ["connections?state=active", "connections?protocol=ldap"] {
+    for wrong in ["connections?state=active", "connections?protocol=ldap", "connections?provider=nobody"] {
         refused(&desk, wrong).await;
     }
+}
+
+async fn what_has_a_switch_by_that(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    desk.apply(
+        "tenants:\n- name: acme\n  clients:\n  - {client_id: shut, secret: shut-secret, redirect_uris: [\"https://shut.example/cb\"], enabled: false}\n  \
+         trusted_issuers:\n  - {name: shut, issuer: \"https://shut.example\", jwks_uri: \"https://shut.example/keys\", audience: [api], enabled: false}\n  \
+         external_identities:\n  - {name: shut, issuer: shut, enabled: false}\n  virtual_accounts:\n  - {name: shut, issuer: shut, enabled: false}\n  \
+         directories:\n  - {name: shut, enabled: false}\n  sites:\n  - {name: shut, hosts: [shut.example], enabled: false}\n",
+    )
+    .await;
+    users::set_platform(&desk.app.db, &desk.user_id("ada@acme.example").await, true, desk.clock.now()).await.unwrap();
+    let mut ada = desk.ada().await;
+    for (noun, key, open) in [
+        ("clients", "client_id", "web"),
+        ("trusted_issuers", "name", "idp"),
+        ("external_identities", "name", "ci"),
+        ("virtual_accounts", "name", "batch"),
+        ("directories", "name", "people"),
+        ("sites", "name", "wiki"),
+    ] {
+        for (query, found) in [
+            ("?state=on", vec![open]),
+            ("?state=off", vec!["shut"]),
+            ("?state=off&search=SHU", vec!["shut"]),
+            ("?state=off&search=x", vec![]),
+            ("?state=off&after=shut", vec![]),
+        ] {
+            let path = format!("{noun}{query}");
+            assert_eq!(names(&desk, &path, noun, key).await, found, "{path}");
+            page(&desk, &mut ada, &path, &found, &[open, "shut"]).await;
+        }
+        refused(&desk, &format!("{noun}?state=draft")).await;
+    }
+}
+
+async fn identities_by_their_issuer(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    desk.apply(
+        "tenants:\n- name: acme\n  trusted_issuers:\n  - {name: second, issuer: \"https://second.example\", jwks_uri: \"https://second.example/keys\", audience: [api]}\n  \
+         external_identities:\n  - {name: of-second, issuer: second}\n  - {name: of-second-too, issuer: second, claims: {azp: a}}\n  \
+         - {name: of-okta, issuer: okta}\n  virtual_accounts:\n  - {name: robot, issuer: second}\n  teams:\n  - {name: led, tokens: [{issuer: second, claims: {azp: b}}]}\n\
+         - name: other\n  trusted_issuers:\n  - {name: second, issuer: \"https://other.example\", jwks_uri: \"https://other.example/keys\", audience: [api]}\n  \
+         external_identities:\n  - {name: theirs, issuer: second}\n",
+    )
+    .await;
+    let mut ada = desk.ada().await;
+    let all = ["ci", "of-okta", "of-second", "of-second-too"];
+    for (query, found) in [
+        ("?issuer=second", &all[2..]),
+        ("?issuer=idp", &all[..1]),
+        ("?issuer=okta", &all[1..2]),
+        ("?issuer=second&search=too", &all[3..]),
+        ("?issuer=second&after=of-second", &all[3..]),
+        ("?issuer=second&state=off", &[][..]),
+        ("?issuer=none", &[][..]),
+    ] {
+        let path = format!("external_identities{query}");
+        assert_eq!(names(&desk, &path, "external_identities", "name").await, found, "{query}");
+        page(&desk, &mut ada, &path, found, &all).await;
+    }
+    assert_eq!(names(&desk, "virtual_accounts?issuer=second", "virtual_accounts", "name").await, ["robot"]);
+    let shown = ada.get(&desk.at("/admin/acme/external_identities?issuer=se%22cond")).await;
+    assert!(shown.body.contains("name=\"issuer\"") && shown.body.contains("value=\"se&#34;cond\""), "{}", shown.body);
+}
+
+/// A filter that is mistyped leaves nothing out, and would seem to have found nothing else.
+async fn what_no_list_knows_is_refused(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let bearer = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
+    let mut asked = 0;
+    for (method, path) in gatehouse::admin::surface() {
+        if method != "GET" {
+            continue;
+        }
+        let path = path.replace("{tenant}", "acme").replace("{noun}", "teams").replace("{name}", "sre");
+        let url = desk.at(&format!("{path}?search_for=x"));
+        let answer = Browser::new().get_with(&url, &[bearer]).await;
+        if answer.status == 403 {
+            // Only the deployment's administrators may ask.
+            continue;
+        }
+        let why = answer.json()["error_description"].as_str().unwrap_or_default().to_owned();
+        assert!(answer.status == 400 && why.starts_with("the parameter search_for is unknown here"), "{path}: {}", answer.body);
+        // Who may not ask at all is told no more than that.
+        assert_eq!(Browser::new().get_with(&url, &[]).await.status, 401, "{path}");
+        asked += 1;
+    }
+    assert!(asked > 20, "{asked}");
+    for (path, known) in [
+        ("users?limt=1", "search, after, limit, state"),
+        ("connections?preset=okta", "search, after, limit, state, protocol, provider"),
+        ("external_identities?provider=idp", "search, after, limit, state, issuer"),
+        ("sign_ins?search=x", "outcome, cause, connection, email, before"),
+        ("teams/sre?members=1", "this address knows none"),
+    ] {
+        let answer = Browser::new().get_with(&desk.at(&format!("/api/v1/tenants/acme/{path}")), &[bearer]).await;
+        let why = answer.json()["error_description"].as_str().unwrap_or_default().to_owned();
+        assert!(answer.status == 400 && why.ends_with(known), "{path}: {}", answer.body);
+    }
+    // Pages leave out what they do not know: an address is kept, and goes on.
+    let mut ada = desk.ada().await;
+    assert_eq!(ada.get(&desk.at("/admin/acme/teams?search_for=x")).await.status, 200);
 }
 
 async fn what_ends_by_state(backend: Backend) {

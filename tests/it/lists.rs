@@ -213,7 +213,7 @@ async fn lists_go_along_an_index(backend: Backend) {
         (Draft, Some(Protocol::Oidc)),
     ] {
         for after in ["", "c-5", "u-5"] {
-            let window = Window::new(&acme, "", after, 51).narrowed(Narrow { state: Some(state), protocol, now: 0 });
+            let window = Window::new(&acme, "", after, 51).narrowed(Narrow { state: Some(state), protocol, ..Narrow::default() });
             let what = format!("{backend:?}: {state:?} {protocol:?} after {after:?}");
             let statement = match Phase::OF_USERS.contains(&state) {
                 true => users::narrowed(&window),

@@ -26,6 +26,9 @@ fn searched() -> Vec<String> {
     all.extend(
         [
             "/api/v1/tenants/acme/teams/sre/members?search=",
+            "/api/v1/tenants/acme/resources/model%3Agpt/collaborators?search=",
+            "/api/v1/tenants/acme/users/ada@acme.example/roles?search=",
+            "/admin/acme/teams/sre/roles?search=",
             "/admin/acme/teams/sre?search=",
             "/admin/acme/teams/sre/members?search=",
             "/admin/acme/resources/model%3Agpt/collaborators?search=",
@@ -37,7 +40,7 @@ fn searched() -> Vec<String> {
 }
 
 /// And every other that may have to look at many.
-const NARROWED: [&str; 11] = [
+const NARROWED: [&str; 15] = [
     "/api/v1/audit?actor=nobody",
     "/api/v1/audit?action=create",
     "/api/v1/audit?subject=team",
@@ -49,6 +52,10 @@ const NARROWED: [&str; 11] = [
     "/api/v1/tenants/acme/service_tokens?state=ended",
     "/api/v1/tenants/acme/connections?protocol=saml",
     "/admin/acme/users?state=active",
+    "/api/v1/tenants/acme/clients?state=off",
+    "/api/v1/tenants/acme/connections?provider=okta",
+    "/api/v1/tenants/acme/external_identities?issuer=idp",
+    "/admin/acme/virtual_accounts?issuer=idp",
 ];
 
 async fn ask(desk: &Desk, ada: &mut Browser, path: &str) -> Answer {

@@ -23,6 +23,9 @@ mod trial;
 
 use axum::{Router, http::Method, middleware, routing::MethodRouter};
 
+#[cfg(test)]
+pub use fields::of as typed;
+
 use super::in_turn;
 use crate::app::App;
 

@@ -17,7 +17,7 @@ use crate::{
     admin::pages::{
         form::{self, Difference, Laid},
         frame,
-        guide::{self, Choice, Guide},
+        guide::{self, Choice, Guide, Reader},
         known,
     },
     app::App,
@@ -162,7 +162,7 @@ async fn render(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) ->
         stale || form.is_some_and(|form| !form.faults.is_empty()) || said.domain_error.is_some() || said.token_error.is_some();
     let [oidc, saml] = guide::choices("/setup");
     let guide = match form {
-        Some(form) => Some(guide::of_connection(app, &guest.tenant, &form.base.thing).await),
+        Some(form) => Some(guide::of_connection(app, &guest.tenant, &form.base.thing, Reader::Guest).await),
         None => None,
     };
     let is_free = form.is_some_and(|form| !form.base.is_in_use);
@@ -189,7 +189,7 @@ async fn render(app: &App, guest: &Guest, form: Option<Form<'_>>, said: Said) ->
         is_stored: form.is_some_and(|form| form.base.is_stored),
         is_free,
         record,
-        scim: guide::directories::of(app, preset),
+        scim: guide::directories::of(app, preset, Reader::Guest),
     };
     let status = match (stale, failed) {
         (true, _) => StatusCode::CONFLICT,

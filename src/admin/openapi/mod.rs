@@ -68,6 +68,11 @@ fn document(issuer: &str, routes: Vec<Route>) -> Value {
     })
 }
 
+/// The parameters that a route of the admin API takes in its query, when it is read; `None` for a noun that there is not.
+pub fn parameters(path: &str, noun: Option<Noun>) -> Option<Vec<String>> {
+    operations::of(&Method::GET, path, noun).map(|operation| operation.parameters())
+}
+
 /// A path of any noun stands for one of each.
 fn spelled_out(path: &str) -> Vec<(String, Option<Noun>)> {
     match path.contains("{noun}") {

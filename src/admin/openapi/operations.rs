@@ -1,8 +1,10 @@
 //! What each route takes and answers.
 
 mod bearers;
+mod collaborators;
 mod deeds;
 mod metadata;
+mod own;
 
 use axum::http::Method;
 use serde_json::{Map, Value, json};
@@ -11,6 +13,7 @@ pub use self::bearers::{bearers, of_bearer};
 use super::{onboarding, schemas};
 use crate::{
     apply::single::{self, Noun},
+    connector::presets::PRESETS,
     store::window::Phase,
 };
 
@@ -137,6 +140,11 @@ impl Operation {
         self.fails(vec![412])
     }
 
+    /// What it takes in the query.
+    pub fn parameters(&self) -> Vec<String> {
+        self.query.iter().filter_map(|parameter| parameter["name"].as_str()).map(str::to_owned).collect()
+    }
+
     /// As a document has it.
     pub fn written(&self, path: &str, scope: Option<String>) -> Value {
         let mut parameters: Vec<Value> = path
@@ -197,6 +205,8 @@ fn place(name: &str) -> &'static str {
         "id" => "Its id.",
         "connection" => "The connection's name.",
         "user" => "The user's address or id.",
+        "kind" => "What they are: user, team, external_identity or virtual_account.",
+        "holder" => "What they are called: a user by address or id.",
         _ => "What it is called: a user by address or id, a resource as type:name.",
     }
 }
@@ -216,7 +226,9 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
             ("/{noun}", Some(noun)) => many(method, noun),
             ("/{noun}/{name}", Some(noun)) => one(method, noun),
             ("/{noun}/{name}/check", Some(noun)) if *method == Method::POST => Some(check(noun)),
+            (rest, _) if rest.ends_with("/{name}/roles") => collaborators::of_holder(method, rest),
             (rest, _) if rest.starts_with("/teams/") => deeds::of_team(method, rest),
+            (rest, _) if rest.starts_with("/resources/") => collaborators::of(method, rest),
             (rest, _) if rest.starts_with("/users/") || rest.starts_with("/invites") => people_of(method, rest),
             (rest, _) => {
                 onboarding::of(method, rest).or_else(|| metadata::of(method, rest)).or_else(|| deeds::of_tenant(method, rest))
@@ -228,8 +240,8 @@ pub fn of(method: &Method, path: &str, noun: Option<Noun>) -> Option<Operation> 
         "/api/v1/audit" => Some(audit()),
         "/api/v1/access/explain" => Some(bearers::explain()),
         path if path.starts_with("/api/v1/users/") => user(method, path),
-        path if path.starts_with("/api/v1/invites") => invites(method, path),
-        path if path.starts_with("/api/v1/personal_tokens") => personal_tokens(method, path),
+        path if path.starts_with("/api/v1/invites") => own::invites(method, path),
+        path if path.starts_with("/api/v1/personal_tokens") => own::personal_tokens(method, path),
         path => deeds::of_deployment(method, path),
     }
 }
@@ -264,6 +276,7 @@ fn many(method: &Method, noun: Noun) -> Option<Operation> {
                 limit(100),
             ])
             .narrowed(single::states(noun), noun == Noun::Connections)
+            .query(single::provider(noun).map(|name| provider(noun, name)))
             .answers(200, page(tag, &named(noun), &next("`after` of the following page."))),
         Method::POST => {
             let force = (noun != Noun::Tenant).then(force);
@@ -277,6 +290,16 @@ fn many(method: &Method, noun: Noun) -> Option<Operation> {
         _ => return None,
     };
     Some(operation.fails(missing))
+}
+
+fn provider(noun: Noun, name: &str) -> Value {
+    let (schema, about) = match noun {
+        Noun::Connections => {
+            (json!({"type": "string", "enum": PRESETS.map(|preset| preset.name)}), "Only those of this provider, by its preset.")
+        }
+        _ => (text(), "Only those whose tokens are of this trusted issuer or connection, by its name."),
+    };
+    query(name, &schema, about)
 }
 
 fn one(method: &Method, noun: Noun) -> Option<Operation> {
@@ -389,53 +412,9 @@ fn user(method: &Method, path: &str) -> Option<Operation> {
 
 /// The same of any tenant, as of the asker's own.
 fn people_of(method: &Method, rest: &str) -> Option<Operation> {
-    let own = format!("/api/v1{}", rest.replace("{name}", "{id}"));
-    let operation = user(method, &own).or_else(|| invites(method, &own));
+    let short = format!("/api/v1{}", rest.replace("{name}", "{id}"));
+    let operation = user(method, &short).or_else(|| own::invites(method, &short));
     let operation = operation.map(|operation| Operation { name: format!("{}Of", operation.name), ..operation });
     let operation = operation.or_else(|| deeds::of_identity(method, rest));
     operation.or_else(|| deeds::of_user(method, rest)).map(|operation| operation.fails([404]))
-}
-
-fn invites(method: &Method, path: &str) -> Option<Operation> {
-    Some(match (method.as_str(), path) {
-        ("GET", "/api/v1/invites") => operation("listInvites", "invites", "Who is invited, the newest first.")
-            .query([query("after", &text(), "`next` of the page before."), limit(100)])
-            .narrowed(Phase::OF_ENDING, false)
-            .answers(200, page("invites", &reference("Invite"), &next("`after` of the following page."))),
-        ("POST", "/api/v1/invites") => operation("createInvite", "invites", "Invite somebody.")
-            .body(reference("InviteRequest"), true)
-            .answers(201, reference("Invite"))
-            .fails([404, 409]),
-        ("POST", "/api/v1/invites/{id}/resend") => operation("resendInvite", "invites", "Make another link for an invite.")
-            .body(reference("Resending"), false)
-            .answers(200, reference("Invite"))
-            .fails([404, 409]),
-        ("DELETE", "/api/v1/invites/{id}") => {
-            operation("revokeInvite", "invites", "Take an invite back.").answers(204, None::<Value>).fails([404, 409])
-        }
-        _ => return None,
-    })
-}
-
-fn personal_tokens(method: &Method, path: &str) -> Option<Operation> {
-    let tag = "personal_tokens";
-    Some(match (method.as_str(), path) {
-        ("GET", "/api/v1/personal_tokens") => {
-            let all = json!({
-                "type": "object",
-                "properties": {tag: {"type": "array", "items": reference("PersonalToken")}},
-                "required": [tag],
-            });
-            operation("listPersonalTokens", tag, "The tokens of whoever asks.")
-                .narrowed(Phase::OF_TOKENS, false)
-                .answers(200, all)
-        }
-        ("POST", "/api/v1/personal_tokens") => operation("createPersonalToken", tag, "Make one, shown this once.")
-            .body(reference("PersonalTokenRequest"), true)
-            .answers(201, reference("PersonalToken")),
-        ("DELETE", "/api/v1/personal_tokens/{id}") => {
-            operation("revokePersonalToken", tag, "End one at once.").answers(204, None::<Value>).fails([404])
-        }
-        _ => return None,
-    })
 }

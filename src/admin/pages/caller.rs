@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use super::ended::kept;
 use crate::{
     app::App,
     error::PageError,
@@ -35,6 +36,8 @@ pub enum Refused {
     SignIn(String),
     /// A page that says why.
     Page(PageError),
+    /// A page that gives back the form that came when nobody was signed in any more.
+    Kept(Box<Response>),
 }
 
 impl IntoResponse for Refused {
@@ -42,6 +45,7 @@ impl IntoResponse for Refused {
         match self {
             Self::SignIn(to) => (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response(),
             Self::Page(page) => page.into_response(),
+            Self::Kept(page) => *page,
         }
     }
 }
@@ -62,7 +66,7 @@ impl FromRequestParts<App> for Caller {
             Some(Ok(operator)) => Ok(Self { operator, visit, path }),
             Some(Err(who)) => Err(not_administrator(&who.user_id).into()),
             None => {
-                // What a form wanted to do is not done after a sign-in: it leads to where forms are.
+                // What a form wanted to do is not done after a sign-in: it leads to where forms are (but see `ended`).
                 let back = if parts.method == Method::GET { path.as_str() } else { "/admin" };
                 let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("to", back).finish();
                 Err(Refused::SignIn(format!("/login?{query}")))
@@ -103,15 +107,23 @@ impl Caller {
         if self.operator.reach.is_lasting() { Ok(()) } else { Err(too_brief()) }
     }
 
-    /// The token that this operator's forms carry.
+    /// The token that this operator's forms carry; it says whose they are.
     #[must_use]
     pub fn csrf(&self, app: &App) -> String {
-        self.visit.form_token(app, &purpose(&self.operator))
+        let user_id = &self.operator.user.id;
+        format!("{}.{user_id}", self.visit.form_token(app, &purpose(user_id)))
     }
 }
 
-fn purpose(operator: &Operator) -> String {
-    format!("admin/{}", operator.user.id)
+fn purpose(user_id: &str) -> String {
+    format!("admin/{user_id}")
+}
+
+/// Whose form a token says it is, if that token was made for them in this browser.
+#[must_use]
+pub fn proven<'a>(visit: &Visit, app: &App, token: &'a str) -> Option<&'a str> {
+    let (mac, user_id) = token.split_once('.')?;
+    visit.check_form(app, &purpose(user_id), mac).ok().map(|()| user_id)
 }
 
 /// A page for something that is not there, or not this operator's.
@@ -159,12 +171,18 @@ impl FromRequest<App> for Posted {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refused> {
         let (mut parts, body) = request.into_parts();
-        let caller = Caller::from_request_parts(&mut parts, app).await?;
+        let caller = match Caller::from_request_parts(&mut parts, app).await {
+            Ok(caller) => caller,
+            Err(refusal) => return Err(kept(refusal, Request::from_parts(parts, body), app).await),
+        };
         if is_foreign(&parts.headers, app.issuer()) {
             return Err(PageError::forged_form().caused("the form was sent from another site").into());
         }
         let posted = Self { caller, fields: fields_of(Request::from_parts(parts, body), app).await? };
-        posted.caller.visit.check_form(app, &purpose(&posted.caller.operator), posted.one("csrf").unwrap_or_default())?;
+        let of = proven(&posted.caller.visit, app, posted.one("csrf").unwrap_or_default());
+        if of != Some(posted.caller.operator.user.id.as_str()) {
+            return Err(PageError::forged_form().into());
+        }
         Ok(posted)
     }
 }

@@ -67,7 +67,8 @@ pub async fn list(
     let place = Place::find(&app, &caller, &tenant, NOUN).await?;
     let tenant = &place.tenant;
     let states = single::states(place.key);
-    let query = Query::narrowed(query.as_deref(), states);
+    let mut query = Query::narrowed(query.as_deref(), states, single::provider(place.key));
+    query.provider = query.provider.filter(|(_, preset)| guide::title(preset).is_some());
     let part = searching::list(&app, &caller.operator.home, tenant, place.key, query.ask(PAGE, app.clock.now())).await?;
     let waiting = standing::waiting(&app.db, &tenant.id).await?;
     let mut tokens = tokens_of(&app, &place).await?;
@@ -94,7 +95,9 @@ pub async fn list(
     };
     let rows: Vec<Row> = part.items.iter().filter_map(row).collect();
     let path = place.list();
-    let list = List::new(&query, Vec::new(), part.next.as_deref(), &path).narrowings(Narrowing::all(&query, states, true));
+    let mut narrowings = Narrowing::all(&query, states, true);
+    narrowings.push(Narrowing::by_provider(&query, guide::titles()));
+    let list = List::new(&query, Vec::new(), part.next.as_deref(), &path).narrowings(narrowings);
     let page = Page {
         frame: &Frame::of_tenant(&app, &caller, tenant, NOUN, place.noun.title),
         failed: false,

@@ -71,7 +71,7 @@ pub async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let tenant = caller.tenant(&app, &tenant).await?;
-    let query = Query::narrowed(query.as_deref(), Phase::OF_ENDING);
+    let query = Query::narrowed(query.as_deref(), Phase::OF_ENDING, None);
     let (ended, now) = (query.state == Some(Phase::Ended), app.clock.now());
     let after = Some(query.after.as_str()).filter(|after| !after.is_empty());
     let limit = i64::try_from(PAGE).unwrap_or(i64::MAX).saturating_add(1);

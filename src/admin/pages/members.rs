@@ -14,6 +14,7 @@ use super::{
     confirm::{Question, done},
     frame::{Frame, address},
     list::{PAGE, Query},
+    roles,
     things::{Place, order},
     users,
 };
@@ -23,6 +24,7 @@ use crate::{
     apply::single::{self, Refusal},
     error::PageError,
     store::{
+        roles_held::Of,
         team_members::{self, Member, TeamGroup},
         teams::{self, Team},
         users::User,
@@ -87,7 +89,7 @@ struct Page<'a> {
 /// What a team's page says beside its form.
 #[derive(Debug)]
 pub struct Told {
-    /// Who is in it.
+    /// Who is in it, and which roles it holds.
     pub section: String,
     /// The groups of directories that put people into it.
     pub groups: Vec<TeamGroup>,
@@ -128,8 +130,9 @@ pub async fn told(app: &App, caller: &Caller, place: &Place, name: &str) -> Resu
         is_pushed: team.group_id.is_some(),
         groups: &groups,
     };
-    let section = section.render().map_err(|e| PageError::internal(e.to_string()))?;
-    Ok(Some(Told { section, groups }))
+    let members = section.render().map_err(|e| PageError::internal(e.to_string()))?;
+    let roles = roles::section(app, caller, &place.tenant, Of::Team(&team.id), &path).await?;
+    Ok(Some(Told { section: members + &roles, groups }))
 }
 
 /// The page of a team that a group of a directory made.

@@ -22,6 +22,7 @@ mod confirm;
 mod connections;
 mod directories;
 pub mod domains;
+pub mod ended;
 mod expiring;
 mod explanation;
 pub mod fields;
@@ -39,6 +40,7 @@ mod metadata;
 mod once;
 mod overview;
 mod resources;
+mod roles;
 pub mod rows;
 mod saving;
 mod setup_links;
@@ -122,6 +124,7 @@ fn all() -> Vec<Page> {
         post("/admin/{tenant}/users/{id}/sign-out", |r| r.post(users::sign_out)),
         get("/admin/{tenant}/users/{id}/tokens/{token}/revoke", |r| r.get(tokens::ask_of)),
         post("/admin/{tenant}/users/{id}/tokens/{token}/revoke", |r| r.post(tokens::revoke_of)),
+        get("/admin/{tenant}/users/{id}/roles", |r| r.get(roles::of_user)),
         get("/admin/{tenant}/users/{id}/edit", |r| r.get(users::edit)),
         post("/admin/{tenant}/users/{id}/edit", |r| r.post(users::save)),
         get("/admin/{tenant}/users/{id}/identities", |r| r.get(identities::ask)),
@@ -154,6 +157,7 @@ fn all() -> Vec<Page> {
         post("/admin/{tenant}/resources/{name}/collaborators", |r| r.post(resources::add)),
         get("/admin/{tenant}/resources/{name}/collaborators/remove", |r| r.get(resources::ask)),
         post("/admin/{tenant}/resources/{name}/collaborators/remove", |r| r.post(resources::remove)),
+        get("/admin/{tenant}/teams/{name}/roles", |r| r.get(roles::of_team)),
         get("/admin/{tenant}/teams/{name}/members", |r| r.get(members::find)),
         post("/admin/{tenant}/teams/{name}/members", |r| r.post(members::add)),
         get("/admin/{tenant}/teams/{name}/members/{user}/remove", |r| r.get(members::ask)),

@@ -36,7 +36,7 @@ const KNOWN: &str = "known by";
 /// Somebody's password becomes another one.
 const PASSWORD: &str = "password";
 /// Names the secrets that were asked for again.
-const ANEW: &str = "anew";
+pub const ANEW: &str = "anew";
 
 /// The field whose change shuts somebody out or takes something from them, and nobody has agreed to yet.
 #[must_use]

@@ -118,12 +118,13 @@ pub async fn list(
 ) -> Result<Response, PageError> {
     let place = Place::find(&app, &caller, &tenant, &noun).await?;
     let states = single::states(place.key);
-    let query = Query::narrowed(query.as_deref(), states);
+    let query = Query::narrowed(query.as_deref(), states, single::provider(place.key));
     let ask = query.ask(PAGE, app.clock.now());
     let mut part = searching::list(&app, &caller.operator.home, &place.tenant, place.key, ask).await?;
     told::states(&app, &place.tenant, place.key, &mut part.items).await?;
     let rows = part.items.iter().filter_map(|thing| row(&place, thing)).collect();
-    let narrowings = Narrowing::all(&query, states, false);
+    let issuer = single::provider(place.key).map(|_| Narrowing::by_issuer(&query));
+    let narrowings = Narrowing::all(&query, states, false).into_iter().chain(issuer).collect();
     let list = List::new(&query, rows, part.next.as_deref(), &place.list()).narrowings(narrowings);
     let frame = Frame::of_tenant(&app, &caller, &place.tenant, place.noun.name, place.noun.title);
     let named = place.noun.fields(&Value::Null).first().map_or("Name", |field| field.label);

@@ -138,7 +138,7 @@ async fn own(
 
 /// `GET /admin/_/tokens`
 pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Result<Response, PageError> {
-    let phase = Query::narrowed(query.as_deref(), Phase::OF_TOKENS).state;
+    let phase = Query::narrowed(query.as_deref(), Phase::OF_TOKENS, None).state;
     own(&app, &caller, phase, None, &[]).await
 }
 

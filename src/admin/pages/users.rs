@@ -12,7 +12,7 @@ use super::{
     caller::{Caller, Posted, missing},
     confirm::{Question, done},
     frame::{Frame, address},
-    things, tokens,
+    roles, things, tokens,
 };
 use crate::{
     admin::users::SIGNED_OUT,
@@ -24,6 +24,7 @@ use crate::{
     store::{
         dossiers::{self, Living, Membership, Pushed, Upstream},
         receipts::{self, Receipt},
+        roles_held::Of,
         tenants::Tenant,
         users::{self, AtStake, By, LastAdministrator, Opened, Opening, ShutOut, User},
     },
@@ -60,6 +61,7 @@ struct Page<'a> {
     upstream: &'a [Upstream],
     records: &'a [Record],
     memberships: &'a [Membership],
+    roles: &'a str,
     sessions: &'a [Living],
     tokens: &'a [tokens::Row],
     receipts: &'a [Receipt],
@@ -98,6 +100,7 @@ pub async fn show(
         upstream: &dossiers::upstream(&app.db, &user.id).await?,
         records: &records.collect::<Vec<_>>(),
         memberships: &dossiers::memberships(&app.db, &user.id).await?,
+        roles: &roles::section(&app, &caller, &tenant, Of::User(&user.id), &path(&tenant, &user.id)).await?,
         sessions: &dossiers::sessions(&app.db, &user.id, app.clock.now()).await?,
         tokens: &tokens::of(&app, &user).await?,
         receipts: &receipts::of_user(&app.db, &tenant.id, &user.id).await?,

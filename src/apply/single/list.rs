@@ -33,7 +33,7 @@ pub struct Ask<'a> {
     /// At most so many.
     pub limit: usize,
     /// Only such.
-    pub narrow: Narrow,
+    pub narrow: Narrow<'a>,
 }
 
 /// The states that a list of this noun can be narrowed to.
@@ -43,7 +43,23 @@ pub fn states(noun: Noun) -> &'static [Phase] {
         Noun::Users => Phase::OF_USERS,
         Noun::Connections => Phase::OF_CONNECTIONS,
         Noun::ServiceTokens => Phase::OF_TOKENS,
-        _ => &[],
+        Noun::Clients
+        | Noun::Directories
+        | Noun::TrustedIssuers
+        | Noun::ExternalIdentities
+        | Noun::VirtualAccounts
+        | Noun::Sites => Phase::OF_SWITCHED,
+        Noun::Tenant | Noun::Teams | Noun::Resources => &[],
+    }
+}
+
+/// What addresses call the provider that a list of this noun can be narrowed to ([`Narrow::provider`]).
+#[must_use]
+pub fn provider(noun: Noun) -> Option<&'static str> {
+    match noun {
+        Noun::Connections => Some("provider"),
+        Noun::ExternalIdentities | Noun::VirtualAccounts => Some("issuer"),
+        _ => None,
     }
 }
 
@@ -63,7 +79,7 @@ pub struct Part {
 pub async fn list(on: impl Into<On<'_>>, sealer: &Sealer, tenant: &Tenant, noun: Noun, ask: Ask<'_>) -> Result<Part, StoreError> {
     let Ask { search, after, limit, narrow } = ask;
     // Databases do not agree on what a NUL is.
-    if search.contains('\0') || after.contains('\0') {
+    if [search, after, narrow.provider.unwrap_or_default()].iter().any(|text| text.contains('\0')) {
         return Ok(Part::default());
     }
     let (kind, name) = match noun {

@@ -10,6 +10,7 @@
 //! plan of [`lost()`].
 
 mod ahead;
+mod collaborators;
 mod draft;
 mod judge;
 mod kept;
@@ -25,10 +26,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use ahead::{Ahead, Reading, password, read as read_ahead};
+pub use collaborators::{give, take};
 pub use draft::{Draft, draft};
-pub use list::{Ask, Part, list, states};
+pub use list::{Ask, Part, list, provider, states};
 pub use members::{join, leave};
-pub use noun::Noun;
+pub use noun::{Noun, resource_parts};
 pub use show::{outline, print, show};
 pub use version::version;
 

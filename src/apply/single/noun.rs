@@ -109,6 +109,7 @@ pub fn resource_name(kind: &str, name: &str) -> String {
 }
 
 /// Type and name of what a resource is called in addresses.
+#[must_use]
 pub fn resource_parts(name: &str) -> Option<(String, &str)> {
     let (kind, name) = name.split_once(':')?;
     Some((kind.replace("~1", ":").replace("~0", "~"), name))

@@ -20,7 +20,7 @@ pub(super) use ledger::Ledger;
 pub(super) use marks::establish;
 pub use reading::{Filter, end, following, newest, of_guests, page, stretch};
 pub use retention::retain;
-pub use verification::{Broken, Flaw, Intact, has, verify};
+pub use verification::{Broken, Flaw, Intact, Verdict, Walk, has, verify};
 
 use super::{
     db::{Result, Tx},

@@ -15,8 +15,10 @@ use crate::{
     },
 };
 
-/// Entries that are read at once.
+/// Entries that go at once.
 pub(super) const CHUNK: i64 = 1_000;
+/// Entries that are read at once by whoever walks: few, for each may be long.
+const STEP: i64 = 200;
 
 /// A log that is what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,19 +69,98 @@ impl Flaw {
     }
 }
 
-/// Walks the log from the oldest entry that is kept.
+/// What came of a walk; the inner error is the first entry that does not fit.
+pub type Verdict = std::result::Result<Intact, Broken>;
+
+/// Walks the log from the oldest entry that is kept, to its end.
 ///
 /// # Errors
-/// The outer error is the database's; the inner one is the first entry that does not fit.
-pub async fn verify(db: &Db, sealer: &Sealer) -> Result<std::result::Result<Intact, Broken>> {
-    let key = sealer.chain_key();
+/// The outer error is the database's.
+pub async fn verify(db: &Db, sealer: &Sealer) -> Result<Verdict> {
+    let mut walk = Walk::begin(db, sealer).await?;
     loop {
-        let beginning = Mark::BEGINNING.read(db).await?;
-        let verdict = walk(db, &key, &beginning).await?;
-        // What is old may have gone while the log was read.
-        if verdict.is_ok() || Mark::BEGINNING.read(db).await? == beginning {
+        if let Some(verdict) = walk.step(db).await? {
             return Ok(verdict);
         }
+    }
+}
+
+/// A walk along the log under way. It holds no more of it than the entries of one step, however long the log is, and whoever
+/// walks may let others go first between any two.
+pub struct Walk {
+    key: ChainKey,
+    beginning: Marked,
+    end: Marked,
+    outside: Outermost,
+    last: Last,
+}
+
+impl Walk {
+    /// At the oldest entry that is kept; it ends at the one that is the newest now.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn begin(db: &Db, sealer: &Sealer) -> Result<Self> {
+        Self::anew(db, sealer.chain_key()).await
+    }
+
+    async fn anew(db: &Db, key: ChainKey) -> Result<Self> {
+        let beginning = Mark::BEGINNING.read(db).await?;
+        // Before the end is read: what is written from here on is behind what was last then, and no forgery.
+        let outside = outermost(db).await?;
+        let end = Mark::END.read(db).await?;
+        let last = Last { seq: beginning.seq, mac: beginning.mac.clone() };
+        Ok(Self { key, beginning, end, outside, last })
+    }
+
+    /// Goes on by some entries; what came of it all, once that is known.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn step(&mut self, db: &Db) -> Result<Option<Verdict>> {
+        let verdict = self.next(db).await?;
+        // What is old may have gone while the log was read: then from the new beginning.
+        if matches!(verdict, Some(Err(_))) && Mark::BEGINNING.read(db).await? != self.beginning {
+            *self = Self::anew(db, self.key.clone()).await?;
+            return Ok(None);
+        }
+        Ok(verdict)
+    }
+
+    async fn next(&mut self, db: &Db) -> Result<Option<Verdict>> {
+        let broken = |seq, flaw| Ok(Some(Err(Broken { seq, flaw })));
+        let Self { key, beginning, end, outside, last } = self;
+        let key: &ChainKey = key;
+        if !beginning.fits(key) || beginning.seq > end.seq {
+            return broken(beginning.seq + 1, Flaw::Beginning);
+        }
+        if let Some(first) = outside.first.filter(|first| *first <= beginning.seq) {
+            return broken(first, Flaw::Foreign);
+        }
+        if last.seq < end.seq {
+            let rows = chunk(db, last.seq, STEP).await?;
+            for row in rows.iter().take_while(|row| row.seq <= end.seq) {
+                if let Err(e) = last.follow(key, row) {
+                    return Ok(Some(Err(e)));
+                }
+            }
+            if rows.last().is_none_or(|row| row.seq > end.seq) && last.seq < end.seq {
+                return broken(last.seq + 1, Flaw::Missing);
+            }
+        }
+        if last.seq < end.seq {
+            return Ok(None);
+        }
+        if !end.fits(key) {
+            return broken(end.seq, Flaw::End);
+        }
+        if !secret::same(&end.mac, &last.mac) {
+            return broken(end.seq, Flaw::Altered);
+        }
+        if outside.last.is_some_and(|last| last > end.seq) {
+            return broken(end.seq + 1, Flaw::Foreign);
+        }
+        Ok(Some(Ok(Intact { first: beginning.seq + 1, last: end.seq, mac: end.mac.clone() })))
     }
 }
 
@@ -98,41 +179,6 @@ pub async fn has(db: &Db, seq: i64, mac: &str) -> Result<Option<bool>> {
     }
     let row = db.optional::<(String,)>("SELECT mac FROM audit WHERE seq = $1", params![seq]).await?;
     Ok(Some(row.is_some_and(|(there,)| secret::same(&there, mac))))
-}
-
-async fn walk(db: &Db, key: &ChainKey, beginning: &Marked) -> Result<std::result::Result<Intact, Broken>> {
-    let broken = |seq, flaw| Ok(Err(Broken { seq, flaw }));
-    // Before the end is read: what is written from here on is behind what was last then, and no forgery.
-    let outside = outermost(db).await?;
-    let end = Mark::END.read(db).await?;
-    if !beginning.fits(key) || beginning.seq > end.seq {
-        return broken(beginning.seq + 1, Flaw::Beginning);
-    }
-    if let Some(first) = outside.first.filter(|first| *first <= beginning.seq) {
-        return broken(first, Flaw::Foreign);
-    }
-    let mut last = Last { seq: beginning.seq, mac: beginning.mac.clone() };
-    while last.seq < end.seq {
-        let rows = chunk(db, last.seq, CHUNK).await?;
-        for row in rows.iter().take_while(|row| row.seq <= end.seq) {
-            if let Err(e) = last.follow(key, row) {
-                return Ok(Err(e));
-            }
-        }
-        if rows.last().is_none_or(|row| row.seq > end.seq) && last.seq < end.seq {
-            return broken(last.seq + 1, Flaw::Missing);
-        }
-    }
-    if !end.fits(key) {
-        return broken(end.seq, Flaw::End);
-    }
-    if !secret::same(&end.mac, &last.mac) {
-        return broken(end.seq, Flaw::Altered);
-    }
-    if outside.last.is_some_and(|last| last > end.seq) {
-        return broken(end.seq + 1, Flaw::Foreign);
-    }
-    Ok(Ok(Intact { first: beginning.seq + 1, last: end.seq, mac: end.mac }))
 }
 
 /// The last entry that fits.

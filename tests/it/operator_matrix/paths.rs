@@ -145,7 +145,7 @@ fn refused(answer: &Answer) -> &'static str {
     match answer.status {
         429 if !answer.body.contains("attempts") => "slow",
         500.. => "error",
-        _ if led_to(answer, "/login?") => "ask",
+        _ if led_to(answer, "/login?") || answer.body.contains("Your session has ended") => "ask",
         300..400 => "led on",
         _ => "no",
     }

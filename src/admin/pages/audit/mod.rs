@@ -16,13 +16,13 @@ use super::{
     frame::Frame,
 };
 use crate::{
-    admin::audit::{Asked, lines},
+    admin::audit::{Asked, lines, verified},
     app::App,
     chronicle::Tenants,
     error::PageError,
     moment::instant,
     store::{
-        audit::{self, Action, Broken, Intact},
+        audit::{Action, Broken, Intact},
         tenants::Tenant,
     },
 };
@@ -243,7 +243,7 @@ async fn file(app: App, caller: Caller, tenant: Option<&Tenant>, query: Option<&
 /// `POST /admin/_/audit/verification`: walks the whole log, so only a form of ours has it done.
 pub async fn verify(State(app): State<App>, posted: Posted) -> Result<Response, PageError> {
     posted.caller.require_platform()?;
-    let verdict = match audit::verify(&app.db, &app.sealer).await? {
+    let verdict = match verified(&app, &posted.caller.operator.home).await? {
         Ok(Intact { last: 0, .. }) => Verdict { good: true, text: "The log has no entries yet.".to_owned(), noted: None },
         Ok(Intact { first, last, mac }) => Verdict {
             good: true,

@@ -75,6 +75,15 @@ pub fn noun(name: &str) -> Option<&'static Noun> {
     NOUNS.iter().find(|noun| noun.name == name)
 }
 
+/// Every field of every form.
+pub fn all() -> impl Iterator<Item = &'static Field> {
+    let of = |noun: &'static Noun| match noun.fields {
+        Fields::Same(fields) => [fields, &[], &[]],
+        Fields::OfConnection { oidc, google, saml } => [oidc, google, saml],
+    };
+    NOUNS.iter().chain([&SETTINGS, &INVITES]).flat_map(of).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -3,6 +3,7 @@
 
 pub mod directories;
 mod providers;
+mod steps;
 
 use askama::Template;
 use askama_web::WebTemplate;
@@ -17,6 +18,8 @@ use crate::{
     store::{StoreError, connections, tenants::Tenant},
 };
 use providers::{PROVIDERS, Provider};
+pub use steps::Reader;
+use steps::told;
 
 /// What to do elsewhere, beside a form.
 #[derive(Clone, Debug)]
@@ -24,7 +27,7 @@ pub struct Guide {
     /// `At Okta`.
     pub title: String,
     /// In order; may be empty.
-    pub steps: &'static [&'static str],
+    pub steps: Vec<String>,
     /// Values to copy.
     pub copies: Vec<Copied>,
     /// The name that the values hold and that may still be another: they follow what is typed.
@@ -79,7 +82,7 @@ impl Copied {
 pub async fn of(app: &App, tenant: &Tenant, noun: &Noun, thing: &Value) -> Result<Option<Guide>, StoreError> {
     match noun.name {
         "connections" => {
-            let mut guide = of_connection(app, tenant, thing).await;
+            let mut guide = of_connection(app, tenant, thing, Reader::Operator).await;
             guide.copies.push(Copied::new("SCIM URL", "", base_url(app)));
             Ok(Some(guide))
         }
@@ -88,14 +91,14 @@ pub async fn of(app: &App, tenant: &Tenant, noun: &Noun, thing: &Value) -> Resul
                 Some(name) => connections::find_by_name(&app.db, &tenant.id, name).await?,
                 None => None,
             };
-            Ok(Some(directories::of(app, connection.and_then(|c| c.settings.preset).as_deref())))
+            Ok(Some(directories::of(app, connection.and_then(|c| c.settings.preset).as_deref(), Reader::Operator)))
         }
         _ => Ok(None),
     }
 }
 
 /// Of a connection, as it is stored or as it is typed so far.
-pub async fn of_connection(app: &App, tenant: &Tenant, thing: &Value) -> Guide {
+pub async fn of_connection(app: &App, tenant: &Tenant, thing: &Value, reader: Reader) -> Guide {
     let is_saml = thing["protocol"] == "saml";
     let provider = thing["preset"].as_str().and_then(named);
     let words = provider.and_then(|p| if is_saml { p.saml.as_ref() } else { p.oidc.as_ref() });
@@ -120,7 +123,8 @@ pub async fn of_connection(app: &App, tenant: &Tenant, thing: &Value) -> Guide {
         copies.push(Copied::new("JWKS URL of gatehouse", "for private_key_jwt and signed requests", keys));
     }
     let title = format!("At {}", provider.map_or("the provider", |p| p.title));
-    Guide { title, steps: words.map_or(&[], |w| w.steps), copies, follows: None }
+    let steps = words.map_or_else(Vec::new, |words| told(words.steps, reader));
+    Guide { title, steps, copies, follows: None }
 }
 
 /// Our certificates that providers verify signed requests by: the one in use, and its successor once there is one.
@@ -179,6 +183,11 @@ fn named(preset: &str) -> Option<&'static Provider> {
 #[must_use]
 pub fn title(preset: &str) -> Option<&'static str> {
     named(preset).map(|provider| provider.title)
+}
+
+/// Each preset, with what people call its provider.
+pub fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PROVIDERS.iter().map(|provider| (provider.preset, provider.title))
 }
 
 /// What the form of a new connection begins with, once provider and protocol are chosen.

@@ -22,7 +22,7 @@ pub struct Words {
     pub callback: &'static str,
     /// Our entity id; SAML only.
     pub entity_id: &'static str,
-    /// What to do there.
+    /// What to do there, with what is for operators alone marked (`steps`).
     pub steps: &'static [&'static str],
 }
 
@@ -117,7 +117,7 @@ pub const PROVIDERS: [Provider; 14] = [
             "In the Auth0 dashboard open Applications, Create Application, Regular Web Application.",
             "Enter the allowed callback URL below, and copy Client ID and Client Secret.",
             "The issuer is https://{tenant}.{region}.auth0.com/ or your custom domain, with the slash at its end.",
-            "Auth0 sends no groups by itself. For groups add an Action of the Login flow that sets a namespaced claim of the ID token, such as https://example.com/groups, and write that name into the advanced field Groups claim.",
+            "Auth0 sends no groups by itself. For groups add an Action of the Login flow that sets a namespaced claim of the ID token, such as https://example.com/groups, and [[write that name into the advanced field Groups claim|tell that name to whoever sent you the link]].",
         ]),
         saml: saml("Application Callback URL", "audience, in the settings", &[
             "In the Auth0 dashboard open the application's Addons tab and switch on SAML2 Web App.",
@@ -131,7 +131,7 @@ pub const PROVIDERS: [Provider; 14] = [
             "In the admin console of the realm open Clients, Create client, OpenID Connect; switch Client authentication on.",
             "Enter the valid redirect URI below, and copy the client secret of the Credentials tab.",
             "The issuer is https://{host}/realms/{realm}.",
-            "For groups add a Group Membership mapper to the client's dedicated scope: Token Claim Name groups, Full group path off (or switch Drop the slash before groups on among the advanced fields).",
+            "For groups add a Group Membership mapper to the client's dedicated scope: Token Claim Name groups, Full group path off[[ (or switch Drop the slash before groups on among the advanced fields)]].",
         ]),
         saml: saml("Valid redirect URIs, and Assertion Consumer Service POST Binding URL", "Client ID", &[
             "The metadata URL of the form is https://{host}/realms/{realm}/protocol/saml/descriptor. Once the draft is created, open the metadata of gatehouse below and save the document as a file.",
@@ -154,7 +154,7 @@ pub const PROVIDERS: [Provider; 14] = [
             "The metadata URL of the form is https://{host}/FederationMetadata/2007-06/FederationMetadata.xml. Once the draft is created, the metadata of gatehouse below can be read.",
             "In AD FS Management open Relying Party Trusts, Add Relying Party Trust, Claims aware, and import the metadata of gatehouse by its URL, or from a file where AD FS does not reach it. Our signing certificate comes with it, without which AD FS refuses our signed requests.",
             "By hand instead: enter endpoint and identifier as below, and add the certificate from the metadata on the Signature tab of the trust, or switch Sign requests off in the form.",
-            "AD FS encrypts as soon as it knows our metadata, in a mode that counts only within a signed response: run Set-AdfsRelyingPartyTrust -TargetName … -SamlResponseSignature MessageAndAssertion, or switch Offer encryption off in the form before the import.",
+            "AD FS encrypts as soon as it knows our metadata, in a mode that counts only within a signed response: run Set-AdfsRelyingPartyTrust -TargetName … -SamlResponseSignature MessageAndAssertion[[, or switch Offer encryption off in the form before the import]].",
             "Add a rule that sends LDAP attributes: E-Mail-Addresses as E-Mail Address, Given-Name, Surname, User-Principal-Name as UPN, Token-Groups as Group; and a rule that transforms E-Mail Address to Name ID with the format Email.",
         ]),
     },

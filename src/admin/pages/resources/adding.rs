@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::{At, Held, NOUN, ROLES, SECTIONS, change, why};
+use super::{At, Change, Held, NOUN, ROLES, SECTIONS, change, why};
 use crate::{
     admin::{
         pages::{
@@ -21,7 +21,7 @@ use crate::{
         searching,
     },
     app::App,
-    apply::single::{self, Noun},
+    apply::single::{self, Expect, Noun},
     error::PageError,
     policy::{principal::Kind, role::Role},
 };
@@ -111,18 +111,10 @@ pub async fn add(
     let error = match (whom.is_empty(), asked.role) {
         (true, _) => Some("Tick whom you want to add.".to_owned()),
         (_, None) => Some("Choose a role.".to_owned()),
-        (false, Some(role)) => {
-            let given = change(&app, &posted.caller, &at, |held| {
-                for (kind, name) in whom {
-                    held.retain(|held| held.kind != kind || held.name != name);
-                    held.push(Held { kind, name: name.to_owned(), role });
-                }
-            });
-            match given.await {
-                Ok(()) => return Ok(done(&at.path(), "added")),
-                Err(refusal) => Some(why(refusal)?),
-            }
-        }
+        (false, Some(role)) => match change(&app, &posted.caller, &at, Change::Give(&whom, role, Expect::Any)).await {
+            Ok(()) => return Ok(done(&at.path(), "added")),
+            Err(refusal) => Some(why(refusal)?),
+        },
     };
     page(&app, &posted.caller, &at, &asked, error.as_deref()).await
 }

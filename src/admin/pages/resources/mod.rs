@@ -1,7 +1,7 @@
 //! A resource and who holds which role on it: users, teams, external identities and virtual accounts, each in a section of its
 //! own. `adding` finds those who may be given one.
 //!
-//! A role is written as the whole resource is, by [`single`]: so whatever a file would refuse is refused here.
+//! A role is given and taken by [`single`], one at a time: so whatever a file would refuse is refused here.
 
 mod adding;
 
@@ -12,7 +12,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub use adding::{add, find};
 
@@ -28,10 +28,7 @@ use crate::{
     apply::single::{self, Expect, Fault, Noun, Refusal},
     error::PageError,
     policy::{principal::Kind, role::Role},
-    store::{
-        resources::{self, ByGroup},
-        tenants::{self, Tenant},
-    },
+    store::resources::{self, ByGroup},
 };
 
 const NOUN: &str = "resources";
@@ -62,10 +59,6 @@ impl Held {
         let (kind, name) = SECTIONS.iter().find_map(named)?;
         Some(Self { kind, name, role })
     }
-
-    fn spelled(&self) -> Value {
-        json!({ self.kind.as_str(): self.name, "role": self.role.as_str() })
-    }
 }
 
 /// A resource of a tenant that this operator administers, as the file spells it.
@@ -92,27 +85,28 @@ impl At {
     }
 
     fn held(&self) -> Vec<Held> {
-        held_in(&self.thing)
+        self.thing["collaborators"].as_array().into_iter().flatten().filter_map(Held::read).collect()
     }
 }
 
-fn held_in(thing: &Value) -> Vec<Held> {
-    thing["collaborators"].as_array().into_iter().flatten().filter_map(Held::read).collect()
+/// What a form changes about who holds which role.
+enum Change<'a> {
+    /// To those alone who hold one, where something must be there.
+    Give(&'a [(Kind, &'a str)], Role, Expect),
+    Take(Kind, &'a str),
 }
 
-/// Changes who holds which role, under the lock of all writers: what another administrator has just written stays.
-async fn change(app: &App, caller: &Caller, at: &At, edit: impl FnOnce(&mut Vec<Held>) + Send) -> Result<(), Refusal> {
+/// Makes it, under the lock of all writers: what another administrator has just written stays.
+async fn change(app: &App, caller: &Caller, at: &At, change: Change<'_>) -> Result<(), Refusal> {
     let actor = caller.actor();
-    let tenant: &Tenant = &at.place.tenant;
+    let (tenant, order) = (&at.place.tenant, order(app, &caller.operator, &actor));
     let mut tx = app.db.begin().await?;
-    tenants::lock(&mut tx).await?;
-    let thing = single::show(&mut tx, &app.sealer, tenant, Noun::Resources, &at.name).await?;
-    let mut thing = thing.ok_or(Refusal::Missing)?;
-    let mut held = held_in(&thing);
-    edit(&mut held);
-    thing["collaborators"] = held.iter().map(Held::spelled).collect();
-    let order = order(app, &caller.operator, &actor);
-    single::put(&mut tx, &order, tenant, Noun::Resources, Some(&at.name), &thing, Expect::There).await?;
+    match change {
+        Change::Give(whom, role, expect) => {
+            single::give(&mut tx, &order, tenant, &at.name, whom, role, expect).await?;
+        }
+        Change::Take(kind, name) => single::take(&mut tx, &order, tenant, &at.name, (kind, name)).await?,
+    }
     tx.commit().await?;
     app.deliveries.nudge();
     Ok(())
@@ -123,7 +117,7 @@ fn why(refusal: Refusal) -> Result<String, PageError> {
     match refusal {
         Refusal::Faults(faults) => Ok(faults.into_iter().map(|Fault { text, .. }| text).collect::<Vec<_>>().join(". ")),
         Refusal::Forbidden(text) | Refusal::Conflict(text) => Ok(text.to_owned()),
-        Refusal::Missing => Err(missing("resource")),
+        Refusal::Missing => Err(missing("collaborator")),
         Refusal::Store(e) => Err(e.into()),
         other => Err(PageError::internal(format!("{other:?}"))),
     }
@@ -243,12 +237,8 @@ pub async fn set(State(app): State<App>, Path(at): Path<(String, String)>, poste
     if !at.held().iter().any(|held| held.kind == kind && held.name == name) {
         return Err(missing("collaborator"));
     }
-    let changed = change(&app, &posted.caller, &at, |held| {
-        if let Some(held) = held.iter_mut().find(|held| held.kind == kind && held.name == name) {
-            held.role = role;
-        }
-    });
-    match changed.await {
+    let whom = [(kind, name.as_str())];
+    match change(&app, &posted.caller, &at, Change::Give(&whom, role, Expect::There)).await {
         Ok(()) => Ok(done(&at.path(), "saved")),
         Err(refusal) => page(&app, &posted.caller, &at, "", Some(&why(refusal)?)).await,
     }
@@ -298,24 +288,28 @@ pub async fn remove(
         pairs.find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
     };
     let (kind, name) = named(&one).ok_or_else(|| missing("collaborator"))?;
-    match change(&app, &posted.caller, &at, |held| held.retain(|held| held.kind != kind || held.name != name)).await {
-        Ok(()) => Ok(done(&at.path(), "removed")),
+    match change(&app, &posted.caller, &at, Change::Take(kind, &name)).await {
+        // Somebody else may have been faster.
+        Ok(()) | Err(Refusal::Missing) => Ok(done(&at.path(), "removed")),
         Err(refusal) => page(&app, &posted.caller, &at, "", Some(&why(refusal)?)).await,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn who_holds_a_role_is_spelled_as_it_is_read() {
-        for value in [
-            json!({"user": "ada@acme.example", "role": "editor"}),
-            json!({"external_identity": "ci", "role": "viewer"}),
-            json!({"team": "sre", "role": "manager"}),
+    fn who_holds_a_role_is_read_as_it_is_spelled() {
+        for (kind, name, role) in [
+            (Kind::User, "ada@acme.example", Role::Editor),
+            (Kind::ExternalIdentity, "ci", Role::Viewer),
+            (Kind::Team, "sre", Role::Manager),
         ] {
-            assert_eq!(Held::read(&value).unwrap().spelled(), value);
+            let value = json!({ kind.as_str(): name, "role": role.as_str() });
+            assert_eq!(Held::read(&value), Some(Held { kind, name: name.to_owned(), role }));
         }
         assert_eq!(Held::read(&json!({"user": "ada@acme.example", "role": "owner"})), None);
         assert_eq!(Held::read(&json!({"role": "viewer"})), None);
