@@ -17,6 +17,7 @@ mod admin_explanation;
 mod admin_guides;
 mod admin_invites;
 mod admin_keys;
+mod admin_nouns;
 mod admin_page_roles;
 mod admin_pages;
 mod admin_people;

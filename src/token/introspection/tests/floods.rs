@@ -57,7 +57,7 @@ async fn a_yes_that_our_rules_refuse_is_kept_as_a_no() {
             assert_eq!(ask(&validator, OPAQUE, NOW + n % 5).await.unwrap_err().to_string(), first.to_string());
         }
         assert_eq!(script.calls(), 1, "{answer}");
-        ask(&validator, "another token", NOW).await.unwrap_err();
+        ask(&validator, "another-token", NOW).await.unwrap_err();
         assert_eq!(script.calls(), 2, "of which nothing is known");
         // An operator who asks why sees the rule that fails.
         let told = validator.explain(OPAQUE, &Scope { tenant: Some("acme"), ..Scope::default() }, NOW + 1).await;
