@@ -149,21 +149,22 @@ async fn what_has_a_switch_by_that(backend: Backend) {
 async fn identities_by_their_issuer(backend: Backend) {
     let desk = Desk::new(backend).await;
     desk.apply(
-        "tenants:\n- name: acme\n  trusted_issuers:\n  - {name: second, issuer: \"https://second.example\", jwks_uri: \"https://second.example/keys\", audience: [api]}\n  \
+        "tenants:\n- name: acme\n  connections:\n  - {name: sso, login_enabled: false, oidc: {issuer: \"https://sso.example\", client_id: gh}}\n  \
+         trusted_issuers:\n  - {name: second, issuer: \"https://second.example\", jwks_uri: \"https://second.example/keys\", audience: [api]}\n  \
          external_identities:\n  - {name: of-second, issuer: second}\n  - {name: of-second-too, issuer: second, claims: {azp: a}}\n  \
-         - {name: of-okta, issuer: okta}\n  virtual_accounts:\n  - {name: robot, issuer: second}\n  teams:\n  - {name: led, tokens: [{issuer: second, claims: {azp: b}}]}\n\
+         - {name: of-sso, issuer: sso}\n  virtual_accounts:\n  - {name: robot, issuer: second}\n  teams:\n  - {name: led, tokens: [{issuer: second, claims: {azp: b}}]}\n\
          - name: other\n  trusted_issuers:\n  - {name: second, issuer: \"https://other.example\", jwks_uri: \"https://other.example/keys\", audience: [api]}\n  \
          external_identities:\n  - {name: theirs, issuer: second}\n",
     )
     .await;
     let mut ada = desk.ada().await;
-    let all = ["ci", "of-okta", "of-second", "of-second-too"];
+    let all = ["ci", "of-second", "of-second-too", "of-sso"];
     for (query, found) in [
-        ("?issuer=second", &all[2..]),
+        ("?issuer=second", &all[1..3]),
         ("?issuer=idp", &all[..1]),
-        ("?issuer=okta", &all[1..2]),
-        ("?issuer=second&search=too", &all[3..]),
-        ("?issuer=second&after=of-second", &all[3..]),
+        ("?issuer=sso", &all[3..]),
+        ("?issuer=second&search=too", &all[2..3]),
+        ("?issuer=second&after=of-second", &all[2..3]),
         ("?issuer=second&state=off", &[][..]),
         ("?issuer=none", &[][..]),
     ] {

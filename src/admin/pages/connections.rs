@@ -21,6 +21,7 @@ use crate::{
     admin::{directory_tokens::base_url, inspection, searching},
     app::App,
     apply::single,
+    connector::presets,
     error::PageError,
     provider_metadata::standing,
     store::{connections, directories},
@@ -68,7 +69,7 @@ pub async fn list(
     let tenant = &place.tenant;
     let states = single::states(place.key);
     let mut query = Query::narrowed(query.as_deref(), states, single::provider(place.key));
-    query.provider = query.provider.filter(|(_, preset)| guide::title(preset).is_some());
+    query.provider = query.provider.and_then(|(word, name)| Some((word, presets::preset(&name)?.name.to_owned())));
     let part = searching::list(&app, &caller.operator.home, tenant, place.key, query.ask(PAGE, app.clock.now())).await?;
     let waiting = standing::waiting(&app.db, &tenant.id).await?;
     let mut tokens = tokens_of(&app, &place).await?;
