@@ -53,17 +53,18 @@ pub const LOOK: i64 = 1;
 /// # Errors
 /// Why nobody is let in with it.
 pub async fn judge(app: &App, token: &str, scope: &Scope<'_>) -> Result<Bearer, Denied> {
-    judge_asof(app, token, scope, Asof::Now).await
+    let catalogue = current(app, scope).await?;
+    judge_by(app, &catalogue, token, scope, Asof::Now).await
 }
 
-/// The same for those who keep what they decide, and so decide by what was so up to [`STALE`] seconds ago on other nodes: a
-/// user's token reads the database only where it is the first of its family in that time. [`Bearer::fresh_until`] counts
-/// from then.
+/// The same for those who keep what they decide, and so decide by a `catalogue` that they have (one that is current for the
+/// tenant of the scope) and by what was so up to [`STALE`] seconds ago on other nodes: a user's token reads the database only
+/// where it is the first of its family in that time. [`Bearer::fresh_until`] counts from then.
 ///
 /// # Errors
 /// Why nobody is let in with it.
-pub async fn judge_lately(app: &App, token: &str, scope: &Scope<'_>) -> Result<Bearer, Denied> {
-    judge_asof(app, token, scope, Asof::Lately).await
+pub async fn judge_lately(app: &App, catalogue: &Catalogue, token: &str, scope: &Scope<'_>) -> Result<Bearer, Denied> {
+    judge_by(app, catalogue, token, scope, Asof::Lately).await
 }
 
 /// The same for those who make something of the token: with its issuer as it was when the token was judged, which may have
@@ -72,27 +73,28 @@ pub async fn judge_lately(app: &App, token: &str, scope: &Scope<'_>) -> Result<B
 /// # Errors
 /// Why nobody is let in with it.
 pub async fn judge_with_issuer(app: &App, token: &str, scope: &Scope<'_>) -> Result<(Bearer, Option<Arc<Issuer>>), Denied> {
-    let (bearer, catalogue) = judge_by(app, token, scope, Asof::Now).await?;
+    let catalogue = current(app, scope).await?;
+    let bearer = judge_by(app, &catalogue, token, scope, Asof::Now).await?;
     let issuer = bearer.source.as_ref().and_then(|source| catalogue.issuer(source)).cloned();
     Ok((bearer, issuer))
 }
 
-async fn judge_asof(app: &App, token: &str, scope: &Scope<'_>, asof: Asof) -> Result<Bearer, Denied> {
-    judge_by(app, token, scope, asof).await.map(|(bearer, _)| bearer)
+/// The catalogue that a token is judged by whose tenant the scope may name.
+async fn current(app: &App, scope: &Scope<'_>) -> Result<Arc<Catalogue>, Denied> {
+    let now = app.clock.now();
+    match scope.tenant {
+        Some(tenant) => app.trust.catalogue_of(now, tenant).await,
+        None => app.trust.catalogue(now).await,
+    }
 }
 
-async fn judge_by(app: &App, token: &str, scope: &Scope<'_>, asof: Asof) -> Result<(Bearer, Arc<Catalogue>), Denied> {
+async fn judge_by(app: &App, catalogue: &Catalogue, token: &str, scope: &Scope<'_>, asof: Asof) -> Result<Bearer, Denied> {
     let now = app.clock.now();
-    let catalogue = match scope.tenant {
-        Some(tenant) => app.trust.catalogue_of(now, tenant).await?,
-        None => app.trust.catalogue(now).await?,
-    };
     let scope = catalogue.narrowed(scope);
-    keep_ours(app, &catalogue, token, &scope).await?;
+    keep_ours(app, catalogue, token, &scope).await?;
     let accepted = catalogue.validator.validate(token, &scope, now).await;
     let accepted = accepted.map_err(|invalid| catalogue.reason(token, &scope, invalid))?;
-    let bearer = bearer_of(app, &catalogue, accepted, &scope, asof, now).await?;
-    Ok((bearer, catalogue))
+    bearer_of(app, catalogue, accepted, &scope, asof, now).await
 }
 
 /// A token of our own admin API, or of a directory, is nothing that an issuer is asked about: whoever is asked is handed it,

@@ -159,7 +159,7 @@ async fn weigh(at: &At<'_>, credential: &Credential, witness: &mut Witness<'_>) 
     }
     // Boxed: what is kept is answered without making room for what a judgement may have to wait for. Awaited by a statement of
     // its own: the one that makes a future has room for it until it ends.
-    let judging = Box::pin(judge(app, question, site, accepts, credential, witness));
+    let judging = Box::pin(judge(at, credential, witness));
     match judging.await {
         Ok((headers, until)) => {
             let told = Arc::new(Kept { headers, until, revision, version: catalogue.version });
@@ -248,16 +248,10 @@ impl Refusal {
 }
 
 /// Judges a credential: what the site is told, and until when that may be kept.
-async fn judge(
-    app: &App,
-    question: &Question,
-    site: &Site,
-    accepts: &Accepts,
-    credential: &Credential,
-    witness: &mut Witness<'_>,
-) -> Result<(Headers, i64), Refusal> {
+async fn judge(at: &At<'_>, credential: &Credential, witness: &mut Witness<'_>) -> Result<(Headers, i64), Refusal> {
+    let At { app, question, catalogue, site, accepts, .. } = *at;
     let now = app.clock.now();
-    let (bearer, mut until) = match holder(app, site, accepts, credential, witness).await {
+    let (bearer, mut until) = match holder(at, credential, witness).await {
         Ok(holder) => holder,
         Err(refusal) => {
             witness.saw("token", false, || refusal.cause());
@@ -274,7 +268,7 @@ async fn judge(
         }
         other => other?,
     }
-    let headers = match identity::headers(app, site, &bearer, question).await {
+    let headers = match identity::headers(app, catalogue, site, &bearer, question).await {
         Ok(headers) => headers,
         Err(cause) => {
             witness.saw("identity", false, || cause.clone());
@@ -288,13 +282,8 @@ async fn judge(
 }
 
 /// Who holds a credential, and until when at most.
-async fn holder(
-    app: &App,
-    site: &Site,
-    accepts: &Accepts,
-    credential: &Credential,
-    witness: &mut Witness<'_>,
-) -> Result<(Bearer, i64), Refusal> {
+async fn holder(at: &At<'_>, credential: &Credential, witness: &mut Witness<'_>) -> Result<(Bearer, i64), Refusal> {
+    let At { app, catalogue, site, accepts, .. } = *at;
     let nobodys = HashSet::new();
     let (token, sources) = match credential {
         // Nobody is asked about a token that would not pass.
@@ -310,7 +299,7 @@ async fn holder(
     let audience = site.settings.audience.as_slice();
     witness.judges(sources, audience);
     let scope = Scope { tenant: Some(&site.tenant_id), sources: Some(sources), audience };
-    let bearer = trust::judge_lately(app, token, &scope).await?;
+    let bearer = trust::judge_lately(app, catalogue, token, &scope).await?;
     if matches!(credential, Credential::Header { .. }) && is_ours(&bearer) {
         return Err(Denied::NotActive("a token of ours in the header of another issuer".to_owned()).into());
     }

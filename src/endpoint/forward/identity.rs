@@ -3,7 +3,10 @@
 //! Whatever a token says goes into a header only in characters that every server reads alike: anything else, and `%`, is
 //! percent-encoded, so that two people never look the same and nothing breaks out of its header.
 
-use axum::http::{HeaderName, HeaderValue};
+use axum::{
+    body::Bytes,
+    http::{HeaderName, HeaderValue},
+};
 use serde_json::{Map, Value, json};
 
 use super::question::Question;
@@ -20,7 +23,7 @@ use crate::{
     },
     store,
     token::rules,
-    trust::{Bearer, sites::Site},
+    trust::{Bearer, catalogue::Catalogue, sites::Site},
 };
 
 /// Longest value of a header; proxies have room for about twice as much in all.
@@ -37,23 +40,37 @@ pub fn nobody(site: &Site) -> Headers {
     site.headers.iter().map(|name| (name.clone(), HeaderValue::from_static(""))).collect()
 }
 
-/// The headers that tell who the bearer is that asks this `question`.
+/// The headers that tell who the bearer is that asks this `question`, who was judged by this `catalogue`.
 ///
 /// # Errors
 /// In words for the log: when it does not fit into a header, or cannot be signed.
-pub async fn headers(app: &App, site: &Site, bearer: &Bearer, question: &Question) -> Result<Headers, String> {
+pub async fn headers(
+    app: &App,
+    catalogue: &Catalogue,
+    site: &Site,
+    bearer: &Bearer,
+    question: &Question,
+) -> Result<Headers, String> {
     let forwarding = &site.settings.identity;
     let values = match forwarding.method {
-        ForwardMethod::Headers => separate(app, bearer).await?,
+        ForwardMethod::Headers => separate(app, catalogue, bearer).await?,
         ForwardMethod::ClaimsHeader => {
             let mut claims = told(site, bearer);
             claims.insert("iss".to_owned(), bearer.issuer.clone().into());
             vec![ascii(&Value::Object(claims))]
         }
-        ForwardMethod::JwtHeader => vec![signed(app, site, told(site, bearer), bearer, &question.beside("")).await?],
+        ForwardMethod::JwtHeader => {
+            vec![signed(app, catalogue, site, told(site, bearer), bearer, &question.beside(""))?]
+        }
         ForwardMethod::Bearer | ForwardMethod::None => Vec::new(),
     };
-    let named = site.headers.iter().zip(values);
+    together(&site.headers, &values)
+}
+
+/// The headers of these names and values. The values are parts of one buffer: a decision is kept, and answered with, often.
+fn together(names: &[HeaderName], values: &[String]) -> Result<Headers, String> {
+    let mut all = Bytes::from(values.concat());
+    let named = names.iter().zip(values);
     named
         .map(|(name, value)| {
             if value.len() > LONGEST {
@@ -62,24 +79,25 @@ pub async fn headers(app: &App, site: &Site, bearer: &Bearer, question: &Questio
                     value.len()
                 ));
             }
-            let value = HeaderValue::try_from(value).map_err(|_| format!("{name} cannot be sent"))?;
+            let value =
+                HeaderValue::from_maybe_shared(all.split_to(value.len())).map_err(|_| format!("{name} cannot be sent"))?;
             Ok((name.clone(), value))
         })
         .collect()
 }
 
 /// In the order of [`SEPARATE`].
-async fn separate(app: &App, bearer: &Bearer) -> Result<Vec<String>, String> {
+async fn separate(app: &App, catalogue: &Catalogue, bearer: &Bearer) -> Result<Vec<String>, String> {
     // A foreign issuer chooses its subjects: a bare one could be the name of somebody here. No name holds a slash that is not
     // escaped, and a team is nobody.
     let user = match bearer.principals.first().filter(|principal| principal.kind != Kind::Team) {
         Some(principal) => safe(told_name(bearer, principal).unwrap_or(&principal.id), b"/"),
-        None => abroad(app, bearer).await?,
+        None => abroad(catalogue, bearer),
     };
     let teams: Vec<String> = teams(bearer).map(|team| safe(team, b",")).collect();
-    let email = proven_email(app, bearer).await?;
+    let email = proven_email(app, catalogue, bearer).await?;
     // Many may act as one identity, and an issuer here may go by several names.
-    let (subject, issuer) = (subject(app, bearer).await?, safe(&bearer.issuer, b""));
+    let (subject, issuer) = (subject(catalogue, bearer), safe(&bearer.issuer, b""));
     let values = [user, safe(&email, b""), safe(name(bearer), b""), teams.join(","), subject, issuer];
     debug_assert_eq!(values.len(), SEPARATE.len());
     Ok(values.into())
@@ -88,22 +106,24 @@ async fn separate(app: &App, bearer: &Bearer) -> Result<Vec<String>, String> {
 /// The address, where it is proven: services know people by it, and whoever keys tokens could write anybody's into them. A
 /// foreign issuer's is believed as far as its operator has said so, in the form in which addresses are compared; of a token
 /// that was exchanged for one of ours nothing says any more whether it was verified.
-async fn proven_email(app: &App, bearer: &Bearer) -> Result<String, String> {
+async fn proven_email(app: &App, catalogue: &Catalogue, bearer: &Bearer) -> Result<String, String> {
     let Some(text) = email(bearer) else { return Ok(String::new()) };
     let Some(source) = &bearer.source else {
         return Ok(if bearer.email_proven { text.to_owned() } else { String::new() });
     };
-    let catalogue = app.trust.catalogue_of(app.clock.now(), &bearer.tenant_id).await.map_err(|e| e.to_string())?;
-    let trust = catalogue.issuer(source).and_then(|issuer| issuer.settings.email_trust);
-    let Some(email) = Email::parse(text) else { return Ok(String::new()) };
+    let trust = catalogue.issuer(source).and_then(|issuer| issuer.settings.email_trust).unwrap_or(EmailTrust::Never);
+    let Some(email) = Some(text).filter(|_| trust != EmailTrust::Never).and_then(Email::parse) else {
+        return Ok(String::new());
+    };
     let says = |name: &str| bearer.claims.get(name);
-    let believed = match trust.unwrap_or(EmailTrust::Never) {
+    let believed = match trust {
         // The flag speaks of the claim beside it and of no other.
         EmailTrust::Verified => {
             says("email_verified") == Some(&Value::Bool(true)) && says("email").and_then(Value::as_str) == Some(text)
         }
         EmailTrust::Domain => {
-            let domains = store::domains::of_tenant(&app.db, &bearer.tenant_id).await.map_err(|e| e.to_string())?;
+            let asking = Box::pin(store::domains::of_tenant(&app.db, &bearer.tenant_id));
+            let domains = asking.await.map_err(|e| e.to_string())?;
             domains.iter().any(|domain| domain == email.domain())
         }
         EmailTrust::Never => false,
@@ -112,19 +132,15 @@ async fn proven_email(app: &App, bearer: &Bearer) -> Result<String, String> {
 }
 
 /// Whose token it is, whoever it acts as: a foreign subject is nobody's here.
-async fn subject(app: &App, bearer: &Bearer) -> Result<String, String> {
-    if bearer.source.is_some() { abroad(app, bearer).await } else { Ok(safe(&bearer.subject, b"/")) }
+fn subject(catalogue: &Catalogue, bearer: &Bearer) -> String {
+    if bearer.source.is_some() { abroad(catalogue, bearer) } else { safe(&bearer.subject, b"/") }
 }
 
 /// A foreign subject, with the name here of its issuer.
-async fn abroad(app: &App, bearer: &Bearer) -> Result<String, String> {
-    Ok(format!("{}/{}", safe(&issuer_name(app, bearer).await?, b"/"), safe(&bearer.subject, b"/")))
-}
-
-async fn issuer_name(app: &App, bearer: &Bearer) -> Result<String, String> {
-    let catalogue = app.trust.catalogue_of(app.clock.now(), &bearer.tenant_id).await.map_err(|e| e.to_string())?;
+fn abroad(catalogue: &Catalogue, bearer: &Bearer) -> String {
     let issuer = bearer.source.as_deref().and_then(|id| catalogue.issuer(id));
-    Ok(issuer.map_or_else(|| bearer.issuer.clone(), |issuer| issuer.name.clone()))
+    let issuer = issuer.map_or(bearer.issuer.as_str(), |issuer| issuer.name.as_str());
+    format!("{}/{}", safe(issuer, b"/"), safe(&bearer.subject, b"/"))
 }
 
 /// The person's name: the token's, or the one we know.
@@ -183,11 +199,18 @@ fn told(site: &Site, bearer: &Bearer) -> Map<String, Value> {
 /// A JWT of ours that says the same, for this site alone and for a short time. The key that signs ID tokens by RS256 signs
 /// it too, and is published with them, so its `typ` keeps it from being taken for anything else. Services know people by `iss` and `sub`, and
 /// believe `iss` that an address is verified: under our name, neither is what a foreign issuer chose.
-async fn signed(app: &App, site: &Site, mut claims: Map<String, Value>, bearer: &Bearer, at: &str) -> Result<String, String> {
+fn signed(
+    app: &App,
+    catalogue: &Catalogue,
+    site: &Site,
+    mut claims: Map<String, Value>,
+    bearer: &Bearer,
+    at: &str,
+) -> Result<String, String> {
     let now = app.clock.now();
     claims.remove("origin");
     if bearer.source.is_some() {
-        claims.insert("sub".to_owned(), subject(app, bearer).await?.into());
+        claims.insert("sub".to_owned(), subject(catalogue, bearer).into());
         claims.insert("origin".to_owned(), json!({"iss": bearer.issuer, "sub": bearer.subject}));
         if let Some(verified) = claims.get_mut("email_verified") {
             *verified = false.into();
