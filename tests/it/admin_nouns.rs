@@ -1,11 +1,11 @@
 //! What the admin API serves of its nouns: made, read, changed and deleted, what is lost named before, and who has looked told
 //! of what others have changed.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     admin::{id, tokens},
-    admin_surface::Askers,
+    admin_surface::{ASKERS, Askers},
     on_both,
     world::{Backend, text},
 };

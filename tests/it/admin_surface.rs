@@ -48,7 +48,7 @@ tenants:
 "#;
 
 /// Who asks, in the order in which they do: those who may not come before those who may.
-const ASKERS: [&str; 6] = ["nobody", "user", "barred", "other", "own", "platform"];
+pub const ASKERS: [&str; 6] = ["nobody", "user", "barred", "other", "own", "platform"];
 
 pub struct Askers {
     pub world: World,

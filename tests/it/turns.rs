@@ -73,6 +73,7 @@ async fn what_the_api_changes_waits(backend: Backend) {
         "/api/v1/tenants/{tenant}/domains/{name}/check",
         "/api/v1/tenants/{tenant}/{noun}/{name}/check",
         "/api/v1/tenants/{tenant}/connections/{name}/metadata/fetch",
+        "/api/v1/access/explain",
     ];
     wait(&desk, &acme(&desk).await, all, &Browser::new(), &looks).await;
 }
@@ -91,6 +92,7 @@ async fn what_forms_change_waits(backend: Backend) {
         "/admin/{tenant}/connections/{name}/test",
         "/admin/{tenant}/connections/{name}/metadata/fetch",
         "/admin/_/audit/verification",
+        "/admin/{tenant}/explain",
         // There is none of this name, or it is not hers: that is said before anybody waits.
         "/admin/_/tenants",
         "/admin/{tenant}/users/{id}/edit",
