@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     admin::{administrators, tokens},
     browser::{Answer, Browser},
-    on_both,
+    on_both, role_surface,
     world::{Backend, World, text},
 };
 
@@ -176,26 +176,6 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
         ("DELETE", "/api/v1/tenants/{tenant}/teams/{name}/members/{user}") => {
             ("tenants/acme/teams/sre/members/GIL", None, [404, 204, 404])
         }
-        ("GET", "/api/v1/tenants/{tenant}/users/{name}/roles") => ("tenants/acme/users/GIL/roles", None, [404, 200, 200]),
-        ("GET", "/api/v1/tenants/{tenant}/teams/{name}/roles") => ("tenants/acme/teams/sre/roles", None, [404, 200, 200]),
-        ("GET", "/api/v1/tenants/{tenant}/external_identities/{name}/roles") => {
-            ("tenants/acme/external_identities/none/roles", None, [404, 404, 404])
-        }
-        ("GET", "/api/v1/tenants/{tenant}/virtual_accounts/{name}/roles") => {
-            ("tenants/acme/virtual_accounts/none/roles", None, [404, 404, 404])
-        }
-        ("GET", "/api/v1/tenants/{tenant}/resources/{name}/collaborators") => {
-            ("tenants/acme/resources/model:gpt/collaborators", None, [404, 200, 200])
-        }
-        ("GET", "/api/v1/tenants/{tenant}/resources/{name}/collaborators/{kind}/{holder}") => {
-            ("tenants/acme/resources/model:gpt/collaborators/team/sre", None, [404, 200, 200])
-        }
-        ("PUT", "/api/v1/tenants/{tenant}/resources/{name}/collaborators/{kind}/{holder}") => {
-            ("tenants/acme/resources/model:gpt/collaborators/user/GIL", Some(json!({"role": "editor"})), [404, 201, 200])
-        }
-        ("DELETE", "/api/v1/tenants/{tenant}/resources/{name}/collaborators/{kind}/{holder}") => {
-            ("tenants/acme/resources/model:gpt/collaborators/user/GIL", None, [404, 204, 404])
-        }
         ("GET", "/api/v1/tenants/{tenant}/invites") => ("tenants/acme/invites", None, [404, 200, 200]),
         ("POST", "/api/v1/tenants/{tenant}/invites") => {
             ("tenants/acme/invites", Some(json!({"email": "for-WHO@acme.example"})), [404, 201, 201])
@@ -262,7 +242,7 @@ pub fn expected(method: &str, path: &str) -> Option<(&'static str, Option<Value>
             ("tenants/acme/connections/read/metadata/fetch", None, [404, 200, 200])
         }
         ("DELETE", path) if path == one => ("tenants/acme/teams/gone-WHO", None, [404, 200, 200]),
-        _ => return None,
+        _ => return role_surface::expected(method, path),
     })
 }
 

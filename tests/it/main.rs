@@ -105,6 +105,7 @@ mod readme;
 mod refresh;
 mod relay;
 mod rivals;
+mod role_surface;
 mod roles_held;
 mod same_state;
 mod saml;
