@@ -133,11 +133,11 @@ test('a token is explained, and not shown again', async () => {
   await open('/demo');
   await page.getByRole('link', { name: 'Explain a token' }).click();
   await page.getByLabel('Token').fill('pasted.by.hand');
-  await page.getByLabel('Site').fill('nowhere.example');
+  await page.getByRole('textbox', { name: 'Site' }).fill('nowhere.example');
   await page.getByRole('button', { name: 'Explain' }).click();
   await page.getByRole('heading', { name: /^Refused/ }).waitFor();
   assert.ok(!page.url().includes('pasted') && !(await page.content()).includes('pasted'));
-  assert.equal(await page.getByLabel('Site').inputValue(), 'nowhere.example');
+  assert.equal(await page.getByRole('textbox', { name: 'Site' }).inputValue(), 'nowhere.example');
   await look('explained');
   await page.getByRole('button', { name: 'Explain' }).click();
   await page.getByRole('alert').waitFor();
