@@ -133,6 +133,7 @@ test('a token is explained, and not shown again', async () => {
   await open('/demo');
   await page.getByRole('link', { name: 'Explain a token' }).click();
   await page.getByLabel('Token').fill('pasted.by.hand');
+  await page.getByText('At a site').click();
   await page.getByRole('textbox', { name: 'Site' }).fill('nowhere.example');
   await page.getByRole('button', { name: 'Explain' }).click();
   await page.getByRole('heading', { name: /^Refused/ }).waitFor();

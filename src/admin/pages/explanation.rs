@@ -50,6 +50,11 @@ impl Typed {
         }
     }
 
+    /// Whether the fields about a site are shown unfolded.
+    fn is_at_a_site(&self) -> bool {
+        [&self.site, &self.method, &self.header].into_iter().any(|typed| !typed.is_empty())
+    }
+
     fn roles(&self) -> [(&'static str, bool); 3] {
         Role::ALL.map(|role| (role.as_str(), role.as_str() == self.role))
     }
