@@ -1,5 +1,7 @@
 //! Directories, their tokens, and what their groups become.
 
+use std::collections::HashMap;
+
 use super::{
     desired::{DirectoryFile, Secret, TenantFile},
     difference::Pair,
@@ -10,14 +12,14 @@ use super::{
 use crate::{
     moment::span,
     policy::{
-        directory::{DirectorySettings, GroupRule, outcome},
+        directory::{DirectorySettings, GroupRule, GroupRules},
         provisioning::{PUSHES_IN_VAIN, takes_pushed},
     },
     store::{
         connections,
         directories::{self, Directory},
         directory_accounts,
-        directory_groups::{self, TeamTaken},
+        directory_groups::{self, DirectoryGroup, TeamTaken},
         directory_tokens::{self, DirectoryToken},
         group_rules, own_teams, teams,
         tenants::{self, Tenant},
@@ -65,11 +67,11 @@ impl Work<'_> {
     /// Makes every group what the new rules say. A team of a group's own that goes takes along what it was given here.
     async fn regroup(&mut self, tenant: &Tenant, directory: &Directory, before: &[GroupRule], at: At) -> Result {
         let groups = directory_groups::of_directory(&mut *self.tx, &directory.id).await?;
-        let own = teams::of_tenant(&mut *self.tx, &tenant.id).await?.into_iter().filter(|team| team.group_id.is_some());
-        for team in own.collect::<Vec<_>>() {
-            let group = groups.iter().find(|group| team.group_id.as_deref() == Some(&group.id));
-            let Some(group) = group else { continue };
-            let [was, is] = [before, &directory.settings.group_rules].map(|rules| outcome(rules, group.display_name()));
+        let groups: HashMap<&str, &DirectoryGroup> = groups.iter().map(|group| (group.id.as_str(), group)).collect();
+        let rules = [before, &directory.settings.group_rules].map(GroupRules::compile);
+        for team in teams::of_tenant(&mut *self.tx, &tenant.id).await? {
+            let Some(group) = team.group_id.as_deref().and_then(|id| groups.get(id)) else { continue };
+            let [was, is] = [&rules[0], &rules[1]].map(|rules| rules.outcome(group.display_name()));
             if own_teams::goes(self.tx, &group.id, &was, &is).await? {
                 let lost = self.roles(&team.id).await?;
                 self.plan.add(Action::Delete, format!("team {}/{}", tenant.name, team.name), lost);

@@ -111,12 +111,6 @@ impl<'a> GroupRules<'a> {
     }
 }
 
-/// What a group of this name is by these rules.
-#[must_use]
-pub fn outcome(rules: &[GroupRule], display_name: &str) -> GroupOutcome {
-    GroupRules::compile(rules).outcome(display_name)
-}
-
 impl GroupRule {
     /// A rule whose names would be none here, or whose role is unknown, gives nothing at all.
     fn add(&self, captures: &Captures, outcome: &mut GroupOutcome) {

@@ -1,20 +1,33 @@
 //! Patterns for the names of groups. They fit the whole name or not at all, and take time linear in it.
+//!
+//! They are matched here and not by regular expressions: a capture of letters of every script takes those milliseconds to compile,
+//! two hundred rules of a tenant's choosing have many, and groups are settled while others wait for the database.
 
-use regex::{Regex, RegexBuilder};
+use icu_properties::{
+    CodePointMapData,
+    props::{GeneralCategory, GeneralCategoryGroup},
+};
 
 /// Longest pattern in bytes.
 const LONGEST: usize = 256;
-/// Most bytes that one may take once compiled.
-const LARGEST: usize = 1024 * 1024;
-/// What a capture takes.
-const WORD: &str = r"[\p{L}\p{M}\p{Nd}_-]+";
 
 /// A pattern ready to be asked. What it captures first takes as much as it can: of `ws-a-role-b-role-admin` the pattern
 /// `ws-{workspace}-role-{role}` makes the workspace `a-role-b` and the role `admin`.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    expression: Regex,
+    parts: Vec<Part>,
     captures: Vec<String>,
+}
+
+/// A piece of a pattern, ready to be compared.
+#[derive(Clone, Debug)]
+enum Part {
+    /// These signs, whatever their case.
+    Text(Vec<char>),
+    /// `*`.
+    Anything,
+    /// A capture: one sign of a word or more.
+    Word,
 }
 
 /// What a pattern found in one name.
@@ -44,31 +57,24 @@ impl Pattern {
             return Err(format!("has more than {LONGEST} bytes; shorten it with *"));
         }
         let pieces = pieces(text, true)?;
-        let mut captures: Vec<String> = Vec::new();
-        let mut source = String::from(r"\A");
-        for (at, piece) in pieces.iter().enumerate() {
-            let open = |piece: Option<&Piece<'_>>| piece.is_some_and(|p| !matches!(p, Piece::Text(_)));
-            if open(Some(piece)) && open(pieces.get(at + 1)) {
+        let (mut parts, mut captures): (Vec<Part>, Vec<String>) = (Vec::new(), Vec::new());
+        for piece in &pieces {
+            if !matches!((piece, parts.last()), (Piece::Text(_), _) | (_, None | Some(Part::Text(_)))) {
                 return Err("has * and {…} side by side, so nobody can say where one ends; put a text between them".to_owned());
             }
-            match piece {
-                Piece::Text(text) => source.push_str(&regex::escape(text)),
-                Piece::Anything => source.push_str(".*"),
+            parts.push(match piece {
+                Piece::Text(text) => Part::Text(text.chars().map(folded).collect()),
+                Piece::Anything => Part::Anything,
                 Piece::Capture(name) if captures.iter().any(|known| known == name) => {
                     return Err(format!("captures {{{name}}} twice; give the second another name"));
                 }
                 Piece::Capture(name) => {
                     captures.push((*name).to_owned());
-                    source.push('(');
-                    source.push_str(WORD);
-                    source.push(')');
+                    Part::Word
                 }
-            }
+            });
         }
-        source.push_str(r"\z");
-        let built = RegexBuilder::new(&source).case_insensitive(true).dot_matches_new_line(true).size_limit(LARGEST).build();
-        let expression = built.map_err(|_| "captures too much; use fewer {…}".to_owned())?;
-        Ok(Self { expression, captures })
+        Ok(Self { parts, captures })
     }
 
     /// What it captures, by name.
@@ -78,10 +84,85 @@ impl Pattern {
 
     /// What it finds in a name that it fits.
     pub fn captures(&self, name: &str) -> Option<Captures> {
-        let found = self.expression.captures(name)?;
-        let text = |at: usize| found.get(at + 1).map_or("", |m| m.as_str()).to_owned();
-        Some(Captures(self.captures.iter().enumerate().map(|(at, name)| (name.clone(), text(at))).collect()))
+        let signs: Vec<char> = name.chars().collect();
+        let rests = self.rests(&signs)?;
+        let (mut at, mut found) = (0, Vec::new());
+        for (part, rest) in self.parts.iter().zip(rests.iter().skip(1)) {
+            let fits = |end: &usize| rest.get(*end).is_some_and(|fits| *fits);
+            match part {
+                Part::Text(text) => at += text.len(),
+                Part::Anything => at = (at..=signs.len()).rfind(fits)?,
+                Part::Word => {
+                    let longest = signs.iter().skip(at).take_while(|sign| is_of_word(**sign)).count();
+                    let end = (at + 1..=at + longest).rfind(fits)?;
+                    found.push(signs.get(at..end)?.iter().collect());
+                    at = end;
+                }
+            }
+        }
+        Some(Captures(self.captures.iter().cloned().zip::<Vec<String>>(found).collect()))
     }
+
+    /// For each part, and behind the last, from which places on it and what follows it fit the rest of the name; `None` where
+    /// there is no such place.
+    fn rests(&self, signs: &[char]) -> Option<Vec<Vec<bool>>> {
+        let folded: Vec<char> = signs.iter().copied().map(folded).collect();
+        let mut rest: Vec<bool> = (0..=signs.len()).map(|at| at == signs.len()).collect();
+        let mut rests = vec![rest.clone()];
+        for part in self.parts.iter().rev() {
+            let follows = |at: usize| rest.get(at).is_some_and(|fits| *fits);
+            rest = match part {
+                Part::Text(text) => {
+                    let starts = |at: usize| folded.get(at..).is_some_and(|folded| folded.starts_with(text));
+                    (0..=signs.len()).map(|at| follows(at + text.len()) && starts(at)).collect()
+                }
+                Part::Anything => {
+                    let last = rest.iter().rposition(|fits| *fits);
+                    (0..=signs.len()).map(|at| last.is_some_and(|last| at <= last)).collect()
+                }
+                Part::Word => {
+                    let mut ends = false;
+                    let mut row: Vec<bool> = std::iter::once(false)
+                        .chain(signs.iter().enumerate().rev().map(|(at, sign)| {
+                            ends = is_of_word(*sign) && (ends || follows(at + 1));
+                            ends
+                        }))
+                        .collect();
+                    row.reverse();
+                    row
+                }
+            };
+            if !rest.contains(&true) {
+                return None;
+            }
+            rests.push(rest.clone());
+        }
+        rests.reverse();
+        rest.first().is_some_and(|fits| *fits).then_some(rests)
+    }
+}
+
+/// A sign as it is compared (Unicode's simple case folding, where it is one sign for one).
+fn folded(sign: char) -> char {
+    if sign.is_ascii() {
+        return sign.to_ascii_lowercase();
+    }
+    let upper = alone(sign.to_uppercase()).unwrap_or(sign);
+    alone(upper.to_lowercase()).unwrap_or(upper)
+}
+
+fn alone(mut signs: impl Iterator<Item = char>) -> Option<char> {
+    signs.next().filter(|_| signs.next().is_none())
+}
+
+/// Letters and marks of every script, decimal digits, `-` and `_`.
+fn is_of_word(sign: char) -> bool {
+    if sign.is_ascii() {
+        return sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_');
+    }
+    let category = CodePointMapData::<GeneralCategory>::new().get(sign);
+    let word = GeneralCategoryGroup::Letter.union(GeneralCategoryGroup::Mark).union(GeneralCategoryGroup::DecimalNumber);
+    word.contains(category)
 }
 
 impl Captures {

@@ -1,5 +1,9 @@
 use super::*;
 
+fn outcome(rules: &[GroupRule], display_name: &str) -> GroupOutcome {
+    GroupRules::compile(rules).outcome(display_name)
+}
+
 fn rule(group: &str) -> GroupRule {
     GroupRule { group: group.into(), ..GroupRule::default() }
 }
@@ -217,4 +221,61 @@ fn a_team_has_a_name_that_can_be_seen() {
     ] {
         assert!(can_name_a_team(name), "{name:?}");
     }
+}
+
+/// What a pattern means, as a regular expression.
+fn expression(pattern: &str) -> regex::Regex {
+    let source: String = pattern::pieces(pattern, true)
+        .unwrap()
+        .iter()
+        .map(|piece| match piece {
+            pattern::Piece::Text(text) => regex::escape(text),
+            pattern::Piece::Anything => ".*".to_owned(),
+            pattern::Piece::Capture(_) => r"([\p{L}\p{M}\p{Nd}_-]+)".to_owned(),
+        })
+        .collect();
+    let whole = format!(r"\A{source}\z");
+    regex::RegexBuilder::new(&whole).case_insensitive(true).dot_matches_new_line(true).build().unwrap()
+}
+
+proptest::proptest! {
+    #[test]
+    fn patterns_find_what_their_regular_expression_finds(
+        open in proptest::collection::vec(proptest::bool::ANY, 0..5),
+        texts in proptest::collection::vec("[abA sſσςΣ\u{e9}\u{301}\u{212a}kß²-]{1,2}", 6),
+        edges in (proptest::bool::ANY, proptest::bool::ANY),
+        name in "[abA sſσςΣ\u{e9}\u{301}\u{212a}kß²\n-]{0,12}",
+    ) {
+        let opens = open.iter().enumerate().map(|(n, capture)| if *capture { format!("{{c{n}}}") } else { "*".to_owned() });
+        let mut texts = texts.into_iter();
+        let mut pattern = if edges.0 { texts.next().unwrap() } else { String::new() };
+        for open in opens {
+            pattern += &open;
+            pattern += &texts.next().unwrap();
+        }
+        if edges.1 {
+            pattern += "*";
+        }
+        if !pattern.is_empty() {
+            let found = pattern::Pattern::parse(&pattern).unwrap();
+            let is: Option<Vec<String>> = found.captures(&name).map(|captures| {
+                found.names().iter().map(|name| captures.get(name).unwrap().to_owned()).collect()
+            });
+            let expected = expression(&pattern).captures(&name).map(|captures| {
+                captures.iter().skip(1).map(|group| group.unwrap().as_str().to_owned()).collect::<Vec<_>>()
+            });
+            proptest::prop_assert_eq!(is, expected, "{} {:?}", pattern, name);
+        }
+    }
+}
+
+/// Whoever writes rules has all of a tenant's groups compared with them.
+#[test]
+fn a_dear_pattern_ends_soon() {
+    let rules: Vec<GroupRule> =
+        (0..200).map(|n| team(&format!("x{n}{}", "*a{c}a".repeat(20).replacen("{c}", "b", 19)), "t")).collect();
+    let name = "a".repeat(1_000);
+    assert_eq!(GroupRules::compile(&rules).outcome(&name), GroupOutcome::default());
+    let wild = [team(&format!("{}b", "*a".repeat(120)), "t")];
+    assert_eq!(outcome(&wild, &name), GroupOutcome::default());
 }
