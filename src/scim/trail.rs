@@ -26,6 +26,8 @@ pub struct Effect {
     pub name: Option<(Option<String>, String)>,
     /// Whether they were known by nothing but an operator's lock, which holds.
     pub locked: bool,
+    /// Why nothing of the request was taken but that they are out.
+    pub left_aside: Option<String>,
 }
 
 impl Effect {
@@ -34,6 +36,10 @@ impl Effect {
             (Some((was, is)), _) => changes.changed("user_email", was.as_str(), is.as_str()),
             (None, Some(address)) => changes.is("user_email", address.as_str()),
             (None, None) => changes,
+        };
+        let changes = match &self.left_aside {
+            Some(why) => changes.is("left_aside", why.as_str()),
+            None => changes,
         };
         let changes = if self.locked { changes.is("shut_by", "operator") } else { changes };
         match &self.name {
