@@ -170,7 +170,7 @@ async fn shut(tx: &mut Tx, out: &ShutOut<'_>, removes: bool) -> Result<std::resu
 }
 
 /// Deletes a user with everything that is theirs, as [`shut_out`] but for whom was out already: there is a receipt for
-/// them too. `None`: there is no such user.
+/// them too. `None`: there is no such user, or a directory would delete whom an operator has shut out: they stay.
 ///
 /// # Errors
 /// As [`shut_out`].
@@ -178,8 +178,13 @@ pub async fn remove(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Resul
     let user = match shut(tx, out, true).await? {
         Ok(Some(user)) => Some(user),
         Ok(None) => {
+            let user = find(&mut *tx, out.user_id).await?;
+            // Who decided that they may go may not have seen an operator's lock that came to be at this moment.
+            if out.by == By::Directory && user.as_ref().is_some_and(|user| user.shut_by == Some(By::Operator)) {
+                return Ok(Ok(None));
+            }
             keep_out(tx, out.user_id, out.now).await?;
-            find(&mut *tx, out.user_id).await?
+            user
         }
         Err(last) => return Ok(Err(last)),
     };
