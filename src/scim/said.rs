@@ -18,7 +18,7 @@ pub fn is_out_by_put(body: &Value) -> bool {
 #[must_use]
 pub fn is_out_by_patch(body: &Value) -> bool {
     let operations = field(body, "Operations").and_then(Value::as_array).into_iter().flatten();
-    operations.flat_map(of_operation).last() == Some(false)
+    operations.flat_map(of_operation).next_back() == Some(false)
 }
 
 fn of_operation(operation: &Value) -> Vec<bool> {
