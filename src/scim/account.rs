@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Makes the user of a new record, or finds whom it stands for. Without an address there is none yet. `said` is what the
+/// Makes the user of a record that stands for nobody, or finds whom it stands for. Without an address there is none yet. `said` is what the
 /// request says of `active`: where it says nothing, whoever is out stays out.
 ///
 /// # Errors
@@ -32,29 +32,8 @@ pub async fn begin(
     said: Option<bool>,
     now: i64,
 ) -> Result<Effect, ScimError> {
-    bring(tx, app, caller, record, said, true, now).await
-}
-
-/// [`begin`], also of a record that is stored and stands for nobody. Where that one lets nobody in, what speaks against a user of it
-/// is no reason to refuse: that its person is out holds whoever they are, and no user comes to be.
-async fn bring(
-    tx: &mut Tx,
-    app: &App,
-    caller: &Caller,
-    record: &mut DirectoryUser,
-    said: Option<bool>,
-    is_new: bool,
-    now: i64,
-) -> Result<Effect, ScimError> {
-    let is_out = !is_new && !record.active;
-    let mut email = record.email();
-    let proven = match judge_address(tx, caller, email.as_ref()).await {
-        Err(e) if is_out && e.fault.status < 500 => {
-            email = None;
-            false
-        }
-        judged => judged?,
-    };
+    let email = record.email();
+    let proven = judge_address(tx, caller, email.as_ref()).await?;
     be_alone(tx, caller, record).await?;
     refuse_twins(tx, caller, record).await?;
     if let Some(Known { user, made, locked }) = known(tx, caller, record).await? {
@@ -77,14 +56,8 @@ async fn bring(
     }
     refuse_rivals(tx, caller, record).await?;
     let Some(email) = email else { return Ok(Effect::default()) };
-    if is_out && users::find_by_email(&mut *tx, &caller.directory.tenant_id, &email).await?.is_some() {
-        return Ok(Effect::default());
-    }
     let id = secret::row_id(now);
-    let admitted = match admission::judge(tx, caller, &email, &id, now).await {
-        Err(e) if is_out && e.fault.status < 500 => return Ok(Effect::default()),
-        judged => judged?,
-    };
+    let admitted = admission::judge(tx, caller, &email, &id, now).await?;
     let user = User {
         id,
         tenant_id: caller.directory.tenant_id.clone(),
@@ -121,7 +94,7 @@ pub async fn follow(
     said: Option<bool>,
     now: i64,
 ) -> Result<Effect, ScimError> {
-    let Some(user_id) = record.user_id.clone() else { return bring(tx, app, caller, record, said, false, now).await };
+    let Some(user_id) = record.user_id.clone() else { return begin(tx, app, caller, record, said, now).await };
     if record.external_id() != old.external_id() {
         be_alone(tx, caller, record).await?;
         refuse_twins(tx, caller, record).await?;
@@ -141,6 +114,33 @@ pub async fn follow(
     }
     let Some(user) = users::find(&mut *tx, &user_id).await? else { return Ok(Effect::default()) };
     tell(tx, caller, record, &user, Said { email, name, proven }, now).await
+}
+
+/// Of a record that lets nobody in any more, and of which nothing else could be taken: whom it stands for from now on, if it stood
+/// for nobody, and whoever signs in as its `externalId` is theirs beyond doubt. It makes nobody, and rewrites nobody.
+///
+/// # Errors
+/// 409 for who administers the deployment.
+pub async fn close(tx: &mut Tx, caller: &Caller, record: &mut DirectoryUser) -> Result<Effect, ScimError> {
+    if record.user_id.is_some() {
+        return Ok(Effect::default());
+    }
+    be_alone(tx, caller, record).await?;
+    let user = match same_person(tx, caller, record).await {
+        Err(e) if e.fault.scim_type == Some("uniqueness") => None,
+        found => found?,
+    };
+    let Some(user) = user else { return Ok(Effect::default()) };
+    let known = DirectoryUser { user_id: Some(user.id.clone()), made_user: false, ..record.clone() };
+    for doubt in [refuse_twins(tx, caller, &known).await, refuse_rivals(tx, caller, &known).await] {
+        match doubt {
+            Err(e) if e.fault.status < 500 => return Ok(Effect::default()),
+            none => none?,
+        }
+    }
+    users::hold_administrator(tx, &user).await?;
+    *record = known;
+    Ok(Effect { adopted: Some(user.email.as_str().to_owned()), ..Effect::default() })
 }
 
 /// A user who is here already, for whom a record stands from now on.

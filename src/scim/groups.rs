@@ -22,7 +22,7 @@ use crate::{
     store::{
         db::Tx,
         directory_groups::{self, DirectoryGroup},
-        directory_members,
+        directory_members::{self, Turnover},
         directory_users::Updated,
         group_rules, teams,
     },
@@ -93,8 +93,7 @@ pub async fn replace(
     let _turn = afford(app, caller, members.len() + there(app, caller, id).await?).await?;
     let mut change = Change::begin(app, caller, id, if_match).await?;
     change.group.resource = body.resource;
-    known(directory_members::replace(&mut change.tx, &change.group.directory_id, id, &members).await?)?;
-    change.members.push(("members", members));
+    change.members = known(directory_members::replace(&mut change.tx, &change.group.directory_id, id, &members).await?)?;
     change.finish(app, caller).await
 }
 
@@ -119,16 +118,15 @@ pub async fn patch(
     let mut change = Change::begin(app, caller, id, if_match).await?;
     let directory = change.group.directory_id.clone();
     patch::apply_set(&mut change.group.resource, &changes)?;
-    change.members.extend(changes.iter().filter_map(trail::membership));
     for step in changes {
         let tx = &mut change.tx;
-        match step {
-            GroupChange::Set(..) => {}
+        change.members.then(match step {
+            GroupChange::Set(..) => Turnover::default(),
             GroupChange::Add(members) => known(directory_members::add(tx, &directory, id, &members).await?)?,
             GroupChange::Remove(members) => directory_members::remove(tx, id, &members).await?,
             GroupChange::RemoveAll => directory_members::clear(tx, id).await?,
             GroupChange::Replace(members) => known(directory_members::replace(tx, &directory, id, &members).await?)?,
-        }
+        });
     }
     change.finish(app, caller).await
 }
@@ -139,8 +137,8 @@ struct Change {
     tx: Tx,
     old: DirectoryGroup,
     group: DirectoryGroup,
-    /// What becomes of its members, for the audit log.
-    members: Vec<(&'static str, Vec<String>)>,
+    /// What becomes of its members.
+    members: Turnover,
     now: i64,
 }
 
@@ -153,11 +151,16 @@ impl Change {
         require_version(if_match, old.version)?;
         let now = app.clock.now();
         let group = DirectoryGroup { updated_at: now, ..old.clone() };
-        Ok(Self { _alone: alone, tx, group, old, members: Vec::new(), now })
+        Ok(Self { _alone: alone, tx, group, old, members: Turnover::default(), now })
     }
 
+    /// Writes it, if anything is another now: else sources that send whole groups over and over would fill the audit log, and
+    /// nobody's version would hold.
     async fn finish(self, app: &App, caller: &Caller) -> Result<DirectoryGroup, ScimError> {
         let Self { _alone, mut tx, old, group, members, now } = self;
+        if group.resource == old.resource && members.is_none() {
+            return Ok(old);
+        }
         if group.resource == old.resource {
             directory_groups::touch(&mut tx, &group.id, now).await?;
         } else {
@@ -236,7 +239,7 @@ async fn settle(tx: &mut Tx, caller: &Caller, group: &DirectoryGroup, now: i64) 
 }
 
 /// The id is the caller's own, and whether another directory has it is not said.
-fn known(added: Result<(), String>) -> Result<(), ScimError> {
+fn known(added: Result<Turnover, String>) -> Result<Turnover, ScimError> {
     added.map_err(|id| Fault::invalid_value(format!("{id} is no user of this directory, so it cannot be a member")).into())
 }
 

@@ -3,8 +3,8 @@
 //!
 //! A request goes through `caller` (which directory is it?) and `body` or `query` (what does it want?), is read by the pure
 //! files (`document`, `filter`, `patch`, `schema`), and lands, by `verb`, in `users` and `groups`, each of whose functions is one
-//! transaction; `bulk` does many of them at once; `account` says what becomes of local users, `admission` whether
-//! there may be one, `listing` answers questions, `resource`
+//! transaction; `bulk` does many of them at once; `account` says what becomes of local users, `said` who is out whatever
+//! else cannot be taken, `admission` whether there may be one, `listing` answers questions, `resource`
 //! writes what is returned, `answer` sends what of it is large, `error` everything else.
 
 mod account;
@@ -25,6 +25,7 @@ mod own_team;
 pub mod patch;
 pub mod query;
 pub mod resource;
+mod said;
 pub mod schema;
 mod single;
 mod trail;

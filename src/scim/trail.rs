@@ -3,13 +3,14 @@
 
 use serde_json::{Map, Value};
 
-use super::{caller::Caller, patch::GroupChange};
+use super::caller::Caller;
 use crate::{
     app::App,
     store::{
         audit::{self, Action, Changes, Event},
         db::Tx,
         directory_groups::DirectoryGroup,
+        directory_members::Turnover,
         directory_users::DirectoryUser,
     },
 };
@@ -25,6 +26,8 @@ pub struct Effect {
     pub name: Option<(Option<String>, String)>,
     /// Whether they were known by nothing but an operator's lock, which holds.
     pub locked: bool,
+    /// Why nothing of the request was taken but that they are out.
+    pub left_aside: Option<String>,
 }
 
 impl Effect {
@@ -33,6 +36,10 @@ impl Effect {
             (Some((was, is)), _) => changes.changed("user_email", was.as_str(), is.as_str()),
             (None, Some(address)) => changes.is("user_email", address.as_str()),
             (None, None) => changes,
+        };
+        let changes = match &self.left_aside {
+            Some(why) => changes.is("left_aside", why.as_str()),
+            None => changes,
         };
         let changes = if self.locked { changes.is("shut_by", "operator") } else { changes };
         match &self.name {
@@ -98,17 +105,21 @@ pub fn group_made(tx: &mut Tx, app: &App, caller: &Caller, made: &DirectoryGroup
     note(tx, app, caller, Action::Create, group(caller, made), changes, now);
 }
 
-/// A group whose resource changed from `old`, and whose members did as `members` says.
+/// A group whose resource changed from `old`, and whose members did: of these, who came and who went.
 pub fn group_changed(
     tx: &mut Tx,
     app: &App,
     caller: &Caller,
     (old, is): (&DirectoryGroup, &DirectoryGroup),
-    members: &[(&'static str, Vec<String>)],
+    members: &Turnover,
     now: i64,
 ) {
-    let changes = differences(&old.resource, &is.resource);
-    let changes = members.iter().fold(changes, |changes, (how, who)| changes.is(how, who.as_slice()));
+    let mut changes = differences(&old.resource, &is.resource);
+    for (how, who) in [("members_added", &members.came), ("members_removed", &members.went)] {
+        if !who.is_empty() {
+            changes = changes.is(how, who.iter().cloned().collect::<Vec<_>>());
+        }
+    }
     if !changes.is_empty() {
         note(tx, app, caller, Action::Update, group(caller, old), changes, now);
     }
@@ -125,17 +136,6 @@ pub fn team_gone(tx: &mut Tx, app: &App, caller: &Caller, name: &str, members: i
     let changes = if members > 0 { changes.was("members", members) } else { changes };
     let changes = if roles.is_empty() { changes } else { changes.was("roles", roles) };
     note(tx, app, caller, Action::Delete, format!("team {}/{name}", caller.tenant), changes, now);
-}
-
-/// What an operation of a PATCH does to the members.
-pub fn membership(change: &GroupChange) -> Option<(&'static str, Vec<String>)> {
-    match change {
-        GroupChange::Set(..) => None,
-        GroupChange::Add(members) => Some(("members_added", members.clone())),
-        GroupChange::Remove(members) => Some(("members_removed", members.clone())),
-        GroupChange::RemoveAll => Some(("members", Vec::new())),
-        GroupChange::Replace(members) => Some(("members", members.clone())),
-    }
 }
 
 fn differences(old: &Map<String, Value>, new: &Map<String, Value>) -> Changes {

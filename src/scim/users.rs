@@ -2,7 +2,17 @@
 
 use serde_json::{Map, Value};
 
-use super::{account, caller::Caller, error::ScimError, fault::Fault, patch, resource::Versions, schema::canonical_user, trail};
+use super::{
+    account,
+    caller::Caller,
+    error::ScimError,
+    fault::Fault,
+    patch,
+    resource::Versions,
+    said,
+    schema::canonical_user,
+    trail::{self, Effect},
+};
 use crate::{
     app::App,
     secret,
@@ -76,9 +86,14 @@ pub async fn replace(
     if_match: Option<&Versions>,
     body: &Value,
 ) -> Result<DirectoryUser, ScimError> {
-    let mut resource = canonical_user(body)?;
-    let active = take_active(&mut resource);
-    change(app, caller, id, if_match, |record| {
+    let is_out = said::is_out_by_put(body);
+    let read = match canonical_user(body) {
+        Err(fault) if !is_out => return Err(fault.into()),
+        read => read,
+    };
+    change(app, caller, id, if_match, is_out, |record| {
+        let mut resource = read?;
+        let active = take_active(&mut resource);
         record.resource = resource;
         record.active = active.unwrap_or(record.active);
         Ok(active)
@@ -86,7 +101,7 @@ pub async fn replace(
     .await
 }
 
-/// Applies the operations of a PATCH, all or none.
+/// Applies the operations of a PATCH, all or none; but that somebody is out holds also where the others cannot be applied.
 ///
 /// # Errors
 /// As [`replace`], and what an operation may be refused for.
@@ -97,9 +112,13 @@ pub async fn patch(
     if_match: Option<&Versions>,
     body: &Value,
 ) -> Result<DirectoryUser, ScimError> {
-    let operations = patch::parse(body)?;
-    change(app, caller, id, if_match, |record| {
-        patch::apply_user(&mut record.resource, &operations)?;
+    let is_out = said::is_out_by_patch(body);
+    let operations = match patch::parse(body) {
+        Err(fault) if !is_out => return Err(fault.into()),
+        read => read,
+    };
+    change(app, caller, id, if_match, is_out, |record| {
+        patch::apply_user(&mut record.resource, &operations?)?;
         let active = take_active(&mut record.resource);
         record.active = active.unwrap_or(record.active);
         Ok(active)
@@ -107,16 +126,42 @@ pub async fn patch(
     .await
 }
 
-/// Changes it by `edit`, which says what the request says of `active`.
+/// Changes it by `edit`, which says what the request says of `active`. Where it says that its person is out (`is_out`), they are,
+/// whatever else of it is refused: that is left aside then, in a transaction of its own that knows nothing of it.
 async fn change(
     app: &App,
     caller: &Caller,
     id: &str,
     if_match: Option<&Versions>,
+    is_out: bool,
+    edit: impl FnOnce(&mut DirectoryUser) -> Result<Option<bool>, Fault>,
+) -> Result<DirectoryUser, ScimError> {
+    let _alone = caller.alone(app, id).await?;
+    match write(app, caller, id, if_match, None, edit).await {
+        Err(e) if is_out && e.fault.status < 500 => {
+            let out = |record: &mut DirectoryUser| {
+                record.active = false;
+                Ok(Some(false))
+            };
+            let kept = write(app, caller, id, if_match, Some(&e.fault), out).await?;
+            let (why, cause) = (e.fault.detail, e.cause);
+            tracing::warn!(record = id, why, cause, "somebody is out, and whatever else the request says is left aside");
+            Ok(kept)
+        }
+        done => done,
+    }
+}
+
+/// [`change`], as one transaction. `aside` is why nothing was taken of what the request says beside that its person is out.
+async fn write(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    if_match: Option<&Versions>,
+    aside: Option<&Fault>,
     edit: impl FnOnce(&mut DirectoryUser) -> Result<Option<bool>, Fault>,
 ) -> Result<DirectoryUser, ScimError> {
     let now = app.clock.now();
-    let _alone = caller.alone(app, id).await?;
     let mut tx = app.db.begin().await?;
     store::users::hold_for_record(&mut tx, &caller.directory.id, id).await?;
     let old = directory_users::find_locked(&mut tx, &caller.directory.id, id).await?;
@@ -132,7 +177,10 @@ async fn change(
         return Ok(old);
     }
     let noted = tx.noted();
-    let effect = account::follow(&mut tx, app, caller, &old, &mut record, said, now).await?;
+    let effect = match aside {
+        Some(why) => Effect { left_aside: Some(why.detail.clone()), ..account::close(&mut tx, caller, &mut record).await? },
+        None => account::follow(&mut tx, app, caller, &old, &mut record, said, now).await?,
+    };
     match directory_users::update(&mut tx, &old, &record).await? {
         Updated::Done => {}
         Updated::Taken => return Err(name_taken(&record)),

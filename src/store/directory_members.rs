@@ -89,12 +89,49 @@ pub async fn of_users(on: impl Into<On<'_>>, members: &[&str], most: usize) -> R
     Ok(found)
 }
 
+/// What became of the members of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turnover {
+    /// Who is in, and was not.
+    pub came: BTreeSet<String>,
+    /// Who was in, and is not.
+    pub went: BTreeSet<String>,
+}
+
+impl Turnover {
+    /// Whether it is as it was.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.came.is_empty() && self.went.is_empty()
+    }
+
+    /// Goes on with what happened afterwards: who comes and goes has done neither.
+    pub fn then(&mut self, next: Self) {
+        for id in next.went {
+            if !self.came.remove(&id) {
+                self.went.insert(id);
+            }
+        }
+        for id in next.came {
+            if !self.went.remove(&id) {
+                self.came.insert(id);
+            }
+        }
+    }
+}
+
 /// Puts users in. The inner error is the id of one that the directory does not have: the transaction must not be committed
 /// then.
 ///
 /// # Errors
 /// What the database says.
-pub async fn add(tx: &mut Tx, directory_id: &str, group_id: &str, members: &[String]) -> Result<std::result::Result<(), String>> {
+pub async fn add(
+    tx: &mut Tx,
+    directory_id: &str,
+    group_id: &str,
+    members: &[String],
+) -> Result<std::result::Result<Turnover, String>> {
+    let mut turnover = Turnover::default();
     for members in members.chunks(CHUNK) {
         if let Some(stranger) = stranger(tx, directory_id, members).await? {
             return Ok(Err(stranger));
@@ -103,12 +140,10 @@ pub async fn add(tx: &mut Tx, directory_id: &str, group_id: &str, members: &[Str
         for (n, member) in members.iter().enumerate() {
             s.push(if n > 0 { ", (" } else { "(" }).bind(group_id).push(", ").bind(member).push(")");
         }
-        s.push(" ON CONFLICT (group_id, member_id) DO NOTHING");
-        if tx.run(&s).await? > 0 {
-            tx.changed();
-        }
+        s.push(" ON CONFLICT (group_id, member_id) DO NOTHING RETURNING member_id");
+        turnover.came.extend(written(tx, &s).await?);
     }
-    Ok(Ok(()))
+    Ok(Ok(turnover))
 }
 
 /// The first that is no user of the directory. Those who are stay, until the transaction ends: of somebody who is deleted at this
@@ -120,28 +155,37 @@ async fn stranger(tx: &mut Tx, directory_id: &str, members: &[String]) -> Result
     Ok(members.iter().find(|id| !found.contains(*id)).cloned())
 }
 
+/// Whose rows a statement writes, that returns them.
+async fn written(tx: &mut Tx, statement: &Statement<'_>) -> Result<Vec<String>> {
+    let rows = tx.select::<(String,)>(statement).await?;
+    if !rows.is_empty() {
+        tx.changed();
+    }
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 /// Takes users out; who is not in stays out.
 ///
 /// # Errors
 /// What the database says.
-pub async fn remove(tx: &mut Tx, group_id: &str, members: &[String]) -> Result<()> {
+pub async fn remove(tx: &mut Tx, group_id: &str, members: &[String]) -> Result<Turnover> {
+    let mut turnover = Turnover::default();
     for members in members.chunks(CHUNK) {
         let mut s = Statement::new("DELETE FROM directory_members WHERE group_id = ");
-        s.bind(group_id).push(" AND member_id IN (").bind_each(members).push(")");
-        if tx.run(&s).await? > 0 {
-            tx.changed();
-        }
+        s.bind(group_id).push(" AND member_id IN (").bind_each(members).push(") RETURNING member_id");
+        turnover.went.extend(written(tx, &s).await?);
     }
-    Ok(())
+    Ok(turnover)
 }
 
 /// Takes everybody out.
 ///
 /// # Errors
 /// What the database says.
-pub async fn clear(tx: &mut Tx, group_id: &str) -> Result<()> {
-    let sql = "DELETE FROM directory_members WHERE group_id = $1";
-    On::from(tx).alter(sql, params![group_id]).await.map(|_| ())
+pub async fn clear(tx: &mut Tx, group_id: &str) -> Result<Turnover> {
+    let mut s = Statement::new("DELETE FROM directory_members WHERE group_id = ");
+    s.bind(group_id).push(" RETURNING member_id");
+    Ok(Turnover { went: written(tx, &s).await?.into_iter().collect(), ..Turnover::default() })
 }
 
 /// Makes `members` those of the group, and no others. As [`add`].
@@ -153,11 +197,14 @@ pub async fn replace(
     directory_id: &str,
     group_id: &str,
     members: &[String],
-) -> Result<std::result::Result<(), String>> {
+) -> Result<std::result::Result<Turnover, String>> {
     let old: HashSet<String> = of_group(&mut *tx, group_id).await?.into_iter().collect();
     let named: HashSet<&String> = members.iter().collect();
     let gone: Vec<String> = old.iter().filter(|id| !named.contains(id)).cloned().collect();
-    remove(tx, group_id, &gone).await?;
+    let mut turnover = remove(tx, group_id, &gone).await?;
     let new: Vec<String> = members.iter().filter(|id| !old.contains(*id)).cloned().collect();
-    add(tx, directory_id, group_id, &new).await
+    Ok(add(tx, directory_id, group_id, &new).await?.map(|came| {
+        turnover.then(came);
+        turnover
+    }))
 }

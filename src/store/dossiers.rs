@@ -56,7 +56,7 @@ pub async fn memberships(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Mem
     let sql = "SELECT t.name AS team, NULL AS directory, NULL AS group_name \
                FROM team_members m JOIN teams t ON t.id = m.team_id WHERE m.user_id = $1 \
                UNION ALL \
-               SELECT t.name AS team, d.name AS directory, g.display_name AS group_name FROM directory_users u \
+               SELECT t.name AS team, d.name AS directory, COALESCE(g.shown_name, g.display_name) AS group_name FROM directory_users u \
                  JOIN directory_members m ON m.member_id = u.id JOIN directory_groups g ON g.id = m.group_id \
                  JOIN group_teams gt ON gt.group_id = g.id JOIN teams t ON t.id = gt.team_id \
                  JOIN directories d ON d.id = g.directory_id WHERE u.user_id = $1 \

@@ -170,7 +170,7 @@ async fn shut(tx: &mut Tx, out: &ShutOut<'_>, removes: bool) -> Result<std::resu
 }
 
 /// Deletes a user with everything that is theirs, as [`shut_out`] but for whom was out already: there is a receipt for
-/// them too. `None`: there is no such user.
+/// them too. `None`: there is no such user, or a directory would delete whom an operator has shut out: they stay.
 ///
 /// # Errors
 /// As [`shut_out`].
@@ -178,8 +178,13 @@ pub async fn remove(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Resul
     let user = match shut(tx, out, true).await? {
         Ok(Some(user)) => Some(user),
         Ok(None) => {
-            keep_out(tx, out.user_id).await?;
-            find(&mut *tx, out.user_id).await?
+            let user = find(&mut *tx, out.user_id).await?;
+            // Who decided that they may go may not have seen an operator's lock that came to be at this moment.
+            if out.by == By::Directory && user.as_ref().is_some_and(|user| user.shut_by == Some(By::Operator)) {
+                return Ok(Ok(None));
+            }
+            keep_out(tx, out.user_id, out.now).await?;
+            user
         }
         Err(last) => return Ok(Err(last)),
     };
@@ -193,10 +198,10 @@ pub async fn remove(tx: &mut Tx, out: &ShutOut<'_>) -> Result<std::result::Resul
 
 /// What directories say of a user whom an operator has shut out, and who goes: that they may come in has been said before the lock.
 /// Until it is said anew, nobody comes in by it.
-async fn keep_out(tx: &mut Tx, user_id: &str) -> Result<()> {
-    let sql = "UPDATE directory_users SET active = FALSE, version = version + 1 WHERE user_id = $1 AND active \
+async fn keep_out(tx: &mut Tx, user_id: &str, now: i64) -> Result<()> {
+    let sql = "UPDATE directory_users SET active = FALSE, version = version + 1, updated_at = $2 WHERE user_id = $1 AND active \
                AND EXISTS (SELECT 1 FROM users u WHERE u.id = $1 AND NOT u.active AND u.shut_by = 'operator')";
-    On::from(tx).alter(sql, params![user_id]).await.map(|_| ())
+    On::from(tx).alter(sql, params![user_id, now]).await.map(|_| ())
 }
 
 /// The receipt, and the entry of the audit log that goes with it.

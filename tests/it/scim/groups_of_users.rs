@@ -1,9 +1,10 @@
 //! Users with their groups: names, and no whole groups; and how much a directory may hold.
 
 use futures_util::future::join_all;
+use gatehouse::store::dossiers;
 use serde_json::{Value, json};
 
-use super::{FAST, Scim, at, pusher, refused};
+use super::{FAST, Scim, accounts::user_of, at, pusher, refused};
 use crate::{
     on_both,
     world::{Backend, STATE, World, text},
@@ -15,6 +16,7 @@ on_both!(
     who_joins_a_group_is_read_anew,
     whose_member_is_gone_is_of_another_version,
     members_go_from_the_same_groups_at_once,
+    operators_read_the_name_as_it_was_sent,
 );
 
 /// Groups of 60 KB, once for each member, were gigabytes.
@@ -155,4 +157,14 @@ async fn members_go_from_the_same_groups_at_once(backend: Backend) {
         assert_eq!(read.json()["members"].as_array().map(Vec::len), Some(2));
         assert_eq!(read.header("etag"), Some("W/\"6\""), "made, four who went, two who came");
     }
+}
+
+async fn operators_read_the_name_as_it_was_sent(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let kim = scim.user("kim@acme.example").await;
+    scim.group("sre-Duty", &[&kim]).await;
+    let user = user_of(&scim.world, "kim@acme.example").await.unwrap().id;
+    let all = dossiers::memberships(&scim.world.app.db, &user).await.unwrap();
+    let names: Vec<_> = all.iter().map(|one| (one.team.as_str(), one.group_name.as_deref())).collect();
+    assert_eq!(names, [("sre-Duty", Some("sre-Duty"))]);
 }

@@ -17,6 +17,7 @@ on_both!(
     one_more_in_a_large_group,
     many_at_once,
     who_is_in_already_is_not_written_again,
+    what_changes_nothing_is_no_change,
 );
 
 async fn members(scim: &Scim, group: &Value) -> Vec<Value> {
@@ -209,4 +210,57 @@ async fn who_is_in_already_is_not_written_again(backend: Backend) {
     }
     assert_eq!(scim.put(&at(&sre), &group("SRE", &[&ray])).await.status, 200);
     assert!(rows().await.is_empty());
+}
+
+/// Sources that send whole groups each cycle filled the audit log with what had not happened, and no version held.
+async fn what_changes_nothing_is_no_change(backend: Backend) {
+    let scim = Scim::new(backend).await;
+    let (kim, ray) = (scim.user("kim@acme.example").await, scim.user("ray@acme.example").await);
+    let sre = scim.group("SRE", &[&kim]).await;
+    let told = async || -> Vec<Value> {
+        let sql = "SELECT changes FROM audit WHERE action = 'update' AND subject LIKE 'group %' ORDER BY seq";
+        let rows = scim.world.app.db.all::<(String,)>(sql, &[]).await.unwrap();
+        rows.iter().map(|(changes,)| serde_json::from_str(changes).unwrap()).collect()
+    };
+    let change = |op: &str, who: &[&Value]| {
+        let value: Vec<Value> = who.iter().map(|one| json!({"value": one["id"]})).collect();
+        json!({"op": op, "path": "members", "value": value})
+    };
+    let nobody = json!({"id": "nobody"});
+    scim.world.clock.advance(60);
+    for _ in 0..2 {
+        let put = scim.put(&at(&sre), &group("SRE", &[&kim])).await;
+        assert_eq!((put.status, put.header("etag")), (200, Some("W/\"1\"")), "{}", put.body);
+    }
+    for operations in [
+        json!([change("add", &[&kim])]),
+        json!([change("remove", &[&ray, &nobody])]),
+        json!([change("replace", &[&kim])]),
+        json!([change("add", &[&ray]), change("remove", &[&ray])]),
+        json!([change("remove", &[&kim]), change("add", &[&kim])]),
+        json!([{"op": "replace", "path": "displayName", "value": "SRE"}]),
+    ] {
+        let patched = scim.patch(&at(&sre), operations.clone()).await;
+        assert_eq!((patched.status, patched.header("etag")), (204, Some("W/\"1\"")), "{operations}");
+    }
+    assert_eq!(scim.get(&at(&sre)).await.json(), sre);
+    assert!(told().await.is_empty());
+    // Honestly: who came and who went, and nobody else.
+    let (kims, rays) = (&kim["id"], &ray["id"]);
+    for (n, (operation, expected)) in [
+        (change("add", &[&kim, &ray]), json!({"members_added": {"is": [rays]}})),
+        (change("remove", &[&ray, &nobody]), json!({"members_removed": {"is": [rays]}})),
+        (change("replace", &[&ray]), json!({"members_added": {"is": [rays]}, "members_removed": {"is": [kims]}})),
+        (json!({"op": "replace", "path": "externalId", "value": "x"}), json!({"externalId": {"was": null, "is": "x"}})),
+        (json!({"op": "remove", "path": "members"}), json!({"members_removed": {"is": [rays]}})),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let patched = scim.patch(&at(&sre), json!([operation])).await;
+        assert_eq!(patched.header("etag"), Some(format!("W/\"{}\"", n + 2).as_str()), "{operation}");
+        assert_eq!(told().await.pop(), Some(expected), "{operation}");
+    }
+    assert_eq!(told().await.len(), 5);
+    assert_ne!(scim.get(&at(&sre)).await.json()["meta"]["lastModified"], sre["meta"]["lastModified"]);
 }

@@ -10,6 +10,7 @@ mod crowds;
 mod groups;
 mod groups_of_users;
 mod isolation;
+mod leavers;
 mod lists;
 mod lock_paths;
 mod locks;

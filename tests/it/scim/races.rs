@@ -7,7 +7,12 @@ use gatehouse::store::{
 };
 use serde_json::json;
 
-use super::{Scim, accounts::user_of, at, person};
+use super::{
+    Scim,
+    accounts::{known_as, user_of},
+    adoption::made_by,
+    at, person,
+};
 use crate::{
     on_both,
     world::{Backend, World, actor},
@@ -188,5 +193,41 @@ mod where_rows_are_locked {
         };
         let (receipt, ()) = tokio::join!(scim.world.remove(&user.id), directory);
         assert!(receipt.is_some());
+    }
+
+    /// An operator was told that the lock stands, and a directory deleted the user with it.
+    #[tokio::test]
+    async fn a_lock_of_this_moment_outlives_the_record() {
+        if crate::world::postgres().is_none() {
+            return;
+        }
+        let scim = Scim::new(Backend::Postgres).await;
+        for locks in [true, false] {
+            let email = format!("{}@acme.example", if locks { "kim" } else { "ray" });
+            let record = scim.made("/Users", &known_as(&email, &email)).await;
+            let user = user_of(&scim.world, &email).await.unwrap();
+            let mut tx = scim.world.app.db.begin().await.unwrap();
+            match locks {
+                true => {
+                    let (by, actor, sealer, now) = (By::Operator, &actor(), &scim.world.app.sealer, scim.world.clock.now());
+                    let out = ShutOut { user_id: &user.id, by, actor, cause: "x", force: false, sealer, now };
+                    users::shut_out(&mut tx, &out).await.unwrap().unwrap().expect("they were in");
+                }
+                false => drop(users::find_locked(&mut tx, &user.id).await.unwrap()),
+            }
+            let operator = async {
+                somebody_waits(&scim.world).await;
+                tx.commit().await.unwrap();
+            };
+            let path = at(&record);
+            let (answer, ()) = tokio::join!(scim.delete(&path), operator);
+            assert_eq!(answer.status, 204, "{}", answer.body);
+            // Honestly: whom nobody has shut out goes with the record, and is made anew.
+            let still = users::find(&scim.world.app.db, &user.id).await.unwrap();
+            assert_eq!(still.and_then(|user| user.shut_by), locks.then_some(By::Operator));
+            let again = scim.made("/Users", &known_as(&format!("new-{email}"), &email)).await;
+            assert_eq!(made_by(&scim.world.app, &again).await == user.id, locks);
+            assert_eq!(user_of(&scim.world, &format!("new-{email}")).await.is_none(), locks);
+        }
     }
 }

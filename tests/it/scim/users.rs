@@ -84,14 +84,14 @@ async fn a_failing_operation_undoes_all(backend: Backend) {
             &at(&kim),
             json!([
                 {"op": "replace", "path": "title", "value": "Boss"},
-                {"op": "replace", "path": "active", "value": false},
+                {"op": "replace", "path": "displayName", "value": "Boss"},
                 {"op": "replace", "path": "userName", "value": ""},
             ]),
         )
         .await;
     refused(&answer, 400, Some("invalidValue"));
     assert_eq!(scim.get(&at(&kim)).await.json(), kim);
-    assert_eq!(scim.world.sql("UPDATE users SET name = name WHERE email = 'kim@acme.example' AND active").await, 1);
+    assert_eq!(scim.world.sql("UPDATE users SET name = name WHERE email = 'kim@acme.example' AND name = 'Kim Ode'").await, 1);
 }
 
 async fn nothing_changed_is_no_change(backend: Backend) {
