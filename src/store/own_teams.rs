@@ -28,7 +28,8 @@ pub async fn goes(tx: &mut Tx, group_id: &str, was: &GroupOutcome, is: &GroupOut
         return Ok(false);
     }
     let Some(team) = find(tx, group_id).await? else { return Ok(false) };
-    Ok(was.has_own_team() || is.teams.contains(&team.name) || !is_given_to(tx, &team.id).await?)
+    let is_wanted = is.teams.iter().any(|name| teams::folded(name) == teams::folded(&team.name));
+    Ok(was.has_own_team() || is_wanted || !is_given_to(tx, &team.id).await?)
 }
 
 /// The team of the group's own, made or renamed as need be.
@@ -47,12 +48,18 @@ pub(super) async fn needed(
             created_at: now,
             group_id: Some(group.id.clone()),
         };
-        return Ok(teams::make(tx, &team).await?.map(|()| team.id).map_err(TeamTaken));
+        return Ok(match teams::make(tx, &team).await? {
+            Ok(()) => Ok(team.id),
+            Err(other) => Err(TeamTaken::by(tx, tenant_id, other, false).await?),
+        });
     };
     if old.name == name {
         return Ok(Ok(old.id));
     }
-    Ok(teams::rename(tx, &old, name).await?.map(|()| old.id).map_err(TeamTaken))
+    Ok(match teams::rename(tx, &old, name).await? {
+        Ok(()) => Ok(old.id),
+        Err(other) => Err(TeamTaken::by(tx, tenant_id, other, false).await?),
+    })
 }
 
 /// What is left of the team of a group's own where rules name others: it goes, or it stays the group's for what it was given by
