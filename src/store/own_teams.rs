@@ -79,6 +79,35 @@ pub(super) async fn left(tx: &mut Tx, group: &DirectoryGroup, outcome: &GroupOut
     Ok(Some(old.id))
 }
 
+/// What people have given by hand to the teams of groups' own, each with the team: as many of a kind as are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Roles on resources: the team, the role, and the resource's kind and name.
+    pub roles: Vec<(String, String, String, String)>,
+    /// Members by hand, in number.
+    pub members: Vec<(String, i64)>,
+    /// Sources of tokens and their claims, in number.
+    pub tokens: Vec<(String, i64)>,
+}
+
+/// That of all groups of a directory.
+///
+/// # Errors
+/// What the database says.
+pub async fn given_in(on: impl Into<On<'_>>, directory_id: &str, most: i64) -> Result<Given> {
+    let mut on = on.into();
+    let sql = "SELECT t.name, c.role, r.kind, r.name FROM directory_groups g JOIN teams t ON t.group_id = g.id \
+                 JOIN collaborators c ON c.team_id = t.id JOIN resources r ON r.id = c.resource_id \
+               WHERE g.directory_id = $1 ORDER BY t.name, r.kind, r.name LIMIT $2";
+    let roles = on.all(sql, params![directory_id, most]).await?;
+    let sql = "SELECT t.name, COUNT(*) FROM directory_groups g JOIN teams t ON t.group_id = g.id \
+                 JOIN team_members m ON m.team_id = t.id WHERE g.directory_id = $1 GROUP BY t.id, t.name ORDER BY t.name LIMIT $2";
+    let members = on.all(sql, params![directory_id, most]).await?;
+    let sql = "SELECT t.name, COUNT(*) FROM directory_groups g JOIN teams t ON t.group_id = g.id \
+                 JOIN mappings p ON p.team_id = t.id WHERE g.directory_id = $1 GROUP BY t.id, t.name ORDER BY t.name LIMIT $2";
+    Ok(Given { roles, members, tokens: on.all(sql, params![directory_id, most]).await? })
+}
+
 async fn find(tx: &mut Tx, group_id: &str) -> Result<Option<Team>> {
     tx.optional("SELECT * FROM teams WHERE group_id = $1", params![group_id]).await
 }
