@@ -57,14 +57,18 @@ impl OwnTeam {
         Ok(Some(Self { team, members, roles }))
     }
 
-    /// Notes its end, if it has gone and anything with it.
+    /// Notes its end, if it has gone and anything with it; or what it is called from now on, if it is kept with what it holds.
     ///
     /// # Errors
     /// What the database says.
     pub async fn note_end(self, tx: &mut Tx, app: &App, caller: &Caller, group_id: &str, now: i64) -> Result<(), StoreError> {
         let Self { team, members, roles } = self;
-        if (members > 0 || !roles.is_empty()) && teams::of_group(&mut *tx, group_id).await?.is_none() {
-            trail::team_gone(tx, app, caller, &team.name, members, roles, now);
+        if members == 0 && roles.is_empty() {
+            return Ok(());
+        }
+        match teams::of_group(&mut *tx, group_id).await? {
+            Some((is, _)) => trail::team_kept(tx, app, caller, (&team.name, &is.name), group_id, now),
+            None => trail::team_gone(tx, app, caller, &team.name, members, roles, now),
         }
         Ok(())
     }

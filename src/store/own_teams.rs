@@ -6,6 +6,7 @@ use super::{
     db::{Result, Tx},
     directory_groups::{DirectoryGroup, TeamTaken},
     on::On,
+    statement::Statement,
     teams::{self, Team},
 };
 use crate::{params, policy::directory::GroupOutcome, secret};
@@ -16,6 +17,17 @@ use crate::{params, policy::directory::GroupOutcome, secret};
 /// What the database says.
 pub async fn disown(tx: &mut Tx, group_id: &str) -> Result<()> {
     On::from(tx).publish("DELETE FROM teams WHERE group_id = $1 RETURNING tenant_id", params![group_id]).await.map(|_| ())
+}
+
+/// Locks the group that a team is the own one of, which is about to be deleted: of two who settle it, the second waits.
+///
+/// # Errors
+/// What the database says.
+pub async fn hold(tx: &mut Tx, team: &Team) -> Result<()> {
+    let Some(group_id) = &team.group_id else { return Ok(()) };
+    let mut s = Statement::new("SELECT id FROM directory_groups WHERE id = ");
+    s.bind(group_id).locked();
+    tx.select::<(String,)>(&s).await.map(|_| ())
 }
 
 /// Whether a group's team goes, with all it was given, when the rules of its directory change: whoever changes these is told so

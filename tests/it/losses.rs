@@ -163,8 +163,8 @@ async fn a_directory_takes_its_groups_teams_along(backend: Backend) {
          SELECT 'g', id, 'payroll', 'Payroll', '{\"displayName\":\"Payroll\"}', 1, 1, 1 FROM directories WHERE name = 'people'",
         "INSERT INTO directory_groups (id, directory_id, display_name, shown_name, resource, version, created_at, updated_at) \
          SELECT 'h', id, 'bare', 'Bare', '{\"displayName\":\"Bare\"}', 1, 1, 1 FROM directories WHERE name = 'people'",
-        "INSERT INTO teams (id, tenant_id, name, created_at, group_id, folded) SELECT 'p', id, 'Payroll', 1, 'g', 'payroll' FROM tenants",
-        "INSERT INTO teams (id, tenant_id, name, created_at, group_id, folded) SELECT 'b', id, 'Bare', 1, 'h', 'bare' FROM tenants",
+        "INSERT INTO teams (id, tenant_id, name, created_at, group_id, folded) SELECT 'p', id, 'Payroll', 1, 'g', 'payroll' FROM tenants WHERE name = 'acme'",
+        "INSERT INTO teams (id, tenant_id, name, created_at, group_id, folded) SELECT 'b', id, 'Bare', 1, 'h', 'bare' FROM tenants WHERE name = 'acme'",
         "INSERT INTO collaborators (resource_id, holder, team_id, role) SELECT id, 'p', 'p', 'editor' FROM resources",
         "INSERT INTO team_members (team_id, user_id) SELECT 'p', id FROM users WHERE email = 'bob@acme.example'",
         "INSERT INTO mappings (id, tenant_id, team_id, issuer_id, claims, version, created_at) \

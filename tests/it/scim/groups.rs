@@ -24,6 +24,7 @@ on_both!(
     what_was_given_to_a_groups_team_follows_its_new_name,
     teams_differ_by_more_than_their_case,
     a_rule_finds_its_team_whatever_its_case,
+    what_a_rename_leaves_is_told,
 );
 
 async fn tenant_id(world: &World) -> String {
@@ -393,4 +394,43 @@ async fn what_goes_with_a_groups_own_team_is_noted(backend: Backend) {
     let told: Vec<(&str, Value)> = rows.iter().map(|(who, what)| (who.as_str(), serde_json::from_str(what).unwrap())).collect();
     let lost = json!({"directory": {"was": "okta"}, "members": {"was": 1}, "roles": {"was": ["manager on model gpt"]}});
     assert_eq!(told, [("team acme/Analysts", lost)]);
+}
+
+/// Nobody could see whose a team was that a rename had left, nor that it had stayed.
+async fn what_a_rename_leaves_is_told(backend: Backend) {
+    let state = STATE.replace("- name: other", "  resources:\n  - {type: model, name: gpt}\n- name: other");
+    let world = World::with(backend, &state, &[FAST]).await;
+    let directory = pusher(
+        &world,
+        "acme",
+        "okta",
+        rules(json!([{"group": "lead", "team": "lead"}, {"group": "sre-*", "team": "sre"}])),
+        None,
+    )
+    .await;
+    let boss = directory.group("Boss", &[]).await;
+    give_by_hand(&world, "Boss").await;
+    let renamed = async |name: &str| {
+        let answer = directory.patch(&at(&boss), called(name)).await;
+        assert_eq!(answer.status, 204, "{}", answer.body);
+    };
+    renamed("lead").await;
+    let answer = directory.post("/Groups", &group("Boss", &[])).await;
+    refused(&answer, 409, Some("uniqueness"));
+    let detail = answer.json()["detail"].to_string();
+    assert!(detail.contains("the own one of group") && detail.contains("lead"), "{detail}");
+    renamed("sre-boss").await;
+    let sql = "SELECT subject, changes FROM audit WHERE action = 'update' AND subject LIKE 'team %' ORDER BY seq";
+    let rows = world.app.db.all::<(String, String)>(sql, &[]).await.unwrap();
+    let told: Vec<(&str, Value)> = rows.iter().map(|(who, what)| (who.as_str(), serde_json::from_str(what).unwrap())).collect();
+    let kept = json!({"directory": {"is": "okta"}, "kept_for_group": {"is": boss["id"]}});
+    let mut moved = kept.clone();
+    moved["name"] = json!({"was": "Boss", "is": "sre-boss"});
+    assert_eq!(told, [("team acme/Boss", kept), ("team acme/Boss", moved)]);
+    // Once nothing is left that was given by hand, it goes with the next name.
+    world.sql("DELETE FROM collaborators").await;
+    world.sql("DELETE FROM team_members").await;
+    renamed("sre-chief").await;
+    assert!(teams::find_by_name(&world.app.db, &tenant_id(&world).await, "sre-boss").await.unwrap().is_none());
+    directory.group("Boss", &[]).await;
 }
