@@ -1,6 +1,6 @@
 -- What directories called people that an operator has shut out, kept when the directory is deleted or matched with the sign-ins of
--- another connection: the lock holds for whoever comes under that externalId. `connection_id` is the connection that it had, whose
--- row may be gone, or empty where it had none.
+-- another connection, and when its connection is deleted: the lock holds for whoever comes under that externalId. `connection_id` is
+-- the connection that it had, or empty where it had none; once the row of that is gone, the lock holds over every other.
 CREATE TABLE left_locks (
     tenant_id     TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     external_id   TEXT NOT NULL,

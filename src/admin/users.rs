@@ -24,6 +24,7 @@ use crate::{
     store::{
         self,
         dossiers::{self, Living, Membership},
+        left_records,
         receipts::Receipt,
         tenants::Tenant,
         users::{self, By, LastAdministrator, Opened, Opening, ShutOut, User},
@@ -199,7 +200,8 @@ async fn ended(app: &App, tenant: &Tenant, id: &str) -> Result<Response, ApiErro
     Ok(body::answer(StatusCode::OK, &json!({ "receipts": receipts })))
 }
 
-/// `GET /api/v1/tenants/{tenant}/users/{name}/identities`: who they are at providers, and in directories.
+/// `GET /api/v1/tenants/{tenant}/users/{name}/identities`: who they are at providers, and in directories; and what nobody else can
+/// be called there, as long as an operator has shut them out.
 pub async fn identities(desk: Desk) -> Result<Response, ApiError> {
     let user = find(&desk.app, &desk.tenant()?.id, desk.name()?).await?;
     let upstream = dossiers::upstream(&desk.app.db, &user.id).await?;
@@ -221,8 +223,21 @@ pub async fn identities(desk: Desk) -> Result<Response, ApiError> {
             "active": pushed.record.active,
         })
     });
-    let (identities, directories): (Vec<Value>, Vec<Value>) = (identities.collect(), directories.collect());
-    Ok(body::answer(StatusCode::OK, &json!({ "identities": identities, "directories": directories })))
+    let kept = left_records::kept_for(&desk.app.db, &user.id).await?;
+    let locks = kept.iter().map(|kept| {
+        json!({
+            "external_id": kept.external_id,
+            "directory": kept.directory,
+            "connection": kept.connection,
+            "refused": kept.reach(),
+        })
+    });
+    let answer = json!({
+        "identities": identities.collect::<Vec<Value>>(),
+        "directories": directories.collect::<Vec<Value>>(),
+        "locks": locks.collect::<Vec<Value>>(),
+    });
+    Ok(body::answer(StatusCode::OK, &answer))
 }
 
 /// `GET /api/v1/tenants/{tenant}/users/{name}/teams`: by hand, or by a group of a directory.

@@ -94,10 +94,15 @@ impl Work<'_> {
     }
 
     fn taken(&mut self, at: At, taken: &[TeamTaken]) {
-        for TeamTaken(name) in taken {
+        for TeamTaken { name, owner, .. } in taken {
+            let whose = match owner {
+                Some(owner) => format!(", but for group {} of directory {}", owner.group_name, owner.directory),
+                None => String::new(),
+            };
+            let group = owner.as_ref().map_or(name, |owner| &owner.group_name);
             let text = format!(
-                "a group would be the team {name}, and there is one already that was not made for it; to have both be one team add \
-                 the rule {{group: {name:?}, team: {name:?}}}, else rename one of the two"
+                "a group would be the team {name}, and there is one already that was not made for it{whose}; to have both be one \
+                 team add the rule {{group: {group:?}, team: {name:?}}}, else rename one of the two"
             );
             self.problem(at, text);
         }

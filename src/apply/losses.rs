@@ -18,6 +18,7 @@ use crate::{
         dependents::{self, Sample},
         directories::Directory,
         overview::{self, MOST},
+        own_teams::{self, Given},
         principals::Principal,
         resources::{self, Resource},
         sites::{self, Site},
@@ -28,7 +29,9 @@ use crate::{
 
 /// How many of one kind are named.
 const NAMED: usize = 10;
-/// The same, of which reading them is not the point.
+/// Most that are counted to say how many more there are.
+const LISTED: i64 = 10_000;
+/// How many are named of which reading them is not the point.
 const FEW: i64 = 3;
 
 /// What goes besides the thing itself.
@@ -138,6 +141,7 @@ impl Work<'_> {
 
     pub async fn lost_with_directory(&mut self, tenant: &Tenant, x: &Directory) -> Result<Losses> {
         let mut named = self.contents(&x.id).await?;
+        named.extend(self.given_to_groups(x).await?);
         // A file names the client too, and is refused.
         if self.single {
             let clients = clients::of_tenant(&mut *self.tx, &tenant.id).await?;
@@ -145,6 +149,21 @@ impl Work<'_> {
             named.extend(pushing.map(|client| format!("the directory of client {}", client.id)));
         }
         Ok(Losses::named(named))
+    }
+
+    /// What people have given to the teams of a directory's groups, which go with it.
+    async fn given_to_groups(&mut self, x: &Directory) -> Result<Vec<String>> {
+        let Given { roles, members, tokens } = own_teams::given_in(&mut *self.tx, &x.id, LISTED).await?;
+        let role =
+            |(team, role, kind, name): &(String, String, String, String)| format!("{role} on {kind} {name} of team {team}");
+        let mut named: Vec<String> = roles.iter().take(NAMED).map(role).collect();
+        named.extend(beyond(roles.len(), "roles of its teams,"));
+        let by_hand = |(team, n): &(String, i64)| format!("{n} member{} by hand of team {team}", if *n == 1 { "" } else { "s" });
+        named.extend(members.iter().take(NAMED).map(by_hand));
+        named.extend(beyond(members.len(), "members by hand of teams,"));
+        named.extend(tokens.iter().take(NAMED).map(|(team, _)| format!("the issuer and claims of team {team}")));
+        named.extend(beyond(tokens.len(), "the issuer and claims of teams,"));
+        Ok(named)
     }
 
     pub async fn lost_with_principal(&mut self, tenant: &Tenant, x: &Principal) -> Result<Losses> {

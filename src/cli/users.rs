@@ -21,6 +21,7 @@ use crate::{
         directory_links,
         directory_users::{self, DirectoryUser},
         dossiers::{self, Pushed, Upstream},
+        left_records,
         receipts::Receipt,
         tenants::Tenant,
         users::{self, By, Opened, Opening, ShutOut, User},
@@ -185,6 +186,9 @@ impl At<'_> {
         }
         for pushed in dossiers::records(self.db, &user.id).await.map_err(one)? {
             fact("directory", &in_words(&pushed, &upstream));
+        }
+        for kept in left_records::kept_for(self.db, &user.id).await.map_err(one)? {
+            fact("lock", &format!("externalId {} is refused to others {}", kept.external_id, kept.reach()));
         }
         for membership in dossiers::memberships(self.db, &user.id).await.map_err(one)? {
             let from = match (membership.group_name, membership.directory) {

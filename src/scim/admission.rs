@@ -48,7 +48,7 @@ pub async fn locked(tx: &mut Tx, caller: &Caller, record: &DirectoryUser) -> Res
     let is_free = first.is_own && record.user_id.is_none();
     if !is_free || directory_accounts::has_record(&mut *tx, &first.user_id, &directory.id).await? {
         let detail = "an operator has shut out the user of this externalId, whom another record stands for, or one of a directory \
-                      that is gone: they must be let in before anybody else can have it";
+                      that is gone: an operator must let them in, or delete them, before anybody else can have it";
         let cause = format!("user {}, record {}", first.user_id, record.id);
         return Err(ScimError { cause, ..Fault::uniqueness(detail).into() });
     }

@@ -7,7 +7,7 @@ use super::{
     caller::Caller,
     error::ScimError,
     fault::Fault,
-    own_team::OwnTeam,
+    own_team::{self, OwnTeam},
     patch::{self, GroupChange},
     resource::Versions,
     schema::canonical_group,
@@ -227,10 +227,7 @@ async fn settle(tx: &mut Tx, caller: &Caller, group: &DirectoryGroup, now: i64) 
         true => 0,
         false => teams::count_of_no_group(&mut *tx, tenant).await?,
     };
-    group_rules::settle(tx, &caller.directory, group, now).await?.map_err(|taken| {
-        let detail = format!("{taken}: rename one of them, or let a rule of the directory say which team the group is");
-        Fault::uniqueness(detail)
-    })?;
+    group_rules::settle(tx, &caller.directory, group, now).await?.map_err(|taken| own_team::stands_in_the_way(caller, &taken))?;
     if before >= TEAMS && teams::count_of_no_group(tx, tenant).await? > before {
         let detail = format!("a rule would make one more team, and the tenant has {before}: delete those that nobody needs");
         return Err(Fault::new(403, detail).into());

@@ -138,6 +138,13 @@ pub fn team_gone(tx: &mut Tx, app: &App, caller: &Caller, name: &str, members: i
     note(tx, app, caller, Action::Delete, format!("team {}/{name}", caller.tenant), changes, now);
 }
 
+/// The team of a group's own, which stays with what it was given here when the group is called otherwise.
+pub fn team_kept(tx: &mut Tx, app: &App, caller: &Caller, (was, is): (&str, &str), group_id: &str, now: i64) {
+    let changes = Changes::default().is("directory", caller.directory.name.as_str()).is("kept_for_group", group_id);
+    let changes = if was == is { changes } else { changes.changed("name", was, is) };
+    note(tx, app, caller, Action::Update, format!("team {}/{was}", caller.tenant), changes, now);
+}
+
 fn differences(old: &Map<String, Value>, new: &Map<String, Value>) -> Changes {
     let names = new.keys().chain(old.keys().filter(|name| !new.contains_key(*name)));
     names.filter(|name| old.get(*name) != new.get(*name)).fold(Changes::default(), |changes, name| {

@@ -3,6 +3,7 @@
 use super::{
     Damaged,
     db::{Result, StoreError},
+    left_records,
     on::On,
     statement::Statement,
     window::{Phase, Window},
@@ -230,10 +231,12 @@ pub async fn save(on: impl Into<On<'_>>, connection: &Connection) -> Result<bool
     Ok(on.into().publish(sql, params).await? > 0)
 }
 
-/// Deletes it with its identities; whether it was there.
+/// Deletes it with its identities; whether it was there. Whom an operator has shut out, and a directory of it knows, stays out.
 ///
 /// # Errors
 /// What the database says.
 pub async fn delete(on: impl Into<On<'_>>, id: &str) -> Result<bool> {
-    Ok(on.into().publish("DELETE FROM connections WHERE id = $1 RETURNING tenant_id", params![id]).await? > 0)
+    let mut on = on.into();
+    left_records::keep_of_connection(&mut on, id).await?;
+    Ok(on.publish("DELETE FROM connections WHERE id = $1 RETURNING tenant_id", params![id]).await? > 0)
 }

@@ -13,7 +13,11 @@ use super::{
     teams::{self, Team},
     write_json,
 };
-use crate::{params, policy::directory::GroupOutcome, secret};
+use crate::{
+    params,
+    policy::{directory::GroupOutcome, role::Role},
+    secret,
+};
 
 /// A group of a directory.
 #[derive(Clone, Debug, PartialEq)]
@@ -207,12 +211,36 @@ pub async fn delete(on: impl Into<On<'_>>, directory_id: &str, id: &str) -> Resu
 }
 
 /// A team that a group would be, and is not: the tenant has one of this name that is not the group's.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the tenant has a team \"{0}\" already, which was not made for this group")]
-pub struct TeamTaken(
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TeamTaken {
     /// Its name.
-    pub String,
-);
+    pub name: String,
+    /// Whether a rule says that the group is this team. Then it is another group's own.
+    pub by_rule: bool,
+    /// Whose own it is, if it is a group's.
+    pub owner: Option<Owner>,
+}
+
+/// The group whose own a team is.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Owner {
+    /// The group's directory, by row id.
+    pub directory_id: String,
+    /// What that is called.
+    pub directory: String,
+    /// What the group is called.
+    pub group_name: String,
+}
+
+impl TeamTaken {
+    /// That the team of this name stands in the way.
+    pub(super) async fn by(tx: &mut Tx, tenant_id: &str, name: String, by_rule: bool) -> Result<Self> {
+        let sql = "SELECT d.id AS directory_id, d.name AS directory, COALESCE(g.shown_name, g.display_name) AS group_name \
+                   FROM teams t JOIN directory_groups g ON g.id = t.group_id JOIN directories d ON d.id = g.directory_id \
+                   WHERE t.tenant_id = $1 AND t.name = $2";
+        Ok(Self { owner: tx.optional(sql, params![tenant_id, &name]).await?, name, by_rule })
+    }
+}
 
 /// Makes the group what `outcome` says: the team of its own or those that rules name, and the roles these hold. A team that
 /// a rule names and nobody has made is made now, and stays; the group's own stays beside it for what it was given by hand. Roles on resources that do not exist are left out: settle again
@@ -234,7 +262,7 @@ pub async fn settle(
         },
         false => own_teams::left(tx, group, outcome).await?,
     };
-    let mut named = Vec::new();
+    let mut named: Vec<(&str, String)> = Vec::new();
     for name in &outcome.teams {
         match named_team(tx, tenant_id, name, now).await? {
             Ok(id) => named.push((name.as_str(), id)),
@@ -243,20 +271,25 @@ pub async fn settle(
     }
     join(tx, &group.id, &own.iter().chain(named.iter().map(|(_, id)| id)).map(String::as_str).collect::<Vec<_>>()).await?;
 
-    let mut roles = Vec::new();
+    let mut roles: Vec<(&str, String, Role)> = Vec::new();
     for held in &outcome.roles {
         let team = match &held.team {
             Some(name) => named.iter().find(|(known, _)| known == name).map(|(_, id)| id),
             None => own.as_ref(),
         };
         let resource = resources::find(&mut *tx, tenant_id, &held.resource.kind, &held.resource.name).await?;
-        roles.extend(team.zip(resource).map(|(team, resource)| (team.as_str(), resource.id, held.role.as_str())));
+        let Some((team, resource)) = team.zip(resource) else { continue };
+        // Two rules may name one team by two spellings: the strongest role counts.
+        match roles.iter_mut().find(|(known, on, _)| known == team && *on == resource.id) {
+            Some((_, _, role)) => *role = held.role.max(*role),
+            None => roles.push((team, resource.id, held.role)),
+        }
     }
     hold(tx, &group.id, &roles).await?;
     Ok(Ok(()))
 }
 
-/// The team that a rule names, made if need be.
+/// The team that a rule names, made if need be: patterns fit whatever the case, and what they name is one team whatever its case.
 async fn named_team(tx: &mut Tx, tenant_id: &str, name: &str, now: i64) -> Result<std::result::Result<String, TeamTaken>> {
     if let Some(known) = known_team(tx, tenant_id, name).await? {
         return Ok(known);
@@ -265,15 +298,24 @@ async fn named_team(tx: &mut Tx, tenant_id: &str, name: &str, now: i64) -> Resul
     let team = Team { id, tenant_id: tenant, name, created_at: now, group_id: None };
     Ok(match teams::make(tx, &team).await? {
         Ok(()) => Ok(team.id),
-        // Made meanwhile, if it is the very one.
-        Err(other) => known_team(tx, tenant_id, &team.name).await?.unwrap_or(Err(TeamTaken(other))),
+        // Made meanwhile, if it is no group's own.
+        Err(other) => match known_team(tx, tenant_id, &team.name).await? {
+            Some(known) => known,
+            None => Err(TeamTaken::by(tx, tenant_id, other, true).await?),
+        },
     })
 }
 
 /// The same of one that is there. One of a group's own is none: of several groups, it would go with the one that it was made for.
 async fn known_team(tx: &mut Tx, tenant_id: &str, name: &str) -> Result<Option<std::result::Result<String, TeamTaken>>> {
-    let found = teams::find_by_name(tx, tenant_id, name).await?;
-    Ok(found.map(|team| if team.group_id.is_none() { Ok(team.id) } else { Err(TeamTaken(name.to_owned())) }))
+    let found = match teams::find_by_name(&mut *tx, tenant_id, name).await? {
+        None => teams::find_alike(&mut *tx, tenant_id, name).await?,
+        exact => exact,
+    };
+    Ok(match found {
+        Some(own) if own.group_id.is_some() => Some(Err(TeamTaken::by(tx, tenant_id, own.name, true).await?)),
+        found => found.map(|team| Ok(team.id)),
+    })
 }
 
 /// Makes `teams` those of the group's members, and no others.
@@ -297,7 +339,7 @@ struct Held {
 }
 
 /// Makes `roles` (team, resource, role) those that the group brings, and no others.
-async fn hold(tx: &mut Tx, group_id: &str, roles: &[(&str, String, &str)]) -> Result<()> {
+async fn hold(tx: &mut Tx, group_id: &str, roles: &[(&str, String, Role)]) -> Result<()> {
     let old: Vec<Held> = tx.all("SELECT team_id, resource_id FROM group_roles WHERE group_id = $1", params![group_id]).await?;
     let is_kept = |held: &Held| roles.iter().any(|(team, resource, _)| *team == held.team_id && *resource == held.resource_id);
     for gone in old.iter().filter(|held| !is_kept(held)) {
@@ -308,7 +350,7 @@ async fn hold(tx: &mut Tx, group_id: &str, roles: &[(&str, String, &str)]) -> Re
         let sql = "INSERT INTO group_roles (group_id, team_id, resource_id, role) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (group_id, team_id, resource_id) DO UPDATE SET role = excluded.role \
                    WHERE group_roles.role <> excluded.role";
-        On::from(&mut *tx).alter(sql, params![group_id, *team, resource, *role]).await?;
+        On::from(&mut *tx).alter(sql, params![group_id, *team, resource, role.as_str()]).await?;
     }
     Ok(())
 }

@@ -5,11 +5,16 @@ use super::{
     db::{Result, Tx},
     directories::{self, Directory},
     directory_groups::{self, DirectoryGroup, TeamTaken},
+    on::On,
     own_teams,
+    teams::Team,
 };
-use crate::policy::{
-    directory::{GroupRule, GroupRules},
-    site::ResourceName,
+use crate::{
+    params,
+    policy::{
+        directory::{GroupRule, GroupRules},
+        site::ResourceName,
+    },
 };
 
 /// Makes a group what its directory's rules say.
@@ -24,6 +29,21 @@ pub async fn settle(
 ) -> Result<std::result::Result<(), TeamTaken>> {
     let outcome = GroupRules::compile(&directory.settings.group_rules).outcome(group.display_name());
     directory_groups::settle(tx, &directory.tenant_id, group, &outcome, now).await
+}
+
+/// Whether a team is a group's own that its directory's rules make other teams: it stays for what people have given it, and nobody
+/// needs it.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_left(on: impl Into<On<'_>>, team: &Team) -> Result<bool> {
+    let mut on = on.into();
+    let Some(group_id) = &team.group_id else { return Ok(false) };
+    let sql = "SELECT directory_id FROM directory_groups WHERE id = $1";
+    let Some((directory,)) = on.optional::<(String,)>(sql, params![group_id]).await? else { return Ok(false) };
+    let Some(directory) = directories::find(&mut on, &directory).await? else { return Ok(false) };
+    let Some(group) = directory_groups::find(&mut on, &directory.id, group_id).await? else { return Ok(false) };
+    Ok(!GroupRules::compile(&directory.settings.group_rules).outcome(group.display_name()).has_own_team())
 }
 
 /// The same for every group of a directory whose rules were `before`; the teams that stand in the way, each leaving a transaction

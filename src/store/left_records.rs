@@ -58,9 +58,67 @@ pub(super) async fn keep(on: &mut On<'_>, directory_id: &str) -> Result<()> {
     on.execute(sql, params![directory_id]).await.map(|_| ())
 }
 
+/// The same of all directories that are matched with the sign-ins of a connection, which is about to go: they stay, and do not know
+/// then what it was.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn keep_of_connection(on: &mut On<'_>, connection_id: &str) -> Result<()> {
+    let sql = "SELECT id FROM directories WHERE connection_id = $1";
+    for (id,) in on.all::<(String,)>(sql, params![connection_id]).await? {
+        keep(on, &id).await?;
+    }
+    Ok(())
+}
+
+/// What an operator's lock holds for beside what records say now: nobody else gets this `externalId` as long as it does.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Kept {
+    /// What the person was called.
+    pub external_id: String,
+    /// The directory that called them so; none where it is gone or matched otherwise.
+    pub directory: Option<String>,
+    /// The connection whose sign-ins it was matched with, as far as that is there.
+    pub connection: Option<String>,
+    /// Whether that connection is gone.
+    pub is_replaced: bool,
+}
+
+impl Kept {
+    /// For whom it is refused.
+    #[must_use]
+    pub fn reach(&self) -> String {
+        let connection = self.connection.as_ref();
+        match (&self.directory, connection) {
+            (Some(directory), None) => format!("in directory {directory}"),
+            (Some(directory), Some(connection)) => format!("in directory {directory}, and over connection {connection}"),
+            (None, Some(connection)) => format!("over connection {connection}, and in directories of none"),
+            (None, None) if self.is_replaced => {
+                "in every directory and over every connection: the one it was of is gone".to_owned()
+            }
+            (None, None) => "in every directory: the one it was of had no connection".to_owned(),
+        }
+    }
+}
+
+/// Those of a user, as long as an operator has shut them out.
+///
+/// # Errors
+/// What the database says.
+pub async fn kept_for(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Kept>> {
+    let sql = "SELECT k.external_id, k.directory, c.name AS connection, (k.connection_id <> '' AND c.id IS NULL) AS is_replaced FROM \
+                 (SELECT l.user_id, l.external_id, d.name AS directory, COALESCE(d.connection_id, '') AS connection_id \
+                  FROM left_records l JOIN directories d ON d.id = l.directory_id WHERE l.user_id = $1 \
+                  UNION \
+                  SELECT t.user_id, t.external_id, NULL AS directory, t.connection_id FROM left_locks t WHERE t.user_id = $1) k \
+               JOIN users u ON u.id = k.user_id LEFT JOIN connections c ON c.id = k.connection_id \
+               WHERE NOT u.active AND u.shut_by = 'operator' ORDER BY k.external_id, c.name, k.directory";
+    on.into().all(sql, params![user_id]).await
+}
+
 /// Whom an operator has shut out under the `externalId` that a record of the directory gets now: the directory's own first.
-/// From now on it is this record's. Of directories that are gone, those count that had the same connection; where there is none,
-/// all of the tenant.
+/// From now on it is this record's. Of directories that are gone, those count that had the same connection, or one that is gone
+/// too, or none, since nothing else says then whose ids they were; where the directory has none, all of the tenant.
 ///
 /// # Errors
 /// What the database says.
@@ -73,7 +131,8 @@ pub async fn met(tx: &mut Tx, directory_id: &str, connection_id: Option<&str>, e
                   WHERE r.external_id = $3 AND r.directory_id IN (SELECT id FROM directories WHERE id = $1 OR connection_id = $2) \
                   UNION ALL \
                   SELECT t.user_id, FALSE, FALSE FROM directories d JOIN left_locks t ON t.tenant_id = d.tenant_id \
-                  WHERE d.id = $1 AND t.external_id = $3 AND (t.connection_id = '' OR $2 IS NULL OR t.connection_id = $2)) k \
+                  WHERE d.id = $1 AND t.external_id = $3 AND ($2 IS NULL OR t.connection_id = $2 \
+                    OR NOT EXISTS (SELECT 1 FROM connections o WHERE o.id = t.connection_id))) k \
                JOIN users u ON u.id = k.user_id \
                WHERE NOT u.active AND u.shut_by = 'operator' ORDER BY k.is_own DESC, k.user_id";
     let locked = tx.all::<Locked>(sql, params![directory_id, connection_id, external_id]).await?;
@@ -90,7 +149,8 @@ struct Row {
     administers: bool,
 }
 
-/// The same of who signs in as `subject`, in all directories that a connection has or had: a record that leads to nobody but them.
+/// The same of who signs in as `subject`, in all directories that a connection has or had, and in those whose connection is gone, for
+/// this one may have come in its place: a record that leads to nobody but them.
 ///
 /// # Errors
 /// What the database says.
@@ -103,7 +163,8 @@ pub async fn by_subject(on: impl Into<On<'_>>, connection_id: &str, subject: &st
                   WHERE d.connection_id = $1 \
                   UNION \
                   SELECT t.user_id FROM connections c JOIN left_locks t ON t.tenant_id = c.tenant_id \
-                  WHERE c.id = $1 AND t.external_id = $2 AND t.connection_id = c.id) \
+                  WHERE c.id = $1 AND t.external_id = $2 AND (t.connection_id = c.id \
+                    OR t.connection_id <> '' AND NOT EXISTS (SELECT 1 FROM connections o WHERE o.id = t.connection_id))) \
                ORDER BY u.id LIMIT 1";
     let Some(row) = on.into().optional::<Row>(sql, params![connection_id, subject]).await? else { return Ok(None) };
     let user = Candidate {

@@ -6,6 +6,7 @@ use super::{
     db::{Result, Tx},
     directory_groups::{DirectoryGroup, TeamTaken},
     on::On,
+    statement::Statement,
     teams::{self, Team},
 };
 use crate::{params, policy::directory::GroupOutcome, secret};
@@ -18,6 +19,17 @@ pub async fn disown(tx: &mut Tx, group_id: &str) -> Result<()> {
     On::from(tx).publish("DELETE FROM teams WHERE group_id = $1 RETURNING tenant_id", params![group_id]).await.map(|_| ())
 }
 
+/// Locks the group that a team is the own one of, which is about to be deleted: of two who settle it, the second waits.
+///
+/// # Errors
+/// What the database says.
+pub async fn hold(tx: &mut Tx, team: &Team) -> Result<()> {
+    let Some(group_id) = &team.group_id else { return Ok(()) };
+    let mut s = Statement::new("SELECT id FROM directory_groups WHERE id = ");
+    s.bind(group_id).locked();
+    tx.select::<(String,)>(&s).await.map(|_| ())
+}
+
 /// Whether a group's team goes, with all it was given, when the rules of its directory change: whoever changes these is told so
 /// before. One that stayed when the group was renamed stays, if no rule wants its name.
 ///
@@ -28,7 +40,8 @@ pub async fn goes(tx: &mut Tx, group_id: &str, was: &GroupOutcome, is: &GroupOut
         return Ok(false);
     }
     let Some(team) = find(tx, group_id).await? else { return Ok(false) };
-    Ok(was.has_own_team() || is.teams.contains(&team.name) || !is_given_to(tx, &team.id).await?)
+    let is_wanted = is.teams.iter().any(|name| teams::folded(name) == teams::folded(&team.name));
+    Ok(was.has_own_team() || is_wanted || !is_given_to(tx, &team.id).await?)
 }
 
 /// The team of the group's own, made or renamed as need be.
@@ -47,12 +60,18 @@ pub(super) async fn needed(
             created_at: now,
             group_id: Some(group.id.clone()),
         };
-        return Ok(teams::make(tx, &team).await?.map(|()| team.id).map_err(TeamTaken));
+        return Ok(match teams::make(tx, &team).await? {
+            Ok(()) => Ok(team.id),
+            Err(other) => Err(TeamTaken::by(tx, tenant_id, other, false).await?),
+        });
     };
     if old.name == name {
         return Ok(Ok(old.id));
     }
-    Ok(teams::rename(tx, &old, name).await?.map(|()| old.id).map_err(TeamTaken))
+    Ok(match teams::rename(tx, &old, name).await? {
+        Ok(()) => Ok(old.id),
+        Err(other) => Err(TeamTaken::by(tx, tenant_id, other, false).await?),
+    })
 }
 
 /// What is left of the team of a group's own where rules name others: it goes, or it stays the group's for what it was given by
@@ -70,6 +89,35 @@ pub(super) async fn left(tx: &mut Tx, group: &DirectoryGroup, outcome: &GroupOut
         let _ = teams::rename(tx, &old, name).await?;
     }
     Ok(Some(old.id))
+}
+
+/// What people have given by hand to the teams of groups' own, each with the team: as many of a kind as are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// Roles on resources: the team, the role, and the resource's kind and name.
+    pub roles: Vec<(String, String, String, String)>,
+    /// Members by hand, in number.
+    pub members: Vec<(String, i64)>,
+    /// Sources of tokens and their claims, in number.
+    pub tokens: Vec<(String, i64)>,
+}
+
+/// That of all groups of a directory.
+///
+/// # Errors
+/// What the database says.
+pub async fn given_in(on: impl Into<On<'_>>, directory_id: &str, most: i64) -> Result<Given> {
+    let mut on = on.into();
+    let sql = "SELECT t.name, c.role, r.kind, r.name FROM directory_groups g JOIN teams t ON t.group_id = g.id \
+                 JOIN collaborators c ON c.team_id = t.id JOIN resources r ON r.id = c.resource_id \
+               WHERE g.directory_id = $1 ORDER BY t.name, r.kind, r.name LIMIT $2";
+    let roles = on.all(sql, params![directory_id, most]).await?;
+    let sql = "SELECT t.name, COUNT(*) FROM directory_groups g JOIN teams t ON t.group_id = g.id \
+                 JOIN team_members m ON m.team_id = t.id WHERE g.directory_id = $1 GROUP BY t.id, t.name ORDER BY t.name LIMIT $2";
+    let members = on.all(sql, params![directory_id, most]).await?;
+    let sql = "SELECT t.name, COUNT(*) FROM directory_groups g JOIN teams t ON t.group_id = g.id \
+                 JOIN mappings p ON p.team_id = t.id WHERE g.directory_id = $1 GROUP BY t.id, t.name ORDER BY t.name LIMIT $2";
+    Ok(Given { roles, members, tokens: on.all(sql, params![directory_id, most]).await? })
 }
 
 async fn find(tx: &mut Tx, group_id: &str) -> Result<Option<Team>> {

@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::{
     db::{Result, Tx},
     on::On,
@@ -129,10 +131,21 @@ pub async fn save(on: impl Into<On<'_>>, team: &Team) -> Result<()> {
     Ok(())
 }
 
-/// As what a name counts beside others: whoever compares them whatever their case takes two that differ by nothing else for one.
+/// As what a name counts beside others: whoever compares them whatever their case takes two that differ by nothing else for one,
+/// and nobody sees whether a letter and its accent are one sign or two. By way of the capitals, of which final sigma, long s and
+/// sharp s have no others than their like.
 #[must_use]
 pub fn folded(name: &str) -> String {
-    name.to_lowercase()
+    name.nfd().collect::<String>().to_uppercase().to_lowercase().nfc().collect()
+}
+
+/// That of a rule: made by hand or by one, and called so, or so but for its case.
+///
+/// # Errors
+/// What the database says.
+pub async fn find_alike(on: impl Into<On<'_>>, tenant_id: &str, name: &str) -> Result<Option<Team>> {
+    let sql = "SELECT * FROM teams WHERE tenant_id = $1 AND folded = $2 AND group_id IS NULL ORDER BY created_at, id LIMIT 1";
+    on.into().optional(sql, params![tenant_id, &folded(name)]).await
 }
 
 /// Makes a new one, unless the tenant has one of this name, in whatever case: what that one is called. The inner error has changed
@@ -224,4 +237,26 @@ pub async fn add_member(on: impl Into<On<'_>>, team_id: &str, user_id: &str) -> 
 pub async fn remove_member(on: impl Into<On<'_>>, team_id: &str, user_id: &str) -> Result<bool> {
     let sql = "DELETE FROM team_members WHERE team_id = $1 AND user_id = $2";
     Ok(on.into().alter(sql, params![team_id, user_id]).await? > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folded;
+
+    #[test]
+    fn names_that_look_alike_are_one() {
+        for (one, other) in [
+            ("sre", "SRE"),
+            ("\u{39f}\u{394}\u{39f}\u{3a3}", "\u{3bf}\u{3b4}\u{3bf}\u{3c3}"),
+            ("Stra\u{df}e", "STRASSE"),
+            ("Sec", "\u{17f}ec"),
+            ("Caf\u{e9}", "cafe\u{301}"),
+            ("\u{1f0}", "J\u{30c}"),
+        ] {
+            assert_eq!(folded(one), folded(other), "{one} {other}");
+        }
+        for (one, other) in [("sre", "sre1"), ("Caf\u{e9}", "Cafe"), ("Stra\u{df}e", "Strase"), ("\u{130}a", "Ia")] {
+            assert_ne!(folded(one), folded(other), "{one} {other}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ use crate::{
 on_both!(
     a_team_of_ten_thousand_is_changed_a_part_at_a_time,
     a_directorys_team_is_the_directorys,
+    what_a_rename_left_is_deleted_by_hand,
     members_are_of_the_tenant_alone,
     a_team_is_not_called_like_another_but_for_its_case,
 );
@@ -167,6 +168,45 @@ async fn a_directorys_team_is_the_directorys(backend: Backend) {
     assert_eq!((&told["by_hand"], &told["groups"][0]["by_rule"]), (&json!(false), &json!(true)), "{told}");
     assert_eq!(ask(&desk, Method::DELETE, &format!("{API}/members/{bob}"), None).await.status, 409);
     assert_eq!(desk.stored(Noun::Teams, "sre").await.unwrap()["members"], json!([]));
+}
+
+/// It went by a second rename at the source alone, and nobody could make a group of its name.
+async fn what_a_rename_left_is_deleted_by_hand(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let rules = json!({"group_rules": [{"group": "lead", "team": "sre"}]});
+    let put = ask(&desk, Method::PUT, "/api/v1/tenants/acme/directories/people", Some(rules)).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    for sql in [
+        "INSERT INTO directory_groups (id, directory_id, display_name, shown_name, resource, version, created_at, updated_at) \
+         SELECT 'g', id, 'lead', 'lead', '{\"displayName\":\"lead\"}', 1, 1, 1 FROM directories WHERE name = 'people'",
+        "INSERT INTO directory_groups (id, directory_id, display_name, shown_name, resource, version, created_at, updated_at) \
+         SELECT 'h', id, 'sales', 'Sales', '{\"displayName\":\"Sales\"}', 1, 1, 1 FROM directories WHERE name = 'people'",
+        "INSERT INTO teams (id, tenant_id, name, created_at, group_id) SELECT 't', id, 'Boss', 1, 'g' FROM tenants WHERE name = 'acme'",
+        "INSERT INTO teams (id, tenant_id, name, created_at, group_id) SELECT 's', id, 'Sales', 1, 'h' FROM tenants WHERE name = 'acme'",
+        "INSERT INTO team_members (team_id, user_id) SELECT 't', id FROM users WHERE email = 'bob@acme.example'",
+        "INSERT INTO group_teams (group_id, team_id) VALUES ('g', 't'), ('h', 's')",
+        "INSERT INTO group_teams (group_id, team_id) SELECT 'g', id FROM teams WHERE name = 'sre'",
+    ] {
+        desk.sql(sql).await;
+    }
+    let mut ada = desk.ada().await;
+    let (boss, sales) = ("/admin/acme/teams/Boss", "/admin/acme/teams/Sales");
+    let page = ada.get(&desk.at(boss)).await;
+    for words in ["group <bdi>lead</bdi>", "make its group other teams", "/admin/acme/teams/Boss/delete"] {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+    assert_eq!(ada.get(&desk.at(&format!("{boss}/delete"))).await.status, 200);
+    let page = ada.get(&desk.at(sales)).await;
+    assert!(!page.body.contains("Delete …") && !page.body.contains("other teams"), "{}", page.body);
+    // What a group needs, and what a rule names, stays.
+    for team in ["Sales", "sre"] {
+        let refused = ask(&desk, Method::DELETE, &format!("/api/v1/tenants/acme/teams/{team}?confirm={team}"), None).await;
+        assert_eq!((refused.status, &refused.json()["error"]), (409, &json!("conflict")), "{team}: {}", refused.body);
+        assert!(desk.stored(Noun::Teams, team).await.is_some());
+    }
+    let gone = ask(&desk, Method::DELETE, "/api/v1/tenants/acme/teams/Boss?confirm=Boss", None).await;
+    assert_eq!(gone.status, 200, "{}", gone.body);
+    assert!(desk.stored(Noun::Teams, "Boss").await.is_none());
 }
 
 async fn members_are_of_the_tenant_alone(backend: Backend) {

@@ -16,6 +16,7 @@ use crate::{
 on_both!(
     an_issuer_takes_its_identities_along,
     a_connection_takes_its_people_along,
+    a_directory_takes_its_groups_teams_along,
     an_application_and_an_organisation,
     whoever_asks_keeps_nobody_from_writing,
     nothing_goes_that_was_not_asked_about,
@@ -152,6 +153,40 @@ async fn a_connection_takes_its_people_along(backend: Backend) {
     assert_eq!(lost, ["the connection of directory people", people]);
     let lost = api.lost("connections", "api", "connection acme/api").await;
     assert_eq!(lost, ["the issuer and claims of external identity through-okta"]);
+}
+
+/// People had given these to the teams of its groups, and were told of two numbers.
+async fn a_directory_takes_its_groups_teams_along(backend: Backend) {
+    let api = Api::new(backend).await;
+    for sql in [
+        "INSERT INTO directory_groups (id, directory_id, display_name, shown_name, resource, version, created_at, updated_at) \
+         SELECT 'g', id, 'payroll', 'Payroll', '{\"displayName\":\"Payroll\"}', 1, 1, 1 FROM directories WHERE name = 'people'",
+        "INSERT INTO directory_groups (id, directory_id, display_name, shown_name, resource, version, created_at, updated_at) \
+         SELECT 'h', id, 'bare', 'Bare', '{\"displayName\":\"Bare\"}', 1, 1, 1 FROM directories WHERE name = 'people'",
+        "INSERT INTO teams (id, tenant_id, name, created_at, group_id, folded) SELECT 'p', id, 'Payroll', 1, 'g', 'payroll' FROM tenants WHERE name = 'acme'",
+        "INSERT INTO teams (id, tenant_id, name, created_at, group_id, folded) SELECT 'b', id, 'Bare', 1, 'h', 'bare' FROM tenants WHERE name = 'acme'",
+        "INSERT INTO collaborators (resource_id, holder, team_id, role) SELECT id, 'p', 'p', 'editor' FROM resources",
+        "INSERT INTO team_members (team_id, user_id) SELECT 'p', id FROM users WHERE email = 'bob@acme.example'",
+        "INSERT INTO mappings (id, tenant_id, team_id, issuer_id, claims, version, created_at) \
+         SELECT 'm', m.tenant_id, 'p', m.issuer_id, m.claims, 1, 1 FROM mappings m JOIN teams t ON t.id = m.team_id WHERE t.name = 'sre'",
+    ] {
+        assert_eq!(api.world.sql(sql).await, 1, "{sql}");
+    }
+    let told = [
+        "2 groups",
+        "editor on model gpt of team Payroll",
+        "1 member by hand of team Payroll",
+        "the issuer and claims of team Payroll",
+    ];
+    let desk = Desk { world: api.world };
+    let mut ada = desk.ada().await;
+    let asked = ada.get(&desk.at("/admin/acme/directories/people/delete")).await;
+    for line in told {
+        assert!(asked.body.contains(&format!("<li>loses {line}</li>")), "{line}: {}", asked.body);
+    }
+    let api = Api { world: desk.world, token: api.token };
+    assert_eq!(api.lost("directories", "people", "directory acme/people").await, told);
+    assert_eq!(api.world.sql("DELETE FROM teams WHERE id = 'p'").await, 0, "they went with it");
 }
 
 async fn an_application_and_an_organisation(backend: Backend) {

@@ -24,6 +24,7 @@ use crate::{
     apply::single::{self, Refusal},
     error::PageError,
     store::{
+        group_rules,
         roles_held::Of,
         team_members::{self, Member, TeamGroup},
         teams::{self, Team},
@@ -84,6 +85,8 @@ struct Page<'a> {
     directories: &'a str,
     groups: &'a [TeamGroup],
     section: &'a str,
+    /// Where it is deleted, if a rename has left it.
+    delete: Option<String>,
 }
 
 /// What a team's page says beside its form.
@@ -93,6 +96,8 @@ pub struct Told {
     pub section: String,
     /// The groups of directories that put people into it.
     pub groups: Vec<TeamGroup>,
+    /// Whether rules make its group other teams, and nothing but what people gave it keeps it.
+    pub is_left: bool,
 }
 
 /// Who is in the team, as the address of the page asks; of another noun nothing.
@@ -132,7 +137,8 @@ pub async fn told(app: &App, caller: &Caller, place: &Place, name: &str) -> Resu
     };
     let members = section.render().map_err(|e| PageError::internal(e.to_string()))?;
     let roles = roles::section(app, caller, &place.tenant, Of::Team(&team.id), &path).await?;
-    Ok(Some(Told { section: members + &roles, groups }))
+    let is_left = group_rules::is_left(&app.db, &team).await?;
+    Ok(Some(Told { section: members + &roles, groups, is_left }))
 }
 
 /// The page of a team that a group of a directory made.
@@ -145,6 +151,7 @@ pub fn pushed(app: &App, caller: &Caller, place: &Place, name: &str, told: &Told
         directories: &address(&place.tenant.name, "directories"),
         groups: &told.groups,
         section: &told.section,
+        delete: told.is_left.then(|| format!("{}/delete", place.path(name))),
     };
     page.into_response()
 }

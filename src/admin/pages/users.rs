@@ -23,6 +23,7 @@ use crate::{
     policy::email::Email,
     store::{
         dossiers::{self, Living, Membership, Pushed, Upstream},
+        left_records::{self, Kept},
         receipts::{self, Receipt},
         roles_held::Of,
         tenants::Tenant,
@@ -60,6 +61,7 @@ struct Page<'a> {
     state: &'a str,
     upstream: &'a [Upstream],
     records: &'a [Record],
+    kept: &'a [Kept],
     memberships: &'a [Membership],
     roles: &'a str,
     sessions: &'a [Living],
@@ -99,6 +101,7 @@ pub async fn show(
         state: state(&user),
         upstream: &dossiers::upstream(&app.db, &user.id).await?,
         records: &records.collect::<Vec<_>>(),
+        kept: &left_records::kept_for(&app.db, &user.id).await?,
         memberships: &dossiers::memberships(&app.db, &user.id).await?,
         roles: &roles::section(&app, &caller, &tenant, Of::User(&user.id), &path(&tenant, &user.id)).await?,
         sessions: &dossiers::sessions(&app.db, &user.id, app.clock.now()).await?,

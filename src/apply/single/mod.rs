@@ -52,7 +52,7 @@ use crate::{
         On, StoreError,
         audit::Actor,
         db::Tx,
-        teams,
+        group_rules, own_teams, teams,
         tenants::{self, Tenant},
         users,
     },
@@ -318,7 +318,12 @@ async fn goes(work: &mut Work<'_>, order: &Order<'_>, tenant: &Tenant, noun: Nou
         Found::Client(x) => work.client_goes(tenant, x).await?,
         Found::User(x) => work.user_goes(tenant, x).await?,
         Found::Team(x) => {
-            if teams::pushed(&mut *work.tx, &tenant.id).await?.contains(&x.id) {
+            if !work.looks {
+                own_teams::hold(work.tx, x).await?;
+            }
+            // What a rename has left is nobody's but theirs who gave it something.
+            let is_needed = teams::pushed(&mut *work.tx, &tenant.id).await?.contains(&x.id);
+            if is_needed && !group_rules::is_left(&mut *work.tx, x).await? {
                 let text =
                     "the team is that of a group of a directory: change the directory's group_rules, or the group at its source";
                 return Err(Refusal::Conflict(text));

@@ -23,6 +23,8 @@ on_both!(
     what_goes_with_a_groups_own_team_is_noted,
     what_was_given_to_a_groups_team_follows_its_new_name,
     teams_differ_by_more_than_their_case,
+    a_rule_finds_its_team_whatever_its_case,
+    what_a_rename_leaves_is_told,
 );
 
 async fn tenant_id(world: &World) -> String {
@@ -316,6 +318,19 @@ async fn teams_differ_by_more_than_their_case(backend: Backend) {
     }
     assert_eq!(teams_of(&world, "kim@acme.example").await, ["Ops"]);
     assert_eq!(teams_of(&world, "ada@acme.example").await, ["Äsre"]);
+    // Whose it is, its own source is told, and no other.
+    let detail = other.post("/Groups", &group("OPS", &[])).await.json()["detail"].to_string();
+    assert!(detail.contains("another directory") && !detail.contains("own one"), "{detail}");
+    let detail = directory.post("/Groups", &group("rule-OPS", &[])).await.json()["detail"].to_string();
+    assert!(detail.contains("a rule of the directory says") && detail.contains("own one of group"), "{detail}");
+    // No letter is small in two ways, and no accent is seen to stand apart.
+    for (one, alike) in
+        [("\u{3a0}\u{39f}\u{39b}\u{399}\u{3a3}", "\u{3c0}\u{3bf}\u{3bb}\u{3b9}\u{3c3}"), ("Caf\u{e9}", "Cafe\u{301}")]
+    {
+        directory.group(one, &[]).await;
+        refused(&directory.post("/Groups", &group(alike, &[])).await, 409, Some("uniqueness"));
+    }
+    directory.group("Cafe", &[]).await;
     // Its own case is a group's to change, and those that were there go on.
     assert_eq!(directory.patch(&at(&ops), called("OPS")).await.status, 204);
     assert_eq!(teams_of(&world, "kim@acme.example").await, ["OPS"]);
@@ -325,6 +340,38 @@ async fn teams_differ_by_more_than_their_case(backend: Backend) {
     assert_eq!(put.status, 200, "{}", put.body);
     directory.group("rule-ops", &[&kim]).await;
     assert_eq!(teams_of(&world, "kim@acme.example").await, ["ops"]);
+}
+
+/// Its pattern fits whatever the case, so a source could spell a group so that nobody of it ever came in.
+async fn a_rule_finds_its_team_whatever_its_case(backend: Backend) {
+    let more = "  teams:\n  - {name: hand}\n  resources:\n  - {type: workspace, name: prod}\n- name: other";
+    let world = World::with(backend, &STATE.replace("- name: other", more), &[FAST]).await;
+    let prod = json!({"type": "workspace", "name": "prod"});
+    let settings = rules(json!([
+        {"group": "app-{app}-*", "team": "{app}"},
+        {"group": "x-*", "team": "HAND", "resource": prod, "role": "manager"},
+        {"group": "x-*", "team": "Hand", "resource": prod, "role": "viewer"},
+    ]));
+    let directory = pusher(&world, "acme", "okta", settings, None).await;
+    let (kim, ray) = (directory.user("kim@acme.example").await, directory.user("ray@acme.example").await);
+    directory.group("app-Foo-owner", &[&kim]).await;
+    directory.group("APP-FOO-user", &[&ray]).await;
+    assert_eq!(teams_of(&world, "kim@acme.example").await, ["Foo"]);
+    assert_eq!(teams_of(&world, "ray@acme.example").await, ["Foo"]);
+    directory.group("x-1", &[&ray]).await;
+    assert_eq!(teams_of(&world, "ray@acme.example").await, ["Foo", "hand"]);
+    assert_eq!(role_of(&world, "ray@acme.example", "prod").await, Some("manager"), "the strongest of one team's");
+    // The exact one comes first where there are two, and a group's own is none, however it is spelt.
+    let twin = "INSERT INTO teams (id, tenant_id, name, created_at, folded) SELECT 'twin', id, 'FOO', 1, 'foo' FROM tenants WHERE name = 'acme'";
+    assert_eq!(world.sql(twin).await, 1);
+    directory.group("app-FOO-third", &[&kim]).await;
+    assert_eq!(teams_of(&world, "kim@acme.example").await, ["FOO", "Foo"]);
+    directory.group("Ops", &[&kim]).await;
+    for name in ["app-OPS-user", "app-Ops-user"] {
+        let answer = directory.post("/Groups", &group(name, &[&ray])).await;
+        refused(&answer, 409, Some("uniqueness"));
+    }
+    assert_eq!(teams_of(&world, "ray@acme.example").await, ["Foo", "hand"]);
 }
 
 /// What goes with a group that is deleted, nobody could read of.
@@ -347,4 +394,43 @@ async fn what_goes_with_a_groups_own_team_is_noted(backend: Backend) {
     let told: Vec<(&str, Value)> = rows.iter().map(|(who, what)| (who.as_str(), serde_json::from_str(what).unwrap())).collect();
     let lost = json!({"directory": {"was": "okta"}, "members": {"was": 1}, "roles": {"was": ["manager on model gpt"]}});
     assert_eq!(told, [("team acme/Analysts", lost)]);
+}
+
+/// Nobody could see whose a team was that a rename had left, nor that it had stayed.
+async fn what_a_rename_leaves_is_told(backend: Backend) {
+    let state = STATE.replace("- name: other", "  resources:\n  - {type: model, name: gpt}\n- name: other");
+    let world = World::with(backend, &state, &[FAST]).await;
+    let directory = pusher(
+        &world,
+        "acme",
+        "okta",
+        rules(json!([{"group": "lead", "team": "lead"}, {"group": "sre-*", "team": "sre"}])),
+        None,
+    )
+    .await;
+    let boss = directory.group("Boss", &[]).await;
+    give_by_hand(&world, "Boss").await;
+    let renamed = async |name: &str| {
+        let answer = directory.patch(&at(&boss), called(name)).await;
+        assert_eq!(answer.status, 204, "{}", answer.body);
+    };
+    renamed("lead").await;
+    let answer = directory.post("/Groups", &group("Boss", &[])).await;
+    refused(&answer, 409, Some("uniqueness"));
+    let detail = answer.json()["detail"].to_string();
+    assert!(detail.contains("the own one of group") && detail.contains("lead"), "{detail}");
+    renamed("sre-boss").await;
+    let sql = "SELECT subject, changes FROM audit WHERE action = 'update' AND subject LIKE 'team %' ORDER BY seq";
+    let rows = world.app.db.all::<(String, String)>(sql, &[]).await.unwrap();
+    let told: Vec<(&str, Value)> = rows.iter().map(|(who, what)| (who.as_str(), serde_json::from_str(what).unwrap())).collect();
+    let kept = json!({"directory": {"is": "okta"}, "kept_for_group": {"is": boss["id"]}});
+    let mut moved = kept.clone();
+    moved["name"] = json!({"was": "Boss", "is": "sre-boss"});
+    assert_eq!(told, [("team acme/Boss", kept), ("team acme/Boss", moved)]);
+    // Once nothing is left that was given by hand, it goes with the next name.
+    world.sql("DELETE FROM collaborators").await;
+    world.sql("DELETE FROM team_members").await;
+    renamed("sre-chief").await;
+    assert!(teams::find_by_name(&world.app.db, &tenant_id(&world).await, "sre-boss").await.unwrap().is_none());
+    directory.group("Boss", &[]).await;
 }

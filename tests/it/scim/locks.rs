@@ -4,7 +4,9 @@
 use gatehouse::{
     policy::directory::DirectorySettings,
     store::{
+        connections::{self, Connection},
         directories::{self, Directory},
+        directory_links, left_records,
         users::{self, Opened},
     },
 };
@@ -26,6 +28,8 @@ on_both!(
     what_was_first_is_remembered,
     who_is_locked_by_nobody_is_made_anew,
     a_lock_outlives_its_directory,
+    a_lock_outlives_its_connection,
+    what_a_lock_keeps_is_told,
 );
 
 fn becomes(id: &str) -> Value {
@@ -215,4 +219,77 @@ async fn a_lock_outlives_its_directory(backend: Backend) {
         assert_eq!(sso.open_again(&kim).await, Opened::Open);
         comes_in(&sso, "00u-kim", "kim-new@acme.example").await.unwrap();
     }
+}
+
+/// Another connection of the tenant, like this one.
+async fn another(sso: &Sso, old: &Connection, name: &str) -> String {
+    let new = Connection { id: format!("c-{name}"), name: name.to_owned(), secret_sealed: None, ..old.clone() };
+    connections::save(&sso.app.db, &new).await.unwrap();
+    new.id
+}
+
+/// Whoever replaced a connection dropped every lock of directories that had gone before it, and did not know.
+async fn a_lock_outlives_its_connection(backend: Backend) {
+    for directory_first in [true, false] {
+        let (sso, directory) = with_provider(backend).await;
+        let db = &sso.app.db;
+        let (_, kim) = locked(&sso, &directory, "kim").await;
+        let id = directory.row.connection_id.clone().unwrap();
+        let old = connections::find(db, &id).await.unwrap().unwrap();
+        let beside = another(&sso, &old, "beside").await;
+        if directory_first {
+            assert!(directories::delete(db, &directory.row.id).await.unwrap());
+            // Honestly: as long as its connection is there, what another one calls so is somebody else.
+            let other = pusher(&sso, "acme", "beside", DirectorySettings::default(), Some(&beside)).await;
+            let zoe = other.made("/Users", &known_as("zoe@acme.example", "00u-kim")).await;
+            assert!(user_of(&sso, "zoe@acme.example").await.unwrap().active);
+            assert!(directory_links::by_subject(db, &beside, "00u-kim").await.unwrap().is_some_and(|record| record.active));
+            assert_eq!(other.delete(&at(&zoe)).await.status, 204);
+            assert!(directory_links::by_subject(db, &beside, "00u-kim").await.unwrap().is_none());
+        }
+        assert!(connections::delete(db, &id).await.unwrap());
+        if !directory_first {
+            assert!(directories::delete(db, &directory.row.id).await.unwrap());
+        }
+        let new = another(&sso, &old, &old.name).await;
+        for (name, connection) in [("okta", Some(new.as_str())), ("plain", None), ("late", Some(beside.as_str()))] {
+            let again = pusher(&sso, "acme", name, DirectorySettings::default(), connection).await;
+            let answer = again.post("/Users", &known_as(&format!("{name}@acme.example"), "00u-kim")).await;
+            refused(&answer, 409, Some("uniqueness"));
+            assert!(answer.body.contains("let them in, or delete them"), "{}", answer.body);
+        }
+        for connection in [&new, &beside] {
+            let met = directory_links::by_subject(db, connection, "00u-kim").await.unwrap().unwrap();
+            assert_eq!(met.user.map(|user| (user.user_id, user.active)), Some((kim.clone(), false)));
+            assert!(directory_links::by_subject(db, connection, "00u-ray").await.unwrap().is_none());
+        }
+        // Let in, it is anybody's again.
+        assert_eq!(sso.open_again(&kim).await, Opened::Open);
+        assert!(directory_links::by_subject(db, &new, "00u-kim").await.unwrap().is_none());
+        let third = pusher(&sso, "acme", "third", DirectorySettings::default(), Some(&new)).await;
+        third.made("/Users", &known_as("kim-new@acme.example", "00u-kim")).await;
+    }
+}
+
+/// The source is told that somebody is locked; who it is, an operator must be able to see.
+async fn what_a_lock_keeps_is_told(backend: Backend) {
+    let (sso, directory) = with_provider(backend).await;
+    let db = &sso.app.db;
+    let (record, kim) = locked(&sso, &directory, "kim").await;
+    let told = async || {
+        let all = left_records::kept_for(db, &kim).await.unwrap();
+        all.into_iter().map(|kept| (kept.external_id.clone(), kept.reach())).collect::<Vec<_>>()
+    };
+    assert!(told().await.is_empty(), "their record says it");
+    assert_eq!(directory.patch(&at(&record), becomes("zz")).await.status, 200);
+    let connection = connections::find(db, directory.row.connection_id.as_deref().unwrap()).await.unwrap().unwrap();
+    let name = &connection.name;
+    assert_eq!(told().await, [("00u-kim".to_owned(), format!("in directory okta, and over connection {name}"))]);
+    assert!(directories::delete(db, &directory.row.id).await.unwrap());
+    let over = format!("over connection {name}, and in directories of none");
+    assert_eq!(told().await, [("00u-kim".to_owned(), over.clone()), ("zz".to_owned(), over)]);
+    assert!(connections::delete(db, &connection.id).await.unwrap());
+    assert!(told().await.iter().all(|(_, reach)| reach.starts_with("in every directory and over every connection")));
+    assert_eq!(sso.open_again(&kim).await, Opened::Open);
+    assert!(told().await.is_empty(), "it holds for nobody");
 }

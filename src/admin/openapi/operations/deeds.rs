@@ -125,13 +125,16 @@ pub fn of_user(method: &Method, rest: &str) -> Option<Operation> {
         ),
         ("GET", "/users/{name}/identities") => (
             "listIdentities",
-            "Who a user is at providers and in directories.",
+            "Who a user is at providers and in directories; of whom an operator has shut out, also which externalIds stay refused to others until they are let in or deleted.",
             json!({
                 "identities": many(json!({
                     "connection": text(), "issuer": text(), "subject": text(), "email": nullable(), "last_seen_at": nullable(),
                 })),
                 "directories": many(json!({
                     "directory": text(), "external_id": nullable(), "user_name": text(), "active": {"type": "boolean"},
+                })),
+                "locks": many(json!({
+                    "external_id": text(), "directory": nullable(), "connection": nullable(), "refused": text(),
                 })),
             }),
         ),
