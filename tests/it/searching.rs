@@ -31,6 +31,7 @@ fn searched() -> Vec<String> {
             "/admin/acme/teams/sre/roles?search=",
             "/admin/acme/teams/sre?search=",
             "/admin/acme/teams/sre/members?search=",
+            "/admin/acme/resources/model%3Agpt?search=",
             "/admin/acme/resources/model%3Agpt/collaborators?search=",
             "/admin/_/tenants?search=",
         ]
