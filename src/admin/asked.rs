@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::{asker::Asker, openapi};
+use super::{desk::Desk, openapi};
 use crate::{
     app::App,
     apply::single::{self, Ask, Noun},
@@ -24,7 +24,7 @@ use crate::{
 /// Things on a page unless fewer are asked for.
 const PAGE: usize = 100;
 
-/// Around whatever is read: `path` is the route's. Whoever may not ask is told that first.
+/// Around whatever is read: `path` is the route's. Whoever may not ask, at all or of this tenant, is told that first.
 pub async fn of_known(State((app, path)): State<(App, &'static str)>, request: Request, next: Next) -> Response {
     let Some(query) = request.uri().query().filter(|query| !query.is_empty()).map(str::to_owned) else {
         return next.run(request).await;
@@ -35,7 +35,7 @@ pub async fn of_known(State((app, path)): State<(App, &'static str)>, request: R
         Err(_) => None,
     };
     if let Some(unknown) = openapi::parameters(path, noun).and_then(|known| strange(&query, &known)) {
-        return match Asker::from_request_parts(&mut parts, &app).await {
+        return match Desk::from_request_parts(&mut parts, &app).await {
             Ok(_) => ApiError::from(error(Code::InvalidRequest, unknown)).into_response(),
             Err(refusal) => refusal.into_response(),
         };

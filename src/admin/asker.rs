@@ -35,6 +35,8 @@ pub struct Needs {
     pub area: Option<&'static str>,
     /// How far it goes.
     pub level: Level,
+    /// Whether it is of the whole deployment, and for those alone who administer that.
+    pub platform: bool,
 }
 
 /// Who asks.
@@ -76,7 +78,7 @@ impl FromRequestParts<App> for Asker {
         };
         let area = needs.and_then(|needs| needs.area).or(noun.map(Noun::as_str));
         match (needs, area) {
-            (Some(needs), Some(area)) if asker.scopes_allow(area, needs.level) => Ok(asker),
+            (Some(needs), Some(area)) if asker.scopes_allow(area, needs.level) => asker.of(needs),
             (Some(_), None) => Err(super::desk::nothing()),
             _ => Err(asker.not_in_scope()),
         }
@@ -209,14 +211,11 @@ impl Asker {
         self.user().is_some_and(|user| user.platform)
     }
 
-    /// Only for whoever administers the whole deployment.
-    ///
-    /// # Errors
-    /// For everybody else.
-    pub fn require_platform(&self) -> Result<(), ApiError> {
-        match self.is_platform() {
-            true => Ok(()),
-            false => Err(bearer::forbidden("only an administrator of the platform may do this", self.key())),
+    /// Where a route is of the whole deployment, only whoever administers that.
+    fn of(self, needs: Needs) -> Result<Self, ApiError> {
+        match needs.platform && !self.is_platform() {
+            true => Err(bearer::forbidden("only an administrator of the platform may do this", self.key())),
+            false => Ok(self),
         }
     }
 

@@ -56,7 +56,10 @@ pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, Api
     let resource = resource(&desk).await?;
     // Databases do not agree on what a NUL is.
     if asked.search.contains('\0') || asked.after.contains('\0') {
-        return Ok(body::answer(StatusCode::OK, &json!({ "collaborators": [], "by_groups": [], "next": null })));
+        return Ok(body::answer(
+            StatusCode::OK,
+            &json!({ "collaborators": [], "by_groups": [], "more_by_groups": false, "next": null }),
+        ));
     }
     let _turn = searching::begin(&desk.app, desk.asker.home(), &asked.search, Narrow::default()).await?;
     let (kind, after) = asked.after.split_once(':').unwrap_or_default();
@@ -66,10 +69,13 @@ pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, Api
     let more = found.len() > asked.limit;
     found.truncate(asked.limit);
     let next = found.last().filter(|_| more).map(|last| format!("{}:{}", last.kind.as_str(), last.name));
-    let by_groups = resources::by_groups(&desk.app.db, &resource.id, GROUPS).await?;
+    let by_groups = resources::by_groups(&desk.app.db, &resource.id, GROUPS.saturating_add(1)).await?;
     let by_groups: Vec<Value> = by_groups.iter().map(|one| json!({"team": one.team, "role": one.role})).collect();
+    let most = usize::try_from(GROUPS).unwrap_or(usize::MAX);
+    let (more_by_groups, by_groups) = (by_groups.len() > most, &by_groups[..by_groups.len().min(most)]);
     let held: Vec<Value> = found.iter().map(told).collect();
-    Ok(body::answer(StatusCode::OK, &json!({ "collaborators": held, "by_groups": by_groups, "next": next })))
+    let answer = json!({ "collaborators": held, "by_groups": by_groups, "more_by_groups": more_by_groups, "next": next });
+    Ok(body::answer(StatusCode::OK, &answer))
 }
 
 /// `GET /api/v1/tenants/{tenant}/resources/{name}/collaborators/{kind}/{holder}`

@@ -54,14 +54,18 @@ struct Route {
     path: &'static str,
     /// Of what area it is, for scopes; `None`: of the noun in the address.
     area: Option<&'static str>,
-    serve: fn(MethodRouter<App>) -> MethodRouter<App>,
+    /// Whether it is of the whole deployment, and for those alone who administer that.
+    platform: bool,
+    serve: Serve,
 }
+
+type Serve = fn(MethodRouter<App>) -> MethodRouter<App>;
 
 impl Route {
     fn needs(&self) -> Needs {
         let looks = self.method == Method::GET || self.path == EXPLAIN;
         let level = if looks { Level::Read } else { Level::Write };
-        Needs { area: self.area, level }
+        Needs { area: self.area, level, platform: self.platform }
     }
 }
 
@@ -70,7 +74,8 @@ const EXPLAIN: &str = "/api/v1/access/explain";
 
 /// Everything that administrators may ask: the router is made of this list, and so are the tests of who may.
 fn all() -> Vec<Route> {
-    let route = |method, path, area, serve| Route { method, path, area, serve };
+    let route = |method, path, area, serve| Route { method, path, area, platform: false, serve };
+    let deployment = |method, path, area, serve: Serve| Route { platform: true, ..route(method, path, area, serve) };
     let (tenants, tenant) = ("/api/v1/tenants", "/api/v1/tenants/{tenant}");
     let test = "/api/v1/tenants/{tenant}/connections/{name}/test";
     let published = "/api/v1/tenants/{tenant}/connections/{name}/metadata";
@@ -122,10 +127,10 @@ fn all() -> Vec<Route> {
         route(Method::POST, "/api/v1/tenants/{tenant}/invites", Some("invites"), |r| r.post(invites::create_of)),
         route(Method::DELETE, "/api/v1/tenants/{tenant}/invites/{name}", Some("invites"), |r| r.delete(invites::revoke_of)),
         route(Method::POST, "/api/v1/tenants/{tenant}/invites/{name}/resend", Some("invites"), |r| r.post(invites::resend_of)),
-        route(Method::GET, "/api/v1/sign_ins", Some("audit"), |r| r.get(sign_ins::list_all)),
-        route(Method::GET, "/api/v1/sign_ins/{name}", Some("audit"), |r| r.get(sign_ins::show_any)),
+        deployment(Method::GET, "/api/v1/sign_ins", Some("audit"), |r| r.get(sign_ins::list_all)),
+        deployment(Method::GET, "/api/v1/sign_ins/{name}", Some("audit"), |r| r.get(sign_ins::show_any)),
         route(Method::GET, "/api/v1/audit", Some("audit"), |r| r.get(audit::read)),
-        route(Method::GET, "/api/v1/audit/verification", Some("audit"), |r| r.get(audit::verification)),
+        deployment(Method::GET, "/api/v1/audit/verification", Some("audit"), |r| r.get(audit::verification)),
         route(Method::POST, "/api/v1/users/{id}/deactivate", Some("users"), |r| r.post(users::deactivate)),
         route(Method::POST, "/api/v1/users/{id}/activate", Some("users"), |r| r.post(users::activate)),
         route(Method::GET, "/api/v1/users/{id}/receipts", Some("users"), |r| r.get(users::receipts)),
@@ -155,9 +160,9 @@ fn all() -> Vec<Route> {
         }),
         // It tells of issuers, identities, teams, roles and sites: whoever asks may read everything.
         route(Method::POST, EXPLAIN, Some(WHOLE), |r| r.post(explanation::explain)),
-        route(Method::GET, "/api/v1/keys", Some("keys"), |r| r.get(keys::list)),
-        route(Method::POST, "/api/v1/keys/{key}/rotate", Some("keys"), |r| r.post(keys::rotate)),
-        route(Method::GET, "/api/v1/expiring", Some("tenants"), |r| r.get(expiring::of_platform)),
+        deployment(Method::GET, "/api/v1/keys", Some("keys"), |r| r.get(keys::list)),
+        deployment(Method::POST, "/api/v1/keys/{key}/rotate", Some("keys"), |r| r.post(keys::rotate)),
+        deployment(Method::GET, "/api/v1/expiring", Some("tenants"), |r| r.get(expiring::of_platform)),
         route(Method::GET, "/api/v1/tenants/{tenant}/expiring", Some("tenants"), |r| r.get(expiring::of_tenant)),
         route(Method::GET, directory_tokens, Some("directories"), |r| r.get(directory_tokens::list)),
         route(Method::POST, directory_tokens, Some("directories"), |r| r.post(directory_tokens::create)),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     asked::Asked,
     desk::{Desk, nothing},
+    in_turn::PATIENCE,
     searching::{self, Unsought},
     users,
 };
@@ -21,9 +22,12 @@ use crate::{
         roles_held::{self, Of, RoleHeld},
         teams,
         tenants::Tenant,
-        window::{Narrow, Window},
+        window::{Narrow, TIME, Window},
     },
 };
+
+/// Roles that are read at once without a turn: any part of somebody's is made of all of them.
+const FEW: i64 = 1_000;
 
 /// A part of somebody's roles.
 #[derive(Debug, Default)]
@@ -48,9 +52,14 @@ pub async fn part(
     if search.contains('\0') || after.iter().any(|text| text.contains('\0')) {
         return Ok(Part::default());
     }
-    let _turn = searching::begin(app, home, search, Narrow::default()).await?;
+    let turn = match searching::begin(app, home, search, Narrow::default()).await? {
+        None if roles_held::exceed(&app.db, of, FEW).await? => Some(searching::turn(app, home, PATIENCE).await?),
+        turn => turn,
+    };
     let window = Window::new(&tenant.id, search, "", i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1));
-    let mut held = roles_held::window(&app.db, of, after.each_ref().map(String::as_str), &window).await?;
+    let mut held =
+        roles_held::window(&app.db, of, after.each_ref().map(String::as_str), &window, turn.as_ref().map(|_| TIME)).await?;
+    drop(turn);
     let more = held.len() > limit;
     held.truncate(limit);
     let next = held.last().filter(|_| more).map(|last| json!(last.place()).to_string());

@@ -91,6 +91,8 @@ pub struct Setup<'a> {
 pub struct Wrong<'a> {
     /// With the organisation's name.
     pub organisation: Option<&'a str>,
+    /// With their own name.
+    pub name: Option<&'a str>,
     /// With the address.
     pub email: Option<&'a str>,
     /// With the password.
@@ -322,7 +324,7 @@ mod tests {
         let way_on = Some((HOSTILE, HOSTILE));
         let (since, idle_until, until) = (moment, moment, moment);
         #[rustfmt::skip]
-        let wrong = Wrong { organisation: Some(HOSTILE), email: Some(HOSTILE), password: Some(HOSTILE), whole: Some(HOSTILE) };
+        let wrong = Wrong { organisation: Some(HOSTILE), name: Some(HOSTILE), email: Some(HOSTILE), password: Some(HOSTILE), whole: Some(HOSTILE) };
         let pages = [
             ("choose", choose(&buttons, None).render()),
             ("choose, bare", choose(&[], None).render()),

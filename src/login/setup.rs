@@ -103,7 +103,10 @@ fn judge(form: &First, email: Option<&Email>) -> Wrong<'static> {
         // Whether it is one's own address again is asked once there is one.
         None => form.password.chars().count() < LEAST,
     };
+    // No form would save it again.
+    let is_unwritten = form.name.trim().chars().any(char::is_control);
     Wrong {
+        name: is_unwritten.then_some("Your name must be one line of text."),
         organisation: is_unnamed.then_some("The short name must be small letters, digits and hyphens, like acme."),
         email: email.is_none().then_some("Please type your e-mail address, like name@example.com."),
         password: is_weak.then_some("Take a longer password: a few words that have nothing to do with each other do well."),

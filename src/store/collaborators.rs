@@ -55,6 +55,40 @@ pub async fn window(
     on.into().search::<Named>(&s, w.time()).await?.into_iter().map(Named::read).collect()
 }
 
+/// Those of these names, of one kind, who were given a role on a resource; in no order.
+///
+/// # Errors
+/// As [`window`].
+pub async fn among<'a>(
+    on: impl Into<On<'_>>,
+    resource_id: &'a str,
+    kind: Kind,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<Collaborator>> {
+    // Databases do not agree on what a NUL is.
+    let names: Vec<&str> = names.into_iter().filter(|name| !name.contains('\0')).collect();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut s = Statement::new("SELECT ");
+    s.bind(kind.as_str()).push(match kind {
+        Kind::User => " AS kind, h.email AS name, c.role AS role FROM users h JOIN collaborators c ON c.holder = h.id AND c.user_id = h.id",
+        Kind::Team => " AS kind, h.name AS name, c.role AS role FROM teams h JOIN collaborators c ON c.holder = h.id AND c.team_id = h.id",
+        Kind::ExternalIdentity | Kind::VirtualAccount => {
+            " AS kind, h.name AS name, c.role AS role FROM principals h JOIN collaborators c ON c.holder = h.id AND c.principal_id = h.id"
+        }
+    });
+    s.push(" WHERE c.resource_id = ").bind(resource_id);
+    s.push(" AND h.tenant_id = (SELECT tenant_id FROM resources WHERE id = ").bind(resource_id).push(")");
+    match kind {
+        Kind::User => s.push(" AND h.email IN ("),
+        Kind::Team => s.push(" AND h.name IN ("),
+        Kind::ExternalIdentity | Kind::VirtualAccount => s.push(" AND h.kind = ").bind(kind.as_str()).push(" AND h.name IN ("),
+    };
+    s.bind_each(names).push(")");
+    on.into().select::<Named>(&s).await?.into_iter().map(Named::read).collect()
+}
+
 /// The role that somebody was given on a resource, by their row id.
 ///
 /// # Errors

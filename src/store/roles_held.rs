@@ -1,6 +1,8 @@
 //! Which roles somebody holds on resources, and because of what: given to them, or to a team that they are in. A part at a time,
 //! by kind and name of the resource.
 
+use std::time::Duration;
+
 use super::{db::Result, on::On, statement::Statement, window::Window};
 
 /// Whose roles, by row id.
@@ -45,11 +47,43 @@ impl RoleHeld {
 
 const ON: &str = " JOIN resources r ON r.id = ";
 
-/// A part of somebody's roles, after one ([`RoleHeld::place`]); the search looks at `type:name` of resources.
+/// Whether somebody holds more roles than this, each way counted: a part of them is made of all of them.
 ///
 /// # Errors
 /// What the database says.
-pub async fn window<'a>(on: impl Into<On<'_>>, of: Of<'a>, after: [&'a str; 5], window: &'a Window<'a>) -> Result<Vec<RoleHeld>> {
+pub async fn exceed(on: impl Into<On<'_>>, of: Of<'_>, few: i64) -> Result<bool> {
+    let mut s = Statement::new("SELECT COUNT(*) FROM (SELECT one FROM (SELECT 1 AS one FROM collaborators c WHERE ");
+    match of {
+        Of::User(id) => {
+            s.push("c.user_id = ").bind(id).push(" UNION ALL SELECT 1 FROM collaborators c WHERE ");
+            teams_of(&mut s, "c.team_id", id);
+            s.push(" UNION ALL SELECT 1 FROM group_roles g WHERE ");
+            teams_of(&mut s, "g.team_id", id);
+        }
+        Of::Team(id) => {
+            s.push("c.team_id = ").bind(id).push(" UNION ALL SELECT 1 FROM group_roles g WHERE g.team_id = ").bind(id);
+        }
+        Of::Principal(id) => {
+            s.push("c.principal_id = ").bind(id);
+        }
+    }
+    s.push(") AS held LIMIT ").bind(few.saturating_add(1)).push(") AS few");
+    let counted = on.into().select::<(i64,)>(&s).await?;
+    Ok(counted.first().is_some_and(|(n,)| *n > few))
+}
+
+/// A part of somebody's roles, after one ([`RoleHeld::place`]), in at most this time; the search looks at `type:name` of
+/// resources.
+///
+/// # Errors
+/// What the database says, also that it took too long.
+pub async fn window<'a>(
+    on: impl Into<On<'_>>,
+    of: Of<'a>,
+    after: [&'a str; 5],
+    window: &'a Window<'a>,
+    time: Option<Duration>,
+) -> Result<Vec<RoleHeld>> {
     let mut s = Statement::new("SELECT kind, name, via, role, how FROM (SELECT r.kind AS kind, r.name AS name, '' AS via, ");
     s.push("c.role AS role, 'given' AS how FROM collaborators c").push(ON).push("c.resource_id WHERE ");
     match of {
@@ -74,7 +108,7 @@ pub async fn window<'a>(on: impl Into<On<'_>>, of: Of<'a>, after: [&'a str; 5], 
     s.push(") AS held WHERE (kind, name, via, role, how) > (").bind_each(after).push(") AND ");
     window.holds(&mut s, "kind || ':' || name");
     s.push(" ORDER BY kind, name, via, role, how LIMIT ").bind(window.limit);
-    on.into().search(&s, window.time()).await
+    on.into().search(&s, time).await
 }
 
 /// That a team is one of a user's: the same that [`super::teams::of_user`] finds.

@@ -67,6 +67,15 @@ async fn the_first_start_makes_an_administrator(backend: Backend) {
         assert!(answer.body.contains(words), "{words}: {}", answer.body);
     }
     assert!(answer.body.matches("aria-invalid").count() == 3 && !answer.body.contains("brief"), "{}", answer.body);
+    // What no form of theirs would save is not made either.
+    for name in ["Ad\0a", "Ada\u{1}L.", "Ada\r\nL."] {
+        let mut typed = fields(&csrf, "acme", PASSWORD);
+        typed[3].1 = name;
+        let answer = browser.post(&link, &typed).await;
+        let told = answer.body.contains("<p class=\"fault\" id=\"name-error\">Your name must be one line");
+        assert!(answer.status == 422 && told, "{name:?}: {} {}", answer.status, answer.body);
+    }
+    assert!(tenants::find_by_name(&world.app.db, "acme").await.unwrap().is_none());
     assert_eq!(Browser::new().post(&link, &fields(&page.csrf(), "acme", PASSWORD)).await.status, 403, "another browser's form");
     let answer = browser.post(&link, &fields(&page.csrf(), "acme", PASSWORD)).await;
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER.as_u16(), Some("/admin")), "{}", answer.body);

@@ -64,6 +64,8 @@ pub fn pages(user: &str) -> Vec<(char, Method, String)> {
         ('t', Method::GET, "/admin/acme/resources/model:gpt/collaborators/remove?kind=external_identity&name=ci".to_owned()),
         ('t', Method::POST, "/admin/acme/resources/model:gpt/collaborators/remove?kind=external_identity&name=nobody".to_owned()),
         ('t', Method::GET, "/admin/acme/teams/sre/roles".to_owned()),
+        ('t', Method::GET, "/admin/acme/external_identities/ci/roles".to_owned()),
+        ('t', Method::GET, "/admin/acme/virtual_accounts/batch/roles".to_owned()),
         ('t', Method::GET, format!("/admin/acme/users/{user}/roles")),
         ('t', Method::GET, "/admin/acme/teams/sre/members".to_owned()),
         ('t', Method::POST, "/admin/acme/teams/sre/members".to_owned()),

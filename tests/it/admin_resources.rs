@@ -21,6 +21,7 @@ on_both!(
     collaborators_are_of_the_tenant_alone,
     what_somebody_typed_is_inert,
     what_hangs_on_an_identity_is_told,
+    many_collaborators_come_a_part_at_a_time,
 );
 
 const PAGE: &str = "/admin/acme/resources/model%3Agpt";
@@ -263,4 +264,62 @@ async fn what_hangs_on_an_identity_is_told(backend: Backend) {
     assert!(answer["warnings"][0].as_str().unwrap().contains("other tokens match than before"), "{answer}");
     assert_eq!(ask(Method::DELETE, "virtual_accounts/batch", None).await.status, 200);
     assert_eq!(ask(Method::DELETE, "external_identities/ci?confirm=ci", None).await.status, 200);
+}
+
+async fn many_collaborators_come_a_part_at_a_time(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150)";
+    for sql in [
+        format!(
+            "INSERT INTO teams (id, tenant_id, name, created_at) {numbers} \
+             SELECT 'x' || i, t.id, 'm-' || (1000 + i), i FROM n, tenants t WHERE t.name = 'acme'"
+        ),
+        "INSERT INTO collaborators (resource_id, holder, team_id, role) SELECT r.id, t.id, t.id, 'viewer' FROM resources r, teams t \
+         WHERE r.name = 'gpt' AND t.name LIKE 'm-1%'"
+            .to_owned(),
+        "INSERT INTO directory_groups (id, directory_id, display_name, shown_name, resource, version, created_at, updated_at) \
+         SELECT 'g', id, 'g', 'g', '{}', 1, 1, 1 FROM directories WHERE name = 'people'"
+            .to_owned(),
+        "INSERT INTO group_roles (group_id, team_id, resource_id, role) SELECT 'g', t.id, r.id, 'editor' FROM teams t, resources r \
+         WHERE r.name = 'gpt' AND t.name LIKE 'm-10%'"
+            .to_owned(),
+    ] {
+        assert!(desk.sql(sql.leak()).await > 0);
+    }
+    let mut ada = desk.ada().await;
+    let held = |page: &Answer| page.body.matches("class=\"whom\" href=\"/admin/acme/teams/m-").count();
+    let way =
+        |page: &Answer| page.body.rsplit_once("\">More teams").unwrap().0.rsplit_once("href=\"").unwrap().1.replace("&#38;", "&");
+    let first = ada.get(&desk.at(PAGE)).await;
+    assert!(held(&first) == 100 && first.body.contains("Role of ci"), "{}", first.body);
+    let second = ada.get(&desk.at(&way(&first))).await;
+    assert!(
+        held(&second) == 50 && second.body.contains("Role of m-1150") && !second.body.contains("Role of ci"),
+        "{}",
+        second.body
+    );
+    assert!(!second.body.contains("More teams") && second.body.contains("Show all"), "{}", second.body);
+    // So is what a search finds.
+    let found = ada.get(&desk.at(&format!("{PAGE}?search=M-1"))).await;
+    assert!(held(&found) == 100 && way(&found).contains("search=M-1"), "{}", found.body);
+    assert_eq!(held(&ada.get(&desk.at(&way(&found))).await), 50);
+    assert_eq!(held(&ada.get(&desk.at(&format!("{PAGE}?search=m-115"))).await), 1);
+    // Whoever is on no first page is given another role, and loses it.
+    let csrf = second.csrf();
+    let form = [("csrf", csrf.as_str()), ("kind", "team"), ("name", "m-1150"), ("role", "manager")];
+    assert_eq!(ada.post(&desk.at(&format!("{PAGE}/role")), &form).await.status, 303);
+    let offered = ada.get(&desk.at(&format!("{PAGE}/collaborators?kind=team&search=m-1150"))).await;
+    assert!(offered.body.contains("<span class=\"off\">manager</span>"), "{}", offered.body);
+    let ask = ada.get(&desk.at(&format!("{PAGE}/collaborators/remove?kind=team&name=m-1150"))).await;
+    assert!(ask.body.contains("m-1150 loses manager on model gpt."), "{}", ask.body);
+    // Of the teams that groups give roles 99 are too few to be cut, and one more than 100 is said.
+    let listed = api(&desk, Method::GET, ONE, None).await.json();
+    assert_eq!((listed["by_groups"].as_array().unwrap().len(), &listed["more_by_groups"]), (99, &json!(false)));
+    assert!(!first.body.contains("There are more of these teams"), "{}", first.body);
+    let sql = "INSERT INTO group_roles (group_id, team_id, resource_id, role) SELECT 'g', t.id, r.id, 'editor' FROM teams t, resources r \
+               WHERE r.name = 'gpt' AND t.name LIKE 'm-11%'";
+    assert_eq!(desk.sql(sql).await, 51);
+    let listed = api(&desk, Method::GET, ONE, None).await.json();
+    assert_eq!((listed["by_groups"].as_array().unwrap().len(), &listed["more_by_groups"]), (100, &json!(true)));
+    assert!(ada.get(&desk.at(PAGE)).await.body.contains("There are more of these teams"));
 }

@@ -10,7 +10,7 @@ use crate::{
     world::{Backend, World, text},
 };
 
-on_both!(every_route_answers_each_asker_as_it_is_to);
+on_both!(every_route_answers_each_asker_as_it_is_to, an_unknown_parameter_is_told_to_those_who_may_ask);
 
 const STATE: &str = r#"
 tenants:
@@ -267,5 +267,32 @@ async fn every_route_answers_each_asker_as_it_is_to(backend: Backend) {
         let cookie = format!("accessToken={token}");
         let path = path.replace("GIL", &askers.gil);
         assert_eq!(askers.ask("nobody", &method, &path, &[("cookie", &cookie)], None).await.status, 401, "{method} {route}");
+    }
+}
+
+/// Those who may not ask are told that and no more, as without it; and what everybody else is told is described.
+async fn an_unknown_parameter_is_told_to_those_who_may_ask(backend: Backend) {
+    let askers = Askers::new(backend).await;
+    let document = askers.ask("nobody", "GET", "openapi.json", &[], None).await.json();
+    let mut asked = 0;
+    for (method, route) in gatehouse::admin::surface().into_iter().filter(|(method, _)| method == "GET") {
+        let (path, _, [other, own, _]) = expected(&method, route).unwrap();
+        let (path, of_tenant) = (path.replace("GIL", &askers.gil), path.starts_with("tenants/acme"));
+        let path = format!("{path}{}bogus=1", if path.contains('?') { '&' } else { '?' });
+        let other = if of_tenant || other == 403 { other } else { 400 };
+        let own = if own == 403 { 403 } else { 400 };
+        for (who, status) in ASKERS.into_iter().zip([401, 403, 403, other, own, 400]) {
+            let answer = askers.ask(who, "GET", &path, &[], None).await;
+            assert_eq!(answer.status, status, "{path} by {who}: {}", answer.body);
+            assert_eq!(answer.body.contains("bogus"), status == 400, "{path} by {who}: {}", answer.body);
+        }
+        let described = &document["paths"][route.replace("{noun}", "teams")]["get"]["responses"];
+        assert!(described["200"].is_object() && described["400"].is_object(), "{route}: {described}");
+        asked += 1;
+    }
+    assert!(asked > 30, "{asked}");
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let get = &operations["get"];
+        assert!(get.is_null() || get["responses"]["400"].is_object(), "{path}: {get}");
     }
 }

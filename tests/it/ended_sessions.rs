@@ -11,7 +11,7 @@ use crate::{
     world::Backend,
 };
 
-on_both!(what_was_typed_comes_back, every_form_comes_back, no_other_form_comes_back);
+on_both!(what_was_typed_comes_back, every_form_comes_back, a_question_is_asked_again, no_other_form_comes_back);
 
 const LIST: &str = "/admin/acme/clients";
 const SECRET: &str = "hush hush hush hush hush hush hush hush";
@@ -91,6 +91,36 @@ async fn every_form_comes_back(backend: Backend) {
         seen += 1;
     }
     assert!(seen > 30, "{seen}");
+}
+
+/// Nobody typed anything there, and what will be lost is said by the question alone.
+async fn a_question_is_asked_again(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    desk.apply("tenants:\n- name: acme\n  teams:\n  - {name: idle}\n").await;
+    let mut ada = desk.ada().await;
+    let question = "/admin/acme/teams/idle/delete";
+    let yes = ada.get(&desk.at(question)).await.form(question);
+    let of_query = "/admin/acme/resources/model%3Agpt/collaborators/remove?kind=external_identity&name=ci";
+    let csrf = ada.get(&desk.at(of_query)).await.csrf();
+    desk.sql("DELETE FROM sessions").await;
+    let ended = ada.post(&desk.at(question), &pairs(&yes)).await;
+    assert!(ended.status == 403 && ended.body.contains("Nothing was done"), "{} {}", ended.status, ended.body);
+    assert!(!ended.body.contains("<form") && !ended.body.contains("name=\"csrf\""), "{}", ended.body);
+    assert!(ended.body.contains(&format!("href=\"{question}\">Back to the question")), "{}", ended.body);
+    let other = ada.post(&desk.at(of_query), &[("csrf", &csrf), ("asked", "1")]).await;
+    let way = format!("href=\"{}\">Back to the question", of_query.replace('&', "&#38;"));
+    assert!(other.status == 403 && other.body.contains(&way), "{} {}", other.status, other.body);
+    // The way leads over the sign-in to the question, whose yes counts.
+    let led = ada.get(&desk.at(question)).await;
+    let to = led.location().unwrap().to_owned();
+    assert_eq!(to, "/login?to=%2Fadmin%2Facme%2Fteams%2Fidle%2Fdelete");
+    sign_in(&desk, &mut ada, "acme", "ada@acme.example").await;
+    let again = ada.get(&desk.at(question)).await;
+    assert!(again.status == 200 && again.body.contains("Delete the team idle?"), "{} {}", again.status, again.body);
+    assert!(desk.stored(Noun::Teams, "idle").await.is_some());
+    let done = ada.post(&desk.at(question), &pairs(&again.form(question))).await;
+    assert_eq!(done.location(), Some("/admin/acme/teams?done=deleted"), "{}", done.body);
+    assert!(desk.stored(Noun::Teams, "idle").await.is_none());
 }
 
 async fn no_other_form_comes_back(backend: Backend) {

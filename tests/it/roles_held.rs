@@ -86,6 +86,20 @@ async fn roles_are_told_with_their_ways(backend: Backend) {
         let page = ada.get(&desk.at(page)).await;
         assert!(page.body.contains("a directory's rule") && page.body.contains("<bdi>agent mole</bdi>"), "{}", page.body);
     }
+    for page in ["/admin/acme/external_identities/ci", "/admin/acme/external_identities/ci/roles"] {
+        let page = ada.get(&desk.at(page)).await;
+        let words =
+            "<a href=\"/admin/acme/resources/model%3Agpt\"><bdi>model gpt</bdi></a></th><td data-label=\"Role\">viewer</td>";
+        assert!(page.status == 200 && page.body.contains(words), "{}", page.body);
+        assert!(page.body.contains("given by hand") && !page.body.contains("agent mole"), "{}", page.body);
+    }
+    let batch = ada.get(&desk.at("/admin/acme/virtual_accounts/batch")).await;
+    assert!(batch.body.contains("Roles on resources") && batch.body.contains("<p class=\"note\">None.</p>"), "{}", batch.body);
+    assert!(ada.get(&desk.at("/admin/acme/virtual_accounts/batch/roles")).await.body.contains("There are none."));
+    assert!(!ada.get(&desk.at("/admin/acme/trusted_issuers/idp")).await.body.contains("Roles on resources"));
+    for nobody in ["external_identities/batch", "virtual_accounts/ci", "external_identities/%00", "virtual_accounts/none"] {
+        assert_eq!(ada.get(&desk.at(&format!("/admin/acme/{nobody}/roles"))).await.status, 404, "{nobody}");
+    }
     let idle = ada.get(&desk.at(&format!("/admin/acme/users/{bob}/roles?search=none"))).await;
     assert!(idle.body.contains("None is on a resource like"), "{}", idle.body);
 }

@@ -15,7 +15,13 @@ use crate::{
     world::Backend,
 };
 
-on_both!(every_search_waits_for_its_turn, what_is_too_long_is_refused, an_export_takes_turns_part_by_part, lists_wait_for_nobody);
+on_both!(
+    every_search_waits_for_its_turn,
+    what_is_too_long_is_refused,
+    an_export_takes_turns_part_by_part,
+    lists_wait_for_nobody,
+    many_roles_are_read_in_turn,
+);
 
 const BOT: &str = "Bearer 0123456789abcdef0123456789abcdef";
 
@@ -31,6 +37,7 @@ fn searched() -> Vec<String> {
             "/admin/acme/teams/sre/roles?search=",
             "/admin/acme/teams/sre?search=",
             "/admin/acme/teams/sre/members?search=",
+            "/admin/acme/resources/model%3Agpt?search=",
             "/admin/acme/resources/model%3Agpt/collaborators?search=",
             "/admin/_/tenants?search=",
         ]
@@ -141,4 +148,49 @@ async fn an_export_takes_turns_part_by_part(backend: Backend) {
     let answer = asked.await;
     assert!(answer.status == 200 && answer.body.lines().count() > 5, "{} {}", answer.status, answer.body);
     assert!(desk.app.limits.searches.take(&acme.id, Duration::ZERO).await.is_some(), "and its turn has ended");
+}
+
+/// Any part of them is made of all: who holds few waits for nobody, as `lists_wait_for_nobody` says.
+async fn many_roles_are_read_in_turn(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100)";
+    for sql in [
+        format!(
+            "INSERT INTO resources (id, tenant_id, kind, name, created_at) {numbers} \
+             SELECT 'x' || i, t.id, 'model', 'm-' || i, i FROM n, tenants t WHERE t.name = 'acme'"
+        ),
+        // Bob is in it.
+        "INSERT INTO collaborators (resource_id, holder, team_id, role) SELECT r.id, t.id, t.id, 'viewer' FROM resources r, teams t \
+         WHERE r.name LIKE 'm-%' AND t.name = 'sre'"
+            .to_owned(),
+    ] {
+        assert_eq!(desk.sql(sql.leak()).await, 1100);
+    }
+    let mut ada = platform(&desk).await;
+    let acme = tenants::find_by_name(&desk.app.db, "acme").await.unwrap().unwrap();
+    let bob = desk.user_id("bob@acme.example").await;
+    for path in [
+        "/api/v1/tenants/acme/teams/sre/roles?limit=1".to_owned(),
+        "/api/v1/tenants/acme/users/bob@acme.example/roles".to_owned(),
+        "/admin/acme/teams/sre/roles".to_owned(),
+        format!("/admin/acme/users/{bob}"),
+    ] {
+        let turn = desk.app.limits.searches.take(&acme.id, Duration::ZERO).await.expect("nobody is at it");
+        let mut other = ada.clone();
+        let mut asked = Box::pin(ask(&desk, &mut ada, &path));
+        let few = async {
+            for _ in 0..3 {
+                let answer = ask(&desk, &mut other, "/api/v1/tenants/acme/users/ada@acme.example/roles").await;
+                assert_eq!(answer.status, 200, "{}", answer.body);
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = &mut asked => panic!("{path} waits for no turn: {}", answer.status),
+            () = few => {}
+        }
+        drop(turn);
+        let answer = asked.await;
+        assert!(answer.status == 200 && answer.body.contains("m-1"), "{path}: {} {}", answer.status, answer.body);
+    }
 }

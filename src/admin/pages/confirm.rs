@@ -35,6 +35,9 @@ pub struct Before {
     pub places: Vec<(String, String)>,
 }
 
+/// The field of a form that is a yes to a question, and holds nothing that somebody typed: the question has the same address.
+pub const ASKED: &str = "asked";
+
 #[derive(Debug, Template, WebTemplate)]
 #[template(path = "admin/confirm.html")]
 struct Page<'a> {
@@ -42,6 +45,8 @@ struct Page<'a> {
     failed: bool,
     question: Question<'a>,
     before: &'a Before,
+    /// The name of the field that says it is a yes and no more; nothing where what was typed goes along.
+    asked: Option<&'a str>,
     carried: &'a [(String, String)],
     /// Secrets that are typed again: the field, and its words.
     again: &'a [(&'a str, &'a str)],
@@ -60,18 +65,18 @@ impl Question<'_> {
         self.about(before, &[], frame)
     }
 
-    /// The same, where these fields go along with yes.
+    /// The same, where these fields go along with yes; nobody has typed them.
     #[must_use]
     pub fn about(self, before: &Before, carried: &[(String, String)], frame: &Frame) -> Response {
         let failed = self.error.is_some();
         let status = if failed { StatusCode::CONFLICT } else { StatusCode::OK };
-        (status, Page { frame, failed, question: self, before, carried, again: &[] }).into_response()
+        (status, Page { frame, failed, question: self, before, asked: Some(ASKED), carried, again: &[] }).into_response()
     }
 
-    /// The page, where these fields go along with yes, and these secrets are typed again.
+    /// The page, where these fields of a form go along with yes, and these secrets are typed again.
     #[must_use]
     pub fn carrying(self, carried: &[(String, String)], again: &[(&str, &str)], frame: &Frame) -> Response {
-        Page { frame, failed: false, question: self, before: &Before::default(), carried, again }.into_response()
+        Page { frame, failed: false, question: self, before: &Before::default(), asked: None, carried, again }.into_response()
     }
 }
 

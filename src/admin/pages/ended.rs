@@ -3,7 +3,7 @@
 //!
 //! Only a form of ours is given back, with a token that this browser was given for that user ([`proven`]). So no other site can
 //! have somebody send what it has filled in; and whoever signs in as somebody else cannot send it. Secrets are typed again: a
-//! page never says one.
+//! page never says one. A yes to a question is not given back: the way leads to the question, which says what will be lost.
 
 use askama::Template;
 use askama_web::WebTemplate;
@@ -15,6 +15,7 @@ use axum::{
 
 use super::{
     caller::{Refused, fields_of, is_foreign, proven},
+    confirm::ASKED,
     fields,
     form::Kind,
     switching::ANEW,
@@ -25,6 +26,8 @@ use crate::{app::App, session::Visit};
 #[template(path = "admin/ended.html")]
 struct Page<'a> {
     action: &'a str,
+    /// Whether it was a yes to a question, which has the same address.
+    asked: bool,
     carried: &'a [(String, String)],
     /// Secrets that are typed again: the field, and its words.
     again: &'a [(String, &'static str)],
@@ -43,8 +46,9 @@ pub async fn kept(refusal: Refused, request: Request, app: &App) -> Refused {
     if proven(&visit, app, token).is_none() {
         return refusal;
     }
-    let (carried, again) = parted(fields);
-    let page = Page { action: &action, carried: &carried, again: &again };
+    let asked = fields.iter().any(|(name, _)| name == ASKED);
+    let (carried, again) = if asked { Default::default() } else { parted(fields) };
+    let page = Page { action: &action, asked, carried: &carried, again: &again };
     Refused::Kept(Box::new((StatusCode::FORBIDDEN, page).into_response()))
 }
 

@@ -158,6 +158,8 @@ fn all() -> Vec<Page> {
         get("/admin/{tenant}/resources/{name}/collaborators/remove", |r| r.get(resources::ask)),
         post("/admin/{tenant}/resources/{name}/collaborators/remove", |r| r.post(resources::remove)),
         get("/admin/{tenant}/teams/{name}/roles", |r| r.get(roles::of_team)),
+        get("/admin/{tenant}/external_identities/{name}/roles", |r| r.get(roles::of_external_identity)),
+        get("/admin/{tenant}/virtual_accounts/{name}/roles", |r| r.get(roles::of_virtual_account)),
         get("/admin/{tenant}/teams/{name}/members", |r| r.get(members::find)),
         post("/admin/{tenant}/teams/{name}/members", |r| r.post(members::add)),
         get("/admin/{tenant}/teams/{name}/members/{user}/remove", |r| r.get(members::ask)),

@@ -1,5 +1,5 @@
-//! Which roles a user or a team holds on resources, and because of what: the first of them on their own page, all of them, a
-//! part at a time and searched, on one beside it.
+//! Which roles somebody holds on resources, and because of what (a user, a team, an external identity or a virtual account): the
+//! first of them on their own page, all of them, a part at a time and searched, on one beside it.
 
 use askama::Template;
 use askama_web::WebTemplate;
@@ -12,6 +12,7 @@ use super::{
     caller::{Caller, missing},
     frame::{Frame, address},
     list::{PAGE, Query},
+    things::Place,
     users,
 };
 use crate::{
@@ -19,12 +20,17 @@ use crate::{
     app::App,
     apply::single::Noun,
     error::PageError,
+    policy::principal::Kind,
     store::{
+        principals,
         roles_held::{Of, RoleHeld},
         teams,
         tenants::Tenant,
     },
 };
+
+/// Of which organisation, and what they are called.
+type At = Path<(String, String)>;
 
 /// Roles that the page of somebody shows itself.
 const FIRST: usize = 10;
@@ -74,6 +80,20 @@ pub async fn section(app: &App, caller: &Caller, tenant: &Tenant, of: Of<'_>, pa
     section.render().map_err(|e| PageError::internal(e.to_string()))
 }
 
+/// The first roles of an external identity or a virtual account, as a part of its page; of another noun nothing.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn beside(app: &App, caller: &Caller, place: &Place, name: &str) -> Result<Option<String>, PageError> {
+    let kind = match place.key {
+        Noun::ExternalIdentities => Kind::ExternalIdentity,
+        Noun::VirtualAccounts => Kind::VirtualAccount,
+        _ => return Ok(None),
+    };
+    let Some(found) = principals::find_by_name(&app.db, &place.tenant.id, kind, name).await? else { return Ok(None) };
+    section(app, caller, &place.tenant, Of::Principal(&found.id), &place.path(name)).await.map(Some)
+}
+
 /// `GET /admin/{tenant}/users/{id}/roles`
 pub async fn of_user(
     State(app): State<App>,
@@ -101,6 +121,33 @@ pub async fn of_team(
     let team = team.ok_or_else(|| missing("team"))?;
     let path = format!("{}/{}", address(&tenant.name, "teams"), segment(&team.name));
     page(&app, &caller, (&tenant, "teams"), Of::Team(&team.id), (&path, &team.name), query.as_deref()).await
+}
+
+/// `GET /admin/{tenant}/external_identities/{name}/roles`
+pub async fn of_external_identity(state: State<App>, caller: Caller, at: At, query: RawQuery) -> Result<Response, PageError> {
+    of_principal(&state, &caller, (Noun::ExternalIdentities, Kind::ExternalIdentity), at, query).await
+}
+
+/// `GET /admin/{tenant}/virtual_accounts/{name}/roles`
+pub async fn of_virtual_account(state: State<App>, caller: Caller, at: At, query: RawQuery) -> Result<Response, PageError> {
+    of_principal(&state, &caller, (Noun::VirtualAccounts, Kind::VirtualAccount), at, query).await
+}
+
+async fn of_principal(
+    app: &App,
+    caller: &Caller,
+    (noun, kind): (Noun, Kind),
+    Path((tenant, name)): At,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let tenant = caller.tenant(app, &tenant).await?;
+    let found = match name.contains('\0') {
+        true => None,
+        false => principals::find_by_name(&app.db, &tenant.id, kind, &name).await?,
+    };
+    let found = found.ok_or_else(|| missing(noun.word()))?;
+    let path = format!("{}/{}", address(&tenant.name, noun.as_str()), segment(&name));
+    page(app, caller, (&tenant, noun.as_str()), Of::Principal(&found.id), (&path, &name), query.as_deref()).await
 }
 
 async fn page(

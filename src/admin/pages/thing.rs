@@ -8,7 +8,7 @@ use super::{
     directories, filled_in,
     frame::{Frame, address},
     guide::{self, Guide},
-    known, members,
+    known, members, roles,
     sheet::{Notice, Sheet},
     things::Place,
     trial,
@@ -178,8 +178,9 @@ impl<'a> Form<'a> {
             Some(_) if is_tenant => caller.operator.is_platform().then(|| format!("{}/delete", place.list())),
             name => name.filter(|_| !stays).map(|name| format!("{}/delete", place.path(name))),
         };
-        let below = match self.name.filter(|_| self.is_of_connection()) {
-            Some(name) => Some(directories::of_connection(app, &place.tenant, name).await?),
+        let below = match self.name {
+            Some(name) if self.is_of_connection() => Some(directories::of_connection(app, &place.tenant, name).await?),
+            Some(name) => roles::beside(app, caller, place, name).await?,
             None => None,
         };
         let sheet = Sheet {

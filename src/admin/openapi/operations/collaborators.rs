@@ -108,6 +108,7 @@ fn list() -> Value {
             "items": by_group,
             "description": "Teams that hold a role by the group of a directory, whatever is asked for; 100 at most.",
         },
+        "more_by_groups": {"type": "boolean", "description": "Whether there are more teams of that kind."},
         "next": next("`after` of the following page."),
     }))
 }

@@ -44,16 +44,19 @@ struct Query {
     since: String,
     until: String,
     before: Option<i64>,
+    /// Fields whose text cannot be looked for: it is too long, or holds what no text has.
+    unread: Faults,
 }
 
 impl Query {
     fn read(query: Option<&str>) -> Self {
         let mut found = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            let value = value.trim();
             if value.len() > LONGEST || value.chars().any(char::is_control) {
+                found.unread.add(&name);
                 continue;
             }
-            let value = value.trim();
             match name.as_ref() {
                 "who" => value.clone_into(&mut found.who),
                 "what" => value.clone_into(&mut found.what),
@@ -72,16 +75,19 @@ impl Query {
         let text = |typed: &str| Some(typed.to_owned()).filter(|typed| !typed.is_empty());
         let time = |typed: &str| text(typed).map(|typed| instant(&typed, now));
         let (since, until) = (time(&self.since), time(&self.until));
-        let wrong = |time: Option<Option<i64>>| time == Some(None);
-        let faults = Faults {
-            since: wrong(since),
-            until: wrong(until),
-            action: !self.action.is_empty() && Action::from_name(&self.action).is_none(),
-        };
+        let mut faults = self.unread.clone();
+        for (name, time) in [("since", since), ("until", until)] {
+            if time == Some(None) {
+                faults.add(name);
+            }
+        }
+        if !self.action.is_empty() && Action::from_name(&self.action).is_none() {
+            faults.add("action");
+        }
         let asked = Asked {
             tenant_id: tenant.map(|tenant| tenant.id.clone()),
             actor: text(&self.who),
-            action: text(&self.action).filter(|_| !faults.action),
+            action: text(&self.action).filter(|_| !faults.has("action")),
             subject: text(&self.what),
             since: since.flatten(),
             // A day is meant with all its hours.
@@ -112,12 +118,25 @@ impl Query {
     }
 }
 
-/// Which fields hold what cannot be meant.
-#[derive(Clone, Copy, Debug, Default)]
-struct Faults {
-    since: bool,
-    until: bool,
-    action: bool,
+/// Which fields hold what cannot be meant. With any of them nothing is looked for, and nothing is handed out: without its
+/// narrowing it would be everything.
+#[derive(Clone, Debug, Default)]
+struct Faults(Vec<&'static str>);
+
+impl Faults {
+    const FIELDS: [&str; 5] = ["who", "what", "action", "since", "until"];
+
+    fn add(&mut self, field: &str) {
+        self.0.extend(Self::FIELDS.iter().find(|known| **known == field));
+    }
+
+    fn has(&self, field: &str) -> bool {
+        self.0.contains(&field)
+    }
+
+    fn is_any(&self) -> bool {
+        !self.0.is_empty()
+    }
 }
 
 #[derive(Debug, Template, WebTemplate)]
@@ -131,7 +150,8 @@ struct Page<'a> {
     faults: Faults,
     actions: &'a [&'static str],
     entries: &'a [Told],
-    export: String,
+    /// Where there is something to export.
+    export: Option<String>,
     verify: Option<String>,
     verdict: Option<&'a Verdict>,
     later: Option<String>,
@@ -172,7 +192,7 @@ async fn show(
 ) -> Result<Response, PageError> {
     let query = Query::read(query);
     let (asked, faults) = query.asked(tenant, app.clock.now());
-    let failed = faults.since || faults.until || faults.action;
+    let failed = faults.is_any();
     let limit = i64::try_from(PAGE).unwrap_or(i64::MAX).saturating_add(1);
     let mut entries = match failed {
         true => Vec::new(),
@@ -202,7 +222,7 @@ async fn show(
         faults,
         actions: &Action::ALL.map(Action::as_str),
         entries: &told,
-        export: query.address(&format!("{path}/export"), None),
+        export: (!failed).then(|| query.address(&format!("{path}/export"), None)),
         verify: tenant.is_none().then(|| format!("{path}/verification")),
         verdict,
         later: query.before.map(|_| query.address(path, None)),
@@ -215,7 +235,7 @@ async fn show(
 /// `GET /admin/_/audit/export`
 pub async fn export(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Result<Response, PageError> {
     caller.require_platform()?;
-    file(app, caller, None, query.as_deref()).await
+    file(app, &caller, None, query.as_deref()).await
 }
 
 /// `GET /admin/{tenant}/audit/export`
@@ -226,14 +246,18 @@ pub async fn export_of_tenant(
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let tenant = caller.tenant(&app, &tenant).await?;
-    file(app, caller, Some(&tenant), query.as_deref()).await
+    file(app, &caller, Some(&tenant), query.as_deref()).await
 }
 
-async fn file(app: App, caller: Caller, tenant: Option<&Tenant>, query: Option<&str>) -> Result<Response, PageError> {
-    let (asked, _) = Query::read(query).asked(tenant, app.clock.now());
+/// All that is asked for; where that cannot be read, the page that says so.
+async fn file(app: App, caller: &Caller, tenant: Option<&Tenant>, query: Option<&str>) -> Result<Response, PageError> {
+    let (asked, faults) = Query::read(query).asked(tenant, app.clock.now());
+    if faults.is_any() {
+        return show(&app, caller, tenant, query, None).await;
+    }
     let tenants = Tenants::read(&app.db).await?;
     let name = tenant.map_or("gatehouse", |tenant| tenant.name.as_str());
-    let mut response = lines(app, caller.operator.home, asked, tenants, 0).await?;
+    let mut response = lines(app, caller.operator.home.clone(), asked, tenants, 0).await?;
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"audit-{name}.jsonl\"")) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
     }

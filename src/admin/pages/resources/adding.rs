@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::{At, Change, Held, NOUN, ROLES, SECTIONS, change, why};
+use super::{At, Change, NOUN, ROLES, SECTIONS, change, why};
 use crate::{
     admin::{
         pages::{
@@ -24,6 +24,7 @@ use crate::{
     apply::single::{self, Expect, Noun},
     error::PageError,
     policy::{principal::Kind, role::Role},
+    store::{collaborators, resources::Collaborator},
 };
 
 /// Those of one kind that a page offers.
@@ -126,7 +127,6 @@ fn whom(text: &str) -> Option<(Kind, &str)> {
 }
 
 async fn page(app: &App, caller: &Caller, at: &At, asked: &Asked, error: Option<&str>) -> Result<Response, PageError> {
-    let held = at.held();
     let path = at.path();
     let mut found = Vec::new();
     for (kind, title, noun) in SECTIONS {
@@ -136,6 +136,8 @@ async fn page(app: &App, caller: &Caller, at: &At, asked: &Asked, error: Option<
         let (after, most) = if asked.only.is_some() { (asked.after.as_str(), MORE) } else { ("", OFFERED) };
         let ask = single::Ask { search: &asked.search, after, limit: most, ..Default::default() };
         let part = searching::list(app, &caller.operator.home, &at.place.tenant, noun, ask).await?;
+        let names: Vec<String> = part.items.iter().filter_map(|thing| noun.name_in(thing.as_object()?)).collect();
+        let held = collaborators::among(&app.db, &at.resource.id, kind, names.iter().map(String::as_str)).await?;
         let rows = part.items.iter().enumerate().filter_map(|(n, thing)| row(kind, noun, n, thing, &held, asked)).collect();
         let next = part.next.map(|last| {
             let mut pairs = url::form_urlencoded::Serializer::new(String::new());
@@ -165,7 +167,7 @@ async fn page(app: &App, caller: &Caller, at: &At, asked: &Asked, error: Option<
     Ok((status, page).into_response())
 }
 
-fn row(kind: Kind, noun: Noun, n: usize, thing: &Value, held: &[Held], asked: &Asked) -> Option<Row> {
+fn row(kind: Kind, noun: Noun, n: usize, thing: &Value, held: &[Collaborator], asked: &Asked) -> Option<Row> {
     let name = noun.name_in(thing.as_object()?)?;
     let value = format!("{}:{name}", kind.as_str());
     Some(Row {
@@ -173,7 +175,7 @@ fn row(kind: Kind, noun: Noun, n: usize, thing: &Value, held: &[Held], asked: &A
         ticked: asked.ticked.contains(&value),
         value,
         detail: thing["name"].as_str().filter(|text| kind == Kind::User && *text != name).unwrap_or_default().to_owned(),
-        role: held.iter().find(|held| held.kind == kind && held.name == name).map(|held| held.role),
+        role: held.iter().find(|held| held.name == name).map(|held| held.role),
         name,
     })
 }

@@ -1,10 +1,11 @@
 //! A resource and who holds which role on it: users, teams, external identities and virtual accounts, each in a section of its
-//! own. `adding` finds those who may be given one.
+//! own, a part at a time. `adding` finds those who may be given one.
 //!
 //! A role is given and taken by [`single`], one at a time: so whatever a file would refuse is refused here.
 
 mod adding;
 
+pub use adding::{add, find};
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
@@ -12,9 +13,6 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
-use serde_json::Value;
-
-pub use adding::{add, find};
 
 use super::{
     caller::{Caller, Posted, missing},
@@ -24,15 +22,20 @@ use super::{
     things::{self, Place, order},
 };
 use crate::{
+    admin::searching,
     app::App,
     apply::single::{self, Expect, Fault, Noun, Refusal},
     error::PageError,
     policy::{principal::Kind, role::Role},
-    store::resources::{self, ByGroup},
+    store::{
+        collaborators,
+        resources::{self, ByGroup, Collaborator, Resource},
+        window::{Narrow, Window},
+    },
 };
 
 const NOUN: &str = "resources";
-/// Collaborators of one kind that a page shows.
+/// Collaborators of one kind that a page shows; and teams that hold a role by groups.
 const SHOWN: usize = 100;
 /// The sections, in their order: their titles, and the nouns whose lists they are parts of.
 const SECTIONS: [(Kind, &str, Noun); 4] = [
@@ -44,35 +47,21 @@ const SECTIONS: [(Kind, &str, Noun); 4] = [
 /// Roles as people read them, the weakest first.
 const ROLES: [(Role, &str); 3] = [(Role::Viewer, "Viewer"), (Role::Editor, "Editor"), (Role::Manager, "Manager")];
 
-/// Who holds a role, as the file spells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Held {
-    kind: Kind,
-    name: String,
-    role: Role,
-}
-
-impl Held {
-    fn read(value: &Value) -> Option<Self> {
-        let role = Role::parse(value["role"].as_str()?)?;
-        let named = |(kind, ..): &(Kind, &str, Noun)| Some((*kind, value[kind.as_str()].as_str()?.to_owned()));
-        let (kind, name) = SECTIONS.iter().find_map(named)?;
-        Some(Self { kind, name, role })
-    }
-}
-
-/// A resource of a tenant that this operator administers, as the file spells it.
+/// A resource of a tenant that this operator administers.
 struct At {
     place: Place,
     name: String,
-    thing: Value,
+    resource: Resource,
 }
 
 impl At {
     async fn find(app: &App, caller: &Caller, (tenant, name): (String, String)) -> Result<Self, PageError> {
         let place = Place::find(app, caller, &tenant, NOUN).await?;
-        let thing = single::show(&app.db, &app.sealer, &place.tenant, Noun::Resources, &name).await?;
-        Ok(Self { thing: thing.ok_or_else(|| missing("resource"))?, place, name })
+        let found = match single::resource_parts(&name).filter(|_| !name.contains('\0')) {
+            Some((kind, name)) => resources::find(&app.db, &place.tenant.id, &kind, name).await?,
+            None => None,
+        };
+        Ok(Self { resource: found.ok_or_else(|| missing("resource"))?, place, name })
     }
 
     fn path(&self) -> String {
@@ -80,12 +69,30 @@ impl At {
     }
 
     fn title(&self) -> String {
-        let text = |key: &str| self.thing[key].as_str().unwrap_or_default();
-        format!("{} {}", text("type"), text("name"))
+        format!("{} {}", self.resource.kind, self.resource.name)
     }
 
-    fn held(&self) -> Vec<Held> {
-        self.thing["collaborators"].as_array().into_iter().flatten().filter_map(Held::read).collect()
+    /// Somebody who holds a role on it.
+    async fn holder(&self, app: &App, (kind, name): (Kind, &str)) -> Result<Collaborator, PageError> {
+        let found = collaborators::among(&app.db, &self.resource.id, kind, [name]).await?;
+        found.into_iter().next().ok_or_else(|| missing("collaborator"))
+    }
+}
+
+/// What the address asks for: of one kind a part after a name, of all the first of each.
+#[derive(Debug, Default)]
+struct Asked {
+    search: String,
+    only: Option<Kind>,
+    after: String,
+}
+
+impl Asked {
+    fn read(query: Option<&str>) -> Self {
+        let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        let only = pairs.find(|(name, _)| name == "kind").and_then(|(_, kind)| Kind::parse(&kind));
+        let Query { search, after, .. } = Query::read(query);
+        Self { search, after: only.map(|_| after).unwrap_or_default(), only }
     }
 }
 
@@ -129,7 +136,7 @@ struct Section {
     kind: &'static str,
     title: &'static str,
     held: Vec<Row>,
-    more: usize,
+    next: Option<String>,
 }
 
 /// One of them.
@@ -150,10 +157,11 @@ struct Page<'a> {
     error: Option<&'a str>,
     list: &'a str,
     path: &'a str,
-    search: &'a str,
-    total: usize,
+    asked: &'a Asked,
+    is_searched: bool,
     sections: &'a [Section],
     by_groups: &'a [ByGroup],
+    more_by_groups: bool,
     roles: &'a [(Role, &'static str)],
 }
 
@@ -165,33 +173,50 @@ pub async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let at = At::find(&app, &caller, named).await?;
-    page(&app, &caller, &at, &Query::read(query.as_deref()).search, None).await
+    page(&app, &caller, &at, &Asked::read(query.as_deref()), None).await
 }
 
-async fn page(app: &App, caller: &Caller, at: &At, search: &str, error: Option<&str>) -> Result<Response, PageError> {
+/// A part of those of one kind.
+async fn section(
+    app: &App,
+    at: &At,
+    asked: &Asked,
+    (kind, title, noun): (Kind, &'static str, Noun),
+) -> Result<Section, PageError> {
     let (place, path) = (&at.place, at.path());
-    let held = at.held();
-    let needle = search.to_lowercase();
-    let sections = SECTIONS.map(|(kind, title, noun)| {
-        let mut rows: Vec<Row> = held
-            .iter()
-            .filter(|held| held.kind == kind && held.name.to_lowercase().contains(&needle))
-            .enumerate()
-            .map(|(n, held)| Row {
-                id: format!("{}-{n}", kind.as_str()),
-                name: held.name.clone(),
-                href: format!("{}/{}", address(&place.tenant.name, noun.as_str()), segment(&held.name)),
-                role: held.role,
-                remove: format!("{path}/collaborators/remove?{}", pairs(held)),
-            })
-            .collect();
-        let more = rows.len().saturating_sub(SHOWN);
-        rows.truncate(SHOWN);
-        Section { kind: kind.as_str(), title, held: rows, more }
+    let limit = i64::try_from(SHOWN).unwrap_or(i64::MAX).saturating_add(1);
+    let window = Window::new(&place.tenant.id, &asked.search, &asked.after, limit);
+    let mut found = collaborators::window(&app.db, &at.resource.id, Some(kind), kind.as_str(), &window).await?;
+    let more = found.len() > SHOWN;
+    found.truncate(SHOWN);
+    let next = found.last().filter(|_| more).map(|last| {
+        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+        pairs.append_pair("kind", kind.as_str()).append_pair("search", &asked.search).append_pair("after", &last.name);
+        format!("{path}?{}", pairs.finish())
     });
-    let kind = at.thing["type"].as_str().unwrap_or_default();
-    let name = at.thing["name"].as_str().unwrap_or_default();
-    let found = resources::find(&app.db, &place.tenant.id, kind, name).await?.ok_or_else(|| missing("resource"))?;
+    let row = |(n, held): (usize, &Collaborator)| Row {
+        id: format!("{}-{n}", kind.as_str()),
+        name: held.name.clone(),
+        href: format!("{}/{}", address(&place.tenant.name, noun.as_str()), segment(&held.name)),
+        role: held.role,
+        remove: format!("{path}/collaborators/remove?{}", pairs(held)),
+    };
+    Ok(Section { kind: kind.as_str(), title, held: found.iter().enumerate().map(row).collect(), next })
+}
+
+async fn page(app: &App, caller: &Caller, at: &At, asked: &Asked, error: Option<&str>) -> Result<Response, PageError> {
+    let (place, path) = (&at.place, at.path());
+    let turn = searching::begin(app, &caller.operator.home, &asked.search, Narrow::default()).await?;
+    let mut sections = Vec::new();
+    for of in SECTIONS.into_iter().filter(|(kind, ..)| asked.only.is_none_or(|only| only == *kind)) {
+        sections.push(section(app, at, asked, of).await?);
+    }
+    drop(turn);
+    let shown: usize = sections.iter().map(|section| section.held.len()).sum();
+    let most = i64::try_from(SHOWN).unwrap_or(i64::MAX);
+    let mut by_groups = resources::by_groups(&app.db, &at.resource.id, most.saturating_add(1)).await?;
+    let more_by_groups = by_groups.len() > SHOWN;
+    by_groups.truncate(SHOWN);
     let frame = Frame::of_tenant(app, caller, &place.tenant, NOUN, at.title());
     let page = Page {
         frame: &frame,
@@ -199,10 +224,11 @@ async fn page(app: &App, caller: &Caller, at: &At, search: &str, error: Option<&
         error,
         list: &place.list(),
         path: &path,
-        search,
-        total: held.len(),
+        is_searched: shown > 10 || asked.only.is_some() || !asked.search.is_empty(),
+        asked,
         sections: &sections,
-        by_groups: &resources::by_groups(&app.db, &found.id, 100).await?,
+        by_groups: &by_groups,
+        more_by_groups,
         roles: &ROLES,
     };
     let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -218,7 +244,7 @@ fn segment(name: &str) -> String {
     url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
-fn pairs(held: &Held) -> String {
+fn pairs(held: &Collaborator) -> String {
     let mut pairs = url::form_urlencoded::Serializer::new(String::new());
     pairs.append_pair("kind", held.kind.as_str()).append_pair("name", &held.name).finish()
 }
@@ -234,13 +260,11 @@ pub async fn set(State(app): State<App>, Path(at): Path<(String, String)>, poste
     let whom = named(&|name| posted.one(name).map(str::to_owned));
     let role = posted.one("role").and_then(Role::parse);
     let (Some((kind, name)), Some(role)) = (whom, role) else { return Err(missing("collaborator")) };
-    if !at.held().iter().any(|held| held.kind == kind && held.name == name) {
-        return Err(missing("collaborator"));
-    }
+    at.holder(&app, (kind, &name)).await?;
     let whom = [(kind, name.as_str())];
     match change(&app, &posted.caller, &at, Change::Give(&whom, role, Expect::There)).await {
         Ok(()) => Ok(done(&at.path(), "saved")),
-        Err(refusal) => page(&app, &posted.caller, &at, "", Some(&why(refusal)?)).await,
+        Err(refusal) => page(&app, &posted.caller, &at, &Asked::default(), Some(&why(refusal)?)).await,
     }
 }
 
@@ -257,8 +281,8 @@ pub async fn ask(
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
         pairs.find(|(n, _)| n == name).map(|(_, value)| value.into_owned())
     };
-    let found = named(&one).and_then(|(kind, name)| at.held().into_iter().find(|held| held.kind == kind && held.name == name));
-    let held = found.ok_or_else(|| missing("collaborator"))?;
+    let (kind, name) = named(&one).ok_or_else(|| missing("collaborator"))?;
+    let held = at.holder(&app, (kind, &name)).await?;
     let title = format!("Take the role from {}?", held.name);
     let members =
         if held.kind == Kind::Team { "All who are in the team lose it with it, unless they hold it otherwise." } else { "" };
@@ -291,27 +315,6 @@ pub async fn remove(
     match change(&app, &posted.caller, &at, Change::Take(kind, &name)).await {
         // Somebody else may have been faster.
         Ok(()) | Err(Refusal::Missing) => Ok(done(&at.path(), "removed")),
-        Err(refusal) => page(&app, &posted.caller, &at, "", Some(&why(refusal)?)).await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn who_holds_a_role_is_read_as_it_is_spelled() {
-        for (kind, name, role) in [
-            (Kind::User, "ada@acme.example", Role::Editor),
-            (Kind::ExternalIdentity, "ci", Role::Viewer),
-            (Kind::Team, "sre", Role::Manager),
-        ] {
-            let value = json!({ kind.as_str(): name, "role": role.as_str() });
-            assert_eq!(Held::read(&value), Some(Held { kind, name: name.to_owned(), role }));
-        }
-        assert_eq!(Held::read(&json!({"user": "ada@acme.example", "role": "owner"})), None);
-        assert_eq!(Held::read(&json!({"role": "viewer"})), None);
+        Err(refusal) => page(&app, &posted.caller, &at, &Asked::default(), Some(&why(refusal)?)).await,
     }
 }
