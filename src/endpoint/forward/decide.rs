@@ -128,7 +128,11 @@ async fn decided(app: &App, question: &Question, mut witness: Witness<'_>) -> Ve
     let at = At { app, question, catalogue: &catalogue, revision, site: &site, accepts: &accepts };
     // A cookie that has ended is as good as none: it hides no other. Who watches has made up a request with one alone.
     match (weigh(&at, &credential, &mut witness).await, otherwise) {
-        (Verdict::Unknown(_), Some(next)) => weigh(&at, &next, &mut witness).await,
+        (Verdict::Unknown(site), Some(next)) => match weigh(&at, &next, &mut witness).await {
+            // Nor is it hidden by another that opens nothing, where a browser may sign in anew.
+            Verdict::Scope(_) | Verdict::Forbidden(_) if site.settings.login.is_some() => Verdict::Unknown(site),
+            verdict => verdict,
+        },
         (verdict, _) => verdict,
     }
 }
@@ -262,7 +266,8 @@ async fn judge(at: &At<'_>, credential: &Credential, witness: &mut Witness<'_>) 
     let is_session = matches!(credential, Credential::Session(_));
     let visit = Visit { site, accepts, bearer: &bearer, presented: !is_session };
     match rules::may_come(app, &visit, witness).await {
-        Err(Refusal::Scope) if is_session => {
+        // A cookie of the hops that was not given for this is none here, where the site's own sign-in may give more.
+        Err(Refusal::Scope) if is_session || matches!((credential, &site.settings.login), (Credential::Cookie(_), Some(_))) => {
             let narrow = Box::pin(narrow(app, site));
             return Err(narrow.await?);
         }

@@ -315,6 +315,20 @@ async fn a_dead_cookie_hides_no_other(backend: Backend) {
     for (cookie, status) in [(&site, 401), (&good, 200), (&bad, 401)] {
         assert_eq!(world.status("app.example", "/", &[API, ("cookie", cookie)]).await, status, "when it has ended: {cookie}");
     }
+    // One that does not pass hides no sign-in, which may mend it.
+    let browser = ("accept", "text/html");
+    let access = format!("accessToken={}", world.own().await);
+    let asks = json!({"hosts": ["app.example"], "login": {"client": "portal"}, "scopes": ["groups"]});
+    world.site("app", asks).await;
+    for cookie in [&site, &good, &access] {
+        assert_eq!(world.status("app.example", "/", &[browser, ("cookie", cookie)]).await, 302, "to the sign-in: {cookie}");
+        assert_eq!(world.status("app.example", "/", &[API, ("cookie", cookie)]).await, 401, "a script: {cookie}");
+    }
+    let nobodys = json!({"hosts": ["app.example"], "login": {"client": "portal"}, "claims": {"email": "else@acme.example"}});
+    world.site("app", nobodys).await;
+    for (cookie, status) in [(&good, 302), (&access, 403)] {
+        assert_eq!(world.status("app.example", "/", &[browser, ("cookie", cookie)]).await, status, "{cookie}");
+    }
     let settings = json!({"hosts": ["app.example"], "login": {"client": "portal"}, "access_cookie": false});
     world.site("app", settings).await;
     assert_eq!(world.status("app.example", "/", &[API, ("cookie", &good)]).await, 401, "the site takes none of the hops'");
