@@ -321,13 +321,15 @@ async fn a_dead_cookie_hides_no_other(backend: Backend) {
     let asks = json!({"hosts": ["app.example"], "login": {"client": "portal"}, "scopes": ["groups"]});
     world.site("app", asks).await;
     for cookie in [&site, &good, &access] {
-        assert_eq!(world.status("app.example", "/", &[browser, ("cookie", cookie)]).await, 302, "to the sign-in: {cookie}");
+        let answer = world.ask(Dialect::Forward, "app.example", "/", &[browser, ("cookie", cookie)]).await;
+        assert_eq!(answer.status, 302, "to the sign-in: {cookie}");
         assert_eq!(world.status("app.example", "/", &[API, ("cookie", cookie)]).await, 401, "a script: {cookie}");
     }
     let nobodys = json!({"hosts": ["app.example"], "login": {"client": "portal"}, "claims": {"email": "else@acme.example"}});
     world.site("app", nobodys).await;
     for (cookie, status) in [(&good, 302), (&access, 403)] {
-        assert_eq!(world.status("app.example", "/", &[browser, ("cookie", cookie)]).await, status, "{cookie}");
+        let answer = world.ask(Dialect::Forward, "app.example", "/", &[browser, ("cookie", cookie)]).await;
+        assert_eq!(answer.status, status, "{cookie}");
     }
     let settings = json!({"hosts": ["app.example"], "login": {"client": "portal"}, "access_cookie": false});
     world.site("app", settings).await;
