@@ -52,9 +52,14 @@ pub async fn kept(refusal: Refused, request: Request, app: &App) -> Refused {
     Refused::Kept(Box::new((StatusCode::FORBIDDEN, page).into_response()))
 }
 
+/// What a form said: names and values.
+type Fields = Vec<(String, String)>;
+/// Secrets that are typed again: the field, and its words.
+type Again = Vec<(String, &'static str)>;
+
 /// What goes along unseen, and the secrets that are typed again: those that were, and those that already were to be.
-fn parted(fields: Vec<(String, String)>) -> (Vec<(String, String)>, Vec<(String, &'static str)>) {
-    let mut again: Vec<(String, &'static str)> = Vec::new();
+fn parted(fields: Fields) -> (Fields, Again) {
+    let mut again = Again::new();
     let mut carried = Vec::new();
     for (name, value) in fields {
         let secret = if name == ANEW { value.clone() } else { name.clone() };
