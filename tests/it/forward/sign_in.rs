@@ -325,7 +325,7 @@ async fn a_dead_cookie_hides_no_other(backend: Backend) {
         assert_eq!(answer.status, 302, "to the sign-in: {cookie}");
         assert_eq!(world.status("app.example", "/", &[API, ("cookie", cookie)]).await, 401, "a script: {cookie}");
     }
-    let nobodys = json!({"hosts": ["app.example"], "login": {"client": "portal"}, "claims": {"email": "else@acme.example"}});
+    let nobodys = json!({"hosts": ["app.example"], "login": {"client": "portal"}, "claims": [{"claim": "email", "values": ["else@acme.example"], "match_type": "exact"}]});
     world.site("app", nobodys).await;
     for (cookie, status) in [(&good, 302), (&access, 403)] {
         let answer = world.ask(Dialect::Forward, "app.example", "/", &[browser, ("cookie", cookie)]).await;
