@@ -311,8 +311,8 @@ async fn holder(at: &At<'_>, credential: &Credential, witness: &mut Witness<'_>)
     Ok((bearer, i64::MAX))
 }
 
-/// What becomes of a session whose sign-in was not for all that the site asks for now: it is as good as none where the next
-/// sign-in would be, and else nothing is gained by sending the browser round in circles.
+/// What becomes of a session, or of a cookie of the hops, that was not given for all that the site asks for now: it is as good as
+/// none where the next sign-in here would be, and else nothing is gained by sending the browser round in circles.
 async fn narrow(app: &App, site: &Site) -> Result<Refusal, Refusal> {
     let client = match &site.settings.login {
         Some(Login::Client(id)) => store::clients::find(&app.db, id).await.map_err(Denied::from)?,
