@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
-import { inspect, launch } from './lib/chromium.mjs';
+import { inspect, launch, SIZES } from './lib/chromium.mjs';
 import { PROGRAM, startDemo } from './lib/demo.mjs';
 import { password, people } from './lib/walk.mjs';
 
@@ -185,5 +185,33 @@ test('long names, what is not there, and what is the deployment\'s', async () =>
   await look('not-found');
   await page.goto(`${demo.gatehouse}/account`);
   await look('account');
+  assert.deepEqual(problems.splice(0), []);
+});
+
+test('on a phone the ways are behind a button, which needs no script', async () => {
+  await open('/demo');
+  const ways = page.getByRole('navigation', { name: 'Administration' });
+  assert.ok(await ways.isVisible(), 'beside the page, where there is room');
+  assert.ok(!await page.getByRole('button', { name: 'Menu' }).isVisible());
+  const storageState = await page.context().storageState();
+  const phone = await (await browser.newContext({ storageState, javaScriptEnabled: false, viewport: SIZES.phone })).newPage();
+  await phone.goto(`${demo.gatehouse}/admin/demo`);
+  const menu = phone.getByRole('navigation', { name: 'Administration' });
+  assert.ok(!await menu.isVisible());
+  await phone.getByRole('button', { name: 'Menu' }).click();
+  await menu.waitFor();
+  await phone.keyboard.press('Escape');
+  await menu.waitFor({ state: 'hidden' });
+  await phone.getByRole('button', { name: 'Menu' }).click();
+  await menu.getByRole('link', { name: 'Account' }).waitFor();
+  await menu.getByRole('link', { name: 'Trusted issuers' }).click();
+  await phone.getByRole('heading', { name: 'Trusted issuers', level: 1 }).waitFor();
+  assert.ok(!await menu.isVisible());
+  await phone.context().close();
+  // As people see it, and as axe does.
+  await page.setViewportSize(SIZES.phone);
+  await page.getByRole('button', { name: 'Menu' }).click();
+  await ways.waitFor();
+  await look('menu');
   assert.deepEqual(problems.splice(0), []);
 });

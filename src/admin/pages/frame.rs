@@ -16,6 +16,15 @@ pub struct Way {
     pub waiting: usize,
 }
 
+/// Ways to things of one kind.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// What they have in common; empty: they are the first, and need no name.
+    pub name: &'static str,
+    /// In the order that they are shown in.
+    pub ways: Vec<Way>,
+}
+
 /// Around a page.
 #[derive(Clone, Debug)]
 pub struct Frame {
@@ -26,7 +35,7 @@ pub struct Frame {
     /// Whose things these are.
     pub tenant: Option<(String, String)>,
     /// The tenant's pages.
-    pub ways: Vec<Way>,
+    pub groups: Vec<Group>,
     /// The deployment's pages, for platform administrators.
     pub platform: Vec<Way>,
     /// The token of the page's forms.
@@ -35,27 +44,35 @@ pub struct Frame {
     pub done: Option<&'static str>,
 }
 
-/// The pages of a tenant: their part of the path, and what links say.
-const OF_TENANT: [(&str, &str); 18] = [
-    ("", "Overview"),
-    ("connections", "Connections"),
-    ("clients", "Applications"),
-    ("users", "Users"),
-    ("teams", "Teams"),
-    ("directories", "Directories"),
-    ("trusted_issuers", "Trusted issuers"),
-    (explanation::SECTION, "Explain a token"),
-    ("external_identities", "External identities"),
-    ("virtual_accounts", "Virtual accounts"),
-    ("resources", "Resources"),
-    ("domains", "Domains"),
-    ("setup-links", "Set-up links"),
-    ("service_tokens", "Service tokens"),
-    ("sign-ins", "Sign-ins"),
-    ("expiring", "Expiring"),
-    ("audit", "Audit log"),
-    ("settings", "Settings"),
+/// The pages of a tenant by what they are about: their part of the path, and what links say.
+const OF_TENANT: [(&str, &[(&str, &str)]); 6] = [
+    ("", &[("", "Overview")]),
+    (
+        "Sign-in",
+        &[
+            ("connections", "Connections"),
+            ("domains", "Domains"),
+            ("setup-links", "Set-up links"),
+            ("clients", "Applications"),
+            ("sign-ins", "Sign-ins"),
+        ],
+    ),
+    ("People", &[("users", "Users"), ("teams", "Teams"), ("directories", "Directories")]),
+    (
+        "Machines",
+        &[
+            ("trusted_issuers", "Trusted issuers"),
+            ("external_identities", "External identities"),
+            ("virtual_accounts", "Virtual accounts"),
+            ("service_tokens", "Service tokens"),
+        ],
+    ),
+    ("Access", &[("resources", "Resources"), (SITES, "Sites"), (explanation::SECTION, "Explain a token")]),
+    ("Organisation", &[("expiring", "Expiring"), ("audit", "Audit log"), ("settings", "Settings")]),
 ];
+
+/// Hosts are the deployment's: only its administrators have this page.
+const SITES: &str = "sites";
 
 /// The pages of the deployment.
 const OF_PLATFORM: [(&str, &str); 5] = [
@@ -102,18 +119,15 @@ impl Frame {
     #[must_use]
     pub fn of_tenant(app: &App, caller: &Caller, tenant: &Tenant, section: &str, title: impl Into<String>) -> Self {
         let near = app.endings.near(Some(&tenant.name), app.clock.now());
-        let way = |(part, text)| {
+        let way = |&(part, text): &(&'static str, &'static str)| {
             let waiting = if part == "expiring" { near } else { 0 };
             Way { href: address(&tenant.name, part), text, is_here: part == section, waiting }
         };
-        let mut ways = OF_TENANT.map(way).to_vec();
-        if caller.operator.is_platform() {
-            // Their hosts are the deployment's.
-            ways.insert(ways.len() - 3, way(("sites", "Sites")));
-        }
+        let is_theirs = |(part, _): &&(&str, &str)| *part != SITES || caller.operator.is_platform();
+        let group = |(name, pages): (&'static str, &[_])| Group { name, ways: pages.iter().filter(is_theirs).map(way).collect() };
         Self {
             tenant: Some((tenant.name.clone(), tenant.display_name.clone())),
-            ways,
+            groups: OF_TENANT.map(group).into(),
             ..Self::of_platform(app, caller, "", title)
         }
     }
@@ -137,7 +151,7 @@ impl Frame {
         let done = word.and_then(|word| said(&word));
         let user = &caller.operator.user;
         let who = user.name.as_deref().unwrap_or(user.email.as_str()).to_owned();
-        Self { title: title.into(), who, tenant: None, ways: Vec::new(), platform, csrf: caller.csrf(app), done }
+        Self { title: title.into(), who, tenant: None, groups: Vec::new(), platform, csrf: caller.csrf(app), done }
     }
 }
 
