@@ -289,7 +289,8 @@ fn the_numbers_are_the_programs() {
 
 #[test]
 fn the_proxies_shown_are_the_ones_tested() {
-    for (name, file) in [("nginx", "nginx.conf"), ("caddy", "Caddyfile")] {
+    for (name, file) in [("nginx", "nginx.conf"), ("caddy", "Caddyfile"), ("envoy", "envoy.yaml"), ("envoy-routes", "envoy.yaml")]
+    {
         let tested = fs::read_to_string(root(&format!("tests/interop/proxies/{file}"))).unwrap();
         let tested: BTreeSet<&str> = tested.lines().map(str::trim).collect();
         for line in example(name).lines().map(str::trim).filter(|line| !line.is_empty()) {

@@ -11,8 +11,9 @@ import { join } from 'node:path';
 const PROGRAMS = {
   nginx: (file) => ['nginx', ['-c', file, '-p', join(file, '..'), '-e', 'stderr']],
   caddy: (file) => ['caddy', ['run', '--config', file, '--adapter', 'caddyfile']],
+  envoy: (file) => ['envoy', ['-c', file, '--use-dynamic-base-id', '--concurrency', '1', '--log-level', 'warning']],
 };
-const FILES = { nginx: 'nginx.conf', caddy: 'Caddyfile' };
+const FILES = { nginx: 'nginx.conf', caddy: 'Caddyfile', envoy: 'envoy.yaml' };
 
 export class Upstream {
   static async start() {
@@ -37,16 +38,19 @@ export class Upstream {
 export class Proxy {
   #child;
 
-  /** `kind`: nginx or caddy; `port`: where it listens on 127.0.0.1. */
+  /** `kind`: nginx, caddy or envoy; `port`: where it listens on 127.0.0.1. */
   static async start(kind, { port, gatehouse, upstream }) {
     const proxy = new Proxy();
     proxy.dir = await mkdtemp(join(tmpdir(), `gatehouse-${kind}-`));
     proxy.url = `http://127.0.0.1:${port}`;
     const bare = kind === 'caddy' ? (url) => new URL(url).host : (url) => url;
-    const words = { PORT: String(port), DIRECTORY: proxy.dir, GATEHOUSE: bare(gatehouse), UPSTREAM: bare(upstream) };
+    const words = {
+      PORT: String(port), DIRECTORY: proxy.dir, GATEHOUSE: bare(gatehouse), UPSTREAM: bare(upstream),
+      GATEHOUSE_PORT: new URL(gatehouse).port, UPSTREAM_PORT: new URL(upstream).port,
+    };
     const text = await readFile(new URL(`../proxies/${FILES[kind]}`, import.meta.url), 'utf8');
     const file = join(proxy.dir, FILES[kind]);
-    await writeFile(file, text.replace(/\b(PORT|DIRECTORY|GATEHOUSE|UPSTREAM)\b/g, (word) => words[word]));
+    await writeFile(file, text.replace(/\b(PORT|DIRECTORY|(GATEHOUSE|UPSTREAM)(_PORT)?)\b/g, (word) => words[word]));
     const [program, args] = PROGRAMS[kind](file);
     proxy.log = '';
     const home = { ...process.env, HOME: proxy.dir, XDG_DATA_HOME: proxy.dir, XDG_CONFIG_HOME: proxy.dir };
