@@ -18,7 +18,7 @@ use crate::{
 /// [`by_subject`]'s question.
 pub const BY_SUBJECT: &str = "SELECT r.id, r.active, d.settings, COALESCE(r.pinned = r.external_id, FALSE) AS pinned,
            COALESCE(u.admin OR u.platform, FALSE) AS administers,
-           COALESCE(r.pinned = r.external_id OR NOT u.active AND u.shut_by = 'operator', FALSE)
+           COALESCE(r.pinned = r.external_id, FALSE)
              OR (r.made_user AND NOT COALESCE(u.admin OR u.platform OR u.declared, FALSE) AND u.password_hash IS NULL
                  AND NOT EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id)
                  AND (COALESCE(r.made_as = r.external_id, FALSE)

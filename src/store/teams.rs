@@ -252,6 +252,7 @@ mod tests {
             ("Sec", "\u{17f}ec"),
             ("Caf\u{e9}", "cafe\u{301}"),
             ("\u{1f0}", "J\u{30c}"),
+            ("\u{3b1}\u{345}\u{301}", "\u{3b1}\u{301}\u{345}"),
         ] {
             assert_eq!(folded(one), folded(other), "{one} {other}");
         }

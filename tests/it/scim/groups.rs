@@ -372,6 +372,11 @@ async fn a_rule_finds_its_team_whatever_its_case(backend: Backend) {
         refused(&answer, 409, Some("uniqueness"));
     }
     assert_eq!(teams_of(&world, "ray@acme.example").await, ["Foo", "hand"]);
+    // Nor where it is the older one.
+    let late = "INSERT INTO teams (id, tenant_id, name, created_at, folded) SELECT 'late', id, 'ops', 9000000000, 'ops' FROM tenants WHERE name = 'acme'";
+    assert_eq!(world.sql(late).await, 1);
+    directory.group("app-OPS-late", &[&ray]).await;
+    assert_eq!(teams_of(&world, "ray@acme.example").await, ["Foo", "hand", "ops"]);
 }
 
 /// What goes with a group that is deleted, nobody could read of.
