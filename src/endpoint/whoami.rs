@@ -24,7 +24,7 @@ pub async fn whoami(State(app): State<App>, headers: HeaderMap, RawQuery(query):
         let name = Some(&p.name).filter(|_| p.kind != Kind::User || email.is_some());
         json!({ "kind": p.kind.as_str(), "name": name, "id": p.id })
     };
-    let teams = bearer.teams.iter().filter(|_| bearer.tells("groups")).map(|t| &t.name);
+    let teams = bearer.team_names().filter(|_| bearer.tells("groups"));
     let mut answer = json!({
         "tenant": bearer.tenant,
         "principal": bearer.principal().as_ref().map(named),

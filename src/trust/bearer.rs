@@ -73,6 +73,12 @@ impl Bearer {
         principals.chain(self.teams.iter().map(|t| t.id.as_str())).collect()
     }
 
+    /// The teams here that it belongs to, by name: a user's own, and those that a foreign token maps to. The one answer for the
+    /// rules of sites, for what they are told, and for whoever asks who somebody is; what a token calls teams is none of it.
+    pub fn team_names(&self) -> impl Iterator<Item = &str> {
+        self.teams.iter().map(|team| team.name.as_str())
+    }
+
     /// Whether its token tells what `scope` gives: a user's where it has that, any other always, and so does a sign-in that
     /// stands for no token. What a person has not let a client know, the client's token tells nobody.
     #[must_use]

@@ -235,10 +235,10 @@ async fn tell(
     report.more_roles = report.roles.len() > MOST;
     report.roles.truncate(MOST);
     report.principal = bearer.principal();
+    report.teams = bearer.team_names().map(str::to_owned).collect();
     report.tenant = Some(bearer.tenant);
     report.subject = Some(bearer.subject);
     report.email = bearer.email;
     report.principals = bearer.principals;
-    report.teams = bearer.teams.into_iter().map(|team| team.name).collect();
     Ok(())
 }

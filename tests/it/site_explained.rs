@@ -36,7 +36,7 @@ tenants:
 "#;
 
 /// A deployment, and a token with which Ada administers.
-async fn guarded(backend: Backend) -> (Guarded, String) {
+pub async fn guarded(backend: Backend) -> (Guarded, String) {
     let world = Guarded::new(backend).await;
     world.apply(ADMIN).await;
     let admin = world.administering("web").await;
@@ -49,7 +49,7 @@ async fn explained(world: &Guarded, admin: &str, body: &Value) -> Answer {
 }
 
 /// What is told of a token at `https://{host}/`, which is also what a proxy is told: 200, 401, 403, or 302 for `sign-in`.
-async fn at(world: &Guarded, admin: &str, host: &str, token: &str) -> Value {
+pub async fn at(world: &Guarded, admin: &str, host: &str, token: &str) -> Value {
     let answer = explained(world, admin, &json!({"token": token, "site": host})).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let (report, (name, value)) = (answer.json(), bearer(token));

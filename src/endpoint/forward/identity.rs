@@ -160,7 +160,7 @@ fn email(bearer: &Bearer) -> Option<&str> {
 }
 
 fn teams(bearer: &Bearer) -> impl Iterator<Item = &str> {
-    bearer.teams.iter().filter(|_| tells(bearer, "groups")).map(|team| team.name.as_str())
+    bearer.team_names().filter(|_| tells(bearer, "groups"))
 }
 
 /// What a principal is called: a user by their address, where the site is told that.

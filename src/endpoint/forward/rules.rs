@@ -8,7 +8,7 @@ use super::{decide::Refusal, witness::Witness};
 use crate::{
     app::App,
     policy::{
-        claim_rules::shown,
+        claim_rules::{Verdict, is_within, shown},
         role::Role,
         site::{Login, OURSELVES},
     },
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// The claim by which rules ask for a user's teams.
+/// The claim by which rules ask for the teams here that somebody belongs to.
 const TEAMS: &str = "teams";
 
 /// Somebody who is known, at a site.
@@ -56,7 +56,7 @@ pub async fn may_come(app: &App, visit: &Visit<'_>, witness: &mut Witness<'_>) -
         wanted => format!("it has {}", wanted.join(" ")),
     })?;
     let claims = visit.claims();
-    witness.saw_claims(|| site.rules.judge(&claims));
+    witness.saw_claims(|| visit.verdicts(&claims));
     witness.goes_on(if site.rules.hold(&claims) { Ok(()) } else { Err(visit.no(&visit.failed(&claims))) })?;
     let Some(resource) = &site.settings.resource else {
         witness.saw("role", true, || "the site asks for none".to_owned());
@@ -135,22 +135,33 @@ impl Visit<'_> {
         if has_all { Ok(()) } else { Err(Refusal::Scope) }
     }
 
-    /// What the rules about claims are compared with: what the token says and, of a user, the teams that they are in here now,
-    /// which no token of ours says.
+    /// What the rules about claims are compared with: what the token says and, where they ask for `teams`, those here that its
+    /// bearer belongs to now. No token says that, of ours or of others: whoever keys a foreign one could write the name of any
+    /// team of ours into it.
     fn claims(&self) -> Cow<'_, Map<String, Value>> {
         let Self { site, bearer, .. } = *self;
-        let is_asked = bearer.family.is_some() && site.settings.claims.iter().any(|rule| rule.claim == TEAMS);
-        if !is_asked {
+        if !site.settings.claims.iter().any(|rule| is_about_teams(&rule.claim)) {
             return Cow::Borrowed(&bearer.claims);
         }
         let mut claims = bearer.claims.clone();
-        claims.insert(TEAMS.to_owned(), bearer.teams.iter().map(|team| team.name.clone()).collect());
+        // Also one whose literal name looks like a way into it.
+        claims.retain(|name, _| !is_about_teams(name));
+        claims.insert(TEAMS.to_owned(), bearer.team_names().collect());
         Cow::Owned(claims)
+    }
+
+    /// What each of the site's rules says of the claims.
+    fn verdicts(&self, claims: &Map<String, Value>) -> Vec<Verdict> {
+        let mut verdicts = self.site.rules.judge(claims);
+        for verdict in verdicts.iter_mut().filter(|verdict| is_about_teams(&verdict.claim)) {
+            verdict.why = verdict.why.replacen("the token has", "by what is known here, its bearer is in", 1);
+        }
+        verdicts
     }
 
     /// Which of the site's rules the claims do not fulfil, for the log.
     fn failed(&self, claims: &Map<String, Value>) -> String {
-        let verdicts = self.site.rules.judge(claims).into_iter().filter(|verdict| !verdict.passed);
+        let verdicts = self.verdicts(claims).into_iter().filter(|verdict| !verdict.passed);
         let rules: Vec<String> = verdicts.map(|verdict| format!("claim {}: {}", verdict.claim, verdict.why)).collect();
         format!("the claims are not as its rules have them: {}", rules.join("; "))
     }
@@ -172,6 +183,10 @@ impl Visit<'_> {
             None => "the site names none".to_owned(),
         }
     }
+}
+
+fn is_about_teams(claim: &str) -> bool {
+    is_within(claim, TEAMS)
 }
 
 /// Whether a user's token comes from a client that the operator has given the run of sites without an audience: one of the

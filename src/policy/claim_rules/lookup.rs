@@ -30,6 +30,13 @@ pub fn is_name(name: &str) -> bool {
     (1..=512).contains(&name.len()) && !name.chars().any(char::is_control) && (!name.starts_with('/') || pointer_escapes())
 }
 
+/// Whether `name` names the claim, or something within it, in any of the ways that [`find`] knows.
+#[must_use]
+pub fn is_within(name: &str, claim: &str) -> bool {
+    let inner = name.strip_prefix('/').unwrap_or(name).strip_prefix(claim);
+    inner.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '/']))
+}
+
 /// Each object of the claims is reached by at most one way of cutting the path, so this ends after one look at each.
 fn descend<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     path.rmatch_indices('.').find_map(|(dot, _)| {
@@ -57,4 +64,19 @@ fn unescaped(step: &str) -> Cow<'_, str> {
 fn index(step: &str) -> Option<usize> {
     let plain = step.bytes().all(|b| b.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
     step.parse().ok().filter(|_| plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_way_into_a_claim_is_known() {
+        for name in ["teams", "/teams", "/teams/0", "teams.0", "teams.eu.sre", "/teams.eu", "teams/0"] {
+            assert!(is_within(name, "teams"), "{name}");
+        }
+        for name in ["", "/", "team", "teamsters", "/teamsters/0", "my.teams", "/my/teams", "//teams", "Teams"] {
+            assert!(!is_within(name, "teams"), "{name}");
+        }
+    }
 }

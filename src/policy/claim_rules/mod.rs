@@ -21,7 +21,7 @@ use serde_json::{Map, Number, Value};
 
 pub use load::{Load, OF_ONE, OF_TENANT};
 pub(super) use lookup::steps as lookup_steps;
-pub use lookup::{find, is_name};
+pub use lookup::{find, is_name, is_within};
 pub use shorthand::{rule, shorthand, value_list};
 pub use steps::{OF_ISSUER, OF_RULES, Steps};
 

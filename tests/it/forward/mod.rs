@@ -12,6 +12,7 @@ mod paths;
 mod sign_in;
 mod sign_in_abroad;
 mod spoofing;
+mod teams;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use gatehouse::{
