@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     app::App,
-    endpoint::forward::{explain, question},
+    endpoint::forward::{explain, question, witness::Judged},
     error::{ApiError, PageError},
     oauth::error::{Code, error},
     policy::{role::Role, site::ResourceName},
@@ -111,13 +111,16 @@ pub async fn explain(app: &App, asked: &Asked<'_>) -> Result<Explained, Problem>
 
 async fn at_site(app: &App, question: Question<'_>, request: &question::Question) -> Result<Explained, Denied> {
     let (site, judged) = explain::explain(app, request, question.tenant).await;
-    let question = match &judged {
-        Some((tenant, judged)) => {
-            Question { tenant: Some(tenant), sources: Some(&judged.sources), audience: &judged.audience, ..question }
+    let mut report = match judged {
+        // What the site has decided by: a second judgement could come to something else.
+        Some(Judged { mut report, bearer }) => {
+            if let Some(bearer) = bearer {
+                trust::explain::tell(app, bearer, question.about, &mut report).await?;
+            }
+            report
         }
-        None => question,
+        None => trust::explain::explain(app, question).await?,
     };
-    let mut report = trust::explain::explain(app, question).await?;
     let held = report.access.as_ref().is_none_or(|access: &Access| access.allowed);
     report.allowed = site.is_allowed() && held;
     (report.error, report.cause) = match (site.is_allowed(), held) {

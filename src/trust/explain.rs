@@ -46,44 +46,66 @@ pub struct Question<'a> {
 /// # Errors
 /// When the database does not answer.
 pub async fn explain(app: &App, question: Question<'_>) -> Result<Report, Denied> {
-    let now = app.clock.now();
-    let catalogue = app.trust.catalogue(now).await?;
+    let catalogue = app.trust.catalogue(app.clock.now()).await?;
     let scope = Scope { tenant: question.tenant, sources: question.sources, audience: question.audience };
-    let scope = catalogue.narrowed(&scope);
-    match keep_ours(app, &catalogue, question.token, &scope).await {
-        Ok(()) => {}
-        Err(e @ Denied::Store(_)) => return Err(e),
-        Err(denied) => {
-            let mut report = Report::default();
-            refuse(&mut report, denied);
-            return Ok(report);
-        }
-    }
-    let Explanation { steps, outcome, refused } = catalogue.validator.explain(question.token, &scope, now).await;
-    let mut report = Report { steps: steps.into_iter().map(|step| named(step, &catalogue)).collect(), ..Report::default() };
-    let judged = match outcome {
-        Ok(accepted) => {
-            (report.accepted, report.proven) = (true, true);
-            let said = Said { source: accepted.source.as_deref(), claims: accepted.claims.members(), accepted: true };
-            shed_light(app, &catalogue, &said, &scope, &mut report).await?;
-            bearer_of(app, &catalogue, accepted, &scope, Asof::Now, now).await
-        }
-        Err(invalid) => {
-            if let Some(Refused { source, claims, proven }) = refused.or_else(|| catalogue.unheard(question.token, &scope)) {
-                report.proven = proven;
-                let said = Said { source: source.as_deref(), claims: &claims, accepted: false };
-                shed_light(app, &catalogue, &said, &scope, &mut report).await?;
-            }
-            refuse(&mut report, catalogue.reason(question.token, &scope, invalid));
-            return Ok(report);
-        }
-    };
-    match judged {
+    let mut report = Report::default();
+    match judge(app, &catalogue, question.token, (&scope, Asof::Now), &mut report).await? {
         Ok(bearer) => tell(app, bearer, question.about, &mut report).await?,
-        Err(denied @ (Denied::Store(_) | Denied::Unavailable(_))) => return Err(denied),
         Err(denied) => refuse(&mut report, denied),
     }
     Ok(report)
+}
+
+/// As [`super::judge_lately`], for those who tell how they decide: one judgement, and one question to an issuer that is asked,
+/// with all that was looked at in `report`. [`tell`] says the rest of a bearer.
+///
+/// # Errors
+/// Why nobody is let in with it.
+pub async fn judge_lately(
+    app: &App,
+    catalogue: &Catalogue,
+    token: &str,
+    scope: &Scope<'_>,
+    report: &mut Report,
+) -> Result<Bearer, Denied> {
+    judge(app, catalogue, token, (scope, Asof::Lately), report).await?
+}
+
+/// The inner error is the judgement; with the outer one there is none.
+async fn judge(
+    app: &App,
+    catalogue: &Catalogue,
+    token: &str,
+    (scope, asof): (&Scope<'_>, Asof),
+    report: &mut Report,
+) -> Result<Result<Bearer, Denied>, Denied> {
+    let now = app.clock.now();
+    let scope = catalogue.narrowed(scope);
+    match keep_ours(app, catalogue, token, &scope).await {
+        Ok(()) => {}
+        Err(e @ Denied::Store(_)) => return Err(e),
+        Err(denied) => return Ok(Err(denied)),
+    }
+    let Explanation { steps, outcome, refused } = catalogue.validator.explain(token, &scope, now).await;
+    report.steps = steps.into_iter().map(|step| named(step, catalogue)).collect();
+    let accepted = match outcome {
+        Ok(accepted) => accepted,
+        Err(invalid) => {
+            if let Some(Refused { source, claims, proven }) = refused.or_else(|| catalogue.unheard(token, &scope)) {
+                report.proven = proven;
+                let said = Said { source: source.as_deref(), claims: &claims, accepted: false };
+                shed_light(app, catalogue, &said, &scope, report).await?;
+            }
+            return Ok(Err(catalogue.reason(token, &scope, invalid)));
+        }
+    };
+    (report.accepted, report.proven) = (true, true);
+    let said = Said { source: accepted.source.as_deref(), claims: accepted.claims.members(), accepted: true };
+    shed_light(app, catalogue, &said, &scope, report).await?;
+    match bearer_of(app, catalogue, accepted, &scope, asof, now).await {
+        Err(denied @ (Denied::Store(_) | Denied::Unavailable(_))) => Err(denied),
+        judged => Ok(judged),
+    }
 }
 
 fn refuse(report: &mut Report, denied: Denied) {
@@ -203,7 +225,10 @@ fn called(principal: &Principal) -> String {
 }
 
 /// Who it is, and what it may do.
-async fn tell(
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn tell(
     app: &App,
     bearer: Bearer,
     about: Option<(&ResourceName, Option<Role>)>,

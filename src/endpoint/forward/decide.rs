@@ -302,9 +302,17 @@ async fn holder(at: &At<'_>, credential: &Credential, witness: &mut Witness<'_>)
         }
     };
     let audience = site.settings.audience.as_slice();
-    witness.judges(sources, audience);
     let scope = Scope { tenant: Some(&site.tenant_id), sources: Some(sources), audience };
-    let bearer = trust::judge_lately(app, catalogue, token, &scope).await?;
+    let bearer = match witness.judges() {
+        None => trust::judge_lately(app, catalogue, token, &scope).await?,
+        // The judgement that is told of is the one that decides: an issuer that is asked is asked once.
+        Some(report) => {
+            let explaining = Box::pin(trust::explain::judge_lately(app, catalogue, token, &scope, report));
+            let bearer = explaining.await?;
+            witness.knows(&bearer);
+            bearer
+        }
+    };
     if matches!(credential, Credential::Header { .. }) && is_ours(&bearer) {
         return Err(Denied::NotActive("a token of ours in the header of another issuer".to_owned()).into());
     }

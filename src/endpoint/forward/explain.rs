@@ -120,7 +120,7 @@ impl Page<'_> {
 
 /// Decides about the request, and tells how; `tenant` (a row id) is whose sites there are for who asks, `None` for everybody's.
 /// How its token was judged goes with it, if it came to that.
-pub async fn explain(app: &App, question: &Question, tenant: Option<&str>) -> (SiteReport, Option<(String, Judged)>) {
+pub async fn explain(app: &App, question: &Question, tenant: Option<&str>) -> (SiteReport, Option<Judged>) {
     let mut account = Account::of(tenant);
     let verdict = decide::account_for(app, question, &mut account).await;
     let Account { steps, site, judged, .. } = account;
@@ -142,7 +142,7 @@ pub async fn explain(app: &App, question: &Question, tenant: Option<&str>) -> (S
         headers: headers(&verdict),
         steps,
     };
-    (report, site.map(|site| site.tenant_id.clone()).zip(judged))
+    (report, judged)
 }
 
 /// Why there is no telling.

@@ -1,13 +1,13 @@
 //! What a decision says of itself on its way, where an operator has asked: each rule in the order in which it decides, and
 //! what came of it. Where nobody has, nothing is put into words, and the first rule that does not hold ends it.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use super::decide::Refusal;
 use crate::{
     policy::claim_rules::Verdict,
     token::Step,
-    trust::{catalogue::Catalogue, sites::Site},
+    trust::{Bearer, catalogue::Catalogue, report::Report, sites::Site},
 };
 
 /// An account of a decision.
@@ -24,13 +24,13 @@ pub struct Account {
     refused: Option<Refusal>,
 }
 
-/// Whose tokens were let in question, and whom ours had to be for.
+/// The judgement of a token.
 #[derive(Clone, Debug, Default)]
 pub struct Judged {
-    /// Foreign sources, by row id.
-    pub sources: HashSet<String>,
-    /// `aud` of our own; empty: us.
-    pub audience: Vec<String>,
+    /// What was looked at.
+    pub report: Report,
+    /// Whose it is, where it holds.
+    pub bearer: Option<Bearer>,
 }
 
 impl Account {
@@ -85,10 +85,15 @@ impl<'a> Witness<'a> {
         }
     }
 
-    /// The token is judged like this.
-    pub fn judges(&mut self, sources: &HashSet<String>, audience: &[String]) {
-        if let Some(account) = &mut self.0 {
-            account.judged = Some(Judged { sources: sources.clone(), audience: audience.to_vec() });
+    /// The token is judged now; where somebody watches, what is looked at goes in here.
+    pub fn judges(&mut self) -> Option<&mut Report> {
+        self.0.as_mut().map(|account| &mut account.judged.insert(Judged::default()).report)
+    }
+
+    /// The token is this bearer's.
+    pub fn knows(&mut self, bearer: &Bearer) {
+        if let Some(judged) = self.0.as_mut().and_then(|account| account.judged.as_mut()) {
+            judged.bearer = Some(bearer.clone());
         }
     }
 

@@ -2,6 +2,7 @@
 //! to sign in on the site's host.
 
 mod applications;
+mod asked_once;
 mod caching;
 mod credentials;
 mod dialects;

@@ -77,7 +77,7 @@ async fn world(backend: Backend) -> (Guarded, String) {
     store::mappings::save(&world.app.db, &mapping).await.unwrap();
     world.team_by_claim("sre", "units", "reliability").await;
     let mut web = clients::find(&world.app.db, "web").await.unwrap().unwrap();
-    web.settings.grant_types.push(GrantType::TokenExchange);
+    web.settings.grant_types.extend([GrantType::TokenExchange, GrantType::ClientCredentials]);
     web.settings.virtual_account = Some("batch".to_owned());
     assert!(clients::save(&world.app.db, &web, START).await.unwrap());
     (world, admin)
