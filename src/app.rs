@@ -19,7 +19,7 @@ use crate::{
         mail::{MailError, Mailer},
     },
     dns::Dns,
-    endpoint::forward::remembered::Decisions,
+    endpoint::forward::{ended::Ended, remembered::Decisions},
     expiry::Endings,
     grant::{Defaults, Grants},
     limit::Limits,
@@ -113,6 +113,8 @@ pub struct Inner {
     pub endings: Endings,
     /// Forward auth's decisions, kept.
     pub decisions: Decisions,
+    /// Browsers' sessions with sites that have ended.
+    pub ended: Ended,
     /// Key sets of clients and providers.
     pub key_sets: KeySets,
     /// The SAML providers whose metadata is at a URL.
@@ -187,6 +189,7 @@ impl App {
             mailer: Mailer::new(settings.mail.as_ref(), own_host)?,
             endings: Endings::default(),
             decisions: Decisions::default(),
+            ended: Ended::default(),
             key_sets,
             providers,
             passwords: Passwords::new()?,

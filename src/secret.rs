@@ -22,6 +22,12 @@ pub fn random() -> String {
     encode_random::<32>()
 }
 
+/// Whether a text may be of [`random`]: what is not is nothing that we gave out, and need not be looked up.
+#[must_use]
+pub fn is_random(text: &str) -> bool {
+    text.len() == 43 && URL_SAFE_NO_PAD.decode(text).is_ok()
+}
+
 /// 128 random bits as 22 base64url characters: names that are looked up by but are not credentials. None begins with `-`, so
 /// that each can be pasted behind a command without being taken for an option of it.
 #[must_use]
@@ -138,6 +144,24 @@ mod tests {
         let values: std::collections::HashSet<_> = (0..10_000).map(|_| random()).collect();
         assert_eq!(values.len(), 10_000);
         assert!(values.iter().all(|v| v.len() == 43));
+    }
+
+    #[test]
+    fn what_is_random_is_known_by_its_looks() {
+        assert!((0..1_000).all(|_| is_random(&random())));
+        let (good, zeros) = (random(), "A".repeat(42));
+        for bad in [
+            "",
+            "x",
+            &good[1..],
+            &format!("{good}A"),
+            &good.replace(&good[5..6], "."),
+            &format!("{zeros}B"),
+            &format!("{zeros}="),
+        ] {
+            assert!(!is_random(bad), "{bad}");
+        }
+        assert!(is_random(&format!("{zeros}A")), "the twin");
     }
 
     #[test]

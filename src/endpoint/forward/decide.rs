@@ -12,7 +12,7 @@ use super::{
     question::Question,
     remembered::{Decisions, Kept},
     rules::{self, Visit, is_ours},
-    spoof,
+    site_session, spoof,
     witness::{Account, Witness},
 };
 use crate::{
@@ -288,7 +288,7 @@ async fn judge(at: &At<'_>, credential: &Credential, witness: &mut Witness<'_>) 
 
 /// Who holds a credential, and until when at most.
 async fn holder(at: &At<'_>, credential: &Credential, witness: &mut Witness<'_>) -> Result<(Bearer, i64), Refusal> {
-    let At { app, catalogue, site, accepts, .. } = *at;
+    let At { app, catalogue, revision, site, accepts, .. } = *at;
     let nobodys = HashSet::new();
     let (token, sources) = match credential {
         // Nobody is asked about a token that would not pass.
@@ -297,7 +297,7 @@ async fn holder(at: &At<'_>, credential: &Credential, witness: &mut Witness<'_>)
         Credential::Header { name, token } => (token, accepts.from_header(name).unwrap_or(&nobodys)),
         Credential::Cookie(token) => (token, &nobodys),
         Credential::Session(cookie) => {
-            let session = Box::pin(session(app, site, cookie));
+            let session = Box::pin(site_session::holder(app, site, cookie, (revision, catalogue.version)));
             return session.await;
         }
     };
@@ -334,24 +334,6 @@ async fn narrow(app: &App, site: &Site) -> Result<Refusal, Refusal> {
         "the sign-in of the site {} gives no token with the scopes that it asks for: let its client have them, or ask for none",
         site.name
     )))
-}
-
-/// The bearer behind a browser's session with the site, and when the session ends.
-async fn session(app: &App, site: &Site, cookie: &str) -> Result<(Bearer, i64), Refusal> {
-    let id_hash = crate::secret::digest(cookie);
-    let found = store::site_sessions::find(&app.db, &id_hash, &site.id, app.clock.now()).await;
-    let session = found.map_err(Denied::from)?.ok_or(Refusal::Gone)?;
-    let bearer = match (&session.family_id, &session.issuer_id, &session.claims_sealed) {
-        (Some(family), ..) => trust::of_family(app, family, &site.tenant_id).await?,
-        (None, Some(issuer), Some(sealed)) => {
-            let context = store::site_sessions::SiteSession::context(&id_hash);
-            let claims = app.sealer.open(&context, sealed).map_err(|_| Refusal::Gone)?;
-            let claims = serde_json::from_slice(&claims).map_err(|_| Refusal::Gone)?;
-            trust::of_claims(app, issuer, claims, Some(session.expires_at)).await?
-        }
-        _ => return Err(Refusal::Gone),
-    };
-    Ok((bearer, session.expires_at))
 }
 
 /// What the caller is told, and what the log is.

@@ -1,13 +1,15 @@
 //! Forward auth: proxies ask here whether a request may pass to the site behind them, and what the site is told.
 //!
 //! `forwarded` (Traefik, Caddy, HAProxy), `original` (nginx) or `envoy` reads the `question` → `decide`, the one decision:
-//! `spoof` (forged identities), `credential` (what proves who it is), `remembered` (decisions kept), `rules` (the site's own),
+//! `spoof` (forged identities), `credential` (what proves who it is), `remembered` (decisions kept), `site_session` (a browser's,
+//! beside `ended`, those that are over), `rules` (the site's own),
 //! `identity` (what the site is told) and `cookies` (what it is not given) → `respond`, as the dialect has it. `sign_in` is the browser's way, on the site's own
 //! host under `/.gatehouse/`. `explain` asks the same for an operator, with a `witness` on the way.
 
 mod cookies;
 pub mod credential;
 pub mod decide;
+pub mod ended;
 mod envoy;
 pub mod explain;
 mod forwarded;
@@ -18,6 +20,7 @@ pub mod remembered;
 pub mod respond;
 mod rules;
 pub mod sign_in;
+mod site_session;
 pub mod spoof;
 pub mod witness;
 

@@ -61,7 +61,7 @@ type All = Cache<Key, (u64, Arc<Kept>), Bytes, Digested>;
 pub struct Decisions(Arc<All>);
 
 /// Keys are digests: nobody chooses which of them fall together, so a part of one spreads them as well as any hash.
-type Digested = BuildHasherDefault<Part>;
+pub type Digested = BuildHasherDefault<Part>;
 
 /// Eight bytes of a digest.
 #[derive(Clone, Copy, Debug, Default)]

@@ -6,6 +6,7 @@ mod asked_once;
 mod caching;
 mod credentials;
 mod dialects;
+mod ended;
 mod groups;
 mod identity;
 mod journal;

@@ -206,7 +206,7 @@ impl Session {
 
     /// Stores it in place of the one that the browser had here; the cookie's value.
     async fn store(self, app: &App, question: &Question, site: &Site) -> Result<String, PageError> {
-        if let Some(old) = only_cookie(&question.headers, &site.cookie) {
+        if let Some(old) = only_cookie(&question.headers, &site.cookie).filter(|old| secret::is_random(old)) {
             store::site_sessions::delete(&app.db, &secret::digest(&old)).await?;
         }
         let now = app.clock.now();

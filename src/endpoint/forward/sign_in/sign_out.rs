@@ -34,12 +34,14 @@ pub async fn sign_out(app: &App, question: &Question, catalogue: &Catalogue) -> 
     let mut client = None;
     for site in catalogue.sites.at_host(&question.host) {
         let Some(cookie) = only_cookie(&question.headers, &site.cookie) else { continue };
-        let id_hash = secret::digest(&cookie);
-        let session = store::site_sessions::find(&app.db, &id_hash, &site.id, app.clock.now()).await?;
-        if let Some(family) = session.and_then(|session| session.family_id) {
-            store::families::revoke(&app.db, &family, app.clock.now()).await?;
+        if secret::is_random(&cookie) {
+            let id_hash = secret::digest(&cookie);
+            let session = store::site_sessions::find(&app.db, &id_hash, &site.id, app.clock.now()).await?;
+            if let Some(family) = session.and_then(|session| session.family_id) {
+                store::families::revoke(&app.db, &family, app.clock.now()).await?;
+            }
+            store::site_sessions::delete(&app.db, &id_hash).await?;
         }
-        store::site_sessions::delete(&app.db, &id_hash).await?;
         let mut gone = host_cookie(site.cookie.clone(), String::new());
         gone.set_max_age(Duration::ZERO);
         jar = jar.add(gone);
