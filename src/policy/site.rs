@@ -1,5 +1,7 @@
 //! What an operator says about a site, a service behind forward auth: where it is, who may pass, what it is told.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{claim_rules::ClaimRule, role::Role};
@@ -44,6 +46,42 @@ pub enum ForwardMethod {
     None,
 }
 
+/// What separate headers tell, each one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// Who it is.
+    User,
+    /// Their address.
+    Email,
+    /// What they are called.
+    Name,
+    /// Their teams.
+    Groups,
+    /// Whose token it is.
+    Subject,
+    /// And who gave it.
+    Issuer,
+}
+
+impl Fact {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 6] = [Self::User, Self::Email, Self::Name, Self::Groups, Self::Subject, Self::Issuer];
+
+    /// As the file spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Email => "email",
+            Self::Name => "name",
+            Self::Groups => "groups",
+            Self::Subject => "subject",
+            Self::Issuer => "issuer",
+        }
+    }
+}
+
 /// Identity forwarding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -52,6 +90,9 @@ pub struct Forwarding {
     pub method: ForwardMethod,
     /// The one header of `claims_header` and `jwt_header`, when not the usual one.
     pub header_name: Option<String>,
+    /// The headers of `headers`, where they are not the usual ones.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub header_names: BTreeMap<Fact, String>,
     /// Claims that are told besides who it is; empty: the usual ones.
     pub include_claims: Vec<String>,
     /// Seconds that the JWT lives.
@@ -60,7 +101,13 @@ pub struct Forwarding {
 
 impl Default for Forwarding {
     fn default() -> Self {
-        Self { method: ForwardMethod::Headers, header_name: None, include_claims: Vec::new(), jwt_expiry_seconds: 300 }
+        Self {
+            method: ForwardMethod::Headers,
+            header_name: None,
+            header_names: BTreeMap::new(),
+            include_claims: Vec::new(),
+            jwt_expiry_seconds: 300,
+        }
     }
 }
 

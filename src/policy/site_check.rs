@@ -4,7 +4,7 @@ use super::{
     claim_rules::{ClaimRules, is_name},
     identity_header,
     place::{self, Path},
-    site::{ForwardMethod, Login, OURSELVES, SiteSettings},
+    site::{Fact, ForwardMethod, Login, OURSELVES, SiteSettings},
 };
 use crate::oauth::scope::Scopes;
 
@@ -101,6 +101,7 @@ impl SiteSettings {
                 Ok(()) => {}
             }
         }
+        found.extend(self.name_problems());
         if !has_header && !identity.include_claims.is_empty() {
             found.push("identity: include_claims is for the methods claims_header and jwt_header only; remove it".to_owned());
         }
@@ -109,6 +110,26 @@ impl SiteSettings {
         }
         if !(1..=MAX_JWT_LIFE).contains(&identity.jwt_expiry_seconds) {
             found.push(format!("identity: jwt_expiry_seconds must be 1 to {MAX_JWT_LIFE}"));
+        }
+        found
+    }
+
+    /// What is wrong with the names of separate headers.
+    fn name_problems(&self) -> Vec<String> {
+        let identity = &self.identity;
+        if identity.header_names.is_empty() {
+            return Vec::new();
+        }
+        if identity.method != ForwardMethod::Headers {
+            return vec!["identity: header_names is for the method headers only; remove it".to_owned()];
+        }
+        let bad = |(fact, name): (&Fact, &String)| {
+            let why = identity_header::check(name).err()?;
+            Some(format!("identity: header_names has {name:?} for {}, which {why}", fact.as_str()))
+        };
+        let mut found: Vec<String> = identity.header_names.iter().filter_map(bad).collect();
+        if let Some(name) = identity_header::twice(&identity_header::names(identity)) {
+            found.push(format!("identity: header_names would have {name} tell two things; give each a header of its own"));
         }
         found
     }
@@ -132,6 +153,10 @@ mod tests {
         let some = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
         let resource = || Some(ResourceName { kind: "app".into(), name: "x".into() });
         let told = |identity: Forwarding| SiteSettings { identity, ..good() };
+        let named = |pairs: &[(Fact, &str)]| {
+            let header_names = pairs.iter().map(|(fact, name)| (*fact, (*name).to_owned())).collect();
+            told(Forwarding { header_names, ..Forwarding::default() })
+        };
         let whole = SiteSettings {
             hosts: some(&["app.example", "app.example:8443", "[::1]:1"]),
             paths: some(&["/app", "/other"]),
@@ -146,6 +171,8 @@ mod tests {
             ..good()
         };
         assert_eq!((good().problems(), whole.problems()), (vec![], vec![]));
+        let swapped = named(&[(Fact::User, "X-Auth-Request-User"), (Fact::Email, "Remote-User"), (Fact::Name, "Remote-Email")]);
+        assert_eq!(swapped.problems(), Vec::<String>::new(), "each has its own");
         for (site, begins) in [
             (SiteSettings { hosts: vec![], ..good() }, "hosts is missing"),
             (SiteSettings { hosts: some(&["App.example"]), ..good() }, "hosts has"),
@@ -174,6 +201,14 @@ mod tests {
                     ..Forwarding::default()
                 }),
                 "identity: header_name \"Cookie\"",
+            ),
+            (named(&[(Fact::User, "Host")]), "identity: header_names has \"Host\" for user, which is a header"),
+            (named(&[(Fact::Name, "X Who")]), "identity: header_names has \"X Who\" for name, which must be"),
+            (named(&[(Fact::User, "X-Who"), (Fact::Issuer, "X-WHO")]), "identity: header_names would have x-who tell two"),
+            (named(&[(Fact::User, "Remote-Email")]), "identity: header_names would have remote-email tell two"),
+            (
+                told(Forwarding { method: ForwardMethod::None, ..named(&[(Fact::User, "X-Who")]).identity }),
+                "identity: header_names is for",
             ),
             (told(Forwarding { include_claims: some(&["sub"]), ..Forwarding::default() }), "identity: include_claims is for"),
             (told(Forwarding { jwt_expiry_seconds: 0, ..Forwarding::default() }), "identity: jwt_expiry_seconds"),

@@ -10,7 +10,7 @@ use http::HeaderName;
 use crate::{
     policy::{
         claim_rules::ClaimRules,
-        identity_header,
+        identity_header::{self, Chosen},
         place::{self, Path},
         site::{OURSELVES, SiteSettings},
     },
@@ -35,6 +35,8 @@ pub struct Site {
     pub rules: ClaimRules,
     /// The headers that tell it who is there.
     pub headers: Vec<HeaderName>,
+    /// Names of such headers that the tenant has chosen for any of its sites.
+    pub chosen: Arc<Chosen>,
     /// The name of its session cookie: two sites may share a host, and neither is to end the other's sessions.
     pub cookie: String,
     /// Why its settings cannot work: then nobody passes.
@@ -102,13 +104,15 @@ impl Site {
         };
         let names = identity_header::names(&settings.identity);
         let bad = names.iter().find_map(|name| identity_header::check(name).err().map(|why| format!("the header {name} {why}")));
-        let broken = rules.as_ref().err().cloned().or(bad);
+        let twice = || identity_header::twice(&names).map(|name| format!("the header {name} would tell two things"));
+        let broken = rules.as_ref().err().cloned().or(bad).or_else(twice);
         // One that is none has been found bad.
         let headers = names.iter().filter_map(|name| HeaderName::try_from(name).ok()).collect();
         let digest: String = secret::digest(&id).chars().filter(char::is_ascii_alphanumeric).take(8).collect();
         let cookie = format!("__Host-gatehouse-site-{digest}");
         let rules = rules.unwrap_or_default();
-        Self { rules, headers, cookie, broken, id, tenant_id, name, enabled, settings, accepts: OnceLock::new() }
+        let (chosen, accepts) = (Arc::default(), OnceLock::new());
+        Self { rules, headers, chosen, cookie, broken, id, tenant_id, name, enabled, settings, accepts }
     }
 
     /// Whose tokens it accepts, by the catalogue that it was found in.
@@ -196,9 +200,11 @@ impl Sites {
         let old = before.into_iter().flat_map(|before| before.hosts.values()).flat_map(|host| &host.places);
         let kept: HashMap<&str, &ClaimRules> = old.map(|(_, site)| (site.id.as_str(), &site.rules)).collect();
         let mut hosts: HashMap<String, Host> = HashMap::new();
+        let chosen = chosen(&stored);
         for (site, unread) in stored {
             let known = kept.get(site.id.as_str()).copied();
             let mut site = Site::new(site, known);
+            site.chosen = chosen.get(&site.tenant_id).cloned().unwrap_or_default();
             site.broken = unread.or(site.broken);
             // Cookies know no ports (RFC 6265 §8.5): whoever serves a site at our name is sent our sessions.
             if site.settings.hosts.iter().any(|host| place::host_name(host).eq_ignore_ascii_case(ours)) {
@@ -263,6 +269,15 @@ impl Sites {
     pub fn by_id(&self, id: &str) -> Option<Arc<Site>> {
         self.hosts.values().flat_map(|host| &host.places).find(|(_, site)| site.id == id).map(|(_, site)| Arc::clone(site))
     }
+}
+
+/// The names of separate headers that each tenant has chosen.
+fn chosen(stored: &[(store::sites::Site, Option<String>)]) -> HashMap<String, Arc<Chosen>> {
+    let mut all: HashMap<&str, Chosen> = HashMap::new();
+    for (site, _) in stored.iter().filter(|(site, _)| !site.settings.identity.header_names.is_empty()) {
+        all.entry(&site.tenant_id).or_default().add(&site.settings.identity);
+    }
+    all.into_iter().map(|(tenant, chosen)| (tenant.to_owned(), Arc::new(chosen))).collect()
 }
 
 #[cfg(test)]

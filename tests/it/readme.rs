@@ -145,9 +145,17 @@ async fn the_declarative_examples_apply() {
     };
     let hashing =
         apply::Hashing { hash: |password| gatehouse::password::hash_now(password).ok(), verify: gatehouse::password::verify_now };
-    for name in
-        ["acme.yaml", "whole.yaml", "saml.yaml", "trust.yaml", "machines.yaml", "sites.yaml", "jobs.yaml", "directories.yaml"]
-    {
+    for name in [
+        "acme.yaml",
+        "whole.yaml",
+        "saml.yaml",
+        "trust.yaml",
+        "machines.yaml",
+        "sites.yaml",
+        "header-names.yaml",
+        "jobs.yaml",
+        "directories.yaml",
+    ] {
         let text = example(name);
         let file = apply::File { text: &text, origin: name, env: &env };
         for expected in [true, false] {

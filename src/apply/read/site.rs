@@ -1,5 +1,7 @@
 //! `sites:`: the services behind forward auth.
 
+use std::collections::BTreeMap;
+
 use super::{claims, issuer::valid_name, note, place, resource, twice};
 use crate::{
     apply::{
@@ -10,7 +12,7 @@ use crate::{
     policy::{
         place as address,
         role::Role,
-        site::{ForwardMethod, Forwarding, Login, OURSELVES, SiteSettings},
+        site::{Fact, ForwardMethod, Forwarding, Login, OURSELVES, SiteSettings},
     },
 };
 
@@ -87,11 +89,19 @@ fn identity(context: &Context<'_>, node: &Node) -> Option<Forwarding> {
     let identity = Forwarding {
         method: f.choice("method", &METHODS).unwrap_or_default(),
         header_name: f.value("header_name"),
+        header_names: f.take("header_names").and_then(|n| header_names(context, n)).unwrap_or_default(),
         include_claims: f.one_or_more("include_claims"),
         jwt_expiry_seconds: f.int("jwt_expiry_seconds", 1..=crate::policy::site_check::MAX_JWT_LIFE).unwrap_or(300),
     };
     f.finish();
     Some(identity)
+}
+
+fn header_names(context: &Context<'_>, node: &Node) -> Option<BTreeMap<Fact, String>> {
+    let mut f = Fields::of(context, node, "header_names")?;
+    let names = Fact::ALL.into_iter().filter_map(|fact| Some((fact, f.value(fact.as_str())?))).collect();
+    f.finish();
+    Some(names)
 }
 
 /// No two sites of the file share a place, and no two tenants a host: whoever serves one path of a host can read the

@@ -19,6 +19,7 @@ use crate::{
     app::App,
     policy::{
         access::{self, Standing},
+        identity_header::alike,
         site::Login,
     },
     store,
@@ -104,11 +105,13 @@ async fn decided(app: &App, question: &Question, mut witness: Witness<'_>) -> Ve
         return forbidden(&mut witness, "enabled", cause);
     }
     witness.saw("enabled", true, || "the site and its tenant are on".to_owned());
-    if let Some(copy) = spoof::find(&question.headers, &site.headers) {
+    let accepts = site.accepts(&catalogue);
+    // Not the header that the site's tokens come in, which may have the name of one at another site.
+    let elsewhere = |sent: &str| site.chosen.have(sent) && !accepts.headers.iter().any(|(name, _)| alike(sent, name));
+    if let Some(copy) = spoof::find(&question.headers, &site.headers, elsewhere) {
         let cause = format!("the request brings the identity header {copy} itself");
         return forbidden(&mut witness, "identity headers", cause);
     }
-    let accepts = site.accepts(&catalogue);
     if public {
         witness.saw(PUBLIC, true, || "anybody may reach the path".to_owned());
         let told = Kept { headers: identity::nobody(&site), until: now, revision, version: catalogue.version };

@@ -10,11 +10,13 @@ use crate::policy::identity_header::{KNOWN, alike};
 
 /// The name of a header in the request that an application could take for one that tells who is there: one of the site's
 /// own `names`, or of any usual one, whatever the site's method is: the application may read more than it
-/// is told, and the method may have been another yesterday. Also one that a proxy would drop after we have set it, because
+/// is told, and the method may have been another yesterday. So with names that the operator has chosen for another site
+/// (`elsewhere`). Also one that a proxy would drop after we have set it, because
 /// `Connection` lists it (Oathkeeper GHSA-w9mr-28mw-j8hg).
 #[must_use]
-pub fn find(headers: &HeaderMap, names: &[HeaderName]) -> Option<String> {
-    let is_copy = |sent: &str| KNOWN.into_iter().chain(names.iter().map(HeaderName::as_str)).any(|name| alike(sent, name));
+pub fn find(headers: &HeaderMap, names: &[HeaderName], elsewhere: impl Fn(&str) -> bool) -> Option<String> {
+    let is_own = |sent: &str| KNOWN.into_iter().chain(names.iter().map(HeaderName::as_str)).any(|name| alike(sent, name));
+    let is_copy = |sent: &str| is_own(sent) || elsewhere(sent);
     let copy = headers.keys().find(|sent| is_copy(sent.as_str()));
     if let Some(copy) = copy {
         return Some(copy.as_str().to_owned());
@@ -38,6 +40,7 @@ mod tests {
     #[test]
     fn copies_in_any_spelling_are_found() {
         let names = ["remote-user", "x-user-jwt"].map(HeaderName::from_static);
+        let nowhere = |_: &str| false;
         for (sent, value, found) in [
             ("Remote-User", "eve", true),
             ("REMOTE_USER", "eve", true),
@@ -51,21 +54,27 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(HeaderName::try_from(sent).unwrap(), HeaderValue::from_static(value));
-            assert_eq!(find(&headers, &names).is_some(), found, "{sent}: {value}");
+            assert_eq!(find(&headers, &names, nowhere).is_some(), found, "{sent}: {value}");
+        }
+        let elsewhere = |sent: &str| alike(sent, "x-who");
+        for (sent, value, found) in [("x_who", "eve", true), ("connection", "X-Who", true), ("x-whom", "eve", false)] {
+            let name = HeaderName::try_from(sent).unwrap();
+            let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+            assert_eq!(find(&headers, &names, elsewhere).is_some(), found, "{sent}: {value}");
         }
         for (line, found) in [(&b"close, \xe9, Remote-User"[..], true), (&b"\xff"[..], true), (&b"close, upgrade"[..], false)] {
             let mut headers = HeaderMap::new();
             headers.append(header::CONNECTION, HeaderValue::from_static("keep-alive"));
             headers.append(header::CONNECTION, HeaderValue::from_bytes(line).unwrap());
-            assert_eq!(find(&headers, &names).is_some(), found, "{line:?}");
+            assert_eq!(find(&headers, &names, nowhere).is_some(), found, "{line:?}");
         }
         for mark in "!#$%&'*+-.^_`|~".chars() {
             let mut headers = HeaderMap::new();
             headers.insert(HeaderName::try_from(format!("Remote{mark}User")).unwrap(), HeaderValue::from_static("eve"));
-            assert!(find(&headers, &names).is_some(), "{mark}");
+            assert!(find(&headers, &names, nowhere).is_some(), "{mark}");
             let honest = HeaderName::try_from(format!("X{mark}Remote-User")).unwrap();
             let headers = HeaderMap::from_iter([(honest, HeaderValue::from_static("eve"))]);
-            assert_eq!(find(&headers, &names), None, "{mark}");
+            assert_eq!(find(&headers, &names, nowhere), None, "{mark}");
         }
     }
 }

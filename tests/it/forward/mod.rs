@@ -8,6 +8,7 @@ mod credentials;
 mod dialects;
 mod ended;
 mod groups;
+mod header_names;
 mod identity;
 mod journal;
 mod paths;

@@ -125,7 +125,8 @@ fn rich() -> Value {
              "resource": {"type": "model", "name": "gpt"}, "role": "viewer", "login": {"client": "web"},
              "audience": "https://app.example", "scopes": ["openid"],
              "identity": {"method": "jwt_header", "header_name": "X-Who", "include_claims": ["groups"], "jwt_expiry_seconds": 60}},
-            {"name": "docs", "hosts": ["docs.example"], "issuers": ["opaque"], "login": {"issuer": "opaque"}},
+            {"name": "docs", "hosts": ["docs.example"], "issuers": ["opaque"], "login": {"issuer": "opaque"},
+             "identity": {"header_names": {"user": "X-Auth-Request-User", "groups": "X-Auth-Request-Groups"}}},
         ],
     })
 }

@@ -160,10 +160,22 @@ pub fn site() -> Value {
     ])
 }
 
+fn header_names() -> Value {
+    object([
+        ("user", text("Which separate header tells who it is; `Remote-User`, when left out.")),
+        ("email", text("And their address; `Remote-Email`.")),
+        ("name", text("What they are called; `Remote-Name`.")),
+        ("groups", text("Their teams; `Remote-Groups`.")),
+        ("subject", text("Whose token it is; `Remote-Subject`.")),
+        ("issuer", text("Who gave it; `Remote-Issuer`.")),
+    ])
+}
+
 fn identity() -> Value {
     object([
         ("method", choice(&["headers", "claims_header", "jwt_header", "bearer", "none"], "How the site learns who is there.")),
         ("header_name", text("In which header.")),
+        ("header_names", header_names()),
         ("include_claims", one_or_more("What else is told.")),
         ("jwt_expiry_seconds", number(1, site_check::MAX_JWT_LIFE, "How long a JWT lasts.")),
     ])

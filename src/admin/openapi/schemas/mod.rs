@@ -157,7 +157,7 @@ mod tests {
             }
             Noun::Teams => vec![json!({"tokens": [{}]})],
             Noun::Resources => vec![json!({"collaborators": [{}]})],
-            Noun::Sites => vec![json!({"issuers": ["x"], "resource": {}, "login": {}, "identity": {}})],
+            Noun::Sites => vec![json!({"issuers": ["x"], "resource": {}, "login": {}, "identity": {"header_names": {}}})],
             _ => vec![json!({})],
         }
     }

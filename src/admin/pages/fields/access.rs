@@ -155,6 +155,7 @@ pub const RESOURCES: Noun = Noun {
 };
 
 const ROLE: &str = "Role on a resource";
+const HEADERS: &str = "Names of the separate headers";
 const LOGINS: &[Naming] =
     &[(Source::Clients, "client", "Over gatehouse, as the application "), (Source::SignInIssuers, "issuer", "At the issuer ")];
 const IDENTITY: Kind = Kind::Choice(&[
@@ -192,6 +193,12 @@ pub const SITES: Noun = Noun {
         Field::new("exchanged_only", "Exchanged tokens alone", Kind::Switch, "Tokens of other issuers pass only once they are exchanged for ours at /oauth2/token.").advanced(),
         Field::new("identity.method", "Who is there is told in", IDENTITY, "").advanced(),
         Field::new("identity.header_name", "Name of that header", Kind::Text, "Empty: X-User-Claims, or X-User-JWT.").advanced(),
+        Field::new("identity.header_names.user", "Header for the user", Kind::Text, "Where separate headers tell; empty: Remote-User.").within(HEADERS),
+        Field::new("identity.header_names.email", "Header for the address", Kind::Text, "Empty: Remote-Email.").within(HEADERS),
+        Field::new("identity.header_names.name", "Header for the name", Kind::Text, "Empty: Remote-Name.").within(HEADERS),
+        Field::new("identity.header_names.groups", "Header for the teams", Kind::Text, "Empty: Remote-Groups.").within(HEADERS),
+        Field::new("identity.header_names.subject", "Header for the subject", Kind::Text, "Empty: Remote-Subject.").within(HEADERS),
+        Field::new("identity.header_names.issuer", "Header for the issuer", Kind::Text, "Empty: Remote-Issuer. Have the proxy delete and copy each name that you type here.").within(HEADERS),
         Field::new("identity.include_claims", "Claims that are told", Kind::Lines, "One on each line, besides who it is; empty: the usual ones.").advanced(),
         Field::new("identity.jwt_expiry_seconds", "Lifetime of the signed token", Kind::Number, "Seconds; 300 when empty.").advanced(),
     ]),
