@@ -120,6 +120,10 @@ fn leads_to(resource: &str, host: &str) -> Option<String> {
 fn authorization_servers(app: &App, catalogue: &Catalogue, site: &Site) -> Vec<String> {
     let is_address = |name: &String| Url::parse(name).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
     let foreign = |name: &String| {
+        // Its tokens would be refused as they come: whoever exchanges them comes to us with them.
+        if site.settings.exchanged_only {
+            return None;
+        }
         let issuer = catalogue.issuer_by_name(&site.tenant_id, name).filter(|i| i.off.is_none() && i.problem.is_none())?;
         issuer.settings.issuer.clone().filter(is_address)
     };

@@ -123,6 +123,13 @@ async fn each_site_has_its_own(backend: Backend) {
         .await;
     let partner = world.metadata("mcp.example", &format!("{WELL_KNOWN}/partner")).await.json();
     assert_eq!(partner["authorization_servers"], json!([world.url, world.idp.issuer()]));
+    // Where only exchanged tokens pass, nobody is sent to fetch others.
+    let alone = |s: &mut SiteSettings| {
+        (s.hosts, s.audience) = (vec!["alone.example".into()], Some("https://alone.example".into()));
+        (s.issuers, s.exchanged_only) = (vec![OURSELVES.to_owned(), "idp".into()], true);
+    };
+    world.site(&acme, "alone", alone).await;
+    assert_eq!(world.metadata("alone.example", WELL_KNOWN).await.json()["authorization_servers"], json!([world.url]));
     assert_eq!((partner.get("scopes_supported"), &partner["resource"]), (None, &json!("https://mcp.example/partner")));
     assert_eq!(world.metadata("mcp.example", &format!("{WELL_KNOWN}/mcp")).await.json(), expected);
     assert_eq!(world.metadata("mcp.example", WELL_KNOWN).await.status, 404);
