@@ -221,12 +221,23 @@ impl Validator {
         let mut names = std::iter::once(self.issuer.as_str()).chain(in_scope.map(|(name, _)| name.as_str()));
         let expected = match names.find(|name| *name != found && alike(name)) {
             Some(name) => name,
+            None if self.is_left_out(found, scope) => {
+                "an issuer that is taken here; the tenant trusts this one, and it is left out: by the site's issuers, its \
+                 exchanged_only, the header, or by issuer="
+            }
             None if scope.tenant.is_none() && self.foreign.by_issuer.contains_key(found) => {
                 "the tenant to be named, whose issuer is asked about it"
             }
             None => "an issuer that is trusted here",
         };
         Invalid::Issuer { found: found.to_owned(), expected: expected.to_owned() }
+    }
+
+    /// Whether it is the scope alone that leaves the issuer out, of those that its tenant trusts.
+    fn is_left_out(&self, issuer: &str, scope: &Scope<'_>) -> bool {
+        let Some(tenant) = scope.tenant else { return false };
+        let trusted = self.foreign.by_issuer.get(issuer).into_iter().flatten();
+        trusted.filter(|source| source.tenant == tenant).any(|source| !scope.holds(source))
     }
 
     /// Judges an access token of our own; `now` is unix seconds. Whether its user, client and family still live is for

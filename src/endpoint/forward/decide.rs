@@ -271,7 +271,7 @@ async fn judge(at: &At<'_>, credential: &Credential, witness: &mut Witness<'_>) 
     match rules::may_come(app, &visit, witness).await {
         // A cookie of the hops that was not given for this is none here, where the site's own sign-in may give more.
         Err(Refusal::Scope) if is_session || matches!((credential, &site.settings.login), (Credential::Cookie(_), Some(_))) => {
-            let narrow = Box::pin(narrow(app, site));
+            let narrow = Box::pin(narrow(app, site, is_session));
             return Err(narrow.await?);
         }
         other => other?,
@@ -323,9 +323,11 @@ async fn holder(at: &At<'_>, credential: &Credential, witness: &mut Witness<'_>)
 }
 
 /// What becomes of a session, or of a cookie of the hops, that was not given for all that the site asks for now: it is as good as
-/// none where the next sign-in here would be, and else nothing is gained by sending the browser round in circles.
-async fn narrow(app: &App, site: &Site) -> Result<Refusal, Refusal> {
+/// none where the next sign-in here would be, and else nothing is gained by sending the browser round in circles. A sign-in at
+/// an issuer gives what no cookie of the hops has; its session goes before that.
+async fn narrow(app: &App, site: &Site, is_session: bool) -> Result<Refusal, Refusal> {
     let client = match &site.settings.login {
+        Some(Login::Issuer(_)) if !is_session => return Ok(Refusal::Gone),
         Some(Login::Client(id)) => store::clients::find(&app.db, id).await.map_err(Denied::from)?,
         _ => None,
     };

@@ -14,6 +14,7 @@ use crate::{
     app::App,
     oauth::client::SigningAlg,
     policy::{
+        claim_rules::find,
         email::Email,
         identity::EmailTrust,
         identity_header::SEPARATE,
@@ -163,9 +164,11 @@ fn teams(bearer: &Bearer) -> impl Iterator<Item = &str> {
     bearer.team_names().filter(|_| tells(bearer, "groups"))
 }
 
-/// What a principal is called: a user by their address, where the site is told that.
+/// What a principal is called: a user by their address, where the site is told that, and somebody has vouched for it: services
+/// know people by it, and a directory writes whatever it likes.
 fn told_name<'a>(bearer: &Bearer, principal: &'a Principal) -> Option<&'a str> {
-    Some(principal.name.as_str()).filter(|_| principal.kind != Kind::User || tells(bearer, "email"))
+    let is_called_so = || tells(bearer, "email") && bearer.email_proven;
+    Some(principal.name.as_str()).filter(|_| principal.kind != Kind::User || is_called_so())
 }
 
 /// Claims for the site: those it wants of the token's, and who we say it is, which no claim of the token replaces.
@@ -174,7 +177,7 @@ fn told(site: &Site, bearer: &Bearer) -> Map<String, Value> {
     let wanted: Vec<&str> = if wanted.is_empty() { USUAL.to_vec() } else { wanted.iter().map(String::as_str).collect() };
     let mut claims = Map::new();
     for name in wanted {
-        let value = match crate::policy::claim_rules::find(&bearer.claims, name) {
+        let value = match find(&bearer.claims, name) {
             Some(value) => value.clone(),
             None if name == "email" => email(bearer).into(),
             None if name == "name" => Some(self::name(bearer)).filter(|name| !name.is_empty()).into(),
@@ -183,6 +186,10 @@ fn told(site: &Site, bearer: &Bearer) -> Map<String, Value> {
         if !value.is_null() {
             claims.insert(name.to_owned(), value);
         }
+    }
+    // An address that the token does not say comes with whether somebody has vouched for it, whatever else is wanted.
+    if claims.contains_key("email") && find(&bearer.claims, "email").is_none() {
+        claims.insert("email_verified".to_owned(), bearer.email_proven.into());
     }
     claims.insert("sub".to_owned(), bearer.subject.clone().into());
     claims.insert("tenant".to_owned(), bearer.tenant.clone().into());

@@ -21,6 +21,8 @@ use crate::{
 
 /// The claim by which rules ask for the teams here that somebody belongs to.
 const TEAMS: &str = "teams";
+/// The claim by which they ask for an address.
+const EMAIL: &str = "email";
 
 /// Somebody who is known, at a site.
 pub struct Visit<'a> {
@@ -137,26 +139,38 @@ impl Visit<'_> {
 
     /// What the rules about claims are compared with: what the token says and, where they ask for `teams`, those here that its
     /// bearer belongs to now. No token says that, of ours or of others: whoever keys a foreign one could write the name of any
-    /// team of ours into it.
+    /// team of ours into it. Nor does a user's address fulfil a rule while nobody has vouched for it.
     fn claims(&self) -> Cow<'_, Map<String, Value>> {
         let Self { site, bearer, .. } = *self;
-        if !site.settings.claims.iter().any(|rule| is_about_teams(&rule.claim)) {
-            return Cow::Borrowed(&bearer.claims);
+        let mut claims = Cow::Borrowed(&bearer.claims);
+        if self.is_unproven() && claims.contains_key(EMAIL) {
+            claims.to_mut().remove(EMAIL);
         }
-        let mut claims = bearer.claims.clone();
-        // Also one whose literal name looks like a way into it.
-        claims.retain(|name, _| !is_about_teams(name));
-        claims.insert(TEAMS.to_owned(), bearer.team_names().collect());
-        Cow::Owned(claims)
+        if site.settings.claims.iter().any(|rule| is_about_teams(&rule.claim)) {
+            let claims = claims.to_mut();
+            // Also one whose literal name looks like a way into it.
+            claims.retain(|name, _| !is_about_teams(name));
+            claims.insert(TEAMS.to_owned(), bearer.team_names().collect());
+        }
+        claims
     }
 
     /// What each of the site's rules says of the claims.
     fn verdicts(&self, claims: &Map<String, Value>) -> Vec<Verdict> {
         let mut verdicts = self.site.rules.judge(claims);
-        for verdict in verdicts.iter_mut().filter(|verdict| is_about_teams(&verdict.claim)) {
-            verdict.why = verdict.why.replacen("the token has", "by what is known here, its bearer is in", 1);
+        for verdict in &mut verdicts {
+            if is_about_teams(&verdict.claim) {
+                verdict.why = verdict.why.replacen("the token has", "by what is known here, its bearer is in", 1);
+            } else if is_within(&verdict.claim, EMAIL) && self.is_unproven() {
+                verdict.why.push_str("; nobody has vouched for the user's address, so no rule counts it");
+            }
         }
         verdicts
+    }
+
+    /// Whether it is a user whose address nobody has vouched for.
+    fn is_unproven(&self) -> bool {
+        self.bearer.family.is_some() && !self.bearer.email_proven
     }
 
     /// Which of the site's rules the claims do not fulfil, for the log.

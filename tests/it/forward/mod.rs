@@ -1,6 +1,7 @@
 //! Forward auth over HTTP: what each proxy sends and may believe, who passes, what the site is told, and the browser's way
 //! to sign in on the site's host.
 
+mod addresses;
 mod applications;
 mod asked_once;
 mod caching;

@@ -4,7 +4,7 @@ use gatehouse::{policy::trusted_issuer::IssuerSecrets, store};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Dialect, Guarded, PROXIES, STATE, sign_in::Visitor};
+use super::{API, BROWSER, Dialect, Guarded, PROXIES, STATE, sign_in::Visitor};
 use crate::{
     idp::{CLIENT_ID, CLIENT_SECRET, Idp, change},
     on_both,
@@ -20,6 +20,7 @@ on_both!(
     whom_a_number_names,
     what_the_issuer_asks_for_later,
     the_code_of_another_issuer_of_the_host,
+    a_narrow_cookie_of_the_hops_keeps_nobody_from_it,
     a_sign_in_ends_once
 );
 
@@ -282,6 +283,22 @@ async fn the_code_of_another_issuer_of_the_host(backend: Backend) {
     assert_eq!(visit(None).await, 303);
     named(&world, &idp, "abroad", true, json!({"issuer": null})).await;
     assert_eq!(visit(Some(&world.url)).await, 400, "a code of ours");
+}
+
+/// What the issuer gives no cookie of the hops has, and its session goes before that.
+async fn a_narrow_cookie_of_the_hops_keeps_nobody_from_it(backend: Backend) {
+    let (world, _idp) = abroad(backend).await;
+    let site = |login: Value| {
+        let issuers = ["gatehouse", "abroad"];
+        json!({"hosts": ["app.example"], "issuers": issuers, "scopes": ["api.read"], "login": login})
+    };
+    let cookie = format!("accessToken={}", world.own().await);
+    let ask = async |accept| world.ask(Dialect::Forward, "app.example", "/", &[accept, ("cookie", &cookie)]).await.status;
+    world.site("app", site(json!({"issuer": "abroad"}))).await;
+    assert_eq!((ask(BROWSER).await, ask(API).await), (302, 401), "as if there were none");
+    // The twin: where nobody can sign in, it is what it is.
+    world.site("app", site(Value::Null)).await;
+    assert_eq!((ask(BROWSER).await, ask(API).await), (403, 403));
 }
 
 async fn whom_a_number_names(backend: Backend) {
