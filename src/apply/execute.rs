@@ -187,6 +187,6 @@ impl<'a> Work<'a> {
         for site in &file.sites {
             self.site(tenant, site).await?;
         }
-        Ok(())
+        self.stranded(tenant, file).await
     }
 }

@@ -1,7 +1,7 @@
 //! Sites, and what they refer to.
 
 use super::{
-    desired::SiteFile,
+    desired::{SiteFile, TenantFile},
     difference::Pair,
     execute::{Result, Work},
     plan::Change,
@@ -14,10 +14,11 @@ use crate::{
     policy::{
         place::host_name,
         public_issuer,
-        site::{Login, OURSELVES},
+        site::{Login, OURSELVES, SiteSettings},
+        trusted_issuer::OauthClient,
     },
     store::{
-        clients,
+        StoreError, clients,
         mappings::Source,
         resources,
         sites::{self, Site},
@@ -121,38 +122,51 @@ impl Work<'_> {
             let (kind, name) = (&resource.kind, &resource.name);
             self.problem(at.resource, format!("{kind} {name} is no resource of tenant {}; add it under resources", tenant.name));
         }
-        match &settings.login {
-            None => {}
+        for text in self.no_way_in(tenant, settings).await? {
+            self.problem(at.login, text);
+        }
+        Ok(())
+    }
+
+    /// Why browsers could not sign in to a site with these settings, as things are now.
+    async fn no_way_in(&mut self, tenant: &Tenant, settings: &SiteSettings) -> Result<Vec<String>> {
+        Ok(match &settings.login {
+            None => Vec::new(),
             Some(Login::Client(id)) => {
                 match clients::find(&mut *self.tx, id).await?.filter(|client| client.tenant_id == tenant.id) {
-                    Some(client) => {
-                        for text in unfit(&client, file) {
-                            self.problem(at.login, text);
-                        }
-                    }
-                    None => {
-                        self.problem(at.login, format!("{id} is no client of tenant {}; add it under clients", tenant.name));
-                    }
+                    Some(client) => unfit(&client, settings),
+                    None => vec![format!("{id} is no client of tenant {}; add it under clients", tenant.name)],
                 }
             }
             Some(Login::Issuer(name)) => {
                 let issuer = trusted_issuers::find_by_name(&mut *self.tx, &tenant.id, name).await?;
-                let client = issuer.and_then(|issuer| issuer.settings.oauth_client);
-                let identified = client.as_ref().is_some_and(|client| client.scopes.iter().any(|scope| scope == "openid"));
-                if identified && !settings.scopes.is_empty() {
-                    let text = format!(
-                        "browsers that sign in at {name} bring its ID tokens, which have no scopes, so nobody would pass: remove \
-                         the site's scopes, or sign in over a client"
-                    );
-                    self.problem(at.login, text);
-                }
-                if client.is_none() {
-                    let text = format!(
-                        "browsers cannot sign in at {name}: it must be a trusted issuer of tenant {} with oauth_client",
-                        tenant.name
-                    );
-                    self.problem(at.login, text);
-                }
+                unfit_issuer(tenant, name, issuer.and_then(|issuer| issuer.settings.oauth_client).as_ref(), settings)
+            }
+        })
+    }
+
+    /// Sites of which nothing is said, that browsers sign in to over a client or an issuer of which something is: whoever
+    /// changes one of these learns whom they would keep out.
+    pub async fn stranded(&mut self, tenant: &Tenant, file: &TenantFile) -> Result {
+        if file.clients.is_empty() && file.trusted_issuers.is_empty() {
+            return Ok(());
+        }
+        let sites = match sites::of_tenant(&mut *self.tx, &tenant.id).await {
+            // One that cannot be read lets nobody in as it is.
+            Err(StoreError::Corrupt(..)) => return Ok(()),
+            sites => sites?,
+        };
+        for site in sites.into_iter().filter(|site| !file.sites.iter().any(|said| said.name == site.name)) {
+            let stands_on_it = match &site.settings.login {
+                Some(Login::Client(id)) => file.clients.iter().any(|client| client.id == *id),
+                Some(Login::Issuer(name)) => file.trusted_issuers.iter().any(|issuer| issuer.name == *name),
+                None => false,
+            };
+            if !stands_on_it {
+                continue;
+            }
+            for text in self.no_way_in(tenant, &site.settings).await? {
+                self.plan.warn(format!("site {}/{}: {text}", tenant.name, site.name));
             }
         }
         Ok(())
@@ -165,8 +179,8 @@ pub fn site_differs(old: Option<&Site>, new: Option<&Site>) -> Vec<Change> {
 }
 
 /// Why browsers could not sign in to the site over this client.
-fn unfit(client: &Client, file: &SiteFile) -> Vec<String> {
-    let (id, settings) = (&client.id, &file.settings);
+fn unfit(client: &Client, settings: &SiteSettings) -> Vec<String> {
+    let id = &client.id;
     let mut found = Vec::new();
     if !client.may(GrantType::AuthorizationCode) {
         found.push(format!("client {id} cannot sign anybody in; add authorization_code to its grant_types"));
@@ -181,6 +195,23 @@ fn unfit(client: &Client, file: &SiteFile) -> Vec<String> {
         found.push(format!("client {id} may not ask for the scope {scope} that this site needs; add it to the client's scopes"));
     }
     found
+}
+
+/// The same of an issuer itself, at which `client` is ours.
+fn unfit_issuer(tenant: &Tenant, name: &str, client: Option<&OauthClient>, settings: &SiteSettings) -> Vec<String> {
+    let Some(client) = client else {
+        return vec![format!(
+            "browsers cannot sign in at {name}: it must be a trusted issuer of tenant {} with oauth_client",
+            tenant.name
+        )];
+    };
+    if settings.scopes.is_empty() || !client.scopes.iter().any(|scope| scope == "openid") {
+        return Vec::new();
+    }
+    vec![format!(
+        "browsers that sign in at {name} bring its ID tokens, which have no scopes, so nobody would pass: remove the site's \
+         scopes, or sign in over a client"
+    )]
 }
 
 /// On this machine itself http will do.

@@ -22,6 +22,7 @@ on_both_databases!(
     one_name_means_one_issuer,
     whoever_matches_everything_needs_a_closed_issuer,
     what_is_named_must_be_there,
+    who_changes_what_a_site_signs_in_over_is_told,
     sites_share_no_place_and_tenants_no_host,
     places_may_move_within_one_file,
     pruning_lists_the_roles_that_are_lost,
@@ -191,6 +192,36 @@ async fn a_connection_serves_as_issuer_when_it_is_not_offered(db: &Db) {
     let saml = "tenants:\n- name: acme\n  connections:\n  - {name: adfs, login_enabled: false, saml: {metadata_url: \"https://adfs.example/m\"}}\n  \
                 external_identities:\n  - {name: x, issuer: adfs}\n";
     assert!(apply(db, saml).await.unwrap_err().contains("speaks SAML"));
+}
+
+/// Nothing keeps anybody from it, but no browser gets in then.
+async fn who_changes_what_a_site_signs_in_over_is_told(db: &Db) {
+    apply(db, FILE).await.unwrap();
+    let acme = |things: &str| format!("tenants:\n- name: acme\n{things}\n");
+    let client = |uris: &str, resources: &str| {
+        let client = r#"{client_id: web, secret: "${S}", redirect_uris: [URIS], resources: [RESOURCES]}"#;
+        acme(&format!("  clients:\n  - {}", client.replace("URIS", uris).replace("RESOURCES", resources)))
+    };
+    let issuer = |more: &str| {
+        let issuer = r#"{name: opaque, issuer: "https://as.example", audience: any, introspection_endpoint: "https://as.example/i", introspection_client_id: gh, introspection_client_secret: "${S}"MORE}"#;
+        acme(&format!("  trusted_issuers:\n  - {}", issuer.replace("MORE", more)))
+    };
+    let (callback, here) = ("\"https://app.example/.gatehouse/callback\"", "\"https://app.example\"");
+    let oauth = r#", oauth_client: {client_id: web, client_secret: "${S}", authorization_endpoint: "https://as.example/a", token_endpoint: "https://as.example/t", scopes: openid email}"#;
+    for (text, told) in [
+        (client("\"https://else.example/cb\"", here), "! site acme/app: client web lacks the redirect URI of this site"),
+        (client(callback, ""), "! site acme/app: client web gets no tokens for this site"),
+        (issuer(""), "! site acme/docs: browsers cannot sign in at opaque"),
+    ] {
+        let plan = apply(db, &text).await.unwrap();
+        assert!(plan.contains(told), "{told}\n{plan}");
+    }
+    // The twins: what leaves the way open, and a site that is said anew beside it.
+    for text in [client(&format!("{callback}, \"https://else.example/cb\""), here), issuer(oauth)] {
+        let plan = apply(db, &text).await.unwrap();
+        assert!(!plan.contains("! site"), "{plan}");
+    }
+    assert!(!apply(db, FILE).await.unwrap().contains("! site"));
 }
 
 /// Sites and mappings that name a connection would else take the tokens of whichever issuer was made under its name.
