@@ -51,14 +51,14 @@ pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, Api
 
 /// `GET /api/v1/tenants`: of somebody who administers one alone, that one.
 pub async fn tenants(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let asked = Asked::read(query.as_deref())?;
+    let asked = Asked::read(query.as_deref())?.narrowed(query.as_deref(), Noun::Tenant)?;
     let (app, home) = (&desk.app, desk.asker.home());
     let body = if desk.asker.is_platform() {
         let part = searching::list(app, home, home, Noun::Tenant, asked.part(app.clock.now())).await?;
         json!({ "tenants": part.items, "next": part.next })
     } else {
         let own = single::show(&app.db, &app.sealer, home, Noun::Tenant, &home.name).await?;
-        let own = own.filter(|_| asked.after.is_empty() && home.name.contains(&asked.search.to_lowercase()));
+        let own = own.filter(|_| asked.finds(home));
         json!({ "tenants": own.into_iter().collect::<Vec<_>>(), "next": null })
     };
     Ok(body::answer(StatusCode::OK, &body))

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::operations::{Operation, next, operation, page, query, text};
+use super::operations::{Operation, limit, next, operation, page, query, text};
 use crate::store::window::Phase;
 
 /// What the route at `rest` of a tenant's address takes and answers, if it is one of these.
@@ -32,7 +32,11 @@ pub fn of(method: &Method, rest: &str) -> Option<Operation> {
                 .fails([404, 409])
         }
         ("GET", "/setup-links") => operation("listSetupLinks", "connections", "Set-up links, the newest first.")
-            .query([query("after", &text(), "`next` of the page before.")])
+            .query([
+                query("search", &text(), "What names of connections hold, 100 characters at most."),
+                query("after", &text(), "`next` of the page before."),
+                limit(50),
+            ])
             .narrowed(Phase::OF_ENDING, false)
             .answers(200, page("setup_links", &link(), &next("`after` of the following page.")))
             .fails([404]),

@@ -12,7 +12,7 @@ use super::{
     fields::SETTINGS,
     form::{self, Kind},
     frame::{Frame, address},
-    list::{List, PAGE, Query, Row},
+    list::{List, Narrowing, PAGE, Query, Row},
     sheet::Sheet,
     things::order,
 };
@@ -34,7 +34,8 @@ const TITLE: &str = "Organisations";
 /// `GET /admin/_/tenants`
 pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Result<Response, PageError> {
     caller.require_platform()?;
-    let (query, home) = (Query::read(query.as_deref()), &caller.operator.home);
+    let states = single::states(Noun::Tenant);
+    let (query, home) = (Query::narrowed(query.as_deref(), states, None), &caller.operator.home);
     let part = searching::list(&app, home, home, Noun::Tenant, query.ask(PAGE, app.clock.now())).await?;
     let text = |thing: &Value, setting: &str| thing[setting].as_str().unwrap_or_default().to_owned();
     let rows = part.items.iter().map(|tenant| Row {
@@ -44,6 +45,7 @@ pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQu
         off: tenant["enabled"] == false,
     });
     let list = List::new(&query, rows.collect(), part.next.as_deref(), LIST);
+    let list = list.narrowings(Narrowing::all(&query, states, false));
     let frame = Frame::of_platform(&app, &caller, LIST, TITLE);
     Ok(list
         .page(
