@@ -80,6 +80,7 @@ mod leading_scopes;
 mod lifetimes;
 mod linking;
 mod list_filters;
+mod list_searches;
 mod lists;
 mod logout;
 mod losses;
