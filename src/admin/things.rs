@@ -20,6 +20,7 @@ use crate::{
     apply::{
         Action, LastWayIn, Line, LockedOut, Plan,
         single::{self, Ahead, Expect, Fault, Noun, Order, Refusal},
+        tenant_end,
     },
     bearer, body,
     error::ApiError,
@@ -34,7 +35,6 @@ use crate::{
         tenants::{self, Tenant},
         users::LastAdministrator,
     },
-    tenant_end,
 };
 
 /// Most roles that are told before something that holds them is deleted.
@@ -174,7 +174,7 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
     let mut before = None;
     if noun == Noun::Tenant {
         unchanged(&mut On::from(&desk.app.db), &order, tenant, noun, name, &headers).await?;
-        before = match tenant_end::empty(&desk.app, &order, tenant).await {
+        before = match tenant_end::empty(&desk.app.db, &order, tenant).await {
             Ok(lost) => lost,
             Err(refusal) => return refused(refusal),
         };

@@ -11,7 +11,7 @@ use super::{
     losses::{Losses, lost_with_tenant},
     nouns,
     plan::{Action, Change},
-    principals as mapped, sites as places, tenant_tokens as services,
+    principals as mapped, sites as places, tenant_end, tenant_tokens as services,
 };
 use crate::{
     oauth::client::Client,
@@ -51,6 +51,9 @@ impl Work<'_> {
         self.plan.goes(name, lost, was);
         if self.looks {
             return Ok(());
+        }
+        if self.apart.contains(&x.id) {
+            return tenant_end::shut(self.tx, x).await;
         }
         tenants::delete(&mut *self.tx, &x.id).await?;
         Ok(())

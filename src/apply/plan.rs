@@ -159,6 +159,15 @@ impl Plan {
         self.deletions().map(named).eq(other.deletions().map(named))
     }
 
+    /// Tells of tenants that go as they were told of before their people went.
+    pub(super) fn goes_as(&mut self, before: &Self) {
+        for line in self.lines.iter_mut().filter(|line| line.action == Action::Delete && line.name.starts_with("tenant ")) {
+            if let Some(was) = before.deletions().find(|was| was.name == line.name) {
+                line.clone_from(was);
+            }
+        }
+    }
+
     pub(super) fn add(&mut self, action: Action, name: String, fields: Vec<String>) {
         self.push(Line { fields, ..Line::new(action, name) });
     }

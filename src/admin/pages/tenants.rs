@@ -22,10 +22,10 @@ use crate::{
     apply::{
         Plan,
         single::{self, Fault, Noun, Refusal},
+        tenant_end,
     },
     error::PageError,
     store::{db::Tx, tenants::Tenant, users::LastAdministrator},
-    tenant_end,
 };
 
 const LIST: &str = "/admin/_/tenants";
@@ -141,7 +141,7 @@ pub async fn delete(State(app): State<App>, Path(name): Path<String>, posted: Po
     let tenant = caller.tenant(&app, &name).await?;
     caller.require_platform()?;
     let actor = caller.actor();
-    if let Err(refusal) = tenant_end::empty(&app, &order(&app, &caller.operator, &actor), &tenant).await {
+    if let Err(refusal) = tenant_end::empty(&app.db, &order(&app, &caller.operator, &actor), &tenant).await {
         return question(&app, caller, &tenant, Err(refusal));
     }
     let mut tx = app.db.begin().await?;
