@@ -21,7 +21,7 @@ use crate::{
     apply::single::{Ask, Noun},
     body,
     error::ApiError,
-    guest::is_used,
+    guest::{is_used, opens_sites},
     oauth::error::{Code, error},
     reach::Reach,
     store::{
@@ -124,9 +124,14 @@ pub async fn issue(
                 "this connection is on, and a link fills in a draft: if nobody has signed in over it yet, switch it off first"
             }
             false => {
-                "people have signed in over this connection, and whoever changes it could come in as any of them: change it yourself"
+                "people have signed in over this connection, or its tokens lead to somebody or open a site, and whoever changes it \
+                 could be any of them: change it yourself"
             }
         };
+        return Ok(Err(("connection", why.to_owned())));
+    }
+    if there.is_none() && opens_sites(&mut tx, &tenant.id, &wish.connection).await? {
+        let why = "a site opens to what an issuer of this name signs: choose another name, or make the connection yourself";
         return Ok(Err(("connection", why.to_owned())));
     }
     if setup_links::count_open(&mut tx, &tenant.id, now).await? >= setup_links::MOST_OPEN {
