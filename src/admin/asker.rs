@@ -227,7 +227,7 @@ impl Asker {
         match needs.whom {
             Whom::Operators => Ok(self),
             Whom::People => {
-                self.person()?;
+                self.as_person()?;
                 Ok(self)
             }
             Whom::Platform if self.is_platform() => Ok(self),
@@ -239,7 +239,7 @@ impl Asker {
     ///
     /// # Errors
     /// It is a service.
-    pub fn person(&self) -> Result<&User, ApiError> {
+    pub fn as_person(&self) -> Result<&User, ApiError> {
         self.user().ok_or_else(|| bearer::forbidden("a service token has no personal tokens", &self.name()))
     }
 
