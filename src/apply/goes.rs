@@ -140,7 +140,11 @@ impl Work<'_> {
         if self.stays(&name) {
             return Ok(());
         }
-        let lost = Losses::named(self.roles(&x.id).await?);
+        let lost = self.lost_with_team(x).await?;
+        if self.looks {
+            self.plan.goes(name, lost, Vec::new());
+            return Ok(());
+        }
         let members = teams::addresses(&mut *self.tx, &x.id).await?;
         let mut tokens = Vec::new();
         for mapping in mappings::of_team(&mut *self.tx, &x.id).await? {
@@ -148,9 +152,6 @@ impl Work<'_> {
         }
         let was = Pair::new(Some(x), None).field("members", |_| &members).field("tokens", |_| &tokens).changes();
         self.plan.goes(name, lost, was);
-        if self.looks {
-            return Ok(());
-        }
         teams::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
@@ -161,13 +162,14 @@ impl Work<'_> {
             return Ok(());
         }
         let lost = self.lost_with_resource(tenant, x).await?;
+        if self.looks {
+            self.plan.goes(name, lost, Vec::new());
+            return Ok(());
+        }
         let held = resources::collaborators_named(&mut *self.tx, &x.id).await?;
         let held: Vec<String> = held.iter().map(|c| format!("{} {}: {}", noun(c.kind), c.name, c.role.as_str())).collect();
         let was = Pair::new(Some(x), None).field("collaborators", |_| &held).changes();
         self.plan.goes(name, lost, was);
-        if self.looks {
-            return Ok(());
-        }
         resources::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }

@@ -88,7 +88,8 @@ async fn what_machines_are_known_by_is_the_operators(backend: Backend) {
         let made = api(&bench, BOT, Method::PUT, path, Some(body)).await;
         assert_eq!(made.status, 201, "{path}: {}", made.body);
         is_refused(&mut guest, path).await;
-        assert_eq!(api(&bench, BOT, Method::DELETE, path, None).await.status, 200, "{path}");
+        let confirm = format!("{path}?confirm={}", path.rsplit('/').next().unwrap_or_default());
+        assert_eq!(api(&bench, BOT, Method::DELETE, &confirm, None).await.status, 200, "{path}");
     }
     bench.save(&mut guest).await;
     bench.apply("tenants:\n- name: acme\n  sites:\n  - {name: tool, hosts: [tool.example], issuers: [corp]}\n").await;

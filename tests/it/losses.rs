@@ -55,13 +55,13 @@ tenants:
   - {name: wiki, hosts: [wiki.example], issuers: [ci, gatehouse], login: {client: web}}
 "#;
 
-struct Api {
-    world: World,
-    token: String,
+pub struct Api {
+    pub world: World,
+    pub token: String,
 }
 
 impl Api {
-    async fn new(backend: Backend) -> Self {
+    pub async fn new(backend: Backend) -> Self {
         let world = World::with(backend, STATE, &[]).await;
         world.sql("UPDATE users SET platform = TRUE WHERE email = 'ada@acme.example'").await;
         let url = world.admin_url("web");
@@ -71,7 +71,7 @@ impl Api {
         Self { world, token }
     }
 
-    async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+    pub async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         let bearer = format!("Bearer {}", self.token);
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
         let url = format!("{}/api/v1/{path}", self.world.url);
@@ -79,7 +79,7 @@ impl Api {
     }
 
     /// Asks without confirming, and with; what is said to be lost, which the audit log must say too.
-    async fn lost(&self, noun: &str, name: &str, subject: &str) -> Vec<String> {
+    pub async fn lost(&self, noun: &str, name: &str, subject: &str) -> Vec<String> {
         let path = format!("tenants/acme/{noun}/{name}");
         let asked = self.ask("DELETE", &path, None).await;
         assert_eq!(asked.status, 409, "{path}: {}", asked.body);
@@ -278,7 +278,7 @@ async fn nothing_goes_that_was_not_asked_about(backend: Backend) {
 }
 
 /// An organisation of 1,200 users.
-async fn crowded(api: &Api, name: &'static str) -> Tenant {
+pub async fn crowded(api: &Api, name: &'static str) -> Tenant {
     if name != "acme" {
         assert_eq!(api.ask("POST", "tenants", Some(json!({"name": name}))).await.status, 201);
     }
@@ -295,7 +295,7 @@ async fn found(api: &Api, name: &str) -> Option<Tenant> {
     tenants::find_by_name(&api.world.app.db, name).await.unwrap()
 }
 
-async fn people(api: &Api, tenant: &Tenant) -> i64 {
+pub async fn people(api: &Api, tenant: &Tenant) -> i64 {
     let sql = "SELECT COUNT(*) FROM users WHERE tenant_id = $1";
     let count: Option<(i64,)> = api.world.app.db.optional(sql, gatehouse::params![&tenant.id]).await.unwrap();
     count.unwrap().0

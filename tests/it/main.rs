@@ -132,6 +132,7 @@ mod store;
 mod sweeping;
 mod token_states;
 mod tokens;
+mod told_losses;
 mod traces;
 mod trial;
 mod trust;

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// A field of the form that says yes.
-const CONFIRMED: &str = "confirmed";
+pub const CONFIRMED: &str = "confirmed";
 /// Fields that shut somebody out when they come to say this.
 const SHUTTING: [(&str, bool); 4] =
     [("enabled", false), ("require_sso", true), ("password_login", false), ("login_enabled", false)];
