@@ -210,7 +210,7 @@ impl Work<'_> {
         if self.stays(&name) {
             return Ok(());
         }
-        let lost = Losses::named(self.roles(&x.id).await?);
+        let lost = Losses::roles(self.roles(&x.id).await?);
         self.plan.goes(name, lost, Vec::new());
         if self.looks {
             return Ok(());

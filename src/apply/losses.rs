@@ -42,16 +42,23 @@ const FEW: i64 = 3;
 /// What goes besides the thing itself.
 #[derive(Default)]
 pub struct Losses {
-    /// What somebody has set, by name.
+    /// What somebody has set, by name: roles that are held first.
     pub named: Vec<String>,
+    /// How many of these are roles.
+    pub roles: usize,
     /// What comes and goes with every sign-in, in numbers.
     pub counted: Vec<Count>,
 }
 
 impl Losses {
-    /// Of things that lose only roles.
+    /// Of things that lose only what somebody has set.
     pub fn named(named: Vec<String>) -> Self {
-        Self { named, counted: Vec::new() }
+        Self { named, ..Self::default() }
+    }
+
+    /// Of whoever holds these roles.
+    pub fn roles(named: Vec<String>) -> Self {
+        Self { roles: named.len(), ..Self::named(named) }
     }
 
     /// All of it, in words.
@@ -172,19 +179,19 @@ impl Work<'_> {
     }
 
     pub async fn lost_with_principal(&mut self, tenant: &Tenant, x: &Principal) -> Result<Losses> {
-        let mut named = self.roles(&x.id).await?;
+        let mut lost = Losses::roles(self.roles(&x.id).await?);
         // A file names the client too, and is refused.
         if self.single && x.kind == Kind::VirtualAccount {
             let clients = clients::of_tenant(&mut *self.tx, &tenant.id).await?;
             let acting = clients.iter().filter(|client| client.settings.virtual_account.as_ref() == Some(&x.name));
-            named.extend(acting.map(|client| format!("the virtual account of client {}", client.id)));
+            lost.named.extend(acting.map(|client| format!("the virtual account of client {}", client.id)));
         }
-        Ok(Losses::named(named))
+        Ok(lost)
     }
 
     /// Its roles, who was put in by hand, and whose tokens belong to it.
     pub async fn lost_with_team(&mut self, x: &Team) -> Result<Losses> {
-        let mut lost = Losses::named(self.roles(&x.id).await?);
+        let mut lost = Losses::roles(self.roles(&x.id).await?);
         if !mappings::of_team(&mut *self.tx, &x.id).await?.is_empty() {
             lost.named.push("the issuer and claims of its tokens".to_owned());
         }
