@@ -18,7 +18,7 @@ use super::{
 use crate::{
     app::App,
     apply::{
-        Action, LastWayIn, Line, LockedOut, Plan,
+        Action, LastWayIn, LockedOut, Plan,
         single::{self, Ahead, Expect, Fault, Noun, Order, Refusal},
         tenant_end,
     },

@@ -160,6 +160,11 @@ async fn bodies_are_judged_field_by_field(backend: Backend) {
     ] {
         assert_eq!(askers.ask("own", method, path, &[], None).await.status, status, "{method} {path}");
     }
+    // No page of a team that is called so could be opened.
+    for (name, status) in [(".", 422), ("..", 422), ("...", 201), (".net", 201)] {
+        let answer = askers.ask("own", "POST", "tenants/acme/teams", &[], Some(json!({"name": name}))).await;
+        assert_eq!(answer.status, status, "{name}: {}", answer.body);
+    }
     let user = json!({"email": "new@acme.example", "password": "correct horse"});
     let made = askers.ask("own", "POST", "tenants/acme/users", &[], Some(user)).await;
     assert_eq!(made.status, 201, "{}", made.body);

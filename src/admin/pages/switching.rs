@@ -327,6 +327,7 @@ mod tests {
                 action,
                 name: "tenant acme".to_owned(),
                 fields: Vec::new(),
+                roles: 0,
                 counts: Vec::new(),
                 changes: vec![change],
             };
