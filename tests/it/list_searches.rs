@@ -18,7 +18,7 @@ use crate::{
     world::Backend,
 };
 
-on_both!(tenants_by_state, invites_and_links_are_searched,);
+on_both!(tenants_by_state, invites_and_links_are_searched, domains_come_a_part_at_a_time,);
 
 async fn tenants_by_state(backend: Backend) {
     let desk = Desk::new(backend).await;
@@ -142,4 +142,30 @@ async fn invites_and_links_are_searched(backend: Backend) {
         refused(&desk, &format!("{list}?search={long}")).await;
         assert_eq!(ada.get(&desk.at(&format!("/admin/acme/{list}?search={long}"))).await.status, 400);
     }
+}
+
+async fn domains_come_a_part_at_a_time(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let few = desk.ada().await.get(&desk.at("/admin/acme/domains")).await;
+    assert!(few.body.contains("acme.example") && !few.body.contains("role=\"search\""), "{}", few.body);
+    let numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120)";
+    let sql = format!(
+        "INSERT INTO domains (domain, tenant_id) {numbers} SELECT 'd' || (1000 + i) || '.example', t.id FROM n, tenants t WHERE t.name = 'acme'"
+    );
+    assert_eq!(desk.sql(sql.leak()).await, 120);
+    let all: Vec<String> =
+        ["acme.example".to_owned()].into_iter().chain((1_001..=1_120).map(|n| format!("d{n}.example"))).collect();
+    assert_eq!(names(&desk, "domains", "domains", "name").await, all[..100]);
+    assert_eq!(names(&desk, &format!("domains?after={}", all[99]), "domains", "name").await, all[100..]);
+    assert_eq!(names(&desk, "domains?limit=3&after=d1001.example", "domains", "name").await, all[2..5]);
+    assert_eq!(names(&desk, "domains?search=D101", "domains", "name").await, all[10..20]);
+    refused(&desk, "domains?state=proven").await;
+    let mut ada = desk.ada().await;
+    let first = ada.get(&desk.at("/admin/acme/domains")).await;
+    assert!(first.body.contains("d1049.example") && !first.body.contains("d1050.example"), "{}", first.body);
+    assert!(first.body.contains("after=d1049.example\">Next page"), "{}", first.body);
+    let found = ada.get(&desk.at("/admin/acme/domains?search=d112")).await;
+    assert!(found.body.contains("d1120.example") && !found.body.contains("d1049.example"), "{}", found.body);
+    let none = ada.get(&desk.at("/admin/acme/domains?search=none")).await;
+    assert!(none.body.contains("Nothing is called like"), "{}", none.body);
 }

@@ -9,12 +9,14 @@ use crate::store::window::Phase;
 /// What the route at `rest` of a tenant's address takes and answers, if it is one of these.
 pub fn of(method: &Method, rest: &str) -> Option<Operation> {
     Some(match (method.as_str(), rest) {
-        ("GET", "/domains") => {
-            let all = json!({"type": "object", "properties": {"domains": {"type": "array", "items": domain()}}, "required": ["domains"]});
-            operation("listDomains", "domains", "A tenant's domains, and what proves those that are to be.")
-                .answers(200, all)
-                .fails([404])
-        }
+        ("GET", "/domains") => operation("listDomains", "domains", "A tenant's domains, and what proves those that are to be.")
+            .query([
+                query("search", &text(), "What names hold."),
+                query("after", &text(), "`next` of the page before."),
+                limit(100),
+            ])
+            .answers(200, page("domains", &domain(), &next("`after` of the following page.")))
+            .fails([404]),
         ("POST", "/domains") => operation("createDomain", "domains", "Begin to prove a domain: the record to publish.")
             .body(strict(json!({"domain": text()}), &["domain"]), true)
             .answers(201, domain())
