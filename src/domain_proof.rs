@@ -7,6 +7,8 @@
 //! has `acme.example` has no say about `lab.acme.example` here, which may be another organisation's. A record that goes away
 //! later takes no domain along, since an accident in a zone would lock people out: the page says so, and the log.
 
+use std::collections::BTreeMap;
+
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
@@ -79,22 +81,38 @@ pub struct Domain {
     pub proof: Option<Proof>,
 }
 
-/// All of a tenant's domains: those that count, and those that are to be proven.
+/// All of a tenant's domains by name: those that count, and those that are to be proven.
+async fn all(app: &App, tenant: &Tenant) -> Result<BTreeMap<String, Domain>, StoreError> {
+    let given = domains::of_tenant(&app.db, &tenant.id).await?.into_iter();
+    let given = given.map(|name| (name.clone(), Domain { name, counts: true, proof: None }));
+    let mut all: BTreeMap<String, Domain> = given.collect();
+    for proof in domain_proofs::of_tenant(&app.db, &tenant.id).await? {
+        let name = proof.domain.clone();
+        let domain = all.entry(name.clone()).or_insert(Domain { name, counts: false, proof: None });
+        domain.proof = Some(proof);
+    }
+    Ok(all)
+}
+
+/// A part of a tenant's domains, by name: those that hold what is searched for, after one, at most so many; and where the next
+/// part begins, if there is one. All are read for it, as at every sign-in.
 ///
 /// # Errors
 /// What the database says.
-pub async fn all(app: &App, tenant: &Tenant) -> Result<Vec<Domain>, StoreError> {
-    let counting = domains::of_tenant(&app.db, &tenant.id).await?;
-    let proofs = domain_proofs::of_tenant(&app.db, &tenant.id).await?;
-    let given = counting.iter().filter(|name| !proofs.iter().any(|p| p.domain == **name));
-    let mut all: Vec<Domain> = given.map(|name| Domain { name: name.clone(), counts: true, proof: None }).collect();
-    all.extend(proofs.into_iter().map(|proof| Domain {
-        name: proof.domain.clone(),
-        counts: counting.contains(&proof.domain),
-        proof: Some(proof),
-    }));
-    all.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-    Ok(all)
+pub async fn part(
+    app: &App,
+    tenant: &Tenant,
+    (search, after): (&str, &str),
+    limit: usize,
+) -> Result<(Vec<Domain>, Option<String>), StoreError> {
+    let search = search.trim().to_lowercase();
+    let all = all(app, tenant).await?.into_values();
+    let meant = all.filter(|domain| domain.name.as_str() > after && domain.name.contains(&search));
+    let mut found: Vec<Domain> = meant.take(limit.saturating_add(1)).collect();
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|last| last.name.clone());
+    Ok((found, next))
 }
 
 /// One of them.
@@ -102,7 +120,7 @@ pub async fn all(app: &App, tenant: &Tenant) -> Result<Vec<Domain>, StoreError> 
 /// # Errors
 /// What the database says.
 pub async fn one(app: &App, tenant: &Tenant, name: &str) -> Result<Option<Domain>, StoreError> {
-    Ok(all(app, tenant).await?.into_iter().find(|domain| domain.name == name))
+    Ok(all(app, tenant).await?.remove(name))
 }
 
 /// Makes a challenge for a domain; the one that there is, if it was made before. A guest of a set-up `link` proves one domain:

@@ -14,9 +14,11 @@ use crate::{
         On, StoreError,
         audit::{Actor, Via},
         connections::{self, Connection},
-        identities, lineage, personal_tokens,
+        identities, lineage,
+        mappings::{self, Source},
+        personal_tokens,
         setup_links::{self, SetupLink},
-        tenant_tokens,
+        sites, tenant_tokens,
         tenants::{self, Tenant},
         users,
     },
@@ -109,13 +111,27 @@ pub async fn may(app: &App, link: &SetupLink) -> Result<bool, StoreError> {
     Ok(link.is_open(app.clock.now()) && maker_may(app, link).await?)
 }
 
-/// Whether people come in over a connection, or have: then it is the operators' alone. Whoever changes where it leads could become
-/// any of them, also while it is off.
+/// Whether people come in over a connection, or have, or its tokens make somebody of whoever brings them: then it is the
+/// operators' alone. Whoever changes where it leads could become any of them, as soon as it is on.
 ///
 /// # Errors
 /// What the database says.
 pub async fn is_used(on: impl Into<On<'_>>, connection: &Connection) -> Result<bool, StoreError> {
-    Ok(connection.enabled || identities::any_of_connection(on, &connection.id).await?)
+    let mut on = on.into();
+    if connection.enabled || identities::any_of_connection(&mut on, &connection.id).await? {
+        return Ok(true);
+    }
+    let source = Source::Connection(connection.id.clone());
+    Ok(mappings::leads(&mut on, &source).await? || opens_sites(on, &connection.tenant_id, &connection.name).await?)
+}
+
+/// Whether sites open to what an issuer of this name signs, also where none is called so any more: of a new one that is, they
+/// would at once.
+///
+/// # Errors
+/// What the database says.
+pub async fn opens_sites(on: impl Into<On<'_>>, tenant_id: &str, name: &str) -> Result<bool, StoreError> {
+    Ok(sites::of_tenant(on, tenant_id).await?.iter().any(|site| site.settings.opens_to(name)))
 }
 
 /// It is the right of whoever made the link that its guests use, and of what they made it with: the link ends with that.

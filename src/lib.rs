@@ -57,7 +57,6 @@ pub mod signing;
 pub mod store;
 pub mod story;
 pub mod suggest;
-pub mod tenant_end;
 pub mod tls;
 pub mod token;
 pub mod trace;

@@ -15,7 +15,7 @@ const LEAVES: &[&str] =
 
 /// The front of the house: starts it, configures it and hangs the doors.
 const FRONT: &str = "main lib cli config app router journal session bearer body error page demo assets serve signing saml_keys \
-    provider_metadata domain_proof tenant_end background trust delivery invitation directory_token identity_link \
+    provider_metadata domain_proof background trust delivery invitation directory_token identity_link \
     key_list expiry operator reach guest admin_link api_token chronicle trace story trial explanation";
 
 /// Each door; no door knows another.

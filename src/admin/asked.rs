@@ -18,13 +18,17 @@ use crate::{
         params::Params,
     },
     policy::connection::Protocol,
-    store::window::{Narrow, Phase},
+    store::{
+        tenants::Tenant,
+        window::{Narrow, Phase},
+    },
 };
 
 /// Things on a page unless fewer are asked for.
 const PAGE: usize = 100;
 
-/// Around whatever is read: `path` is the route's. Whoever may not ask, at all or of this tenant, is told that first.
+/// Around whatever is read: `path` is the route's. Whoever may not ask, at all or of this tenant, is told that first: who may is
+/// asked in one place, before anything else ([`super::asker::Needs`], and the tenant by [`Desk`]).
 pub async fn of_known(State((app, path)): State<(App, &'static str)>, request: Request, next: Next) -> Response {
     let Some(query) = request.uri().query().filter(|query| !query.is_empty()).map(str::to_owned) else {
         return next.run(request).await;
@@ -92,10 +96,6 @@ impl Asked {
     /// A part of it cannot be read.
     pub fn narrowed(self, query: Option<&str>, noun: Noun) -> Result<Self, ApiError> {
         let params = Params::parse(query.unwrap_or_default())?;
-        let state = match params.one("state")?.filter(|word| !word.is_empty()) {
-            None => None,
-            Some(word) => Some(state_among(single::states(noun), word)?),
-        };
         let protocol = match params.one("protocol")?.filter(|word| noun == Noun::Connections && !word.is_empty()) {
             None => None,
             Some(word) => Some(Protocol::parse(word).ok_or(error(Code::InvalidRequest, "protocol must be oidc or saml"))?),
@@ -108,7 +108,29 @@ impl Asked {
             Some(word) if noun == Noun::Connections => Some(preset_among(word)?),
             said => said.map(str::to_owned),
         };
-        Ok(Self { state, protocol, provider, ..self })
+        Ok(Self { protocol, provider, ..self.in_state(query, single::states(noun))? })
+    }
+
+    /// With the state that a list is narrowed to which knows these.
+    ///
+    /// # Errors
+    /// It is none of them.
+    pub fn in_state(self, query: Option<&str>, states: &[Phase]) -> Result<Self, ApiError> {
+        let params = Params::parse(query.unwrap_or_default())?;
+        let word = params.one("state")?.filter(|word| !word.is_empty());
+        Ok(Self { state: word.map(|word| state_among(states, word)).transpose()?, ..self })
+    }
+
+    /// Whether a list of the tenant alone would show it.
+    pub fn finds(&self, tenant: &Tenant) -> bool {
+        let is_switched = match self.state {
+            Some(Phase::On) => tenant.enabled,
+            Some(Phase::Off) => !tenant.enabled,
+            _ => true,
+        };
+        let search = self.search.trim().to_lowercase();
+        let is_called = tenant.name.contains(&search) || tenant.display_name.to_lowercase().contains(&search);
+        is_switched && is_called && self.after < tenant.name
     }
 
     /// Which part of a list is asked for.

@@ -35,8 +35,19 @@ pub struct Needs {
     pub area: Option<&'static str>,
     /// How far it goes.
     pub level: Level,
-    /// Whether it is of the whole deployment, and for those alone who administer that.
-    pub platform: bool,
+    /// For whom of those whose scopes allow it.
+    pub whom: Whom,
+}
+
+/// For whom a route is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// Whoever administers something, programs too.
+    Operators,
+    /// Those of them who are people: it is about what is their own.
+    People,
+    /// Those alone who administer the whole deployment, which it is of.
+    Platform,
 }
 
 /// Who asks.
@@ -211,12 +222,25 @@ impl Asker {
         self.user().is_some_and(|user| user.platform)
     }
 
-    /// Where a route is of the whole deployment, only whoever administers that.
+    /// Whether they are one of those for whom a route is.
     fn of(self, needs: Needs) -> Result<Self, ApiError> {
-        match needs.platform && !self.is_platform() {
-            true => Err(bearer::forbidden("only an administrator of the platform may do this", self.key())),
-            false => Ok(self),
+        match needs.whom {
+            Whom::Operators => Ok(self),
+            Whom::People => {
+                self.as_person()?;
+                Ok(self)
+            }
+            Whom::Platform if self.is_platform() => Ok(self),
+            Whom::Platform => Err(bearer::forbidden("only an administrator of the platform may do this", self.key())),
         }
+    }
+
+    /// The user, where a route is for people.
+    ///
+    /// # Errors
+    /// It is a service.
+    pub fn as_person(&self) -> Result<&User, ApiError> {
+        self.user().ok_or_else(|| bearer::forbidden("a service token has no personal tokens", &self.name()))
     }
 
     /// The tenant of this name, if it is theirs to administer.

@@ -2,6 +2,7 @@
 
 use axum::{
     body::Bytes,
+    extract::RawQuery,
     http::{HeaderMap, StatusCode},
     response::Response,
 };
@@ -9,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    asked::Asked,
     desk::{Desk, nothing},
     inspection::too_often,
 };
@@ -27,10 +29,11 @@ struct Wish {
     domain: String,
 }
 
-/// `GET /api/v1/tenants/{tenant}/domains`
-pub async fn list(desk: Desk) -> Result<Response, ApiError> {
-    let all = domain_proof::all(&desk.app, desk.tenant()?).await?;
-    Ok(body::answer(StatusCode::OK, &json!({ "domains": all.iter().map(shown).collect::<Vec<_>>() })))
+/// `GET /api/v1/tenants/{tenant}/domains`, in the order of their names; `next` of one page is `after` of the following one.
+pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
+    let asked = Asked::read(query.as_deref())?;
+    let (found, next) = domain_proof::part(&desk.app, desk.tenant()?, (&asked.search, &asked.after), asked.limit).await?;
+    Ok(body::answer(StatusCode::OK, &json!({ "domains": found.iter().map(shown).collect::<Vec<_>>(), "next": next })))
 }
 
 /// `POST /api/v1/tenants/{tenant}/domains`: the record to publish.

@@ -10,23 +10,28 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{asked::state_among, asker::Asker, desk::Desk as Named};
+use super::{
+    asked::Asked,
+    asker::Asker,
+    desk::Desk as Named,
+    searching::{self, Unsought},
+};
 use crate::{
     app::App,
+    apply::single::Ask,
     body,
     error::ApiError,
     invitation::{self, Desk, InviteError, Made, Wanted},
     moment::Moment,
-    oauth::{
-        error::{Code, error},
-        params::Params,
-    },
+    oauth::error::{Code, error},
     policy::api_scope::Level,
-    store::{self, invites::Invite, tenants::Tenant, window::Phase},
+    store::{
+        self,
+        invites::Invite,
+        tenants::Tenant,
+        window::{Narrow, Phase, Window},
+    },
 };
-
-/// Invites on a page unless fewer are asked for.
-const PAGE: i64 = 100;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,32 +80,40 @@ async fn invite(app: &App, asker: &Asker, tenant: &Tenant, (headers, body): (&He
 
 /// `GET /api/v1/invites`: the newest first; `next` of one page is `after` of the following one.
 pub async fn list(asker: Asker, State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    listed(&app, asker.home(), query.as_deref()).await
+    listed(&app, asker.home(), asker.home(), query.as_deref()).await
 }
 
 /// `GET /api/v1/tenants/{tenant}/invites`
 pub async fn list_of(at: Named, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    listed(&at.app, at.tenant()?, query.as_deref()).await
+    listed(&at.app, at.asker.home(), at.tenant()?, query.as_deref()).await
 }
 
-async fn listed(app: &App, tenant: &Tenant, query: Option<&str>) -> Result<Response, ApiError> {
-    let params = Params::parse(query.unwrap_or_default())?;
-    let limit = params.one("limit")?.map_or(Some(PAGE), |text| text.parse().ok()).filter(|limit| (1..=PAGE).contains(limit));
-    let limit = limit.ok_or(error(Code::InvalidRequest, "limit must be a number from 1 to 100"))?;
-    let after = params.one("after")?.filter(|after| !after.contains('\0'));
-    let now = app.clock.now();
-    let mut invites = match params.one("state")?.filter(|word| !word.is_empty()) {
-        None => store::invites::of_tenant(&app.db, &tenant.id, after, limit + 1).await?,
-        Some(word) => match state_among(Phase::OF_ENDING, word)? {
-            Phase::Open => store::invites::open(&app.db, &tenant.id, after, now, limit + 1).await?,
-            _ => store::invites::ended(&app.db, &tenant.id, after, now, limit + 1).await?,
-        },
-    };
-    let more = invites.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    invites.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = invites.last().filter(|_| more).map(|last| last.id.clone());
+async fn listed(app: &App, home: &Tenant, tenant: &Tenant, query: Option<&str>) -> Result<Response, ApiError> {
+    let asked = Asked::read(query)?.in_state(query, Phase::OF_ENDING)?;
+    let (invites, next) = part(app, home, tenant, asked.part(app.clock.now())).await?;
     let invites: Vec<Value> = invites.iter().map(|invite| said(app, invite)).collect();
     Ok(body::answer(StatusCode::OK, &json!({ "invites": invites, "next": next })))
+}
+
+/// A part of a tenant's invites, for whoever is at home in `home`, and where the next one begins, if there is one. Those that
+/// wait have an index, and are no search.
+///
+/// # Errors
+/// What is said to whoever searches too much, and what the database says.
+pub async fn part(app: &App, home: &Tenant, tenant: &Tenant, ask: Ask<'_>) -> Result<(Vec<Invite>, Option<String>), Unsought> {
+    // Databases do not agree on what a NUL is.
+    if ask.search.contains('\0') || ask.after.contains('\0') {
+        return Ok(Default::default());
+    }
+    let looked_through = if ask.narrow.state == Some(Phase::Open) { Narrow::default() } else { ask.narrow };
+    let _turn = searching::begin(app, home, ask.search, looked_through).await?;
+    let limit = i64::try_from(ask.limit).unwrap_or(i64::MAX).saturating_add(1);
+    let window = Window::new(&tenant.id, ask.search, ask.after, limit).narrowed(ask.narrow);
+    let mut found = store::invites::window(&app.db, &window).await?;
+    let more = found.len() > ask.limit;
+    found.truncate(ask.limit);
+    let next = found.last().filter(|_| more).map(|last| last.id.clone());
+    Ok((found, next))
 }
 
 /// `POST /api/v1/invites/{id}/resend`

@@ -46,7 +46,7 @@ use crate::{
     app::App,
     policy::api_scope::{Level, WHOLE},
 };
-use asker::Needs;
+use asker::{Needs, Whom};
 
 /// One thing that operators may ask.
 struct Route {
@@ -54,8 +54,7 @@ struct Route {
     path: &'static str,
     /// Of what area it is, for scopes; `None`: of the noun in the address.
     area: Option<&'static str>,
-    /// Whether it is of the whole deployment, and for those alone who administer that.
-    platform: bool,
+    whom: Whom,
     serve: Serve,
 }
 
@@ -65,7 +64,7 @@ impl Route {
     fn needs(&self) -> Needs {
         let looks = self.method == Method::GET || self.path == EXPLAIN;
         let level = if looks { Level::Read } else { Level::Write };
-        Needs { area: self.area, level, platform: self.platform }
+        Needs { area: self.area, level, whom: self.whom }
     }
 }
 
@@ -74,8 +73,9 @@ const EXPLAIN: &str = "/api/v1/access/explain";
 
 /// Everything that administrators may ask: the router is made of this list, and so are the tests of who may.
 fn all() -> Vec<Route> {
-    let route = |method, path, area, serve| Route { method, path, area, platform: false, serve };
-    let deployment = |method, path, area, serve: Serve| Route { platform: true, ..route(method, path, area, serve) };
+    let route = |method, path, area, serve| Route { method, path, area, whom: Whom::Operators, serve };
+    let deployment = |method, path, area, serve: Serve| Route { whom: Whom::Platform, ..route(method, path, area, serve) };
+    let own = |method, path, area, serve: Serve| Route { whom: Whom::People, ..route(method, path, area, serve) };
     let (tenants, tenant) = ("/api/v1/tenants", "/api/v1/tenants/{tenant}");
     let test = "/api/v1/tenants/{tenant}/connections/{name}/test";
     let published = "/api/v1/tenants/{tenant}/connections/{name}/metadata";
@@ -138,9 +138,9 @@ fn all() -> Vec<Route> {
         route(Method::POST, "/api/v1/invites", Some("invites"), |r| r.post(invites::create)),
         route(Method::DELETE, "/api/v1/invites/{id}", Some("invites"), |r| r.delete(invites::revoke)),
         route(Method::POST, "/api/v1/invites/{id}/resend", Some("invites"), |r| r.post(invites::resend)),
-        route(Method::GET, "/api/v1/personal_tokens", Some("personal_tokens"), |r| r.get(tokens::list)),
-        route(Method::POST, "/api/v1/personal_tokens", Some("personal_tokens"), |r| r.post(tokens::create)),
-        route(Method::DELETE, "/api/v1/personal_tokens/{id}", Some("personal_tokens"), |r| r.delete(tokens::revoke)),
+        own(Method::GET, "/api/v1/personal_tokens", Some("personal_tokens"), |r| r.get(tokens::list)),
+        own(Method::POST, "/api/v1/personal_tokens", Some("personal_tokens"), |r| r.post(tokens::create)),
+        own(Method::DELETE, "/api/v1/personal_tokens/{id}", Some("personal_tokens"), |r| r.delete(tokens::revoke)),
         route(Method::GET, tenants, Some("tenants"), |r| r.get(things::tenants)),
         route(Method::POST, tenants, Some("tenants"), |r| r.post(things::establish)),
         route(Method::GET, tenant, Some("tenants"), |r| r.get(things::show)),

@@ -10,21 +10,19 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    asked::state_among,
+    asked::Asked,
     asker::outreached,
     desk::{Desk, nothing},
+    searching::{self, Unsought},
     touching::may_touch,
 };
 use crate::{
     app::App,
-    apply::single::Noun,
+    apply::single::{Ask, Noun},
     body,
     error::ApiError,
-    guest::is_used,
-    oauth::{
-        error::{Code, error},
-        params::Params,
-    },
+    guest::{is_used, opens_sites},
+    oauth::error::{Code, error},
     reach::Reach,
     store::{
         On, StoreError,
@@ -32,7 +30,7 @@ use crate::{
         connections,
         setup_links::{self, New, SetupLink},
         tenants::{self, Tenant},
-        window::{Narrow, Phase},
+        window::{Phase, Window},
     },
 };
 
@@ -41,7 +39,7 @@ pub const DAYS: i64 = 7;
 /// And at most.
 pub const MOST_DAYS: i64 = 30;
 /// Links on a page.
-pub const PAGE: i64 = 50;
+pub const PAGE: usize = 50;
 
 /// What an operator asks for.
 #[derive(Clone, Debug, Deserialize)]
@@ -126,9 +124,14 @@ pub async fn issue(
                 "this connection is on, and a link fills in a draft: if nobody has signed in over it yet, switch it off first"
             }
             false => {
-                "people have signed in over this connection, and whoever changes it could come in as any of them: change it yourself"
+                "people have signed in over this connection, or its tokens lead to somebody or open a site, and whoever changes it \
+                 could be any of them: change it yourself"
             }
         };
+        return Ok(Err(("connection", why.to_owned())));
+    }
+    if there.is_none() && opens_sites(&mut tx, &tenant.id, &wish.connection).await? {
+        let why = "a site opens to what an issuer of this name signs: choose another name, or make the connection yourself";
         return Ok(Err(("connection", why.to_owned())));
     }
     if setup_links::count_open(&mut tx, &tenant.id, now).await? >= setup_links::MOST_OPEN {
@@ -167,22 +170,33 @@ pub async fn end(app: &App, actor: &Actor, tenant: &Tenant, id: &str) -> Result<
     Ok(true)
 }
 
-/// `GET /api/v1/tenants/{tenant}/setup-links?after=`
+/// `GET /api/v1/tenants/{tenant}/setup-links`: the newest first; `next` of one page is `after` of the following one.
 pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let params = Params::parse(query.as_deref().unwrap_or_default())?;
-    let after = params.one("after")?.filter(|after| !after.contains('\0'));
-    let state = match params.one("state")?.filter(|word| !word.is_empty()) {
-        None => None,
-        Some(word) => Some(state_among(Phase::OF_ENDING, word)?),
-    };
-    let narrow = Narrow { state, now: desk.app.clock.now(), ..Narrow::default() };
-    let mut links = setup_links::of_tenant(&desk.app.db, &desk.tenant()?.id, narrow, after, PAGE + 1).await?;
-    let more = links.len() > usize::try_from(PAGE).unwrap_or(usize::MAX);
-    links.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
-    let next = links.last().filter(|_| more).map(|link| link.id.clone());
+    let asked = Asked::read(query.as_deref())?.in_state(query.as_deref(), Phase::OF_ENDING)?;
     let now = desk.app.clock.now();
+    let ask = Ask { limit: asked.limit.min(PAGE), ..asked.part(now) };
+    let (links, next) = part(&desk.app, desk.asker.home(), desk.tenant()?, ask).await?;
     let shown: Vec<Value> = links.iter().map(|link| told(link, now)).collect();
     Ok(body::answer(StatusCode::OK, &json!({ "setup_links": shown, "next": next })))
+}
+
+/// A part of a tenant's links, for whoever is at home in `home`, and where the next one begins, if there is one.
+///
+/// # Errors
+/// What is said to whoever searches too much, and what the database says.
+pub async fn part(app: &App, home: &Tenant, tenant: &Tenant, ask: Ask<'_>) -> Result<(Vec<SetupLink>, Option<String>), Unsought> {
+    // Databases do not agree on what a NUL is.
+    if ask.search.contains('\0') || ask.after.contains('\0') {
+        return Ok(Default::default());
+    }
+    let _turn = searching::begin(app, home, ask.search, ask.narrow).await?;
+    let limit = i64::try_from(ask.limit).unwrap_or(i64::MAX).saturating_add(1);
+    let window = Window::new(&tenant.id, ask.search, ask.after, limit).narrowed(ask.narrow);
+    let mut found = setup_links::window(&app.db, &window).await?;
+    let more = found.len() > ask.limit;
+    found.truncate(ask.limit);
+    let next = found.last().filter(|_| more).map(|last| last.id.clone());
+    Ok((found, next))
 }
 
 /// `POST /api/v1/tenants/{tenant}/setup-links`: its address is in this answer alone.

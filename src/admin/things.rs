@@ -18,8 +18,9 @@ use super::{
 use crate::{
     app::App,
     apply::{
-        Action, LastWayIn, Line, LockedOut, Plan,
+        Action, LastWayIn, LockedOut, Plan,
         single::{self, Ahead, Expect, Fault, Noun, Order, Refusal},
+        tenant_end,
     },
     bearer, body,
     error::ApiError,
@@ -34,7 +35,6 @@ use crate::{
         tenants::{self, Tenant},
         users::LastAdministrator,
     },
-    tenant_end,
 };
 
 /// Most roles that are told before something that holds them is deleted.
@@ -51,14 +51,14 @@ pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, Api
 
 /// `GET /api/v1/tenants`: of somebody who administers one alone, that one.
 pub async fn tenants(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    let asked = Asked::read(query.as_deref())?;
+    let asked = Asked::read(query.as_deref())?.narrowed(query.as_deref(), Noun::Tenant)?;
     let (app, home) = (&desk.app, desk.asker.home());
     let body = if desk.asker.is_platform() {
         let part = searching::list(app, home, home, Noun::Tenant, asked.part(app.clock.now())).await?;
         json!({ "tenants": part.items, "next": part.next })
     } else {
         let own = single::show(&app.db, &app.sealer, home, Noun::Tenant, &home.name).await?;
-        let own = own.filter(|_| asked.after.is_empty() && home.name.contains(&asked.search.to_lowercase()));
+        let own = own.filter(|_| asked.finds(home));
         json!({ "tenants": own.into_iter().collect::<Vec<_>>(), "next": null })
     };
     Ok(body::answer(StatusCode::OK, &body))
@@ -174,7 +174,7 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
     let mut before = None;
     if noun == Noun::Tenant {
         unchanged(&mut On::from(&desk.app.db), &order, tenant, noun, name, &headers).await?;
-        before = match tenant_end::empty(&desk.app, &order, tenant).await {
+        before = match tenant_end::empty(&desk.app.db, &order, tenant).await {
             Ok(lost) => lost,
             Err(refusal) => return refused(refusal),
         };
@@ -202,12 +202,11 @@ pub async fn remove(desk: Desk, RawQuery(query): RawQuery, headers: HeaderMap) -
     Ok(body::answer(StatusCode::OK, &json!({ "deleted": name, "lost": lost })))
 }
 
-/// What is lost, for whoever asks. The audit log, which has a scope of its own, names people all the same.
+/// What is lost, for whoever asks. The audit log, which has a scope of its own, names people and roles all the same.
 fn told_lost(desk: &Desk, plan: &Plan) -> Vec<String> {
-    match desk.asker.require("users", Level::Read) {
-        Ok(()) => plan.deletions().flat_map(Line::lost).collect(),
-        Err(_) => plan.deletions().flat_map(Line::lost_unnamed).collect(),
-    }
+    let reads = |area| desk.asker.require(area, Level::Read).is_ok();
+    let (people, roles) = (reads("users"), reads("resources"));
+    plan.deletions().flat_map(|line| line.lost_as(people, roles)).collect()
 }
 
 /// Whether the name must be repeated first.
@@ -218,7 +217,10 @@ fn asks(noun: Noun, plan: &Plan) -> bool {
 /// Says what would be lost, to whoever has not repeated the name.
 async fn ask(desk: &Desk, (tenant, noun, name): (&Tenant, Noun, &str), plan: &Plan) -> Result<Response, ApiError> {
     let mut body = json!({ "error": Code::Conflict.as_str(), "error_description": ASKING, "lost": told_lost(desk, plan) });
-    let held = roles_held(&desk.app, tenant, noun, name).await?;
+    let held = match desk.asker.require("resources", Level::Read) {
+        Ok(()) => roles_held(&desk.app, tenant, noun, name).await?,
+        Err(_) => Vec::new(),
+    };
     if !held.is_empty() {
         let one = |(kind, name, role): &(String, String, Role)| json!({"type": kind, "name": name, "role": role.as_str()});
         body["error_description"] = format!("update the collaborators of the resources first; {ASKING}").into();

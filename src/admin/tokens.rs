@@ -17,7 +17,7 @@ use super::{
 use crate::{
     api_token::{Maker, Wanted},
     app::App,
-    bearer, body,
+    body,
     error::ApiError,
     moment::Moment,
     oauth::{
@@ -46,13 +46,9 @@ struct Request {
     expires_in: Option<i64>,
 }
 
-fn person(asker: &Asker) -> Result<&User, ApiError> {
-    asker.user().ok_or_else(|| bearer::forbidden("a service token has no personal tokens", &asker.name()))
-}
-
 /// `GET /api/v1/personal_tokens`: those of whoever asks.
 pub async fn list(asker: Asker, State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, ApiError> {
-    listed(&app, person(&asker)?, query.as_deref()).await
+    listed(&app, asker.as_person()?, query.as_deref()).await
 }
 
 /// Those of a user, in the state that the query asks for.
@@ -79,7 +75,7 @@ pub fn phase(query: Option<&str>) -> Result<Option<Phase>, ApiError> {
 
 /// `POST /api/v1/personal_tokens`
 pub async fn create(asker: Asker, State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, ApiError> {
-    let user = person(&asker)?;
+    let user = asker.as_person()?;
     let request: Request = body::read(&headers, &body)?;
     let scopes = ApiScopes::parse(request.scopes.iter().map(String::as_str));
     let scopes = scopes.map_err(|_| error(Code::InvalidRequest, "scopes: one of them is no scope"))?;
@@ -104,7 +100,7 @@ pub async fn create(asker: Asker, State(app): State<App>, headers: HeaderMap, bo
 
 /// `DELETE /api/v1/personal_tokens/{id}`
 pub async fn revoke(asker: Asker, State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    let user = person(&asker)?;
+    let user = asker.as_person()?;
     let actor = asker.actor();
     let mut tx = app.db.begin().await?;
     if !(Maker { sealer: &app.sealer, actor: &actor, now: app.clock.now() }).revoke(&mut tx, user, &id).await? {

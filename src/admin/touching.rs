@@ -17,7 +17,7 @@ use crate::{
         api_scope::Level,
         directory::GroupRule,
         email::Email,
-        site::{Login, OURSELVES, SiteSettings},
+        site::{Login, SiteSettings},
     },
     store::{
         On, StoreError, clients, connections,
@@ -150,11 +150,7 @@ pub async fn may_touch(on: &mut On<'_>, asker: &Asker, tenant: &Tenant, noun: No
                 (led.teams, "teams"),
             ];
             may_lead(asker, to.into_iter().filter_map(|(leads, area)| leads.then_some(area)))?;
-            let at = Login::Issuer(name.to_owned());
-            let opens = |site: &SiteSettings| {
-                site.issuers.iter().any(|issuer| issuer == name && issuer != OURSELVES) || site.login.as_ref() == Some(&at)
-            };
-            may_open(on, asker, tenant, opens).await
+            may_open(on, asker, tenant, |site: &SiteSettings| site.opens_to(name)).await
         }
         _ => Ok(()),
     }

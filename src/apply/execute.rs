@@ -45,6 +45,8 @@ pub struct Work<'a> {
     /// The resources that the tenant at hand did not have before.
     pub resourced: Vec<ResourceName>,
     pub prune: bool,
+    /// Tenants that end apart from the others: they are only shut.
+    pub apart: Vec<String>,
     /// Whether somebody only asks what would be lost: nothing goes.
     pub looks: bool,
     /// Whether one thing is changed by itself, by somebody who need not know of other tenants.
@@ -81,6 +83,7 @@ impl<'a> Work<'a> {
             counted: false,
             origin,
             prune: false,
+            apart: Vec::new(),
             looks: false,
             single: false,
             actor,

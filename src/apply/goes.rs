@@ -11,7 +11,7 @@ use super::{
     losses::{Losses, lost_with_tenant},
     nouns,
     plan::{Action, Change},
-    principals as mapped, sites as places, tenant_tokens as services,
+    principals as mapped, sites as places, tenant_end, tenant_tokens as services,
 };
 use crate::{
     oauth::client::Client,
@@ -51,6 +51,9 @@ impl Work<'_> {
         self.plan.goes(name, lost, was);
         if self.looks {
             return Ok(());
+        }
+        if self.apart.contains(&x.id) {
+            return tenant_end::shut(self.tx, x).await;
         }
         tenants::delete(&mut *self.tx, &x.id).await?;
         Ok(())
@@ -137,7 +140,11 @@ impl Work<'_> {
         if self.stays(&name) {
             return Ok(());
         }
-        let lost = Losses::named(self.roles(&x.id).await?);
+        let lost = self.lost_with_team(x).await?;
+        if self.looks {
+            self.plan.goes(name, lost, Vec::new());
+            return Ok(());
+        }
         let members = teams::addresses(&mut *self.tx, &x.id).await?;
         let mut tokens = Vec::new();
         for mapping in mappings::of_team(&mut *self.tx, &x.id).await? {
@@ -145,9 +152,6 @@ impl Work<'_> {
         }
         let was = Pair::new(Some(x), None).field("members", |_| &members).field("tokens", |_| &tokens).changes();
         self.plan.goes(name, lost, was);
-        if self.looks {
-            return Ok(());
-        }
         teams::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
@@ -158,13 +162,14 @@ impl Work<'_> {
             return Ok(());
         }
         let lost = self.lost_with_resource(tenant, x).await?;
+        if self.looks {
+            self.plan.goes(name, lost, Vec::new());
+            return Ok(());
+        }
         let held = resources::collaborators_named(&mut *self.tx, &x.id).await?;
         let held: Vec<String> = held.iter().map(|c| format!("{} {}: {}", noun(c.kind), c.name, c.role.as_str())).collect();
         let was = Pair::new(Some(x), None).field("collaborators", |_| &held).changes();
         self.plan.goes(name, lost, was);
-        if self.looks {
-            return Ok(());
-        }
         resources::delete(&mut *self.tx, &x.id).await?;
         Ok(())
     }
@@ -205,7 +210,7 @@ impl Work<'_> {
         if self.stays(&name) {
             return Ok(());
         }
-        let lost = Losses::named(self.roles(&x.id).await?);
+        let lost = Losses::roles(self.roles(&x.id).await?);
         self.plan.goes(name, lost, Vec::new());
         if self.looks {
             return Ok(());

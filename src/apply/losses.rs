@@ -13,17 +13,20 @@ use crate::{
         site::{Login, SiteSettings},
     },
     store::{
-        On, StoreError, clients,
+        On, StoreError, clients, collaborators,
         connections::{self, Connection},
         dependents::{self, Sample},
         directories::Directory,
+        mappings,
         overview::{self, MOST},
         own_teams::{self, Given},
         principals::Principal,
         resources::{self, Resource},
         sites::{self, Site},
+        teams::Team,
         tenants::Tenant,
         trusted_issuers::{self, TrustedIssuer},
+        window::Window,
     },
 };
 
@@ -31,22 +34,31 @@ use crate::{
 const NAMED: usize = 10;
 /// Most that are counted to say how many more there are.
 const LISTED: i64 = 10_000;
+/// Most collaborators that are read to name the first of them.
+const MANY: i64 = 1_000;
 /// How many are named of which reading them is not the point.
 const FEW: i64 = 3;
 
 /// What goes besides the thing itself.
 #[derive(Default)]
 pub struct Losses {
-    /// What somebody has set, by name.
+    /// What somebody has set, by name: roles that are held first.
     pub named: Vec<String>,
+    /// How many of these are roles.
+    pub roles: usize,
     /// What comes and goes with every sign-in, in numbers.
     pub counted: Vec<Count>,
 }
 
 impl Losses {
-    /// Of things that lose only roles.
+    /// Of things that lose only what somebody has set.
     pub fn named(named: Vec<String>) -> Self {
-        Self { named, counted: Vec::new() }
+        Self { named, ..Self::default() }
+    }
+
+    /// Of whoever holds these roles.
+    pub fn roles(named: Vec<String>) -> Self {
+        Self { roles: named.len(), ..Self::named(named) }
     }
 
     /// All of it, in words.
@@ -167,21 +179,41 @@ impl Work<'_> {
     }
 
     pub async fn lost_with_principal(&mut self, tenant: &Tenant, x: &Principal) -> Result<Losses> {
-        let mut named = self.roles(&x.id).await?;
+        let mut lost = Losses::roles(self.roles(&x.id).await?);
         // A file names the client too, and is refused.
         if self.single && x.kind == Kind::VirtualAccount {
             let clients = clients::of_tenant(&mut *self.tx, &tenant.id).await?;
             let acting = clients.iter().filter(|client| client.settings.virtual_account.as_ref() == Some(&x.name));
-            named.extend(acting.map(|client| format!("the virtual account of client {}", client.id)));
+            lost.named.extend(acting.map(|client| format!("the virtual account of client {}", client.id)));
         }
-        Ok(Losses::named(named))
+        Ok(lost)
+    }
+
+    /// Its roles, who was put in by hand, and whose tokens belong to it.
+    pub async fn lost_with_team(&mut self, x: &Team) -> Result<Losses> {
+        let mut lost = Losses::roles(self.roles(&x.id).await?);
+        if !mappings::of_team(&mut *self.tx, &x.id).await?.is_empty() {
+            lost.named.push("the issuer and claims of its tokens".to_owned());
+        }
+        lost.count(dependents::members_of(&mut *self.tx, &x.id).await?, "member by hand", "members by hand");
+        Ok(lost)
     }
 
     pub async fn lost_with_resource(&mut self, tenant: &Tenant, x: &Resource) -> Result<Losses> {
-        let held = resources::collaborators_named(&mut *self.tx, &x.id).await?;
+        let count = dependents::collaborators_of(&mut *self.tx, &x.id).await?;
+        // Of very many the first are told, and need not be put in order with all others.
+        let held = if count > MANY {
+            let first = Window::new(&tenant.id, "", "", i64::try_from(NAMED).unwrap_or(i64::MAX));
+            collaborators::window(&mut *self.tx, &x.id, None, "", &first).await?
+        } else {
+            resources::collaborators_named(&mut *self.tx, &x.id).await?
+        };
         let one = |c: &resources::Collaborator| format!("the role {} of {} {}", c.role.as_str(), noun(c.kind), c.name);
         let mut named: Vec<String> = held.iter().take(NAMED).map(one).collect();
-        named.extend(beyond(held.len(), "the roles of"));
+        named.extend(match count {
+            count if count > MOST => Some(format!("the roles of more than {MOST} others")),
+            count => beyond(usize::try_from(count).unwrap_or(usize::MAX), "the roles of"),
+        });
         let asks = |site: &SiteSettings| site.resource.as_ref().is_some_and(|r| r.kind == x.kind && r.name == x.name);
         named.extend(self.sites_that(tenant, "the resource", asks).await?);
         Ok(Losses::named(named))

@@ -62,6 +62,8 @@ pub struct Line {
     /// The fields that change, as the file spells them, never their values; of [`Action::Spare`] the addresses, of
     /// [`Action::Delete`] what somebody has set and is lost with it, as roles.
     pub fields: Vec<String>,
+    /// Of [`Action::Delete`] how many of these are roles that are held: the first.
+    pub roles: usize,
     /// Of [`Action::Delete`] what else is lost, in numbers that change with every sign-in; of [`Action::Update`] what the
     /// change takes, which nobody named.
     pub counts: Vec<Count>,
@@ -71,7 +73,7 @@ pub struct Line {
 
 impl Line {
     fn new(action: Action, name: String) -> Self {
-        Self { tenant_id: None, action, name, fields: Vec::new(), counts: Vec::new(), changes: Vec::new() }
+        Self { tenant_id: None, action, name, fields: Vec::new(), roles: 0, counts: Vec::new(), changes: Vec::new() }
     }
 
     /// What an update takes with it: with the people's names, or for whoever may not read who they are without.
@@ -81,7 +83,7 @@ impl Line {
 
     /// All that is lost with what goes.
     pub fn lost(&self) -> impl Iterator<Item = String> {
-        self.told(true)
+        self.lost_as(true, true)
     }
 
     /// The part of it that somebody has set.
@@ -89,13 +91,16 @@ impl Line {
         self.fields.iter().map(String::as_str)
     }
 
-    /// The same for whoever may not read who the people are.
-    pub fn lost_unnamed(&self) -> impl Iterator<Item = String> {
-        self.told(false)
-    }
-
-    fn told(&self, named: bool) -> impl Iterator<Item = String> {
-        self.fields.iter().cloned().chain(self.counts.iter().map(move |count| count.told(named)))
+    /// All that is lost, for whoever may read who the people are, and who holds which role: else in numbers alone.
+    pub fn lost_as(&self, people: bool, roles: bool) -> impl Iterator<Item = String> {
+        let unnamed = if roles { 0 } else { self.roles };
+        let number = match unnamed {
+            0 => None,
+            1 => Some("1 role".to_owned()),
+            n => Some(format!("{n} roles")),
+        };
+        let named = self.fields.iter().skip(unnamed).cloned();
+        number.into_iter().chain(named).chain(self.counts.iter().map(move |count| count.told(people)))
     }
 }
 
@@ -159,6 +164,15 @@ impl Plan {
         self.deletions().map(named).eq(other.deletions().map(named))
     }
 
+    /// Tells of tenants that go as they were told of before their people went.
+    pub(super) fn goes_as(&mut self, before: &Self) {
+        for line in self.lines.iter_mut().filter(|line| line.action == Action::Delete && line.name.starts_with("tenant ")) {
+            if let Some(was) = before.deletions().find(|was| was.name == line.name) {
+                line.clone_from(was);
+            }
+        }
+    }
+
     pub(super) fn add(&mut self, action: Action, name: String, fields: Vec<String>) {
         self.push(Line { fields, ..Line::new(action, name) });
     }
@@ -169,7 +183,8 @@ impl Plan {
 
     /// Something goes: what is lost with it, and what it was.
     pub(super) fn goes(&mut self, name: String, lost: Losses, was: Vec<Change>) {
-        self.push(Line { fields: lost.named, counts: lost.counted, changes: was, ..Line::new(Action::Delete, name) });
+        let Losses { named, roles, counted } = lost;
+        self.push(Line { fields: named, roles, counts: counted, changes: was, ..Line::new(Action::Delete, name) });
     }
 
     /// What the change of the last line takes with it.
@@ -254,7 +269,7 @@ mod tests {
         );
         plan.takes(Losses { counted: vec!["the sign-in of 1 person linked over it".into()], ..Losses::default() });
         plan.add(Action::Keep, "client old".into(), vec![]);
-        let lost = Losses { named: vec!["viewer on model gpt".into()], counted: vec!["2 sign-ins".into()] };
+        let lost = Losses { named: vec!["viewer on model gpt".into()], counted: vec!["2 sign-ins".into()], ..Losses::default() };
         plan.goes("external identity acme/ci".into(), lost, vec![]);
         plan.warn("careful".into());
         let text = "+ user acme/ada@acme.example\n~ connection acme/okta (oidc.scopes, button_text; loses the sign-in of 1 person linked over it)\n\
@@ -263,11 +278,20 @@ mod tests {
         assert_eq!(plan.to_string(), text);
         let other = |role: &str, signed_in: &str| {
             let mut plan = Plan::default();
-            let lost = Losses { named: vec![role.into()], counted: vec![signed_in.into()] };
+            let lost = Losses { named: vec![role.into()], counted: vec![signed_in.into()], ..Losses::default() };
             plan.goes("external identity acme/ci".into(), lost, vec![]);
             plan
         };
         assert!(plan.covers(&other("viewer on model gpt", "3 sign-ins")), "somebody signs in every minute");
         assert!(!plan.covers(&other("editor on model gpt", "2 sign-ins")));
+        let lost = Losses {
+            named: ["viewer on a", "viewer on b", "a client"].map(str::to_owned).into(),
+            roles: 2,
+            counted: vec!["3 users".into()],
+        };
+        plan.goes("virtual account acme/bot".into(), lost, vec![]);
+        let line = plan.deletions().last().unwrap();
+        assert_eq!(line.lost_as(false, false).collect::<Vec<_>>(), ["2 roles", "a client", "3 users"]);
+        assert_eq!(line.lost().count(), 4);
     }
 }

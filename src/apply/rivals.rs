@@ -174,7 +174,8 @@ impl Work<'_> {
     /// Warns of every issuer and audience that several tenants trust; of those of one `tenant` alone, where there is one.
     pub async fn rivals(&mut self, tenant: Option<&Tenant>) -> Result {
         let names: HashMap<String, String> = tenants::all(&mut *self.tx).await?.into_iter().map(|t| (t.id, t.name)).collect();
-        let all = all(self.tx).await?;
+        let mut all = all(self.tx).await?;
+        all.retain(|trusting| !self.apart.contains(&trusting.tenant_id));
         let mut by_issuer: HashMap<&str, Vec<(&Trusting, &Reach)>> = HashMap::new();
         for (trusting, reach) in all.iter().flat_map(|t| t.reach.iter().map(move |reach| (t, reach))) {
             by_issuer.entry(&reach.issuer).or_default().push((trusting, reach));

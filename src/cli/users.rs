@@ -1,11 +1,11 @@
 //! `gatehouse users …`: who is there, what they have, and the end and return of it.
 
 mod identities;
+mod record_links;
 
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
 
-use super::{Problems, confirm::agree, identities::find_tenant, one, say, token::plain};
+use super::{Problems, identities::find_tenant, one, say, token::plain};
 use crate::{
     app,
     clock::Clock,
@@ -13,13 +13,9 @@ use crate::{
     moment::Moment,
     policy::email::Email,
     seal::Sealer,
-    secret,
     store::{
         self, Db,
-        audit::{self, Action, Actor, Changes, Event},
-        directories::Directory,
-        directory_links,
-        directory_users::{self, DirectoryUser},
+        audit::Actor,
         dossiers::{self, Pushed, Upstream},
         left_records,
         receipts::Receipt,
@@ -27,6 +23,7 @@ use crate::{
         users::{self, By, Opened, Opening, ShutOut, User},
     },
 };
+use record_links::Record;
 
 #[derive(Subcommand)]
 pub enum Users {
@@ -127,11 +124,6 @@ pub async fn run(settings: &Settings, command: Users) -> Result<(), Problems> {
     };
     db.close().await;
     done
-}
-
-struct Record {
-    external_id: String,
-    user_name: Option<String>,
 }
 
 struct At<'a> {
@@ -265,90 +257,6 @@ impl At<'_> {
         Ok(())
     }
 
-    async fn link(&self, who: &Who, directory: &str, wanted: Record, yes: bool) -> Result<(), Problems> {
-        let (tenant, user) = self.find(who).await?;
-        let found = store::directories::find_by_name(self.db, &tenant.id, directory).await.map_err(one)?;
-        let directory = found.ok_or_else(|| one(format!("tenant {} has no directory {directory}", tenant.name)))?;
-        let linked = directory_users::of_user(self.db, &user.id).await.map_err(one)?;
-        if let Some(record) = linked.iter().find(|record| record.directory_id == directory.id) {
-            return Err(one(format!("{} is linked to record {} of {} already", user.email.as_str(), record.id, directory.name)));
-        }
-        let record = self.record(&directory, &user, &wanted).await?;
-        let is_new = record.user_id.is_some();
-        let (email, name) = (user.email.as_str(), plain(record.user_name()));
-        let what = if is_new { "a new record" } else { "the record" };
-        say(format!(
-            "{email} of {} becomes {what} {name} (externalId {}) of directory {}: it may then change their name and address, and shut \
-             them out, and whoever signs in under that id is them",
-            tenant.name,
-            plain(&wanted.external_id),
-            directory.name
-        ));
-        if !yes {
-            agree("Link them?", "nothing was linked")?;
-        }
-        let mut tx = self.db.begin().await.map_err(one)?;
-        let done = match is_new {
-            true => directory_users::insert(&mut tx, &record).await,
-            false => directory_links::claim(&mut tx, &record.id, &user.id, false).await,
-        };
-        if !done.map_err(one)? {
-            return Err(one("nothing was linked: the record has changed meanwhile; try again"));
-        }
-        directory_users::pin(&mut tx, &record.id).await.map_err(one)?;
-        // Whom a directory had shut out before: from now on it is the record that says whether they may come in.
-        let actor = Actor::command_line();
-        let opening = Opening { user_id: &user.id, by: By::Directory, actor: &actor, sealer: self.sealer, now: self.now };
-        users::open_again(&mut tx, &opening).await.map_err(one)?;
-        let subject = format!("user {}/{email}", tenant.name);
-        let changes = Changes::default()
-            .is("directory", directory.name.as_str())
-            .is("externalId", wanted.external_id.as_str())
-            .is("record", record.id.as_str());
-        let event = Event::new(tenant.id.as_str(), Action::Link, subject).with(changes);
-        audit::append(&mut tx, self.sealer, &actor, event, self.now);
-        tx.commit().await.map_err(one)?;
-        say(format!("{email} is record {} of directory {}", record.id, directory.name));
-        Ok(())
-    }
-
-    /// The record that there is and stands for nobody, or a new one, which stands for the user.
-    async fn record(&self, directory: &Directory, user: &User, wanted: &Record) -> Result<DirectoryUser, Problems> {
-        let ids = dossiers::records_named(self.db, &directory.id, &wanted.external_id).await.map_err(one)?;
-        if ids.len() > 1 {
-            return Err(one(format!("directory {} has several records with this externalId: make it one there", directory.name)));
-        }
-        let user_name = wanted.user_name.as_deref().unwrap_or(user.email.as_str());
-        let there = match ids.first() {
-            Some(id) => directory_users::find(self.db, &directory.id, id).await,
-            None => directory_users::find_by_user_name(self.db, &directory.id, user_name).await,
-        };
-        if let Some(record) = there.map_err(one)? {
-            let label = format!("record {} ({}) of directory {}", record.id, plain(record.user_name()), directory.name);
-            if record.external_id().is_some_and(|id| id != wanted.external_id) {
-                return Err(one(format!("{label} has another externalId")));
-            }
-            if record.user_id.is_some() {
-                return Err(one(format!("{label} stands for another user")));
-            }
-            if !record.active {
-                return Err(one(format!("{label} is inactive: activate it in the directory first")));
-            }
-            return Ok(record);
-        }
-        Ok(DirectoryUser {
-            id: secret::row_id(self.now),
-            directory_id: directory.id.clone(),
-            user_id: Some(user.id.clone()),
-            made_user: false,
-            active: true,
-            resource: resource(user, &wanted.external_id, user_name),
-            version: 1,
-            created_at: self.now,
-            updated_at: self.now,
-        })
-    }
-
     async fn tenants(&self, named: Option<&str>) -> Result<Vec<Tenant>, Problems> {
         match named {
             Some(name) => Ok(vec![find_tenant(self.db, name).await?]),
@@ -395,21 +303,6 @@ fn in_words(pushed: &Pushed, upstream: &[Upstream]) -> String {
     let state = if record.active { "active" } else { "inactive" };
     let made = if record.made_user { "made the user" } else { "linked" };
     format!("{directory}: {external}, {email}, userName {}, {state}, {made}, id {}", record.user_name(), record.id)
-}
-
-/// As a directory would have sent it.
-fn resource(user: &User, external_id: &str, user_name: &str) -> Map<String, Value> {
-    let resource = json!({
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
-        "userName": user_name,
-        "externalId": external_id,
-        "active": true,
-        "emails": [{"value": user.email.as_str(), "type": "work", "primary": true}],
-    });
-    match resource {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    }
 }
 
 fn told(receipt: &Receipt) -> String {

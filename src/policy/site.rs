@@ -146,6 +146,15 @@ pub struct SiteSettings {
     pub exchanged_only: bool,
 }
 
+impl SiteSettings {
+    /// Whether what an issuer of this name signs opens it: its tokens, or a sign-in there.
+    #[must_use]
+    pub fn opens_to(&self, issuer: &str) -> bool {
+        let takes = self.issuers.iter().any(|name| name == issuer && name != OURSELVES);
+        takes || matches!(&self.login, Some(Login::Issuer(name)) if name == issuer)
+    }
+}
+
 impl Default for SiteSettings {
     fn default() -> Self {
         Self {

@@ -219,7 +219,8 @@ async fn there(app: &App, caller: &Caller, id: &str) -> Result<usize, ScimError>
 
 async fn settle(tx: &mut Tx, caller: &Caller, group: &DirectoryGroup, now: i64) -> Result<(), ScimError> {
     if !can_name_a_team(group.display_name()) {
-        let detail = "displayName must not begin or end with white space or hold signs that nobody sees: it names a team";
+        let detail =
+            "displayName must not be . or .., begin or end with white space or hold signs that nobody sees: it names a team";
         return Err(Fault::invalid_value(detail).into());
     }
     let tenant = &caller.directory.tenant_id;

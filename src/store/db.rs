@@ -515,5 +515,5 @@ fn migrations(own: fn(&str) -> String) -> Vec<Migration> {
         6 "0006_traces.sql", 7 "0007_trials.sql", 8 "0008_lists.sql", 9 "0009_tokens.sql", 10 "0010_setup_links.sql", 12 "0012_pushed_names.sql",
         13 "0013_guest_trials.sql", 14 "0014_links_end_with_their_maker.sql", 15 "0015_left_records.sql", 16 "0016_held_metadata.sql",
         17 "0017_narrow_lists.sql", 18 "0018_identities_by_subject.sql", 20 "0020_made_with.sql", 21 "0021_connection_ends.sql",
-        22 "0022_admitted.sql", 23 "0023_kept_locks.sql"]
+        22 "0022_admitted.sql", 23 "0023_kept_locks.sql", 25 "0025_searched_lists.sql"]
 }

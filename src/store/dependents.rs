@@ -77,6 +77,26 @@ pub async fn directories_of(on: impl Into<On<'_>>, connection_id: &str) -> Resul
     Ok(rows.into_iter().map(|(name,)| name).collect())
 }
 
+/// How many are in a team by hand: counted up to [`MOST`] and one.
+///
+/// # Errors
+/// What the database says.
+pub async fn members_of(on: impl Into<On<'_>>, team_id: &str) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM team_members WHERE team_id = $1 LIMIT $2) AS m";
+    let found = on.into().optional::<(i64,)>(sql, params![team_id, MOST + 1]).await?;
+    Ok(found.map_or(0, |(count,)| count))
+}
+
+/// How many were given a role on a resource: counted up to [`MOST`] and one.
+///
+/// # Errors
+/// What the database says.
+pub async fn collaborators_of(on: impl Into<On<'_>>, resource_id: &str) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM collaborators WHERE resource_id = $1 LIMIT $2) AS c";
+    let found = on.into().optional::<(i64,)>(sql, params![resource_id, MOST + 1]).await?;
+    Ok(found.map_or(0, |(count,)| count))
+}
+
 /// How many set-up links lead to a connection at `now` (unix seconds).
 ///
 /// # Errors

@@ -3,7 +3,10 @@
 use super::{
     db::{Db, Result, StoreError, Tx},
     on::On,
-    read_json, write_json,
+    read_json,
+    statement::Statement,
+    window::{Phase, Window},
+    write_json,
 };
 use crate::{params, policy::email::Email};
 
@@ -246,29 +249,40 @@ pub async fn ending(on: impl Into<On<'_>>, tenant_id: Option<&str>, now: i64, li
     }
 }
 
-/// What [`open`] asks.
-pub const OPEN: &str = "SELECT * FROM invites WHERE tenant_id = $1 AND id < $2 AND accepted_at IS NULL AND revoked_at IS NULL \
-                        AND expires_at > $4 ORDER BY id DESC LIMIT $3";
 /// Comes after every row id.
 const BEHIND: &str = "zzzz";
 
-/// Open invites of a tenant, the newest first: at most `limit` after the one with the id `after`.
-///
-/// # Errors
-/// What the database says.
-pub async fn open(on: impl Into<On<'_>>, tenant_id: &str, after: Option<&str>, now: i64, limit: i64) -> Result<Vec<Invite>> {
-    let rows = on.into().all::<Row>(OPEN, params![tenant_id, after.unwrap_or(BEHIND), limit, now]).await?;
-    rows.into_iter().map(Invite::try_from).collect()
+/// What [`window`] asks: of those that wait there is an index, of the others that of the tenant's.
+#[must_use]
+pub fn narrowed<'a>(window: &'a Window<'a>) -> Statement<'a> {
+    let w = window;
+    let mut s = Statement::new("SELECT * FROM invites WHERE tenant_id = ");
+    s.bind(w.tenant_id).push(" AND id < ").bind(if w.after.is_empty() { BEHIND } else { w.after });
+    match w.narrow.state {
+        Some(Phase::Open) => {
+            s.push(" AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ").bind(w.narrow.now);
+        }
+        Some(Phase::Ended) => {
+            s.push(" AND (accepted_at IS NOT NULL OR revoked_at IS NOT NULL OR expires_at <= ").bind(w.narrow.now).push(")");
+        }
+        _ => {}
+    }
+    if w.is_searched() {
+        s.push(" AND (email LIKE ").bind(w.like()).push(" ESCAPE '!' OR ");
+        w.holds(&mut s, "name");
+        s.push(")");
+    }
+    s.push(" ORDER BY id DESC LIMIT ").bind(w.limit);
+    s
 }
 
-/// Those that nobody can accept any more, as [`open`].
+/// A part of a tenant's, the newest first, after the one with the id that the window names; the search looks at addresses and
+/// names.
 ///
 /// # Errors
 /// What the database says.
-pub async fn ended(on: impl Into<On<'_>>, tenant_id: &str, after: Option<&str>, now: i64, limit: i64) -> Result<Vec<Invite>> {
-    let sql = "SELECT * FROM invites WHERE tenant_id = $1 AND id < $2 \
-               AND (accepted_at IS NOT NULL OR revoked_at IS NOT NULL OR expires_at <= $4) ORDER BY id DESC LIMIT $3";
-    let rows = on.into().all::<Row>(sql, params![tenant_id, after.unwrap_or(BEHIND), limit, now]).await?;
+pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Invite>> {
+    let rows = on.into().search::<Row>(&narrowed(window), window.time()).await?;
     rows.into_iter().map(Invite::try_from).collect()
 }
 

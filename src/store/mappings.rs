@@ -164,6 +164,15 @@ pub async fn led_from(on: impl Into<On<'_>>, source: &Source) -> Result<Led> {
     Ok(led.unwrap_or_default())
 }
 
+/// Whether the tokens of a source lead to anybody.
+///
+/// # Errors
+/// What the database says.
+pub async fn leads(on: impl Into<On<'_>>, source: &Source) -> Result<bool> {
+    let Led { external_identities, virtual_accounts, teams } = led_from(on, source).await?;
+    Ok(external_identities || virtual_accounts || teams)
+}
+
 /// All of a tenant, or all there are, in the order they were made; of one whose claims cannot be read, where its tokens come from and why.
 ///
 /// # Errors

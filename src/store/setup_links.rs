@@ -9,7 +9,7 @@ use super::{
     on::On,
     statement::Statement,
     tenants::Tenant,
-    window::{Narrow, Phase},
+    window::{Phase, Window},
 };
 use crate::{params, policy::api_scope::ApiScopes, seal::Sealer, secret};
 
@@ -211,31 +211,37 @@ pub async fn find(on: impl Into<On<'_>>, tenant_id: &str, id: &str) -> Result<Op
     on.into().optional::<SetupLink>(sql, params![tenant_id, id]).await
 }
 
-/// At most `limit` of a tenant's, the newest first; `before` is the id that came last.
-///
-/// # Errors
-/// What the database says.
-pub async fn of_tenant(
-    on: impl Into<On<'_>>,
-    tenant_id: &str,
-    narrow: Narrow<'_>,
-    before: Option<&str>,
-    limit: i64,
-) -> Result<Vec<SetupLink>> {
+/// What [`window`] asks.
+#[must_use]
+pub fn narrowed<'a>(window: &'a Window<'a>) -> Statement<'a> {
+    let w = window;
     let mut s = Statement::new("SELECT * FROM setup_links WHERE tenant_id = ");
     // Ids are of hexadecimal digits: nothing sorts behind this.
-    s.bind(tenant_id).push(" AND id < ").bind(before.unwrap_or("g"));
-    match narrow.state {
+    s.bind(w.tenant_id).push(" AND id < ").bind(if w.after.is_empty() { "g" } else { w.after });
+    match w.narrow.state {
         Some(Phase::Open) => {
-            s.push(" AND ended_at IS NULL AND expires_at > ").bind(narrow.now);
+            s.push(" AND ended_at IS NULL AND expires_at > ").bind(w.narrow.now);
         }
         Some(Phase::Ended) => {
-            s.push(" AND (ended_at IS NOT NULL OR expires_at <= ").bind(narrow.now).push(")");
+            s.push(" AND (ended_at IS NOT NULL OR expires_at <= ").bind(w.narrow.now).push(")");
         }
         _ => {}
     }
-    s.push(" ORDER BY id DESC LIMIT ").bind(limit);
-    on.into().select::<SetupLink>(&s).await
+    if w.is_searched() {
+        s.push(" AND ");
+        w.holds(&mut s, "connection");
+    }
+    s.push(" ORDER BY id DESC LIMIT ").bind(w.limit);
+    s
+}
+
+/// A part of a tenant's, the newest first, after the one with the id that the window names; the search looks at the names of
+/// connections.
+///
+/// # Errors
+/// What the database says.
+pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<SetupLink>> {
+    on.into().search::<SetupLink>(&narrowed(window), window.time()).await
 }
 
 /// How many of a tenant's are open at `now` (unix seconds).

@@ -4,7 +4,7 @@ use super::{
     db::{Db, Result, StoreError, Tx},
     on::On,
     statement::Statement,
-    window::Window,
+    window::{Phase, Window},
 };
 use crate::{params, policy::identity::Provisioning};
 
@@ -111,20 +111,31 @@ pub async fn all(on: impl Into<On<'_>>) -> Result<Vec<Tenant>> {
 pub const WINDOW: &str = "SELECT * FROM tenants WHERE name > $1 AND (name LIKE $2 ESCAPE '!' OR LOWER(display_name) LIKE $2 ESCAPE '!') \
                ORDER BY name LIMIT $3";
 
+/// What [`window`] asks where it is narrowed to a state: of the few that are switched off there is an index.
+#[must_use]
+pub fn narrowed<'a>(window: &'a Window<'a>) -> Statement<'a> {
+    let w = window;
+    let mut s = Statement::new("SELECT * FROM tenants WHERE name > ");
+    s.bind(w.after).push(" AND (name LIKE ").bind(w.like()).push(" ESCAPE '!' OR ");
+    w.holds(&mut s, "display_name");
+    s.push(")").push(match w.narrow.state {
+        Some(Phase::On) => " AND enabled",
+        Some(Phase::Off) => " AND NOT enabled",
+        _ => "",
+    });
+    s.push(" ORDER BY name LIMIT ").bind(w.limit);
+    s
+}
+
 /// A part of all of them, by name; the window's own tenant plays no part.
 ///
 /// # Errors
 /// What the database says.
 pub async fn window(on: impl Into<On<'_>>, window: &Window<'_>) -> Result<Vec<Tenant>> {
     let w = window;
-    let rows = if w.is_beyond_ascii() {
-        let mut s = Statement::new("SELECT * FROM tenants WHERE name > ");
-        s.bind(w.after).push(" AND (name LIKE ").bind(w.like()).push(" ESCAPE '!' OR ");
-        w.holds(&mut s, "display_name");
-        s.push(") ORDER BY name LIMIT ").bind(w.limit);
-        on.into().search::<Stored>(&s, w.time()).await?
-    } else {
-        on.into().part::<Stored>(w, WINDOW, params![w.after, w.like(), w.limit]).await?
+    let rows = match w.narrow.state.is_some() || w.is_beyond_ascii() {
+        true => on.into().search::<Stored>(&narrowed(w), w.time()).await?,
+        false => on.into().part::<Stored>(w, WINDOW, params![w.after, w.like(), w.limit]).await?,
     };
     rows.into_iter().map(Tenant::try_from).collect()
 }

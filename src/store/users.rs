@@ -1,11 +1,13 @@
-//! Users: the local accounts that identities are linked to. `access` ends what they have, and lets them in again.
+//! Users: the local accounts that identities are linked to. `access` ends what they have, `opening` lets them in again.
 
 mod access;
+mod opening;
 
 pub use access::{
-    AtStake, By, LastAdministrator, Opened, Opening, ShutOut, at_stake, end_access, end_with_receipt, find_locked,
-    hold_administrator, hold_administrators, hold_for_record, open_again, remove, set_password, shut_out, sign_out,
+    AtStake, By, LastAdministrator, ShutOut, at_stake, end_access, end_with_receipt, find_locked, hold_administrator,
+    hold_administrators, hold_for_record, remove, set_password, shut_out, sign_out,
 };
+pub use opening::{Opened, Opening, open_again};
 
 use super::{
     db::{Result, StoreError},

@@ -196,6 +196,17 @@ impl<'a> Window<'a> {
         s
     }
 
+    /// The same list from there on, and so many of it.
+    pub(super) fn part(&self, after: &'a str, limit: i64) -> Self {
+        Self { after, limit, ..self.clone() }
+    }
+
+    /// Whether something is searched for: else [`Self::holds`] need not be asked.
+    #[must_use]
+    pub fn is_searched(&self) -> bool {
+        !self.search.trim().is_empty()
+    }
+
     /// The pattern for `LOWER(…) LIKE … ESCAPE '!'`.
     #[must_use]
     pub fn like(&self) -> &str {

@@ -22,6 +22,7 @@ on_both!(
     what_somebody_typed_is_inert,
     what_hangs_on_an_identity_is_told,
     many_collaborators_come_a_part_at_a_time,
+    a_list_is_the_same_however_many_hold_a_role,
 );
 
 const PAGE: &str = "/admin/acme/resources/model%3Agpt";
@@ -322,4 +323,57 @@ async fn many_collaborators_come_a_part_at_a_time(backend: Backend) {
     let listed = api(&desk, Method::GET, ONE, None).await.json();
     assert_eq!((listed["by_groups"].as_array().unwrap().len(), &listed["more_by_groups"]), (100, &json!(true)));
     assert!(ada.get(&desk.at(PAGE)).await.body.contains("There are more of these teams"));
+}
+
+/// Of more than a thousand of a kind the tenant's are walked, of fewer those who hold one are put in order.
+async fn a_list_is_the_same_however_many_hold_a_role(backend: Backend) {
+    let desk = Desk::new(backend).await;
+    let numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100)";
+    let users = format!(
+        "INSERT INTO users (id, tenant_id, email, email_proven, admin, active, created_at, updated_at) {numbers} \
+         SELECT 'x' || i, t.id, 'k' || (1000 + i) || '@acme.example', TRUE, FALSE, TRUE, 1, 1 FROM n, tenants t WHERE t.name = 'acme'"
+    );
+    desk.sql(users.leak()).await;
+    let give = |most: &str| {
+        format!(
+            "INSERT INTO collaborators (resource_id, holder, user_id, role) SELECT r.id, u.id, u.id, 'editor' FROM resources r, users u \
+             WHERE r.name = 'gpt' AND u.email LIKE '{most}@acme.example'"
+        )
+    };
+    let more = "INSERT INTO collaborators (resource_id, holder, team_id, principal_id, role) \
+                SELECT r.id, t.id, t.id, NULL, 'viewer' FROM resources r, teams t WHERE r.name = 'gpt' AND t.name = 'sre' \
+                UNION ALL SELECT r.id, p.id, NULL, p.id, 'viewer' FROM resources r, principals p WHERE r.name = 'gpt' AND p.name = 'batch'";
+    desk.sql(more).await;
+    for (most, from) in [("k20__", 2_000), ("k1___", 1_001)] {
+        assert!(desk.sql(give(most).leak()).await > 90);
+        let users: Vec<String> = (from..2_100).map(|n| format!("user k{n}@acme.example")).collect();
+        let (first, last) = (["external_identity ci".to_owned(), "team sre".to_owned()], ["virtual_account batch".to_owned()]);
+        let all = [&first[..], &users, &last].concat();
+        assert_eq!(walked(&desk, "limit=7").await, all);
+        assert_eq!(walked(&desk, "limit=100").await, all);
+        assert_eq!(walked(&desk, "kind=user&limit=90").await, users);
+        assert_eq!(walked(&desk, "kind=virtual_account").await, last);
+        let found: Vec<String> = users.iter().filter(|name| name.contains("k200")).cloned().collect();
+        assert_eq!(walked(&desk, "search=K200&limit=4").await, found);
+    }
+}
+
+/// All parts of the list, one after the other: kind and name of each.
+async fn walked(desk: &Desk, query: &str) -> Vec<String> {
+    let bearer = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
+    let (mut all, mut after) = (Vec::new(), String::new());
+    loop {
+        let url = desk.at(&format!("/api/v1/tenants/acme/resources/model:gpt/collaborators?{query}&after={after}"));
+        let answer = Browser::new().get_with(&url, &[bearer]).await;
+        assert_eq!(answer.status, 200, "{url}: {}", answer.body);
+        let answer = answer.json();
+        for held in answer["collaborators"].as_array().unwrap() {
+            let (kind, name) = held.as_object().unwrap().iter().find(|(key, _)| *key != "role").unwrap();
+            all.push(format!("{kind} {}", name.as_str().unwrap()));
+        }
+        match answer["next"].as_str() {
+            Some(next) => next.clone_into(&mut after),
+            None => return all,
+        }
+    }
 }

@@ -5,12 +5,17 @@ use serde_json::{Value, json};
 
 use crate::{
     admin::{administrators, tokens},
+    admin_tokens::House,
     browser::{Answer, Browser},
     on_both, role_surface,
     world::{Backend, World, text},
 };
 
-on_both!(every_route_answers_each_asker_as_it_is_to, an_unknown_parameter_is_told_to_those_who_may_ask);
+on_both!(
+    every_route_answers_each_asker_as_it_is_to,
+    an_unknown_parameter_is_told_to_those_who_may_ask,
+    who_may_not_ask_is_told_that_first,
+);
 
 const STATE: &str = r#"
 tenants:
@@ -294,5 +299,48 @@ async fn an_unknown_parameter_is_told_to_those_who_may_ask(backend: Backend) {
     for (path, operations) in document["paths"].as_object().unwrap() {
         let get = &operations["get"];
         assert!(get.is_null() || get["responses"]["400"].is_object(), "{path}: {get}");
+    }
+}
+
+/// On every address that is read: whoever may not ask, or is not one of those for whom it is, is told the same with a parameter
+/// that nobody knows as without; and everybody else that it is unknown.
+async fn who_may_not_ask_is_told_that_first(backend: Backend) {
+    let house = House::new(backend).await;
+    let gil = house.user_id("gil@acme.example").await;
+    let (mut refused, mut told) = (0, 0);
+    let whole = house.service("whole", &["admin"], None).await;
+    let own = house.personal("ada@acme.example", &["admin"]).await;
+    let (audit, teams) =
+        (house.service("audit", &["audit:write"], None).await, house.service("teams", &["teams:write"], None).await);
+    for (method, route) in gatehouse::admin::surface().into_iter().filter(|(method, _)| method == "GET") {
+        let (path, _, _) = expected(&method, route).unwrap();
+        let path = path.replace("GIL", &gil).replace("WHO", "token");
+        let outside = if area(route) == "audit" { teams.as_str() } else { audit.as_str() };
+        let (whole, own) = (whole.as_str(), own.as_str());
+        for (who, token) in [("nobody", "x"), ("a service without the scope", outside), ("a service", whole), ("ada", own)] {
+            let plain = house.ask_from(&format!("192.0.2.{}", refused % 250), token, &method, &path, None).await;
+            let query = format!("{path}{}x=1", if path.contains('?') { '&' } else { '?' });
+            let answer = house.ask_from(&format!("198.51.100.{}", refused % 250), token, &method, &query, None).await;
+            let what = format!("{query} by {who}: {} and then {} {}", plain.status, answer.status, answer.body);
+            let may_not = matches!(plain.status, 401 | 403);
+            assert!(may_not || !["nobody", "a service without the scope"].contains(&who), "{what}");
+            if may_not {
+                assert_eq!((answer.status, answer.json()), (plain.status, plain.json()), "{what}");
+                refused += 1;
+            } else {
+                assert!(answer.status == 400 && answer.body.contains("the parameter x is unknown here"), "{what}");
+                told += 1;
+            }
+        }
+    }
+    assert!(refused > 50 && told > 40, "{refused} {told}");
+    // What is people's own is no service's, whatever its scopes.
+    for path in ["personal_tokens", "personal_tokens?x=1", "personal_tokens?state=none"] {
+        let answer = house.ask(&whole, "GET", path, None).await;
+        assert!(
+            answer.status == 403 && answer.body.contains("a service token has no personal tokens"),
+            "{path}: {}",
+            answer.body
+        );
     }
 }

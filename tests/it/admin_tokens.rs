@@ -58,7 +58,7 @@ impl House {
         Self { world: World::with(backend, STATE, &[("TRUSTED_PROXIES", "127.0.0.1")]).await }
     }
 
-    async fn ask_from(&self, from: &str, token: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
+    pub async fn ask_from(&self, from: &str, token: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
         let bearer = format!("Bearer {token}");
         let mut headers = vec![("authorization", bearer.as_str()), ("x-forwarded-for", from)];
         if body.is_some() {
@@ -93,7 +93,7 @@ impl House {
         token
     }
 
-    async fn user_id(&self, email: &str) -> String {
+    pub async fn user_id(&self, email: &str) -> String {
         let answer = self.ask(CI, "GET", &format!("tenants/acme/users/{email}"), None).await;
         text(&answer.json(), "id").to_owned()
     }

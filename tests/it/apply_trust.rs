@@ -392,7 +392,7 @@ async fn pruning_lists_the_roles_that_are_lost(db: &Db) {
     for line in [
         "- external identity acme/anyone",
         "- virtual account acme/robot (loses viewer on model gpt)",
-        "- team acme/sre (loses manager on model gpt)",
+        "- team acme/sre (loses manager on model gpt, 1 member by hand)",
         "- user acme/ada@acme.example (loses editor on model gpt)",
         "- trusted issuer acme/github (loses the issuer and claims of team sre)",
         "- site acme/app",

@@ -15,6 +15,7 @@ use crate::{
 
 on_both!(
     nobody_becomes_who_was_here_before,
+    what_machines_are_known_by_is_the_operators,
     links_end_when_the_connection_goes_live,
     another_provider_is_trusted_no_further,
     what_guests_send_is_counted,
@@ -48,6 +49,56 @@ async fn nobody_becomes_who_was_here_before(backend: Backend) {
         let wish = json!({"connection": "corp", "directory": directory});
         let answer = api(&bench, BOT, Method::POST, "setup-links", Some(wish)).await;
         assert!(answer.status == 409 && answer.body.contains("have signed in over this connection"), "{}", answer.body);
+    }
+}
+
+/// Nor as those to whom its tokens lead, or at a site that opens to them, as soon as it is on.
+async fn what_machines_are_known_by_is_the_operators(backend: Backend) {
+    let bench = Bench::new(backend).await;
+    let mut guest = bench.follow(&bench.link("corp", &[("directory", "on")]).await).await;
+    bench.save(&mut guest).await;
+    bench.sql("UPDATE connections SET login_enabled = FALSE WHERE name = 'corp'").await;
+    let keys = [
+        ("preset", "custom_oidc"),
+        ("protocol", "oidc"),
+        ("oidc.client_id", CLIENT_ID),
+        ("oidc.client_secret", "guests-own"),
+        ("oidc.issuer", "https://guest.example"),
+        ("oidc.authorization_endpoint", "https://guest.example/a"),
+        ("oidc.token_endpoint", "https://guest.example/t"),
+        ("oidc.jwks_uri", "https://guest.example/k"),
+    ];
+    assert_eq!(bench.send(&mut guest, "/setup", &keys).await.status, 303, "the honest twin: it leads to nobody");
+    bench.save(&mut guest).await;
+    let before = bench.stored(Noun::Connections, "corp").await.unwrap();
+    let is_refused = async |guest: &mut Browser, what: &str| {
+        for path in ["/setup", "/setup/check", "/setup/token"] {
+            let answer = bench.send(guest, path, &keys).await;
+            assert_eq!(answer.status, 409, "{what}: {path}: {}", answer.body);
+        }
+        assert_eq!(bench.stored(Noun::Connections, "corp").await.unwrap(), before, "{what}");
+        let answer = api(&bench, BOT, Method::POST, "setup-links", Some(json!({"connection": "corp"}))).await;
+        assert!(answer.status == 409 && answer.body.contains("its tokens lead to somebody"), "{what}: {}", answer.body);
+    };
+    for (path, body) in [
+        ("external_identities/robot", json!({"issuer": "corp", "claims": {"sub": "robot"}})),
+        ("virtual_accounts/robot", json!({"issuer": "corp", "claims": {"sub": "robot"}})),
+        ("teams/robots", json!({"tokens": [{"issuer": "corp", "claims": {"team": "robots"}}]})),
+    ] {
+        let made = api(&bench, BOT, Method::PUT, path, Some(body)).await;
+        assert_eq!(made.status, 201, "{path}: {}", made.body);
+        is_refused(&mut guest, path).await;
+        let confirm = format!("{path}?confirm={}", path.rsplit('/').next().unwrap_or_default());
+        assert_eq!(api(&bench, BOT, Method::DELETE, &confirm, None).await.status, 200, "{path}");
+    }
+    bench.save(&mut guest).await;
+    bench.apply("tenants:\n- name: acme\n  sites:\n  - {name: tool, hosts: [tool.example], issuers: [corp]}\n").await;
+    is_refused(&mut guest, "a site").await;
+    // Of a new one that is called so it would take tokens too.
+    assert_eq!(api(&bench, BOT, Method::DELETE, "connections/corp?confirm=corp", None).await.status, 200);
+    for (name, status) in [("corp", 409), ("corp-new", 201)] {
+        let answer = api(&bench, BOT, Method::POST, "setup-links", Some(json!({"connection": name}))).await;
+        assert_eq!(answer.status, status, "{name}: {}", answer.body);
     }
 }
 

@@ -10,6 +10,7 @@ use gatehouse::{
     store::{
         self, audit, directories, domain_proofs, setup_links,
         tenant_tokens::{self, ServiceToken},
+        window::Window,
     },
 };
 use serde_json::{Value, json};
@@ -146,8 +147,7 @@ async fn a_link_ends_with_whoever_made_it(backend: Backend) {
         bench.sql("UPDATE users SET admin = TRUE").await;
         bench.sql("UPDATE tenants SET enabled = TRUE").await;
         assert_eq!(opens(&bench, &url, &mut guest).await, comes_back, "{end}");
-        let links =
-            setup_links::of_tenant(&bench.app.db, &bench.tenant("acme").await.id, Default::default(), None, 10).await.unwrap();
+        let links = setup_links::window(&bench.app.db, &Window::new(&bench.tenant("acme").await.id, "", "", 10)).await.unwrap();
         assert_eq!(links[0].state(bench.clock.now()) == "open", comes_back, "{end}");
     }
 }
@@ -348,7 +348,7 @@ async fn what_is_not_proven_goes_with_the_link(backend: Backend) {
         bench.send(&mut guest, "/setup/domain", &[("domain", "corp.example")]).await;
         publish(&bench, "corp.example").await;
         let tenant = bench.tenant("acme").await;
-        let links = setup_links::of_tenant(&bench.app.db, &tenant.id, Default::default(), None, 10).await.unwrap();
+        let links = setup_links::window(&bench.app.db, &Window::new(&tenant.id, "", "", 10)).await.unwrap();
         match end {
             "revoked" => {
                 let answer = api(&bench, BOT, Method::DELETE, &format!("setup-links/{}", links[0].id), None).await;

@@ -10,7 +10,7 @@ use gatehouse::{
         directories, directory_tokens, personal_tokens, setup_links,
         tenant_tokens::{self, ServiceToken},
         users,
-        window::Narrow,
+        window::Window,
     },
 };
 use serde_json::{Value, json};
@@ -181,7 +181,7 @@ impl<'a> Maker<'a> {
                 let old = tenant_tokens::fingerprint(&self.bench.app.sealer, "idle-token");
                 (idle.fingerprint != Some(old)).then_some(idle.expires_at)
             }
-            "link" => setup_links::of_tenant(db, &self.tenant, Narrow::default(), None, 1)
+            "link" => setup_links::window(db, &Window::new(&self.tenant, "", "", 1))
                 .await
                 .unwrap()
                 .pop()

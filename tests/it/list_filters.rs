@@ -17,14 +17,14 @@ on_both!(
     names_beyond_ascii_are_found_whatever_their_case,
 );
 
-async fn names(desk: &Desk, path: &str, key: &str, name: &str) -> Vec<String> {
+pub async fn names(desk: &Desk, path: &str, key: &str, name: &str) -> Vec<String> {
     let bearer = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
     let answer = Browser::new().get_with(&desk.at(&format!("/api/v1/tenants/acme/{path}")), &[bearer]).await;
     assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     answer.json()[key].as_array().unwrap().iter().map(|one| one[name].as_str().unwrap().to_owned()).collect()
 }
 
-async fn refused(desk: &Desk, path: &str) {
+pub async fn refused(desk: &Desk, path: &str) {
     let bearer = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
     let answer = Browser::new().get_with(&desk.at(&format!("/api/v1/tenants/acme/{path}")), &[bearer]).await;
     assert_eq!(answer.status, 400, "{path}: {}", answer.body);

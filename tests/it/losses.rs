@@ -1,7 +1,8 @@
 //! What goes with a thing, or stands idle without it, is named before it goes: at the pages, over the API and in the audit log.
 
 use gatehouse::{
-    apply::single::Noun,
+    apply::{self, File, Hashing, Options, Plan, single::Noun},
+    password,
     store::tenants::{self, Tenant},
 };
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ on_both!(
     nothing_goes_that_was_not_asked_about,
     many_people_go_in_steps,
     what_goes_in_steps_is_judged_before,
+    a_file_lets_many_people_go_in_steps,
 );
 
 const STATE: &str = r#"
@@ -53,13 +55,13 @@ tenants:
   - {name: wiki, hosts: [wiki.example], issuers: [ci, gatehouse], login: {client: web}}
 "#;
 
-struct Api {
-    world: World,
-    token: String,
+pub struct Api {
+    pub world: World,
+    pub token: String,
 }
 
 impl Api {
-    async fn new(backend: Backend) -> Self {
+    pub async fn new(backend: Backend) -> Self {
         let world = World::with(backend, STATE, &[]).await;
         world.sql("UPDATE users SET platform = TRUE WHERE email = 'ada@acme.example'").await;
         let url = world.admin_url("web");
@@ -69,7 +71,7 @@ impl Api {
         Self { world, token }
     }
 
-    async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+    pub async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
         let bearer = format!("Bearer {}", self.token);
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
         let url = format!("{}/api/v1/{path}", self.world.url);
@@ -77,7 +79,7 @@ impl Api {
     }
 
     /// Asks without confirming, and with; what is said to be lost, which the audit log must say too.
-    async fn lost(&self, noun: &str, name: &str, subject: &str) -> Vec<String> {
+    pub async fn lost(&self, noun: &str, name: &str, subject: &str) -> Vec<String> {
         let path = format!("tenants/acme/{noun}/{name}");
         let asked = self.ask("DELETE", &path, None).await;
         assert_eq!(asked.status, 409, "{path}: {}", asked.body);
@@ -276,7 +278,7 @@ async fn nothing_goes_that_was_not_asked_about(backend: Backend) {
 }
 
 /// An organisation of 1,200 users.
-async fn crowded(api: &Api, name: &'static str) -> Tenant {
+pub async fn crowded(api: &Api, name: &'static str) -> Tenant {
     if name != "acme" {
         assert_eq!(api.ask("POST", "tenants", Some(json!({"name": name}))).await.status, 201);
     }
@@ -293,7 +295,7 @@ async fn found(api: &Api, name: &str) -> Option<Tenant> {
     tenants::find_by_name(&api.world.app.db, name).await.unwrap()
 }
 
-async fn people(api: &Api, tenant: &Tenant) -> i64 {
+pub async fn people(api: &Api, tenant: &Tenant) -> i64 {
     let sql = "SELECT COUNT(*) FROM users WHERE tenant_id = $1";
     let count: Option<(i64,)> = api.world.app.db.optional(sql, gatehouse::params![&tenant.id]).await.unwrap();
     count.unwrap().0
@@ -341,4 +343,59 @@ async fn what_goes_in_steps_is_judged_before(backend: Backend) {
     assert!(refused.status == 409 && refused.body.contains("administrator"), "{}", refused.body);
     assert_eq!(people(&api, &acme).await, 1_202);
     assert!(found(&api, "acme").await.unwrap().enabled);
+}
+
+async fn pruned(api: &Api, text: &str, options: Options<'_>) -> Result<Plan, String> {
+    let (world, file) = (&api.world, File { text, origin: "state.yaml", env: &|_| None });
+    let hashing = Hashing { hash: |p| password::hash_now(p).ok(), verify: password::verify_now };
+    let options = Options { prune: true, ..options };
+    let plan = apply::run(&world.app.db, &world.app.sealer, hashing, file, options, world.clock.now()).await;
+    plan.map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+/// What the log says of a tenant, the newest first.
+async fn deeds(api: &Api, tenant: &str) -> Vec<Value> {
+    let log = api.ask("GET", &format!("audit?subject=tenant%20{tenant}"), None).await.json();
+    log["entries"].as_array().unwrap().clone()
+}
+
+/// Not before all the rest of the file is known to go.
+async fn a_file_lets_many_people_go_in_steps(backend: Backend) {
+    let api = Api::new(backend).await;
+    let with = |name: &str, domain: &str| {
+        let client = format!("{{client_id: {name}-app, secret: {name}-secret, redirect_uris: [\"https://{name}.example/cb\"]}}");
+        (format!("tenants:\n- name: {name}\n  domains: [{domain}]\n  clients:\n  - {client}\n"), client)
+    };
+    let big = crowded(&api, "big").await;
+    api.world.apply(&with("big", "big.example").0).await;
+    let planned = pruned(&api, STATE, Options { dry_run: true, ..Options::default() }).await.unwrap();
+    assert!(planned.to_string().contains("- tenant big (loses 1200 users"), "{planned}");
+    let shut = STATE.replace("  display_name: Acme\n", "  display_name: Acme\n  enabled: false\n");
+    let refused = pruned(&api, &shut, Options::default()).await.unwrap_err();
+    assert!(refused.contains("nobody would be left who administers the deployment"), "{refused}");
+    let nothing = Plan::default();
+    let refused = pruned(&api, STATE, Options { agreed: Some(&nothing), ..Options::default() }).await.unwrap_err();
+    assert!(refused.contains("so nothing was done"), "{refused}");
+    assert_eq!((people(&api, &big).await, found(&api, "big").await.unwrap().enabled), (1_200, true));
+    assert_eq!(deeds(&api, "big").await.len(), 2, "made, and given a domain");
+
+    let moved = STATE.replace("  display_name: Acme\n", "  display_name: Acme\n  domains: [big.example]\n");
+    let plan = pruned(&api, &moved, Options { agreed: Some(&planned), ..Options::default() }).await.unwrap();
+    assert!(plan.to_string().contains("- tenant big (loses 1200 users"), "{plan}");
+    assert!(found(&api, "big").await.is_none() && people(&api, &big).await == 0);
+    let entries = deeds(&api, "big").await;
+    assert_eq!((text(&entries[0], "action"), text(&entries[1], "action")), ("delete", "update"), "{entries:?}");
+    assert!(entries[1]["changes"]["deletion_begun"]["is"].to_string().contains("1200 users"), "{entries:?}");
+    assert_eq!(api.ask("GET", "tenants/acme", None).await.json()["domains"], json!(["big.example"]));
+
+    // What another tenant takes over is free with its deletion alone: they go with the rest of the file, or not at all.
+    let half = crowded(&api, "half").await;
+    let (state, client) = with("half", "half.example");
+    api.world.apply(&state).await;
+    let over = STATE.replace("  clients:\n", &format!("  clients:\n  - {client}\n"));
+    let plan = pruned(&api, &over, Options::default()).await.unwrap();
+    assert!(plan.to_string().contains("- tenant half (loses 1200 users") && people(&api, &half).await == 0, "{plan}");
+    let entries = deeds(&api, "half").await;
+    assert!(entries.iter().all(|entry| entry["changes"]["deletion_begun"].is_null()), "{entries:?}");
+    assert_eq!(api.ask("GET", "tenants/acme/clients/half-app", None).await.status, 200);
 }

@@ -40,6 +40,11 @@ fn searched() -> Vec<String> {
             "/admin/acme/resources/model%3Agpt?search=",
             "/admin/acme/resources/model%3Agpt/collaborators?search=",
             "/admin/_/tenants?search=",
+            "/api/v1/invites?search=",
+            "/api/v1/tenants/acme/invites?search=",
+            "/admin/acme/invites?search=",
+            "/api/v1/tenants/acme/setup-links?search=",
+            "/admin/acme/setup-links?search=",
         ]
         .map(str::to_owned),
     );
@@ -47,7 +52,7 @@ fn searched() -> Vec<String> {
 }
 
 /// And every other that may have to look at many.
-const NARROWED: [&str; 15] = [
+const NARROWED: [&str; 20] = [
     "/api/v1/audit?actor=nobody",
     "/api/v1/audit?action=create",
     "/api/v1/audit?subject=team",
@@ -63,6 +68,11 @@ const NARROWED: [&str; 15] = [
     "/api/v1/tenants/acme/connections?provider=okta",
     "/api/v1/tenants/acme/external_identities?issuer=idp",
     "/admin/acme/virtual_accounts?issuer=idp",
+    "/admin/_/tenants?state=off",
+    "/api/v1/tenants/acme/invites?state=ended",
+    "/admin/acme/invites?state=ended",
+    "/api/v1/tenants/acme/setup-links?state=open",
+    "/admin/acme/setup-links?state=ended",
 ];
 
 async fn ask(desk: &Desk, ada: &mut Browser, path: &str) -> Answer {

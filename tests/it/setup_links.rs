@@ -3,7 +3,7 @@
 use axum::http::Method;
 use gatehouse::{
     apply::single::Noun,
-    store::{self, audit},
+    store::{self, audit, window::Window},
 };
 use serde_json::json;
 
@@ -334,7 +334,7 @@ async fn a_link_is_in_no_log(backend: Backend) {
     assert!(text.contains("answered") && !text.contains(token) && !text.contains(&cookie));
     drop(log);
     let links =
-        store::setup_links::of_tenant(&bench.app.db, &bench.tenant("acme").await.id, Default::default(), None, 10).await.unwrap();
+        store::setup_links::window(&bench.app.db, &Window::new(&bench.tenant("acme").await.id, "", "", 10)).await.unwrap();
     assert_eq!((links.len(), links[0].state(bench.clock.now())), (1, "open"));
     assert!(!format!("{links:?}").contains(token), "a digest is all that is kept");
 }

@@ -23,7 +23,7 @@ use crate::{
     apply::single::{self, Expect, Fault, Noun, Order, Refusal},
     connector::presets,
     error::PageError,
-    guest::is_used,
+    guest::{is_used, opens_sites},
     policy::{
         connection::{ConnectionSettings, OidcSettings, Protocol},
         finding::{Finding, Mark},
@@ -48,7 +48,7 @@ pub struct Base {
     pub thing: Value,
     pub hidden: Vec<(&'static str, String)>,
     pub is_stored: bool,
-    /// Whether people come in over it, or have: then it is the operator's to change.
+    /// Whether it lets people or programs in, or has: then it is the operator's to change.
     pub is_in_use: bool,
     /// What is stored now, which a form carries along; empty: nothing.
     pub version: String,
@@ -132,7 +132,7 @@ fn linking(thing: &Value) -> [(&'static str, Value); 3] {
 }
 
 fn in_use() -> PageError {
-    let explanation = "People sign in over this connection, or have, so it is not changed from here any more.";
+    let explanation = "This connection lets people or programs in, or has, so it is not changed from here any more.";
     PageError::new(
         StatusCode::CONFLICT,
         "setup_in_use",
@@ -239,9 +239,11 @@ async fn put(
     let order = order(app, actor);
     crate::store::tenants::lock(tx).await?;
     let was = connections::find_by_name(&mut *tx, &tenant.id, &link.connection).await?;
-    if let Some(was) = &was
-        && is_used(&mut *tx, was).await?
-    {
+    let is_operators = match &was {
+        Some(was) => is_used(&mut *tx, was).await?,
+        None => opens_sites(&mut *tx, &tenant.id, &link.connection).await?,
+    };
+    if is_operators {
         return Err(Refusal::Conflict("it is in use"));
     }
     let now = single::show(&mut *tx, &app.sealer, tenant, Noun::Connections, &link.connection).await?;

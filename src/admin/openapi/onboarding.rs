@@ -3,18 +3,20 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::operations::{Operation, next, operation, page, query, text};
+use super::operations::{Operation, limit, next, operation, page, query, text};
 use crate::store::window::Phase;
 
 /// What the route at `rest` of a tenant's address takes and answers, if it is one of these.
 pub fn of(method: &Method, rest: &str) -> Option<Operation> {
     Some(match (method.as_str(), rest) {
-        ("GET", "/domains") => {
-            let all = json!({"type": "object", "properties": {"domains": {"type": "array", "items": domain()}}, "required": ["domains"]});
-            operation("listDomains", "domains", "A tenant's domains, and what proves those that are to be.")
-                .answers(200, all)
-                .fails([404])
-        }
+        ("GET", "/domains") => operation("listDomains", "domains", "A tenant's domains, and what proves those that are to be.")
+            .query([
+                query("search", &text(), "What names hold."),
+                query("after", &text(), "`next` of the page before."),
+                limit(100),
+            ])
+            .answers(200, page("domains", &domain(), &next("`after` of the following page.")))
+            .fails([404]),
         ("POST", "/domains") => operation("createDomain", "domains", "Begin to prove a domain: the record to publish.")
             .body(strict(json!({"domain": text()}), &["domain"]), true)
             .answers(201, domain())
@@ -32,7 +34,11 @@ pub fn of(method: &Method, rest: &str) -> Option<Operation> {
                 .fails([404, 409])
         }
         ("GET", "/setup-links") => operation("listSetupLinks", "connections", "Set-up links, the newest first.")
-            .query([query("after", &text(), "`next` of the page before.")])
+            .query([
+                query("search", &text(), "What names of connections hold, 100 characters at most."),
+                query("after", &text(), "`next` of the page before."),
+                limit(50),
+            ])
             .narrowed(Phase::OF_ENDING, false)
             .answers(200, page("setup_links", &link(), &next("`after` of the following page.")))
             .fails([404]),

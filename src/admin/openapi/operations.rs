@@ -64,7 +64,7 @@ pub(super) fn text() -> Value {
     json!({"type": "string"})
 }
 
-fn limit(most: u16) -> Value {
+pub(super) fn limit(most: u16) -> Value {
     query("limit", &json!({"type": "integer", "minimum": 1, "maximum": most}), "How many at most.")
 }
 

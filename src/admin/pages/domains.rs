@@ -3,7 +3,7 @@
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
@@ -12,6 +12,7 @@ use super::{
     caller::{Caller, Posted, missing},
     confirm::{self, Question},
     frame::{Frame, address},
+    list::{PAGE, Query},
 };
 use crate::{
     app::App,
@@ -24,6 +25,8 @@ use crate::{
 };
 
 const SECTION: &str = "domains";
+/// Domains that are looked through without a search.
+const FEW: usize = 5;
 
 #[derive(Template, WebTemplate)]
 #[template(path = "admin/domains.html")]
@@ -35,6 +38,15 @@ struct Page<'a> {
     typed: &'a str,
     platform: bool,
     domains: &'a [Domain],
+    query: &'a Query,
+    next: Option<String>,
+}
+
+impl Page<'_> {
+    /// Of few nothing is searched.
+    fn is_searched(&self) -> bool {
+        self.domains.len() > FEW || !self.query.search.is_empty() || !self.query.after.is_empty()
+    }
 }
 
 /// What is to be published for a domain.
@@ -51,16 +63,32 @@ impl Domain {
 }
 
 /// `GET /admin/{tenant}/domains`
-pub async fn list(State(app): State<App>, caller: Caller, Path(tenant): Path<String>) -> Result<Response, PageError> {
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path(tenant): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
     let tenant = caller.tenant(&app, &tenant).await?;
-    page(&app, &caller, &tenant, "", None).await
+    page(&app, &caller, &tenant, ("", None), &Query::read(query.as_deref())).await
 }
 
-async fn page(app: &App, caller: &Caller, tenant: &Tenant, typed: &str, error: Option<&str>) -> Result<Response, PageError> {
-    let domains = domain_proof::all(app, tenant).await?;
+async fn page(
+    app: &App,
+    caller: &Caller,
+    tenant: &Tenant,
+    (typed, error): (&str, Option<&str>),
+    query: &Query,
+) -> Result<Response, PageError> {
+    let (domains, next) = domain_proof::part(app, tenant, (&query.search, &query.after), PAGE).await?;
     let frame = Frame::of_tenant(app, caller, tenant, SECTION, "Domains");
     let (path, platform) = (address(&tenant.name, SECTION), caller.operator.is_platform());
-    let page = Page { frame: &frame, failed: error.is_some(), path: &path, error, typed, platform, domains: &domains };
+    let next = next.map(|last| {
+        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+        format!("{path}?{}", pairs.append_pair("search", &query.search).append_pair("after", &last).finish())
+    });
+    let failed = error.is_some();
+    let page = Page { frame: &frame, failed, path: &path, error, typed, platform, domains: &domains, query, next };
     let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok((status, page).into_response())
 }
@@ -159,7 +187,7 @@ async fn answer(
 ) -> Result<Response, PageError> {
     match done {
         Ok(word) => Ok(confirm::done(&address(&tenant.name, SECTION), word)),
-        Err(no) => page(app, &posted.caller, tenant, typed, Some(&said(no)?)).await,
+        Err(no) => page(app, &posted.caller, tenant, (typed, Some(&said(no)?)), &Query::default()).await,
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! Only a form of ours is given back, with a token that this browser was given for that user ([`proven`]). So no other site can
 //! have somebody send what it has filled in; and whoever signs in as somebody else cannot send it. Secrets are typed again: a
-//! page never says one. A yes to a question is not given back: the way leads to the question, which says what will be lost.
+//! page never says one. A yes to a question is not given back: the way leads to the question, which says what will be lost, or the
+//! form that carried it asks again.
 
 use askama::Template;
 use askama_web::WebTemplate;
@@ -18,7 +19,7 @@ use super::{
     confirm::ASKED,
     fields,
     form::Kind,
-    switching::ANEW,
+    switching::{ANEW, CONFIRMED},
 };
 use crate::{app::App, session::Visit};
 
@@ -61,7 +62,8 @@ type Again = Vec<(String, &'static str)>;
 fn parted(fields: Fields) -> (Fields, Again) {
     let mut again = Again::new();
     let mut carried = Vec::new();
-    for (name, value) in fields {
+    // A yes that stood in a form is left out: sent again, it is asked for again.
+    for (name, value) in fields.into_iter().filter(|(name, _)| name != CONFIRMED) {
         let secret = if name == ANEW { value.clone() } else { name.clone() };
         if name != ANEW && !is_secret(&name) {
             carried.push((name, value));
@@ -110,6 +112,7 @@ mod tests {
             pair("anew", "password"),
             pair("password", ""),
             pair("anew", "name"),
+            pair("confirmed", "on"),
         ];
         let (carried, again) = parted(sent);
         assert_eq!(again, [("oidc.client_secret".to_owned(), "Client secret"), ("password".to_owned(), "Password")]);

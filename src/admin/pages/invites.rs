@@ -20,6 +20,7 @@ use super::{
     sheet::Sheet,
 };
 use crate::{
+    admin::invites::part,
     app::App,
     apply::single::Fault,
     error::PageError,
@@ -50,6 +51,8 @@ struct Page<'a> {
     path: &'a str,
     refused: Option<&'a str>,
     invites: &'a [Invite],
+    /// What addresses and names contain.
+    search: &'a str,
     /// Whether those are shown that nobody can accept any more.
     ended: bool,
     now: i64,
@@ -73,14 +76,9 @@ pub async fn list(
     let tenant = caller.tenant(&app, &tenant).await?;
     let query = Query::narrowed(query.as_deref(), Phase::OF_ENDING, None);
     let (ended, now) = (query.state == Some(Phase::Ended), app.clock.now());
-    let after = Some(query.after.as_str()).filter(|after| !after.is_empty());
-    let limit = i64::try_from(PAGE).unwrap_or(i64::MAX).saturating_add(1);
-    let mut invites = match ended {
-        true => store::invites::ended(&app.db, &tenant.id, after, now, limit).await?,
-        false => store::invites::open(&app.db, &tenant.id, after, now, limit).await?,
-    };
-    let more = invites.len() > PAGE;
-    invites.truncate(PAGE);
+    let state = if ended { Phase::Ended } else { Phase::Open };
+    let query = Query { state: Some(state), ..query };
+    let (invites, next) = part(&app, &caller.operator.home, &tenant, query.ask(PAGE, now)).await?;
     let path = path(&tenant);
     let from_directory = !takes_invites(tenant.provisioning);
     let page = Page {
@@ -89,14 +87,16 @@ pub async fn list(
         users: &address(&tenant.name, SECTION),
         path: &path,
         refused: from_directory.then_some("Users of this organisation come from its directory, so nobody can be invited."),
-        next: invites.last().filter(|_| more).map(|last| {
-            let state = if ended { "&state=ended" } else { "" };
-            format!("{path}?after={}{state}", last.id)
+        next: next.map(|last| {
+            let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+            pairs.append_pair("search", &query.search).append_pair("state", state.as_str()).append_pair("after", &last);
+            format!("{path}?{}", pairs.finish())
         }),
+        search: &query.search,
         ended,
         now,
         invites: &invites,
-        is_later: after.is_some(),
+        is_later: !query.after.is_empty(),
     };
     Ok(page.into_response())
 }

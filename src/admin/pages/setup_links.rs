@@ -12,16 +12,17 @@ use super::{
     caller::{BRIEF, Caller, Posted, missing},
     confirm,
     frame::{Frame, address},
+    list::Query,
 };
 use crate::{
-    admin::setup_links::{DAYS, MOST_DAYS, Maker, PAGE, Wish, end, issue},
+    admin::setup_links::{DAYS, MOST_DAYS, Maker, PAGE, Wish, end, issue, part},
     app::App,
     error::PageError,
     moment::Moment,
     store::{
         setup_links::{self, SetupLink},
         tenants::Tenant,
-        window::{Narrow, Phase},
+        window::Phase,
     },
 };
 
@@ -37,14 +38,14 @@ struct Page<'a> {
     fault: Option<(&'static str, String)>,
     made: Option<&'a str>,
     links: &'a [SetupLink],
-    state: Option<Phase>,
+    query: &'a Query,
     next: Option<String>,
     now: i64,
 }
 
 impl Page<'_> {
     fn is_in(&self, state: &Phase) -> bool {
-        self.state == Some(*state)
+        self.query.state == Some(*state)
     }
 
     fn fault_of(&self, field: &str) -> Option<&str> {
@@ -67,9 +68,8 @@ pub async fn list(
     let tenant = caller.tenant(&app, &tenant).await?;
     let connection = asked(query.as_deref(), "connection").unwrap_or_default();
     let wish = Wish { connection, directory: false, domain: false, days: DAYS };
-    let after = asked(query.as_deref(), "after").filter(|after| !after.contains('\0'));
-    let state = asked(query.as_deref(), "state").and_then(|word| Phase::among(Phase::OF_ENDING, &word));
-    page(&app, &caller, &tenant, &wish, (None, None), (state, after.as_deref())).await
+    let query = Query::narrowed(query.as_deref(), Phase::OF_ENDING, None);
+    page(&app, &caller, &tenant, &wish, (None, None), &query).await
 }
 
 async fn page(
@@ -78,27 +78,20 @@ async fn page(
     tenant: &Tenant,
     wish: &Wish,
     (fault, made): (Option<(&'static str, String)>, Option<&str>),
-    (state, after): (Option<Phase>, Option<&str>),
+    query: &Query,
 ) -> Result<Response, PageError> {
-    let narrow = Narrow { state, now: app.clock.now(), ..Narrow::default() };
-    let mut links = setup_links::of_tenant(&app.db, &tenant.id, narrow, after, PAGE + 1).await?;
-    let size = usize::try_from(PAGE).unwrap_or(usize::MAX);
+    let now = app.clock.now();
+    let (links, next) = part(app, &caller.operator.home, tenant, query.ask(PAGE, now)).await?;
     let path = address(&tenant.name, SECTION);
-    let next = (links.len() > size)
-        .then(|| {
-            links.get(size - 1).map(|link| {
-                format!(
-                    "{path}?after={}{}",
-                    link.id,
-                    state.map_or_else(String::new, |state| format!("&state={}", state.as_str()))
-                )
-            })
-        })
-        .flatten();
-    links.truncate(size);
+    let next = next.map(|last| {
+        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+        pairs.append_pair("search", &query.search);
+        pairs.append_pair("state", query.state.map_or("", Phase::as_str)).append_pair("after", &last);
+        format!("{path}?{}", pairs.finish())
+    });
     let frame = Frame::of_tenant(app, caller, tenant, SECTION, "Set-up links");
     let failed = fault.is_some();
-    let page = Page { frame: &frame, failed, path: &path, wish, fault, made, links: &links, state, next, now: app.clock.now() };
+    let page = Page { frame: &frame, failed, path: &path, wish, fault, made, links: &links, query, next, now };
     Ok((if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, page).into_response())
 }
 
@@ -113,16 +106,16 @@ pub async fn create(State(app): State<App>, Path(tenant): Path<String>, posted: 
         days: text("days").parse().unwrap_or(if text("days").is_empty() { DAYS } else { 0 }),
     };
     if let Some(fault) = wish.fault() {
-        return page(&app, &posted.caller, &tenant, &wish, (Some(fault), None), (None, None)).await;
+        return page(&app, &posted.caller, &tenant, &wish, (Some(fault), None), &Query::default()).await;
     }
     let operator = &posted.caller.operator;
     let maker = Maker { actor: &posted.caller.actor(), id: &operator.user.id, reach: &operator.reach };
     if !maker.may(&wish, app.clock.now()) {
-        return page(&app, &posted.caller, &tenant, &wish, (Some(("days", BRIEF.to_owned())), None), (None, None)).await;
+        return page(&app, &posted.caller, &tenant, &wish, (Some(("days", BRIEF.to_owned())), None), &Query::default()).await;
     }
     match issue(&app, maker, &tenant, &wish).await? {
-        Ok((_, url)) => page(&app, &posted.caller, &tenant, &wish, (None, Some(&url)), (None, None)).await,
-        Err(clash) => page(&app, &posted.caller, &tenant, &wish, (Some(clash), None), (None, None)).await,
+        Ok((_, url)) => page(&app, &posted.caller, &tenant, &wish, (None, Some(&url)), &Query::default()).await,
+        Err(clash) => page(&app, &posted.caller, &tenant, &wish, (Some(clash), None), &Query::default()).await,
     }
 }
 

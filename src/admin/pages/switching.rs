@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// A field of the form that says yes.
-const CONFIRMED: &str = "confirmed";
+pub const CONFIRMED: &str = "confirmed";
 /// Fields that shut somebody out when they come to say this.
 const SHUTTING: [(&str, bool); 4] =
     [("enabled", false), ("require_sso", true), ("password_login", false), ("login_enabled", false)];
@@ -327,6 +327,7 @@ mod tests {
                 action,
                 name: "tenant acme".to_owned(),
                 fields: Vec::new(),
+                roles: 0,
                 counts: Vec::new(),
                 changes: vec![change],
             };

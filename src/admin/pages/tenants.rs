@@ -12,7 +12,7 @@ use super::{
     fields::SETTINGS,
     form::{self, Kind},
     frame::{Frame, address},
-    list::{List, PAGE, Query, Row},
+    list::{List, Narrowing, PAGE, Query, Row},
     sheet::Sheet,
     things::order,
 };
@@ -22,10 +22,10 @@ use crate::{
     apply::{
         Plan,
         single::{self, Fault, Noun, Refusal},
+        tenant_end,
     },
     error::PageError,
     store::{db::Tx, tenants::Tenant, users::LastAdministrator},
-    tenant_end,
 };
 
 const LIST: &str = "/admin/_/tenants";
@@ -34,7 +34,8 @@ const TITLE: &str = "Organisations";
 /// `GET /admin/_/tenants`
 pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Result<Response, PageError> {
     caller.require_platform()?;
-    let (query, home) = (Query::read(query.as_deref()), &caller.operator.home);
+    let states = single::states(Noun::Tenant);
+    let (query, home) = (Query::narrowed(query.as_deref(), states, None), &caller.operator.home);
     let part = searching::list(&app, home, home, Noun::Tenant, query.ask(PAGE, app.clock.now())).await?;
     let text = |thing: &Value, setting: &str| thing[setting].as_str().unwrap_or_default().to_owned();
     let rows = part.items.iter().map(|tenant| Row {
@@ -44,6 +45,7 @@ pub async fn list(State(app): State<App>, caller: Caller, RawQuery(query): RawQu
         off: tenant["enabled"] == false,
     });
     let list = List::new(&query, rows.collect(), part.next.as_deref(), LIST);
+    let list = list.narrowings(Narrowing::all(&query, states, false));
     let frame = Frame::of_platform(&app, &caller, LIST, TITLE);
     Ok(list
         .page(
@@ -139,7 +141,7 @@ pub async fn delete(State(app): State<App>, Path(name): Path<String>, posted: Po
     let tenant = caller.tenant(&app, &name).await?;
     caller.require_platform()?;
     let actor = caller.actor();
-    if let Err(refusal) = tenant_end::empty(&app, &order(&app, &caller.operator, &actor), &tenant).await {
+    if let Err(refusal) = tenant_end::empty(&app.db, &order(&app, &caller.operator, &actor), &tenant).await {
         return question(&app, caller, &tenant, Err(refusal));
     }
     let mut tx = app.db.begin().await?;

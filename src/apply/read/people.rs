@@ -7,7 +7,7 @@ use crate::{
         reader::{Context, Fields, Text},
         yaml::{At, Node},
     },
-    policy::{chosen_password, email::Email},
+    policy::{chosen_password, directory::can_stand_in_an_address, email::Email},
 };
 
 pub fn user(context: &Context<'_>, node: &Node) -> Option<UserFile> {
@@ -41,6 +41,10 @@ pub fn team(context: &Context<'_>, node: &Node) -> Option<TeamFile> {
     let name = name?;
     if name.value.trim().is_empty() || name.value.len() > 128 || name.value.chars().any(char::is_control) {
         context.problem(name.at, "a team's name must be 1 to 128 bytes without control characters");
+        return None;
+    }
+    if !can_stand_in_an_address(&name.value) {
+        context.problem(name.at, "no address can name a team that is called . or ..; call it otherwise");
         return None;
     }
     Some(TeamFile { at: name.at, name: name.value, members: is_said.then_some(members), tokens })

@@ -48,8 +48,9 @@ pub fn states(noun: Noun) -> &'static [Phase] {
         | Noun::TrustedIssuers
         | Noun::ExternalIdentities
         | Noun::VirtualAccounts
-        | Noun::Sites => Phase::OF_SWITCHED,
-        Noun::Tenant | Noun::Teams | Noun::Resources => &[],
+        | Noun::Sites
+        | Noun::Tenant => Phase::OF_SWITCHED,
+        Noun::Teams | Noun::Resources => &[],
     }
 }
 

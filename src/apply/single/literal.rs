@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Fault;
+use super::{Fault, Refusal};
 use crate::apply::{
     reader::Problem,
     yaml::{At, Key, Kind, Node},
@@ -33,6 +33,19 @@ impl Literal {
     pub fn path(&self, line: u64) -> String {
         let index = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
         index.and_then(|index| self.paths.get(index)).cloned().unwrap_or_default()
+    }
+
+    /// Nothing wrong, or where.
+    pub fn judge(&self, problems: Vec<Problem>) -> Result<(), Refusal> {
+        if let Some(fault) = self.nul() {
+            return Err(Refusal::Faults(vec![fault]));
+        }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let mut problems = problems;
+        problems.sort_by_key(|p| p.line);
+        Err(Refusal::Faults(problems.into_iter().map(|problem| self.fault(problem)).collect()))
     }
 
     /// What a problem says, at the path that it is about: where something is missing, at that which is missing.

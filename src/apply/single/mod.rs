@@ -14,6 +14,7 @@ mod collaborators;
 mod draft;
 mod judge;
 mod kept;
+mod led;
 mod list;
 mod literal;
 mod members;
@@ -34,14 +35,17 @@ pub use noun::{Noun, resource_parts};
 pub use show::{outline, print, show};
 pub use version::version;
 
-use self::literal::Literal;
+use self::{
+    led::{Led, led_still},
+    literal::Literal,
+};
 use super::{
     execute::Work,
     losses::lost_with_tenant,
     passwords::Hashed,
     plan::Plan,
     read,
-    reader::{Context, Problem},
+    reader::Context,
     rivals,
     sso::{Said, WaysIn},
     trail,
@@ -384,53 +388,4 @@ pub fn spoken(noun: Noun, body: &Value) -> Vec<(String, Vec<&'static str>)> {
     };
     let _ = read::one(&context, &tenant, noun, &literal.node);
     context.spoken.into_inner().into_iter().map(|(at, names)| (literal.path(at.line), names)).collect()
-}
-
-/// Whether somebody can administer the tenant, and the deployment, and how people come in.
-#[derive(Clone, Copy)]
-struct Led {
-    tenant: bool,
-    deployment: bool,
-    ways_in: WaysIn,
-}
-
-impl Led {
-    async fn of(tx: &mut Tx, sealer: &Sealer, tenant: &Tenant) -> Result<Self, StoreError> {
-        let led = users::is_administered(&mut *tx, &tenant.id).await?;
-        let ways_in = WaysIn::of(tx, sealer, &tenant.id).await?;
-        Ok(Self { tenant: led, deployment: users::is_governed(tx).await?, ways_in })
-    }
-
-    fn becomes(self, is: Self, order: &Order<'_>) -> Result<(), Refusal> {
-        if !order.force && ((self.tenant && !is.tenant) || (self.deployment && !is.deployment)) {
-            return Err(Refusal::LastAdministrator);
-        }
-        if !order.force && self.ways_in.closes(is.ways_in) {
-            return Err(Refusal::LastWayIn);
-        }
-        if !order.force && self.ways_in.locks_out(is.ways_in) {
-            return Err(Refusal::LockedOut);
-        }
-        Ok(())
-    }
-}
-
-/// Nobody loses the last one who could administer a tenant, or the deployment, or its last way in, without having said so.
-async fn led_still(tx: &mut Tx, order: &Order<'_>, tenant: &Tenant, was: Led) -> Result<(), Refusal> {
-    was.becomes(Led::of(tx, order.sealer, tenant).await?, order)
-}
-
-impl Literal {
-    /// Nothing wrong, or where.
-    fn judge(&self, problems: Vec<Problem>) -> Result<(), Refusal> {
-        if let Some(fault) = self.nul() {
-            return Err(Refusal::Faults(vec![fault]));
-        }
-        if problems.is_empty() {
-            return Ok(());
-        }
-        let mut problems = problems;
-        problems.sort_by_key(|p| p.line);
-        Err(Refusal::Faults(problems.into_iter().map(|problem| self.fault(problem)).collect()))
-    }
 }

@@ -160,10 +160,17 @@ impl GroupRule {
 /// Whether a group of this name may be a team: a name with signs that nobody sees could pass for another team's.
 #[must_use]
 pub fn can_name_a_team(name: &str) -> bool {
-    is_distinct(name)
+    is_distinct(name) && can_stand_in_an_address(name)
+}
+
+/// Whether browsers and clients keep a name in an address: they take these for the address above, however they are written.
+#[must_use]
+pub fn can_stand_in_an_address(name: &str) -> bool {
+    !matches!(name, "." | "..")
 }
 
 /// Whether teams and resources may be called so.
 fn is_name(name: &str, longest: usize) -> bool {
-    (1..=longest).contains(&name.len()) && name.trim() == name && !name.chars().any(char::is_control)
+    let is_text = (1..=longest).contains(&name.len()) && name.trim() == name && !name.chars().any(char::is_control);
+    is_text && can_stand_in_an_address(name)
 }

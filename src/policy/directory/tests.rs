@@ -195,11 +195,13 @@ fn a_team_has_a_name_that_can_be_seen() {
             }
         }
     }
-    for name in ["", " ", " SRE", "SRE ", "\u{a0}SRE", "SRE\u{3000}", "🔥\u{fe0f}\u{fe0f}x\u{fe0f}"] {
+    for name in [".", "..", "", " ", " SRE", "SRE ", "\u{a0}SRE", "SRE\u{3000}", "🔥\u{fe0f}\u{fe0f}x\u{fe0f}"] {
         assert!(!can_name_a_team(name), "{name:?}");
     }
     for name in [
         "SRE",
+        "...",
+        ".net",
         "Site Reliability (EMEA) & Friends, 24/7",
         "Équipe d’ingénierie",
         "E\u{301}quipe",

@@ -8,7 +8,7 @@ use gatehouse::{
         directories, directory_tokens, personal_tokens, setup_links, tenant_tokens,
         tenants::{self, Tenant},
         users::{self, User},
-        window::Narrow,
+        window::Window,
     },
 };
 use reqwest::Method;
@@ -177,7 +177,7 @@ async fn link_of(world: &World, tenant: &Tenant, ada: &mut Person) -> (String, S
     let fields = [("csrf", ada.csrf.as_str()), ("connection", "corp"), ("days", "7"), ("directory", "on")];
     let shown = ada.browser.post(&url, &fields).await;
     let token = once(&shown, &format!("{}/setup/", world.url));
-    let newest = setup_links::of_tenant(&world.app.db, &tenant.id, Narrow::default(), None, 1).await.unwrap();
+    let newest = setup_links::window(&world.app.db, &Window::new(&tenant.id, "", "", 1)).await.unwrap();
     (newest[0].id.clone(), path_of(&token))
 }
 

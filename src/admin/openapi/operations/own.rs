@@ -9,7 +9,11 @@ use crate::store::window::Phase;
 pub fn invites(method: &Method, path: &str) -> Option<Operation> {
     Some(match (method.as_str(), path) {
         ("GET", "/api/v1/invites") => operation("listInvites", "invites", "Who is invited, the newest first.")
-            .query([query("after", &text(), "`next` of the page before."), limit(100)])
+            .query([
+                query("search", &text(), "What addresses and names hold, 100 characters at most."),
+                query("after", &text(), "`next` of the page before."),
+                limit(100),
+            ])
             .narrowed(Phase::OF_ENDING, false)
             .answers(200, page("invites", &reference("Invite"), &next("`after` of the following page."))),
         ("POST", "/api/v1/invites") => operation("createInvite", "invites", "Invite somebody.")

@@ -1,19 +1,20 @@
 //! The end of an organisation of many people, in steps: it is switched off first, and its people go a thousand at a time, so
 //! that nobody waits longer to write than one step takes. Where that stops in the middle, an organisation is left that is
-//! switched off and has fewer people; whoever deletes it again goes on.
+//! switched off and has fewer people; whoever deletes it again goes on. At the pages, over the API and where a file that is
+//! applied names it no longer.
 
-use crate::{
-    app::App,
-    apply::{
-        Line,
-        single::{self, Noun, Order, Refusal},
-    },
-    store::{
-        StoreError,
-        audit::{self, Action, Changes, Event},
-        tenants::{self, Tenant},
-        users,
-    },
+use super::{
+    desired::TenantFile,
+    plan::Line,
+    single::{self, Noun, Order, Refusal},
+};
+use crate::store::{
+    Db, StoreError,
+    audit::{self, Action, Changes, Event},
+    db::Tx,
+    domains, sites,
+    tenants::{self, Tenant},
+    users,
 };
 
 /// Most of a kind that go in one step: some tens of milliseconds, on a busy machine more.
@@ -28,11 +29,11 @@ const STOPPED: &str = "its people are gone in part: the organisation is switched
 ///
 /// # Errors
 /// Why it is not deleted.
-pub async fn empty(app: &App, order: &Order<'_>, tenant: &Tenant) -> Result<Option<Vec<String>>, Refusal> {
-    if !tenants::has_many(&app.db, &tenant.id, STEP).await? {
+pub async fn empty(db: &Db, order: &Order<'_>, tenant: &Tenant) -> Result<Option<Vec<String>>, Refusal> {
+    if !tenants::has_many(db, &tenant.id, STEP).await? {
         return Ok(None);
     }
-    let mut tx = app.db.begin().await?;
+    let mut tx = db.begin().await?;
     tenants::lock(&mut tx).await?;
     users::hold_administrators(&mut tx, &tenant.id).await?;
     // Whatever would keep it is asked before anybody goes.
@@ -44,18 +45,44 @@ pub async fn empty(app: &App, order: &Order<'_>, tenant: &Tenant) -> Result<Opti
     let event = Event::new(tenant.id.as_str(), Action::Update, format!("tenant {}", tenant.name));
     audit::append(&mut tx, order.sealer, order.actor, event.with(changes), order.now);
     tx.commit().await?;
-    let (db, id) = (app.db.clone(), tenant.id.clone());
+    let (on, id) = (db.clone(), tenant.id.clone());
     // By itself: it goes on when whoever asked waits no longer.
     let steps = tokio::spawn(async move {
-        while tenants::empty(&db, &id, STEP).await? > 0 {}
+        while tenants::empty(&on, &id, STEP).await? > 0 {}
         Ok::<(), StoreError>(())
     });
     match steps.await {
         Ok(done) => done?,
         Err(_) => return Err(Refusal::Conflict(STOPPED)),
     }
-    if tenants::has_many(&app.db, &tenant.id, STEP).await? {
+    if tenants::has_many(db, &tenant.id, STEP).await? {
         return Err(Refusal::Conflict(ON_AGAIN));
     }
     Ok(Some(lost))
+}
+
+/// The tenants of so many people that a file no longer names.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn crowded(db: &Db, files: &[TenantFile]) -> Result<Vec<Tenant>, StoreError> {
+    let mut crowded = Vec::new();
+    for tenant in tenants::all(db).await? {
+        if !files.iter().any(|file| file.name == tenant.name) && tenants::has_many(db, &tenant.id, STEP).await? {
+            crowded.push(tenant);
+        }
+    }
+    Ok(crowded)
+}
+
+/// Has a tenant count for nothing more: what somebody else can have of it is free. With that a file is tried out.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn shut(tx: &mut Tx, tenant: &Tenant) -> Result<(), StoreError> {
+    for site in sites::of_tenant(&mut *tx, &tenant.id).await? {
+        sites::give_up(&mut *tx, &site.id).await?;
+    }
+    domains::set(&mut *tx, &tenant.id, &[]).await?;
+    tenants::save(tx, &Tenant { enabled: false, ..tenant.clone() }).await
 }
