@@ -63,7 +63,7 @@ async fn what_machines_are_known_by_is_the_operators(backend: Backend) {
         ("protocol", "oidc"),
         ("oidc.client_id", CLIENT_ID),
         ("oidc.client_secret", "guests-own"),
-        ("oidc.issuer", "https://guest.example"),
+        ("oidc.issuer", bench.idp.issuer()),
         ("oidc.authorization_endpoint", "https://guest.example/a"),
         ("oidc.token_endpoint", "https://guest.example/t"),
         ("oidc.jwks_uri", "https://guest.example/k"),
