@@ -13,7 +13,10 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use http::header;
 use serde_json::Value;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 use url::Url;
 
 use super::{
@@ -32,6 +35,8 @@ pub const LAST_GOOD: i64 = 7 * 24 * 3600;
 const AHEAD: i64 = 120;
 /// Seconds between two fetches of one URL, whatever tokens ask for.
 pub const FLOOR: i64 = 60;
+/// How long a token whose key is known waits for the set to be fetched anew: proxies that ask about it wait not much longer.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// Seconds until the next fetch where there is nothing to go on with: 2, 4, 8, … after each that failed in a row, up to the
 /// floor. Nobody is let in meanwhile, and one fetch that fails while an issuer starts is soon made good.
@@ -324,7 +329,12 @@ impl KeySource for RemoteKeys {
             self.note_due(fresh_until);
             return Ok(found);
         }
-        let fetched = self.refresh(now, found.is_empty(), &seen).await;
+        let refreshing = self.refresh(now, found.is_empty(), &seen);
+        let fetched = match found.is_empty() {
+            true => refreshing.await,
+            // The fetch goes on without it.
+            false => timeout(MOMENT, refreshing).await.unwrap_or(false),
+        };
         match self.usable(now) {
             Some(known) => {
                 let chosen = choose(&known.keys, wanted);

@@ -222,8 +222,7 @@ impl Validator {
         let expected = match names.find(|name| *name != found && alike(name)) {
             Some(name) => name,
             None if self.is_left_out(found, scope) => {
-                "an issuer that is taken here; the tenant trusts this one, and it is left out: by the site's issuers, its \
-                 exchanged_only, the header, or by issuer="
+                "one that is taken here: trusted, but left out by issuers or exchanged_only"
             }
             None if scope.tenant.is_none() && self.foreign.by_issuer.contains_key(found) => {
                 "the tenant to be named, whose issuer is asked about it"

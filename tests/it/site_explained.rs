@@ -110,6 +110,17 @@ async fn each_rule_passes_and_fails(backend: Backend) {
         assert_eq!(report["site"]["error"].is_null(), decides.is_none(), "{report:#}");
         assert_eq!(report["error"], report["site"]["error"], "{report:#}");
     }
+    // Of an issuer that is trusted, and that the site leaves out, nothing else is said.
+    let both = json!({"hosts": ["alone.example"], "issuers": ["gatehouse", "okta"], "exchanged_only": true});
+    world.site("alone", both).await;
+    for host in ["ours.example", "alone.example"] {
+        let report = at(&world, &admin, host, &mapped_to_nobody).await;
+        let cause = text(&report["site"], "cause");
+        assert!(cause.contains("trusted, but left out by issuers or exchanged_only"), "{host}: {report:#}");
+        let stranger = foreign(json!({"iss": "https://nobody.example"}));
+        let report = at(&world, &admin, host, &stranger).await;
+        assert!(text(&report["site"], "cause").contains("an issuer that is trusted here"), "{host}: {report:#}");
+    }
     // What is wrong besides is shown; the first decides.
     let much = json!({"hosts": ["much.example"], "issuers": ["okta"], "scopes": ["write"], "claims": claim("*@acme.example"), "resource": resource, "role": "viewer"});
     world.site("much", much).await;

@@ -9,6 +9,8 @@ use super::{
 };
 use crate::oauth::client::SigningAlg;
 
+mod hanging;
+
 const NOW: i64 = 1_800_000_000;
 
 /// Answers with what the test last set, counts, and can be held back.

@@ -85,7 +85,7 @@ fn own(app: &App, question: &Question, site: &Site, client: &str, state: &str, u
 }
 
 fn foreign(question: &Question, issuer: &Issuer, state: &str, under_way: &UnderWay) -> Result<String, PageError> {
-    let client = issuer.settings.oauth_client.as_ref().ok_or_else(|| broken("the issuer has no oauth_client"))?;
+    let client = issuer.settings.oauth_client.as_ref().ok_or_else(|| nowhere("the issuer has no oauth_client"))?;
     let endpoint = Url::parse(&client.authorization_endpoint);
     let mut url = endpoint.map_err(|e| broken(format!("its authorization_endpoint: {e}")))?;
     url.set_fragment(None);
