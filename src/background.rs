@@ -63,7 +63,7 @@ pub fn spawn(app: App) -> JoinHandle<()> {
             loop {
                 ticks.tick().await;
                 // What fails here fails for whoever asks, too, and is said there.
-                if let Err(e) = app.trust.look(app.clock.now()).await {
+                if let Err(e) = app.trust.look().await {
                     tracing::debug!(cause = %e, "what other nodes have changed cannot be seen");
                 }
             }

@@ -1,18 +1,20 @@
 //! Who a token's bearer is: the one place where a token, of ours or foreign, becomes a [`Bearer`].
 //!
-//! [`judge`] → `freshness` gives the `catalogue`, kept in memory → its validator (`token::validator`) says whether the
-//! token holds → `own` or `foreign` say whom it acts as, and `policy::access` whether all of it is switched on. The bearer
-//! endpoints, forward auth, token exchange and `explain` all come through here.
+//! [`judge`] → `freshness` gives the `catalogue`, kept in memory, if it may answer who asks (`kept`) → its validator
+//! (`token::validator`) says whether the token holds → `own` or `foreign` say whom it acts as, and `policy::access` whether all
+//! of it is switched on. The bearer endpoints, forward auth, token exchange and `explain` all come through here.
 //!
 //! Changes take effect at once on the node that made them. On the others, who is shut out is out within [`LOOK`] seconds,
 //! and what else has changed is noticed within [`STALE`].
 
+mod attempts;
 pub mod bearer;
 pub mod catalogue;
 pub mod explain;
 mod footings;
 mod foreign;
 pub mod freshness;
+mod kept;
 mod own;
 mod reading;
 pub mod report;
@@ -21,7 +23,8 @@ pub mod sites;
 use std::sync::Arc;
 
 pub use bearer::{Bearer, Denied, Team};
-pub use freshness::{Behind, Trust};
+pub use freshness::Trust;
+pub use kept::Behind;
 pub use own::is_of;
 use serde_json::{Map, Value};
 

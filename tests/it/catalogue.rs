@@ -180,7 +180,7 @@ async fn a_tenant_that_changes_all_the_time_stops_nobody(backend: Backend) {
         }
     });
     for _ in 0..50 {
-        app.trust.look(app.clock.now()).await.unwrap();
+        app.trust.look().await.unwrap();
         app.trust.catalogue(app.clock.now()).await.unwrap();
     }
     done.store(true, Ordering::Relaxed);

@@ -394,7 +394,7 @@ async fn changes_are_noticed_at_once_here_and_soon_elsewhere(backend: Backend) {
     principals::save(&there.app.db, &row).await.unwrap();
     assert_eq!((on(&there, &token).await, on(&world, &token).await.len()), ("caller".to_owned(), 23));
     // The background looks more often than requests have to.
-    world.app.trust.look(world.clock.now()).await.unwrap();
+    world.app.trust.look().await.unwrap();
     assert_eq!(on(&world, &token).await, "caller");
 }
 
@@ -414,7 +414,7 @@ async fn keys_are_fetched_before_anybody_asks(backend: Backend) {
     world.trust("other", "off", |settings| settings.jwks_uri = Some(format!("{}/jwks?off", world.idp.issuer()))).await;
     world.sql("UPDATE trusted_issuers SET enabled = FALSE WHERE name = 'off'").await;
     assert!(world.idp.seen("/jwks").is_empty(), "nothing was asked yet");
-    app.trust.look(now).await.unwrap();
+    app.trust.look().await.unwrap();
     app.trust.warm(now).await;
     assert_eq!(world.idp.seen("/jwks").len(), 1);
     app.trust.warm(now).await;
