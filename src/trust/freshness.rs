@@ -88,6 +88,23 @@ impl Trust {
         self.catalogue_where(now, |_, behind| !behind.is_of(tenant_id)).await
     }
 
+    /// The same by the tenant's name: one that nobody has yet may be somebody's by now.
+    ///
+    /// # Errors
+    /// As [`Trust::catalogue`].
+    pub async fn catalogue_of_named(&self, now: i64, tenant: &str) -> Result<Arc<Catalogue>, Denied> {
+        let is_current = |catalogue: &Catalogue, behind: &Behind| catalogue.is_current_of(tenant, behind);
+        self.catalogue_where(now, is_current).await
+    }
+
+    /// The same for those who may ask about one tenant, and ask about all where they do not.
+    ///
+    /// # Errors
+    /// As [`Trust::catalogue`].
+    pub async fn catalogue_of_any(&self, now: i64, tenant_id: Option<&str>) -> Result<Arc<Catalogue>, Denied> {
+        self.catalogue_where(now, |_, behind| tenant_id.is_some_and(|id| !behind.is_of(id))).await
+    }
+
     /// The same, where the catalogue says what it is asked about. `will_do` is not asked of one that is current.
     ///
     /// # Errors

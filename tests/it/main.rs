@@ -142,6 +142,7 @@ mod trusted;
 mod turns;
 mod unreadable;
 mod vectors;
+mod waiting;
 mod whoami;
 mod widened;
 mod world;
