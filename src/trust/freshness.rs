@@ -9,7 +9,6 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use async_trait::async_trait;
-use futures_util::StreamExt as _;
 
 use super::{
     bearer::Denied,
@@ -17,6 +16,7 @@ use super::{
     footings::Footings,
     kept::{Asked, Behind, Finds, Kept, Shelf},
     reading::{self, Openers},
+    warming::Warming,
 };
 use crate::{
     clock::Clock,
@@ -29,9 +29,6 @@ use crate::{
     token::{Validator, jwks::KeySets},
 };
 
-/// Fetches of keys that are under way at a time before anybody asks for them.
-const FETCHES: usize = 8;
-
 /// What trust stands on, and what is kept of the database. Clones share it.
 #[derive(Clone)]
 pub struct Trust(Arc<Shared>);
@@ -40,6 +37,7 @@ struct Shared {
     db: Db,
     shelf: Arc<Shelf<Stored>>,
     footings: Footings,
+    warming: Warming,
 }
 
 /// The catalogue as it is stored.
@@ -63,7 +61,7 @@ impl Trust {
     ) -> Self {
         let openers = Openers { sealer, key_sets, outbound, own, own_host: own_host.to_owned() };
         let shelf = Arc::new(Shelf::new(Stored { db: db.clone(), clock, openers }));
-        Self(Arc::new(Shared { db, shelf, footings: Footings::default() }))
+        Self(Arc::new(Shared { db, shelf, footings: Footings::default(), warming: Warming::default() }))
     }
 
     pub(super) fn footings(&self) -> &Footings {
@@ -132,11 +130,12 @@ impl Trust {
     }
 
     /// Has the keys fetched of issuers that are new here, so that no request waits for them: for the background, after a
-    /// [`look`](Self::look). Only what nobody has tried yet: whoever cannot be reached is asked again when a token comes.
+    /// [`look`](Self::look), and beside the rounds before that are not at their end. Only what nobody has tried yet: whoever
+    /// cannot be reached is asked again when a token comes.
     pub async fn warm(&self, now: i64) {
         let Some(kept) = self.0.shelf.latest() else { return };
-        let sources = kept.what.order.iter().flat_map(|issuer| &issuer.sources);
-        futures_util::stream::iter(sources).for_each_concurrent(FETCHES, |source| source.warm(now)).await;
+        let sources = kept.what.order.iter().flat_map(|issuer| &issuer.sources).cloned().collect();
+        self.0.warming.round(sources, now).await;
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! [`judge`] → `freshness` gives the `catalogue`, kept in memory, if it may answer who asks (`kept`) → its validator
 //! (`token::validator`) says whether the token holds → `own` or `foreign` say whom it acts as, and `policy::access` whether all
-//! of it is switched on. The bearer endpoints, forward auth, token exchange and `explain` all come through here.
+//! of it is switched on. The bearer endpoints, forward auth, token exchange and `explain` all come through here. `warming`
+//! fetches keys before anybody needs them.
 //!
 //! Changes take effect at once on the node that made them. On the others, who is shut out is out within [`LOOK`] seconds,
 //! and what else has changed is noticed within [`STALE`].
@@ -19,6 +20,7 @@ mod own;
 mod reading;
 pub mod report;
 pub mod sites;
+mod warming;
 
 use std::sync::Arc;
 

@@ -143,6 +143,7 @@ mod turns;
 mod unreadable;
 mod vectors;
 mod waiting;
+mod warming;
 mod whoami;
 mod widened;
 mod world;
