@@ -172,7 +172,8 @@ impl App {
         let providers = Providers::new(db.clone(), Arc::clone(&sealer), outbound.clone(), clock.clone());
         let validator = Validator::new(&issuer, ring.clone(), AudienceRule::Contains(vec![issuer.clone()]), settings.clock_skew);
         let own_host = settings.public_url.host_str().unwrap_or_default();
-        let trust = Trust::new(db.clone(), Arc::clone(&sealer), key_sets.clone(), outbound.clone(), validator.clone(), own_host);
+        let (keys, own) = (key_sets.clone(), validator.clone());
+        let trust = Trust::new(db.clone(), clock.clone(), Arc::clone(&sealer), keys, outbound.clone(), own, own_host);
         let deps = Deps {
             issuer: issuer.clone(),
             outbound: outbound.clone(),

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use tokio::{
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
     time::{MissedTickBehavior, interval},
 };
 
@@ -39,16 +39,36 @@ pub fn spawn(app: App) -> JoinHandle<()> {
                 rounds.go(&app).await;
             }
         };
-        // Beside the rounds: a provider that does not answer keeps no key from being followed.
+        // Each beside the others: a provider that does not answer keeps none of our keys from being followed, nor what others
+        // publish from being fetched.
         let providers = async {
             let mut ticks = interval(Duration::from_secs(POLL));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
-                let now = app.clock.now();
-                tokio::join!(app.providers.refresh_due(), app.key_sets.refresh_due(now), app.trust.warm(now));
+                app.providers.refresh_due().await;
             }
         };
-        // And a name server neither of these.
+        let key_sets = async {
+            let mut ticks = interval(Duration::from_secs(POLL));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                app.key_sets.refresh_due(app.clock.now()).await;
+            }
+        };
+        // A round may last as long as a tenant's issuers do not answer; the next does not wait for it.
+        let new_keys = async {
+            let mut ticks = interval(Duration::from_secs(POLL));
+            let mut rounds = JoinSet::new();
+            loop {
+                ticks.tick().await;
+                while rounds.try_join_next().is_some() {}
+                let app = app.clone();
+                rounds.spawn(async move { app.trust.warm(app.clock.now()).await });
+            }
+        };
+        // And a name server none of these.
         let domains = async {
             let mut ticks = interval(Duration::from_secs(POLL));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -63,7 +83,7 @@ pub fn spawn(app: App) -> JoinHandle<()> {
             loop {
                 ticks.tick().await;
                 // What fails here fails for whoever asks, too, and is said there.
-                if let Err(e) = app.trust.look(app.clock.now()).await {
+                if let Err(e) = app.trust.look().await {
                     tracing::debug!(cause = %e, "what other nodes have changed cannot be seen");
                 }
             }
@@ -78,7 +98,7 @@ pub fn spawn(app: App) -> JoinHandle<()> {
                 while matches!(sender.round().await, Ok(Round::Arrived)) {}
             }
         };
-        tokio::join!(own, providers, domains, others, log, Worker::new(app.clone()).run());
+        tokio::join!(own, providers, key_sets, new_keys, domains, others, log, Worker::new(app.clone()).run());
     })
 }
 

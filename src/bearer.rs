@@ -101,14 +101,15 @@ struct Named<'a> {
 
 /// `audience`: whom a token of ours must be for, where that is not us as ever.
 async fn judge(app: &App, token: &str, named: Named<'_>, audience: &[String]) -> Result<Bearer, ApiError> {
+    let now = app.clock.now();
     // A tenant that does not exist trusts nobody: its name tells a stranger no more than another's.
     let tenant = match named.tenant {
-        Some(name) => Some(app.trust.catalogue(app.clock.now()).await?.tenant_by_name(name).map(|t| t.id.clone())),
+        Some(name) => Some(app.trust.catalogue_of_named(now, name).await?.tenant_by_name(name).map(|t| t.id.clone())),
         None => None,
     };
     let tenant = tenant.as_ref().map(|found| found.as_deref().unwrap_or_default());
     let sources = match named.issuer {
-        Some(name) => Some(app.trust.catalogue(app.clock.now()).await?.sources_named(tenant, name)),
+        Some(name) => Some(app.trust.catalogue_of_any(now, tenant).await?.sources_named(tenant, name)),
         None => None,
     };
     let bearer = trust::judge(app, token, &Scope { tenant, sources: sources.as_ref(), audience }).await?;

@@ -96,7 +96,7 @@ pub async fn explain(app: &App, asked: &Asked<'_>) -> Result<Explained, Problem>
     }
     let request = page.map(|page| page.question(token)).transpose().map_err(Problem::Unclear)?;
     let named = match asked.issuer {
-        Some(name) => Some(app.trust.catalogue(app.clock.now()).await?.sources_named(tenant, name)),
+        Some(name) => Some(app.trust.catalogue_of_any(app.clock.now(), tenant).await?.sources_named(tenant, name)),
         None => None,
     };
     if named.as_ref().is_some_and(HashSet::is_empty) {

@@ -13,6 +13,7 @@ use axum::{
 use serde_json::{Value, json};
 use url::Url;
 
+use super::forward::decide::is_current;
 use crate::{
     app::App,
     error::ApiError,
@@ -21,14 +22,16 @@ use crate::{
         scope,
     },
     policy::{place, site::OURSELVES},
-    trust::{catalogue::Catalogue, sites::Site},
+    trust::{Behind, Denied, catalogue::Catalogue, sites::Site},
 };
 
 /// Handles a request at the well-known path, with or without the path of a resource behind it.
 pub async fn metadata(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
-    let host = host(&app, &request);
-    let catalogue = app.trust.catalogue(app.clock.now()).await?;
-    let document = host.and_then(|host| document(&app, &catalogue, &host, request.uri().path()));
+    let path = request.uri().path();
+    let document = match host(&app, &request) {
+        Some(host) => document(&app, &host, path).await?,
+        None => None,
+    };
     let cache = [(header::CACHE_CONTROL, "public, max-age=300")];
     Ok(match document {
         Some(document) => (cache, Json(document)).into_response(),
@@ -60,7 +63,16 @@ fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     line.to_str().ok()
 }
 
-fn document(app: &App, catalogue: &Catalogue, host: &str, path: &str) -> Option<Value> {
+async fn document(app: &App, host: &str, path: &str) -> Result<Option<Value>, Denied> {
+    if let Some(own) = of_ourselves(app, host, path) {
+        return Ok(Some(own));
+    }
+    let is_current = |kept: &Catalogue, behind: &Behind| is_current(kept, behind, host);
+    let catalogue = app.trust.catalogue_where(app.clock.now(), is_current).await?;
+    Ok(of_site(app, &catalogue, host, path))
+}
+
+fn of_ourselves(app: &App, host: &str, path: &str) -> Option<Value> {
     if leads_to(app.issuer(), host).is_some_and(|own| own == path || path == WELL_KNOWN) {
         let scopes: Vec<&str> = scope::STANDARD.into_iter().filter(|s| *s != "offline_access").collect();
         return Some(json!({
@@ -80,6 +92,10 @@ fn document(app: &App, catalogue: &Catalogue, host: &str, path: &str) -> Option<
             "resource_name": "gatehouse, to administer it",
         }));
     }
+    None
+}
+
+fn of_site(app: &App, catalogue: &Catalogue, host: &str, path: &str) -> Option<Value> {
     let sites = catalogue.sites.at_host(host);
     let open = |site: &&Arc<Site>| {
         site.enabled && site.broken.is_none() && catalogue.tenant(&site.tenant_id).is_some_and(|tenant| tenant.enabled)

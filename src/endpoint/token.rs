@@ -104,7 +104,10 @@ async fn exchange(app: &App, client: &Client, params: &Params) -> Result<grant::
         wanted: Wanted { scope: params.one("scope")?, audience: &audience },
     };
     let issuers = match params.one("issuer")? {
-        Some(name) => Some(app.trust.catalogue(app.clock.now()).await?.sources_named(Some(&client.tenant_id), name)),
+        Some(name) => {
+            let catalogue = app.trust.catalogue_of(app.clock.now(), &client.tenant_id).await?;
+            Some(catalogue.sources_named(Some(&client.tenant_id), name))
+        }
         None => None,
     };
     let judged = judge(app, client, exchange.subject_token, issuers.as_ref(), GrantType::TokenExchange);

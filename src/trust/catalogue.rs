@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Team, sites::Sites};
+use super::{Behind, Team, sites::Sites};
 use crate::{
     policy::{
         access::Refusal,
@@ -133,6 +133,13 @@ impl Catalogue {
     #[must_use]
     pub fn tenant_by_name(&self, name: &str) -> Option<&Tenant> {
         self.tenant_ids.get(name).and_then(|id| self.tenants.get(id))
+    }
+
+    /// Whether it is current of the tenant of this name, where it is `behind` in the things of some. One that it does not know
+    /// may have been made since.
+    #[must_use]
+    pub fn is_current_of(&self, tenant: &str, behind: &Behind) -> bool {
+        self.tenant_by_name(tenant).is_some_and(|tenant| !behind.is_of(&tenant.id))
     }
 
     /// A trusted issuer or connection by row id, switched on or not.

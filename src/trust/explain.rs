@@ -10,7 +10,7 @@ use super::{
     bearer::{Bearer, Denied},
     bearer_of,
     catalogue::{Catalogue, Issuer},
-    keep_ours,
+    current, keep_ours,
     own::{self, Asof},
     report::{Access, Footing, Held, Report, Source, Weighed},
     role_on,
@@ -46,8 +46,8 @@ pub struct Question<'a> {
 /// # Errors
 /// When the database does not answer.
 pub async fn explain(app: &App, question: Question<'_>) -> Result<Report, Denied> {
-    let catalogue = app.trust.catalogue(app.clock.now()).await?;
     let scope = Scope { tenant: question.tenant, sources: question.sources, audience: question.audience };
+    let catalogue = current(app, question.token, &scope).await?;
     let mut report = Report::default();
     match judge(app, &catalogue, question.token, (&scope, Asof::Now), &mut report).await? {
         Ok(bearer) => tell(app, bearer, question.about, &mut report).await?,

@@ -1,27 +1,32 @@
 //! Who a token's bearer is: the one place where a token, of ours or foreign, becomes a [`Bearer`].
 //!
-//! [`judge`] → `freshness` gives the `catalogue`, kept in memory → its validator (`token::validator`) says whether the
-//! token holds → `own` or `foreign` say whom it acts as, and `policy::access` whether all of it is switched on. The bearer
-//! endpoints, forward auth, token exchange and `explain` all come through here.
+//! [`judge`] → `freshness` gives the `catalogue`, kept in memory, if it may answer who asks (`kept`) → its validator
+//! (`token::validator`) says whether the token holds → `own` or `foreign` say whom it acts as, and `policy::access` whether all
+//! of it is switched on. The bearer endpoints, forward auth, token exchange and `explain` all come through here. `warming`
+//! fetches keys before anybody needs them.
 //!
 //! Changes take effect at once on the node that made them. On the others, who is shut out is out within [`LOOK`] seconds,
 //! and what else has changed is noticed within [`STALE`].
 
+mod attempts;
 pub mod bearer;
 pub mod catalogue;
 pub mod explain;
 mod footings;
 mod foreign;
 pub mod freshness;
+mod kept;
 mod own;
 mod reading;
 pub mod report;
 pub mod sites;
+mod warming;
 
 use std::sync::Arc;
 
 pub use bearer::{Bearer, Denied, Team};
-pub use freshness::{Behind, Trust};
+pub use freshness::Trust;
+pub use kept::Behind;
 pub use own::is_of;
 use serde_json::{Map, Value};
 
@@ -53,7 +58,7 @@ pub const LOOK: i64 = 1;
 /// # Errors
 /// Why nobody is let in with it.
 pub async fn judge(app: &App, token: &str, scope: &Scope<'_>) -> Result<Bearer, Denied> {
-    let catalogue = current(app, scope).await?;
+    let catalogue = current(app, token, scope).await?;
     judge_by(app, &catalogue, token, scope, Asof::Now).await
 }
 
@@ -73,19 +78,32 @@ pub async fn judge_lately(app: &App, catalogue: &Catalogue, token: &str, scope: 
 /// # Errors
 /// Why nobody is let in with it.
 pub async fn judge_with_issuer(app: &App, token: &str, scope: &Scope<'_>) -> Result<(Bearer, Option<Arc<Issuer>>), Denied> {
-    let catalogue = current(app, scope).await?;
+    let catalogue = current(app, token, scope).await?;
     let bearer = judge_by(app, &catalogue, token, scope, Asof::Now).await?;
     let issuer = bearer.source.as_ref().and_then(|source| catalogue.issuer(source)).cloned();
     Ok((bearer, issuer))
 }
 
-/// The catalogue that a token is judged by whose tenant the scope may name.
-async fn current(app: &App, scope: &Scope<'_>) -> Result<Arc<Catalogue>, Denied> {
+/// The catalogue that a token is judged by: current for the tenant of the scope and, where that names none, for the one that a
+/// token of ours is of. A foreign one may then be anybody's.
+async fn current(app: &App, token: &str, scope: &Scope<'_>) -> Result<Arc<Catalogue>, Denied> {
     let now = app.clock.now();
-    match scope.tenant {
-        Some(tenant) => app.trust.catalogue_of(now, tenant).await,
-        None => app.trust.catalogue(now).await,
+    if let Some(tenant) = scope.tenant {
+        return app.trust.catalogue_of(now, tenant).await;
     }
+    let is_current = |catalogue: &Catalogue, behind: &Behind| {
+        tenant_of_ours(app, token).is_some_and(|tenant| catalogue.is_current_of(&tenant, behind))
+    };
+    app.trust.catalogue_where(now, is_current).await
+}
+
+/// The tenant (by name) that a token says it is of, if it says that it is ours, whoever has written that: good only for
+/// knowing whose things must be current for it to be judged.
+fn tenant_of_ours(app: &App, token: &str) -> Option<String> {
+    let token = Unverified::read(token, HARD_LIMIT).ok()?;
+    let is_ours = token.issuer() == Some(app.issuer());
+    let tenant = token.into_claims().remove("tenant").filter(|_| is_ours)?;
+    tenant.as_str().map(str::to_owned)
 }
 
 async fn judge_by(app: &App, catalogue: &Catalogue, token: &str, scope: &Scope<'_>, asof: Asof) -> Result<Bearer, Denied> {
@@ -131,7 +149,7 @@ async fn bearer_of(
 /// What it stands on that is off or gone.
 pub async fn of_own(app: &App, own: AccessClaims) -> Result<Bearer, Denied> {
     let now = app.clock.now();
-    let catalogue = app.trust.catalogue(now).await?;
+    let catalogue = app.trust.catalogue_of_named(now, &own.tenant).await?;
     let claims = own::members(&own)?;
     own::bearer(app, &catalogue, own, claims, (None, Asof::Now), now).await
 }

@@ -90,7 +90,8 @@ fn issuer(id: &str, tenant_id: &str, enabled: bool, audience: &str) -> trusted_i
     trusted_issuers::TrustedIssuer { id, tenant_id, name, enabled, settings, secrets_sealed: None, created_at: START }
 }
 
-async fn principal(app: &App, id: &str, tenant_id: &str, enabled: bool) {
+/// A virtual account.
+pub async fn principal(app: &App, id: &str, tenant_id: &str, enabled: bool) {
     let (id, tenant_id, name) = (id.to_owned(), tenant_id.to_owned(), id.to_owned());
     let row = Principal { id, tenant_id, kind: Kind::VirtualAccount, name, enabled, created_at: START };
     principals::save(&app.db, &row).await.unwrap();
@@ -180,7 +181,7 @@ async fn a_tenant_that_changes_all_the_time_stops_nobody(backend: Backend) {
         }
     });
     for _ in 0..50 {
-        app.trust.look(app.clock.now()).await.unwrap();
+        app.trust.look().await.unwrap();
         app.trust.catalogue(app.clock.now()).await.unwrap();
     }
     done.store(true, Ordering::Relaxed);

@@ -142,6 +142,8 @@ mod trusted;
 mod turns;
 mod unreadable;
 mod vectors;
+mod waiting;
+mod warming;
 mod whoami;
 mod widened;
 mod world;

@@ -35,7 +35,6 @@ on_both!(
     tokens_of_our_own_are_shown_to_no_issuer,
     changes_are_noticed_at_once_here_and_soon_elsewhere,
     nothing_is_asked_while_it_is_fresh,
-    keys_are_fetched_before_anybody_asks,
     without_a_database_nobody_is_let_in
 );
 
@@ -394,7 +393,7 @@ async fn changes_are_noticed_at_once_here_and_soon_elsewhere(backend: Backend) {
     principals::save(&there.app.db, &row).await.unwrap();
     assert_eq!((on(&there, &token).await, on(&world, &token).await.len()), ("caller".to_owned(), 23));
     // The background looks more often than requests have to.
-    world.app.trust.look(world.clock.now()).await.unwrap();
+    world.app.trust.look().await.unwrap();
     assert_eq!(on(&world, &token).await, "caller");
 }
 
@@ -405,22 +404,6 @@ async fn nothing_is_asked_while_it_is_fresh(backend: Backend) {
     assert_eq!(world.name(&token).await, "caller");
     world.app.db.close().await;
     assert_eq!(world.name(&token).await, "caller", "no call at all");
-}
-
-/// In the background, of whoever is trusted and switched on: no request waits for it.
-async fn keys_are_fetched_before_anybody_asks(backend: Backend) {
-    let world = Trusted::new(backend).await;
-    let (app, now) = (&world.app, world.clock.now());
-    world.trust("other", "off", |settings| settings.jwks_uri = Some(format!("{}/jwks?off", world.idp.issuer()))).await;
-    world.sql("UPDATE trusted_issuers SET enabled = FALSE WHERE name = 'off'").await;
-    assert!(world.idp.seen("/jwks").is_empty(), "nothing was asked yet");
-    app.trust.look(now).await.unwrap();
-    app.trust.warm(now).await;
-    assert_eq!(world.idp.seen("/jwks").len(), 1);
-    app.trust.warm(now).await;
-    let token = world.token(json!({}));
-    world.get("/api/v1/whoami?tenant=acme", &token).await;
-    assert_eq!(world.idp.seen("/jwks").len(), 1, "and the token found them there");
 }
 
 async fn without_a_database_nobody_is_let_in(backend: Backend) {
