@@ -202,8 +202,9 @@ pub fn routes(app: &App) -> Router<App> {
 /// What looks at others' servers first, and then writes little or nothing: nobody else of the tenant waits for those servers
 /// meanwhile. How often an operator may look at one that somebody types is limited by itself
 /// ([`Limits::checks`](crate::limit::Limits)).
-const LOOKS: [&str; 4] = [
+const LOOKS: [&str; 5] = [
     EXPLAIN,
+    "PUT /api/v1/tenants/{tenant}/users/{name}/identities/{connection}",
     "/api/v1/tenants/{tenant}/domains/{name}/check",
     "/api/v1/tenants/{tenant}/{noun}/{name}/check",
     "/api/v1/tenants/{tenant}/connections/{name}/metadata/fetch",

@@ -82,6 +82,7 @@ mod linking;
 mod list_filters;
 mod lists;
 mod logout;
+mod looks;
 mod losses;
 mod made_anew;
 mod mail;

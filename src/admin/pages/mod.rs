@@ -196,12 +196,13 @@ pub fn routes(app: &App) -> Router<App> {
 
 /// Forms that have their turn by themselves, or none: `saving` gives back what was typed to whom it does not come; the others
 /// look at others' servers, or at all of the log, and write little.
-const BY_THEMSELVES: [&str; 13] = [
+const BY_THEMSELVES: [&str; 14] = [
     "/admin/{tenant}/explain",
     "/admin/_/tenants",
     "/admin/{tenant}/settings",
     "/admin/{tenant}/users",
     "/admin/{tenant}/users/{id}/edit",
+    "/admin/{tenant}/users/{id}/identities",
     "/admin/{tenant}/connections",
     "/admin/{tenant}/{noun}",
     "/admin/{tenant}/{noun}/{name}",
