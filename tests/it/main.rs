@@ -102,6 +102,8 @@ mod provisioning_made;
 mod public_issuers;
 mod publisher;
 mod pushed;
+mod reading;
+mod reading_parts;
 mod readme;
 mod refresh;
 mod relay;
