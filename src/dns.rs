@@ -10,6 +10,8 @@ use hickory_resolver::{
     proto::rr::{Name, RData, RecordType},
 };
 
+use crate::limit::turns;
+
 /// How long one question may take in all.
 const LIMIT: Duration = Duration::from_secs(8);
 /// Most records of an answer that are looked at.
@@ -51,6 +53,7 @@ impl Dns {
     /// # Errors
     /// In words, when there is no answer.
     pub async fn texts(&self, name: &str) -> Result<Vec<String>, String> {
+        debug_assert!(!turns::is_held(), "{name} is looked up within a turn");
         let resolver = self.0.as_ref().as_ref().map_err(Clone::clone)?;
         let name = Name::from_ascii(format!("{name}.")).map_err(|_| format!("{name} is no name that can be asked for"))?;
         let asked = tokio::time::timeout(LIMIT, resolver.lookup(name.clone(), RecordType::TXT)).await;

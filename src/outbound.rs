@@ -24,6 +24,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::{Host, Url};
 
+use crate::limit::turns;
+
 pub use address::is_public;
 pub use allow::{Allow, AllowError};
 pub use probe::Probe;
@@ -321,6 +323,8 @@ impl Outbound {
         body: Vec<u8>,
     ) -> Result<Fetched, OutboundError> {
         let host = url.host_str().unwrap_or_default().to_owned();
+        // Whoever waits for the turn would wait for that server. Tests go by here on every route that asks one.
+        debug_assert!(!turns::is_held(), "{purpose}: {host} is asked within a turn");
         let began = Instant::now();
         // The client's own limit starts anew with each redirect.
         let result = match tokio::time::timeout(self.limits.total, self.follow(method, url, headers, body)).await {

@@ -48,12 +48,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("moment", &[]),
     ("markup", &[]),
     ("limit", &["clock"]),
-    ("dns", &[]),
+    ("dns", &["limit"]),
     ("tls", &["moment"]),
     ("metrics", &["clock"]),
     ("seal", &["secret"]),
     ("password", &["secret"]),
-    ("outbound", &["clock", "metrics"]),
+    ("outbound", &["clock", "metrics", "limit"]),
 ];
 
 /// Crates with one owner (or few): nobody else names them.

@@ -29,7 +29,7 @@ use crate::{
     },
     store::{
         StoreError,
-        audit::{self, Entry, Filter, Verdict, Walk},
+        audit::{self, Filter, Part, Verdict, Walk},
         tenants::Tenant,
         window::TIME,
     },
@@ -93,17 +93,17 @@ impl Asked {
         }
     }
 
-    /// At most `limit` entries before one, the newest first, for whoever is at home in `home`.
+    /// At most `limit` entries before one, the newest first, for whoever is at home in `home`; fewer where they are long.
     ///
     /// # Errors
     /// What is said to whoever searches too much, and what the database says.
-    pub async fn page(&self, app: &App, home: &Tenant, before: Option<i64>, limit: i64) -> Result<Vec<Entry>, Unsought> {
+    pub async fn page(&self, app: &App, home: &Tenant, before: Option<i64>, limit: i64) -> Result<Part, Unsought> {
         let filter = self.filter();
         let _turn = match filter.is_search() {
             true => Some(searching::turn(app, home, PATIENCE).await?),
             false => None,
         };
-        Ok(audit::page(&app.db, &filter, before, limit).await?)
+        Ok(audit::part(&app.db, &filter, before, limit).await?)
     }
 }
 
@@ -136,9 +136,7 @@ pub async fn read(
     if !(1..=PAGE).contains(&limit) {
         return Err(error(Code::InvalidRequest, format!("limit must be a number from 1 to {PAGE}")).into());
     }
-    let mut entries = asked.page(&app, asker.home(), number(&params, "before")?, limit + 1).await?;
-    let more = i64::try_from(entries.len()).unwrap_or(i64::MAX) > limit;
-    entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let Part { entries, more } = asked.page(&app, asker.home(), number(&params, "before")?, limit).await?;
     let next = entries.last().filter(|_| more).map(|entry| entry.seq);
     let shown: Vec<Line<'_>> = entries.iter().map(|entry| Line::new(entry, &tenants)).collect();
     let body = Json(json!({ "entries": shown, "next": next }));

@@ -2,8 +2,8 @@
 
 use axum::{
     body::Bytes,
-    extract::{Path, RawQuery},
-    http::{HeaderMap, StatusCode},
+    extract::{FromRequestParts as _, Path, RawQuery},
+    http::{StatusCode, request::Parts},
     response::Response,
 };
 use serde::Deserialize;
@@ -12,6 +12,8 @@ use serde_json::json;
 use super::{
     asker::Asker,
     desk::{self, nothing},
+    in_turn,
+    inspection::too_often,
     users::{self, require_may},
 };
 use crate::{
@@ -39,16 +41,24 @@ struct Request {
     issuer: Option<String>,
 }
 
-/// `PUT /api/v1/tenants/{tenant}/users/{name}/identities/{connection}`
+/// `PUT /api/v1/tenants/{tenant}/users/{name}/identities/{connection}`: what has to be fetched is fetched before others wait. Who
+/// asks is asked again in their turn, and so is what they may.
 pub async fn link(
     desk: desk::Desk,
-    Path((_, _, connection)): Path<(String, String, String)>,
-    headers: HeaderMap,
+    Path((_, _, name)): Path<(String, String, String)>,
+    mut parts: Parts,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let request: Request = body::read(&headers, &body)?;
-    let (user, connection) = found(&desk, &connection).await?;
-    let all = of_connection(&desk.app, desk.tenant()?, &connection).await;
+    let request: Request = body::read(&parts.headers, &body)?;
+    let (user, connection) = found(&desk, &name).await?;
+    require_may(&desk.asker, &user)?;
+    let looked = look(&desk.app, desk.asker.key(), desk.tenant()?, &connection).await.map_err(too_often)?;
+    looked.map_err(|e| refused(&desk.asker, &user, e))?;
+
+    let _turn = in_turn::own_of_asker(&desk.app, desk.asker.home()).await?;
+    let desk = desk::Desk::from_request_parts(&mut parts, &desk.app).await?;
+    let (user, connection) = found(&desk, &name).await?;
+    let all = of_connection(&desk.app, &connection).await;
     let issuer = all.and_then(|all| issuer(all, request.issuer.as_deref())).map_err(|e| refused(&desk.asker, &user, e))?;
     let wanted = Wanted { connection: &connection, issuer: &issuer, subject: &request.subject };
     let is_new = counter(&desk, &|user| desk.asker.may_judge(user)).link(&user.id, &wanted).await;
@@ -108,11 +118,23 @@ fn counter<'a>(desk: &'a desk::Desk, may: &'a (dyn Fn(&User) -> bool + Sync)) ->
     Desk { db: &desk.app.db, sealer: &desk.app.sealer, actor: desk.actor(), may, now: desk.app.clock.now() }
 }
 
-/// The issuers of a connection as it is set up now; its metadata is fetched where it is not known.
-pub async fn of_connection(app: &App, tenant: &Tenant, connection: &Connection) -> Result<Vec<String>, Refused> {
-    let held = app.providers.current(&tenant.name, connection).await;
-    let held = held.map_err(|e| Refused::NoIssuer(e.fault().to_string()))?;
-    issuers(connection, held.map(|(_, provider)| provider)).await
+/// Fetches the metadata of a connection where it is not known, on behalf of whoever `key` counts: before their turn.
+///
+/// # Errors
+/// They have asked too often; the seconds until they may again. The inner one: why there is none.
+pub async fn look(app: &App, key: &str, tenant: &Tenant, connection: &Connection) -> Result<Result<(), Refused>, i64> {
+    if app.providers.held(connection).await.is_ok() {
+        return Ok(Ok(()));
+    }
+    app.limits.checks.take(key)?;
+    let fetched = app.providers.current(&tenant.name, connection).await;
+    Ok(fetched.map(drop).map_err(|e| Refused::NoIssuer(e.fault().to_string())))
+}
+
+/// The issuers of a connection as it is set up now and as its metadata is known: nobody is asked.
+pub async fn of_connection(app: &App, connection: &Connection) -> Result<Vec<String>, Refused> {
+    let held = app.providers.held(connection).await.map_err(|e| Refused::NoIssuer(e.fault().to_string()))?;
+    issuers(connection, held).await
 }
 
 fn refused(asker: &Asker, user: &User, e: Refused) -> ApiError {

@@ -34,9 +34,11 @@ const AGAIN: i64 = 5;
 /// What is said on pages when too much is being changed at once.
 pub const CROWDED: &str = "Much is being changed right now. Nothing was saved: please try again in a moment.";
 
-/// Whether a route changes something, and has its turn here: all that do but these.
+/// Whether a route changes something, and has its turn here: all that do but these, each a path, of one method alone where that
+/// stands before it.
 pub fn is_due(method: &Method, path: &str, but: &[&str]) -> bool {
-    *method != Method::GET && !but.contains(&path)
+    let is_it = |one: &&str| *one == path || one.split_once(' ').is_some_and(|(of, at)| of == method.as_str() && at == path);
+    *method != Method::GET && !but.iter().any(is_it)
 }
 
 /// The turn of an organisation's operators; none when it did not come.
@@ -47,6 +49,22 @@ pub async fn of_operators(app: &App, home: &Tenant) -> Option<Turn> {
 /// That of the guests of an organisation, who keep no operator from theirs.
 pub async fn of_guests(app: &App, tenant: &Tenant) -> Option<Turn> {
     app.limits.writes.take(&format!("guests of {}", tenant.id), PATIENCE).await
+}
+
+/// The same for what the API changes and looks at somebody else's server first.
+///
+/// # Errors
+/// When it does not come.
+pub async fn own_of_asker(app: &App, home: &Tenant) -> Result<Turn, ApiError> {
+    of_operators(app, home).await.ok_or_else(|| slow_down(app, home))
+}
+
+/// And for what a form changes.
+///
+/// # Errors
+/// When it does not come.
+pub async fn own_of_caller(app: &App, home: &Tenant) -> Result<Turn, PageError> {
+    of_operators(app, home).await.ok_or_else(|| wait(home).for_operators())
 }
 
 /// Around what the API changes.
@@ -60,9 +78,9 @@ pub async fn of_asker(State(app): State<App>, request: Request, next: Next) -> R
         Ok(request) => request,
         Err(refusal) => return refusal,
     };
-    match of_operators(&app, asker.home()).await {
-        Some(_turn) => next.run(request).await,
-        None => slow_down(&app, asker.home()).into_response(),
+    match own_of_asker(&app, asker.home()).await {
+        Ok(_turn) => next.run(request).await,
+        Err(slow) => slow.into_response(),
     }
 }
 
@@ -84,9 +102,9 @@ pub async fn of_caller(State(app): State<App>, request: Request, next: Next) -> 
         Ok(request) => request,
         Err(refusal) => return refusal,
     };
-    match of_operators(&app, &caller.operator.home).await {
-        Some(_turn) => next.run(request).await,
-        None => wait(&caller.operator.home).for_operators().into_response(),
+    match own_of_caller(&app, &caller.operator.home).await {
+        Ok(_turn) => next.run(request).await,
+        Err(slow) => slow.into_response(),
     }
 }
 

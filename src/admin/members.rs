@@ -23,7 +23,7 @@ use crate::{
         team_members::{self, Member},
         teams::{self, Team},
         users::User,
-        window::{Narrow, Window},
+        window::Window,
     },
 };
 
@@ -36,7 +36,7 @@ pub async fn list(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, Api
         return Ok(body::answer(StatusCode::OK, &json!({ "members": [], "next": null })));
     }
     let limit = i64::try_from(asked.limit).unwrap_or(i64::MAX);
-    let _turn = searching::begin(&desk.app, desk.asker.home(), &asked.search, Narrow::default()).await?;
+    let _turn = searching::members(&desk.app, desk.asker.home(), &team.id, &asked.search).await?;
     let window = Window::new(&team.tenant_id, &asked.search, &asked.after, limit.saturating_add(1));
     let mut found = team_members::window(&desk.app.db, &team.id, &window).await?;
     let more = found.len() > asked.limit;

@@ -1,6 +1,7 @@
 //! Operators over `/api/v1`: a bearer token says who asks, and its scopes how far it goes (`asker`), for which tenants `desk`,
 //! and what belongs to another tenant is not there. `things` is what a tenant owns, as a file would say it; `inspection` looks at
-//! providers before that is saved; the others are deeds that no file speaks of. Whatever changes something waits `in_turn`.
+//! providers before that is saved; the others are deeds that no file speaks of. Whatever changes something waits `in_turn`, and
+//! what is read and may be long in `reading`.
 //!
 //! No cookie opens anything of the API, so no page of another origin can have a browser ask. The `pages` are for people: a
 //! session opens them, and forms carry a token. A `guest` comes by a link, for one connection.
@@ -12,8 +13,10 @@ mod collaborators;
 mod desk;
 mod directory_tokens;
 mod domains;
+mod dossier;
 mod expiring;
 mod explanation;
+mod first;
 pub mod guest;
 mod identities;
 mod in_turn;
@@ -24,6 +27,7 @@ mod members;
 mod metadata;
 mod openapi;
 pub mod pages;
+mod reading;
 mod roles;
 mod searching;
 mod setup_links;
@@ -98,11 +102,13 @@ fn all() -> Vec<Route> {
         route(Method::POST, "/api/v1/tenants/{tenant}/users/{name}/deactivate", Some("users"), |r| r.post(users::deactivate_of)),
         route(Method::POST, "/api/v1/tenants/{tenant}/users/{name}/activate", Some("users"), |r| r.post(users::activate_of)),
         route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/receipts", Some("users"), |r| r.get(users::receipts_of)),
-        route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/identities", Some("users"), |r| r.get(users::identities)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/identities", Some("users"), |r| {
+            r.get(dossier::list_identities)
+        }),
         route(Method::PUT, identity, Some("users"), |r| r.put(identities::link)),
         route(Method::DELETE, identity, Some("users"), |r| r.delete(identities::unlink)),
-        route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/teams", Some("users"), |r| r.get(users::teams)),
-        route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/sessions", Some("users"), |r| r.get(users::sessions)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/teams", Some("users"), |r| r.get(dossier::list_teams)),
+        route(Method::GET, "/api/v1/tenants/{tenant}/users/{name}/sessions", Some("users"), |r| r.get(dossier::list_sessions)),
         route(Method::POST, "/api/v1/tenants/{tenant}/users/{name}/sign-out", Some("users"), |r| r.post(users::sign_out)),
         route(Method::GET, personal, Some("users"), |r| r.get(users::personal_tokens)),
         route(Method::DELETE, one_personal, Some("users"), |r| r.delete(users::revoke)),
@@ -192,6 +198,9 @@ pub fn routes(app: &App) -> Router<App> {
         if in_turn::is_due(&route.method, route.path, &LOOKS) {
             served = served.layer(middleware::from_fn_with_state(app.clone(), in_turn::of_asker));
         }
+        if reading::is_due(&route.method, route.path, &BRIEF) {
+            served = served.layer(middleware::from_fn_with_state(app.clone(), reading::of_asker));
+        }
         if route.method == Method::GET {
             served = served.layer(middleware::from_fn_with_state((app.clone(), route.path), asked::of_known));
         }
@@ -202,11 +211,40 @@ pub fn routes(app: &App) -> Router<App> {
 /// What looks at others' servers first, and then writes little or nothing: nobody else of the tenant waits for those servers
 /// meanwhile. How often an operator may look at one that somebody types is limited by itself
 /// ([`Limits::checks`](crate::limit::Limits)).
-const LOOKS: [&str; 4] = [
+const LOOKS: [&str; 5] = [
     EXPLAIN,
+    "PUT /api/v1/tenants/{tenant}/users/{name}/identities/{connection}",
     "/api/v1/tenants/{tenant}/domains/{name}/check",
     "/api/v1/tenants/{tenant}/{noun}/{name}/check",
     "/api/v1/tenants/{tenant}/connections/{name}/metadata/fetch",
+];
+
+/// What is read and waits for nobody: a few rows along an index; or what takes its turn by itself, where it has to look at many.
+const BRIEF: [&str; 23] = [
+    "/api/v1/tenants/{tenant}/users/{name}/receipts",
+    "/api/v1/users/{id}/receipts",
+    "/api/v1/tenants/{tenant}/teams/{name}/members/{user}",
+    "/api/v1/tenants/{tenant}/resources/{name}/collaborators/{kind}/{holder}",
+    "/api/v1/sign_ins/{name}",
+    "/api/v1/tenants/{tenant}/sign_ins/{name}",
+    "/api/v1/tenants/{tenant}/connections/{name}/test",
+    "/api/v1/tenants/{tenant}/connections/{name}/metadata",
+    // These take it by themselves.
+    "/api/v1/tenants",
+    "/api/v1/tenants/{tenant}/{noun}",
+    "/api/v1/tenants/{tenant}/{noun}/{name}",
+    "/api/v1/tenants/{tenant}/teams/{name}/members",
+    "/api/v1/tenants/{tenant}/resources/{name}/collaborators",
+    "/api/v1/tenants/{tenant}/users/{name}/roles",
+    "/api/v1/tenants/{tenant}/teams/{name}/roles",
+    "/api/v1/tenants/{tenant}/external_identities/{name}/roles",
+    "/api/v1/tenants/{tenant}/virtual_accounts/{name}/roles",
+    "/api/v1/invites",
+    "/api/v1/tenants/{tenant}/invites",
+    "/api/v1/sign_ins",
+    "/api/v1/tenants/{tenant}/sign_ins",
+    "/api/v1/audit",
+    "/api/v1/audit/verification",
 ];
 
 /// Method and path of each, for the tests of who may.

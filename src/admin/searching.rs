@@ -12,7 +12,7 @@ use crate::{
     error::{ApiError, PageError},
     limit::turns::Turn,
     oauth::error::{Code, error},
-    store::{StoreError, tenants::Tenant, window::Narrow},
+    store::{StoreError, team_members, tenants::Tenant, window::Narrow},
 };
 
 /// Longest text that is searched for, in characters.
@@ -29,6 +29,8 @@ pub enum Unsought {
     TooLong,
     /// The tenant's others take too long; the name, and whether its line in the log is written already.
     Crowded(String, bool),
+    /// It has taken too long in all.
+    TooLate,
     /// What the database says: also that it took too long.
     Store(StoreError),
 }
@@ -39,7 +41,8 @@ impl From<StoreError> for Unsought {
     }
 }
 
-const CROWDED: &str = "too many searches at once: make one after the other";
+const LATE: &str = "a read has taken too long";
+const CROWDED: &str = "too many searches and long reads at once: make one after the other";
 
 fn too_long() -> String {
     format!("a search has at most {LONGEST} characters")
@@ -49,6 +52,7 @@ impl From<Unsought> for ApiError {
     fn from(why: Unsought) -> Self {
         match why {
             Unsought::TooLong => error(Code::InvalidRequest, too_long()).into(),
+            Unsought::TooLate => ApiError::unavailable(LATE),
             Unsought::Crowded(home, muted) => {
                 let cause = format!("tenant {home} searches side by side");
                 Self { retry_after: Some(AGAIN), muted, ..Self::new(error(Code::SlowDown, CROWDED), cause) }
@@ -66,8 +70,13 @@ impl From<Unsought> for PageError {
                 Self::new(StatusCode::BAD_REQUEST, "search_too_long", "That is too long", explanation, too_long())
                     .advise("Go back and search for a part of it.")
             }
+            Unsought::TooLate => {
+                let explanation = "There is too much to look at at the moment, so it was ended.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "read_took_too_long", "That takes too long", explanation, LATE)
+                    .advise("Wait a moment, and try again.")
+            }
             Unsought::Crowded(home, muted) => {
-                let explanation = "Other searches of your organisation are still under way.";
+                let explanation = "Other searches and long reads of your organisation are still under way.";
                 let cause = format!("tenant {home} searches side by side");
                 let page = Self::new(StatusCode::TOO_MANY_REQUESTS, "searches", "Too many searches at once", explanation, cause);
                 Self { muted, ..page.advise("Wait a moment, and search again.") }
@@ -89,6 +98,17 @@ pub async fn begin(app: &App, home: &Tenant, search: &str, narrow: Narrow<'_>) -
     match narrow.is_search(search) {
         true => turn(app, home, PATIENCE).await.map(Some),
         false => Ok(None),
+    }
+}
+
+/// The same before a part of a team's members: in a large team each has to be looked for.
+///
+/// # Errors
+/// As [`begin`], and what the database says.
+pub async fn members(app: &App, home: &Tenant, team_id: &str, search: &str) -> Result<Option<Turn>, Unsought> {
+    match begin(app, home, search, Narrow::default()).await? {
+        None if team_members::is_large(&app.db, team_id).await? => turn(app, home, PATIENCE).await.map(Some),
+        turn => Ok(turn),
     }
 }
 

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::desk::Desk;
+use super::{desk::Desk, in_turn::PATIENCE, searching};
 use crate::{
     error::ApiError,
     moment::Moment,
@@ -52,7 +52,12 @@ async fn page(desk: &Desk, whose: Whose<'_>, query: Option<&str>) -> Result<Resp
             Some(parts.ok_or(error(Code::InvalidRequest, "before must be the next of another answer"))?)
         }
     };
+    let turn = match filter.is_search() {
+        true => Some(searching::turn(&desk.app, desk.asker.home(), PATIENCE).await?),
+        false => None,
+    };
     let mut found = traces::page(&desk.app.db, &filter, before, PAGE + 1).await?;
+    drop(turn);
     let more = i64::try_from(found.len()).unwrap_or(i64::MAX) > PAGE;
     found.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
     let next = found.last().filter(|_| more).map(|last| format!("{}/{}", last.at, last.id));

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use super::{
     asked::Asked,
     desk::{Desk, no_tenant, nothing},
+    first,
+    in_turn::PATIENCE,
     searching, told,
     touching::{group_rules, keeps_domains, may_say, may_touch, outlasts_nobody, stays_behind},
 };
@@ -34,6 +36,7 @@ use crate::{
         principals, resources, tenant_tokens,
         tenants::{self, Tenant},
         users::LastAdministrator,
+        window::TIME,
     },
 };
 
@@ -64,12 +67,17 @@ pub async fn tenants(desk: Desk, RawQuery(query): RawQuery) -> Result<Response, 
     Ok(body::answer(StatusCode::OK, &body))
 }
 
-/// `GET /api/v1/tenants/{tenant}/{noun}/{name}`, and of the tenant itself.
+/// `GET /api/v1/tenants/{tenant}/{noun}/{name}`, and of the tenant itself. What may have as many members as the tenant has users
+/// is read in turn, since its version is of all of them.
 pub async fn show(desk: Desk) -> Result<Response, ApiError> {
     let (tenant, noun, name) = desk.thing()?;
     let (db, sealer) = (&desk.app.db, &desk.app.sealer);
-    let found = single::show(db, sealer, tenant, noun, name).await?.ok_or_else(nothing)?;
-    let tag = tag(&found, &single::print(db, sealer, tenant, noun, name).await?);
+    let _turn = match first::of(noun) {
+        Some(_) => Some(searching::turn(&desk.app, desk.asker.home(), PATIENCE).await?),
+        None => None,
+    };
+    let found = single::show(db.within(TIME), sealer, tenant, noun, name).await?.ok_or_else(nothing)?;
+    let tag = tag(&found, &single::print(db.within(TIME), sealer, tenant, noun, name).await?);
     Ok(shown(StatusCode::OK, tag, &told::with(&desk.app, tenant, noun, found).await?))
 }
 

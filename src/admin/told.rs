@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{directory_tokens::base_url, inspection};
+use super::{directory_tokens::base_url, first, inspection};
 use crate::{
     app::App,
     apply::single::Noun,
@@ -17,6 +17,7 @@ use crate::{
 pub async fn with(app: &App, tenant: &Tenant, noun: Noun, mut thing: Value) -> Result<Value, StoreError> {
     match noun {
         Noun::Connections => thing["told"] = of_connection(app, tenant, &thing),
+        Noun::Teams | Noun::Resources => first::cut(noun, &mut thing),
         _ => states(app, tenant, noun, std::slice::from_mut(&mut thing)).await?,
     }
     Ok(thing)

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     asker::Asker,
@@ -18,13 +18,10 @@ use crate::{
     app::App,
     bearer, body,
     error::ApiError,
-    moment::Moment,
     oauth::error::{Code, error},
     policy::email::Email,
     store::{
         self,
-        dossiers::{self, Living, Membership},
-        left_records,
         receipts::Receipt,
         tenants::Tenant,
         users::{self, By, LastAdministrator, Opened, Opening, ShutOut, User},
@@ -198,63 +195,6 @@ async fn ended(app: &App, tenant: &Tenant, id: &str) -> Result<Response, ApiErro
         receipts = store::receipts::of_user(&app.db, &tenant.id, &user.id).await?;
     }
     Ok(body::answer(StatusCode::OK, &json!({ "receipts": receipts })))
-}
-
-/// `GET /api/v1/tenants/{tenant}/users/{name}/identities`: who they are at providers, and in directories; and what nobody else can
-/// be called there, as long as an operator has shut them out.
-pub async fn identities(desk: Desk) -> Result<Response, ApiError> {
-    let user = find(&desk.app, &desk.tenant()?.id, desk.name()?).await?;
-    let upstream = dossiers::upstream(&desk.app.db, &user.id).await?;
-    let records = dossiers::records(&desk.app.db, &user.id).await?;
-    let identities = upstream.iter().map(|found| {
-        json!({
-            "connection": found.connection,
-            "issuer": found.issuer,
-            "subject": found.subject,
-            "email": found.email,
-            "last_seen_at": found.seen().map(|at| Moment(at).machine()),
-        })
-    });
-    let directories = records.iter().map(|pushed| {
-        json!({
-            "directory": pushed.directory,
-            "external_id": pushed.record.external_id(),
-            "user_name": pushed.record.user_name(),
-            "active": pushed.record.active,
-        })
-    });
-    let kept = left_records::kept_for(&desk.app.db, &user.id).await?;
-    let locks = kept.iter().map(|kept| {
-        json!({
-            "external_id": kept.external_id,
-            "directory": kept.directory,
-            "connection": kept.connection,
-            "refused": kept.reach(),
-        })
-    });
-    let answer = json!({
-        "identities": identities.collect::<Vec<Value>>(),
-        "directories": directories.collect::<Vec<Value>>(),
-        "locks": locks.collect::<Vec<Value>>(),
-    });
-    Ok(body::answer(StatusCode::OK, &answer))
-}
-
-/// `GET /api/v1/tenants/{tenant}/users/{name}/teams`: by hand, or by a group of a directory.
-pub async fn teams(desk: Desk) -> Result<Response, ApiError> {
-    let user = find(&desk.app, &desk.tenant()?.id, desk.name()?).await?;
-    let all = dossiers::memberships(&desk.app.db, &user.id).await?;
-    let one = |found: &Membership| json!({"team": found.team, "directory": found.directory, "group": found.group_name});
-    Ok(body::answer(StatusCode::OK, &json!({ "teams": all.iter().map(one).collect::<Vec<_>>() })))
-}
-
-/// `GET /api/v1/tenants/{tenant}/users/{name}/sessions`: of browsers.
-pub async fn sessions(desk: Desk) -> Result<Response, ApiError> {
-    let user = find(&desk.app, &desk.tenant()?.id, desk.name()?).await?;
-    let all = dossiers::sessions(&desk.app.db, &user.id, desk.app.clock.now()).await?;
-    let time = |at: i64| Moment(at).machine();
-    let one = |found: &Living| json!({"created_at": time(found.created_at), "expires_at": time(found.expires_at)});
-    Ok(body::answer(StatusCode::OK, &json!({ "sessions": all.iter().map(one).collect::<Vec<_>>() })))
 }
 
 /// A user of the tenant, by id or address. One of another is as unknown as one who does not exist.

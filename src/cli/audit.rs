@@ -13,7 +13,7 @@ use crate::{
     moment::{self, Moment},
     store::{
         Db,
-        audit::{self, Action, Filter},
+        audit::{self, Action, Entry, Filter},
     },
     suggest,
 };
@@ -110,19 +110,28 @@ pub async fn run(settings: &Settings, command: Audit) -> Result<(), Problems> {
 
 async fn list(db: &Db, which: &Which, limit: i64) -> Result<(), Problems> {
     let tenant_id = which.tenant_id(db).await?;
-    let entries = audit::page(db, &which.filter(tenant_id.as_ref()), None, limit).await.map_err(one)?;
     say(format!("{:>8}  {:<20}  {:<32}  {:<9}  {:<16}  {:<15}  {}", "SEQ", "AT", "ACTOR", "VIA", "ADDRESS", "ACTION", "SUBJECT"));
-    for entry in entries {
-        let (at, address) = (Moment(entry.at).machine(), entry.address.as_deref().unwrap_or("-"));
-        let (actor, subject) = (plain(&entry.actor), plain(&entry.subject));
-        let changes = match entry.changes.as_object().is_none_or(serde_json::Map::is_empty) {
-            true => String::new(),
-            false => format!("  {}", plain(&entry.changes.to_string())),
-        };
-        let (seq, via, action) = (entry.seq, &entry.via, &entry.action);
-        say(format!("{seq:>8}  {at:<20}  {actor:<32}  {via:<9}  {address:<16}  {action:<15}  {subject}{changes}"));
+    let (mut before, mut left) = (None, limit);
+    loop {
+        let part = audit::part(db, &which.filter(tenant_id.as_ref()), before, left).await.map_err(one)?;
+        part.entries.iter().for_each(told);
+        left = left.saturating_sub(i64::try_from(part.entries.len()).unwrap_or(i64::MAX));
+        match part.entries.last() {
+            Some(last) if part.more && left > 0 => before = Some(last.seq),
+            _ => return Ok(()),
+        }
     }
-    Ok(())
+}
+
+fn told(entry: &Entry) {
+    let (at, address) = (Moment(entry.at).machine(), entry.address.as_deref().unwrap_or("-"));
+    let (actor, subject) = (plain(&entry.actor), plain(&entry.subject));
+    let changes = match entry.changes.as_object().is_none_or(serde_json::Map::is_empty) {
+        true => String::new(),
+        false => format!("  {}", plain(&entry.changes.to_string())),
+    };
+    let (seq, via, action) = (entry.seq, &entry.via, &entry.action);
+    say(format!("{seq:>8}  {at:<20}  {actor:<32}  {via:<9}  {address:<16}  {action:<15}  {subject}{changes}"));
 }
 
 async fn judge(db: &Db, intact: &audit::Intact, noted: &[(i64, String)]) -> Result<(), Problems> {

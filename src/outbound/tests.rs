@@ -180,3 +180,22 @@ async fn posts_and_reads_json_without_echoing_what_is_none() {
     let error = text.json::<serde_json::Value>().unwrap_err().to_string();
     assert!(error.contains("127.0.0.1") && !error.contains("secret"), "{error}");
 }
+
+/// In a build of the tests. Whoever waits for a turn must not wait for a server that is not ours.
+#[tokio::test]
+async fn nothing_is_asked_within_a_turn() {
+    let port = serve(Router::new().fallback(any(|| async { "here" }))).await;
+    let outbound = open(&format!("127.0.0.1:{port}"));
+    for (held, passes) in [(false, true), (true, false)] {
+        let (outbound, at) = (outbound.clone(), url(&format!("http://127.0.0.1:{port}/")));
+        let asked = tokio::spawn(async move {
+            let turns = turns::Turns::new(1);
+            let turn = turns.take("acme", Duration::ZERO).await;
+            let turn = turn.filter(|_| held);
+            let answer = outbound.get("test", &at, "text/plain").await;
+            drop(turn);
+            answer.is_ok()
+        });
+        assert_eq!(asked.await.is_ok_and(|answered| answered), passes, "{held}");
+    }
+}

@@ -142,6 +142,16 @@ impl Providers {
         Err(error)
     }
 
+    /// The same without asking anybody.
+    ///
+    /// # Errors
+    /// Also where it would have to be fetched first.
+    pub async fn held(&self, connection: &Connection) -> Result<Option<Arc<Provider>>, Error> {
+        let Some(source) = Source::of(connection) else { return Ok(None) };
+        let unknown = || Error::Unreachable(Cause::OwnFault.with("the provider's metadata is not there yet; try again"));
+        self.known(connection, &source).await?.map(|(_, provider)| Some(provider)).ok_or_else(unknown)
+    }
+
     /// What is stored, as long as it may be used.
     async fn known(&self, connection: &Connection, source: &Source<'_>) -> Result<Option<(i64, Arc<Provider>)>, Error> {
         let row = rows::find(&self.0.db, &connection.id).await.map_err(unreadable)?;

@@ -1,6 +1,8 @@
 //! What operators read of one user: who they are upstream, where each membership comes from, where they are signed in.
 
-use super::{db::Result, directory_users::DirectoryUser, on::On};
+use std::time::Duration;
+
+use super::{db::Result, directory_users::DirectoryUser, on::On, statement::Statement};
 use crate::params;
 
 /// Who a user is upstream.
@@ -37,6 +39,22 @@ pub async fn upstream(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Upstre
     on.into().all(sql, params![user_id]).await
 }
 
+/// At most `limit` of them, without the first `from`, in at most this time.
+///
+/// # Errors
+/// What the database says, also that it took too long.
+pub async fn upstream_from(
+    on: impl Into<On<'_>>,
+    user_id: &str,
+    (from, limit): (i64, i64),
+    time: Duration,
+) -> Result<Vec<Upstream>> {
+    let sql = "SELECT c.name AS connection, i.issuer, i.subject, i.email, i.last_seen_at \
+               FROM identities i JOIN connections c ON c.id = i.connection_id \
+               WHERE i.user_id = $1 ORDER BY i.created_at, i.id LIMIT $2 OFFSET $3";
+    on.into().search(&Statement::whole(sql, params![user_id, limit, from]), Some(time)).await
+}
+
 /// A team that a user is in.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Membership {
@@ -64,6 +82,47 @@ pub async fn memberships(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Mem
     on.into().all(sql, params![user_id]).await
 }
 
+impl Membership {
+    /// Where a list goes on after it.
+    #[must_use]
+    pub fn place(&self) -> [&str; 3] {
+        [&self.team, self.directory.as_deref().unwrap_or_default(), self.group_name.as_deref().unwrap_or_default()]
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct InOrder {
+    team: String,
+    directory: String,
+    group_name: String,
+}
+
+/// At most `limit` of them after one ([`Membership::place`]), in at most this time.
+///
+/// # Errors
+/// What the database says, also that it took too long.
+pub async fn memberships_after(
+    on: impl Into<On<'_>>,
+    user_id: &str,
+    [team, directory, group]: [&str; 3],
+    limit: i64,
+    time: Duration,
+) -> Result<Vec<Membership>> {
+    let sql = "SELECT team, directory, group_name FROM ( \
+                 SELECT t.name AS team, '' AS directory, '' AS group_name \
+                 FROM team_members m JOIN teams t ON t.id = m.team_id WHERE m.user_id = $1 \
+                 UNION ALL \
+                 SELECT t.name AS team, d.name AS directory, COALESCE(g.shown_name, g.display_name) AS group_name FROM directory_users u \
+                   JOIN directory_members m ON m.member_id = u.id JOIN directory_groups g ON g.id = m.group_id \
+                   JOIN group_teams gt ON gt.group_id = g.id JOIN teams t ON t.id = gt.team_id \
+                   JOIN directories d ON d.id = g.directory_id WHERE u.user_id = $1) AS held \
+               WHERE (team, directory, group_name) > ($2, $3, $4) ORDER BY team, directory, group_name LIMIT $5";
+    let statement = Statement::whole(sql, params![user_id, team, directory, group, limit]);
+    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+    let one = |row: InOrder| Membership { team: row.team, directory: some(row.directory), group_name: some(row.group_name) };
+    Ok(on.into().search::<InOrder>(&statement, Some(time)).await?.into_iter().map(one).collect())
+}
+
 /// When a session began and ends (unix seconds).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Living {
@@ -80,6 +139,26 @@ pub struct Living {
 pub async fn sessions(on: impl Into<On<'_>>, user_id: &str, now: i64) -> Result<Vec<Living>> {
     let sql = "SELECT created_at, expires_at FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY created_at";
     on.into().all(sql, params![user_id, now]).await
+}
+
+/// At most `limit` of them after one, each with what its place is called beside when it began, in at most this time.
+///
+/// # Errors
+/// What the database says, also that it took too long.
+pub async fn sessions_after(
+    on: impl Into<On<'_>>,
+    (user_id, now): (&str, i64),
+    (began, mark): (i64, &str),
+    limit: i64,
+    time: Duration,
+) -> Result<Vec<(Living, String)>> {
+    // A part of what is a digest already: it tells two of one second from each other, and opens nothing.
+    let sql = "SELECT created_at, expires_at, SUBSTR(id_hash, 1, 12) AS mark FROM sessions WHERE user_id = $1 AND expires_at > $2 \
+                 AND (created_at, SUBSTR(id_hash, 1, 12)) > ($3, $4) ORDER BY created_at, mark LIMIT $5";
+    let statement = Statement::whole(sql, params![user_id, now, began, mark, limit]);
+    let rows = on.into().search::<(i64, i64, String)>(&statement, Some(time)).await?;
+    let one = |(created_at, expires_at, mark)| (Living { created_at, expires_at }, mark);
+    Ok(rows.into_iter().map(one).collect())
 }
 
 /// The records of a directory with an `externalId`: their row ids. A directory that is set up well has one.

@@ -106,14 +106,22 @@ impl Kept {
 /// # Errors
 /// What the database says.
 pub async fn kept_for(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<Kept>> {
+    kept_from(on, user_id, (0, i64::MAX)).await
+}
+
+/// At most `limit` of them, without the first `from`.
+///
+/// # Errors
+/// What the database says.
+pub async fn kept_from(on: impl Into<On<'_>>, user_id: &str, (from, limit): (i64, i64)) -> Result<Vec<Kept>> {
     let sql = "SELECT k.external_id, k.directory, c.name AS connection, (k.connection_id <> '' AND c.id IS NULL) AS is_replaced FROM \
                  (SELECT l.user_id, l.external_id, d.name AS directory, COALESCE(d.connection_id, '') AS connection_id \
                   FROM left_records l JOIN directories d ON d.id = l.directory_id WHERE l.user_id = $1 \
                   UNION \
                   SELECT t.user_id, t.external_id, NULL AS directory, t.connection_id FROM left_locks t WHERE t.user_id = $1) k \
                JOIN users u ON u.id = k.user_id LEFT JOIN connections c ON c.id = k.connection_id \
-               WHERE NOT u.active AND u.shut_by = 'operator' ORDER BY k.external_id, c.name, k.directory";
-    on.into().all(sql, params![user_id]).await
+               WHERE NOT u.active AND u.shut_by = 'operator' ORDER BY k.external_id, c.name, k.directory LIMIT $2 OFFSET $3";
+    on.into().all(sql, params![user_id, limit, from]).await
 }
 
 /// Whom an operator has shut out under the `externalId` that a record of the directory gets now: the directory's own first.

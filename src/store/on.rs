@@ -16,6 +16,16 @@ pub enum On<'a> {
     Db(&'a Db),
     /// Together with the transaction's other statements.
     Tx(&'a mut Tx),
+    /// Each statement by itself, and each read ended after this time ([`Db::search`]).
+    Within(&'a Db, Duration),
+}
+
+impl Db {
+    /// The database for whoever may have to read much: each read is ended after this time.
+    #[must_use]
+    pub fn within(&self, time: Duration) -> On<'_> {
+        On::Within(self, time)
+    }
 }
 
 impl<'a> From<&'a Db> for On<'a> {
@@ -35,6 +45,7 @@ impl<'a> From<&'a mut On<'_>> for On<'a> {
         match on {
             On::Db(db) => Self::Db(db),
             On::Tx(tx) => Self::Tx(tx),
+            On::Within(db, time) => Self::Within(db, *time),
         }
     }
 }
@@ -46,7 +57,7 @@ impl On<'_> {
     /// What the database says.
     pub async fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
         match self {
-            Self::Db(db) => db.execute(sql, params).await,
+            Self::Db(db) | Self::Within(db, _) => db.execute(sql, params).await,
             Self::Tx(tx) => tx.execute(sql, params).await,
         }
     }
@@ -60,7 +71,7 @@ impl On<'_> {
         let rows = self.execute(sql, params).await?;
         if rows > 0 {
             match self {
-                Self::Db(db) => db.changed(),
+                Self::Db(db) | Self::Within(db, _) => db.changed(),
                 Self::Tx(tx) => tx.changed(),
             }
         }
@@ -75,7 +86,7 @@ impl On<'_> {
     pub async fn publish(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64> {
         match self {
             Self::Tx(tx) => publish(tx, sql, params).await,
-            Self::Db(db) => {
+            Self::Db(db) | Self::Within(db, _) => {
                 // One transaction: a change whose version nobody sees would never reach the other nodes.
                 let mut tx = db.begin().await?;
                 let rows = publish(&mut tx, sql, params).await?;
@@ -93,6 +104,7 @@ impl On<'_> {
         match self {
             Self::Db(db) => db.optional(sql, params).await,
             Self::Tx(tx) => tx.optional(sql, params).await,
+            Self::Within(db, time) => Ok(db.search(&Statement::whole(sql, params), *time).await?.into_iter().next()),
         }
     }
 
@@ -104,6 +116,7 @@ impl On<'_> {
         match self {
             Self::Db(db) => db.all(sql, params).await,
             Self::Tx(tx) => tx.all(sql, params).await,
+            Self::Within(db, time) => db.search(&Statement::whole(sql, params), *time).await,
         }
     }
 
@@ -124,7 +137,7 @@ impl On<'_> {
     /// What the database says.
     pub async fn change<T: Row>(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<T>> {
         match self {
-            Self::Db(db) => db.change(sql, params).await,
+            Self::Db(db) | Self::Within(db, _) => db.change(sql, params).await,
             // In a transaction every read is the writer's.
             Self::Tx(tx) => tx.optional(sql, params).await,
         }
@@ -138,6 +151,7 @@ impl On<'_> {
         match self {
             Self::Db(db) => db.select(statement).await,
             Self::Tx(tx) => tx.select(statement).await,
+            Self::Within(db, time) => db.search(statement, *time).await,
         }
     }
 
@@ -159,6 +173,7 @@ impl On<'_> {
     pub async fn search<T: Row>(&mut self, statement: &Statement<'_>, time: Option<Duration>) -> Result<Vec<T>> {
         match (self, time) {
             (Self::Db(db), Some(time)) => db.search(statement, time).await,
+            (Self::Within(db, most), Some(time)) => db.search(statement, time.min(*most)).await,
             (on, _) => on.select(statement).await,
         }
     }

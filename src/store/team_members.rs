@@ -3,7 +3,12 @@
 
 use std::collections::HashMap;
 
-use super::{db::Result, on::On, statement::Statement, window::Window};
+use super::{
+    db::Result,
+    on::On,
+    statement::Statement,
+    window::{TIME, Window},
+};
 use crate::params;
 
 /// A user who is in a team.
@@ -92,12 +97,21 @@ pub fn statement<'a>(team_id: &'a str, window: &'a Window<'a>, is_large: bool) -
 /// A part of a team's members, by address; the search looks at names too.
 ///
 /// # Errors
-/// What the database says.
+/// What the database says; of a large team also that it took too long.
 pub async fn window(on: impl Into<On<'_>>, team_id: &str, window: &Window<'_>) -> Result<Vec<Member>> {
     let mut on = on.into();
-    let is_large = count(&mut on, team_id, FEW).await? > FEW;
-    let rows: Vec<Row> = on.search(&statement(team_id, window, is_large), window.time()).await?;
+    let is_large = is_large(&mut on, team_id).await?;
+    let time = if is_large { Some(TIME) } else { window.time() };
+    let rows: Vec<Row> = on.search(&statement(team_id, window, is_large), time).await?;
     with_groups(&mut on, team_id, rows).await
+}
+
+/// Whether a team has so many members that a part of them is looked for among all of the tenant's users.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_large(on: impl Into<On<'_>>, team_id: &str) -> Result<bool> {
+    Ok(count(on, team_id, FEW).await? > FEW)
 }
 
 /// One member; `None`: the user is not in the team.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{
     db::{Db, Result},
     statement::Statement,
+    window::TIME,
 };
 use crate::params;
 
@@ -149,10 +150,18 @@ pub struct Filter<'a> {
     pub email: Option<&'a str>,
 }
 
+impl Filter<'_> {
+    /// Whether it looks for more than whose they are: then all of them may have to be looked at.
+    #[must_use]
+    pub fn is_search(&self) -> bool {
+        self.outcome.is_some() || [self.cause, self.connection, self.email].iter().any(Option::is_some)
+    }
+}
+
 /// The newest first: at most `limit` behind the trace `before` (its time and id).
 ///
 /// # Errors
-/// What the database says.
+/// What the database says; of what is looked for also that it took too long.
 pub async fn page(db: &Db, filter: &Filter<'_>, before: Option<(i64, &str)>, limit: i64) -> Result<Vec<Trace>> {
     let mut sql = Statement::new("SELECT * FROM traces WHERE ");
     match filter.whose {
@@ -173,7 +182,10 @@ pub async fn page(db: &Db, filter: &Filter<'_>, before: Option<(i64, &str)>, lim
         sql.push(" AND (at < ").bind(at).push(" OR (at = ").bind(at).push(" AND id < ").bind(id).push("))");
     }
     sql.push(" ORDER BY at DESC, id DESC LIMIT ").bind(limit);
-    db.select(&sql).await
+    match filter.is_search() {
+        true => db.search(&sql, TIME).await,
+        false => db.select(&sql).await,
+    }
 }
 
 /// The trace whose sign-in showed this code, in capital letters or small ones, as far as it is one of `whose`; or the one of

@@ -52,7 +52,7 @@ fn searched() -> Vec<String> {
 }
 
 /// And every other that may have to look at many.
-const NARROWED: [&str; 20] = [
+const NARROWED: [&str; 25] = [
     "/api/v1/audit?actor=nobody",
     "/api/v1/audit?action=create",
     "/api/v1/audit?subject=team",
@@ -73,6 +73,11 @@ const NARROWED: [&str; 20] = [
     "/admin/acme/invites?state=ended",
     "/api/v1/tenants/acme/setup-links?state=open",
     "/admin/acme/setup-links?state=ended",
+    "/api/v1/tenants/acme/sign_ins?outcome=failed",
+    "/api/v1/tenants/acme/sign_ins?email=nobody%40acme.example&connection=okta",
+    "/admin/acme/sign-ins?cause=expired",
+    "/admin/acme/sign-ins?search=nobody%40acme.example",
+    "/admin/_/sign-ins?connection=okta",
 ];
 
 async fn ask(desk: &Desk, ada: &mut Browser, path: &str) -> Answer {
@@ -120,7 +125,8 @@ async fn lists_wait_for_nobody(backend: Backend) {
     let acme = tenants::find_by_name(&desk.app.db, "acme").await.unwrap().unwrap();
     let _turn = desk.app.limits.searches.take(&acme.id, Duration::ZERO).await.expect("nobody is at it");
     let lists = searched().into_iter().map(|path| path.split_once('?').map_or_else(String::new, |(path, _)| path.to_owned()));
-    for path in lists.chain(["/api/v1/audit?limit=3", "/admin/acme/audit"].map(str::to_owned)) {
+    let others = ["/api/v1/audit?limit=3", "/admin/acme/audit", "/api/v1/tenants/acme/sign_ins", "/admin/acme/sign-ins"];
+    for path in lists.chain(others.map(str::to_owned)) {
         let answer = ask(&desk, &mut ada, &path).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     }

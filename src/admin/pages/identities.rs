@@ -3,19 +3,22 @@
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
-    extract::{Path, RawQuery, State},
-    http::StatusCode,
+    extract::{FromRequestParts as _, Path, RawQuery, State},
+    http::{StatusCode, request::Parts},
     response::{IntoResponse as _, Response},
 };
 
 use super::{
-    caller::{Caller, Posted, missing},
+    caller::{self, Caller, Posted, missing},
     confirm::{Question, done},
     frame::Frame,
     users::{find, path},
 };
 use crate::{
-    admin::identities::of_connection,
+    admin::{
+        identities::{look, of_connection},
+        in_turn,
+    },
     app::App,
     error::PageError,
     identity_link::{Desk, Refused, Unlinked, Wanted, issuer, lost},
@@ -92,26 +95,47 @@ async fn sheet(
     Ok((if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, page).into_response())
 }
 
-/// `POST /admin/{tenant}/users/{id}/identities`
+/// `POST /admin/{tenant}/users/{id}/identities`: what has to be fetched is fetched before others wait. Who asks is asked again in
+/// their turn.
 pub async fn link(
     State(app): State<App>,
     Path((name, id)): Path<(String, String)>,
+    mut parts: Parts,
     posted: Posted,
-) -> Result<Response, PageError> {
-    let caller = &posted.caller;
-    let (tenant, user) = find(&app, caller, (&name, &id)).await?;
+) -> Result<Response, caller::Refused> {
+    let (tenant, user) = find(&app, &posted.caller, (&name, &id)).await?;
+    super::users::require_may(&posted.caller, &user)?;
     let text = |name: &str| posted.one(name).unwrap_or_default().trim().to_owned();
     let typed = Typed { connection: text("connection"), issuer: text("issuer"), subject: text("subject") };
+    let none = || ("connection", "There is no such connection.".to_owned());
+    let Some(connection) = of_name(&app, &tenant, &typed.connection).await? else {
+        return Ok(sheet(&app, &posted.caller, (&tenant, &user), &typed, &[], Some(none())).await?);
+    };
+    let looked = match look(&app, &posted.caller.operator.user.id, &tenant, &connection).await {
+        Ok(looked) => looked,
+        Err(wait) => {
+            let why = format!("Its metadata would have to be fetched, and too much was looked at: try again in {wait} seconds.");
+            let fault = Some(("connection", why));
+            return Ok(sheet(&app, &posted.caller, (&tenant, &user), &typed, &[], fault).await?);
+        }
+    };
+
+    let _turn = in_turn::own_of_caller(&app, &posted.caller.operator.home).await?;
+    let caller = &Caller::from_request_parts(&mut parts, &app).await?;
+    let (tenant, user) = find(&app, caller, (&name, &id)).await?;
     let whose = (&tenant, &user);
     let Some(connection) = of_name(&app, &tenant, &typed.connection).await? else {
-        let fault = ("connection", "There is no such connection.".to_owned());
-        return sheet(&app, caller, whose, &typed, &[], Some(fault)).await;
+        return Ok(sheet(&app, caller, whose, &typed, &[], Some(none())).await?);
     };
-    match linked(&app, caller, whose, &connection, &typed).await {
+    let done_with = match looked {
+        Ok(()) => linked(&app, caller, &user, &connection, &typed).await,
+        Err(e) => Err(e),
+    };
+    match done_with {
         Ok(is_new) => Ok(done(&path(&tenant, &user.id), if is_new { "linked" } else { "unchanged" })),
         Err(Refused::Store(e)) => Err(e.into()),
-        Err(Refused::Missing) => Err(missing("user")),
-        Err(Refused::Forbidden) => Err(super::users::not_by_you(&user)),
+        Err(Refused::Missing) => Err(missing("user").into()),
+        Err(Refused::Forbidden) => Err(super::users::not_by_you(&user).into()),
         Err(e) => {
             let field = match &e {
                 Refused::NoIssuer(_) | Refused::HasOne(_) => "connection",
@@ -127,7 +151,7 @@ pub async fn link(
                 Refused::Several(_) => "This connection speaks for several issuers: say which.".to_owned(),
                 other => sentence(&other.to_string()),
             };
-            sheet(&app, caller, whose, &typed, &issuers, Some((field, why))).await
+            Ok(sheet(&app, caller, whose, &typed, &issuers, Some((field, why))).await?)
         }
     }
 }
@@ -137,14 +161,8 @@ fn sentence(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
 
-async fn linked(
-    app: &App,
-    caller: &Caller,
-    (tenant, user): (&Tenant, &User),
-    connection: &Connection,
-    typed: &Typed,
-) -> Result<bool, Refused> {
-    let issuer = issuer(of_connection(app, tenant, connection).await?, Some(&typed.issuer))?;
+async fn linked(app: &App, caller: &Caller, user: &User, connection: &Connection, typed: &Typed) -> Result<bool, Refused> {
+    let issuer = issuer(of_connection(app, connection).await?, Some(&typed.issuer))?;
     let wanted = Wanted { connection, issuer: &issuer, subject: &typed.subject };
     let (actor, may) = (caller.actor(), |user: &User| super::users::may(caller, user));
     counter(app, &actor, &may).link(&user.id, &wanted).await

@@ -29,7 +29,7 @@ use crate::{
         team_members::{self, Member, TeamGroup},
         teams::{self, Team},
         users::User,
-        window::{Narrow, Window},
+        window::Window,
     },
 };
 
@@ -112,7 +112,7 @@ pub async fn told(app: &App, caller: &Caller, place: &Place, name: &str) -> Resu
     let query = Query::read(caller.path.split_once('?').map(|(_, query)| query));
     let path = place.path(name);
     let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
-    let turn = searching::begin(app, &caller.operator.home, &query.search, Narrow::default()).await?;
+    let turn = searching::members(app, &caller.operator.home, &team.id, &query.search).await?;
     let window = Window::new(&place.tenant.id, &query.search, &query.after, limit.saturating_add(1));
     let mut found = team_members::window(&app.db, &team.id, &window).await?;
     drop(turn);

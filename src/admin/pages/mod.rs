@@ -62,7 +62,7 @@ use axum::{
     routing::MethodRouter,
 };
 
-use super::in_turn;
+use super::{in_turn, reading};
 use crate::{app::App, page};
 
 /// A page, or a form that is sent to one.
@@ -189,6 +189,9 @@ pub fn routes(app: &App) -> Router<App> {
         if in_turn::is_due(&page.method, page.path, &BY_THEMSELVES) {
             served = served.layer(middleware::from_fn_with_state(app.clone(), in_turn::of_caller));
         }
+        if reading::is_due(&page.method, page.path, &BRIEF) {
+            served = served.layer(middleware::from_fn_with_state(app.clone(), reading::of_caller));
+        }
         router.route(page.path, served)
     });
     router.layer(middleware::map_response(scripted))
@@ -196,12 +199,13 @@ pub fn routes(app: &App) -> Router<App> {
 
 /// Forms that have their turn by themselves, or none: `saving` gives back what was typed to whom it does not come; the others
 /// look at others' servers, or at all of the log, and write little.
-const BY_THEMSELVES: [&str; 13] = [
+const BY_THEMSELVES: [&str; 14] = [
     "/admin/{tenant}/explain",
     "/admin/_/tenants",
     "/admin/{tenant}/settings",
     "/admin/{tenant}/users",
     "/admin/{tenant}/users/{id}/edit",
+    "/admin/{tenant}/users/{id}/identities",
     "/admin/{tenant}/connections",
     "/admin/{tenant}/{noun}",
     "/admin/{tenant}/{noun}/{name}",
@@ -210,6 +214,43 @@ const BY_THEMSELVES: [&str; 13] = [
     "/admin/{tenant}/connections/{name}/test",
     "/admin/{tenant}/connections/{name}/metadata/fetch",
     "/admin/_/audit/verification",
+];
+
+/// Pages that wait for nobody: of a few rows along an index; or those that take their turn by themselves, where they have to look
+/// at many.
+const BRIEF: [&str; 31] = [
+    "/admin",
+    "/admin/_/tenants/new",
+    "/admin/{tenant}/users/new",
+    "/admin/{tenant}/users/{id}/edit",
+    "/admin/{tenant}/invites/new",
+    "/admin/{tenant}/resources/new",
+    "/admin/{tenant}/{noun}/new",
+    "/admin/{tenant}/connections/{name}/test",
+    "/admin/{tenant}/connections/{name}/metadata",
+    "/admin/{tenant}/resources/{name}/collaborators/remove",
+    "/admin/_/sign-ins/{code}",
+    "/admin/{tenant}/sign-ins/{code}",
+    // These take it by themselves.
+    "/admin/_/tenants",
+    "/admin/{tenant}/users",
+    "/admin/{tenant}/connections",
+    "/admin/{tenant}/invites",
+    "/admin/{tenant}/{noun}",
+    "/admin/{tenant}/{noun}/{name}",
+    "/admin/{tenant}/resources/{name}",
+    "/admin/{tenant}/resources/{name}/collaborators",
+    "/admin/{tenant}/teams/{name}/members",
+    "/admin/{tenant}/users/{id}/roles",
+    "/admin/{tenant}/teams/{name}/roles",
+    "/admin/{tenant}/external_identities/{name}/roles",
+    "/admin/{tenant}/virtual_accounts/{name}/roles",
+    "/admin/_/audit",
+    "/admin/{tenant}/audit",
+    "/admin/_/sign-ins",
+    "/admin/{tenant}/sign-ins",
+    "/admin/_/audit/export",
+    "/admin/{tenant}/audit/export",
 ];
 
 /// Method and path of each, for the tests of who may.

@@ -5,6 +5,7 @@ use super::{
     frame::{Frame, address},
 };
 use crate::{
+    admin::{in_turn::PATIENCE, searching},
     app::App,
     error::PageError,
     moment::Moment,
@@ -102,19 +103,26 @@ pub async fn of_tenant(
 ) -> Result<Response, PageError> {
     let tenant = caller.tenant(&app, &name).await?;
     let frame = Frame::of_tenant(&app, &caller, &tenant, "sign-ins", "Sign-ins");
-    list(&app, &frame, Whose::Tenant(&tenant.id), &address(&tenant.name, "sign-ins"), query.as_deref()).await
+    let path = address(&tenant.name, "sign-ins");
+    list(&app, &caller, &frame, (Whose::Tenant(&tenant.id), &path), query.as_deref()).await
 }
 
 /// `GET /admin/_/sign-ins`: of all tenants, and those that nobody knows the tenant of.
 pub async fn of_all(State(app): State<App>, caller: Caller, RawQuery(query): RawQuery) -> Result<Response, PageError> {
     caller.require_platform()?;
     let frame = Frame::of_platform(&app, &caller, ALL, "Sign-ins");
-    list(&app, &frame, Whose::Everybody, ALL, query.as_deref()).await
+    list(&app, &caller, &frame, (Whose::Everybody, ALL), query.as_deref()).await
 }
 
 const ALL: &str = "/admin/_/sign-ins";
 
-async fn list(app: &App, frame: &Frame, whose: Whose<'_>, path: &str, query: Option<&str>) -> Result<Response, PageError> {
+async fn list(
+    app: &App,
+    caller: &Caller,
+    frame: &Frame,
+    (whose, path): (Whose<'_>, &str),
+    query: Option<&str>,
+) -> Result<Response, PageError> {
     let asked = Asked::read(query);
     let email = asked.search.to_lowercase();
     let some = |text: &'_ str| !text.is_empty();
@@ -131,7 +139,12 @@ async fn list(app: &App, frame: &Frame, whose: Whose<'_>, path: &str, query: Opt
         };
         let before = asked.before.as_ref().map(|(at, id)| (*at, id.as_str()));
         let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
+        let turn = match filter.is_search() {
+            true => Some(searching::turn(app, &caller.operator.home, PATIENCE).await?),
+            false => None,
+        };
         let mut found: Vec<Trace> = traces::page(&app.db, &filter, before, limit).await?;
+        drop(turn);
         let more = found.len() > PAGE;
         found.truncate(PAGE);
         (found, more)

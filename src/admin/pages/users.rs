@@ -4,7 +4,7 @@ use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
     extract::{Path, RawQuery, State},
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 
@@ -15,15 +15,18 @@ use super::{
     roles, things, tokens,
 };
 use crate::{
-    admin::users::SIGNED_OUT,
+    admin::{
+        dossier::{self, Identities},
+        users::SIGNED_OUT,
+    },
     app::App,
     error::PageError,
     moment::Moment,
     operator::may_judge,
     policy::email::Email,
     store::{
-        dossiers::{self, Living, Membership, Pushed, Upstream},
-        left_records::{self, Kept},
+        dossiers::{Living, Membership, Pushed, Upstream},
+        left_records::Kept,
         receipts::{self, Receipt},
         roles_held::Of,
         tenants::Tenant,
@@ -49,6 +52,9 @@ pub async fn find(app: &App, caller: &Caller, (tenant, id): (&str, &str)) -> Res
     Ok((tenant, user))
 }
 
+/// Most of each list that the page shows at once.
+const SHOWN: usize = 100;
+
 #[derive(Debug, Template, WebTemplate)]
 #[template(path = "admin/user.html")]
 struct Page<'a> {
@@ -64,7 +70,12 @@ struct Page<'a> {
     kept: &'a [Kept],
     memberships: &'a [Membership],
     roles: &'a str,
-    sessions: &'a [Living],
+    sessions: &'a [(Living, String)],
+    /// Whether one of the lists does not begin at its beginning.
+    is_later: bool,
+    more_identities: Option<String>,
+    more_teams: Option<String>,
+    more_sessions: Option<String>,
     tokens: &'a [tokens::Row],
     receipts: &'a [Receipt],
 }
@@ -83,9 +94,35 @@ pub async fn show(
     State(app): State<App>,
     caller: Caller,
     Path((name, id)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, PageError> {
     let (tenant, user) = find(&app, &caller, (&name, &id)).await?;
-    let records = dossiers::records(&app.db, &user.id).await?.into_iter().map(|Pushed { directory, record, .. }| Record {
+    let after = |list: &str| {
+        let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
+        pairs.find(|(name, _)| name == list).map(|(_, place)| place.into_owned()).unwrap_or_default()
+    };
+    let Some(identities) = dossier::identities(&app, &user.id, &after("identities"), SHOWN).await? else {
+        return Ok(beginning(&tenant, &user));
+    };
+    let Some(memberships) = dossier::teams(&app, &user.id, &after("teams"), SHOWN).await? else {
+        return Ok(beginning(&tenant, &user));
+    };
+    let Some(sessions) = dossier::sessions(&app, &user.id, &after("sessions"), SHOWN).await? else {
+        return Ok(beginning(&tenant, &user));
+    };
+    let path = path(&tenant, &user.id);
+    let more = |list: &str, next: Option<&String>| {
+        next.map(|next| {
+            format!("{path}?{}", url::form_urlencoded::Serializer::new(String::new()).append_pair(list, next).finish())
+        })
+    };
+    let (more_identities, more_teams, more_sessions) = (
+        more("identities", identities.next.as_ref()),
+        more("teams", memberships.next.as_ref()),
+        more("sessions", sessions.next.as_ref()),
+    );
+    let Identities { upstream, records, kept, .. } = identities;
+    let records = records.into_iter().map(|Pushed { directory, record, .. }| Record {
         directory,
         external_id: record.external_id().unwrap_or_default().to_owned(),
         user_name: record.user_name().to_owned(),
@@ -96,20 +133,29 @@ pub async fn show(
         frame: &frame,
         failed: false,
         list: &address(&tenant.name, "users"),
-        path: &path(&tenant, &user.id),
+        path: &path,
         connections: &address(&tenant.name, "connections"),
         state: state(&user),
-        upstream: &dossiers::upstream(&app.db, &user.id).await?,
+        upstream: &upstream,
         records: &records.collect::<Vec<_>>(),
-        kept: &left_records::kept_for(&app.db, &user.id).await?,
-        memberships: &dossiers::memberships(&app.db, &user.id).await?,
-        roles: &roles::section(&app, &caller, &tenant, Of::User(&user.id), &path(&tenant, &user.id)).await?,
-        sessions: &dossiers::sessions(&app.db, &user.id, app.clock.now()).await?,
+        kept: &kept,
+        memberships: &memberships.items,
+        roles: &roles::section(&app, &caller, &tenant, Of::User(&user.id), &path).await?,
+        sessions: &sessions.items,
+        is_later: ["identities", "teams", "sessions"].iter().any(|list| !after(list).is_empty()),
+        more_identities,
+        more_teams,
+        more_sessions,
         tokens: &tokens::of(&app, &user).await?,
         receipts: &receipts::of_user(&app.db, &tenant.id, &user.id).await?,
         user: &user,
     };
     Ok(page.into_response())
+}
+
+/// The same page from its beginning, for an address that no page of ours has led to.
+fn beginning(tenant: &Tenant, user: &User) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, path(tenant, &user.id))]).into_response()
 }
 
 /// Whether this operator may change the user.
@@ -207,7 +253,7 @@ pub async fn confirm(
 }
 
 async fn question(app: &App, caller: &Caller, tenant: &Tenant, user: &User, error: Option<&str>) -> Result<Response, PageError> {
-    let sessions = dossiers::sessions(&app.db, &user.id, app.clock.now()).await?.len();
+    let AtStake { sessions, .. } = users::at_stake(&app.db, &user.id, app.clock.now()).await?;
     let back = path(tenant, &user.id);
     let frame = Frame::of_tenant(app, caller, tenant, "users", format!("Deactivate {}?", user.email.as_str()));
     let question = Question {

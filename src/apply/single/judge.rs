@@ -16,6 +16,19 @@ use crate::{
 const TOLD: [&str; 9] =
     ["id", "told", "secrets", "warnings", "email_proven", "platform", "shut_by", "made_for_group", "last_used_at"];
 
+/// What says that a list of a thing is the first part of it alone.
+pub const PART: &str = "next";
+
+/// What of a thing of this noun may be as long as the tenant has users, so that only the first of it may be told.
+#[must_use]
+pub fn long(noun: Noun) -> Option<&'static str> {
+    match noun {
+        Noun::Teams => Some("members"),
+        Noun::Resources => Some("collaborators"),
+        _ => None,
+    }
+}
+
 /// Who may change what is the deployment's.
 pub const PLATFORM: &str = "only an administrator of the platform may change this";
 
@@ -27,6 +40,10 @@ pub fn fields(noun: Noun, body: &Value) -> Result<Map<String, Value>, Refusal> {
     let mut fields = fields.clone();
     for told in TOLD {
         fields.remove(told);
+    }
+    if let Some(list) = long(noun).filter(|_| fields.contains_key(PART)) {
+        let text = format!("{PART} says that these are the first of the {list} alone: name all of them, and leave {PART} out");
+        return Err(Refusal::Faults(vec![Fault::new(list, text)]));
     }
     if noun == Noun::Tenant {
         let owned = |key: &&String| Noun::owned(key).is_some();

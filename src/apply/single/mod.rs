@@ -29,6 +29,7 @@ use serde_json::{Map, Value};
 pub use ahead::{Ahead, Reading, password, read as read_ahead};
 pub use collaborators::{give, take};
 pub use draft::{Draft, draft};
+pub use judge::{PART, long};
 pub use list::{Ask, Part, list, provider, states};
 pub use members::{join, leave};
 pub use noun::{Noun, resource_parts};

@@ -18,7 +18,7 @@ use serde_json::Value;
 pub use changes::{Changes, SECRET};
 pub(super) use ledger::Ledger;
 pub(super) use marks::establish;
-pub use reading::{Filter, end, following, newest, of_guests, page, stretch};
+pub use reading::{Filter, Part, end, following, newest, of_guests, page, part, stretch};
 pub use retention::retain;
 pub use verification::{Broken, Flaw, Intact, Verdict, Walk, has, verify};
 

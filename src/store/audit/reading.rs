@@ -1,4 +1,5 @@
-//! Reading the log, a page at a time.
+//! Reading the log, a page at a time: so many entries, and so many bytes. How long entries are is asked before they are read, for
+//! those of older versions had no end.
 
 use std::time::Duration;
 
@@ -6,10 +7,13 @@ use super::{Entry, ledger::Row};
 use crate::{
     params,
     store::{
-        db::{Db, Result},
+        db::{Db, Result, Row as Stored},
         statement::Statement,
     },
 };
+
+/// How long entries are: both databases know without reading them.
+const SIZES: &str = "SELECT seq, CAST(OCTET_LENGTH(changes) AS BIGINT) AS bytes FROM audit WHERE";
 
 /// Which entries.
 #[derive(Clone, Copy, Debug, Default)]
@@ -65,18 +69,65 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// The newest first: at most `limit` before the entry `before`.
+/// Bytes of what is read at once, unless one entry has more by itself.
+const BYTES: i64 = 1024 * 1024;
+
+/// Most entries that are read at once: each is a value of the statement.
+const AT_ONCE: i64 = 10_000;
+
+/// How long an entry is.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+pub struct Size {
+    /// Its place.
+    pub seq: i64,
+    bytes: i64,
+}
+
+/// How many of them are read at once: at least one.
+pub fn fitting(sizes: &[Size]) -> usize {
+    let mut bytes = 0_i64;
+    let fits = |size: &&Size| {
+        let first = bytes == 0;
+        bytes = bytes.saturating_add(size.bytes.max(1));
+        first || bytes <= BYTES
+    };
+    sizes.iter().take_while(fits).count()
+}
+
+/// A part of the log.
+#[derive(Clone, Debug, Default)]
+pub struct Part {
+    /// Its entries.
+    pub entries: Vec<Entry>,
+    /// Whether there are more behind them.
+    pub more: bool,
+}
+
+/// The newest first: at most `limit` before the entry `before`, and no more than can be held.
+///
+/// # Errors
+/// What the database says.
+pub async fn part(db: &Db, filter: &Filter<'_>, before: Option<i64>, limit: i64) -> Result<Part> {
+    let limit = limit.clamp(0, AT_ONCE);
+    let sizes: Vec<Size> = ask(db, &newest(filter, before, limit.saturating_add(1)), filter.time).await?;
+    let most = usize::try_from(limit).unwrap_or_default();
+    let room = fitting(&sizes).min(most);
+    Ok(Part { entries: read(db, &sizes[..room], (" DESC", filter.time)).await?, more: sizes.len() > room })
+}
+
+/// The entries of [`part`].
 ///
 /// # Errors
 /// What the database says.
 pub async fn page(db: &Db, filter: &Filter<'_>, before: Option<i64>, limit: i64) -> Result<Vec<Entry>> {
-    read(db, &newest(filter, before, limit), filter.time).await
+    part(db, filter, before, limit).await.map(|part| part.entries)
 }
 
-/// What [`page`] asks.
+/// What [`part`] asks.
 #[must_use]
 pub fn newest<'a>(filter: &Filter<'a>, before: Option<i64>, limit: i64) -> Statement<'a> {
-    let mut sql = Statement::new("SELECT * FROM audit WHERE seq < ");
+    let mut sql = Statement::new(SIZES);
+    sql.push(" seq < ");
     sql.bind(before.unwrap_or(i64::MAX));
     filter.narrow(&mut sql);
     sql.push(" ORDER BY seq DESC LIMIT ").bind(limit);
@@ -96,11 +147,18 @@ pub async fn following(db: &Db, filter: &Filter<'_>, after: i64, limit: i64) -> 
 /// # Errors
 /// What the database says.
 pub async fn stretch(db: &Db, filter: &Filter<'_>, (after, to): (i64, i64), limit: i64) -> Result<Vec<Entry>> {
-    let mut sql = Statement::new("SELECT * FROM audit WHERE seq > ");
-    sql.bind(after).push(" AND seq <= ").bind(to);
-    filter.narrow(&mut sql);
-    sql.push(" ORDER BY seq LIMIT ").bind(limit);
-    read(db, &sql, filter.time).await
+    loop {
+        let mut sql = Statement::new(SIZES);
+        sql.push(" seq > ").bind(after).push(" AND seq <= ").bind(to);
+        filter.narrow(&mut sql);
+        sql.push(" ORDER BY seq LIMIT ").bind(limit.min(AT_ONCE));
+        let sizes: Vec<Size> = ask(db, &sql, filter.time).await?;
+        let entries = read(db, &sizes[..fitting(&sizes)], ("", filter.time)).await?;
+        // What was swept since it was asked for is no end.
+        if !entries.is_empty() || sizes.is_empty() {
+            return Ok(entries);
+        }
+    }
 }
 
 /// Entries that are read of what guests did to one thing.
@@ -126,10 +184,18 @@ pub async fn end(db: &Db) -> Result<i64> {
     Ok(found.map_or(0, |(seq,)| seq))
 }
 
-async fn read(db: &Db, sql: &Statement<'_>, time: Option<Duration>) -> Result<Vec<Entry>> {
-    let rows = match time {
-        Some(time) => db.search::<Row>(sql, time).await?,
-        None => db.select::<Row>(sql).await?,
-    };
-    rows.into_iter().map(Entry::try_from).collect()
+async fn read(db: &Db, sizes: &[Size], (direction, time): (&'static str, Option<Duration>)) -> Result<Vec<Entry>> {
+    if sizes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Statement::new("SELECT * FROM audit WHERE seq IN (");
+    sql.bind_each(sizes.iter().map(|size| size.seq)).push(") ORDER BY seq").push(direction);
+    ask::<Row>(db, &sql, time).await?.into_iter().map(Entry::try_from).collect()
+}
+
+async fn ask<T: Stored>(db: &Db, sql: &Statement<'_>, time: Option<Duration>) -> Result<Vec<T>> {
+    match time {
+        Some(time) => db.search(sql, time).await,
+        None => db.select(sql).await,
+    }
 }

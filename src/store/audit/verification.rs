@@ -4,6 +4,7 @@ use super::{
     chain,
     ledger::Row,
     marks::{Mark, Marked},
+    reading::{Size, fitting},
 };
 use crate::{
     params,
@@ -17,7 +18,7 @@ use crate::{
 
 /// Entries that go at once.
 pub(super) const CHUNK: i64 = 1_000;
-/// Entries that are read at once by whoever walks: few, for each may be long.
+/// Entries that are read at once by whoever walks; fewer where they are long.
 const STEP: i64 = 200;
 
 /// A log that is what was written.
@@ -202,9 +203,13 @@ impl Last {
     }
 }
 
-/// The oldest of those after an entry.
+/// The oldest of those after an entry: at most `limit`, and no more than can be held.
 pub(super) async fn chunk(on: impl Into<On<'_>>, after: i64, limit: i64) -> Result<Vec<Row>> {
-    on.into().all("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2", params![after, limit]).await
+    let mut on = on.into();
+    let sql = "SELECT seq, CAST(OCTET_LENGTH(changes) AS BIGINT) AS bytes FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2";
+    let sizes: Vec<Size> = on.all(sql, params![after, limit]).await?;
+    let Some(to) = sizes[..fitting(&sizes)].last() else { return Ok(Vec::new()) };
+    on.all("SELECT * FROM audit WHERE seq > $1 AND seq <= $2 ORDER BY seq", params![after, to.seq]).await
 }
 
 #[derive(Default, sqlx::FromRow)]

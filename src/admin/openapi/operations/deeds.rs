@@ -136,22 +136,29 @@ pub fn of_user(method: &Method, rest: &str) -> Option<Operation> {
                 "locks": many(json!({
                     "external_id": text(), "directory": nullable(), "connection": nullable(), "refused": text(),
                 })),
+                "next": following(),
             }),
         ),
         ("GET", "/users/{name}/teams") => (
             "listMemberships",
             "Which teams a user is in: by hand, or by a group of a directory.",
-            json!({"teams": many(json!({"team": text(), "directory": nullable(), "group": nullable()}))}),
+            json!({"teams": many(json!({"team": text(), "directory": nullable(), "group": nullable()})), "next": following()}),
         ),
         ("GET", "/users/{name}/sessions") => (
             "listSessions",
-            "The browser sessions of a user.",
-            json!({"sessions": many(json!({"created_at": text(), "expires_at": text()}))}),
+            "The browser sessions of a user, the oldest first.",
+            json!({"sessions": many(json!({"created_at": text(), "expires_at": text()})), "next": following()}),
         ),
         _ => return None,
     };
     let states = if rest.ends_with("/personal_tokens") { Phase::OF_TOKENS } else { &[] };
-    Some(operation(name, "users", about).narrowed(states, false).answers(200, object(answer)).fails([404]))
+    let in_parts = ["/identities", "/teams", "/sessions"].iter().any(|list| rest.ends_with(list));
+    let parts = in_parts.then(|| [query("after", &text(), "`next` of the part before."), limit(1_000)]).into_iter().flatten();
+    Some(operation(name, "users", about).narrowed(states, false).query(parts).answers(200, object(answer)).fails([404]))
+}
+
+fn following() -> Value {
+    next("`after` of the following part.")
 }
 
 /// Who is in a team, below `/api/v1/tenants/{tenant}`.

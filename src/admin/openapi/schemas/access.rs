@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{choice, claims, enabled, flag, list, number, object, one_or_more, secret, secrets, span, text, texts, warnings};
+use super::{
+    choice, claims, enabled, flag, list, number, object, one_or_more, secret, secrets, span, text, texts, told, warnings,
+};
 use crate::policy::site_check;
 
 const ALGS: [&str; 3] = ["ES256", "RS256", "EdDSA"];
@@ -135,6 +137,7 @@ pub fn resource() -> Value {
         ("type", text("Of what kind.")),
         ("name", text("Its name.")),
         ("collaborators", list(collaborator, "Who holds which role: one of the four, and the role.")),
+        ("next", told(text("Said where these are the first 1,000 alone: `after` of `listCollaborators` for those who follow."))),
         warnings(),
     ])
 }

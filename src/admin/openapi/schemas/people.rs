@@ -57,6 +57,10 @@ pub fn team() -> Value {
             ),
         ),
         ("made_for_group", told(flag("It was made for a group of a directory."))),
+        (
+            "next",
+            told(text("Said where these are the first 1,000 members alone: `after` of `listMembers` for those who follow.")),
+        ),
         warnings(),
     ])
 }

@@ -22,14 +22,14 @@ use crate::{
     error::PageError,
     moment::instant,
     store::{
-        audit::{Action, Broken, Intact},
+        audit::{Action, Broken, Intact, Part},
         tenants::Tenant,
     },
 };
 use entry::Told;
 
 /// Entries on a page.
-const PAGE: usize = 50;
+const PAGE: i64 = 50;
 /// Longest text that is looked for, in bytes.
 const LONGEST: usize = 300;
 const DAY: i64 = 86_400;
@@ -193,13 +193,10 @@ async fn show(
     let query = Query::read(query);
     let (asked, faults) = query.asked(tenant, app.clock.now());
     let failed = faults.is_any();
-    let limit = i64::try_from(PAGE).unwrap_or(i64::MAX).saturating_add(1);
-    let mut entries = match failed {
-        true => Vec::new(),
-        false => asked.page(app, &caller.operator.home, query.before, limit).await?,
+    let Part { entries, more } = match failed {
+        true => Part::default(),
+        false => asked.page(app, &caller.operator.home, query.before, PAGE).await?,
     };
-    let more = entries.len() > PAGE;
-    entries.truncate(PAGE);
     let tenants = Tenants::read(&app.db).await?;
     let told: Vec<Told> = entries.iter().map(|entry| Told::new(entry, &tenants, tenant.is_none())).collect();
     let own = tenant.map(|tenant| format!("/admin/{}/audit", tenant.name));
