@@ -203,7 +203,7 @@ test('on a phone the ways are behind a button, which needs no script', async () 
   await phone.keyboard.press('Escape');
   await menu.waitFor({ state: 'hidden' });
   await phone.getByRole('button', { name: 'Menu' }).click();
-  await menu.getByRole('link', { name: 'Account' }).waitFor();
+  await menu.getByRole('link', { name: 'Account', exact: true }).waitFor();
   await menu.getByRole('link', { name: 'Trusted issuers' }).click();
   await phone.getByRole('heading', { name: 'Trusted issuers', level: 1 }).waitFor();
   assert.ok(!await menu.isVisible());

@@ -68,7 +68,7 @@ test('a domain has a record to publish', async () => {
 test('an operator makes a link', async () => {
   await open('/setup-links');
   await look('none');
-  await page.getByLabel('Connection').fill('customer');
+  await page.getByLabel('Connection', { exact: true }).fill('customer');
   await page.getByLabel('Also a directory').check();
   await page.getByLabel('Also prove a domain').check();
   await page.getByRole('button', { name: 'Make a link' }).click();

@@ -158,6 +158,7 @@ async fn a_set_up_link_leads_no_further_than_its_maker(backend: Backend) {
     // Of a connection that is on there is none for anybody.
     assert_eq!(link(&both, "machine").await, 409);
     house.world.sql("UPDATE connections SET enabled = FALSE WHERE name = 'machine'").await;
-    assert_eq!((link(&small, "machine").await, link(&both, "machine").await), (403, 201));
+    // Nor of one that machines are known by: what it says of its provider is no guest's to choose.
+    assert_eq!((link(&small, "machine").await, link(&both, "machine").await), (403, 409));
     assert_eq!((link(&small, "plain").await, link(&small, "unheard-of").await), (201, 201));
 }

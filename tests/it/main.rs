@@ -36,6 +36,7 @@ mod assertions;
 mod attacks;
 mod audit;
 mod audit_contents;
+mod audit_parts;
 mod audit_trail;
 mod audit_webhook;
 mod authorize;
