@@ -220,7 +220,7 @@ const LOOKS: [&str; 5] = [
 ];
 
 /// What is read and waits for nobody: a few rows along an index; or what takes its turn by itself, where it has to look at many.
-const BRIEF: [&str; 23] = [
+const BRIEF: [&str; 24] = [
     "/api/v1/tenants/{tenant}/users/{name}/receipts",
     "/api/v1/users/{id}/receipts",
     "/api/v1/tenants/{tenant}/teams/{name}/members/{user}",
@@ -241,6 +241,7 @@ const BRIEF: [&str; 23] = [
     "/api/v1/tenants/{tenant}/virtual_accounts/{name}/roles",
     "/api/v1/invites",
     "/api/v1/tenants/{tenant}/invites",
+    "/api/v1/tenants/{tenant}/setup-links",
     "/api/v1/sign_ins",
     "/api/v1/tenants/{tenant}/sign_ins",
     "/api/v1/audit",

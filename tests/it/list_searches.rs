@@ -67,7 +67,7 @@ async fn api_token(desk: &Desk, email: &str) -> String {
         user_id: desk.user_id(email).await,
         name: "all".to_owned(),
         fingerprint: personal_tokens::fingerprint(&desk.app.sealer, &token),
-        scopes: ApiScopes::parse(["admin"].into_iter()).unwrap(),
+        scopes: ApiScopes::parse(["admin"]).unwrap(),
         made_with: None,
         last_used_at: None,
         expires_at: now + 3_600,

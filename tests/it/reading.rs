@@ -86,6 +86,7 @@ async fn what_the_api_tells_waits(backend: Backend) {
         "/api/v1/tenants/{tenant}/virtual_accounts/{name}/roles",
         "/api/v1/invites",
         "/api/v1/tenants/{tenant}/invites",
+        "/api/v1/tenants/{tenant}/setup-links",
         "/api/v1/tenants/{tenant}/sign_ins",
         "/api/v1/audit",
         // Not hers: that is said before anybody waits.
@@ -123,6 +124,7 @@ async fn what_pages_show_waits(backend: Backend) {
         "/admin/{tenant}/users",
         "/admin/{tenant}/connections",
         "/admin/{tenant}/invites",
+        "/admin/{tenant}/setup-links",
         "/admin/{tenant}/{noun}",
         "/admin/{tenant}/{noun}/{name}",
         "/admin/{tenant}/resources/{name}",

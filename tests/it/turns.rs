@@ -80,6 +80,8 @@ async fn what_the_api_changes_waits(backend: Backend) {
         "PUT /api/v1/tenants/{tenant}/users/{name}/identities/{connection}",
         // Not hers: that is said before anybody waits.
         "/api/v1/keys/{key}/rotate",
+        "/api/v1/personal_tokens",
+        "/api/v1/personal_tokens/{id}",
     ];
     wait(&desk, &acme(&desk).await, all, &Browser::new(), &looks).await;
 }

@@ -218,7 +218,7 @@ const BY_THEMSELVES: [&str; 14] = [
 
 /// Pages that wait for nobody: of a few rows along an index; or those that take their turn by themselves, where they have to look
 /// at many.
-const BRIEF: [&str; 31] = [
+const BRIEF: [&str; 32] = [
     "/admin",
     "/admin/_/tenants/new",
     "/admin/{tenant}/users/new",
@@ -236,6 +236,7 @@ const BRIEF: [&str; 31] = [
     "/admin/{tenant}/users",
     "/admin/{tenant}/connections",
     "/admin/{tenant}/invites",
+    "/admin/{tenant}/setup-links",
     "/admin/{tenant}/{noun}",
     "/admin/{tenant}/{noun}/{name}",
     "/admin/{tenant}/resources/{name}",

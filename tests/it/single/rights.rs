@@ -106,7 +106,7 @@ async fn deleting_says_which_roles_are_lost(db: &Db) {
     for (noun, name, label, lost) in [
         (Noun::Sites, "app", "site acme/app", vec![]),
         (Noun::ExternalIdentities, "ci", "external identity acme/ci", vec!["viewer on model gpt"]),
-        (Noun::Teams, "sre", "team acme/sre", vec!["manager on model gpt"]),
+        (Noun::Teams, "sre", "team acme/sre", vec!["manager on model gpt", "the issuer and claims of its tokens"]),
         (Noun::Users, "bob@acme.example", "user acme/bob@acme.example", vec![]),
         (
             Noun::Resources,
