@@ -22,7 +22,13 @@ pub(super) fn keep(resource: &mut Map<String, Value>, spellings: &mut Spellings,
         return spellings.within(resource, &known, |fields| merge(fields, given));
     }
     let Some((path, container)) = inside(resource, spellings, name, value) else {
-        return spellings.keep(resource, None, name, value);
+        let Value::Object(given) = value else { return spellings.keep(resource, None, name, value) };
+        if !is_urn(name) {
+            return spellings.keep(resource, None, name, value);
+        }
+        // An object that is new is made as one that was empty: the same once more changes nothing.
+        spellings.keep(resource, None, name, &Value::Null);
+        return spellings.within(resource, name, |fields| merge(fields, given));
     };
     // Where the same stood beside the object, it is not left to say something else.
     spellings.keep(resource, None, name, &Value::Null);
@@ -31,8 +37,11 @@ pub(super) fn keep(resource: &mut Map<String, Value>, spellings: &mut Spellings,
 
 /// The object of an extension that `name` is.
 fn whole(resource: &Map<String, Value>, spellings: &Spellings, name: &str) -> Option<String> {
-    let urn = name.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("urn:"));
-    spellings.known(name).filter(|known| urn && resource.get(*known).is_some_and(Value::is_object)).map(str::to_owned)
+    spellings.known(name).filter(|known| is_urn(name) && resource.get(*known).is_some_and(Value::is_object)).map(str::to_owned)
+}
+
+fn is_urn(name: &str) -> bool {
+    name.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("urn:"))
 }
 
 /// The path that `name` is, and the object of its schema that it leads into.

@@ -398,3 +398,19 @@ fn attributes_of_a_customers_own_schema() {
     assert_eq!(resource[CUSTOM], json!({"tag": "x", "b": 1}));
     assert!(!resource.contains_key(&path("tag")));
 }
+
+/// However empty it is: what came of the first time is what comes of the second.
+#[test]
+fn an_object_of_nobodys_schema_is_added_once() {
+    for value in [json!({}), json!({"a": null}), json!({"a": 1, "b": null}), json!({"a": {}})] {
+        for operation in [
+            json!({"op": "add", "path": CORE, "value": {"value": value}}),
+            json!({"op": "add", "path": "urn:corp:scim:2.0:Other", "value": value}),
+            json!({"op": "add", "value": {"urn:corp:scim:2.0:Other": value}}),
+        ] {
+            assert_eq!(changed(json!([operation, operation])), changed(json!([operation])), "{operation}");
+        }
+    }
+    let made = changed(json!([{"op": "add", "path": "urn:corp:scim:2.0:Other", "value": {"a": 1, "b": null}}]));
+    assert_eq!(made, json!({"urn:corp:scim:2.0:Other": {"a": 1}}));
+}
