@@ -104,6 +104,13 @@ async fn link(world: &World, connection: &str) -> Answer {
     put(world, &format!("users/kim@acme.example/identities/{connection}"), json!({"subject": "kim"})).await
 }
 
+/// Somebody else's requests, from beginning to end: enough of them for a link that would wait no longer.
+async fn others(world: &World) {
+    for _ in 0..100 {
+        assert_eq!(Browser::new().get(&format!("{}/healthz", world.url)).await.status, 200);
+    }
+}
+
 async fn a_link_looks_before_its_turn(backend: Backend) {
     let scene = Scene::new(backend).await;
     let world = &scene.world;
@@ -113,7 +120,7 @@ async fn a_link_looks_before_its_turn(backend: Backend) {
     tokio::select! {
         biased;
         answer = &mut asked => panic!("it waits for no turn: {} {}", answer.status, answer.body),
-        () = scene.seen(1) => {}
+        () = async { scene.seen(1).await; others(world).await } => {}
     }
     drop(turn);
     let answer = asked.await;
@@ -132,7 +139,7 @@ async fn a_link_looks_before_its_turn(backend: Backend) {
     tokio::select! {
         biased;
         answer = &mut asked => panic!("it waits for no turn: {} {}", answer.status, answer.body),
-        () = scene.seen(2) => {}
+        () = async { scene.seen(2).await; others(world).await } => {}
     }
     drop(turn);
     let answer = asked.await;
