@@ -21,12 +21,9 @@ on_both!(
     what_guests_send_is_counted,
 );
 
-/// Whoever says where the keys of a connection are can sign in as anybody who ever came over it.
-async fn nobody_becomes_who_was_here_before(backend: Backend) {
-    let bench = Bench::new(backend).await;
-    let mut guest = bench.follow(&bench.link("corp", &[("directory", "on")]).await).await;
-    bench.save(&mut guest).await;
-    let keys = [
+/// What leads to a provider of the guest's own, under the issuer that the connection has.
+fn of_their_own(bench: &Bench) -> [(&'static str, &str); 8] {
+    [
         ("preset", "custom_oidc"),
         ("protocol", "oidc"),
         ("oidc.client_id", CLIENT_ID),
@@ -35,7 +32,15 @@ async fn nobody_becomes_who_was_here_before(backend: Backend) {
         ("oidc.authorization_endpoint", "https://guest.example/a"),
         ("oidc.token_endpoint", "https://guest.example/t"),
         ("oidc.jwks_uri", "https://guest.example/k"),
-    ];
+    ]
+}
+
+/// Whoever says where the keys of a connection are can sign in as anybody who ever came over it.
+async fn nobody_becomes_who_was_here_before(backend: Backend) {
+    let bench = Bench::new(backend).await;
+    let mut guest = bench.follow(&bench.link("corp", &[("directory", "on")]).await).await;
+    bench.save(&mut guest).await;
+    let keys = of_their_own(&bench);
     assert_eq!(bench.send(&mut guest, "/setup", &keys).await.status, 303, "the honest twin: nobody has come over it");
     bench.sql(SIGNED_IN).await;
     let before = bench.stored(Noun::Connections, "corp").await.unwrap();
@@ -58,16 +63,7 @@ async fn what_machines_are_known_by_is_the_operators(backend: Backend) {
     let mut guest = bench.follow(&bench.link("corp", &[("directory", "on")]).await).await;
     bench.save(&mut guest).await;
     bench.sql("UPDATE connections SET login_enabled = FALSE WHERE name = 'corp'").await;
-    let keys = [
-        ("preset", "custom_oidc"),
-        ("protocol", "oidc"),
-        ("oidc.client_id", CLIENT_ID),
-        ("oidc.client_secret", "guests-own"),
-        ("oidc.issuer", bench.idp.issuer()),
-        ("oidc.authorization_endpoint", "https://guest.example/a"),
-        ("oidc.token_endpoint", "https://guest.example/t"),
-        ("oidc.jwks_uri", "https://guest.example/k"),
-    ];
+    let keys = of_their_own(&bench);
     assert_eq!(bench.send(&mut guest, "/setup", &keys).await.status, 303, "the honest twin: it leads to nobody");
     bench.save(&mut guest).await;
     let before = bench.stored(Noun::Connections, "corp").await.unwrap();
